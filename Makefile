@@ -1,0 +1,233 @@
+# wasmpool: what can be made. `make help` lists the targets; the logic of set-up and checks is in scripts/.
+#
+# Variables: SEED= and SCALE= of random tests, VERBOSE=1 shows commands and passing tests, CC= for the native build,
+#            WASMPOOL_TOOLCHAIN=DIR where Emscripten is, or is to be, installed
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SECONDARY:
+.SUFFIXES:
+export SEED SCALE VERBOSE MAKE
+
+Q := $(if $(VERBOSE),,@)
+say = $(if $(VERBOSE),,@printf '  %-6s %s\n' $(1) $(2))
+
+# ---- Sources -------------------------------------------------------------------------------------------------------
+
+SOURCES := $(sort $(shell find src -name '*.c' 2>/dev/null))
+HEADERS := $(sort $(shell find src -name '*.h' -o -name '*.def' 2>/dev/null))
+ROOMS   := $(filter-out src/port/%,$(SOURCES))
+NATIVE  := $(ROOMS) $(filter src/port/native%,$(SOURCES))
+WASM    := $(ROOMS) $(filter src/port/emscripten%,$(SOURCES))
+
+# A file tests/unit/*_test.c is a program; the others there are linked with each of them.
+UNIT_TESTS   := $(sort $(wildcard tests/unit/*_test.c))
+# What the demo's C tasks are made of is tested with them.
+UNIT_SHARED  := $(filter-out $(UNIT_TESTS),$(sort $(wildcard tests/unit/*.c))) $(wildcard demo/sha256.c)
+NODE_TESTS   := $(sort $(shell find tests/js -name '*.test.js' -o -name '*.test.mjs' 2>/dev/null))
+TYPE_TESTS   := $(wildcard tests/types/*.ts)
+DEMO_SOURCES := $(sort $(wildcard demo/*.c))
+DEMO_MODULE  := $(if $(DEMO_SOURCES),build/demo/digest.mjs)
+C_FORMATTED  := $(sort $(shell find src tests/unit wasm demo -name '*.[ch]' -not -path '*/dist/*' 2>/dev/null))
+# The Emscripten port includes internals of Emscripten's C library, which clang-tidy has not: emcc -Werror checks it.
+C_TIDIED     := $(NATIVE) $(UNIT_TESTS) $(UNIT_SHARED)
+
+# ---- Tools and flags -----------------------------------------------------------------------------------------------
+
+# Two compilers see every line: gcc builds `native`, clang the other flavours.
+CC       := gcc
+CLANG    := clang-19
+EMCC     := $(CURDIR)/.toolchain/bin/emcc
+TSC      := node_modules/.bin/tsc
+ESLINT   := node_modules/.bin/eslint
+PRETTIER := node_modules/.bin/prettier --log-level warn
+CONFIG   := EMCC=$(EMCC) bin/wasmpool-config
+
+WARNINGS := -Wall -Wextra -Werror -Wconversion -Wshadow
+CFLAGS   := -std=c11 $(WARNINGS) -Isrc -pthread -g
+
+# FLAVOUR is what differs between the native builds; pattern-specific, so that build/asan/… is compiled and linked with it.
+build/native/%: private FLAVOUR := -O2
+build/asan/%:   private FLAVOUR := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined
+build/tsan/%:   private FLAVOUR := -O1 -fno-omit-frame-pointer -fsanitize=thread
+build/kill/%:   private FLAVOUR := -O1 -DWP_KILL_POINTS
+build/asan/% build/tsan/% build/kill/%: private CC := $(CLANG)
+
+# ---- For people ----------------------------------------------------------------------------------------------------
+
+.PHONY: help demo test check build native wasm types generate format clean
+help: ## this list
+	@echo 'Targets:'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@echo 'Variables:'
+	@sed -n 's/^# Variables: /  /p; s/^#            /  /p' $(firstword $(MAKEFILE_LIST))
+
+demo: wasm $(DEMO_MODULE) | npm ## install what is missing, build, run the main job on real input
+	$(Q)node demo/run.mjs
+
+test: | deps-native deps-test npm emcc ## install what is missing, build, pass every test
+	$(Q)scripts/steps.sh lint build unit-native unit-asan unit-tsan unit-kill node smoke types
+
+check: | deps-native deps-test npm emcc ## the quick part of it, about a minute
+	$(Q)scripts/steps.sh unit-native node lint types
+
+build: native wasm ## the native library and the wasm core
+
+# ---- The native library --------------------------------------------------------------------------------------------
+
+native: build/native/libwasmpool.a ## build/native/libwasmpool.a
+
+define compile
+$(call say,CC,$@)
+$(Q)mkdir -p $(@D)
+$(Q)$(CC) $(CFLAGS) $(FLAVOUR) -MMD -MP -c $< -o $@
+endef
+
+build/native/%.o: %.c Makefile | deps-native
+	$(compile)
+build/asan/%.o: %.c Makefile | deps-test
+	$(compile)
+build/tsan/%.o: %.c Makefile | deps-test
+	$(compile)
+build/kill/%.o: %.c Makefile | deps-test
+	$(compile)
+
+build/native/libwasmpool.a: $(NATIVE:%.c=build/native/%.o)
+build/asan/libwasmpool.a:   $(NATIVE:%.c=build/asan/%.o)
+build/tsan/libwasmpool.a:   $(NATIVE:%.c=build/tsan/%.o)
+build/kill/libwasmpool.a:   $(NATIVE:%.c=build/kill/%.o)
+build/%/libwasmpool.a:
+	$(call say,AR,$@)
+	$(Q)rm -f $@
+	$(Q)ar rcs $@ $^
+
+-include $(shell find build -name '*.d' 2>/dev/null)
+
+# ---- Unit tests ----------------------------------------------------------------------------------------------------
+
+.PHONY: unit unit-native unit-asan unit-tsan unit-kill
+unit: unit-native unit-asan unit-tsan unit-kill ## the core's tests in every native flavour
+unit-native: $(UNIT_TESTS:%.c=build/native/%) ## plain
+	$(Q)node scripts/run-unit.mjs native $^
+unit-asan: $(UNIT_TESTS:%.c=build/asan/%) ## under AddressSanitizer and UBSan
+	$(Q)node scripts/run-unit.mjs asan $^
+unit-tsan: $(UNIT_TESTS:%.c=build/tsan/%) ## under ThreadSanitizer
+	$(Q)node scripts/run-unit.mjs tsan $^
+unit-kill: $(UNIT_TESTS:%.c=build/kill/%) ## with kill points before every shared store
+	$(Q)node scripts/run-unit.mjs kill $^
+
+define link
+$(call say,LINK,$@)
+$(Q)$(CC) $(CFLAGS) $(FLAVOUR) $^ -o $@
+endef
+
+build/native/%_test: build/native/%_test.o $(UNIT_SHARED:%.c=build/native/%.o) build/native/libwasmpool.a
+	$(link)
+build/asan/%_test: build/asan/%_test.o $(UNIT_SHARED:%.c=build/asan/%.o) build/asan/libwasmpool.a
+	$(link)
+build/tsan/%_test: build/tsan/%_test.o $(UNIT_SHARED:%.c=build/tsan/%.o) build/tsan/libwasmpool.a
+	$(link)
+build/kill/%_test: build/kill/%_test.o $(UNIT_SHARED:%.c=build/kill/%.o) build/kill/libwasmpool.a
+	$(link)
+
+# ---- The wasm core -------------------------------------------------------------------------------------------------
+
+wasm: wasm/dist/wasmpool.mjs ## wasm/dist/wasmpool.mjs and .wasm, the core that the package ships
+
+# Response files: the flags of wasm/flags.txt for this machine's paths; rewritten only when they change.
+build/wasm/compile.rsp build/wasm/link.rsp: build/wasm/%.rsp: FORCE | emcc
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CONFIG) --lines --$* >$@.new
+	$(Q)cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+build/wasm/%.o: %.c build/wasm/compile.rsp Makefile | emcc
+	$(call say,EMCC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(EMCC) -std=c11 $(WARNINGS) @build/wasm/compile.rsp -MMD -MP -c $< -o $@
+
+wasm/dist/wasmpool.mjs: $(WASM:%.c=build/wasm/%.o) build/wasm/link.rsp wasm/exports.txt wasm/library.js
+	$(call say,EMLINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(EMCC) -O2 $(filter %.o,$^) @build/wasm/link.rsp -o $@
+
+# C tasks of the demo, built exactly as a user of the C SDK builds theirs.
+build/demo/digest.mjs: $(DEMO_SOURCES) $(wildcard demo/*.h) $(WASM) $(HEADERS) build/wasm/compile.rsp build/wasm/link.rsp \
+                      wasm/exports.txt wasm/library.js | emcc
+	$(call say,EMCC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(EMCC) $(DEMO_SOURCES) $$($(CONFIG) --emscripten) -o $@
+
+# ---- Generated for JS ----------------------------------------------------------------------------------------------
+
+generate: build/gen/layout.js build/gen/status.js ## js/generated/ from src/status.def and wasm/layout.def
+	$(Q)mkdir -p js/generated
+	$(Q)cp $^ js/generated/
+
+build/gen/status.js: wasm/gen_status.c src/status.def Makefile | deps-native
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $< -o build/gen/gen_status
+	$(Q)build/gen/gen_status >$@
+
+# The structs as the wasm build sees them: pointers have four bytes there.
+build/gen/layout.js: wasm/gen_layout.c wasm/layout.def $(HEADERS) Makefile | emcc
+	$(Q)mkdir -p $(@D)
+	$(Q)$(EMCC) -std=c11 $(WARNINGS) -Isrc -Iwasm $< -o build/gen/gen_layout.cjs
+	$(Q)node build/gen/gen_layout.cjs >$@
+
+types: | npm ## check the types of js/ and tests/types, write types/*.d.ts
+	$(Q)$(TSC) -p tsconfig.json
+	$(Q)rm -rf types
+	$(Q)$(TSC) -p tsconfig.types.json
+	$(if $(TYPE_TESTS),$(Q)$(TSC) -p tsconfig.tests.json,@echo 'types: no tests in tests/types yet')
+
+# ---- Tests of the whole --------------------------------------------------------------------------------------------
+
+.PHONY: node smoke
+node: wasm $(DEMO_MODULE) | npm ## the tests in tests/js, on Node
+	$(if $(NODE_TESTS),$(Q)node --test --test-reporter=spec $(NODE_TESTS),@echo 'node: no tests in tests/js yet')
+
+smoke: wasm $(DEMO_MODULE) | npm deps-test ## the smoke suite on Node, Bun and headless Chromium
+	$(if $(wildcard tests/smoke/run.mjs),$(Q)node tests/smoke/run.mjs,@echo 'smoke: no tests/smoke/run.mjs yet')
+
+# ---- Lint ----------------------------------------------------------------------------------------------------------
+
+.PHONY: lint lint-generated lint-format lint-prettier lint-tidy lint-js lint-rules
+lint: lint-generated lint-format lint-prettier lint-tidy lint-js lint-rules ## format, clang-tidy, eslint, our own rules, generated files
+lint-generated: build/gen/layout.js build/gen/status.js
+	$(Q)scripts/compare.sh build/gen/layout.js js/generated/layout.js build/gen/status.js js/generated/status.js
+lint-format: | deps-test
+	$(Q)scripts/check-format.sh $(C_FORMATTED)
+lint-tidy: $(C_TIDIED:%=build/tidy/%.ok)
+lint-prettier: | npm
+	$(Q)$(PRETTIER) --check .
+lint-js: | npm
+	$(Q)$(ESLINT) --max-warnings 0 .
+lint-rules: | npm
+	$(Q)node scripts/lint-rules.mjs
+
+# A file that was found clean is looked at again when it, or any header, changes.
+build/tidy/%.ok: % $(HEADERS) .clang-tidy | deps-test
+	$(call say,TIDY,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)clang-tidy-19 --quiet $< -- $(CFLAGS) 2>$@.log || { cat $@.log >&2; exit 1; }
+	$(Q)touch $@
+
+format: | deps-test npm ## clang-format and prettier
+	$(Q)clang-format-19 -i $(C_FORMATTED)
+	$(Q)$(PRETTIER) --write .
+
+# ---- Set-up: each step does nothing, and needs no network, when all is there ------------------------------------------
+
+.PHONY: deps-native deps-test npm emcc FORCE
+deps-native:
+	@scripts/packages.sh native
+deps-test: | deps-native
+	@scripts/packages.sh test
+npm:
+	@scripts/npm.sh
+emcc: | npm deps-native
+	@scripts/toolchain.sh
+FORCE:
+
+clean: ## remove what was built; installed tools stay
+	rm -rf build wasm/dist types

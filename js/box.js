@@ -1,0 +1,108 @@
+import { TYPE } from './codec.js';
+import { poolError } from './errors.js';
+import * as L from './generated/layout.js';
+
+/** Names of the types that a box may hold. */
+const TYPE_NAMES = /** @type {Record<number, 'binary' | 'string' | 'json' | 'cbor'>} */ ({
+  [TYPE.BINARY]: 'binary',
+  [TYPE.STRING]: 'string',
+  [TYPE.JSON]: 'json',
+  [TYPE.CBOR]: 'cbor',
+});
+
+/**
+ * A result in shared memory, read in place: `deliver: 'lease'`. It stays until it is released, or until its lease is over
+ * (the pool's leaseMs), or until the pool is destroyed. A box can be the payload of other tasks: a handle travels, not bytes.
+ * Nobody ever changes its content; what raw() shows must not be written to (no hardware protects it).
+ */
+export class Box {
+  #engine;
+  #index;
+  #generation;
+  #at;
+
+  /**
+   * Takes over the reference of the slot that delivers it.
+   * @param {import('./engine.js').Engine} engine
+   * @param {number} index
+   */
+  constructor(engine, index) {
+    const { core, options } = engine;
+    const { memory } = core;
+    this.#engine = engine;
+    this.#index = index;
+    this.#at = core.boxes.record(index);
+    this.#generation = core.generation(this.#at);
+    core.check(core.exports._wp_box_grant(core.pool, index, L.MAIN));
+    memory.f64[(this.#at + L.BOX_LEASE_END_MS) >>> 3] = options.scheduler.now() + options.leaseMs;
+    memory.u32[(core.pool + L.POOL_LEASES) >>> 2]++;
+    /** How its bytes are to be read. */
+    this.type = TYPE_NAMES[memory.u32[(this.#at + L.BOX_TYPE) >>> 2]] ?? 'binary';
+    /** Exact length. */
+    this.byteLength = memory.u32[(this.#at + L.BOX_BYTES) >>> 2];
+  }
+
+  /** @returns {boolean} */
+  get #live() {
+    const { core, closed } = this.#engine;
+    return !closed && (core.load(this.#at) & 0xff) === L.BOX_READY && core.generation(this.#at) === this.#generation &&
+      (core.load(this.#at + L.BOX_READERS) & 1) !== 0;
+  }
+
+  /**
+   * The bytes in place: no copy. Valid until the box is released or its lease is over; read-only.
+   * @returns {Uint8Array}
+   * @throws {import('./errors.js').PoolError} LEASE_EXPIRED
+   */
+  raw() {
+    if (!this.#live) throw poolError('LEASE_EXPIRED', 'the box was released, or its lease is over');
+    const { memory } = this.#engine.core;
+    return memory.view(memory.address(this.#at + L.BOX_ADDRESS), this.byteLength);
+  }
+
+  /** A private copy of the bytes. */
+  binary() {
+    return new Uint8Array(this.raw());
+  }
+
+  /** The bytes as UTF-8 text. */
+  string() {
+    return new TextDecoder().decode(this.binary());
+  }
+
+  /** The bytes as JSON text, parsed. */
+  json() {
+    return JSON.parse(this.string());
+  }
+
+  /** The bytes as CBOR, decoded. */
+  cbor() {
+    const { core } = this.#engine;
+    const bytes = this.binary();
+    return core.codec.decode(TYPE.CBOR, 0, bytes, 0, bytes.length);
+  }
+
+  /** Gives the memory back. Later calls have no effect. */
+  release() {
+    const { core, closed } = this.#engine;
+    if (!closed) core.exports._wp_box_release(core.pool, L.MAIN, this.#index, this.#generation, L.MAIN);
+  }
+
+  /**
+   * One more reference, for a task that gets it as payload. The engine's.
+   * @param {import('./engine.js').Engine} engine
+   * @returns {number} its index
+   */
+  share(engine) {
+    if (engine !== this.#engine) throw poolError('INVALID_ARGUMENT', 'the box belongs to another pool: send box.binary()');
+    const { core } = engine;
+    if (!this.#live || !core.exports._wp_box_retain(core.pool, L.MAIN, this.#index, this.#generation)) {
+      throw poolError('LEASE_EXPIRED', 'the box was released, or its lease is over');
+    }
+    return this.#index;
+  }
+
+  [Symbol.dispose ?? Symbol.for('Symbol.dispose')]() {
+    this.release();
+  }
+}

@@ -1,0 +1,152 @@
+/** The command line `wasmpool`: arguments in, exit status out. What a command does is in cli/. */
+
+import process from 'node:process';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { UsageError, describe, oneLine } from './cli/fault.js';
+import { packageVersion, runInfo } from './cli/info.js';
+import { runMap } from './cli/map.js';
+
+/** @typedef {import('./cli/map.js').Io} Io */
+
+const MAP_NOTES = `
+Items and results:
+  --files   each FILE is an item: a JS handler gets { path, bytes }, a C task the bytes.
+            Output: {"path":…,"result":…}
+  --lines   each line is an item, a string without its line end. Output: the result
+  --json    each line is an item, one JSON value; blank lines are skipped. Output: the result
+  Without FILE, or where FILE is '-', standard input is read. Results are NDJSON: binary data
+  as base64, BigInt as a string, Map and Set as arrays. A failed item has no line in the
+  output; it is named on stderr, one line each: 'wasmpool: INPUT: CODE message', where INPUT
+  is FILE or FILE:LINE. What a handler prints goes to stderr.
+
+MODULE is an ES module whose exported functions are the handlers, or a module with C tasks
+that emcc built. A worker module names the C tasks that go with it by
+'export const wasm = new URL(…, import.meta.url)'; or --wasm does.
+
+-o FILE is written as results come, so that a run that ends early leaves what it had.
+
+Exit status: 0 all items done; 1 some failed; 2 wrong use; 130 Ctrl-C (143 SIGTERM): running
+items are finished and written, those that wait are not run, a second Ctrl-C ends at once;
+141 the reader of the output closed it.`;
+
+/**
+ * Runs the command line.
+ * @param {string[]} args  without the program's name
+ * @param {Partial<Io>} [io]  the world outside; default: this process
+ * @returns {Promise<number>} the exit status
+ */
+export async function main(args, io = {}) {
+  const world = { ...processIo(io), ...io };
+  const state = { status: 0 };
+  try {
+    await program(world, state).parseAsync(args, { from: 'user' });
+    return state.status;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    const isUsage = error instanceof UsageError;
+    world.stderr.write(`wasmpool: ${isUsage ? oneLine(error.message) : describe(error)}\n`);
+    return isUsage ? 2 : 1;
+  }
+}
+
+/**
+ * @param {Io} io
+ * @param {{ status: number }} state  where a command leaves its exit status
+ */
+function program(io, state) {
+  const wasmpool = new Command('wasmpool')
+    .description('A pool of workers whose hung tasks can be killed')
+    .version(packageVersion())
+    .configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      writeErr: (text) => io.stderr.write(text),
+      outputError: (text, write) => write(`wasmpool: ${oneLine(text.replace(/^error: /, ''))}\n`),
+    })
+    .exitOverride();
+  addMap(wasmpool).action(async (spec, files, flags) => {
+    state.status = await runMap(spec, files, flags, io);
+  });
+  addInfo(wasmpool).action(async (flags) => {
+    state.status = await runInfo(flags, /** @type {any} */ (io));
+  });
+  return wasmpool;
+}
+
+/**
+ * @param {Command} wasmpool
+ * @returns {Command}
+ */
+function addMap(wasmpool) {
+  const map = wasmpool
+    .command('map')
+    .summary('run a handler over inputs in parallel, results in input order')
+    .description('Runs a handler over inputs in parallel; results in input order, as NDJSON.')
+    .argument('<MODULE#EXPORT>', 'the handler or C task')
+    .argument('[FILE...]', "inputs; '-' or none: standard input")
+    .addHelpText('after', MAP_NOTES);
+  const add = (/** @type {Option} */ option, /** @type {string[]} */ ...others) =>
+    map.addOption(option.conflicts(others));
+  add(new Option('--files', 'each FILE is an item'), 'lines', 'json');
+  add(new Option('--lines', 'each line is an item'), 'files', 'json', 'filesFrom');
+  add(new Option('--json', 'each line is a JSON value, an item (default)'), 'filesFrom');
+  add(new Option('--keep-order', 'results in input order (default)'), 'unordered');
+  return map
+    .option('--files-from <LIST>', 'like --files, but LIST has the names, one a line')
+    .option('-0, --null', 'the names in LIST end in NUL, not in line ends')
+    .option('--wasm <FILE>', 'module built by emcc, whose C tasks are added to the handlers')
+    .option('-j, --workers <N>', 'workers (default: one per processor)', integer(1))
+    .option('--timeout <MS>', 'a task that runs longer is killed and reported', integer(1))
+    .option('--retries <N>', 'run a failed item again, up to N times', integer(0))
+    .option('--unordered', 'results as they come')
+    .option('--fail-fast', 'start no further item after the first failure')
+    .option('-o, --output <FILE>', 'write results to FILE')
+    .option('--progress', 'show progress on stderr (default: if it is a terminal)')
+    .option('--no-progress', 'never show it')
+    .option('--stats', 'print figures to stderr at the end');
+}
+
+/** @param {Command} wasmpool */
+function addInfo(wasmpool) {
+  return wasmpool
+    .command('info')
+    .description('Prints runtime, capabilities and versions.')
+    .option('--json', 'as one JSON object');
+}
+
+/**
+ * @param {number} least
+ * @returns {(text: string) => number} an option's parser
+ */
+function integer(least) {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= least) return value;
+    throw new InvalidArgumentError(`It is not a whole number from ${least} on.`);
+  };
+}
+
+/**
+ * This process as the world outside.
+ * @param {Partial<Io>} given  what is replaced anyway
+ * @returns {Io}
+ */
+function processIo(given) {
+  const { stdin, stdout, stderr } = process;
+  if (!given.stdout) {
+    // Results alone go to standard output: what handlers print is piped there by the runtime, which asks for
+    // process.stdout when it starts a worker.
+    Object.defineProperty(process, 'stdout', { value: stderr, configurable: true });
+    stderr.on('error', () => {}); // nobody reads our messages: no reason to stop
+  }
+  return {
+    stdin,
+    stdout,
+    stderr,
+    signals: process,
+    exit: (status) => process.exit(status),
+    createPool: async (options) => {
+      const { createPool } = await import('./index.js');
+      return /** @type {any} */ (createPool(options));
+    },
+  };
+}

@@ -1,0 +1,31 @@
+/** Runs in a thread of its own (see module.js): imports the worker module, and answers what it exports. */
+
+import { parentPort, workerData } from 'node:worker_threads';
+
+try {
+  const exports = await import(workerData);
+  const names = [...functions(exports), ...functions(exports.default)];
+  const { wasm } = exports;
+  const isPlace = typeof wasm === 'string' || wasm instanceof URL;
+  parentPort?.postMessage({ names, wasm: isPlace ? String(wasm) : undefined });
+} catch (error) {
+  parentPort?.postMessage(report(error));
+}
+
+/** @param {unknown} holder */
+function functions(holder) {
+  if (typeof holder !== 'object' || holder === null) return [];
+  return Object.entries(holder).flatMap(([name, value]) => (typeof value === 'function' ? name : []));
+}
+
+/**
+ * @param {unknown} error
+ * @returns {{ error: string, placed: boolean }} with the place, which a syntax error does not have
+ */
+function report(error) {
+  if (!(error instanceof Error)) return { error: String(error), placed: true };
+  const place = /file:\/\/[^\s()]*:\d+/.exec(error.stack ?? '');
+  const isSyntax = error instanceof SyntaxError && !place;
+  const text = `${error.name}: ${error.message}${place ? ` (${place[0]})` : ''}`;
+  return { error: text, placed: !isSyntax };
+}

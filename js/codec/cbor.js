@@ -1,0 +1,82 @@
+/**
+ * The CBOR library (cbor-x) behind two calls that do not allocate for small values. Only for values
+ * that isSimple() accepts; decoding takes any CBOR, because C tasks write it too.
+ */
+
+import { Encoder } from 'cbor-x';
+import { copyBytes, privateCopy } from './bytes.js';
+
+const STAGING_BYTES = 4096;
+/** A buffer that has grown above this is given up after use, not kept for ever. */
+const KEPT_BUFFER_BYTES = 1 << 20;
+const FIRST_BUFFER_BYTES = 8192;
+/** cbor-x: return the buffer with .start and .end instead of a view, and rewind it afterwards. */
+const REUSE_AND_RESET = 512 | 1024;
+
+/**
+ * What cbor-x does, where its own types say less.
+ * @typedef {object} Library
+ * @property {(value: unknown, options: number) => Uint8Array & { start: number, end: number }} encode
+ * @property {(bytes: Uint8Array, end?: number) => unknown} decode
+ * @property {(buffer: Uint8Array) => void} useBuffer
+ */
+
+/** @returns {Uint8Array} a first buffer for the library, which calls Buffer's methods on it in Node */
+function freshBuffer() {
+  /** @type {{ allocUnsafeSlow(size: number): Uint8Array } | undefined} */
+  const buffers = Reflect.get(globalThis, 'Buffer');
+  return buffers ? buffers.allocUnsafeSlow(FIRST_BUFFER_BYTES) : new Uint8Array(FIRST_BUFFER_BYTES);
+}
+
+/** CBOR encoder and decoder of one thread. */
+export class Cbor {
+  /** The value encoded last is buffer[start … end); valid until anyone uses the library again. */
+  buffer = new Uint8Array(0);
+  start = 0;
+  end = 0;
+  /** Whether the library has let go of `buffer`, so that it stays valid. */
+  isOwn = false;
+
+  /** @type {Library} */
+  #library;
+  #staging = new Uint8Array(STAGING_BYTES);
+
+  constructor() {
+    // copyBuffers: byte strings (from C tasks) must not alias the staging buffer.
+    const encoder = new Encoder({ useRecords: false, mapsAsObjects: true, copyBuffers: true });
+    this.#library = /** @type {Library} */ (/** @type {unknown} */ (encoder));
+  }
+
+  /**
+   * @param {unknown} value a simple one
+   * @returns {number} bytes
+   */
+  encode(value) {
+    const buffer = this.#library.encode(value, REUSE_AND_RESET);
+    this.buffer = buffer;
+    this.start = buffer.start;
+    this.end = buffer.end;
+    this.isOwn = buffer.length > KEPT_BUFFER_BYTES;
+    if (this.isOwn) this.#library.useBuffer(freshBuffer());
+    return this.end - this.start;
+  }
+
+  /** @returns {Uint8Array} view of the bytes encoded last */
+  take() {
+    const bytes = this.buffer.subarray(this.start, this.end);
+    this.buffer = this.#staging;
+    return bytes;
+  }
+
+  /**
+   * @param {Uint8Array} u8 may be shared memory
+   * @param {number} offset
+   * @param {number} length
+   * @returns {unknown}
+   */
+  decode(u8, offset, length) {
+    if (length > STAGING_BYTES) return this.#library.decode(privateCopy(u8, offset, length));
+    copyBytes(u8, offset, length, this.#staging, 0);
+    return this.#library.decode(this.#staging, length);
+  }
+}

@@ -1,0 +1,203 @@
+/**
+ * Errors as plain records: what a handler throws must reach the caller with its name, message, stack,
+ * code, cause and own properties, whatever odd object it is. Nothing here throws.
+ */
+
+import { PoolError } from '../errors.js';
+
+const MAX_DEPTH = 8;
+const MAX_PROPS = 64;
+const STANDARD = Object.freeze({
+  Error, TypeError, RangeError, SyntaxError, ReferenceError, EvalError, URIError,
+});
+const OWN_FIELDS = new Set(['name', 'message', 'stack', 'cause', 'errors']);
+
+/**
+ * A value inside a record: either an error's record or the value itself.
+ * @typedef {{ error: ErrorRecord } | { value: unknown }} Wrapped
+ */
+
+/**
+ * @typedef {object} ErrorRecord
+ * @property {string} kind class to build: a standard name, AggregateError, DOMException, PoolError
+ * @property {string} name
+ * @property {string} message
+ * @property {string} [stack]
+ * @property {string | number} [code] where it is no own enumerable property
+ * @property {Wrapped} [cause]
+ * @property {Wrapped[]} [errors] of an AggregateError
+ * @property {[string, Wrapped][]} [props] own enumerable properties
+ */
+
+/**
+ * @param {unknown} value
+ * @returns {value is Error}
+ */
+export function isError(value) {
+  try {
+    return value instanceof Error || Object.prototype.toString.call(value) === '[object Error]';
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * @param {object} object
+ * @param {string} key
+ * @returns {unknown} undefined if reading throws
+ */
+function read(object, key) {
+  try {
+    return Reflect.get(object, key);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * @param {unknown} value
+ * @returns {string} never throws
+ */
+export function safeText(value) {
+  try {
+    return String(value);
+  } catch {
+    return 'a value that has no text';
+  }
+}
+
+/**
+ * @param {Error} error
+ * @returns {string} the class that the reader builds
+ */
+function kindOf(error) {
+  if (error instanceof PoolError) return 'PoolError';
+  if (typeof AggregateError === 'function' && error instanceof AggregateError) {
+    return 'AggregateError';
+  }
+  if (typeof DOMException === 'function' && error instanceof DOMException) return 'DOMException';
+  for (const [name, type] of Object.entries(STANDARD)) {
+    if (name !== 'Error' && error instanceof type) return name;
+  }
+  const name = safeText(read(error, 'name')); // an error of another realm
+  return Object.hasOwn(STANDARD, name) ? name : 'Error';
+}
+
+/**
+ * @param {unknown} value
+ * @param {(value: unknown) => boolean} canCarry
+ * @param {object[]} path errors around the value
+ * @returns {Wrapped | undefined} undefined: cannot be carried
+ */
+function wrap(value, canCarry, path) {
+  if (isError(value)) {
+    if (path.length >= MAX_DEPTH || path.includes(value)) return undefined;
+    return { error: toRecord(value, canCarry, path) };
+  }
+  return canCarry(value) ? { value } : undefined;
+}
+
+/**
+ * @param {Error} error
+ * @param {(value: unknown) => boolean} canCarry
+ * @param {object[]} path
+ * @returns {[string, Wrapped][]}
+ */
+function propsOf(error, canCarry, path) {
+  /** @type {[string, Wrapped][]} */
+  const props = [];
+  /** @type {string[]} */
+  let keys = [];
+  try {
+    keys = Object.keys(error).slice(0, MAX_PROPS);
+  } catch {
+    // a Proxy: its properties stay behind
+  }
+  for (const key of keys) {
+    if (OWN_FIELDS.has(key) && key !== 'name') continue;
+    const wrapped = wrap(read(error, key), canCarry, path);
+    if (wrapped) props.push([key, wrapped]);
+  }
+  return props;
+}
+
+/**
+ * Makes the record of an error. Properties that cannot be carried stay behind.
+ * @param {Error} error
+ * @param {(value: unknown) => boolean} canCarry whether a value can be carried as bytes
+ * @param {object[]} [around] errors around this one
+ * @returns {ErrorRecord}
+ */
+export function toRecord(error, canCarry, around = []) {
+  const path = [...around, error];
+  const stack = read(error, 'stack');
+  const code = read(error, 'code');
+  /** @type {ErrorRecord} */
+  const record = {
+    kind: kindOf(error),
+    name: safeText(read(error, 'name')),
+    message: safeText(read(error, 'message') ?? ''),
+    props: propsOf(error, canCarry, path),
+  };
+  if (typeof stack === 'string') record.stack = stack;
+  if (typeof code === 'string' || typeof code === 'number') record.code = code;
+  if ('cause' in error) record.cause = wrap(read(error, 'cause'), canCarry, path);
+  const errors = read(error, 'errors');
+  if (record.kind === 'AggregateError' && Array.isArray(errors)) {
+    record.errors = errors.map((item) => wrap(item, canCarry, path) ?? { value: undefined });
+  }
+  return record;
+}
+
+/**
+ * @param {Wrapped} wrapped
+ * @returns {unknown}
+ */
+function unwrap(wrapped) {
+  return 'error' in wrapped ? fromRecord(wrapped.error) : wrapped.value;
+}
+
+/**
+ * @param {ErrorRecord} record
+ * @returns {Error} of the record's class
+ */
+function build(record) {
+  const { kind, message } = record;
+  if (kind === 'PoolError') return new PoolError(String(record.code ?? 'TASK_FAILED'), message);
+  if (kind === 'AggregateError') {
+    return new AggregateError((record.errors ?? []).map(unwrap), message);
+  }
+  if (kind === 'DOMException' && typeof DOMException === 'function') {
+    return new DOMException(message, record.name);
+  }
+  const type = Object.hasOwn(STANDARD, kind) ?
+    STANDARD[/** @type {keyof typeof STANDARD} */ (kind)] : Error;
+  return new type(message);
+}
+
+/**
+ * @param {object} object
+ * @param {string} key
+ * @param {unknown} value
+ * @param {boolean} enumerable
+ */
+function define(object, key, value, enumerable) {
+  Object.defineProperty(object, key, { value, enumerable, writable: true, configurable: true });
+}
+
+/**
+ * Builds the error of a record.
+ * @param {ErrorRecord} record
+ * @returns {Error}
+ */
+export function fromRecord(record) {
+  const error = build(record);
+  if (error.name !== record.name) define(error, 'name', record.name, false);
+  define(error, 'stack', record.stack, false);
+  if (record.cause) define(error, 'cause', unwrap(record.cause), false);
+  if (record.code !== undefined && read(error, 'code') !== record.code) {
+    define(error, 'code', record.code, false);
+  }
+  for (const [key, wrapped] of record.props ?? []) define(error, key, unwrap(wrapped), true);
+  return error;
+}

@@ -1,0 +1,74 @@
+/**
+ * The one error class of the pool. Codes and texts come from the status table that C uses too, so
+ * that a code can never mean two things.
+ */
+
+import { STATUS_ROWS } from './generated/status.js';
+
+/** @type {ReadonlyMap<string, string>} */
+const TEXT_BY_CODE = new Map(STATUS_ROWS.map((row) => [row.code, row.text]));
+
+/**
+ * @typedef {object} PoolErrorExtra
+ * @property {string} [taskId] the task that the error belongs to
+ * @property {string} [worker] name of the worker that ran it
+ * @property {unknown} [cause] what led to this error
+ */
+
+/** An error of the pool; `code` is stable and is what callers compare, the message is for people. */
+export class PoolError extends Error {
+  /**
+   * @param {string} code a code of the status table
+   * @param {string} [message] default: the table's text for the code
+   * @param {PoolErrorExtra} [extra]
+   */
+  constructor(code, message, extra = {}) {
+    const options = extra.cause === undefined ? undefined : { cause: extra.cause };
+    super(message ?? TEXT_BY_CODE.get(code) ?? code, options);
+    /** @type {string} */
+    this.code = code;
+    /** @type {string | undefined} */
+    this.taskId = extra.taskId;
+    /** @type {string | undefined} */
+    this.worker = extra.worker;
+    /** Of a batch, map or broadcast: which member failed. @type {number | undefined} */
+    this.index = undefined;
+  }
+}
+
+// On the prototype, as the built-in error classes have it, so that it is no own property of each.
+Object.defineProperty(PoolError.prototype, 'name', {
+  value: 'PoolError', configurable: true, writable: true,
+});
+
+/**
+ * Makes a PoolError.
+ * @param {string} code a code of the status table
+ * @param {string} [message] default: the table's text for the code
+ * @param {PoolErrorExtra} [extra]
+ * @returns {PoolError}
+ */
+export function poolError(code, message, extra) {
+  return new PoolError(code, message, extra);
+}
+
+/**
+ * Makes the PoolError of a negative status that a call into the core returned.
+ * @param {number} status negative status number
+ * @param {string} [message] details, put after the table's text
+ * @param {PoolErrorExtra} [extra]
+ * @returns {PoolError}
+ */
+export function statusError(status, message, extra) {
+  return poolError(STATUS_ROWS[-status]?.code ?? 'BROKEN_INVARIANT', message, extra);
+}
+
+/**
+ * One line about why, for the message of another error.
+ * @param {unknown} reason
+ */
+export function describeReason(reason) {
+  if (reason === null || typeof reason !== 'object') return String(reason);
+  const { name, message } = /** @type {Partial<Error>} */ (reason);
+  return name && name !== 'Error' && name !== 'PoolError' ? `${name}: ${message}` : String(message);
+}

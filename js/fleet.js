@@ -1,0 +1,401 @@
+/**
+ * The pool's threads: starts them in two phases, seats them, ends them through the kill gate, replaces them, and takes back
+ * what dead ones held. The only file that asks a host to stop a thread.
+ */
+import { describeReason, poolError } from './errors.js';
+import { host } from './host/index.js';
+
+/** How long a thread that is asked to die may stay inside the gate before it is taken for broken there. */
+const INSIDE_LIMIT_MS = 1000;
+
+/**
+ * One thread, from its start to its confirmed death.
+ * @typedef {object} Member
+ * @property {number} number thread record of the core
+ * @property {string} name
+ * @property {number | undefined} seat the seat that it holds or is being started for; undefined: a spare
+ * @property {'starting' | 'warm' | 'live' | 'dying'} state
+ * @property {import('./host/index.js').Thread} thread
+ * @property {unknown} readyTimer
+ * @property {Error | undefined} error the last error that nobody caught in the thread
+ * @property {Promise<void> | undefined} end settles when its death is confirmed and its holdings are taken back
+ */
+
+/**
+ * What the fleet tells its pool.
+ * @typedef {object} FleetEvents
+ * @property {() => void} bell completions may be there
+ * @property {(member: Member, message: any) => void} message anything that is not the fleet's
+ * @property {(seat: number) => void} seating before a worker takes a seat
+ * @property {(member: Member, error: Error) => void} down a worker was lost that nobody had asked to die
+ * @property {(member: Member, error: Error) => void} retired its seat is given up
+ * @property {(member: Member) => void} reaped what it held is taken back
+ */
+
+export class Fleet {
+  /** @type {Map<number, Member>} by thread number */
+  members = new Map();
+  /** @type {(Member | undefined)[]} by seat */
+  #seats;
+  /** @type {Member[]} */
+  #spares = [];
+  /** @type {Map<number, number[]>} times of restarts, by seat; -1 for spares */
+  #restarts = new Map();
+  /** @type {Set<unknown>} */
+  #timers = new Set();
+  /** @type {(number | undefined)[]} seats that wait for a free thread record */
+  #unserved = [];
+  #closed = false;
+  #held = true;
+  /** @type {{ resolve: () => void, reject: (error: Error) => void } | undefined} until all seats are taken for the first time */
+  #opening;
+  /** Seats that were given up. */
+  retired = 0;
+  #sparesStarted = 0;
+
+  /**
+   * @param {import('./core.js').Core} core
+   * @param {import('./options.js').ResolvedOptions} options
+   * @param {{ glue: string, wasmModule: WebAssembly.Module }} program
+   * @param {FleetEvents} events
+   */
+  constructor(core, options, program, events) {
+    this.core = core;
+    this.options = options;
+    this.program = program;
+    this.events = events;
+    this.#seats = new Array(options.workers).fill(undefined);
+  }
+
+  /** Starts everything; settles when every seat is served. */
+  open() {
+    return /** @type {Promise<void>} */ (
+      new Promise((resolve, reject) => {
+        this.#opening = { resolve, reject };
+        for (let seat = 0; seat < this.#seats.length; seat++) this.#start(seat);
+        for (let spare = 0; spare < this.options.spares; spare++) this.#start(undefined);
+      })
+    );
+  }
+
+  /** @param {number | undefined} seat */
+  #start(seat) {
+    if (this.#closed) return;
+    const { exports, pool } = this.core;
+    const number = exports._wp_worker_open(pool);
+    const block = number ? exports._wp_js_thread_block(pool, number) : 0;
+    if (!block) {
+      this.#unserved.push(seat); // until a dead one is confirmed
+      return;
+    }
+    const name = seat === undefined ? `Spare_${++this.#sparesStarted}` : workerName(seat);
+    /** @type {Member} */
+    const member = { number, name, seat, state: 'starting', thread: /** @type {any} */ (undefined), readyTimer: undefined, error: undefined, end: undefined };
+    this.members.set(number, member);
+    if (seat !== undefined) this.#seats[seat] = member;
+    try {
+      member.thread = host.createThread(host.boot, name, {
+        onMessage: (message) => this.#receive(member, message, block),
+        onError: (error) => this.#failed(member, error),
+        onExit: (code) => this.#exited(member, code),
+      }, { resourceLimits: this.options.resourceLimits });
+    } catch (error) {
+      this.#lost(member, /** @type {Error} */ (error));
+      return;
+    }
+    member.thread.hold(this.#held);
+    const { readyTimeoutMs } = this.options;
+    if (readyTimeoutMs === undefined) return;
+    member.readyTimer = this.#after(readyTimeoutMs, () => {
+      this.#lost(member, poolError('START_FAILED', `${name} was not ready within ${readyTimeoutMs} ms`));
+    });
+  }
+
+  /**
+   * @param {Member} member
+   * @param {any} message
+   * @param {number} block
+   */
+  #receive(member, message, block) {
+    if (message === 0) this.events.bell();
+    else if (member.state === 'dying') return;
+    else if (message.kind === 'ready') this.#initialise(member, block);
+    else if (message.kind === 'started') this.#started(member);
+    else if (message.kind === 'failed') this.#lost(member, poolError('START_FAILED', `${member.name}: ${describeReason(message.error)}`, { cause: message.error }));
+    else this.events.message(member, message);
+  }
+
+  /**
+   * The second phase of the start: the shared memory goes to the worker.
+   * @param {Member} member
+   * @param {number} block
+   */
+  #initialise(member, block) {
+    const { exports, pool, memory } = this.core;
+    const { glue, wasmModule } = this.program;
+    try {
+      member.thread.post({
+        kind: 'init',
+        glue,
+        wasmModule,
+        wasmMemory: memory.wasmMemory,
+        block,
+        routine: exports._wp_js_thread_routine(),
+        argument: exports._wp_js_thread_argument(pool, member.number),
+        module: this.options.module,
+        initData: this.options.initData,
+      });
+    } catch (cause) {
+      this.#lost(member, poolError('NOT_SERIALIZABLE', 'initData cannot be carried to a worker', { cause }));
+    }
+  }
+
+  /** @param {Member} member */
+  #started(member) {
+    this.#cancel(member.readyTimer);
+    member.state = 'warm';
+    if (member.seat === undefined) {
+      this.#spares.push(member);
+      const empty = this.#seats.findIndex((holder, seat) => holder === undefined && this.#wants(seat));
+      if (empty >= 0) this.#promote(empty);
+      return;
+    }
+    this.#seat(member, member.seat);
+  }
+
+  /**
+   * Whether a seat without a holder may take a spare: not one that was given up.
+   * @param {number} seat
+   */
+  #wants(seat) {
+    return !this.#unserved.includes(seat) && !(this.#restarts.get(seat)?.includes(Infinity) ?? false);
+  }
+
+  /**
+   * @param {Member} member
+   * @param {number} seat
+   */
+  #seat(member, seat) {
+    member.seat = seat;
+    member.state = 'live';
+    this.#seats[seat] = member;
+    this.events.seating(seat);
+    this.core.exports._wp_worker_seat(this.core.pool, member.number, seat);
+    if (this.#opening && this.#seats.every((holder) => holder?.state === 'live')) {
+      this.#opening.resolve();
+      this.#opening = undefined;
+    }
+  }
+
+  /**
+   * Gives an empty seat to a spare, and has a new spare started; false when there is none.
+   * @param {number} seat
+   */
+  #promote(seat) {
+    const spare = this.#spares.shift();
+    if (!spare) return false;
+    this.#seat(spare, seat);
+    this.#start(undefined);
+    return true;
+  }
+
+  // ---- Ends ----
+
+  /**
+   * Kills a thread, wherever it is, if it is still the right one to kill: asked once it cannot change any more. Its seat is
+   * served again at once if there is a spare, otherwise by a new thread.
+   * @param {number} number
+   * @param {() => boolean} isRight
+   * @returns {Promise<void>} settles when its death is confirmed and what it held has come back
+   */
+  async kill(number, isRight) {
+    const member = this.members.get(number);
+    if (!member || this.#closed) return;
+    if (member.end) return member.end;
+    const { exports } = this.core;
+    const at = this.core.thread(number);
+    exports._wp_gate_doom(at);
+    const outside = !exports._wp_gate_inside(at) || (await this.#outside(number));
+    if (member.end) return member.end; // somebody else was faster
+    if (outside && !isRight()) {
+      exports._wp_gate_pardon(at); // what it was to die for is over, and it may run something else by now
+      return;
+    }
+    const { seat } = member;
+    member.end = this.#end(member, true);
+    if (seat === undefined) this.#start(undefined);
+    else if (!this.#promote(seat)) this.#start(seat);
+    await member.end;
+  }
+
+  /**
+   * The last way of a thread: doomed, outside the gate, stopped, confirmed, reaped.
+   * @param {Member} member
+   * @param {boolean} trusted
+   */
+  async #end(member, trusted) {
+    const { exports, pool } = this.core;
+    this.#cancel(member.readyTimer);
+    member.state = 'dying';
+    if (member.seat !== undefined && this.#seats[member.seat] === member) this.#seats[member.seat] = undefined;
+    this.#spares = this.#spares.filter((spare) => spare !== member);
+    exports._wp_worker_doom(pool, member.number);
+    const outside = await this.#outside(member.number);
+    await member.thread?.stop();
+    if (this.#closed) return;
+    while (exports._wp_worker_reap(pool, member.number, trusted && outside ? 1 : 0)) await turn();
+    this.members.delete(member.number);
+    this.events.reaped(member);
+    const waiting = this.#unserved.splice(0);
+    for (const seat of waiting) this.#start(seat);
+  }
+
+  /**
+   * Waits, without blocking, until a doomed thread is outside the gate.
+   * @param {number} number
+   * @returns {Promise<boolean>} false when it does not come out
+   */
+  async #outside(number) {
+    const { exports } = this.core;
+    const at = this.core.thread(number);
+    const end = performance.now() + INSIDE_LIMIT_MS;
+    while (exports._wp_gate_inside(at)) {
+      if (performance.now() > end) return false;
+      await turn();
+    }
+    return true;
+  }
+
+  /**
+   * @param {Member} member
+   * @param {Error} error
+   */
+  #failed(member, error) {
+    member.error = error;
+    if (!host.caps.confirmedDeath) this.#lost(member, error); // no exit event will come
+  }
+
+  /**
+   * @param {Member} member
+   * @param {number} code
+   */
+  #exited(member, code) {
+    if (member.state === 'dying') return;
+    this.#lost(member, member.error ?? poolError('WORKER_LOST', `${member.name} exited with code ${code}`), code === 0);
+  }
+
+  /**
+   * A thread is gone, or useless, that nobody had asked to die.
+   * @param {Member} member
+   * @param {Error} error
+   * @param {boolean} [clean] it ended by itself, without an error
+   */
+  #lost(member, error, clean = false) {
+    if (member.state === 'dying' || this.#closed) return;
+    const { seat } = member;
+    member.error = error;
+    const starting = member.state === 'starting';
+    member.end = this.#end(member, false);
+    if (this.#opening && (starting || error.name === 'PoolError')) {
+      const failure = /** @type {any} */ (error).code === 'START_FAILED' || /** @type {any} */ (error).code === 'NOT_SERIALIZABLE'
+        ? error
+        : poolError('START_FAILED', `${member.name}: ${describeReason(error)}`, { cause: error });
+      this.#opening.reject(failure);
+      this.#opening = undefined;
+      return;
+    }
+    this.events.down(member, error);
+    if (seat !== undefined && this.#promote(seat)) return;
+    this.#restart(member, seat, error, clean);
+  }
+
+  /**
+   * A new thread for a seat (or for a spare), after a delay that doubles, within the budget of restarts.
+   * @param {Member} member
+   * @param {number | undefined} seat
+   * @param {Error} error
+   * @param {boolean} clean
+   */
+  #restart(member, seat, error, clean) {
+    const { policy, max, windowMs, minMs, maxMs, jitter } = this.options.restart;
+    const now = this.options.scheduler.now();
+    const key = seat ?? -1;
+    const recent = (this.#restarts.get(key) ?? []).filter((time) => windowMs === 0 || now - time < windowMs);
+    if (policy === 'never' || (policy === 'on-failure' && clean) || (max >= 0 && recent.length >= max)) {
+      this.#restarts.set(key, [Infinity]);
+      if (seat === undefined) return;
+      this.retired++;
+      this.events.retired(member, error);
+      return;
+    }
+    this.#restarts.set(key, [...recent, now]);
+    const delay = Math.min(maxMs, minMs * 2 ** recent.length) * (1 + jitter * (2 * Math.random() - 1));
+    this.#after(delay, () => this.#start(seat));
+  }
+
+  // ---- Small things ----
+
+  /**
+   * @param {number} ms
+   * @param {() => void} run
+   */
+  #after(ms, run) {
+    const timer = this.options.scheduler.setTimeout(() => {
+      this.#timers.delete(timer);
+      run();
+    }, ms);
+    this.#timers.add(timer);
+    return timer;
+  }
+
+  /** @param {unknown} timer */
+  #cancel(timer) {
+    if (this.#timers.delete(timer)) this.options.scheduler.clearTimeout(timer);
+  }
+
+  /**
+   * Whether the threads keep the process alive.
+   * @param {boolean} held
+   */
+  hold(held) {
+    if (held === this.#held) return;
+    this.#held = held;
+    for (const member of this.members.values()) member.thread?.hold(held);
+  }
+
+  /** Everyone who serves a seat now. */
+  get live() {
+    return this.#seats.filter((member) => member?.state === 'live');
+  }
+
+  /** Ends all threads; settles when they are gone. The core is not touched any more. */
+  async close() {
+    this.#closed = true;
+    this.#opening?.reject(poolError('POOL_DESTROYED', 'the pool was destroyed while it started'));
+    this.#opening = undefined;
+    for (const timer of this.#timers) this.options.scheduler.clearTimeout(timer);
+    this.#timers.clear();
+    const { exports, pool } = this.core;
+    await Promise.all(
+      [...this.members.values()].map(async (member) => {
+        member.state = 'dying';
+        exports._wp_worker_doom(pool, member.number);
+        await member.thread?.stop();
+      }),
+    );
+    this.members.clear();
+  }
+}
+
+/**
+ * A worker's readable name, by its seat.
+ * @param {number} seat
+ */
+export function workerName(seat) {
+  return `Worker_${seat + 1}`;
+}
+
+/** The next turn of the event loop. */
+function turn() {
+  return /** @type {Promise<void>} */ (new Promise((resolve) => host.defer(resolve)));
+}

@@ -1,0 +1,72 @@
+/** Browsers: module workers. */
+
+/** @typedef {import('./index.js').Host} Host */
+
+const isolated = globalThis.crossOriginIsolated === true;
+
+/** @type {Host} */
+export const host = {
+  name: 'browser',
+  version: globalThis.navigator?.userAgent ?? '',
+  // Browsers never tell when a worker has ended: docs/decisions/0005-capabilities.md
+  caps: Object.freeze({
+    threads: typeof Worker === 'function',
+    sharedMemory: isolated,
+    killJs: true,
+    killWasm: true,
+    confirmedDeath: false,
+  }),
+  boot: new URL('../worker/boot-browser.js', import.meta.url),
+  createThread,
+  clockOffsetMs: () => performance.timeOrigin,
+  defer,
+  hardwareConcurrency: () => globalThis.navigator?.hardwareConcurrency ?? 0,
+  environment: () => undefined,
+  read: async (url) => {
+    const response = await fetch(url);
+    if (!response.ok) throw new Error(`${url}: ${response.status} ${response.statusText}`);
+    return new Uint8Array(await response.arrayBuffer());
+  },
+  resolve: (specifier) => new URL(specifier, globalThis.location?.href).href,
+  codec: {},
+};
+
+const channel = new MessageChannel();
+/** @type {(() => void)[]} */
+const deferred = [];
+channel.port1.onmessage = () => deferred.shift()?.();
+
+/**
+ * A message to oneself: chained timers would wait 4 ms each.
+ * @param {() => void} run
+ */
+function defer(run) {
+  deferred.push(run);
+  channel.port2.postMessage(0);
+}
+
+/**
+ * The glue recognises a thread by the start of its name. The worker holds a Web Lock for its life; when main is granted it,
+ * the thread is dead: the one sign that browsers give (never early; seconds late in Chromium).
+ * @type {Host['createThread']}
+ */
+function createThread(url, threadName, events) {
+  const worker = new Worker(url, { type: 'module', name: `em-pthread ${threadName}` });
+  const lock = `wasmpool-${threadName}-${crypto.randomUUID()}`;
+  worker.onmessage = (event) => events.onMessage(event.data);
+  worker.onmessageerror = () => events.onError(new Error('a message could not be read'));
+  worker.onerror = (event) => {
+    event.preventDefault();
+    events.onError(event.error instanceof Error ? event.error : new Error(event.message || 'the worker failed to start'));
+  };
+  worker.postMessage({ kind: 'lock', name: lock });
+  return {
+    name: threadName,
+    post: (message, transfer) => worker.postMessage(message, /** @type {Transferable[]} */ (transfer ?? [])),
+    stop: () => {
+      worker.terminate();
+      return navigator.locks.request(lock, () => undefined);
+    },
+    hold: () => undefined,
+  };
+}

@@ -1,0 +1,33 @@
+/**
+ * The host of this realm. js/host/ holds everything that knows which JavaScript runtime it runs on.
+ *
+ * @typedef {object} Thread one worker thread, started
+ * @property {string} name
+ * @property {(message: unknown, transfer?: readonly Transferable[]) => void} post
+ * @property {() => Promise<void>} stop ends the thread wherever it is; settles once the host says that it is gone
+ * @property {(held: boolean) => void} hold whether the thread keeps the process alive
+ *
+ * @typedef {object} ThreadEvents
+ * @property {(message: any) => void} onMessage
+ * @property {(error: Error) => void} onError an error that nobody in the thread caught; the thread is lost
+ * @property {(code: number) => void} onExit the thread is gone. Not every host sends it
+ *
+ * @typedef {object} Host
+ * @property {string} name 'node', 'bun', 'deno' or 'browser'
+ * @property {string} version
+ * @property {import('../options.js').Caps} caps
+ * @property {URL} boot the worker's entry file
+ * @property {(url: URL, name: string, events: ThreadEvents, options: { resourceLimits?: object }) => Thread} createThread
+ * @property {() => number} clockOffsetMs what turns this thread's performance.now() into a clock that all threads share
+ * @property {(run: () => void) => void} defer runs something in a later turn of the event loop, as soon as possible
+ * @property {() => number} hardwareConcurrency
+ * @property {(name: string) => string | undefined} environment
+ * @property {(url: URL) => Promise<Uint8Array<ArrayBuffer>>} read the bytes at a URL
+ * @property {(specifier: string | URL) => string} resolve an absolute URL for a module that a user named
+ * @property {import('../codec.js').CodecHost} codec what the host does for the codec
+ */
+
+const onNode = typeof globalThis.process?.versions?.node === 'string';
+
+/** @type {Host} */
+export const host = onNode ? (await import('./node.js')).host : (await import('./browser.js')).host;

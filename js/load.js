@@ -1,0 +1,117 @@
+/** Loads the core: an Emscripten module and its wasm, compiled once, instantiated once per pool. */
+import { poolError } from './errors.js';
+import { host } from './host/index.js';
+
+/**
+ * @typedef {object} Program
+ * @property {string} glue URL of the Emscripten module; workers import it too
+ * @property {WebAssembly.Module} wasmModule
+ * @property {(module: object) => Promise<any>} factory
+ * @property {{ initial: number, maximum: number }} pages limits of the memory that it imports, in 64 KiB pages
+ */
+
+const PAGE_BYTES = 65536;
+
+/** @type {Map<string, Promise<Program>>} by URL */
+const programs = new Map();
+
+/**
+ * @param {string | undefined} url of an Emscripten module that was linked with the core; default: the package's own
+ * @returns {Promise<Program>}
+ * @throws {import('./errors.js').PoolError} START_FAILED
+ */
+export function loadProgram(url) {
+  const glue = url ?? new URL('../wasm/dist/wasmpool.mjs', import.meta.url).href;
+  let program = programs.get(glue);
+  if (!program) {
+    program = load(glue).catch((cause) => {
+      programs.delete(glue); // a later pool may try again
+      throw poolError('START_FAILED', `cannot load the wasm core ${glue}: ${cause.message}`, { cause });
+    });
+    programs.set(glue, program);
+  }
+  return program;
+}
+
+/**
+ * @param {string} glue
+ * @returns {Promise<Program>}
+ */
+async function load(glue) {
+  const bytes = await host.read(new URL(glue.replace(/\.m?js$/, '.wasm')));
+  const [wasmModule, namespace] = await Promise.all([
+    WebAssembly.compile(bytes),
+    import(/* @vite-ignore */ /* webpackIgnore: true */ glue),
+  ]);
+  return { glue, wasmModule, factory: namespace.default, pages: memoryLimits(bytes) };
+}
+
+/**
+ * An instance with memory of its own.
+ * @param {Program} program
+ * @param {number} memoryBytes ceiling
+ * @returns {Promise<{ exports: import('./core.js').Exports, memory: WebAssembly.Memory }>}
+ * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT when the ceiling is below what the program needs to start
+ */
+export async function instantiate(program, memoryBytes) {
+  const { initial } = program.pages;
+  const maximum = Math.min(Math.floor(memoryBytes / PAGE_BYTES), program.pages.maximum);
+  if (maximum < initial) {
+    throw poolError('INVALID_ARGUMENT', `memory.maximum: the core needs ${initial * PAGE_BYTES} bytes to start`);
+  }
+  const memory = new WebAssembly.Memory({ initial, maximum, shared: true });
+  const exports = await program.factory({
+    wasmMemory: memory,
+    noInitialRun: true,
+    instantiateWasm: (/** @type {WebAssembly.Imports} */ imports, /** @type {(instance: WebAssembly.Instance, module: WebAssembly.Module) => void} */ receive) => {
+      void WebAssembly.instantiate(program.wasmModule, imports).then((instance) => receive(instance, program.wasmModule));
+      return {};
+    },
+  });
+  return { exports, memory };
+}
+
+/**
+ * The limits of the memory that a module imports, from its import section (WebAssembly core specification, 5.5.5): JavaScript
+ * has no way to ask.
+ * @param {Uint8Array} bytes
+ */
+export function memoryLimits(bytes) {
+  let at = 8; // magic and version
+  const number = () => {
+    let value = 0;
+    for (let shift = 0; ; shift += 7) {
+      const byte = bytes[at++];
+      value += (byte & 0x7f) * 2 ** shift;
+      if (byte < 0x80) return value;
+    }
+  };
+  const skipName = () => {
+    const length = number();
+    at += length;
+  };
+  const limits = () => {
+    const flags = bytes[at++];
+    const initial = number();
+    return { initial, maximum: flags & 1 ? number() : 65536 };
+  };
+  while (at < bytes.length) {
+    const id = bytes[at++];
+    const size = number();
+    if (id !== 2) {
+      at += size;
+      continue;
+    }
+    for (let count = number(); count > 0; count--) {
+      skipName();
+      skipName();
+      const kind = bytes[at++];
+      if (kind === 0) number();
+      else if (kind === 1) { at++; limits(); }
+      else if (kind === 2) return limits();
+      else if (kind === 3) at += 2;
+      else { at++; number(); }
+    }
+  }
+  throw new Error('the module imports no memory: link it with the flags of wasmpool-config');
+}

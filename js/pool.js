@@ -1,0 +1,462 @@
+/** The pool as its users see it. */
+import { callOut, Engine } from './engine.js';
+import { poolError } from './errors.js';
+import * as L from './generated/layout.js';
+import { host } from './host/index.js';
+import { MapPromise, MapRun, WINDOW_PER_WORKER } from './map.js';
+import { milliseconds, priorityLane, resolveOptions } from './options.js';
+import { GroupSink, guarded, Task, TaskPromise } from './task.js';
+
+/** @typedef {'error' | 'drained' | 'workerDown' | 'workerRetired'} PoolEvent */
+
+/** Options of single tasks that belong to later versions: refused rather than ignored. */
+const NOT_YET = ['weight', 'shardKey', 'maxWaitMs'];
+
+/**
+ * A pool of workers.
+ * @template [M=any] the worker module's type: `createPool<typeof import('./worker.js')>(…)`
+ */
+export class Pool {
+  /** @type {Engine | undefined} */
+  #engine;
+  #options;
+  #closed = false;
+  /** @type {Promise<void> | undefined} */
+  #closing;
+  #paused = false;
+  /** @type {{ task: Task, run: () => void }[]} submitted before the core was loaded */
+  #early = [];
+  #earlyProcessed = 0;
+  /** @type {Map<PoolEvent, Set<Function>>} */
+  #listeners = new Map();
+  /** @type {{ name: string, payload: unknown }[]} broadcasts that every new worker gets */
+  #sticky = [];
+  #ready;
+  /** @type {any} */
+  #proxy;
+
+  /**
+   * Usable at once: tasks wait for workers.
+   * @param {import('./options.js').PoolOptions} options
+   * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT naming the option
+   */
+  constructor(options) {
+    this.#options = resolveOptions(options);
+    this.#ready = this.#open();
+    this.#ready.catch(() => undefined);
+  }
+
+  /** Settles when all workers have started; rejects with START_FAILED, and the pool is destroyed. */
+  get ready() {
+    return this.#ready;
+  }
+
+  /** What this runtime can do. */
+  get caps() {
+    return host.caps;
+  }
+
+  /** Number of workers. */
+  get size() {
+    return this.#options.workers;
+  }
+
+  async #open() {
+    try {
+      const engine = await Engine.create(this.#options, {
+        error: (error) => this.#failed(error),
+        drained: () => this.#emit('drained'),
+        down: (member, error) => {
+          this.#emit('workerDown', { worker: member.name, error });
+        },
+        retired: (member, error) => this.#emit('workerRetired', { worker: member.name, error }),
+        seating: (seat) => this.#replay(seat),
+      });
+      if (this.#closed) return;
+      this.#engine = engine;
+      if (this.#paused) engine.core.exports._wp_pause(engine.core.pool);
+      for (const { task, run } of this.#early.splice(0)) if (!task.settled) run();
+      await engine.fleet.open();
+    } catch (error) {
+      void this.#shut(/** @type {any} */ (error));
+      throw error;
+    }
+  }
+
+  // ---- Tasks ----
+
+  /**
+   * Runs a handler on the next free worker.
+   * @template R
+   * @param {string | Function} task name of the handler, or a function with its name
+   * @param {unknown} [payload] any value that structured clone carries, or a Box
+   * @param {import('./task.js').TaskOptions} [options]
+   * @returns {TaskPromise<R>} never throws; rejects with PoolError
+   */
+  dispatch(task, payload, options) {
+    /** @type {TaskPromise<R>} */
+    const promise = new TaskPromise();
+    const record = new Task(promise, 0, this.#engine?.nextSerial() ?? 0);
+    promise.attach(/** @type {any} */ (this.#giver), record);
+    this.#submit(record, task, payload, options);
+    return promise;
+  }
+
+  /** What a TaskPromise gives tasks up with, also before the core is loaded. */
+  #giver = {
+    /**
+     * @param {Task} task
+     * @param {import('./errors.js').PoolError} error
+     * @param {boolean} [kill]
+     */
+    giveUp: async (task, error, kill) => {
+      if (this.#engine) return this.#engine.giveUp(task, error, kill);
+      this.#reject(task, error);
+    },
+  };
+
+  /**
+   * Calls with the handlers' own names: `pool.tasks.add({ a: 1, b: 2 })`.
+   * @returns {TaskProxy<M>}
+   */
+  get tasks() {
+    return (this.#proxy ??= new Proxy(Object.freeze({}), {
+      get: (_target, name) => (typeof name === 'string' && name !== 'then'
+        ? (/** @type {any} */ payload, /** @type {any} */ options) => this.dispatch(name, payload, options)
+        : undefined),
+    }));
+  }
+
+  /**
+   * Runs several tasks; all or nothing: the first failure rejects, and members that have not started never do.
+   * @template R
+   * @param {{ task: string | Function, payload?: unknown, priority?: import('./options.js').Priority }[]} jobs
+   * @param {import('./task.js').TaskOptions} [options] for all of them
+   * @returns {Promise<R[]>} results in the order of the jobs; its error has the failing `index`
+   */
+  batch(jobs, options = {}) {
+    if (!Array.isArray(jobs)) return this.#refuse(poolError('INVALID_ARGUMENT', 'jobs: expected an array'));
+    if (jobs.length === 0 && !this.#closed) return Promise.resolve([]);
+    return this.#group(
+      jobs.map(({ task, payload, priority }) => ({ task, payload, options: { ...options, priority: priority ?? options.priority } })),
+      true,
+    );
+  }
+
+  /**
+   * Runs a task once on every worker; a worker that is busy runs it as soon as it is free, before anything else.
+   * @template R
+   * @param {string | Function} task
+   * @param {unknown} [payload]
+   * @param {{ sticky?: boolean }} [options] sticky: workers that start later run it too, before they become free
+   * @returns {Promise<R[]>} results by worker index
+   */
+  broadcast(task, payload, options = {}) {
+    const promise = this.#group(
+      Array.from({ length: this.size }, (_, seat) => ({ task, payload, options: {}, seat: seat + 1 })),
+      false,
+    );
+    if (options.sticky && !this.#closed) this.#sticky.push({ name: taskName(task), payload });
+    return promise;
+  }
+
+  /**
+   * Runs a handler over many inputs.
+   * @template T, R
+   * @param {string | Function} task
+   * @param {Iterable<T> | AsyncIterable<T>} items
+   * @param {import('./map.js').MapOptions} [options]
+   * @returns {MapPromise<R>} await it for an array; `for await` gives results in input order, with bounded memory
+   */
+  map(task, items, options = {}) {
+    const { batchSize } = options;
+    return new MapPromise(() => {
+      if (batchSize !== undefined && !(Number.isSafeInteger(batchSize) && batchSize > 0)) {
+        throw poolError('INVALID_ARGUMENT', `batchSize: expected a whole number from 1, got ${batchSize}`);
+      }
+      return new MapRun({
+        window: () => this.size * this.#options.concurrency * WINDOW_PER_WORKER,
+        cancel: (record) => this.#giver.giveUp(record, poolError('CANCELLED', 'the map was given up')),
+        submit: (payload, { batch }, sink, item) => {
+          const record = new Task(sink, item, 0);
+          this.#submit(record, task, payload, options, { flags: batch ? L.SLOT_BATCH : 0, unbounded: true });
+          return record;
+        },
+      }, items, options);
+    });
+  }
+
+  /**
+   * @param {{ task: string | Function, payload: unknown, options: import('./task.js').TaskOptions, seat?: number }[]} jobs
+   * @param {boolean} failFast
+   * @returns {Promise<any[]>}
+   */
+  #group(jobs, failFast) {
+    return guarded((resolve, reject) => {
+      if (this.#closed) throw this.#destroyed();
+      /** @type {Task[]} */
+      const members = [];
+      let group = 0;
+      const sink = new GroupSink(jobs.length, resolve, reject, () => {
+        if (!failFast) return;
+        if (group && this.#engine) this.#engine.failGroup(group - 1);
+        for (const member of members) if (member.index < 0) this.#giver.giveUp(member, poolError('CANCELLED', 'another member of the batch failed'));
+      });
+      const start = () => {
+        const engine = /** @type {Engine} */ (this.#engine);
+        if (failFast && !engine.admits(jobs.length)) throw poolError('QUEUE_FULL', `a batch of ${jobs.length} does not fit`);
+        group = engine.core.index(engine.core.exports._wp_js_group_create(engine.core.pool, jobs.length, failFast ? 1 : 0)) + 1;
+        for (const [item, job] of jobs.entries()) {
+          const member = new Task(sink, item, 0);
+          members.push(member);
+          this.#submit(member, job.task, job.payload, job.options, { group, seat: job.seat, unbounded: true });
+        }
+      };
+      if (this.#engine) start();
+      else this.#early.push({ task: new Task(sink, 0, 0), run: () => { try { start(); } catch (error) { reject(error); } } });
+    });
+  }
+
+  /**
+   * @param {Task} record
+   * @param {string | Function} task
+   * @param {unknown} payload
+   * @param {import('./task.js').TaskOptions} [options]
+   * @param {{ flags?: number, group?: number, seat?: number, unbounded?: boolean }} [extra] unbounded: admitted already
+   */
+  #submit(record, task, payload, options = {}, extra = {}) {
+    /** @type {import('./engine.js').Spec} */
+    let spec;
+    let name = '';
+    try {
+      if (this.#closed) throw this.#destroyed();
+      name = taskName(task);
+      spec = this.#specify(options, extra);
+    } catch (error) {
+      this.#reject(record, /** @type {any} */ (error));
+      return;
+    }
+    const { signal } = options;
+    if (signal) this.#listen(record, signal);
+    if (record.settled) return;
+    if (!this.#engine) {
+      if (!extra.unbounded && this.#early.length >= (this.#options.maxQueue ?? Infinity)) this.#reject(record, poolError('QUEUE_FULL'));
+      else this.#early.push({ task: record, run: () => /** @type {Engine} */ (this.#engine).submit(record, name, payload, spec) });
+      return;
+    }
+    if (!extra.unbounded && !this.#engine.admits(1)) this.#reject(record, poolError('QUEUE_FULL'));
+    else this.#engine.submit(record, name, payload, spec);
+  }
+
+  /**
+   * @param {import('./task.js').TaskOptions} options
+   * @param {{ flags?: number, group?: number, seat?: number }} extra
+   * @returns {import('./engine.js').Spec}
+   */
+  #specify(options, extra) {
+    const later = NOT_YET.find((key) => /** @type {any} */ (options)[key] !== undefined);
+    if (later) throw poolError('UNSUPPORTED', `option ${later} is not available in this version`);
+    const { onLost = 'reject', deliver = 'copy', timeoutMs = this.#options.taskTimeoutMs } = options;
+    if (onLost !== 'reject' && onLost !== 'requeue') throw poolError('INVALID_ARGUMENT', `onLost: '${onLost}'`);
+    if (deliver !== 'copy' && deliver !== 'lease') throw poolError('INVALID_ARGUMENT', `deliver: '${deliver}'`);
+    const lease = deliver === 'lease' ? L.SLOT_LEASE : 0;
+    const requeue = onLost === 'requeue' ? L.SLOT_REQUEUE : 0;
+    return {
+      lane: options.priority === undefined ? L.PRIORITY_NORMAL : priorityLane(options.priority),
+      timeoutMs: timeoutMs === undefined ? undefined : Math.max(1, milliseconds('timeoutMs', timeoutMs) ?? 0) || undefined,
+      flags: (extra.flags ?? 0) | lease | requeue,
+      group: extra.group,
+      seat: extra.seat,
+      onProgress: options.onProgress,
+      transfer: options.transfer,
+    };
+  }
+
+  /**
+   * @param {Task} record
+   * @param {AbortSignal} signal
+   */
+  #listen(record, signal) {
+    const abort = () => void this.#giver.giveUp(record, poolError('CANCELLED', 'the task was aborted', { cause: signal.reason }), true);
+    if (signal.aborted) {
+      abort();
+      return;
+    }
+    signal.addEventListener('abort', abort, { once: true });
+    record.unlisten = () => signal.removeEventListener('abort', abort);
+  }
+
+  /**
+   * @param {Task} record
+   * @param {import('./errors.js').PoolError} error
+   */
+  #reject(record, error) {
+    if (record.settled) return;
+    record.settled = true;
+    record.unlisten?.();
+    error.taskId ??= record.id;
+    if (!this.#closed) this.#earlyProcessed++;
+    record.sink.fail(record.item, error);
+    this.#failed(error);
+  }
+
+  /** @param {import('./errors.js').PoolError} error */
+  #refuse(error) {
+    return guarded((_resolve, reject) => reject(error));
+  }
+
+  #destroyed() {
+    return poolError('POOL_DESTROYED');
+  }
+
+  /** @param {number} seat a worker is about to serve it */
+  #replay(seat) {
+    const engine = /** @type {Engine} */ (this.#engine);
+    for (const { name, payload } of this.#sticky) {
+      const quiet = { fulfil: () => undefined, fail: () => undefined };
+      engine.submit(new Task(quiet, 0, 0), name, payload, { lane: L.PRIORITY_CRITICAL, flags: L.SLOT_EXCLUSIVE, seat: seat + 1 });
+    }
+  }
+
+  // ---- The pool as a whole ----
+
+  /** No task is started any more; running ones finish. Idempotent, not nested. */
+  pause() {
+    this.#paused = true;
+    if (this.#engine && !this.#closed) this.#engine.core.exports._wp_pause(this.#engine.core.pool);
+  }
+
+  resume() {
+    this.#paused = false;
+    if (this.#engine && !this.#closed) this.#engine.core.exports._wp_resume(this.#engine.core.pool);
+  }
+
+  /** Settles when no task is waiting or running. */
+  async drain() {
+    while (!this.#closed && ((this.#engine?.inFlight ?? 0) > 0 || this.#early.length > 0)) {
+      await new Promise((resolve) => {
+        const off = this.on('drained', () => {
+          off();
+          resolve(undefined);
+        });
+        this.#onClose.add(() => resolve(undefined));
+      });
+    }
+  }
+
+  /** @type {Set<() => void>} */
+  #onClose = new Set();
+
+  /** Numbers of this moment; a new object each time. `processed` counts settled tasks, `errors` those among them that failed. */
+  stats() {
+    if (this.#closed || !this.#engine) {
+      return {
+        freeWorkers: 0,
+        busyWorkers: this.#closed ? 0 : this.size,
+        totalWorkers: this.#closed ? 0 : this.size,
+        queued: this.#early.length,
+        processed: this.#final.processed + this.#earlyProcessed,
+        errors: this.#final.errors + this.#earlyProcessed,
+      };
+    }
+    const { free, busy, total, queued, processed, errors } = this.#engine.stats();
+    return {
+      freeWorkers: free,
+      busyWorkers: busy,
+      totalWorkers: total,
+      queued,
+      processed: processed + this.#earlyProcessed,
+      errors: errors + this.#earlyProcessed,
+    };
+  }
+
+  #final = { processed: 0, errors: 0 };
+
+  /** What the pool holds: for finding leaks. */
+  diagnostics() {
+    const gauges = this.#closed ? undefined : this.#engine?.stats();
+    return {
+      boxesInUse: gauges?.boxesInUse ?? 0,
+      tasksInUse: gauges?.tasksInUse ?? 0,
+      heapBytes: gauges?.heapBytes ?? 0,
+      memoryBytes: this.#closed ? 0 : (this.#engine?.core.memory.wasmMemory.buffer.byteLength ?? 0),
+      threads: this.#closed ? 0 : (this.#engine?.fleet.members.size ?? 0),
+    };
+  }
+
+  /**
+   * @param {PoolEvent} event 'error' (message, taskId), 'drained' (), 'workerDown' and 'workerRetired' ({ worker, error })
+   * @param {(...details: any[]) => void} listener
+   * @returns {() => void} removes the listener
+   */
+  on(event, listener) {
+    const listeners = this.#listeners.get(event) ?? new Set();
+    this.#listeners.set(event, listeners);
+    listeners.add(listener);
+    return () => void listeners.delete(listener);
+  }
+
+  /**
+   * @param {PoolEvent} event
+   * @param {...unknown} details
+   */
+  #emit(event, ...details) {
+    for (const listener of [...(this.#listeners.get(event) ?? [])]) callOut(() => listener(...details), undefined);
+  }
+
+  /** @param {import('./errors.js').PoolError} error */
+  #failed(error) {
+    const { onWorkerError } = this.#options;
+    if (onWorkerError) callOut(() => onWorkerError(error.message, error.taskId ?? ''), undefined);
+    this.#emit('error', error.message, error.taskId);
+  }
+
+  /**
+   * Ends the pool: waiting and running tasks reject with POOL_DESTROYED, all workers end, the memory is released.
+   * @returns {Promise<void>} settles when the threads are gone
+   */
+  destroy() {
+    return this.#shut(this.#destroyed());
+  }
+
+  /**
+   * @param {import('./errors.js').PoolError} reason
+   * @returns {Promise<void>}
+   */
+  #shut(reason) {
+    if (this.#closing) return this.#closing;
+    this.#closing = (async () => {
+      const engine = this.#engine;
+      for (const { task } of this.#early.splice(0)) this.#reject(task, poolError(reason.code, reason.message, { cause: reason.cause }));
+      if (engine) this.#final = engine.stats();
+      this.#closed = true;
+      const ending = engine?.close();
+      this.#listeners.clear();
+      this.#sticky = [];
+      for (const wake of this.#onClose) wake();
+      await ending;
+    })();
+    return this.#closing;
+  }
+
+  async [Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')]() {
+    await this.destroy();
+  }
+}
+
+/**
+ * @template M
+ * @typedef {{ [K in keyof M as M[K] extends (...parts: any) => any ? K : never]:
+ *   M[K] extends (payload: infer P, ...rest: any) => infer R
+ *     ? (payload: P, options?: import('./task.js').TaskOptions) => TaskPromise<Awaited<R>> : never }} TaskProxy
+ */
+
+/**
+ * @param {unknown} task
+ * @returns {string}
+ */
+function taskName(task) {
+  const name = typeof task === 'function' ? task.name : task;
+  if (typeof name !== 'string' || name === '') throw poolError('INVALID_ARGUMENT', 'task: expected the name of a handler');
+  return name;
+}

@@ -1,0 +1,198 @@
+/** A task on main: what its caller holds, and what the engine keeps of it. */
+import { poolError } from './errors.js';
+import { taskId } from './worker/context.js';
+
+/**
+ * @typedef {object} TaskOptions
+ * @property {import('./options.js').Priority} [priority] 'normal'
+ * @property {number} [timeoutMs] time limit from its start; the pool's taskTimeoutMs
+ * @property {AbortSignal} [signal] aborting a waiting task cancels it; a running one is killed with its worker
+ * @property {'reject' | 'requeue'} [onLost] what happens when its worker is lost: 'reject' (WORKER_LOST), or it runs again, at
+ *   most 3 times
+ * @property {'copy' | 'lease'} [deliver] 'copy': the result; 'lease': a Box that is read in place and must be released
+ * @property {readonly Transferable[]} [transfer] parts of the payload that are moved instead of copied
+ * @property {(value: any) => void} [onProgress] what the handler gives to context.progress
+ */
+
+/**
+ * Where a task's end is told: a promise, or one place of a batch.
+ * @typedef {object} Sink
+ * @property {(item: number, value: any) => void} fulfil
+ * @property {(item: number, error: import('./errors.js').PoolError) => void} fail
+ */
+
+/** The engine's record of a task. */
+export class Task {
+  /** Index of its slot; -1 before it has one. */
+  index = -1;
+  generation = 0;
+  settled = false;
+  timed = false;
+  /** @type {((value: any) => void) | undefined} */
+  onProgress = undefined;
+  /** @type {(() => void) | undefined} removes the listener on the signal */
+  unlisten = undefined;
+  /** @type {{ value: unknown, transfer: Transferable[] } | undefined} the argument, if only a message can carry it */
+  channel = undefined;
+  /** @type {import('./box.js').Box | undefined} keeps a leased argument from being collected */
+  argument = undefined;
+
+  /**
+   * @param {Sink} sink
+   * @param {number} item its place in the sink
+   * @param {number} serial of the pool; the id of a task that never had a slot
+   */
+  constructor(sink, item, serial) {
+    this.sink = sink;
+    this.item = item;
+    this.serial = serial;
+  }
+
+  get id() {
+    return this.index < 0 ? `task-new.${this.serial}` : taskId(this.index, this.generation);
+  }
+}
+
+const ignore = () => undefined;
+
+/**
+ * The promise of one task's result.
+ * @template R
+ * @extends {Promise<R>}
+ */
+export class TaskPromise extends Promise {
+  /** @type {import('./engine.js').Engine | undefined} */
+  #engine;
+  /** @type {Task | undefined} */
+  #task;
+  /** @type {(value: R) => void} */
+  #resolve;
+  /** @type {(error: Error) => void} */
+  #reject;
+
+  /** Promises made from it are ordinary ones. */
+  static get [Symbol.species]() {
+    return Promise;
+  }
+
+  constructor() {
+    /** @type {any} */
+    let resolve;
+    /** @type {any} */
+    let reject;
+    super((fulfil, fail) => {
+      resolve = fulfil;
+      reject = fail;
+    });
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  /**
+   * Binds it to its task. The engine's.
+   * @param {import('./engine.js').Engine} engine
+   * @param {Task} task
+   */
+  attach(engine, task) {
+    this.#engine = engine;
+    this.#task = task;
+    return this;
+  }
+
+  /**
+   * @param {number} _item
+   * @param {R} value
+   */
+  fulfil(_item, value) {
+    this.#resolve(value);
+  }
+
+  /**
+   * @param {number} _item
+   * @param {Error} error
+   */
+  fail(_item, error) {
+    void this.then(undefined, ignore); // a task may be fired and forgotten (AM-09); later handlers still see the error
+    this.#reject(error);
+  }
+
+  /** Unique within the pool; the same as in errors and events. */
+  get id() {
+    return this.#task?.id ?? '';
+  }
+
+  /**
+   * Gives the task up: its promise rejects with CANCELLED. If it has not started it never runs; if it runs, the worker
+   * finishes it and the result is dropped.
+   * @param {unknown} [reason] becomes the error's cause
+   * @returns {boolean} false when it had settled already
+   */
+  cancel(reason) {
+    if (!this.#engine || !this.#task || this.#task.settled) return false;
+    this.#engine.giveUp(this.#task, poolError('CANCELLED', 'the task was cancelled', { cause: reason, taskId: this.id }));
+    return true;
+  }
+
+  /**
+   * Kills the worker that runs the task, now; the promise rejects with CANCELLED. A task that has not started is cancelled.
+   * @returns {Promise<void>} settles when the worker's death is confirmed
+   */
+  async terminate() {
+    if (!this.#engine || !this.#task || this.#task.settled) return;
+    const error = poolError('CANCELLED', 'the task was terminated', { taskId: this.id });
+    await this.#engine.giveUp(this.#task, error, true);
+  }
+}
+
+/** The results of several tasks, by place; fails as a whole with the first failure (AM-18, AM-19). */
+export class GroupSink {
+  /**
+   * @param {number} size
+   * @param {(results: any[]) => void} resolve
+   * @param {(error: Error) => void} reject
+   * @param {() => void} onFailure gives the other members up
+   */
+  constructor(size, resolve, reject, onFailure) {
+    this.results = new Array(size);
+    this.missing = size;
+    this.resolve = resolve;
+    this.reject = reject;
+    this.onFailure = onFailure;
+    this.failed = false;
+  }
+
+  /**
+   * @param {number} item
+   * @param {unknown} value
+   */
+  fulfil(item, value) {
+    this.results[item] = value;
+    if (--this.missing === 0 && !this.failed) this.resolve(this.results);
+  }
+
+  /**
+   * @param {number} item
+   * @param {import('./errors.js').PoolError} error
+   */
+  fail(item, error) {
+    this.missing--;
+    if (this.failed) return;
+    this.failed = true;
+    error.index = item;
+    this.onFailure();
+    this.reject(error);
+  }
+}
+
+/**
+ * A promise that several tasks settle together; failing it never raises an unhandled rejection by itself.
+ * @template T
+ * @param {(resolve: (value: T) => void, reject: (error: Error) => void) => void} start
+ * @returns {Promise<T>}
+ */
+export function guarded(start) {
+  /** @type {Promise<T>} */
+  const promise = new Promise(start);
+  promise.catch(ignore);
+  return promise;
+}

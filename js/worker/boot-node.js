@@ -1,0 +1,19 @@
+/** Entry file of a worker thread on Node, Bun and Deno. Loaded anywhere else it does nothing. */
+import { isMainThread, parentPort, workerData } from 'node:worker_threads';
+import { createSerializer } from '../host/serialize-node.js';
+import { boot } from './boot.js';
+
+if (!isMainThread && parentPort && workerData === 'em-pthread') {
+  const port = parentPort;
+  boot({
+    post: (message, transfer) =>
+      port.postMessage(message, /** @type {import('node:worker_threads').Transferable[] | undefined} */ (transfer)),
+    listen: (onMessage) => port.on('message', onMessage),
+    clockOffsetMs: () => {
+      const [seconds, nanoseconds] = process.hrtime();
+      return seconds * 1e3 + nanoseconds / 1e6 - performance.now();
+    },
+    defer: setImmediate,
+    codec: createSerializer(),
+  });
+}

@@ -1,0 +1,215 @@
+import { TYPE } from '../codec.js';
+import { RESULT } from '../core.js';
+import { poolError } from '../errors.js';
+import * as L from '../generated/layout.js';
+
+/** What a handler gets as its second argument: one run of one task. */
+export class Context {
+  #loop;
+  #index;
+  #slot;
+  #generation;
+  #done = false;
+  /** @type {Map<Uint8Array, number> | undefined} boxes that alloc handed out, by their bytes */
+  #boxes;
+  /** @type {Transferable[] | undefined} */
+  #transfer;
+  /** @type {unknown} */
+  #shared;
+
+  /**
+   * @param {import('./loop.js').Loop} loop
+   * @param {number} index
+   * @param {number} slot
+   */
+  constructor(loop, index, slot) {
+    this.#loop = loop;
+    this.#index = index;
+    this.#slot = slot;
+    this.#generation = loop.core.generation(slot);
+  }
+
+  /** The worker that runs the task: `index` is its seat in the pool, from 0. */
+  get worker() {
+    return this.#loop.worker;
+  }
+
+  /** The task's id, as in the errors of the pool. */
+  get taskId() {
+    return taskId(this.#index, this.#generation);
+  }
+
+  /** What the pool was created with as `initData`. */
+  get initData() {
+    return this.#loop.init.initData;
+  }
+
+  /** The same value for every item of a map: its `sharedArgs`. */
+  get sharedArgs() {
+    return this.#shared;
+  }
+
+  /** True once nobody wants the result any more. Reads shared memory: fit for the inside of a loop. */
+  get isCancelled() {
+    if (this.#done) return true;
+    const { core, at } = this.#loop;
+    const state = core.load(this.#slot) & 0xff;
+    return state !== L.SLOT_RUNNING || core.load(at + L.THREAD_DOOMED) !== 0;
+  }
+
+  /** Tells the pool that the task is alive, from inside a long computation. */
+  heartbeat() {
+    const { core, at } = this.#loop;
+    Atomics.add(core.memory.u32, (at + L.THREAD_BEAT) >>> 2, 1);
+  }
+
+  /**
+   * Sends an intermediate value to the caller's `onProgress`, in order and before the result.
+   * @param {unknown} value
+   */
+  progress(value) {
+    this.#check();
+    const { core } = this.#loop;
+    const { exports, pool, self } = core;
+    const index = core.index(exports._wp_js_task_event(pool, self, this.#index));
+    try {
+      const message = core.write(core.slots.record(index), RESULT, value);
+      if (message) throw poolError('NOT_SERIALIZABLE', 'progress carries plain data only');
+    } catch (error) {
+      exports._wp_gate_enter(this.#loop.at);
+      exports._wp_task_free(pool, self, index);
+      exports._wp_gate_leave(this.#loop.at);
+      throw error;
+    }
+    if (exports._wp_task_send_event(pool, self, index)) this.#loop.ring();
+  }
+
+  /**
+   * Memory for the result: return this array (or a view of its beginning) and its bytes reach the caller without a copy.
+   * @param {number} bytes
+   * @returns {Uint8Array}
+   */
+  alloc(bytes) {
+    this.#check();
+    const { core } = this.#loop;
+    const box = core.createBox(bytes);
+    const view = core.memory.view(core.memory.address(core.boxes.record(box) + L.BOX_ADDRESS), bytes);
+    (this.#boxes ??= new Map()).set(view, box);
+    return view;
+  }
+
+  /**
+   * Calls a function that the pool was given as `main[name]`, on the main thread.
+   * @param {string} name
+   * @param {unknown} [argument]
+   * @returns {Promise<any>}
+   */
+  main(name, argument) {
+    return this.#loop.call({ kind: 'main', name, argument });
+  }
+
+  /**
+   * Marks parts of the result as moved instead of copied: `return context.move(value, [value.buffer])`.
+   * @template T
+   * @param {T} value
+   * @param {Transferable[]} transfer
+   * @returns {T}
+   */
+  move(value, transfer) {
+    this.#transfer = transfer;
+    return value;
+  }
+
+  /** What move() was given. The loop's. */
+  get transfer() {
+    return this.#transfer;
+  }
+
+  /**
+   * Runs the handler. The loop's.
+   * @param {import('./handlers.js').Handler} handler
+   * @param {any} argument
+   */
+  call(handler, argument) {
+    const flags = this.#loop.core.memory.u32[(this.#slot + L.SLOT_FLAGS) >>> 2];
+    if (!(flags & L.SLOT_BATCH)) return handler(argument, this);
+    this.#shared = argument.shared;
+    return runBatch(handler, argument.items, this);
+  }
+
+  /**
+   * If the result lies in memory of alloc(), makes it the slot's result in place. The loop's.
+   * @param {unknown} value
+   * @returns {boolean} whether it did
+   */
+  commitBox(value) {
+    this.#done = true;
+    const boxes = this.#boxes;
+    if (!boxes) return false;
+    const { core } = this.#loop;
+    let committed = false;
+    for (const [view, box] of boxes) {
+      const own = value instanceof Uint8Array && value.buffer === view.buffer && value.byteOffset === view.byteOffset;
+      if (!own || value.length > view.length) continue;
+      boxes.delete(view);
+      core.check(core.exports._wp_js_box_commit(core.pool, core.self, box, TYPE.BINARY, 0, value.length));
+      core.attachBox(this.#slot, RESULT, box);
+      committed = true;
+      break;
+    }
+    this.dropBoxes();
+    return committed;
+  }
+
+  /** Gives back what alloc() handed out and the result does not use. The loop's. */
+  dropBoxes() {
+    this.#done = true;
+    const { core } = this.#loop;
+    for (const box of this.#boxes?.values() ?? []) core.exports._wp_box_drop(core.pool, core.self, box);
+    this.#boxes = undefined;
+  }
+
+  #check() {
+    if (this.#done) throw poolError('STALE_HANDLE', 'the task has ended: its context can do nothing any more');
+  }
+}
+
+/**
+ * One by one, in order; asynchronous handlers are awaited.
+ * @param {import('./handlers.js').Handler} handler
+ * @param {unknown[]} items
+ * @param {Context} context
+ * @returns {unknown[] | Promise<unknown[]>}
+ */
+function runBatch(handler, items, context) {
+  const results = new Array(items.length);
+  for (let i = 0; i < items.length; i++) {
+    const result = handler(items[i], context);
+    if (typeof (/** @type {any} */ (result)?.then) === 'function') return finishBatch(handler, items, context, results, i, result);
+    results[i] = result;
+  }
+  return results;
+}
+
+/**
+ * @param {import('./handlers.js').Handler} handler
+ * @param {unknown[]} items
+ * @param {Context} context
+ * @param {unknown[]} results
+ * @param {number} from
+ * @param {unknown} first
+ */
+async function finishBatch(handler, items, context, results, from, first) {
+  results[from] = await first;
+  for (let i = from + 1; i < items.length; i++) results[i] = await handler(items[i], context);
+  return results;
+}
+
+/**
+ * A task's id. Unique within the pool as long as its slot's generation does not wrap.
+ * @param {number} index
+ * @param {number} generation
+ */
+export function taskId(index, generation) {
+  return `task-${index}.${generation}`;
+}

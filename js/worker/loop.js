@@ -1,0 +1,354 @@
+/**
+ * The worker's loop: takes tasks from shared memory by itself, runs them, finishes them, and sleeps when there are none.
+ * Main is not asked for anything on this way; it is only rung when it sleeps.
+ */
+import { createCodec, TYPE } from '../codec.js';
+import { ARGUMENT, Core, RESULT } from '../core.js';
+import { poolError, PoolError } from '../errors.js';
+import * as L from '../generated/layout.js';
+import { STATUS } from '../generated/status.js';
+import { Context } from './context.js';
+import { findHandlers } from './handlers.js';
+
+/** How long the loop runs before it lets timers, sockets and promises of user code have a turn. */
+const SLICE_MS = 8;
+/** How long an idle worker first waits in wasm, where it is woken fastest. Its event loop stands still meanwhile. */
+const SHORT_WAIT_MS = 1;
+
+export class Loop {
+  /** @type {import('./handlers.js').Handlers} by name */
+  #handlers = new Map();
+  /** @type {(import('./handlers.js').Handler | undefined)[]} by interned name */
+  #byId = [];
+  /** Tasks that wait for a promise. */
+  #pending = 0;
+  #asleep = false;
+  #active = false;
+  /** @type {Map<number, (message: any) => void>} answers that main owes, by call */
+  #calls = new Map();
+  #nextCall = 1;
+
+  /**
+   * @param {import('./boot.js').WorkerHost} host
+   * @param {import('./boot.js').Init} init
+   * @param {import('../core.js').Exports} exports
+   * @param {WebAssembly.Memory} memory
+   * @param {number} pool address
+   * @param {number} thread number
+   */
+  constructor(host, init, exports, memory, pool, thread) {
+    this.host = host;
+    this.init = init;
+    this.core = new Core(exports, memory, pool, thread, createCodec(host.codec));
+    this.at = this.core.thread(thread);
+    this.clockOffsetMs = host.clockOffsetMs();
+    exports.wasmpoolClock.offset = this.clockOffsetMs;
+    this.stack = exports.stackSave();
+    /** What every context of this worker shows. */
+    this.worker = Object.freeze({ index: init.index, name: init.name });
+  }
+
+  /** The second phase: the user's module, then the core and main are told. */
+  async open() {
+    const { core, init, host } = this;
+    if (init.module) {
+      scopeInitData(init.initData);
+      this.#handlers = findHandlers(await import(/* @vite-ignore */ /* webpackIgnore: true */ init.module));
+    }
+    core.exports._wp_worker_ready(core.pool, core.self);
+    host.post({ kind: 'started', handlers: [...this.#handlers.keys()] });
+    this.run();
+  }
+
+  /**
+   * Main's messages: answers to calls.
+   * @param {{ kind: string, call: number }} message
+   */
+  receive(message) {
+    if (message.kind !== 'answer') return;
+    this.#calls.get(message.call)?.(message);
+    this.#calls.delete(message.call);
+  }
+
+  /**
+   * Asks main for something by message.
+   * @param {Record<string, unknown>} request
+   * @param {readonly Transferable[]} [transfer]
+   * @returns {Promise<any>} main's answer
+   */
+  call(request, transfer) {
+    const call = this.#nextCall++;
+    return new Promise((resolve, reject) => {
+      this.#calls.set(call, (answer) => (answer.error ? reject(answer.error) : resolve(answer.value)));
+      this.host.post({ ...request, call }, transfer);
+    });
+  }
+
+  /** Works until there is nothing to do, then sleeps. Called again whenever something may have come up. */
+  run() {
+    if (this.#active) return; // a task's end inside the loop: the loop goes on by itself
+    this.#active = true;
+    try {
+      this.#work();
+    } finally {
+      this.#active = false;
+    }
+  }
+
+  #work() {
+    const { core, at } = this;
+    const { exports, memory } = core;
+    const end = performance.now() + SLICE_MS;
+    for (let waited = false; ; ) {
+      const seen = Atomics.load(memory.i32, (at + L.THREAD_WAKE) >>> 2); // before the look for work: see scheduler.h
+      const now = performance.now();
+      const taken = exports._wp_sched_take(core.pool, core.self, now + this.clockOffsetMs);
+      if (memory.u32[(at + L.THREAD_RING) >>> 2]) this.#ringDue();
+      if (taken) {
+        this.#execute(taken - 1);
+        waited = false;
+        if (now < end) continue;
+        this.host.defer(() => this.run());
+        return;
+      }
+      const doomed = Atomics.load(memory.u32, (at + L.THREAD_DOOMED) >>> 2) !== 0; // it ends, or is pardoned and woken
+      if (!doomed && !this.#pending && !waited) {
+        exports._wp_worker_wait(core.pool, core.self, seen, SHORT_WAIT_MS);
+        waited = Atomics.load(memory.i32, (at + L.THREAD_WAKE) >>> 2) === seen;
+        if (!waited) continue;
+      }
+      if (this.#sleep(seen)) return;
+    }
+  }
+
+  #ringDue() {
+    this.core.memory.u32[(this.at + L.THREAD_RING) >>> 2] = 0;
+    this.ring();
+  }
+
+  ring() {
+    this.host.post(0);
+  }
+
+  /**
+   * Waits in the event loop for the wake word to change.
+   * @param {number} seen
+   * @returns {boolean} false when it has changed already
+   */
+  #sleep(seen) {
+    if (this.#asleep) return true;
+    const wait = Atomics.waitAsync(this.core.memory.i32, (this.at + L.THREAD_WAKE) >>> 2, seen);
+    if (!wait.async) return false;
+    this.#asleep = true;
+    void wait.value.then(() => {
+      this.#asleep = false;
+      this.run();
+    });
+    return true;
+  }
+
+  /** @param {number} index of a slot that is RUNNING here */
+  #execute(index) {
+    const slot = this.core.slots.record(index);
+    const { u32 } = this.core.memory;
+    if (u32[(slot + L.SLOT_C_TASK) >>> 2]) {
+      this.finish(index, this.#runC(index, slot));
+      return;
+    }
+    const id = u32[(slot + L.SLOT_NAME) >>> 2];
+    const handler = (this.#byId[id] ??= this.#handlers.get(this.core.name(id)));
+    if (!handler) {
+      this.fail(index, slot, poolError('UNKNOWN_TASK', `no handler '${this.core.name(id)}'`), STATUS.UNKNOWN_TASK);
+      return;
+    }
+    if (this.core.typeOf(slot, ARGUMENT) === TYPE.CHANNEL) {
+      this.#awaitArgument(index, slot, handler);
+      return;
+    }
+    let argument;
+    try {
+      argument = this.core.read(slot, ARGUMENT, { view: (u32[(slot + L.SLOT_FLAGS) >>> 2] & L.SLOT_BOX_ARGUMENT) !== 0 });
+    } catch (error) {
+      this.fail(index, slot, error);
+      return;
+    }
+    this.#invoke(index, slot, handler, argument);
+  }
+
+  /**
+   * The argument is one that only a message can carry: main holds it.
+   * @param {number} index
+   * @param {number} slot
+   * @param {import('./handlers.js').Handler} handler
+   */
+  #awaitArgument(index, slot, handler) {
+    this.#settleLater(
+      this.call({ kind: 'argument', slot: index, generation: this.core.generation(slot) }),
+      (argument) => this.#invoke(index, slot, handler, argument),
+      (error) => this.fail(index, slot, error),
+    );
+  }
+
+  /**
+   * @param {number} index
+   * @param {number} slot
+   * @param {import('./handlers.js').Handler} handler
+   * @param {unknown} argument
+   */
+  #invoke(index, slot, handler, argument) {
+    const context = new Context(this, index, slot);
+    let result;
+    try {
+      result = context.call(handler, argument);
+    } catch (error) {
+      context.dropBoxes();
+      this.fail(index, slot, error);
+      return;
+    }
+    if (typeof (/** @type {any} */ (result)?.then) === 'function') {
+      this.#settleLater(
+        /** @type {PromiseLike<unknown>} */ (result),
+        (value) => this.#complete(index, slot, value, context),
+        (error) => {
+          context.dropBoxes();
+          this.fail(index, slot, error);
+        },
+      );
+      return;
+    }
+    this.#complete(index, slot, result, context);
+  }
+
+  /**
+   * @template T
+   * @param {PromiseLike<T>} promise
+   * @param {(value: T) => void} done
+   * @param {(error: unknown) => void} failed
+   */
+  #settleLater(promise, done, failed) {
+    this.#pending++;
+    promise.then(
+      (value) => {
+        this.#pending--;
+        done(value);
+        this.run();
+      },
+      (error) => {
+        this.#pending--;
+        failed(error);
+        this.run();
+      },
+    );
+  }
+
+  /**
+   * @param {number} index
+   * @param {number} slot
+   * @param {unknown} value
+   * @param {Context} context
+   */
+  #complete(index, slot, value, context) {
+    try {
+      if (context.commitBox(value)) {
+        this.finish(index, STATUS.OK);
+        return;
+      }
+      const leased = this.#wantsLease(slot);
+      if (leased) this.#waitForBox();
+      const message = this.core.write(slot, RESULT, value, { boxed: leased, transfer: context.transfer });
+      if (message) this.#send(index, slot, message);
+    } catch (error) {
+      this.fail(index, slot, error);
+      return;
+    }
+    this.finish(index, STATUS.OK);
+  }
+
+  /** @param {number} slot */
+  #wantsLease(slot) {
+    return (this.core.memory.u32[(slot + L.SLOT_FLAGS) >>> 2] & L.SLOT_LEASE) !== 0;
+  }
+
+  /** Stands in line until a pooled box is granted. Blocks: a full pool slows its producers down. */
+  #waitForBox() {
+    const { exports, pool, self, memory } = this.core;
+    if (exports._wp_box_request(pool, self) === STATUS.OK) return;
+    for (;;) {
+      const seen = Atomics.load(memory.i32, (this.at + L.THREAD_WAKE) >>> 2);
+      if (exports._wp_box_granted(pool, self)) return;
+      exports._wp_worker_wait(pool, self, seen, 100);
+      if (Atomics.load(memory.u32, (this.at + L.THREAD_DOOMED) >>> 2)) exports._wp_gate_enter(this.at); // parks
+    }
+  }
+
+  /**
+   * A value that only a message can carry, sent before main learns that the task is finished.
+   * @param {number} index
+   * @param {number} slot
+   * @param {{ value: unknown, transfer: Transferable[] }} message
+   */
+  #send(index, slot, { value, transfer }) {
+    this.host.post({ kind: 'value', slot: index, generation: this.core.generation(slot), value }, transfer);
+  }
+
+  /**
+   * @param {number} index
+   * @param {number} slot
+   */
+  #runC(index, slot) {
+    const { exports, pool, self } = this.core;
+    try {
+      return exports._wp_worker_run(pool, self, index);
+    } catch (error) {
+      exports.stackRestore(this.stack); // a trap leaves the stack pointer where it was
+      if (Atomics.load(this.core.memory.u32, (this.at + L.THREAD_INSIDE) >>> 2)) throw error; // the core itself broke
+      exports._wp_worker_clean_up(pool, self, index);
+      this.#writeError(slot, error);
+      return STATUS.TASK_FAILED;
+    }
+  }
+
+  /**
+   * @param {number} index
+   * @param {number} slot
+   * @param {unknown} error
+   * @param {number} [status]
+   */
+  fail(index, slot, error, status) {
+    const inside = Atomics.load(this.core.memory.u32, (this.at + L.THREAD_INSIDE) >>> 2);
+    if (inside) throw error; // it was thrown inside the gate: this thread cannot be trusted any more
+    this.#writeError(slot, error);
+    this.finish(index, status ?? statusOf(error));
+  }
+
+  /**
+   * @param {number} slot
+   * @param {unknown} error
+   */
+  #writeError(slot, error) {
+    this.core.writeError(slot, error);
+  }
+
+  /**
+   * @param {number} index
+   * @param {number} status
+   */
+  finish(index, status) {
+    const { exports, pool, self } = this.core;
+    if (exports._wp_task_finish(pool, self, index, status)) this.ring();
+  }
+}
+
+/**
+ * The pool's own errors keep their code; everything that a handler throws is TASK_FAILED.
+ * @param {unknown} error
+ */
+function statusOf(error) {
+  const status = error instanceof PoolError ? STATUS[/** @type {keyof typeof STATUS} */ (error.code)] : undefined;
+  return status || STATUS.TASK_FAILED;
+}
+
+/** @param {unknown} initData */
+function scopeInitData(initData) {
+  /** @type {any} */ (globalThis).wasmpoolThread.initData = initData;
+}

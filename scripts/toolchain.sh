@@ -1,0 +1,165 @@
+#!/bin/sh
+# Makes .toolchain/bin/emcc (and em-config) stand for a suitable Emscripten: the one on PATH when it is new enough, else
+# one that this script installs. Does nothing, and needs no network, when that is already so.
+#
+# The installed one is Debian 13's package on Debian 12: Debian 12's own (3.1.6) cannot make ES modules that run on
+# Node 20. Nothing of it enters the system: it is unpacked into a directory of its own, its compiler is this release's
+# clang-19, and its one native program (Binaryen) runs with the libc that it was built for, unpacked beside it.
+#
+# WASMPOOL_TOOLCHAIN=DIR   where to install, or to find, the prefix; default .toolchain/emscripten
+set -eu
+. "$(dirname "$0")/common.sh"
+
+least=3.1.69 # the first version that all tests have passed with
+suite=trixie # the Debian release that carries it
+links=$root/.toolchain/bin
+prefix=${WASMPOOL_TOOLCHAIN:-$root/.toolchain/emscripten}
+
+# The version of an emcc, or nothing when it does not run.
+version_of() {
+  "$1" --version 2>/dev/null | sed -n '1s/^emcc .* \([0-9][0-9]*\.[0-9]*\.[0-9]*\).*/\1/p'
+}
+
+is_suitable() {
+  found=$(version_of "$1")
+  [ -n "$found" ] && [ "$(printf '%s\n' "$least" "$found" | sort -V | head -n 1)" = "$least" ]
+}
+
+# .toolchain/bin/* are scripts rather than links, since emcc finds its files from the path that it was called by.
+use() {
+  mkdir -p "$links"
+  for tool in emcc em-config; do
+    [ -x "$1/$tool" ] || continue
+    printf '#!/bin/sh\nexec "%s/%s" "$@"\n' "$1" "$tool" >"$links/$tool.new"
+    chmod +x "$links/$tool.new"
+    mv "$links/$tool.new" "$links/$tool"
+  done
+}
+
+# The mirror that this system gets its own release from, so that proxies and local mirrors are respected.
+system_mirror() {
+  # shellcheck disable=SC1091
+  codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+  apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(CODENAME) $(COMPONENT)' 'Created-By: Packages' |
+    awk -v name="$codename" '($2 == name || $3 == name) && $4 == "main" { print $1; exit }'
+}
+
+# Downloads packages of `suite` into $stage/debs, with lists and caches of their own: the system's apt does not learn
+# of the other release.
+download() {
+  state=$stage/apt
+  mkdir -p "$state/lists/partial" "$state/cache/archives/partial" "$stage/debs"
+  : >"$state/status"
+  printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s %s main\n' \
+    "$(system_mirror)" "$suite" >"$state/sources.list"
+  cat >"$state/apt.conf" <<EOF
+Dir::Etc::sourcelist "$state/sources.list";
+Dir::Etc::sourceparts "/dev/null";
+Dir::State::lists "$state/lists";
+Dir::State::status "$state/status";
+Dir::Cache "$state/cache";
+APT::Sandbox::User "";
+Acquire::Languages "none";
+Acquire::Retries "3";
+Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
+EOF
+  APT_CONFIG=$state/apt.conf apt-get -q update
+  (cd "$stage/debs" && APT_CONFIG=$state/apt.conf apt-get -q download "$@")
+}
+
+unpack() {
+  mkdir -p "$stage/root"
+  for package in binaryen libc6 libstdc++6 libgcc-s1; do
+    dpkg-deb -x "$stage"/debs/"$package"_*.deb "$stage/root"
+  done
+  # A third of the package is tests and sanitizer libraries that no target of ours links.
+  dpkg-deb --fsys-tarfile "$stage"/debs/emscripten_*.deb | tar -x -C "$stage/root" \
+    --exclude='./usr/share/emscripten/test' --exclude='./usr/share/doc' \
+    --exclude='*-asan*' --exclude='*-ubsan*'
+  # The one npm package that emcc itself needs comes from our lock file.
+  mkdir -p "$stage/root/usr/share/emscripten/node_modules"
+  cp -R "$root/node_modules/acorn" "$stage/root/usr/share/emscripten/node_modules/"
+}
+
+# Every path is worked out when a tool starts, from where it lies: so the prefix can be built in one place and moved.
+write_wrappers() {
+  mkdir -p "$stage/bin" "$stage/binaryen/bin"
+  for program in "$stage"/root/usr/bin/wasm*; do
+    tool=$(basename "$program")
+    cat >"$stage/binaryen/bin/$tool" <<'EOF'
+#!/bin/sh
+root=$(cd "$(dirname "$0")/../../root" && pwd)
+libraries=$(echo "$root"/usr/lib/*-linux-gnu)
+exec "$(echo "$libraries"/ld-linux-*.so.*)" --library-path "$libraries" "$root/usr/bin/$(basename "$0")" "$@"
+EOF
+  done
+  for tool in emcc em++ emar emranlib emnm em-config; do
+    cat >"$stage/bin/$tool" <<'EOF'
+#!/bin/sh
+prefix=$(cd "$(dirname "$0")/.." && pwd)
+EM_CONFIG="$prefix/emscripten.config" exec "$prefix/root/usr/share/emscripten/$(basename "$0")" "$@"
+EOF
+  done
+  chmod +x "$stage"/bin/* "$stage"/binaryen/bin/*
+  cat >"$stage/emscripten.config" <<'EOF'
+import os
+import shutil
+LLVM_ROOT = '/usr/bin'
+LLVM_ADD_VERSION = '19'
+CLANG_ADD_VERSION = '19'
+BINARYEN_ROOT = os.path.join(os.path.dirname(os.environ['EM_CONFIG']), 'binaryen')
+NODE_JS = shutil.which('node')
+# The package brings all its system libraries ready-made; two emcc at once then need no lock either.
+FROZEN_CACHE = True
+EOF
+}
+
+# At the end of an unfinished installation: shows why, leaves nothing behind.
+leave_install() {
+  [ -z "$log" ] || tail -n 20 "$log" >&2
+  rm -rf "$stage"
+  fail "toolchain: could not install Emscripten"
+}
+
+# Builds the prefix under another name and moves it into place when it has compiled something: an interrupted run leaves
+# nothing that looks finished.
+install_prefix() {
+  "$root/scripts/packages.sh" toolchain
+  "$root/scripts/npm.sh"
+  mkdir -p "$(dirname "$prefix")" "$root/.cache"
+  log=
+  stage=$(mktemp -d "$(dirname "$prefix")/.emscripten.XXXXXX")
+  trap leave_install EXIT
+  say "toolchain: installing Emscripten into $prefix (250 MB to download)"
+  log=$root/.cache/toolchain.log
+  {
+    download emscripten binaryen libc6 libstdc++6 libgcc-s1
+    unpack
+    write_wrappers
+  } >"$log" 2>&1
+  log=
+  rm -rf "$stage/apt" "$stage/debs"
+  echo 'int main(void) { return 0; }' >"$stage/try.c"
+  "$stage/bin/emcc" -O2 -pthread "$stage/try.c" -o "$stage/try.mjs"
+  rm -f "$stage"/try.*
+  chmod 755 "$stage"
+  rm -rf "$prefix"
+  mv "$stage" "$prefix"
+  trap - EXIT
+}
+
+if is_suitable "$links/emcc"; then
+  # Once is enough: the steps of `make test` each come by here.
+  [ "${MAKELEVEL:-0}" -gt 1 ] || say "toolchain: Emscripten $found is ready"
+  exit 0
+fi
+on_path=$(command -v emcc || true)
+if [ -n "$on_path" ] && is_suitable "$on_path"; then
+  use "$(cd "$(dirname "$on_path")" && pwd)"
+  say "toolchain: using Emscripten $found from PATH"
+  exit 0
+fi
+is_suitable "$prefix/bin/emcc" || install_prefix
+use "$(cd "$prefix/bin" && pwd)"
+is_suitable "$links/emcc" || fail "toolchain: $prefix has no Emscripten of version $least or newer"
+say "toolchain: using Emscripten $found"

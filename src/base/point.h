@@ -1,0 +1,21 @@
+/*
+ * Purpose  Kill points: in a test build (WP_KILL_POINTS) a thread can be stopped for ever at any of them. Placed before
+ *          every store to shared memory whose absence or presence another thread could observe.
+ * Owns     wp__point_hook (test builds only)
+ * Threads  any
+ * See      tests/unit/ (heap, scheduler)
+ */
+#ifndef WP_BASE_POINT_H
+#define WP_BASE_POINT_H
+
+#ifdef WP_KILL_POINTS
+extern void (*wp__point_hook)(const char *name); /* set by the test before it starts threads */
+#define WP_POINT(name)                                                                             \
+  do {                                                                                             \
+    if (wp__point_hook) wp__point_hook(name);                                                      \
+  } while (0)
+#else
+#define WP_POINT(name) ((void)0)
+#endif
+
+#endif

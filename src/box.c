@@ -1,0 +1,272 @@
+#include "box.h"
+#include "base/point.h"
+#include "port/port.h"
+#include "scheduler.h"
+
+static bool has_state(uint64_t word, uint32_t state) { return wp_word_state(word) == state; }
+
+static uint32_t reader_bit(uint32_t reader) { return UINT32_C(1) << (reader & 31); }
+
+static wp_box *box_of(const wp_pool *pool, uint32_t index, uint32_t generation) {
+  if (index >= wp_atomic_load_acquire_u32(&pool->boxes.capacity)) return NULL;
+  wp_box *box = wp_box_at(pool, index);
+  uint64_t word = wp_atomic_load_acquire_u64(&box->word); /* pairs with the store in wp_box_commit */
+  return word == wp_word(generation, WP_BOX_READY) ? box : NULL;
+}
+
+/* ---- Writing ---- */
+
+static wp_status create(wp_pool *pool, uint32_t self, uint64_t bytes, uint32_t flags, uint32_t *index) {
+  if (bytes > SIZE_MAX / 2) return WP_E_TOO_LARGE;
+  wp_heap *heap = wp_pool_heap(pool, self);
+  wp_status status = wp_table_take(&pool->boxes, heap, index);
+  if (status) return status;
+  wp_box *box = wp_box_at(pool, *index);
+  void *data = wp_heap_alloc(heap, (size_t)bytes, 0);
+  if (!data) {
+    wp_table_put(&pool->boxes, *index);
+    return bytes > pool->segments->region.limit_bytes ? WP_E_TOO_LARGE : WP_E_NO_MEMORY;
+  }
+  box->address = (uint64_t)(uintptr_t)data;
+  box->bytes = 0;
+  box->capacity_bytes = bytes;
+  box->lease_end_ms = 0;
+  box->owner = self;
+  box->flags = flags;
+  for (uint32_t i = 0; i < WP_THREADS_MAX / 32; i++) wp_atomic_store_relaxed_u32(&box->readers[i], 0);
+  wp_atomic_store_relaxed_u32(&box->count, 1); /* published by the store of the word */
+  uint32_t generation = wp_word_generation(wp_atomic_load_acquire_u64(&box->word));
+  WP_POINT("box.writing");
+  wp_atomic_store_release_u64(&box->word, wp_word(generation, WP_BOX_WRITING));
+  return WP_OK;
+}
+
+wp_status wp_box_create(wp_pool *pool, uint32_t self, uint64_t bytes, uint32_t *index) {
+  wp_gate_enter(&pool->threads[self]);
+  wp_status status = create(pool, self, bytes, 0, index);
+  wp_gate_leave(&pool->threads[self]);
+  return status;
+}
+
+wp_status wp_box_commit(wp_pool *pool, uint32_t self, uint32_t index, uint32_t type, uint32_t aux,
+                        uint64_t bytes) {
+  wp_box *box = wp_box_at(pool, index);
+  uint64_t word = wp_atomic_load_acquire_u64(&box->word);
+  if (!has_state(word, WP_BOX_WRITING)) return WP_E_STALE_HANDLE;
+  if (box->owner != self) return WP_E_DENIED;
+  if (bytes > box->capacity_bytes) return WP_E_TOO_LARGE;
+  box->type = type;
+  box->aux = aux;
+  box->bytes = bytes;
+  wp_gate_enter(&pool->threads[self]);
+  WP_POINT("box.commit");
+  /* Release: pairs with the loads in box_of and wp_box_retain; everything written before is seen by every reader. */
+  wp_atomic_store_release_u64(&box->word, wp_word(wp_word_generation(word), WP_BOX_READY));
+  wp_gate_leave(&pool->threads[self]);
+  return WP_OK;
+}
+
+/* ---- References ---- */
+
+static void give_back_place(wp_pool *pool) {
+  wp_atomic_fetch_sub_seq_u32(&pool->boxes_taken, 1);
+  wp_atomic_store_seq_u32(&pool->chores, 1); /* pairs with the load in wp_sched_unlock */
+}
+
+static void free_box(wp_pool *pool, uint32_t self, uint32_t index) {
+  wp_box *box = wp_box_at(pool, index);
+  uint32_t generation = wp_word_generation(wp_atomic_load_acquire_u64(&box->word));
+  void *data = (void *)(uintptr_t)box->address;
+  bool pooled = box->flags & WP_BOX_POOLED;
+  WP_POINT("box.free");
+  wp_atomic_store_release_u64(&box->word, wp_word(wp_generation_after(generation), WP_BOX_FREE));
+  wp_heap_free(wp_pool_heap(pool, self), data);
+  wp_table_put(&pool->boxes, index);
+  if (pooled) give_back_place(pool);
+}
+
+static void drop(wp_pool *pool, uint32_t self, uint32_t index, uint32_t references) {
+  /* acq_rel: the last to go sees what all others did with the box before. */
+  uint32_t before = wp_atomic_fetch_sub_acq_rel_u32(&wp_box_at(pool, index)->count, references);
+  if (before == references) free_box(pool, self, index);
+}
+
+void wp_box_drop(wp_pool *pool, uint32_t self, uint32_t index) {
+  wp_gate_enter(&pool->threads[self]);
+  drop(pool, self, index, 1);
+  wp_gate_leave(&pool->threads[self]);
+  if (wp_atomic_load_relaxed_u32(&pool->chores)) wp_sched_help(pool, self);
+}
+
+static bool retain(wp_box *box) {
+  uint32_t count = wp_atomic_load_relaxed_u32(&box->count);
+  do {
+    if (!count) return false;
+  } while (!wp_atomic_cas_acq_rel_u32(&box->count, &count, count + 1));
+  return true;
+}
+
+bool wp_box_retain(wp_pool *pool, uint32_t self, uint32_t index, uint32_t generation) {
+  wp_box *box = box_of(pool, index, generation);
+  if (!box || !retain(box)) return false;
+  if (box_of(pool, index, generation)) return true;
+  wp_box_drop(pool, self, index); /* it was freed and used again between the look and the count */
+  return false;
+}
+
+wp_status wp_box_grant(wp_pool *pool, uint32_t index, uint32_t reader) {
+  wp_box *box = wp_box_at(pool, index);
+  uint64_t word = wp_atomic_load_acquire_u64(&box->word);
+  if (has_state(word, WP_BOX_FREE) || reader >= WP_THREADS_MAX) return WP_E_STALE_HANDLE;
+  if (!retain(box)) return WP_E_STALE_HANDLE;
+  WP_POINT("box.grant");
+  uint32_t bits = wp_atomic_fetch_or_acq_rel_u32(&box->readers[reader >> 5], reader_bit(reader));
+  if (bits & reader_bit(reader)) wp_atomic_fetch_sub_acq_rel_u32(&box->count, 1); /* it held one already */
+  return WP_OK;
+}
+
+wp_status wp_box_read(wp_pool *pool, uint32_t index, uint32_t generation, uint32_t reader,
+                      wp_completion *out) {
+  const wp_box *box = box_of(pool, index, generation);
+  if (!box) return WP_E_STALE_HANDLE;
+  if (!(wp_atomic_load_acquire_u32(&box->readers[reader >> 5]) & reader_bit(reader))) {
+    wp_atomic_fetch_add_relaxed_u64(&pool->counters.denied, 1);
+    return WP_E_DENIED;
+  }
+  out->type = box->type;
+  out->data = (const void *)(uintptr_t)box->address;
+  out->bytes = (size_t)box->bytes;
+  return WP_OK;
+}
+
+bool wp_box_release(wp_pool *pool, uint32_t self, uint32_t index, uint32_t generation, uint32_t reader) {
+  wp_box *box = box_of(pool, index, generation);
+  if (!box) return false;
+  wp_gate_enter(&pool->threads[self]);
+  uint32_t bit = reader_bit(reader);
+  bool held = wp_atomic_fetch_and_acq_rel_u32(&box->readers[reader >> 5], ~bit) & bit;
+  WP_POINT("box.release");
+  if (held) drop(pool, self, index, 1);
+  wp_gate_leave(&pool->threads[self]);
+  if (wp_atomic_load_relaxed_u32(&pool->chores)) wp_sched_help(pool, self);
+  return held;
+}
+
+/* ---- The line for pooled boxes ---- */
+
+static bool take_place_locked(wp_pool *pool) {
+  if (wp_atomic_load_seq_u32(&pool->boxes_taken) >= pool->config.box_count) return false;
+  wp_atomic_fetch_add_seq_u32(&pool->boxes_taken, 1);
+  return true;
+}
+
+wp_status wp_box_request(wp_pool *pool, uint32_t self) {
+  wp_thread *thread = &pool->threads[self];
+  wp_status status = WP_OK;
+  wp_gate_enter(thread);
+  wp_sched_wait_lock(pool, self);
+  if (!pool->box_line.first && take_place_locked(pool)) {
+    wp_atomic_store_seq_u32(&thread->box_granted, 1);
+  } else {
+    status = WP_E_QUEUE_FULL;
+    wp_atomic_store_seq_u32(&thread->box_granted, 0);
+    wp_atomic_store_relaxed_u32(&thread->box_waiting, WP_NONE); /* guarded by the lock */
+    if (pool->box_line.last) {
+      wp_atomic_store_relaxed_u32(&pool->threads[pool->box_line.last - 1].box_waiting, self + 1);
+    } else {
+      pool->box_line.first = self + 1;
+    }
+    pool->box_line.last = self + 1;
+  }
+  wp_sched_unlock(pool, self);
+  wp_gate_leave(thread);
+  return status;
+}
+
+bool wp_box_granted(wp_pool *pool, uint32_t self) {
+  return wp_atomic_load_seq_u32(&pool->threads[self].box_granted) != 0;
+}
+
+wp_status wp_box_create_granted(wp_pool *pool, uint32_t self, uint64_t bytes, uint32_t *index) {
+  wp_thread *thread = &pool->threads[self];
+  wp_gate_enter(thread);
+  wp_status status = create(pool, self, bytes, WP_BOX_POOLED, index);
+  wp_atomic_store_seq_u32(&thread->box_granted, 0);
+  if (status) give_back_place(pool);
+  wp_gate_leave(thread);
+  if (status) wp_sched_help(pool, self);
+  return status;
+}
+
+static void leave_line(wp_pool *pool, uint32_t number) {
+  uint32_t previous = 0;
+  for (uint32_t at = pool->box_line.first; at; ) {
+    wp_thread *thread = &pool->threads[at - 1];
+    uint32_t link = wp_atomic_load_relaxed_u32(&thread->box_waiting); /* guarded by the lock */
+    uint32_t after = link == WP_NONE ? 0 : link;
+    if (at - 1 == number) {
+      if (previous) wp_atomic_store_relaxed_u32(&pool->threads[previous - 1].box_waiting, after ? after : WP_NONE);
+      else pool->box_line.first = after;
+      if (!after) pool->box_line.last = previous;
+      wp_atomic_store_relaxed_u32(&thread->box_waiting, 0);
+      return;
+    }
+    previous = at;
+    at = after;
+  }
+}
+
+void wp_box_serve_line_locked(wp_pool *pool) {
+  while (pool->box_line.first && take_place_locked(pool)) {
+    uint32_t number = pool->box_line.first - 1;
+    leave_line(pool, number);
+    wp_atomic_store_seq_u32(&pool->threads[number].box_granted, 1);
+    wp_thread_wake(&pool->threads[number]);
+  }
+}
+
+/* ---- Leases and deaths ---- */
+
+static uint32_t clear_readers(wp_box *box) {
+  uint32_t references = 0;
+  for (uint32_t i = 0; i < WP_THREADS_MAX / 32; i++) {
+    references += (uint32_t)__builtin_popcount(wp_atomic_exchange_acq_rel_u32(&box->readers[i], 0));
+  }
+  return references;
+}
+
+double wp_box_expire(wp_pool *pool, double now_ms) {
+  double next_ms = 0;
+  if (!pool->leases) return 0;
+  uint32_t capacity = wp_atomic_load_acquire_u32(&pool->boxes.capacity);
+  pool->leases = 0;
+  for (uint32_t i = 0; i < capacity; i++) {
+    wp_box *box = wp_box_at(pool, i);
+    if (!has_state(wp_atomic_load_acquire_u64(&box->word), WP_BOX_READY) || box->lease_end_ms <= 0) continue;
+    if (now_ms < box->lease_end_ms) {
+      pool->leases++;
+      if (next_ms == 0 || box->lease_end_ms < next_ms) next_ms = box->lease_end_ms;
+      continue;
+    }
+    box->lease_end_ms = 0;
+    uint32_t references = clear_readers(box);
+    if (references) drop(pool, WP_MAIN, i, references);
+  }
+  return next_ms;
+}
+
+void wp_box_reap(wp_pool *pool, uint32_t thread) {
+  uint32_t capacity = wp_atomic_load_acquire_u32(&pool->boxes.capacity);
+  for (uint32_t i = 0; i < capacity; i++) {
+    wp_box *box = wp_box_at(pool, i);
+    uint64_t word = wp_atomic_load_acquire_u64(&box->word);
+    if (has_state(word, WP_BOX_WRITING) && box->owner == thread) {
+      free_box(pool, WP_MAIN, i);
+    } else if (has_state(word, WP_BOX_READY)) {
+      uint32_t bit = reader_bit(thread);
+      if (wp_atomic_fetch_and_acq_rel_u32(&box->readers[thread >> 5], ~bit) & bit) drop(pool, WP_MAIN, i, 1);
+    }
+  }
+  leave_line(pool, thread);
+  if (wp_atomic_exchange_seq_u32(&pool->threads[thread].box_granted, 0)) give_back_place(pool);
+}

@@ -1,0 +1,126 @@
+/*
+ * Purpose  The allocator of one thread: two-level segregated fit over segments of 256 KiB, O(1),
+ *          and a segment of its own for each block above 128 KiB. Blocks carry the tag of the task
+ *          they belong to.
+ * Owns     its bins, and every segment that wp_segments records under its owner number (nobody else
+ *          may acquire under that number: rebuild would release what has no heap's header). Must
+ *          not move once it is open
+ * Threads  its owner, but for wp_heap_free, wp_heap_usable, wp_heap_retag (any thread) and
+ *          wp_heap_rebuild (the supervisor, after the owner's confirmed death)
+ * Order    A block's word is stored with release after everything it reveals, and loaded with
+ *          acquire by others. A block of another heap is freed by a CAS from LIVE to REMOTE, then a
+ *          push (CAS) on that heap's `remote`, which its owner takes whole by a CAS: acq_rel on
+ *          both sides
+ * Kill     Size, state and tag are one word, so every change of a segment is one store, and a walk
+ *          from the first block to the END is valid at every instruction:
+ *            alloc, split  headers of the rest (and of an aligned block) are written inside the
+ *                          free block, then the store of the front word makes all of them real:
+ *                          it is the last store of the call
+ *            free          one store (or, remote, one CAS); merging is one more store per neighbour
+ *            new segment   its magic is stored last; without it rebuild releases the segment
+ *          Everything else (bins, counters, previous sizes) is an index that rebuild makes anew;
+ *          the list of segments is the map of wp_segments. Taking remote frees marks every block
+ *          TAKEN before the list is emptied, so a death between leaves them recognisable.
+ *          The bytes of a block whose free or shrinking was under way may be damaged even if it is
+ *          still live. A death just before the store means that the call was not made, just after
+ *          that it was: an untagged block whose address its owner had not noted down yet stays
+ *          live, as does the copy of a realloc that moved until the old block is free. Use tags.
+ *          A thread that dies inside wp_heap_free of another heap's block, after the CAS, before
+ *          the push: its rebuild tells that heap, whose owner then finds the block. (Not if it
+ *          passed no heap of its own: then the block is lost to its heap.)
+ *
+ *   block word: tag (bits 0-31), state (32-35), units of 16 bytes, header included (36-63)
+ *   state   meaning                                         set by
+ *   FREE    in a bin                                        the owner
+ *   LIVE    the user's                                      the owner
+ *   REMOTE  freed by another thread; the tag says who       that thread
+ *   TAKEN   off the remote list, about to be FREE           the owner
+ *   END     end of the segment, no block                    the owner
+ *   who: owner number of the freeing thread (bits 0-9), its generation (10-31)
+ *
+ * See      tests/unit/heap_test.c, tests/unit/heap_kill_test.c, REQUIREMENTS XP-01, XP-03
+ */
+#ifndef WP_HEAP_H
+#define WP_HEAP_H
+
+#include "base/atomic.h"
+#include "segment.h"
+#include <stddef.h>
+
+#define WP_TAG_ARENA UINT32_C(0xffffffff) /* chunks of arenas; rebuild always frees them */
+
+enum {
+  WP_HEAP_ALIGN = 16,
+  WP_HEAP_SEGMENT_BYTES = 256 * 1024,
+  WP_HEAP_BIG_BYTES =
+      128 * 1024,      /* a block above this, header included, has a segment of its own */
+  WP_HEAP_LEVELS = 12, /* of sizes: up to 2^14 units = one segment */
+  WP_HEAP_STEPS = 8,   /* bins per level */
+};
+
+struct wp__block;
+struct wp__chunk;
+
+typedef struct wp_heap {
+  /* Line 1: what other threads read and write. */
+  wp_atomic_u64 remote; /* newest block freed by others, or 0; they push, the owner takes all */
+  wp_atomic_u64 remote_target; /* heap whose block it is freeing now; supervisor reads */
+  wp_atomic_u32 orphans;       /* 1: look for REMOTE blocks off the list; set by the supervisor */
+  uint32_t owner;              /* constant */
+  wp_segments *segments;       /* constant */
+  uint32_t pad[64 / 4 - 7 - (UINTPTR_MAX > UINT32_MAX)];
+  /* The owner's alone. */
+  wp_atomic_u64 bytes, blocks;      /* in use; written by the owner, any thread may read */
+  struct wp__chunk *spare;          /* the one wholly free segment that is kept, or NULL */
+  uint32_t level_map;               /* bit per level with a free block */
+  uint8_t step_map[WP_HEAP_LEVELS]; /* bit per bin with a free block */
+  struct wp__block *bins[WP_HEAP_LEVELS][WP_HEAP_STEPS];
+} wp_heap;
+
+/* An empty heap; takes no memory yet. WP_OK or WP_E_INVALID_ARGUMENT. Before any other thread sees
+ * it. */
+int wp_heap_open(wp_heap *heap, wp_segments *segments, uint32_t owner);
+
+/* A block of at least `bytes` (0 is legal: a distinct block), aligned to 16 or to `align` (a power
+ * of two, 64 KiB at most), contents undefined. tag: the task it belongs to; 0: nobody's, never
+ * freed by tag. NULL when out of memory. Owner. O(1), but for a new segment. */
+void *wp_heap_alloc(wp_heap *heap, size_t bytes, uint32_t tag);
+void *wp_heap_alloc_aligned(wp_heap *heap, size_t align, size_t bytes, uint32_t tag);
+
+/* Resizes p (NULL: allocates), from whichever heap, in place or by moving it to this heap; the
+ * block has the new tag then and alignment 16. NULL when out of memory: p is as it was. Owner of
+ * `heap`, holder of p. */
+void *wp_heap_realloc(wp_heap *heap, void *p, size_t bytes, uint32_t tag);
+
+/* Frees p (NULL: nothing). self: the caller's own heap, or NULL if it has none. A block that is not
+ * live is left alone. Any thread that holds p. O(1). */
+void wp_heap_free(wp_heap *self, void *p);
+
+/* Bytes that may be used at p; at least what was asked for. Whoever holds p. */
+size_t wp_heap_usable(const void *p);
+
+/* Gives p another tag, in one store: e.g. 0 for a result that outlives its task. Whoever holds p,
+ * and nobody else. */
+void wp_heap_retag(void *p, uint32_t tag);
+
+/* Frees every live block with this tag (0: none). Owner. Walks the whole heap. */
+void wp_heap_free_tagged(wp_heap *heap, uint32_t tag);
+
+/* Takes back what other threads freed. Done by every alloc; for owners that only free. Owner. */
+void wp_heap_drain(wp_heap *heap);
+
+/* After the owner's confirmed death: frees the blocks that have one of the tags (0 is none) or
+ * WP_TAG_ARENA, and those whose freeing had begun; makes bins and counters anew, gives empty
+ * segments back. All other blocks keep address and content. A new thread may then use the heap. May
+ * be repeated. Supervisor. Walks the whole heap. */
+void wp_heap_rebuild(wp_heap *heap, const uint32_t *tags, size_t tag_count);
+
+/* In live blocks, headers included, and their number; blocks freed by others count until they are
+ * drained. Any thread. */
+uint64_t wp_heap_bytes_in_use(const wp_heap *heap);
+uint64_t wp_heap_blocks_in_use(const wp_heap *heap);
+
+/* WP_OK, or WP_E_BROKEN_INVARIANT. Owner, while nobody else frees its blocks. */
+int wp_heap_check(const wp_heap *heap);
+
+#endif

@@ -1,0 +1,149 @@
+/*
+ * Purpose  What heap.c (allocate and free) and heap_walk.c (tags, rebuild, check) share: the layout
+ *          of a segment
+ * Owns     nothing; see heap.h for Owns, Threads, Order, Kill
+ * Threads  the heap's owner, but for reading a block's word
+ * See      heap.h
+ */
+#ifndef WP_HEAP_BLOCK_H
+#define WP_HEAP_BLOCK_H
+
+#include "base/point.h"
+#include "heap.h"
+
+enum {
+  WP__UNIT = 16,
+  WP__BLOCK_UNITS_MIN = 2, /* a header, and room for the links of a free block */
+  WP__BLOCK_UNITS_MAX = (1 << 28) - 1,
+  WP__CHUNK_MAGIC = 0x68656170,
+};
+
+enum wp__block_state {
+  WP__BLOCK_FREE = 1,
+  WP__BLOCK_LIVE = 2,
+  WP__BLOCK_REMOTE = 3,
+  WP__BLOCK_TAKEN = 4,
+  WP__BLOCK_END = 5,
+};
+
+/* The header of a block; its bytes follow. */
+typedef struct wp__block {
+  wp_atomic_u64 word;  /* see heap.h */
+  uint32_t prev_units; /* of the block before it, 0 for the first; an index. Owner */
+  uint16_t granule;    /* of its segment, in which the header lies; constant, any thread may read */
+  uint16_t unused;
+} wp__block;
+
+/* In the bytes of a free block. */
+typedef struct wp__links {
+  wp__block *next, *previous; /* in its bin */
+} wp__links;
+
+/* In the bytes of a REMOTE block; written by the thread that frees it. */
+typedef struct wp__remote {
+  uint64_t next; /* on the remote list */
+} wp__remote;
+
+/* The start of a segment. */
+typedef struct wp__chunk {
+  wp_atomic_u64
+      magic; /* 0 until all below, the first block and the END are written; release / acquire */
+  uint64_t bytes;
+  wp_heap *heap;
+  uint32_t first; /* offset of the first block */
+  uint32_t big;   /* 1: one block, and the segment goes with it */
+} wp__chunk;
+
+_Static_assert(sizeof(wp__block) == WP__UNIT, "payloads stay aligned");
+_Static_assert(sizeof(wp__links) <= WP__UNIT && sizeof(wp__remote) <= WP__UNIT,
+               "fits the smallest block");
+_Static_assert(sizeof(wp__chunk) <= WP_SEGMENT_CLEARED_BYTES, "a new one is all zero");
+
+static inline uint64_t wp__word(uint32_t units, uint32_t state, uint32_t tag) {
+  return (uint64_t)units << 36 | (uint64_t)state << 32 | tag;
+}
+
+static inline uint32_t wp__word_units(uint64_t word) { return (uint32_t)(word >> 36); }
+static inline uint32_t wp__word_state(uint64_t word) { return (uint32_t)(word >> 32) & 15; }
+static inline uint32_t wp__word_tag(uint64_t word) { return (uint32_t)word; }
+
+/* Acquire: pairs with the release of whoever made the block, or the CAS of whoever freed it. */
+static inline uint64_t wp__block_word(const wp__block *b) {
+  return wp_atomic_load_acquire_u64(&b->word);
+}
+
+static inline uint32_t wp__block_units(const wp__block *b) {
+  return wp__word_units(wp__block_word(b));
+}
+static inline uint32_t wp__block_state(const wp__block *b) {
+  return wp__word_state(wp__block_word(b));
+}
+
+/* Release: what the word reveals was written before. */
+static inline void wp__block_set(wp__block *b, uint32_t units, uint32_t state, uint32_t tag) {
+  WP_POINT("heap.word");
+  wp_atomic_store_release_u64(&b->word, wp__word(units, state, tag));
+}
+
+static inline wp__block *wp__block_at(void *base, size_t offset) {
+  return (wp__block *)(void *)((uint8_t *)base + offset);
+}
+
+static inline wp__block *wp__block_after(wp__block *b, uint32_t units) {
+  return wp__block_at(b, (size_t)units * WP__UNIT);
+}
+
+static inline wp__block *wp__block_next(wp__block *b) {
+  return wp__block_after(b, wp__block_units(b));
+}
+static inline void *wp__block_bytes(wp__block *b) { return b + 1; }
+static inline wp__block *wp__block_of(const void *p) { return (wp__block *)(uintptr_t)p - 1; }
+static inline wp__links *wp__block_links(wp__block *b) { return (wp__links *)(void *)(b + 1); }
+static inline wp__remote *wp__block_remote(wp__block *b) { return (wp__remote *)(void *)(b + 1); }
+
+static inline wp__chunk *wp__chunk_of(const wp__block *b) {
+  uintptr_t granule = (uintptr_t)b & ~(uintptr_t)(WP_GRANULE_BYTES - 1);
+  return (wp__chunk *)(granule - ((uintptr_t)b->granule << WP_GRANULE_SHIFT));
+}
+
+static inline wp__block *wp__chunk_first(wp__chunk *c) { return wp__block_at(c, c->first); }
+
+/* Who frees a block of another heap: the tag of the block while it is REMOTE. */
+static inline uint32_t wp__heap_who(const wp_segments *segments, uint32_t owner) {
+  return wp_segments_generation(segments, owner) * WP_SEGMENT_OWNERS | owner;
+}
+
+/* True if the segment is one of the heap's, complete. Acquire: pairs with the store at the end of
+ * its making. */
+static inline bool wp__chunk_whole(const wp__chunk *c) {
+  return wp_atomic_load_acquire_u64(&c->magic) == WP__CHUNK_MAGIC;
+}
+
+static inline wp__chunk *wp__heap_next_chunk(const wp_heap *heap, const wp__chunk *after) {
+  return (wp__chunk *)wp_segments_next(heap->segments, heap->owner, after);
+}
+
+/* Units that a request needs, header included; 0 if it is too large for any block. */
+uint32_t wp__heap_units(size_t bytes);
+
+/* The bin of free blocks of this size. */
+void wp__heap_bin(uint32_t units, uint32_t *level, uint32_t *step);
+
+/* Puts a free block into its bin. */
+void wp__heap_insert(wp_heap *heap, wp__block *b, uint32_t units);
+
+/* Makes a block free, merges it with free neighbours; the free block that it is part of then, or
+ * NULL if its segment was given back. It must be counted as in use. */
+wp__block *wp__heap_free_own(wp_heap *heap, wp__block *b);
+
+/* Adds to the numbers of bytes and blocks in use. */
+void wp__heap_count(wp_heap *heap, int64_t units, int64_t blocks);
+
+/* Empties the remote list, every block on it TAKEN; the first, the others follow by
+ * wp__remote.next. */
+wp__block *wp__heap_take_remote(wp_heap *heap);
+
+/* Frees the blocks of threads that died between freeing and pushing them. */
+void wp__heap_adopt_orphans(wp_heap *heap);
+
+#endif

@@ -1,0 +1,109 @@
+/*
+ * Purpose  The pool: the record that holds everything, without a global anywhere.
+ * Owns     all rooms' state
+ * Threads  each field's comment names its writer
+ * Kill     no field is left half-changed by a planned kill: workers write here only inside the gate
+ * See      ARCHITECTURE.md
+ */
+#ifndef WP_POOL_H
+#define WP_POOL_H
+
+#include "base/atomic.h"
+#include "segment.h"
+#include "slot.h"
+#include "table.h"
+#include "thread.h"
+#include "wasmpool.h"
+
+enum {
+  WP_MAIN = 0, /* the number of the main thread */
+  WP_IDLE_WORDS = WP_THREADS_MAX / 32,
+};
+
+/* First in, first out; indexes + 1, linked through wp_record.next. Under the scheduler lock. */
+typedef struct wp_list {
+  uint32_t first, last;
+} wp_list;
+
+/* What several threads may fail together: a batch, a map or a broadcast. */
+typedef struct wp_group {
+  wp_atomic_u64 word;    /* wp_record */
+  wp_atomic_u32 next;    /* wp_record */
+  wp_atomic_u32 members; /* slots that name it; the last one to go frees it */
+  wp_atomic_u32 failed;  /* item + 1 of the first failure, or 0. Once set, members that have not started never do */
+  uint32_t fail_fast;    /* whether a failure cancels the rest; constant */
+  uint32_t reserved[2];
+} wp_group;
+
+_Static_assert(sizeof(wp_group) == 32, "the layout is shared with JavaScript");
+
+typedef struct wp_counters {
+  wp_atomic_u64 processed;  /* tasks settled; main */
+  wp_atomic_u64 errors;     /* of them, not with a result; main */
+  wp_atomic_u64 late;       /* answers that came after their task was settled; workers */
+  wp_atomic_u64 denied;     /* reads of boxes by threads that were not granted them; readers */
+  wp_atomic_u64 lost;       /* tasks whose worker died under them; main */
+  wp_atomic_u64 reaped;     /* threads taken back; main */
+  wp_atomic_u64 rebuilt;    /* of them, with the indexes rebuilt because they died inside the gate; main */
+  wp_atomic_u64 bells;      /* doorbells rung; workers */
+} wp_counters;
+
+struct wp_pool {
+  /* Line 1: what workers and main both touch all the time. */
+  wp_atomic_u32 bell;   /* 1: main sleeps and wants to be told of completions; set by main, cleared by who rings */
+  wp_atomic_u32 inbox;  /* newest submitted slot, index + 1; pushed by producers, taken whole under the lock */
+  wp_atomic_u32 lock;   /* 0, or the holder: incarnation << 16 | number + 1 */
+  wp_atomic_u32 paused; /* main */
+  wp_atomic_u32 queued; /* tasks submitted and not taken: waiting ones; producers and takers */
+  wp_atomic_u32 ready;  /* of them, in the common lanes; written under the lock */
+  wp_atomic_u32 chores; /* 1: somebody under the lock must serve the line for boxes */
+  wp_atomic_u32 boxes_taken; /* pooled boxes; under the lock to take, by anyone to give back */
+  uint32_t pad[8];
+  wp_atomic_u32 idle[WP_IDLE_WORDS]; /* bit: the worker waits; set by itself under the lock, cleared by who wakes it */
+  wp_atomic_u32 seats[WP_SEATS_MAX]; /* number of the thread that holds the seat, or 0; main */
+  uint32_t seat_count, thread_count; /* constant */
+  wp_counters counters;
+  /* Constant after creation. */
+  wp_config config;
+  wp_segments *segments;
+  wp_thread *threads;           /* thread_count of them */
+  wp_thread_memory *memory;     /* likewise */
+  const wp_task_entry *const *tasks; /* C tasks of the program, in order of registration */
+  uint32_t task_count;
+  /* Under the lock. */
+  wp_list lanes[WP_PRIORITY_COUNT];
+  wp_list seat_lanes[WP_SEATS_MAX];
+  wp_list box_line; /* threads that wait for a box, linked through box_waiting */
+  /* main only */
+  uint64_t next_sequence;
+  uint32_t pushes;
+  uint32_t leases; /* boxes with a lease: when 0, nobody needs to look */
+  wp_table slots, boxes, groups, names;
+};
+
+static inline wp_heap *wp_pool_heap(const wp_pool *pool, uint32_t self) {
+  return &pool->memory[self].heap;
+}
+
+/* Lays a pool out; starts no thread. `segments` and `memory` (WP_THREADS_MAX of them, memory[0]'s heap open and the caller's)
+ * belong to the caller and must outlive the pool. Thread records: 1 + 2 x (workers + spares), so that as many can be dying.
+ * main. WP_E_INVALID_ARGUMENT, WP_E_NO_MEMORY. */
+wp_status wp_pool_lay_out(const wp_config *config, wp_segments *segments, wp_thread_memory *memory,
+                          wp_pool **pool);
+
+/* Numbers of free and busy seats: every seat that is not free counts as busy (REQUIREMENTS AM-28). Any thread. */
+void wp_pool_count_workers(const wp_pool *pool, uint32_t *free, uint32_t *busy);
+
+/* Interns a task name: equal names get equal ids. main. WP_E_NO_MEMORY. */
+wp_status wp_name_intern(wp_pool *pool, const char *name, uint32_t bytes, uint32_t *id);
+
+typedef struct wp_name {
+  wp_atomic_u64 word; /* wp_record */
+  wp_atomic_u32 next; /* wp_record */
+  uint32_t bytes;
+  uint64_t address; /* of the UTF-8 text */
+} wp_name;
+
+_Static_assert(sizeof(wp_name) == 24, "the layout is shared with JavaScript");
+
+#endif

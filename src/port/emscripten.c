@@ -1,0 +1,223 @@
+/*
+ * The port for wasm in JavaScript hosts: threads are workers that JavaScript starts and ends, so this file has time, waiting,
+ * memory, malloc, and the block of memory that makes a worker a pthread of the C library.
+ */
+#include "port/emscripten.h"
+#include "box.h"
+#include "port/port.h"
+#include "status.h"
+#include "task.h"
+#include "task_side.h"
+#include <emscripten/emscripten.h>
+#include <emscripten/threading.h>
+#include <errno.h>
+#include <string.h>
+
+enum { PAGE_BYTES = 65536 };
+
+/* wasm/library.js */
+extern double wp_js_now(void);
+extern void wp_js_ring(void);
+
+double wp_port_now_ms(void) { return wp_js_now(); }
+
+void wp_port_wait(wp_atomic_u32 *word, uint32_t expected, uint32_t timeout_ms) {
+  __builtin_wasm_memory_atomic_wait32((int *)word, (int)expected, (int64_t)timeout_ms * 1000000);
+}
+
+void wp_port_wake(wp_atomic_u32 *word, uint32_t count) {
+  __builtin_wasm_memory_atomic_notify((int *)word, count);
+}
+
+void wp_port_pause(void) {}
+
+void wp_port_ring(wp_pool *pool) {
+  (void)pool; /* a worker has one main */
+  wp_js_ring();
+}
+
+int wp_port_thread_start(wp_port_thread **thread, void (*run)(void *), void *argument) {
+  (void)thread, (void)run, (void)argument;
+  return WP_E_UNSUPPORTED;
+}
+void wp_port_thread_killable(bool killable) { (void)killable; }
+void wp_port_thread_kill(wp_port_thread *thread) { (void)thread; }
+void wp_port_thread_join(wp_port_thread *thread) { (void)thread; }
+
+/* ---- Memory: all that lies behind the static data ---- */
+
+extern unsigned char __heap_base;
+
+int wp_port_region_open(wp_region *region, uint64_t limit_bytes) {
+  uintptr_t base = ((uintptr_t)&__heap_base + PAGE_BYTES - 1) & ~(uintptr_t)(PAGE_BYTES - 1);
+  uint64_t most = (UINT64_C(1) << 32) - PAGE_BYTES - base; /* the last page stays out: no address wraps to 0 */
+  region->base = (uint8_t *)base;
+  region->limit_bytes = limit_bytes < most ? limit_bytes : most;
+  return WP_OK;
+}
+
+int wp_port_region_extend(const wp_region *region, uint64_t used_bytes) {
+  uint64_t end = (uintptr_t)region->base + used_bytes;
+  for (;;) {
+    uint64_t pages = __builtin_wasm_memory_size(0);
+    if (end <= pages * PAGE_BYTES) return WP_OK;
+    uint64_t missing = (end + PAGE_BYTES - 1) / PAGE_BYTES - pages;
+    /* Growing is atomic; two threads that grow at once get more than they need, which the next one uses. */
+    if (__builtin_wasm_memory_grow(0, (size_t)missing) == (size_t)-1) return WP_E_NO_MEMORY;
+  }
+}
+
+void wp_port_region_close(wp_region *region) { (void)region; }
+
+/* ---- malloc ---- */
+
+/* One memory, one allocator: a wasm instance's threads share both. Opened by the first malloc, on the main thread, before
+ * there is any other; constant afterwards but for what segments and heaps do themselves. */
+static wp_segments process_segments;
+static wp_thread_memory process_memory[WP_THREADS_MAX];
+static bool process_open;
+
+static bool open_process_memory(void) {
+  if (process_open) return true;
+  if (wp_segments_open(&process_segments, UINT64_MAX)) return false;
+  if (wp_heap_open(&process_memory[WP_MAIN].heap, &process_segments, WP_MAIN)) return false;
+  process_open = true;
+  return true;
+}
+
+/* The calling thread's heap, inside its gate; NULL on a thread that is no pool's. */
+static wp_heap *enter(void) {
+  wp_thread *self = wp__self;
+  if (self) {
+    wp_gate_enter(self); /* a planned kill never finds a heap half-changed, its own or (free) another's */
+    return &process_memory[self->index].heap;
+  }
+  if (!emscripten_is_main_runtime_thread() || !open_process_memory()) return NULL;
+  return &process_memory[WP_MAIN].heap;
+}
+
+static void leave(void) {
+  if (wp__self) wp_gate_leave(wp__self);
+}
+
+/* A C task's blocks carry its tag, so that killing it frees them. */
+static uint32_t current_tag(void) {
+  return wp__self ? wp_atomic_load_relaxed_u32(&wp__self->tag) : 0; /* own word */
+}
+
+static void *finish(wp_heap *heap, void *block) {
+  if (heap) leave();
+  if (!block) errno = ENOMEM;
+  return block;
+}
+
+void *malloc(size_t bytes) {
+  wp_heap *heap = enter();
+  return finish(heap, heap ? wp_heap_alloc(heap, bytes, current_tag()) : NULL);
+}
+
+void free(void *block) {
+  if (!block) return;
+  wp_heap *heap = enter();
+  if (!heap) return;
+  wp_heap_free(heap, block);
+  leave();
+}
+
+void *calloc(size_t count, size_t bytes) {
+  size_t total = 0;
+  if (__builtin_mul_overflow(count, bytes, &total)) return finish(NULL, NULL);
+  void *block = malloc(total);
+  return block ? memset(block, 0, total) : NULL;
+}
+
+void *realloc(void *block, size_t bytes) {
+  wp_heap *heap = enter();
+  return finish(heap, heap ? wp_heap_realloc(heap, block, bytes, current_tag()) : NULL);
+}
+
+void *aligned_alloc(size_t alignment, size_t bytes) {
+  wp_heap *heap = enter();
+  return finish(heap, heap ? wp_heap_alloc_aligned(heap, alignment, bytes, current_tag()) : NULL);
+}
+
+void *memalign(size_t alignment, size_t bytes) { return aligned_alloc(alignment, bytes); }
+
+int posix_memalign(void **block, size_t alignment, size_t bytes) {
+  void *found = aligned_alloc(alignment, bytes);
+  if (!found) return ENOMEM;
+  *block = found;
+  return 0;
+}
+
+size_t malloc_usable_size(void *block) { return block ? wp_heap_usable(block) : 0; }
+
+/* The names under which the C library and the runtime call their own allocator. */
+void *emscripten_builtin_malloc(size_t) __attribute__((alias("malloc")));
+void emscripten_builtin_free(void *) __attribute__((alias("free")));
+void *emscripten_builtin_calloc(size_t, size_t) __attribute__((alias("calloc")));
+void *emscripten_builtin_realloc(void *, size_t) __attribute__((alias("realloc")));
+void *emscripten_builtin_memalign(size_t, size_t) __attribute__((alias("memalign")));
+void *__libc_malloc(size_t) __attribute__((alias("malloc")));
+void __libc_free(void *) __attribute__((alias("free")));
+void *__libc_calloc(size_t, size_t) __attribute__((alias("calloc")));
+void *__libc_realloc(void *, size_t) __attribute__((alias("realloc")));
+
+void *wp_malloc(size_t bytes) { return malloc(bytes); }
+void *wp_calloc(size_t count, size_t bytes) { return calloc(count, bytes); }
+void *wp_realloc(void *block, size_t bytes) { return realloc(block, bytes); }
+void *wp_aligned_alloc(size_t alignment, size_t bytes) { return aligned_alloc(alignment, bytes); }
+void wp_free(void *block) { free(block); }
+
+/* ---- The pool of this instance ---- */
+
+wp_pool *wp_js_pool_create(const wp_config *config, int32_t *status) {
+  wp_pool *pool = NULL;
+  *status = open_process_memory() ? wp_pool_lay_out(config, &process_segments, process_memory, &pool)
+                                  : WP_E_NO_MEMORY;
+  return *status ? NULL : pool;
+}
+
+const char *wp_js_task_name(const wp_pool *pool, uint32_t index) {
+  return index < pool->task_count ? pool->tasks[index]->name : NULL;
+}
+
+/* ---- For JavaScript: an index or a negative status, and no 64-bit integers ---- */
+
+static int32_t index_or(wp_status status, uint32_t index) { return status ? status : (int32_t)index; }
+
+int32_t wp_js_box_create(wp_pool *pool, uint32_t self, uint32_t bytes, uint32_t granted) {
+  uint32_t index = 0;
+  wp_status status = granted ? wp_box_create_granted(pool, self, bytes, &index)
+                             : wp_box_create(pool, self, bytes, &index);
+  return index_or(status, index);
+}
+
+wp_status wp_js_box_commit(wp_pool *pool, uint32_t self, uint32_t index, uint32_t type, uint32_t aux,
+                           uint32_t bytes) {
+  return wp_box_commit(pool, self, index, type, aux, bytes);
+}
+
+int32_t wp_js_task_reserve(wp_pool *pool) {
+  uint32_t index = 0;
+  wp_status status = wp_task_reserve(pool, WP_MAIN, &index);
+  return index_or(status, index);
+}
+
+int32_t wp_js_task_event(wp_pool *pool, uint32_t self, uint32_t parent) {
+  uint32_t index = 0;
+  wp_status status = wp_task_event(pool, self, parent, &index);
+  return index_or(status, index);
+}
+
+int32_t wp_js_group_create(wp_pool *pool, uint32_t members, uint32_t fail_fast) {
+  uint32_t index = 0;
+  wp_status status = wp_group_create(pool, members, fail_fast != 0, &index);
+  return index_or(status, index);
+}
+
+int32_t wp_js_name_intern(wp_pool *pool, const char *name, uint32_t bytes) {
+  uint32_t id = 0;
+  wp_status status = wp_name_intern(pool, name, bytes, &id);
+  return index_or(status, id);
+}

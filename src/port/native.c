@@ -1,0 +1,69 @@
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* syscall(), MAP_NORESERVE: before any header */
+#endif
+#include "port/port.h"
+#include "status.h"
+#include <linux/futex.h>
+#include <stddef.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { GRANULE_BYTES = 65536 }; /* of port.h: the base is aligned to it */
+
+double wp_port_now_ms(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec * 1e3 + (double)now.tv_nsec * 1e-6;
+}
+
+void wp_port_wait(wp_atomic_u32 *word, uint32_t expected, uint32_t timeout_ms) {
+  struct timespec timeout = {(time_t)(timeout_ms / 1000), (long)(timeout_ms % 1000) * 1000000};
+  /* Every result means the same to the caller: look at the word again. */
+  syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, &timeout, NULL, 0);
+}
+
+void wp_port_wake(wp_atomic_u32 *word, uint32_t count) {
+  uint32_t most = count < INT32_MAX ? count : INT32_MAX; /* the kernel takes an int */
+  syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, most, NULL, NULL, 0);
+}
+
+void wp_port_pause(void) {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#else
+  __asm__ volatile("");
+#endif
+}
+
+int wp_port_region_open(wp_region *region, uint64_t limit_bytes) {
+  if (!limit_bytes || limit_bytes > (uint64_t)PTRDIFF_MAX - 2 * GRANULE_BYTES)
+    return WP_E_NO_MEMORY;
+  size_t limit = ((size_t)limit_bytes + GRANULE_BYTES - 1) & ~(size_t)(GRANULE_BYTES - 1);
+  uint8_t *got = mmap(NULL, limit + GRANULE_BYTES, PROT_NONE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (got == MAP_FAILED) return WP_E_NO_MEMORY;
+  size_t lead = (size_t)(-(uintptr_t)got & (GRANULE_BYTES - 1));
+  if (lead) munmap(got, lead);
+  munmap(got + lead + limit, GRANULE_BYTES - lead); /* lead < GRANULE_BYTES */
+  region->base = got + lead;
+  region->limit_bytes = limit;
+  return WP_OK;
+}
+
+int wp_port_region_extend(const wp_region *region, uint64_t used_bytes) {
+  if (used_bytes > region->limit_bytes) return WP_E_NO_MEMORY;
+  if (!used_bytes) return WP_OK;
+  /* Only ever adds rights, so calls for more and for less may overlap. */
+  int failed = mprotect(region->base, (size_t)used_bytes, PROT_READ | PROT_WRITE);
+  return failed ? WP_E_NO_MEMORY : WP_OK;
+}
+
+void wp_port_region_close(wp_region *region) {
+  if (region->base) munmap(region->base, (size_t)region->limit_bytes);
+  region->base = NULL;
+  region->limit_bytes = 0;
+}

@@ -1,0 +1,60 @@
+/*
+ * Purpose  All that the core needs from its host: time, waiting on a word, reserving memory. One .c per host.
+ * Owns     nothing
+ * Threads  as noted per function
+ * Order    wp_port_wait/_wake order nothing by themselves: the word's own atomic operations do
+ * Kill     a thread may die in wp_port_wait; nothing is held there
+ * See      src/port/native.c, src/port/emscripten.c
+ */
+#ifndef WP_PORT_H
+#define WP_PORT_H
+
+#include "base/atomic.h"
+#include <stddef.h>
+
+/* Milliseconds of a monotonic clock that has the same origin on every thread of the pool. Any thread. */
+double wp_port_now_ms(void);
+
+/* Sleeps while *word == expected, for timeout_ms at most (spurious wake-ups allowed). Never on a thread that must not
+ * block (a browser's main thread). */
+void wp_port_wait(wp_atomic_u32 *word, uint32_t expected, uint32_t timeout_ms);
+
+/* Wakes up to `count` threads that sleep on the word. Any thread. */
+void wp_port_wake(wp_atomic_u32 *word, uint32_t count);
+
+/* A hint for a spinning loop. */
+void wp_port_pause(void);
+
+struct wp_pool;
+
+/* Rings main's doorbell from a worker, outside the gate: completions are listed and main sleeps. */
+void wp_port_ring(struct wp_pool *pool);
+
+/* Native hosts start and end threads here; in JavaScript hosts main's JavaScript does (WP_E_UNSUPPORTED). */
+typedef struct wp_port_thread wp_port_thread;
+int wp_port_thread_start(wp_port_thread **thread, void (*run)(void *), void *argument);
+/* Whether the calling thread may be stopped at any instruction: only while it runs a task, never inside the gate. */
+void wp_port_thread_killable(bool killable);
+/* Stops the thread wherever it is (it must not be inside the gate) and waits until it is known to be dead. */
+void wp_port_thread_kill(wp_port_thread *thread);
+/* Waits for a thread that returns by itself. */
+void wp_port_thread_join(wp_port_thread *thread);
+
+/* One contiguous range of addresses that is backed by memory step by step. */
+typedef struct wp_region {
+  uint8_t *base;        /* aligned to 64 KiB; never moves */
+  uint64_t limit_bytes; /* how far wp_port_region_extend may go */
+} wp_region;
+
+/* Reserves limit_bytes of address space (wasm: all between the static data and the memory's maximum, or less).
+ * Returns WP_OK or WP_E_NO_MEMORY. */
+int wp_port_region_open(wp_region *region, uint64_t limit_bytes);
+
+/* Makes [base, base + used_bytes) usable. Idempotent, any thread, concurrent calls allowed, never takes a lock.
+ * Returns WP_OK or WP_E_NO_MEMORY. */
+int wp_port_region_extend(const wp_region *region, uint64_t used_bytes);
+
+/* Gives the address space back (wasm: no effect; the memory goes with its instance). */
+void wp_port_region_close(wp_region *region);
+
+#endif

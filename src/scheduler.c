@@ -1,0 +1,298 @@
+#include "scheduler.h"
+#include "base/point.h"
+#include "box.h"
+#include "port/port.h"
+#include "task.h"
+#include <stdlib.h>
+
+enum {
+  HELP_EVERY = 64,  /* pushes between two looks at the lock: bounds what the next holder must apply */
+  SPIN_LIMIT = 200, /* tries before a worker sleeps for the lock; its holder is usually gone within a few */
+  LOCK_WAIT_MS = 1, /* bounded: a dead waiter may swallow a wake-up */
+};
+
+/* ---- Lock ---- */
+
+static uint32_t lock_name(const wp_pool *pool, uint32_t self) {
+  uint32_t incarnation = wp_atomic_load_relaxed_u32(&pool->threads[self].incarnation);
+  return incarnation << 16 | (self + 1); /* the record's user cannot change while it is alive */
+}
+
+bool wp_sched_try_lock(wp_pool *pool, uint32_t self) {
+  uint32_t nobody = 0;
+  WP_POINT("sched.lock");
+  return wp_atomic_cas_seq_u32(&pool->lock, &nobody, lock_name(pool, self));
+}
+
+void wp_sched_wait_lock(wp_pool *pool, uint32_t self) {
+  for (uint32_t spins = 0; !wp_sched_try_lock(pool, self); spins++) {
+    uint32_t holder = wp_atomic_load_relaxed_u32(&pool->lock); /* only to sleep on */
+    if (spins < SPIN_LIMIT) wp_port_pause();
+    else if (holder) wp_port_wait(&pool->lock, holder, LOCK_WAIT_MS);
+  }
+}
+
+static void serve_chores_locked(wp_pool *pool) {
+  if (wp_atomic_exchange_seq_u32(&pool->chores, 0)) wp_box_serve_line_locked(pool);
+}
+
+void wp_sched_unlock(wp_pool *pool, uint32_t self) {
+  for (;;) {
+    WP_POINT("sched.unlock");
+    wp_atomic_store_seq_u32(&pool->lock, 0);
+    /* A chore that came up while the lock was taken: whoever raised it saw the lock and left it to its holder. */
+    if (!wp_atomic_load_seq_u32(&pool->chores) || !wp_sched_try_lock(pool, self)) return;
+    serve_chores_locked(pool);
+  }
+}
+
+/* ---- Lanes ---- */
+
+static void append(wp_pool *pool, wp_list *list, uint32_t index) {
+  wp_slot *slot = wp_slot_at(&pool->slots, index);
+  wp_atomic_store_relaxed_u32(&slot->next, 0); /* lists are guarded by the lock */
+  WP_POINT("lane.append");
+  if (list->last) {
+    wp_atomic_store_relaxed_u32(&wp_slot_at(&pool->slots, list->last - 1)->next, index + 1);
+  } else {
+    list->first = index + 1;
+  }
+  WP_POINT("lane.last");
+  list->last = index + 1;
+}
+
+static uint32_t take_first(wp_pool *pool, wp_list *list) {
+  uint32_t index = list->first - 1;
+  WP_POINT("lane.take");
+  list->first = wp_atomic_load_relaxed_u32(&wp_slot_at(&pool->slots, index)->next);
+  if (!list->first) list->last = 0;
+  return index;
+}
+
+static void count_ready(wp_pool *pool, uint32_t change) {
+  uint32_t ready = wp_atomic_load_relaxed_u32(&pool->ready); /* written under the lock only */
+  wp_atomic_store_seq_u32(&pool->ready, ready + change);
+}
+
+/* ---- Idle workers ---- */
+
+static bool clear_idle(wp_pool *pool, uint32_t thread) {
+  uint32_t bit = UINT32_C(1) << (thread & 31);
+  return wp_atomic_fetch_and_seq_u32(&pool->idle[thread >> 5], ~bit) & bit;
+}
+
+void wp_sched_leave_idle(wp_pool *pool, uint32_t self) { clear_idle(pool, self); }
+
+static bool wake_if_idle(wp_pool *pool, uint32_t thread) {
+  if (!clear_idle(pool, thread)) return false;
+  wp_thread_wake(&pool->threads[thread]);
+  return true;
+}
+
+static bool wake_any(wp_pool *pool) {
+  for (uint32_t word = 0; word < WP_IDLE_WORDS; word++) {
+    uint32_t bits = wp_atomic_load_seq_u32(&pool->idle[word]); /* pairs with set_idle */
+    while (bits) {
+      uint32_t thread = word * 32 + (uint32_t)__builtin_ctz(bits);
+      if (wake_if_idle(pool, thread)) return true;
+      bits &= bits - 1;
+    }
+  }
+  return false;
+}
+
+void wp_sched_wake_idle(wp_pool *pool, bool all) {
+  uint32_t count = all ? UINT32_MAX : wp_atomic_load_seq_u32(&pool->ready);
+  while (count-- && wake_any(pool)) {}
+}
+
+static void wake_for(wp_pool *pool, const wp_slot *slot) {
+  if (!slot->seat) {
+    wake_any(pool);
+    return;
+  }
+  uint32_t thread = wp_atomic_load_seq_u32(&pool->seats[slot->seat - 1]);
+  if (thread) wake_if_idle(pool, thread);
+}
+
+/* ---- Inbox ---- */
+
+void wp_sched_push(wp_pool *pool, uint32_t self, uint32_t index) {
+  wp_slot *slot = wp_slot_at(&pool->slots, index);
+  wp_atomic_fetch_add_seq_u32(&pool->queued, 1);
+  wp_slot_move(slot, WP_SLOT_FILLING, WP_SLOT_SUBMITTED);
+  uint32_t newest = wp_atomic_load_relaxed_u32(&pool->inbox); /* ordered by the CAS */
+  do {
+    wp_atomic_store_relaxed_u32(&slot->next, newest); /* published by the CAS */
+    WP_POINT("inbox.push");
+  } while (!wp_atomic_cas_seq_u32(&pool->inbox, &newest, index + 1));
+  wake_for(pool, slot);
+  if (++pool->pushes % HELP_EVERY == 0) wp_sched_help(pool, self);
+}
+
+static void apply_one(wp_pool *pool, uint32_t self, uint32_t index) {
+  wp_slot *slot = wp_slot_at(&pool->slots, index);
+  if (!wp_slot_move(slot, WP_SLOT_SUBMITTED, WP_SLOT_READY)) {
+    wp_task_free(pool, self, index); /* cancelled before anybody saw it */
+    return;
+  }
+  if (slot->seat) {
+    append(pool, &pool->seat_lanes[slot->seat - 1], index);
+    wake_for(pool, slot); /* it may have gone idle before this slot left the inbox */
+    return;
+  }
+  append(pool, &pool->lanes[slot->priority], index);
+  count_ready(pool, 1);
+}
+
+/* Moves everything from the inbox to the lanes, oldest first. */
+static void apply_inbox(wp_pool *pool, uint32_t self) {
+  uint32_t newest = wp_atomic_exchange_seq_u32(&pool->inbox, 0);
+  uint32_t oldest = 0;
+  while (newest) {
+    wp_slot *slot = wp_slot_at(&pool->slots, newest - 1);
+    uint32_t before = wp_atomic_load_relaxed_u32(&slot->next);
+    wp_atomic_store_relaxed_u32(&slot->next, oldest); /* the list is this thread's alone */
+    oldest = newest;
+    newest = before;
+  }
+  while (oldest) {
+    uint32_t index = oldest - 1;
+    oldest = wp_atomic_load_relaxed_u32(&wp_slot_at(&pool->slots, index)->next);
+    apply_one(pool, self, index);
+  }
+}
+
+void wp_sched_help(wp_pool *pool, uint32_t self) {
+  wp_gate_enter(&pool->threads[self]);
+  while (wp_atomic_load_seq_u32(&pool->inbox) || wp_atomic_load_seq_u32(&pool->chores)) {
+    if (!wp_sched_try_lock(pool, self)) break; /* its holder looks again after unlocking, or is about to take */
+    apply_inbox(pool, self);
+    serve_chores_locked(pool);
+    wp_sched_unlock(pool, self);
+    wp_sched_wake_idle(pool, false);
+  }
+  wp_gate_leave(&pool->threads[self]);
+}
+
+/* ---- Taking ---- */
+
+/* Takes the first slot of the list that is still wanted and makes it RUNNING on `self`; index + 1 or 0. */
+static uint32_t take_from(wp_pool *pool, wp_list *list, bool common, uint32_t self, double now_ms) {
+  while (list->first) {
+    wp_slot *slot = wp_slot_at(&pool->slots, list->first - 1);
+    if (slot->flags & WP_SLOT_EXCLUSIVE && wp_atomic_load_relaxed_u32(&pool->threads[self].running)) return 0;
+    uint32_t index = take_first(pool, list);
+    if (common) count_ready(pool, (uint32_t)-1);
+    if (wp_task_begin(pool, self, index, now_ms)) return index + 1;
+  }
+  return 0;
+}
+
+static uint32_t pick(wp_pool *pool, uint32_t self, double now_ms) {
+  const wp_thread *thread = &pool->threads[self];
+  if (wp_atomic_load_relaxed_u32(&thread->exclusive)) return 0; /* only this thread writes it */
+  uint32_t seat = wp_atomic_load_relaxed_u32(&thread->seat);    /* constant while it is LIVE */
+  uint32_t taken = seat ? take_from(pool, &pool->seat_lanes[seat - 1], false, self, now_ms) : 0;
+  for (uint32_t lane = 0; !taken && lane < WP_PRIORITY_COUNT; lane++) {
+    taken = take_from(pool, &pool->lanes[lane], true, self, now_ms);
+  }
+  return taken;
+}
+
+static bool may_take(const wp_pool *pool, const wp_thread *thread) {
+  return wp_atomic_load_acquire_u32(&thread->state) == WP_THREAD_LIVE &&
+         !wp_atomic_load_acquire_u32(&thread->poisoned) &&
+         wp_atomic_load_relaxed_u32(&thread->running) < pool->config.concurrency;
+}
+
+uint32_t wp_sched_take(wp_pool *pool, uint32_t self, double now_ms) {
+  wp_thread *thread = &pool->threads[self];
+  uint32_t taken = 0;
+  bool again = may_take(pool, thread);
+  wp_gate_enter(thread);
+  while (again && !taken) {
+    wp_sched_wait_lock(pool, self);
+    apply_inbox(pool, self);
+    bool paused = wp_atomic_load_seq_u32(&pool->paused);
+    if (!paused) taken = pick(pool, self, now_ms);
+    bool more = !paused && wp_atomic_load_relaxed_u32(&pool->ready); /* under the lock */
+    /* IDLE: pairs with the load in wake_any. The worker read its wake word before this call. */
+    if (!taken) wp_atomic_fetch_or_seq_u32(&pool->idle[self >> 5], UINT32_C(1) << (self & 31));
+    wp_sched_unlock(pool, self);
+    if (taken && more) wake_any(pool);
+    /* What came between the look and the announcement would otherwise wait for ever. */
+    again = !taken && (paused ? !wp_atomic_load_seq_u32(&pool->paused)
+                              : wp_atomic_load_seq_u32(&pool->inbox) != 0);
+    if (again) clear_idle(pool, self);
+  }
+  wp_gate_leave(thread);
+  return taken;
+}
+
+void wp_resume(wp_pool *pool) {
+  wp_atomic_store_seq_u32(&pool->paused, 0); /* pairs with the load after IDLE in wp_sched_take */
+  wp_sched_wake_idle(pool, true);
+}
+
+/* ---- After a death ---- */
+
+void wp_sched_requeue_locked(wp_pool *pool, uint32_t index) {
+  wp_slot *slot = wp_slot_at(&pool->slots, index);
+  wp_list *list = slot->seat ? &pool->seat_lanes[slot->seat - 1] : &pool->lanes[slot->priority];
+  wp_atomic_store_relaxed_u32(&slot->next, list->first); /* lists are guarded by the lock */
+  list->first = index + 1;
+  if (!list->last) list->last = index + 1;
+  if (!slot->seat) count_ready(pool, 1);
+  wp_atomic_fetch_add_seq_u32(&pool->queued, 1);
+}
+
+static int by_sequence(const void *a, const void *b) {
+  const wp_slot *left = *(wp_slot *const *)a, *right = *(wp_slot *const *)b;
+  return left->sequence < right->sequence ? -1 : left->sequence > right->sequence;
+}
+
+static bool waits(const wp_slot *slot) {
+  uint32_t state = wp_slot_state_of(slot);
+  return state == WP_SLOT_SUBMITTED || state == WP_SLOT_READY || state == WP_SLOT_CANCELLED;
+}
+
+static void enter_anew(wp_pool *pool, wp_slot *slot, uint32_t index) {
+  wp_slot_move(slot, WP_SLOT_READY, WP_SLOT_SUBMITTED);
+  if (wp_slot_state_of(slot) == WP_SLOT_SUBMITTED) wp_atomic_fetch_add_seq_u32(&pool->queued, 1);
+  apply_one(pool, WP_MAIN, index);
+}
+
+/* All lists anew from the slots' states, in order of submission (of the table, if there is no memory to sort). Slots that
+ * a producer is pushing at this moment would be entered twice: rebuilding is main's, and so is producing. */
+static void rebuild(wp_pool *pool) {
+  uint32_t capacity = wp_atomic_load_acquire_u32(&pool->slots.capacity), count = 0;
+  wp_atomic_exchange_seq_u32(&pool->inbox, 0); /* its slots are SUBMITTED and found below */
+  for (uint32_t lane = 0; lane < WP_PRIORITY_COUNT; lane++) pool->lanes[lane] = (wp_list){0, 0};
+  for (uint32_t seat = 0; seat < WP_SEATS_MAX; seat++) pool->seat_lanes[seat] = (wp_list){0, 0};
+  wp_atomic_store_seq_u32(&pool->ready, 0);
+  wp_atomic_store_seq_u32(&pool->queued, 0);
+  wp_heap *heap = wp_pool_heap(pool, WP_MAIN);
+  wp_slot **found = wp_heap_alloc(heap, sizeof(wp_slot *) * ((size_t)capacity + 1), 0);
+  for (uint32_t i = 0; i < capacity; i++) {
+    wp_slot *slot = wp_slot_at(&pool->slots, i);
+    if (!waits(slot)) continue;
+    slot->parent = i; /* its index, for the loop below: only events use the field */
+    if (found) found[count++] = slot;
+    else enter_anew(pool, slot, i);
+  }
+  if (!found) return;
+  qsort(found, count, sizeof *found, by_sequence);
+  for (uint32_t i = 0; i < count; i++) enter_anew(pool, found[i], found[i]->parent);
+  wp_heap_free(heap, found);
+}
+
+bool wp_sched_break_lock(wp_pool *pool, uint32_t dead) {
+  uint32_t holder = wp_atomic_load_seq_u32(&pool->lock);
+  if (holder != lock_name(pool, dead)) return false;
+  /* The name of a dead thread: nobody else can unlock it, so this cannot fail. */
+  wp_atomic_cas_seq_u32(&pool->lock, &holder, lock_name(pool, WP_MAIN));
+  wp_atomic_fetch_add_relaxed_u64(&pool->counters.rebuilt, 1);
+  rebuild(pool);
+  return true;
+}

@@ -1,0 +1,45 @@
+/*
+ * Purpose  Who runs what next: inbox, lanes, seats, idle workers. A monitor: whoever holds the lock runs it.
+ * Owns     lock, inbox, lanes, seat lanes, idle set, the line for boxes
+ * Threads  push: any. take: workers. help: any, never waits
+ * Order    push stores the inbox, then reads the idle set; a worker sets its idle bit, then reads the inbox: one of the two
+ *          sees the other (both seq). A worker reads its wake word before it sets its idle bit
+ * Kill     the lock is held only inside the gate. A holder that dies there unplanned is found by its number and incarnation
+ *          in the lock word; wp_sched_break rebuilds lanes from the slots
+ * See      tests/unit/scheduler_test.c, tests/model/gate.pml
+ */
+#ifndef WP_SCHEDULER_H
+#define WP_SCHEDULER_H
+
+#include "pool.h"
+
+/* Publishes a FILLING slot and wakes an idle worker for it. Any thread. */
+void wp_sched_push(wp_pool *pool, uint32_t self, uint32_t index);
+
+/* The next slot for a worker, RUNNING and entered into its record, as index + 1; 0 when there is none: the worker is then
+ * in the idle set and may wait on its wake word, as it was before the call. When thread->ring is set afterwards, the worker
+ * must clear it and ring the bell: it has come across tasks whose batch had failed. Worker, outside the gate. */
+uint32_t wp_sched_take(wp_pool *pool, uint32_t self, double now_ms);
+
+/* Applies the inbox and does chores if the lock is free; if not, its holder will. Never waits. Any thread. */
+void wp_sched_help(wp_pool *pool, uint32_t self);
+
+/* Lock for rare needs: try never waits; wait only on workers inside the gate. Unlocking does what came up meanwhile. */
+bool wp_sched_try_lock(wp_pool *pool, uint32_t self);
+void wp_sched_wait_lock(wp_pool *pool, uint32_t self);
+void wp_sched_unlock(wp_pool *pool, uint32_t self);
+
+/* Puts a RUNNING slot whose worker is dead back at the head of its lane. main, under the lock. */
+void wp_sched_requeue_locked(wp_pool *pool, uint32_t index);
+
+/* Wakes idle workers for what is ready: after a death, a resume, a new worker. Any thread. */
+void wp_sched_wake_idle(wp_pool *pool, bool all);
+
+/* True when a dead thread holds the lock. If so, breaks it: the lock becomes main's and all lanes are rebuilt from the
+ * slots. main, after the thread's confirmed death. */
+bool wp_sched_break_lock(wp_pool *pool, uint32_t dead);
+
+/* A worker's own: leaves the idle set (it got something else to do). Idempotent. */
+void wp_sched_leave_idle(wp_pool *pool, uint32_t self);
+
+#endif

@@ -1,0 +1,229 @@
+#include "segment.h"
+#include "base/point.h"
+#include "status.h"
+#include <string.h>
+
+enum { FREE = 0, TAKEN = 1, HEAD = 2 };
+
+enum {
+  PAGES_MAX = 1 << 22, /* 256 GiB */
+  RESCANS_MAX = 64,    /* looks again after a lost race, before saying that memory is exhausted */
+};
+
+static uint64_t make_word(uint32_t state, uint32_t owner, uint32_t pages) {
+  return (uint64_t)pages << 32 | (uint64_t)owner << 16 | state;
+}
+
+static uint32_t state_of(uint64_t word) { return (uint32_t)(word & 3); }
+static uint32_t owner_of(uint64_t word) { return (uint32_t)(word >> 16) & 0xffff; }
+static uint32_t pages_of(uint64_t word) { return (uint32_t)(word >> 32); }
+
+static uint64_t word_at(const wp_segments *segments, uint32_t page) {
+  return wp_atomic_load_acquire_u64(
+      &segments->map[page]); /* pairs with the stores and CASes below */
+}
+
+static void *address_of(const wp_segments *segments, uint32_t page) {
+  return segments->region.base + ((size_t)page << WP_GRANULE_SHIFT);
+}
+
+static uint32_t page_of(const wp_segments *segments, const void *addr) {
+  return (uint32_t)((size_t)((const uint8_t *)addr - segments->region.base) >> WP_GRANULE_SHIFT);
+}
+
+/* Granules to step over at `page`: a whole segment, or one. */
+static uint32_t stride_of(uint64_t word) { return state_of(word) == HEAD ? pages_of(word) : 1; }
+
+int wp_segments_open(wp_segments *segments, uint64_t limit_bytes) {
+  uint64_t pages = limit_bytes / WP_GRANULE_BYTES + (limit_bytes % WP_GRANULE_BYTES != 0);
+  if (!pages || pages > PAGES_MAX) return WP_E_INVALID_ARGUMENT;
+  memset(segments, 0, sizeof *segments);
+  int status = wp_port_region_open(&segments->region, pages << WP_GRANULE_SHIFT);
+  if (status) return status;
+  uint64_t map_bytes = pages * sizeof(wp_atomic_u64);
+  uint32_t map_pages = (uint32_t)((map_bytes + WP_GRANULE_BYTES - 1) >> WP_GRANULE_SHIFT);
+  status = wp_port_region_extend(&segments->region, (uint64_t)map_pages << WP_GRANULE_SHIFT);
+  if (status) {
+    wp_port_region_close(&segments->region);
+    return status;
+  }
+  segments->map = (wp_atomic_u64 *)(void *)segments->region.base;
+  segments->pages = (uint32_t)pages;
+  segments->map_pages = map_pages;
+  wp_atomic_store_relaxed_u32(&segments->extended_pages, map_pages); /* no other thread yet */
+  for (uint32_t page = 0; page < pages; page++) {
+    uint64_t word = page ? page < map_pages ? make_word(TAKEN, WP_SEGMENT_OWNER_MAP, 0) : FREE
+                         : make_word(HEAD, WP_SEGMENT_OWNER_MAP, map_pages);
+    wp_atomic_store_relaxed_u64(&segments->map[page], word); /* no other thread yet */
+  }
+  return WP_OK;
+}
+
+void wp_segments_close(wp_segments *segments) {
+  wp_port_region_close(&segments->region);
+  segments->map = NULL;
+  segments->pages = 0;
+}
+
+/* ---- Acquire ---- */
+
+static void give_back(wp_segments *segments, uint32_t first, uint32_t end) {
+  for (uint32_t page = first; page < end; page++) {
+    WP_POINT("segment.free");
+    wp_atomic_store_release_u64(&segments->map[page], FREE); /* pairs with the CAS in claim */
+  }
+}
+
+/* Claims [first, end) in rising order. On a conflict gives all of it back and returns the granule
+ * in the way, else end. */
+static uint32_t claim(wp_segments *segments, uint32_t first, uint32_t end, uint32_t owner) {
+  for (uint32_t page = first; page < end; page++) {
+    uint64_t free = FREE;
+    WP_POINT("segment.claim");
+    if (wp_atomic_cas_acq_rel_u64(&segments->map[page], &free, make_word(TAKEN, owner, 0)))
+      continue;
+    give_back(segments, first, page);
+    return page;
+  }
+  return end;
+}
+
+/* Finds and claims a run; its first granule, or 0 (never a free one). *contended: another thread's
+ * half-done work was met, so that a second look may find more. */
+static uint32_t claim_run(wp_segments *segments, uint32_t count, uint32_t owner, bool *contended) {
+  uint32_t first = segments->map_pages;
+  for (uint32_t page = first; page < segments->pages;) {
+    uint64_t word = word_at(segments, page);
+    if (state_of(word) != FREE) {
+      *contended = *contended || state_of(word) == TAKEN;
+      page += stride_of(word);
+      first = page;
+    } else if (++page - first == count) {
+      uint32_t stopped = claim(segments, first, page, owner);
+      if (stopped == page) return first;
+      *contended = true;
+      first = page = stopped;
+    }
+  }
+  return 0;
+}
+
+static int extend(wp_segments *segments, uint32_t end) {
+  uint32_t before =
+      wp_atomic_load_acquire_u32(&segments->extended_pages); /* pairs with the CAS below */
+  if (before >= end) return WP_OK;
+  int status = wp_port_region_extend(&segments->region, (uint64_t)end << WP_GRANULE_SHIFT);
+  if (status) return status;
+  WP_POINT("segment.extend");
+  while (before < end && !wp_atomic_cas_acq_rel_u32(&segments->extended_pages, &before, end)) {
+  }
+  return WP_OK;
+}
+
+int wp_segment_acquire(wp_segments *segments, uint64_t bytes, uint32_t owner, void **out_addr,
+                       uint64_t *out_bytes) {
+  uint64_t wanted = bytes / WP_GRANULE_BYTES + (bytes % WP_GRANULE_BYTES != 0 || !bytes);
+  if (owner >= WP_SEGMENT_OWNER_MAP) return WP_E_INVALID_ARGUMENT;
+  if (wanted > segments->pages - segments->map_pages) return WP_E_TOO_LARGE;
+  uint32_t count = (uint32_t)wanted, first = 0;
+  bool contended = true;
+  for (uint32_t scans = 0; !first && contended && scans < RESCANS_MAX; scans++) {
+    if (scans) wp_port_pause();
+    contended = false;
+    first = claim_run(segments, count, owner, &contended);
+  }
+  if (!first) return WP_E_NO_MEMORY;
+  int status = extend(segments, first + count);
+  if (status) {
+    give_back(segments, first, first + count);
+    return status;
+  }
+  void *addr = address_of(segments, first);
+  memset(addr, 0, WP_SEGMENT_CLEARED_BYTES);
+  WP_POINT("segment.head");
+  /* Release: whoever finds the HEAD sees the cleared bytes. */
+  wp_atomic_store_release_u64(&segments->map[first], make_word(HEAD, owner, count));
+  *out_addr = addr;
+  *out_bytes = (uint64_t)count << WP_GRANULE_SHIFT;
+  return WP_OK;
+}
+
+/* ---- Release and recovery ---- */
+
+void wp_segment_release(wp_segments *segments, void *addr) {
+  uint32_t first = page_of(segments, addr);
+  uint64_t word = word_at(segments, first);
+  if (state_of(word) != HEAD)
+    return; /* not a whole segment: nothing here is the caller's to give */
+  WP_POINT("segment.release");
+  wp_atomic_store_release_u64(&segments->map[first], make_word(TAKEN, owner_of(word), 0));
+  give_back(segments, first, first + pages_of(word));
+}
+
+void *wp_segments_next(const wp_segments *segments, uint32_t owner, const void *after) {
+  uint32_t page = after ? page_of(segments, after) + 1 : segments->map_pages;
+  /* Acquire: a HEAD of this owner lies below what the owner, or the supervisor's knowledge of its
+   * death, made visible. */
+  uint32_t end = wp_atomic_load_acquire_u32(&segments->extended_pages);
+  while (page < end) {
+    uint64_t word = word_at(segments, page);
+    if (state_of(word) == HEAD && owner_of(word) == owner) return address_of(segments, page);
+    page += stride_of(word);
+  }
+  return NULL;
+}
+
+uint32_t wp_segments_generation(const wp_segments *segments, uint32_t owner) {
+  return wp_atomic_load_acquire_u32(&segments->generations[owner]); /* pairs with reclaim */
+}
+
+void wp_segments_reclaim(wp_segments *segments, uint32_t owner) {
+  WP_POINT("segment.generation");
+  wp_atomic_fetch_add_acq_rel_u32(&segments->generations[owner], 1);
+  for (uint32_t page = segments->map_pages; page < segments->pages;) {
+    uint64_t word = word_at(segments, page);
+    bool loose =
+        state_of(word) == TAKEN && owner_of(word) == owner; /* stepped over its whole segments */
+    if (loose) give_back(segments, page, page + 1);
+    page += stride_of(word);
+  }
+}
+
+/* ---- Numbers and check ---- */
+
+uint64_t wp_segments_bytes(const wp_segments *segments) {
+  uint64_t taken = 0;
+  for (uint32_t page = 0; page < segments->pages;) {
+    uint64_t word = word_at(segments, page);
+    if (state_of(word) != FREE) taken += stride_of(word);
+    page += stride_of(word);
+  }
+  return taken << WP_GRANULE_SHIFT;
+}
+
+uint64_t wp_segments_extended_bytes(const wp_segments *segments) {
+  uint32_t pages = wp_atomic_load_acquire_u32(&segments->extended_pages); /* a number only */
+  return (uint64_t)pages << WP_GRANULE_SHIFT;
+}
+
+uint64_t wp_segment_bytes(const wp_segments *segments, const void *addr) {
+  return (uint64_t)pages_of(word_at(segments, page_of(segments, addr))) << WP_GRANULE_SHIFT;
+}
+
+int wp_segments_check(const wp_segments *segments) {
+  for (uint32_t page = 0; page < segments->pages;) {
+    uint64_t word = word_at(segments, page);
+    uint32_t pages = stride_of(word);
+    if (state_of(word) != HEAD) {
+      if (word != FREE) return WP_E_BROKEN_INVARIANT;
+    } else {
+      if (!pages || pages > segments->pages - page) return WP_E_BROKEN_INVARIANT;
+      for (uint32_t i = 1; i < pages; i++) {
+        uint64_t body = word_at(segments, page + i);
+        if (body != make_word(TAKEN, owner_of(word), 0)) return WP_E_BROKEN_INVARIANT;
+      }
+    }
+    page += pages;
+  }
+  return WP_OK;
+}

@@ -1,0 +1,104 @@
+/*
+ * Purpose  A task's record. The slot is the truth; lanes, inbox and completion lists are indexes over slots that can be
+ *          rebuilt from them.
+ * Owns     the slot table
+ * Threads  who may write depends on the state, as the table below says
+ * Order    every move is one CAS or store of `word` (acq_rel): what was written before it is seen by whoever reads it
+ * Kill     each state names the thread whose death matters there, and what wp_worker_reap does then
+ *
+ *   state      written by                      if its worker dies
+ *   FREE       nobody                          –
+ *   FILLING    the submitter                   –
+ *   SUBMITTED  nobody (in the inbox)           – (the scheduler's holder may die: rebuilt)
+ *   READY      the scheduler's holder (lane)   – (likewise)
+ *   RUNNING    the worker (result fields)      WORKER_LOST, or READY again
+ *   DONE       nobody (in a completion list)   delivered all the same
+ *   DELIVERED  main                            –
+ *   ABANDONED  the worker                      freed
+ *   TIMED_OUT  the worker (it is poisoned)     freed
+ *   CANCELLED  nobody (still in inbox or lane) freed by the scheduler's holder when it comes across it
+ *
+ * See      tests/unit/scheduler_test.c
+ */
+#ifndef WP_SLOT_H
+#define WP_SLOT_H
+
+#include "table.h"
+#include "wasmpool.h"
+
+enum wp_slot_state {
+  WP_SLOT_FREE = 0,
+  WP_SLOT_FILLING = 1,
+  WP_SLOT_SUBMITTED = 2,
+  WP_SLOT_READY = 3,
+  WP_SLOT_RUNNING = 4,
+  WP_SLOT_DONE = 5,
+  WP_SLOT_DELIVERED = 6,
+  WP_SLOT_ABANDONED = 7,
+  WP_SLOT_CANCELLED = 8,
+  WP_SLOT_TIMED_OUT = 9,
+};
+
+enum wp_slot_flags {
+  WP_SLOT_REQUEUE = 1,   /* run again if the worker is lost */
+  WP_SLOT_EXCLUSIVE = 2, /* nothing else runs on the worker meanwhile */
+  WP_SLOT_LEASE = 4,     /* the result is wanted as a leased box */
+  WP_SLOT_EVENT = 8,     /* not a task: a progress value on its way to main */
+  WP_SLOT_BOX_ARGUMENT = 16, /* the argument is a box that its caller shares; the handler reads it in place */
+  WP_SLOT_BATCH = 32,        /* the argument is { items, shared }: one run of the handler for each item */
+};
+
+enum {
+  WP_INLINE_BYTES = 64,     /* arguments and results up to this size need no box */
+  WP_REDELIVERIES_MAX = 3,  /* REQUIREMENTS TW-57 */
+};
+
+typedef struct wp_value {
+  uint32_t type;  /* enum wp_type, or one of the types that only JavaScript knows */
+  uint32_t aux;   /* belongs to the type */
+  uint32_t bytes; /* exact length */
+  uint32_t box;   /* index + 1 of the box that holds the bytes; 0: they are inline */
+} wp_value;
+
+typedef struct wp_slot {
+  wp_atomic_u64 word; /* wp_record: generation << 8 | state */
+  wp_atomic_u32 next; /* wp_record: link in the one list that the slot is in */
+  wp_atomic_u32 owner; /* thread that runs or ran it; 0 before */
+  uint32_t name;       /* interned name */
+  uint32_t c_task;     /* index + 1 of a C task; 0: a JavaScript handler */
+  uint32_t group;      /* index + 1, or 0 */
+  uint32_t item;       /* position within the group */
+  uint32_t seat;       /* only this seat may run it, seat + 1; 0: any */
+  uint32_t priority;   /* enum wp_priority */
+  uint32_t flags;      /* enum wp_slot_flags */
+  uint32_t timeout_ms; /* from the start; 0: none */
+  int32_t status;      /* wp_status, once DONE */
+  uint32_t redeliveries;
+  uint32_t parent;            /* events: the task's slot */
+  uint32_t parent_generation; /* events: its generation */
+  double started_ms;          /* when a worker took it; only if timeout_ms */
+  uint64_t sequence;          /* order of submission */
+  wp_value argument, result;
+  uint64_t reserved[2];
+  uint8_t argument_inline[WP_INLINE_BYTES];
+  uint8_t result_inline[WP_INLINE_BYTES];
+} wp_slot;
+
+_Static_assert(sizeof(wp_slot) == 256, "the layout is shared with JavaScript");
+_Static_assert(offsetof(wp_slot, next) == offsetof(wp_record, next), "a slot is a table record");
+
+static inline wp_slot *wp_slot_at(const wp_table *slots, uint32_t index) {
+  return (wp_slot *)wp_table_at(slots, index);
+}
+
+/* Moves a slot from one state to another, keeping its generation; false when it was not in `from` any more. Any thread. */
+bool wp_slot_move(wp_slot *slot, uint32_t from, uint32_t to);
+
+/* The same, only if the slot still has this generation. */
+bool wp_slot_move_generation(wp_slot *slot, uint32_t generation, uint32_t from, uint32_t to);
+
+static inline uint32_t wp_slot_state_of(const wp_slot *slot) {
+  return wp_word_state(wp_atomic_load_acquire_u64(&slot->word));
+}
+
+#endif

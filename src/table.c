@@ -1,0 +1,77 @@
+#include "table.h"
+#include "base/point.h"
+#include "status.h"
+#include <string.h>
+
+int wp_table_open(wp_table *table, wp_heap *heap, uint32_t record_bytes, uint32_t ceiling) {
+  memset(table, 0, sizeof *table);
+  uint32_t records = ceiling < WP_TABLE_RECORDS_MAX ? ceiling : WP_TABLE_RECORDS_MAX;
+  uint32_t chunks = (records + WP_TABLE_CHUNK - 1) >> WP_TABLE_CHUNK_SHIFT;
+  size_t bytes = sizeof(wp_atomic_u64) * chunks;
+  table->chunks = wp_heap_alloc(heap, bytes, 0);
+  if (!table->chunks) return WP_E_NO_MEMORY;
+  memset((void *)table->chunks, 0, bytes);
+  table->record_bytes = record_bytes;
+  table->ceiling = chunks << WP_TABLE_CHUNK_SHIFT;
+  return WP_OK;
+}
+
+/* Puts the chain first … last (already linked through `next`) on the free list. */
+static void put_chain(wp_table *table, uint32_t first, wp_record *last) {
+  uint64_t head = wp_atomic_load_relaxed_u64(&table->free); /* ordered by the CAS below */
+  do {
+    wp_atomic_store_relaxed_u32(&last->next, (uint32_t)head); /* published by the CAS */
+    WP_POINT("table.put");
+  } while (!wp_atomic_cas_acq_rel_u64(&table->free, &head, (head & ~UINT64_C(0xffffffff)) | (first + 1)));
+}
+
+static int grow(wp_table *table, wp_heap *heap) {
+  uint32_t capacity = wp_atomic_load_acquire_u32(&table->capacity);
+  if (capacity >= table->ceiling) return WP_E_QUEUE_FULL;
+  uint8_t *chunk = wp_heap_alloc_aligned(heap, 64, (size_t)table->record_bytes * WP_TABLE_CHUNK, 0);
+  if (!chunk) return WP_E_NO_MEMORY;
+  memset(chunk, 0, (size_t)table->record_bytes * WP_TABLE_CHUNK);
+  for (uint32_t i = 0; i < WP_TABLE_CHUNK; i++) {
+    wp_record *record = (wp_record *)(void *)(chunk + (size_t)i * table->record_bytes);
+    wp_atomic_store_relaxed_u64(&record->word, wp_word(1, 0)); /* published by the CAS below */
+    wp_atomic_store_relaxed_u32(&record->next, i + 1 < WP_TABLE_CHUNK ? capacity + i + 2 : 0);
+  }
+  uint64_t none = 0;
+  WP_POINT("table.grow");
+  /* Release: pairs with the acquire in wp_table_at. */
+  bool won = wp_atomic_cas_acq_rel_u64(&table->chunks[capacity >> WP_TABLE_CHUNK_SHIFT], &none,
+                                       (uint64_t)(uintptr_t)chunk);
+  /* Winner and loser both count the chunk, once, so that nobody depends on a winner that dies here. */
+  uint32_t before = capacity;
+  wp_atomic_cas_acq_rel_u32(&table->capacity, &before, capacity + WP_TABLE_CHUNK);
+  WP_POINT("table.grown");
+  if (won) put_chain(table, capacity, wp_table_at(table, capacity + WP_TABLE_CHUNK - 1));
+  else wp_heap_free(heap, chunk);
+  return WP_OK;
+}
+
+int wp_table_take(wp_table *table, wp_heap *heap, uint32_t *index) {
+  for (;;) {
+    uint64_t head = wp_atomic_load_acquire_u64(&table->free);
+    uint32_t first = (uint32_t)head;
+    if (!first) {
+      int status = grow(table, heap);
+      if (status) return status;
+      continue;
+    }
+    /* Another thread may take the record while its `next` is read here; the tag then fails the CAS. */
+    const wp_record *record = wp_table_at(table, first - 1);
+    uint64_t rest = (head >> 32) + 1;
+    uint64_t after = rest << 32 | wp_atomic_load_relaxed_u32(&record->next);
+    WP_POINT("table.take");
+    if (!wp_atomic_cas_acq_rel_u64(&table->free, &head, after)) continue;
+    wp_atomic_fetch_add_relaxed_u32(&table->in_use, 1); /* a gauge: orders nothing */
+    *index = first - 1;
+    return WP_OK;
+  }
+}
+
+void wp_table_put(wp_table *table, uint32_t index) {
+  wp_atomic_fetch_sub_relaxed_u32(&table->in_use, 1); /* a gauge: orders nothing */
+  put_chain(table, index, wp_table_at(table, index));
+}

@@ -1,0 +1,62 @@
+/*
+ * Purpose  A growing array of fixed-size records with a free list: task slots, boxes and groups live in tables.
+ * Owns     its chunks (never moved, never freed before the pool) and the free list
+ * Threads  take and put: any. Records are addressed by index; an index stays valid for the table's life
+ * Order    the free list's head (acq_rel) publishes a record's content to its next taker
+ * Kill     take, put and grow happen inside the gate. An unplanned death there loses at most the one record in hand, or
+ *          one new chunk: they stay out of the free list, and nothing else is damaged
+ * See      tests/unit/table_test.c
+ */
+#ifndef WP_TABLE_H
+#define WP_TABLE_H
+
+#include "base/atomic.h"
+#include "heap.h"
+
+enum {
+  WP_TABLE_CHUNK_SHIFT = 10, /* 1,024 records a chunk */
+  WP_TABLE_CHUNK = 1 << WP_TABLE_CHUNK_SHIFT,
+  WP_TABLE_RECORDS_MAX = 1 << 24, /* 16.8 million: above any memory that a 32-bit host can give */
+};
+
+/* The first words of every record. */
+typedef struct wp_record {
+  wp_atomic_u64 word; /* generation << 8 | state; state 0 is "free". Who changes it: the room that owns the record */
+  wp_atomic_u32 next; /* index + 1 of the next record in whatever list it is in; 0 ends a list */
+} wp_record;
+
+typedef struct wp_table {
+  wp_atomic_u64 free;          /* tag << 32 | index + 1; the tag changes with every take, against ABA */
+  wp_atomic_u32 capacity;      /* records that exist */
+  wp_atomic_u32 in_use;        /* records taken and not put back */
+  uint32_t record_bytes;
+  uint32_t ceiling;            /* never more records than this; whole chunks */
+  wp_atomic_u64 *chunks;       /* addresses, as many as the ceiling takes; 0 where there is none yet */
+} wp_table;
+
+/* `heap` is the calling thread's. WP_E_NO_MEMORY. */
+int wp_table_open(wp_table *table, wp_heap *heap, uint32_t record_bytes, uint32_t ceiling);
+
+/* Takes a free record, growing the table when there is none. WP_E_QUEUE_FULL at the ceiling, WP_E_NO_MEMORY. */
+int wp_table_take(wp_table *table, wp_heap *heap, uint32_t *index);
+
+/* Gives a record back; its state must be 0 already. */
+void wp_table_put(wp_table *table, uint32_t index);
+
+static inline void *wp_table_at(const wp_table *table, uint32_t index) {
+  /* acquire: pairs with the release in grow(), so that the chunk's content is seen */
+  uint64_t chunk = wp_atomic_load_acquire_u64(&table->chunks[index >> WP_TABLE_CHUNK_SHIFT]);
+  return (uint8_t *)(uintptr_t)chunk + (size_t)(index & (WP_TABLE_CHUNK - 1)) * table->record_bytes;
+}
+
+/* A record's word. Generations are 32 bits, never 0, compared for equality only (XP-11). */
+static inline uint64_t wp_word(uint32_t generation, uint32_t state) {
+  return (uint64_t)generation << 8 | state;
+}
+static inline uint32_t wp_word_state(uint64_t word) { return (uint32_t)(word & 0xff); }
+static inline uint32_t wp_word_generation(uint64_t word) { return (uint32_t)(word >> 8); }
+static inline uint32_t wp_generation_after(uint32_t generation) {
+  return generation + 1 ? generation + 1 : 1;
+}
+
+#endif

@@ -1,0 +1,266 @@
+#include "task.h"
+#include "base/point.h"
+#include "box.h"
+#include "scheduler.h"
+#include <string.h>
+
+static wp_slot *slot_at(const wp_pool *pool, uint32_t index) { return wp_slot_at(&pool->slots, index); }
+static wp_group *group_at(const wp_pool *pool, uint32_t index) {
+  return (wp_group *)wp_table_at(&pool->groups, index);
+}
+
+/* ---- Before it runs ---- */
+
+wp_status wp_task_reserve(wp_pool *pool, uint32_t self, uint32_t *index) {
+  wp_status status = wp_table_take(&pool->slots, wp_pool_heap(pool, self), index);
+  if (status) return status;
+  wp_slot *slot = slot_at(pool, *index);
+  wp_atomic_store_relaxed_u32(&slot->owner, 0); /* published by the move to SUBMITTED */
+  memset(&slot->name, 0, offsetof(wp_slot, argument_inline) - offsetof(wp_slot, name));
+  wp_slot_move(slot, WP_SLOT_FREE, WP_SLOT_FILLING);
+  return WP_OK;
+}
+
+bool wp_task_admits(const wp_pool *pool, uint32_t count) {
+  if (pool->config.max_queue == WP_NONE) return true;
+  uint64_t places = pool->config.max_queue;
+  if (!wp_atomic_load_acquire_u32(&pool->paused)) {
+    for (uint32_t i = 1; i < pool->thread_count; i++) {
+      const wp_thread *thread = &pool->threads[i];
+      bool serves = wp_atomic_load_acquire_u32(&thread->state) == WP_THREAD_LIVE &&
+                    !wp_atomic_load_acquire_u32(&thread->poisoned);
+      uint32_t running = wp_atomic_load_acquire_u32(&thread->running);
+      if (serves && running < pool->config.concurrency) places += pool->config.concurrency - running;
+    }
+  }
+  return wp_atomic_load_acquire_u32(&pool->queued) + (uint64_t)count <= places;
+}
+
+void wp_task_submit(wp_pool *pool, uint32_t index) {
+  slot_at(pool, index)->sequence = pool->next_sequence++;
+  wp_sched_push(pool, WP_MAIN, index);
+}
+
+wp_status wp_group_create(wp_pool *pool, uint32_t members, bool fail_fast, uint32_t *group) {
+  wp_status status = wp_table_take(&pool->groups, wp_pool_heap(pool, WP_MAIN), group);
+  if (status) return status;
+  wp_group *record = group_at(pool, *group);
+  wp_atomic_store_relaxed_u32(&record->members, members); /* published with the slots that name it */
+  wp_atomic_store_relaxed_u32(&record->failed, 0);
+  record->fail_fast = fail_fast;
+  return WP_OK;
+}
+
+static void fail_group(wp_pool *pool, const wp_slot *slot) {
+  wp_group *group = group_at(pool, slot->group - 1);
+  uint32_t none = 0;
+  if (group->fail_fast) wp_atomic_cas_acq_rel_u32(&group->failed, &none, slot->item + 1);
+}
+
+void wp_group_fail(wp_pool *pool, uint32_t group) {
+  uint32_t none = 0;
+  wp_atomic_cas_acq_rel_u32(&group_at(pool, group)->failed, &none, WP_NONE);
+}
+
+/* ---- Running ---- */
+
+static void enter_record(wp_thread *thread, uint32_t index) {
+  uint32_t place = 0;
+  while (wp_atomic_load_relaxed_u32(&thread->slots[place])) place++; /* running < concurrency <= places */
+  WP_POINT("task.enter");
+  wp_atomic_store_release_u32(&thread->slots[place], index + 1);
+  wp_atomic_fetch_add_seq_u32(&thread->running, 1);
+}
+
+static void leave_record(wp_thread *thread, uint32_t index) {
+  for (uint32_t place = 0; place < WP_CONCURRENCY_MAX; place++) {
+    if (wp_atomic_load_relaxed_u32(&thread->slots[place]) != index + 1) continue; /* own record */
+    WP_POINT("task.leave");
+    wp_atomic_store_release_u32(&thread->slots[place], 0);
+    wp_atomic_fetch_sub_seq_u32(&thread->running, 1);
+    return;
+  }
+}
+
+bool wp_task_begin(wp_pool *pool, uint32_t self, uint32_t index, double now_ms) {
+  wp_slot *slot = slot_at(pool, index);
+  wp_thread *thread = &pool->threads[self];
+  if (slot->group && wp_atomic_load_acquire_u32(&group_at(pool, slot->group - 1)->failed) &&
+      group_at(pool, slot->group - 1)->fail_fast) {
+    slot->status = WP_E_CANCELLED;
+    if (!wp_slot_move(slot, WP_SLOT_READY, WP_SLOT_DONE)) {
+      wp_task_free(pool, self, index);
+      return false;
+    }
+    wp_atomic_fetch_sub_seq_u32(&pool->queued, 1);
+    wp_atomic_store_relaxed_u32(&slot->owner, self);
+    if (wp_task_complete(pool, self, index)) thread->ring = 1; /* the taker rings: see wp_sched_take */
+    return false;
+  }
+  slot->started_ms = now_ms;
+  wp_atomic_store_relaxed_u32(&slot->owner, self); /* published by the move */
+  enter_record(thread, index);
+  if (slot->flags & WP_SLOT_EXCLUSIVE) wp_atomic_store_release_u32(&thread->exclusive, 1);
+  if (wp_slot_move(slot, WP_SLOT_READY, WP_SLOT_RUNNING)) {
+    wp_atomic_fetch_sub_seq_u32(&pool->queued, 1);
+    return true;
+  }
+  if (slot->flags & WP_SLOT_EXCLUSIVE) wp_atomic_store_release_u32(&thread->exclusive, 0);
+  leave_record(thread, index);
+  wp_task_free(pool, self, index); /* cancelled in the lane */
+  return false;
+}
+
+/* Whether main sleeps and this thread is the one to tell it. */
+static bool ring_due(wp_pool *pool) {
+  /* Plain load first: while main is awake the line stays shared. Pairs with the store in wp_task_arm_bell. */
+  if (!wp_atomic_load_seq_u32(&pool->bell)) return false;
+  if (!wp_atomic_exchange_seq_u32(&pool->bell, 0)) return false;
+  wp_atomic_fetch_add_relaxed_u64(&pool->counters.bells, 1);
+  return true;
+}
+
+bool wp_task_complete(wp_pool *pool, uint32_t thread, uint32_t index) {
+  wp_thread *record = &pool->threads[thread];
+  wp_slot *slot = slot_at(pool, index);
+  uint32_t newest = wp_atomic_load_relaxed_u32(&record->completions); /* ordered by the CAS */
+  do {
+    wp_atomic_store_relaxed_u32(&slot->next, newest); /* published by the CAS */
+    WP_POINT("task.complete");
+  } while (!wp_atomic_cas_seq_u32(&record->completions, &newest, index + 1)); /* COMPLETE */
+  return ring_due(pool);
+}
+
+/* The caller gave the task up while it ran: nobody waits for this answer. */
+static bool drop_late(wp_pool *pool, uint32_t self, uint32_t index) {
+  bool timed_out = wp_slot_state_of(slot_at(pool, index)) == WP_SLOT_TIMED_OUT;
+  wp_atomic_fetch_add_relaxed_u64(&pool->counters.late, 1);
+  wp_task_free(pool, self, index);
+  if (timed_out) wp_atomic_fetch_sub_acq_rel_u32(&pool->threads[self].poisoned, 1);
+  return ring_due(pool); /* main may wait for the worker to be free */
+}
+
+bool wp_task_finish(wp_pool *pool, uint32_t self, uint32_t index, wp_status status) {
+  wp_thread *thread = &pool->threads[self];
+  wp_slot *slot = slot_at(pool, index);
+  bool ring = false;
+  wp_gate_enter(thread);
+  slot->status = status;
+  if (slot->flags & WP_SLOT_EXCLUSIVE) wp_atomic_store_release_u32(&thread->exclusive, 0);
+  leave_record(thread, index);
+  if (wp_slot_move(slot, WP_SLOT_RUNNING, WP_SLOT_DONE)) {
+    if (status && slot->group) fail_group(pool, slot);
+    ring = wp_task_complete(pool, self, index);
+  } else {
+    ring = drop_late(pool, self, index);
+  }
+  wp_gate_leave(thread);
+  return ring;
+}
+
+wp_status wp_task_event(wp_pool *pool, uint32_t self, uint32_t parent, uint32_t *index) {
+  const wp_slot *task = slot_at(pool, parent);
+  wp_gate_enter(&pool->threads[self]);
+  wp_status status = wp_task_reserve(pool, self, index);
+  if (!status) {
+    wp_slot *event = slot_at(pool, *index);
+    event->flags = WP_SLOT_EVENT;
+    event->parent = parent;
+    event->parent_generation = wp_word_generation(wp_atomic_load_acquire_u64(&task->word));
+    wp_atomic_store_relaxed_u32(&event->owner, self); /* published by the move in wp_task_send_event */
+  }
+  wp_gate_leave(&pool->threads[self]);
+  return status;
+}
+
+bool wp_task_send_event(wp_pool *pool, uint32_t self, uint32_t index) {
+  wp_gate_enter(&pool->threads[self]);
+  wp_slot_move(slot_at(pool, index), WP_SLOT_FILLING, WP_SLOT_DONE);
+  bool ring = wp_task_complete(pool, self, index);
+  wp_gate_leave(&pool->threads[self]);
+  return ring;
+}
+
+/* ---- After it ran ---- */
+
+/* Moves what the thread has finished behind what main has not delivered yet; both are oldest first afterwards. */
+static void collect(wp_pool *pool, wp_thread *thread) {
+  uint32_t newest = wp_atomic_exchange_seq_u32(&thread->completions, 0), oldest = 0;
+  while (newest) {
+    wp_slot *slot = slot_at(pool, newest - 1);
+    uint32_t before = wp_atomic_load_relaxed_u32(&slot->next);
+    wp_atomic_store_relaxed_u32(&slot->next, oldest); /* the list is main's alone now */
+    oldest = newest;
+    newest = before;
+  }
+  thread->undelivered = oldest;
+}
+
+uint32_t wp_task_drain(wp_pool *pool, uint32_t *indexes, uint32_t limit) {
+  uint32_t count = 0;
+  for (uint32_t i = 0; i < pool->thread_count; i++) {
+    wp_thread *thread = &pool->threads[i];
+    if (!thread->undelivered && wp_atomic_load_seq_u32(&thread->completions)) collect(pool, thread);
+    while (thread->undelivered && count < limit) {
+      uint32_t index = thread->undelivered - 1;
+      wp_slot *slot = slot_at(pool, index);
+      thread->undelivered = wp_atomic_load_relaxed_u32(&slot->next); /* main's alone */
+      wp_slot_move(slot, WP_SLOT_DONE, WP_SLOT_DELIVERED);
+      indexes[count++] = index;
+    }
+  }
+  return count;
+}
+
+bool wp_task_arm_bell(wp_pool *pool) {
+  wp_atomic_store_seq_u32(&pool->bell, 1); /* ARM: pairs with the load in wp_task_complete */
+  for (uint32_t i = 0; i < pool->thread_count; i++) {
+    const wp_thread *thread = &pool->threads[i];
+    if (!wp_atomic_load_seq_u32(&thread->completions) && !thread->undelivered) continue;
+    wp_atomic_store_seq_u32(&pool->bell, 0);
+    return false;
+  }
+  return true;
+}
+
+void wp_task_free(wp_pool *pool, uint32_t self, uint32_t index) {
+  wp_slot *slot = slot_at(pool, index);
+  if (slot->argument.box) wp_box_drop(pool, self, slot->argument.box - 1);
+  if (slot->result.box) wp_box_drop(pool, self, slot->result.box - 1);
+  if (slot->group) {
+    wp_group *group = group_at(pool, slot->group - 1);
+    uint32_t generation = wp_word_generation(wp_atomic_load_acquire_u64(&group->word));
+    if (wp_atomic_fetch_sub_acq_rel_u32(&group->members, 1) == 1) {
+      wp_atomic_store_release_u64(&group->word, wp_word(wp_generation_after(generation), 0));
+      wp_table_put(&pool->groups, slot->group - 1);
+    }
+  }
+  uint32_t generation = wp_word_generation(wp_atomic_load_acquire_u64(&slot->word));
+  WP_POINT("task.free");
+  wp_atomic_store_release_u64(&slot->word, wp_word(wp_generation_after(generation), WP_SLOT_FREE));
+  wp_table_put(&pool->slots, index);
+}
+
+void wp_task_count_settled(wp_pool *pool, wp_status status) {
+  wp_atomic_fetch_add_relaxed_u64(&pool->counters.processed, 1);
+  if (status) wp_atomic_fetch_add_relaxed_u64(&pool->counters.errors, 1);
+}
+
+/* ---- Ended early ---- */
+
+enum wp_cancel_result wp_task_cancel(wp_pool *pool, uint32_t index, uint32_t generation) {
+  if (index >= wp_atomic_load_acquire_u32(&pool->slots.capacity)) return WP_CANCEL_STALE;
+  wp_slot *slot = slot_at(pool, index);
+  /* Two states that a waiting slot passes through: try the first again after the second. */
+  for (int attempt = 0; attempt < 2; attempt++) {
+    if (wp_slot_move_generation(slot, generation, WP_SLOT_SUBMITTED, WP_SLOT_CANCELLED) ||
+        wp_slot_move_generation(slot, generation, WP_SLOT_READY, WP_SLOT_CANCELLED)) {
+      wp_atomic_fetch_sub_seq_u32(&pool->queued, 1);
+      return WP_CANCEL_QUEUED;
+    }
+    if (wp_slot_move_generation(slot, generation, WP_SLOT_RUNNING, WP_SLOT_ABANDONED)) {
+      return WP_CANCEL_RUNNING;
+    }
+  }
+  return WP_CANCEL_STALE;
+}

@@ -1,0 +1,77 @@
+/*
+ * Purpose  The life of one task: reserve, submit, begin, finish, deliver, free; and the ways in which it ends early.
+ * Owns     slots (see slot.h), groups, completion lists
+ * Threads  as noted; `self` is the calling thread's number
+ * Order    finish pushes the slot onto its worker's completion list, then reads the bell; main sets the bell, then looks at
+ *          the lists again: one of the two sees the other (both seq)
+ * Kill     every call runs inside the gate. A slot is entered into its worker's record before it says RUNNING, and leaves
+ *          it after it says something else, so that reap finds it
+ * See      tests/unit/task_test.c
+ */
+#ifndef WP_TASK_H
+#define WP_TASK_H
+
+#include "pool.h"
+
+/* Takes a descriptor in state FILLING, with all fields reset. WP_E_QUEUE_FULL at max_tasks, WP_E_NO_MEMORY. main. */
+wp_status wp_task_reserve(wp_pool *pool, uint32_t self, uint32_t *index);
+
+/* Whether `count` more tasks may wait: max_queue of them, and as many as there are workers free to start one (AM-05). main. */
+bool wp_task_admits(const wp_pool *pool, uint32_t count);
+
+/* Queues a filled slot. main. */
+void wp_task_submit(wp_pool *pool, uint32_t index);
+
+/* READY > RUNNING on `self`; false when the slot is not wanted any more (it has then been dealt with). Under the lock. */
+bool wp_task_begin(wp_pool *pool, uint32_t self, uint32_t index, double now_ms);
+
+/* The worker is done with a slot whose result fields it has filled. True when main must be told (ring the bell). */
+bool wp_task_finish(wp_pool *pool, uint32_t self, uint32_t index, wp_status status);
+
+/* Puts a slot (DONE) on `thread`'s completion list; true when main must be told. Under the gate, or main for a dead one. */
+bool wp_task_complete(wp_pool *pool, uint32_t thread, uint32_t index);
+
+/* Finished slots, oldest first within each worker, as indexes; each is then DELIVERED and main's to read and free. main. */
+uint32_t wp_task_drain(wp_pool *pool, uint32_t *indexes, uint32_t limit);
+
+/* Asks to be told of the next completion; false when there are some already. main. */
+bool wp_task_arm_bell(wp_pool *pool);
+
+/* Frees a slot that is nobody's any more: its boxes, its place in its group, the record. Any thread, inside the gate. */
+void wp_task_free(wp_pool *pool, uint32_t self, uint32_t index);
+
+/* What became of a task that its caller gave up. */
+enum wp_cancel_result {
+  WP_CANCEL_STALE = 0,   /* the handle is of a task that is gone or already finished */
+  WP_CANCEL_QUEUED = 1,  /* it had not started and never will */
+  WP_CANCEL_RUNNING = 2, /* it runs; its result will be dropped */
+};
+/* Gives a task up: no completion will come for it. main. */
+enum wp_cancel_result wp_task_cancel(wp_pool *pool, uint32_t index, uint32_t generation);
+
+/* What main must do. */
+enum wp_action_kind {
+  WP_ACTION_EXPIRED = 1, /* the slot's time limit is over: it has been given up and its worker is poisoned */
+  WP_ACTION_KILL = 2,    /* the poisoned worker kept silent for recycle_ms: doom and end it */
+};
+typedef struct wp_action {
+  uint32_t kind, thread, slot, generation;
+} wp_action;
+
+/* Looks at every clock of the pool: time limits, recycle times, leases. Writes up to `limit` actions and returns their
+ * number; *next_ms is when to look again (absolute), 0 for never. Cost: threads x concurrency. main. */
+uint32_t wp_task_tick(wp_pool *pool, double now_ms, wp_action *actions, uint32_t limit, double *next_ms);
+
+/* Settled, in any way: counts. main. */
+void wp_task_count_settled(wp_pool *pool, wp_status status);
+
+/* A group of `members` slots. WP_E_NO_MEMORY. main. */
+wp_status wp_group_create(wp_pool *pool, uint32_t members, bool fail_fast, uint32_t *group);
+/* Marks it failed, as if a member had: those that have not started never do. main. */
+void wp_group_fail(wp_pool *pool, uint32_t group);
+
+/* An event on its way to main: a copy of what the running task `parent` reports. Worker. True: ring the bell. */
+wp_status wp_task_event(wp_pool *pool, uint32_t self, uint32_t parent, uint32_t *index);
+bool wp_task_send_event(wp_pool *pool, uint32_t self, uint32_t index);
+
+#endif

@@ -1,0 +1,116 @@
+#include "task_side.h"
+#include "box.h"
+#include "port/port.h"
+#include "task.h"
+#include <string.h>
+
+_Thread_local wp_thread *wp__self;
+_Thread_local wp_pool *wp__self_pool;
+
+static wp_task_entry *first_entry, **last_entry = &first_entry; /* filled by constructors, constant afterwards */
+
+void wp_task_register(wp_task_entry *entry) {
+  *last_entry = entry;
+  last_entry = &entry->next;
+}
+
+const wp_task_entry *wp__task_entries(void) { return first_entry; }
+
+static const void *value_bytes(const wp_pool *pool, const wp_value *value, const uint8_t *inline_bytes) {
+  return value->box ? (const void *)(uintptr_t)wp_box_at(pool, value->box - 1)->address : inline_bytes;
+}
+
+const void *wp_task_input(const wp_task *task, size_t *bytes, uint32_t *type) {
+  const wp_value *argument = &task->slot->argument;
+  if (bytes) *bytes = argument->box ? (size_t)wp_box_at(task->pool, argument->box - 1)->bytes : argument->bytes;
+  if (type) *type = argument->type;
+  return value_bytes(task->pool, argument, task->slot->argument_inline);
+}
+
+static void forget_result(wp_task *task) {
+  wp_value *result = &task->slot->result;
+  if (result->box) wp_box_drop(task->pool, task->self, result->box - 1);
+  *result = (wp_value){WP_TYPE_UNDEFINED, 0, 0, 0};
+}
+
+/* Room for a result: inline if it fits and no box is wanted. */
+static void *make_room(wp_task *task, wp_value *value, uint8_t *inline_bytes, uint32_t type, size_t bytes,
+                       wp_status *status) {
+  *status = WP_OK;
+  if (bytes > UINT32_MAX) {
+    *status = WP_E_TOO_LARGE;
+    return NULL;
+  }
+  value->type = type;
+  value->bytes = (uint32_t)bytes;
+  if (bytes <= WP_INLINE_BYTES && !(task->slot->flags & WP_SLOT_LEASE)) return inline_bytes;
+  uint32_t index = 0;
+  *status = wp_box_create(task->pool, task->self, bytes, &index);
+  if (*status) return NULL;
+  value->box = index + 1;
+  return (void *)(uintptr_t)wp_box_at(task->pool, index)->address;
+}
+
+wp_status wp_task_result(wp_task *task, uint32_t type, const void *data, size_t bytes) {
+  wp_status status = WP_OK;
+  forget_result(task);
+  void *room = make_room(task, &task->slot->result, task->slot->result_inline, type, bytes, &status);
+  if (room && bytes) memcpy(room, data, bytes);
+  return status;
+}
+
+void *wp_task_result_alloc(wp_task *task, uint32_t type, size_t bytes) {
+  wp_status status = WP_OK;
+  forget_result(task);
+  return make_room(task, &task->slot->result, task->slot->result_inline, type, bytes, &status);
+}
+
+void *wp_task_alloc(wp_task *task, size_t bytes) {
+  return wp_arena_alloc(&task->pool->memory[task->self].arena, bytes, 16);
+}
+
+wp_status wp_task_fail(wp_task *task, const char *text) {
+  wp_task_result(task, WP_TYPE_STRING, text, strlen(text));
+  return WP_E_TASK_FAILED;
+}
+
+bool wp_task_cancelled(const wp_task *task) {
+  uint32_t state = wp_slot_state_of(task->slot);
+  return state != WP_SLOT_RUNNING || wp_gate_doomed(&task->pool->threads[task->self]);
+}
+
+void wp_task_heartbeat(wp_task *task) {
+  wp_thread *thread = &task->pool->threads[task->self];
+  uint32_t beat = wp_atomic_load_relaxed_u32(&thread->beat); /* only this thread writes it */
+  wp_atomic_store_release_u32(&thread->beat, beat + 1);
+}
+
+wp_status wp_task_progress(wp_task *task, uint32_t type, const void *data, size_t bytes) {
+  uint32_t index = 0;
+  wp_status status = wp_task_event(task->pool, task->self, task->index, &index);
+  if (status) return status;
+  wp_slot *event = wp_slot_at(&task->pool->slots, index);
+  wp_task view = {.pool = task->pool, .slot = event, .self = task->self, .index = index};
+  status = wp_task_result(&view, type, data, bytes);
+  if (!status) status = wp_task_seal(&view, WP_OK);
+  if (status) {
+    wp_gate_enter(&task->pool->threads[task->self]);
+    wp_task_free(task->pool, task->self, index);
+    wp_gate_leave(&task->pool->threads[task->self]);
+    return status;
+  }
+  if (wp_task_send_event(task->pool, task->self, index)) wp_port_ring(task->pool);
+  return WP_OK;
+}
+
+wp_status wp_task_seal(wp_task *task, wp_status status) {
+  wp_value *result = &task->slot->result;
+  if (status && status != WP_E_TASK_FAILED) {
+    const char *text = wp_status_text(status);
+    wp_task_result(task, WP_TYPE_STRING, text, strlen(text));
+  }
+  if (!result->box) return status;
+  return wp_box_commit(task->pool, task->self, result->box - 1, result->type, result->aux, result->bytes)
+             ? WP_E_BROKEN_INVARIANT
+             : status;
+}

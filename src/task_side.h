@@ -1,0 +1,31 @@
+/*
+ * Purpose  What a C task sees: its input, result, scratch memory, progress. The public half is in wasmpool.h.
+ * Owns     nothing of its own: the slot's result fields while it is RUNNING
+ * Threads  the worker that runs the task
+ * Kill     outside the gate a task writes only its own slot's result fields and memory that was granted to it
+ * See      tests/unit/task_side_test.c
+ */
+#ifndef WP_TASK_SIDE_H
+#define WP_TASK_SIDE_H
+
+#include "pool.h"
+
+struct wp_task {
+  wp_pool *pool;
+  wp_slot *slot;
+  uint32_t self, index;
+};
+
+enum { WP_TAG_TASK_LAST = 0x7fffffff }; /* heap tags of tasks; arena.h's own is above */
+
+/* Commits the result's box, or replaces the result by the error's text. Returns the status to finish with. */
+wp_status wp_task_seal(wp_task *task, wp_status status);
+
+/* The thread record of the calling thread, NULL on threads that are not a pool's workers. */
+extern _Thread_local wp_thread *wp__self;
+extern _Thread_local wp_pool *wp__self_pool;
+
+/* The C tasks of the program, in order of registration. */
+const wp_task_entry *wp__task_entries(void);
+
+#endif

@@ -1,0 +1,92 @@
+/*
+ * Purpose  The records of the pool's threads (main is number 0, workers follow) and of the seats that workers take, and
+ *          the kill gate of each worker.
+ * Owns     every word below; each has its writer named
+ * Threads  as noted
+ * Order    inside/doomed are sequentially consistent on both sides: of "worker stores inside, then loads doomed" and
+ *          "killer stores doomed, then loads inside" at least one sees the other (model: tests/model/gate.pml, steps
+ *          ENTER and DOOM)
+ * Kill     between wp_gate_enter and wp_gate_leave a planned kill does not happen. A worker that finds itself doomed parks,
+ *          holding nothing, until it is terminated or pardoned: while doomed and outside, its record cannot change
+ * See      tests/unit/gate_test.c, docs/decisions/0003-threads-and-seats.md
+ */
+#ifndef WP_THREAD_H
+#define WP_THREAD_H
+
+#include "arena.h"
+#include "base/atomic.h"
+#include "heap.h"
+
+enum {
+  WP_THREADS_MAX = 256,     /* main and 255 workers: bits of a box's reader set */
+  WP_SEATS_MAX = 120,       /* seats + spares + as many dead ones whose end is not confirmed yet <= 255 */
+  WP_CONCURRENCY_MAX = 256, /* tasks at once on one worker */
+  WP_PARK_MS = 100,         /* bounded waits only: some engines cannot stop an unbounded one (XP-06) */
+};
+
+/* Legal moves: EMPTY > STARTING > READY > LIVE > DYING > EMPTY, and from every state to DYING. main writes. */
+enum wp_thread_state {
+  WP_THREAD_EMPTY = 0,    /* no thread */
+  WP_THREAD_STARTING = 1, /* the host was asked for a thread; it has not spoken yet */
+  WP_THREAD_READY = 2,    /* the thread has attached itself and loaded its module; it takes no work yet */
+  WP_THREAD_LIVE = 3,     /* it holds a seat and takes work */
+  WP_THREAD_DYING = 4,    /* doomed or already dead; nothing of it may be reused until its death is confirmed */
+};
+
+typedef struct wp_thread {
+  /* Line 1: the gate. */
+  wp_atomic_u32 inside; /* depth of gate sections; written by the worker, read by the killer */
+  wp_atomic_u32 doomed; /* 1: do not enter; written by main (reset at reap), read by the worker */
+  uint32_t pad_gate[14];
+  /* Line 2: waking and waiting. */
+  wp_atomic_u32 wake;        /* bumped by whoever has something for this worker; it waits for a change */
+  wp_atomic_u32 state;       /* enum wp_thread_state; written by main */
+  wp_atomic_u32 incarnation; /* grows with every thread that uses this record; written by main */
+  wp_atomic_u32 seat;        /* seat + 1, or 0; written by main while the thread is not LIVE */
+  wp_atomic_u32 poisoned;    /* tasks it runs that timed out; raised by main, lowered by a late answer, 0 after reap */
+  wp_atomic_u32 running;     /* tasks it runs; written by the worker under the gate, reset at reap */
+  wp_atomic_u32 exclusive;   /* 1: runs a task that tolerates no other beside it; written like running */
+  wp_atomic_u32 beat;        /* heartbeats; written by the worker */
+  wp_atomic_u32 box_granted; /* index + 1 of the box that was granted to this waiter; see box.h */
+  wp_atomic_u32 box_waiting; /* next waiter + 1, or WP_NONE for "last"; 0: not waiting. Under the scheduler lock */
+  uint32_t pad_wake[6];
+  /* Line 3: what it has finished. */
+  wp_atomic_u32 completions; /* newest finished slot, index + 1; pushed by the worker (or reap), taken whole by main */
+  uint32_t index;            /* its own number; constant */
+  double poisoned_ms;        /* when it was poisoned; main only */
+  wp_atomic_u32 tag;         /* heap tag of the C task that it runs, or 0; written by the worker */
+  uint32_t last_tag;         /* the worker's; never 0 while it runs a C task */
+  uint32_t undelivered;      /* finished slots that main has taken over and not delivered, oldest first; main */
+  uint32_t ring;             /* 1: it must ring the bell; the worker's own */
+  uint32_t pad_done[8];
+  /* Slots that it runs, index + 1 or 0; written by the worker inside the gate, before the slot says RUNNING. */
+  wp_atomic_u32 slots[WP_CONCURRENCY_MAX];
+} wp_thread;
+
+_Static_assert(sizeof(wp_thread) == 192 + 4 * WP_CONCURRENCY_MAX, "the layout is shared with JavaScript");
+_Static_assert(sizeof(wp_thread) % 64 == 0, "no two threads share a cache line");
+
+/* What belongs to a thread record but not to JavaScript. */
+typedef struct wp_thread_memory {
+  wp_heap heap;
+  wp_arena arena;
+} wp_thread_memory;
+
+/* Enters a section that a planned kill will not interrupt. Nests. Only the worker itself. Does not return if doomed. */
+void wp_gate_enter(wp_thread *thread);
+void wp_gate_leave(wp_thread *thread);
+
+/* True when the worker was asked to die: for the worker's own loop, to stop instead of parking. Worker itself. */
+bool wp_gate_doomed(const wp_thread *thread);
+
+/* Asks a worker to die. From then on it cannot enter the gate; once wp_gate_inside is false it may be terminated. main. */
+void wp_gate_doom(wp_thread *thread);
+bool wp_gate_inside(const wp_thread *thread);
+
+/* Takes that back: a doomed worker that was not terminated goes on where it stopped. main. */
+void wp_gate_pardon(wp_thread *thread);
+
+/* Bumps the wake word and wakes the thread that waits on it. Any thread. */
+void wp_thread_wake(wp_thread *thread);
+
+#endif

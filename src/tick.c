@@ -1,0 +1,64 @@
+#include "box.h"
+#include "task.h"
+
+static void earliest(double *next_ms, double at_ms) {
+  if (at_ms > 0 && (*next_ms == 0 || at_ms < *next_ms)) *next_ms = at_ms;
+}
+
+/* One running slot: given up if its time is over. True when an action was written. */
+static bool expire(wp_pool *pool, uint32_t thread, uint32_t index, double now_ms, wp_action *action,
+                   double *next_ms) {
+  wp_slot *slot = wp_slot_at(&pool->slots, index);
+  uint64_t word = wp_atomic_load_acquire_u64(&slot->word);
+  if (wp_word_state(word) != WP_SLOT_RUNNING || !slot->timeout_ms ||
+      wp_atomic_load_relaxed_u32(&slot->owner) != thread) {
+    return false;
+  }
+  double end_ms = slot->started_ms + slot->timeout_ms;
+  if (now_ms < end_ms) {
+    earliest(next_ms, end_ms);
+    return false;
+  }
+  wp_thread *record = &pool->threads[thread];
+  /* Before the move: the worker's late answer, which takes it back, can only come after. */
+  bool first = wp_atomic_fetch_add_acq_rel_u32(&record->poisoned, 1) == 0;
+  if (!wp_slot_move_generation(slot, wp_word_generation(word), WP_SLOT_RUNNING, WP_SLOT_TIMED_OUT)) {
+    wp_atomic_fetch_sub_acq_rel_u32(&record->poisoned, 1); /* it answered just now */
+    return false;
+  }
+  if (first) record->poisoned_ms = now_ms;
+  *action = (wp_action){WP_ACTION_EXPIRED, thread, index, wp_word_generation(word)};
+  return true;
+}
+
+static bool recycle(const wp_pool *pool, uint32_t thread, double now_ms, wp_action *action, double *next_ms) {
+  const wp_thread *record = &pool->threads[thread];
+  if (pool->config.recycle_ms == WP_NONE || !wp_atomic_load_acquire_u32(&record->poisoned) ||
+      wp_atomic_load_acquire_u32(&record->state) != WP_THREAD_LIVE) {
+    return false;
+  }
+  double end_ms = record->poisoned_ms + pool->config.recycle_ms;
+  if (now_ms < end_ms) {
+    earliest(next_ms, end_ms);
+    return false;
+  }
+  *action = (wp_action){WP_ACTION_KILL, thread, 0, 0};
+  return true;
+}
+
+uint32_t wp_task_tick(wp_pool *pool, double now_ms, wp_action *actions, uint32_t limit, double *next_ms) {
+  uint32_t count = 0;
+  *next_ms = 0;
+  for (uint32_t i = 1; i < pool->thread_count; i++) {
+    const wp_thread *thread = &pool->threads[i];
+    if (!wp_atomic_load_acquire_u32(&thread->running)) continue;
+    for (uint32_t place = 0; place < pool->config.concurrency && count < limit; place++) {
+      uint32_t index = wp_atomic_load_acquire_u32(&thread->slots[place]);
+      if (index) count += expire(pool, i, index - 1, now_ms, &actions[count], next_ms);
+    }
+    if (count < limit) count += recycle(pool, i, now_ms, &actions[count], next_ms);
+  }
+  if (count == limit) *next_ms = now_ms; /* there may be more */
+  earliest(next_ms, wp_box_expire(pool, now_ms));
+  return count;
+}

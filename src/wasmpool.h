@@ -1,0 +1,179 @@
+/*
+ * wasmpool: a pool of worker threads whose hung tasks can be killed. The one public header, for two kinds of reader:
+ *
+ *   - authors of C tasks (native, wasm): the "Task side" part. WP_TASK(name) { … } makes a C function a task.
+ *   - embedders (native, wasm hosts): the "Pool side" part. JavaScript users never see it: the npm package does.
+ *
+ * Threads: unless a function says otherwise, pool-side calls belong to the one thread that created the pool (the "main"
+ * thread), task-side calls to the thread that runs the task. No call blocks except those named wp_wait_*.
+ * Errors: every fallible call returns a wp_status, 0 (WP_OK) or a negative WP_E_*; out-parameters are written on success only.
+ */
+#ifndef WASMPOOL_H
+#define WASMPOOL_H
+
+#include "status.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* How the bytes of a value are to be read. The same numbers as TYPE in js/codec.js. */
+enum wp_type {
+  WP_TYPE_UNDEFINED = 0, /* no bytes */
+  WP_TYPE_BINARY = 1,    /* bytes; a Uint8Array in JavaScript */
+  WP_TYPE_STRING = 2,    /* UTF-8, not terminated */
+  WP_TYPE_JSON = 3,      /* JSON text in UTF-8 */
+  WP_TYPE_CBOR = 4,      /* one CBOR item (RFC 8949) */
+  WP_TYPE_NUMBER = 5,    /* one IEEE 754 double, 8 bytes, little-endian */
+};
+
+/* ---- Task side ------------------------------------------------------------------------------------------------- */
+
+typedef struct wp_task wp_task; /* one run of a task; valid until its function returns */
+
+/* Returns WP_OK, or a negative status: the task's promise is then rejected (see wp_task_fail for the text). */
+typedef wp_status (*wp_task_function)(wp_task *task);
+
+typedef struct wp_task_entry {
+  const char *name;
+  wp_task_function function;
+  struct wp_task_entry *next;
+} wp_task_entry;
+
+/* Adds a task to the program's list; the entry must live as long as the program. Before any pool is created. */
+void wp_task_register(wp_task_entry *entry);
+
+/* WP_TASK(name) { …; return wp_task_result(task, …); }   defines and registers a C task; its argument is `task`. */
+#define WP_TASK(task_name)                                                                         \
+  static wp_status wp_task_run_##task_name(wp_task *task);                                         \
+  __attribute__((constructor)) static void wp_task_register_##task_name(void) {                    \
+    static wp_task_entry entry = {#task_name, wp_task_run_##task_name, NULL};                      \
+    wp_task_register(&entry);                                                                      \
+  }                                                                                                \
+  static wp_status wp_task_run_##task_name(wp_task *task)
+
+/* The argument's bytes, in place (immutable, valid until the task returns); never NULL. `bytes` and `type` may be NULL. */
+const void *wp_task_input(const wp_task *task, size_t *bytes, uint32_t *type);
+
+/* Copies the result. A second call replaces the first. WP_E_NO_MEMORY, WP_E_TOO_LARGE. */
+wp_status wp_task_result(wp_task *task, uint32_t type, const void *data, size_t bytes);
+
+/* Memory that is the result: what the task writes there is delivered without a copy. NULL when memory is exhausted. */
+void *wp_task_result_alloc(wp_task *task, uint32_t type, size_t bytes);
+
+/* Scratch memory, 16-byte aligned, taken back when the task ends in any way. NULL when memory is exhausted. */
+void *wp_task_alloc(wp_task *task, size_t bytes);
+
+/* Sets the text of the error with which the task is rejected, and returns WP_E_TASK_FAILED for `return`. */
+wp_status wp_task_fail(wp_task *task, const char *text);
+
+/* True once the caller no longer wants the result. One load: fit for the inside of a loop. */
+bool wp_task_cancelled(const wp_task *task);
+
+/* Tells the pool that the task is alive. One store. */
+void wp_task_heartbeat(wp_task *task);
+
+/* Sends an intermediate value to the caller, in order, before the result. WP_E_NO_MEMORY. */
+wp_status wp_task_progress(wp_task *task, uint32_t type, const void *data, size_t bytes);
+
+/* malloc and free of the pool: what a task allocated is taken back when it is killed or traps. In wasm builds plain
+ * malloc and free are these. Any thread of a pool; elsewhere (native) they are the C library's. */
+void *wp_malloc(size_t bytes);
+void *wp_calloc(size_t count, size_t bytes);
+void *wp_realloc(void *block, size_t bytes);
+void *wp_aligned_alloc(size_t alignment, size_t bytes);
+void wp_free(void *block);
+
+/* ---- Pool side ------------------------------------------------------------------------------------------------- */
+
+typedef struct wp_pool wp_pool;
+
+/* Highest first. Background is served as low (REQUIREMENTS C-01). */
+enum wp_priority {
+  WP_PRIORITY_CRITICAL = 0,
+  WP_PRIORITY_HIGH = 1,
+  WP_PRIORITY_NORMAL = 2,
+  WP_PRIORITY_LOW = 3,
+  WP_PRIORITY_COUNT = 4,
+};
+
+#define WP_NONE UINT32_C(0xffffffff) /* "no index", "no limit" */
+
+typedef struct wp_config {
+  uint32_t workers;          /* seats: threads that serve tasks, 1 … 120 */
+  uint32_t spares;           /* warm stand-ins, 0 … 120 */
+  uint32_t concurrency;      /* tasks at once on one worker, 1 … 256; more than 1 only for asynchronous handlers */
+  uint32_t max_queue;        /* waiting tasks; WP_NONE: no limit */
+  uint32_t max_tasks;        /* descriptors, waiting and running; the table grows up to it in chunks */
+  uint32_t recycle_ms;       /* after a time-out, how long a worker may stay silent before it is killed; WP_NONE: for ever */
+  uint32_t box_count;        /* leased boxes at once */
+  uint32_t lease_ms;         /* how long a leased box lives without a sign of interest */
+  uint64_t memory_bytes;     /* ceiling for all memory of the pool (native; in wasm the memory's own maximum) */
+} wp_config;
+
+/* A task, by index and generation: a handle of a task that is gone is recognised and does nothing. */
+typedef struct wp_handle {
+  uint32_t index, generation;
+} wp_handle;
+
+typedef struct wp_submit_options {
+  uint32_t priority;   /* enum wp_priority */
+  uint32_t timeout_ms; /* from the task's start; 0: none */
+  bool requeue;        /* run again if its worker is lost, at most 3 times */
+} wp_submit_options;
+
+typedef struct wp_completion {
+  wp_handle handle;
+  wp_status status;
+  uint32_t type;    /* of the result, or of the progress value */
+  const void *data; /* in place; valid until wp_completion_release */
+  size_t bytes;
+  bool progress;    /* not the end of the task: a value from wp_task_progress; `handle` is the task's */
+  uint32_t slot;    /* for wp_completion_release */
+} wp_completion;
+
+typedef struct wp_stats {
+  uint32_t free_workers, busy_workers, total_workers, queued;
+  uint64_t processed, errors;
+  uint32_t boxes_in_use, tasks_in_use;
+  uint64_t heap_bytes;
+} wp_stats;
+
+void wp_config_defaults(wp_config *config);
+
+/* Native embedding: creates the pool and starts its threads. WP_E_INVALID_ARGUMENT, WP_E_NO_MEMORY, WP_E_START_FAILED. */
+wp_status wp_pool_create(const wp_config *config, wp_pool **pool);
+
+/* Ends running tasks (killing those that do not return), frees everything. Pending handles are never completed. */
+void wp_pool_destroy(wp_pool *pool);
+
+/* Queues a C task by name; the bytes are copied. WP_E_QUEUE_FULL, WP_E_UNKNOWN_TASK, WP_E_NO_MEMORY, WP_E_INVALID_ARGUMENT. */
+wp_status wp_submit(wp_pool *pool, const char *name, uint32_t type, const void *data, size_t bytes,
+                    const wp_submit_options *options, wp_handle *handle);
+
+/* Takes up to `limit` completions without waiting; returns how many. Each must be given back with wp_completion_release. */
+size_t wp_poll(wp_pool *pool, wp_completion *completions, size_t limit);
+void wp_completion_release(wp_pool *pool, const wp_completion *completion);
+
+/* Like wp_poll, but sleeps up to timeout_ms for the first one. Also fires time-outs that are due. */
+size_t wp_wait(wp_pool *pool, wp_completion *completions, size_t limit, uint32_t timeout_ms);
+
+/* Not started: never runs. Running: its result is dropped, the worker finishes. True when the handle was live. */
+bool wp_cancel(wp_pool *pool, wp_handle handle);
+
+/* Kills the worker that runs the task, now. True when the handle was live. Its completion says WP_E_CANCELLED. */
+bool wp_terminate(wp_pool *pool, wp_handle handle);
+
+/* No new task is started; running ones go on, their time limits too. Idempotent, not nested. */
+void wp_pause(wp_pool *pool);
+void wp_resume(wp_pool *pool);
+
+void wp_stats_read(wp_pool *pool, wp_stats *stats);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

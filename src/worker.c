@@ -1,0 +1,167 @@
+#include "worker.h"
+#include "base/point.h"
+#include "box.h"
+#include "port/port.h"
+#include "scheduler.h"
+#include "task.h"
+#include "task_side.h"
+
+uint32_t wp_worker_open(wp_pool *pool) {
+  for (uint32_t i = 1; i < pool->thread_count; i++) {
+    wp_thread *thread = &pool->threads[i];
+    if (wp_atomic_load_acquire_u32(&thread->state) != WP_THREAD_EMPTY) continue;
+    wp_atomic_fetch_add_seq_u32(&thread->incarnation, 1);
+    wp_atomic_store_release_u32(&thread->state, WP_THREAD_STARTING);
+    return i;
+  }
+  return 0;
+}
+
+void wp_worker_ready(wp_pool *pool, uint32_t self) {
+  uint32_t starting = WP_THREAD_STARTING;
+  wp_atomic_cas_acq_rel_u32(&pool->threads[self].state, &starting, WP_THREAD_READY);
+}
+
+void wp_worker_seat(wp_pool *pool, uint32_t thread, uint32_t seat) {
+  wp_thread *record = &pool->threads[thread];
+  wp_atomic_store_release_u32(&record->seat, seat + 1);
+  wp_atomic_store_seq_u32(&pool->seats[seat], thread);
+  wp_atomic_store_release_u32(&record->state, WP_THREAD_LIVE);
+  wp_thread_wake(record);
+}
+
+uint32_t wp_worker_doom(wp_pool *pool, uint32_t thread) {
+  wp_thread *record = &pool->threads[thread];
+  uint32_t seat = wp_atomic_load_acquire_u32(&record->seat);
+  uint32_t state = wp_atomic_load_acquire_u32(&record->state);
+  if (state == WP_THREAD_EMPTY || state == WP_THREAD_DYING) return 0;
+  wp_atomic_store_release_u32(&record->state, WP_THREAD_DYING);
+  if (seat) wp_atomic_store_seq_u32(&pool->seats[seat - 1], 0);
+  wp_gate_doom(record);
+  wp_sched_leave_idle(pool, thread);
+  wp_sched_wake_idle(pool, false); /* it may have been woken for something that it will not take */
+  return seat;
+}
+
+bool wp_worker_runs(const wp_pool *pool, uint32_t thread, uint32_t index, uint32_t generation) {
+  const wp_slot *slot = wp_slot_at(&pool->slots, index);
+  if (wp_word_generation(wp_atomic_load_acquire_u64(&slot->word)) != generation) return false;
+  for (uint32_t place = 0; place < WP_CONCURRENCY_MAX; place++) {
+    if (wp_atomic_load_acquire_u32(&pool->threads[thread].slots[place]) == index + 1) return true;
+  }
+  return false;
+}
+
+/* ---- After its death ---- */
+
+static void lose(wp_pool *pool, uint32_t thread, uint32_t index) {
+  wp_slot *slot = wp_slot_at(&pool->slots, index);
+  uint32_t state = wp_slot_state_of(slot);
+  if (wp_atomic_load_relaxed_u32(&slot->owner) != thread) return; /* its owner is dead: nobody writes it */
+  if (state == WP_SLOT_ABANDONED || state == WP_SLOT_TIMED_OUT) {
+    wp_task_free(pool, WP_MAIN, index);
+    return;
+  }
+  if (state != WP_SLOT_RUNNING) return;
+  wp_atomic_fetch_add_relaxed_u64(&pool->counters.lost, 1);
+  if (slot->result.box) wp_box_drop(pool, WP_MAIN, slot->result.box - 1);
+  slot->result = (wp_value){0, 0, 0, 0};
+  bool again = (slot->flags & WP_SLOT_REQUEUE) && slot->redeliveries < WP_REDELIVERIES_MAX;
+  if (again) {
+    slot->redeliveries++;
+    wp_atomic_store_relaxed_u32(&slot->owner, 0); /* published by the move */
+    wp_slot_move(slot, WP_SLOT_RUNNING, WP_SLOT_READY);
+    wp_sched_requeue_locked(pool, index);
+    return;
+  }
+  slot->status = slot->flags & WP_SLOT_REQUEUE ? WP_E_POISON_JOB : WP_E_WORKER_LOST;
+  wp_slot_move(slot, WP_SLOT_RUNNING, WP_SLOT_DONE);
+  wp_task_complete(pool, thread, index); /* main drains after reaping: no bell */
+}
+
+/* Its record names what it ran, if it died outside the gate; otherwise every slot is asked. */
+static void lose_all(wp_pool *pool, uint32_t thread, bool trusted) {
+  wp_thread *record = &pool->threads[thread];
+  if (trusted) {
+    for (uint32_t place = 0; place < WP_CONCURRENCY_MAX; place++) {
+      uint32_t index = wp_atomic_load_acquire_u32(&record->slots[place]);
+      if (index) lose(pool, thread, index - 1);
+    }
+    return;
+  }
+  uint32_t capacity = wp_atomic_load_acquire_u32(&pool->slots.capacity);
+  wp_atomic_store_seq_u32(&record->completions, 0);
+  record->undelivered = 0;
+  for (uint32_t i = 0; i < capacity; i++) {
+    wp_slot *slot = wp_slot_at(&pool->slots, i);
+    if (wp_slot_state_of(slot) == WP_SLOT_DONE && wp_atomic_load_relaxed_u32(&slot->owner) == thread) {
+      wp_task_complete(pool, thread, i); /* it may have died before it listed it */
+    } else {
+      lose(pool, thread, i);
+    }
+  }
+}
+
+static void reset_record(wp_thread *record) {
+  for (uint32_t place = 0; place < WP_CONCURRENCY_MAX; place++) {
+    wp_atomic_store_relaxed_u32(&record->slots[place], 0); /* published by the store of the state */
+  }
+  wp_atomic_store_relaxed_u32(&record->running, 0);
+  wp_atomic_store_relaxed_u32(&record->exclusive, 0);
+  wp_atomic_store_relaxed_u32(&record->poisoned, 0);
+  wp_atomic_store_relaxed_u32(&record->seat, 0);
+  wp_atomic_store_relaxed_u32(&record->tag, 0);
+  record->ring = 0;
+  wp_atomic_store_seq_u32(&record->inside, 0);
+  wp_atomic_store_seq_u32(&record->doomed, 0);
+  wp_atomic_store_release_u32(&record->state, WP_THREAD_EMPTY);
+}
+
+wp_status wp_worker_reap(wp_pool *pool, uint32_t thread, bool trusted) {
+  wp_thread *record = &pool->threads[thread];
+  bool inside = wp_gate_inside(record);
+  wp_worker_doom(pool, thread);
+  bool locked = inside && wp_sched_break_lock(pool, thread);
+  if (!locked && !wp_sched_try_lock(pool, WP_MAIN)) return WP_E_QUEUE_FULL;
+  lose_all(pool, thread, trusted && !inside);
+  wp_box_reap(pool, thread);
+  uint32_t tag = wp_atomic_load_relaxed_u32(&record->tag); /* its writer is dead */
+  wp_heap_rebuild(&pool->memory[thread].heap, &tag, tag ? 1 : 0);
+  wp_arena_abandon(&pool->memory[thread].arena);
+  reset_record(record);
+  wp_atomic_fetch_add_relaxed_u64(&pool->counters.reaped, 1);
+  wp_sched_unlock(pool, WP_MAIN);
+  wp_sched_help(pool, WP_MAIN);
+  wp_sched_wake_idle(pool, false);
+  return WP_OK;
+}
+
+/* ---- Running ---- */
+
+wp_status wp_worker_run(wp_pool *pool, uint32_t self, uint32_t index) {
+  wp_thread *thread = &pool->threads[self];
+  wp_slot *slot = wp_slot_at(&pool->slots, index);
+  wp_task task = {.pool = pool, .slot = slot, .self = self, .index = index};
+  thread->last_tag = thread->last_tag >= WP_TAG_TASK_LAST ? 1 : thread->last_tag + 1;
+  wp_atomic_store_release_u32(&thread->tag, thread->last_tag);
+  wp_port_thread_killable(true);
+  wp_status status = pool->tasks[slot->c_task - 1]->function(&task);
+  wp_port_thread_killable(false);
+  wp_arena_reset(&pool->memory[self].arena);
+  wp_atomic_store_release_u32(&thread->tag, 0); /* what it malloc'ed and kept is the program's now, as in any C */
+  return wp_task_seal(&task, status);
+}
+
+void wp_worker_clean_up(wp_pool *pool, uint32_t self, uint32_t index) {
+  wp_thread *thread = &pool->threads[self];
+  wp_value *result = &wp_slot_at(&pool->slots, index)->result;
+  if (result->box) wp_box_drop(pool, self, result->box - 1);
+  *result = (wp_value){0, 0, 0, 0};
+  wp_heap_free_tagged(&pool->memory[self].heap, wp_atomic_load_relaxed_u32(&thread->tag)); /* own word */
+  wp_arena_reset(&pool->memory[self].arena);
+  wp_atomic_store_release_u32(&thread->tag, 0);
+}
+
+void wp_worker_wait(wp_pool *pool, uint32_t self, uint32_t seen, uint32_t timeout_ms) {
+  wp_port_wait(&pool->threads[self].wake, seen, timeout_ms);
+}

@@ -1,0 +1,47 @@
+/*
+ * Purpose  A worker's life as seen from both sides: how it comes into service, runs C tasks, and what happens to all that it
+ *          held when it is dead.
+ * Owns     thread states and seats
+ * Threads  main, except where "worker" is noted
+ * Order    state is stored with release after everything that it announces
+ * Kill     reap is called once the thread is known to be dead. It may be called again after WP_E_QUEUE_FULL ("the lock is
+ *          taken, come back"): each of its steps can be repeated
+ * See      tests/unit/worker_test.c
+ */
+#ifndef WP_WORKER_H
+#define WP_WORKER_H
+
+#include "pool.h"
+
+/* An EMPTY thread record becomes STARTING; 0 when none is left (dead ones that are not confirmed yet hold them). */
+uint32_t wp_worker_open(wp_pool *pool);
+
+/* Worker: it runs, and has loaded what it needs. STARTING > READY. */
+void wp_worker_ready(wp_pool *pool, uint32_t self);
+
+/* READY > LIVE on a seat: from now on it takes work. */
+void wp_worker_seat(wp_pool *pool, uint32_t thread, uint32_t seat);
+
+/* Any > DYING: leaves its seat and the idle set and is doomed. Returns its seat + 1, or 0. Idempotent. */
+uint32_t wp_worker_doom(wp_pool *pool, uint32_t thread);
+
+/* Whether the thread runs this very task, wanted or given up. Exact while it is doomed and outside the gate. main. */
+bool wp_worker_runs(const wp_pool *pool, uint32_t thread, uint32_t index, uint32_t generation);
+
+/* After the thread's confirmed death: DYING > EMPTY. Its tasks end with WORKER_LOST or are queued again, what it held comes
+ * back. `trusted` is false if it did not die through the gate. WP_E_QUEUE_FULL: the lock is taken, call again later. */
+wp_status wp_worker_reap(wp_pool *pool, uint32_t thread, bool trusted);
+
+/* Worker: runs the C task of a slot that it has taken, and fills in its result. The status is for wp_task_finish. */
+wp_status wp_worker_run(wp_pool *pool, uint32_t self, uint32_t index);
+
+/* Worker: what a C task that trapped has left is taken back, its half-made result too. */
+void wp_worker_clean_up(wp_pool *pool, uint32_t self, uint32_t index);
+
+/* Worker: sleeps until its wake word differs from `seen`, for timeout_ms at most. */
+void wp_worker_wait(wp_pool *pool, uint32_t self, uint32_t seen, uint32_t timeout_ms);
+
+/* The whole pool as it should be: counts, lists and states agree. WP_OK or WP_E_BROKEN_INVARIANT. With no thread active. */
+wp_status wp_pool_check(wp_pool *pool);
+
+#endif

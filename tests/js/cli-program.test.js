@@ -1,0 +1,90 @@
+/** Whole runs of the packaged program `wasmpool`, with the real pool. */
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { dir, lines } from './cli-support.js';
+
+const PROGRAM = fileURLToPath(new URL('../../bin/wasmpool.mjs', import.meta.url));
+
+/** Starts the packaged program. */
+function start(args, options = {}) {
+  const child = spawn(process.execPath, [PROGRAM, ...args], { cwd: dir, ...options });
+  const texts = { out: '', err: '' };
+  child.stdout?.setEncoding('utf8').on('data', (text) => (texts.out += text));
+  child.stderr?.setEncoding('utf8').on('data', (text) => (texts.err += text));
+  const ended = once(child, 'close').then(([status, signal]) => ({ status, signal, ...texts }));
+  return { child, ended, texts };
+}
+
+describe('the packaged program, with the real pool', () => {
+  test('maps NDJSON from a pipe, in order', async () => {
+    const { child, ended } = start(['map', 'h.mjs#double']);
+    const numbers = Array.from({ length: 5000 }, (_, i) => i);
+    child.stdin.end(numbers.join('\n'));
+    const { status, out, err } = await ended;
+    assert.deepEqual([status, err], [0, '']);
+    assert.deepEqual(lines(out).map(Number), numbers.map((n) => 2 * n));
+  });
+
+  test('a hung item is killed at its time limit and reported, the rest goes on', async () => {
+    const { child, ended } = start(['map', 'h.mjs#hangOn3', '--timeout', '300', '--stats']);
+    child.stdin.end('1\n2\n3\n4\n5\n');
+    const { status, out, err } = await ended;
+    assert.deepEqual([status, out], [1, '1\n2\n4\n5\n']);
+    assert.match(err, /^wasmpool: stdin:3: TIMEOUT [^\n]+\nwasmpool: 5 items, 1 failed, 1 kills, /);
+  });
+
+  test('results come as they are ready, while input is still open', async () => {
+    const { child, ended } = start(['map', 'h.mjs#double']);
+    child.stdin.write('21\n');
+    const [text] = await once(child.stdout, 'data');
+    assert.equal(text, '42\n');
+    child.stdin.end();
+    assert.equal((await ended).status, 0);
+  });
+
+  test('a closed output pipe: quiet, status 141', async () => {
+    const { child, ended } = start(['map', 'h.mjs#double']);
+    child.stdin.on('error', () => {}); // it may end while we write
+    child.stdin.write('1\n');
+    await once(child.stdout, 'data');
+    child.stdout.destroy();
+    const more = setInterval(() => child.stdin.write('2\n'.repeat(1000)), 10);
+    const { status, err } = await ended;
+    clearInterval(more);
+    assert.deepEqual([status, err], [141, '']);
+  });
+
+  test('Ctrl-C: the running item is finished and written, status 130', async () => {
+    const { child, ended } = start(['map', 'h.mjs#slow', '-j', '1']);
+    child.stdin.write('1\n');
+    await once(child.stdout, 'data');
+    child.stdin.write('2\n3\n');
+    child.kill('SIGINT');
+    const { status, out, err } = await ended;
+    assert.equal(status, 130);
+    assert.ok('1\n2\n3\n'.startsWith(out), out);
+    assert.match(err, /^wasmpool: interrupted: /);
+  });
+
+  test('what handlers print goes to stderr, not between the results', async () => {
+    const { child, ended } = start(['map', 'h.mjs#chatty']);
+    child.stdin.end('1\n');
+    const { status, out, err } = await ended;
+    assert.deepEqual([status, out], [0, '1\n']);
+    assert.match(err, /a word from the handler/);
+  });
+
+  test('info names runtime and capabilities', async () => {
+    const { child, ended } = start(['info', '--json']);
+    child.stdin.end();
+    const { status, out } = await ended;
+    assert.equal(status, 0);
+    const { capabilities } = JSON.parse(out);
+    assert.equal(capabilities.threads, true);
+    assert.equal(capabilities.killJs, true);
+  });
+});

@@ -1,0 +1,103 @@
+/** Shared by the tests of the command line: a directory with a worker module, a pool on this thread, runs of main(). */
+
+import { EventEmitter } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough, Readable } from 'node:stream';
+import { after } from 'node:test';
+import { main } from '../../js/cli.js';
+
+const HANDLERS = `
+export const double = (x) => x * 2;
+export const upper = (line) => line.toUpperCase();
+export const size = ({ path, bytes }) => ({ path, size: bytes.length, plain: bytes.constructor.name });
+export const odd = (x) => { if (x % 2 === 0) throw new Error('even:\\n' + x); return x; };
+export const hangOn3 = (x) => { if (x === 3) for (;;); return x; };
+export const nothing = () => undefined;
+export const chatty = (x) => { console.log('a word from the handler'); return x; };
+export const cyclic = () => { const a = {}; a.a = a; return a; };
+let calls = 0;
+export const secondTime = (x) => { if (++calls % 2) throw new Error('not yet'); return x; };
+export const slow = async (x) => { await new Promise((r) => setTimeout(r, 200)); return x; };
+export default { triple: (x) => x * 3 };
+`;
+
+/** A directory of this test file's own, with the worker module h.mjs. */
+export const dir = mkdtempSync(join(tmpdir(), 'wasmpool-cli-'));
+writeFileSync(join(dir, 'h.mjs'), HANDLERS);
+after(() => rmSync(dir, { recursive: true }));
+
+/** A path in it. */
+export const at = (name) => join(dir, name);
+
+/** Writes a file there, and gives its path. */
+export function file(name, content) {
+  writeFileSync(at(name), content);
+  return at(name);
+}
+
+export const lines = (text) => text.split('\n').filter(Boolean);
+
+export function deferred() {
+  const parts = {};
+  parts.promise = new Promise((resolve, reject) => Object.assign(parts, { resolve, reject }));
+  return parts;
+}
+
+/** All microtasks and immediates that are due have run. */
+export async function settle() {
+  for (let i = 0; i < 5; i++) await new Promise(setImmediate);
+}
+
+/** A pool on this thread, for the command line's own logic: runs the exports of the worker module. */
+export async function fakePool(options) {
+  const handlers = options.module ? await import(options.module) : {};
+  const control = { paused: false, busy: 0, destroyed: false };
+  const dispatch = async (task, payload) => {
+    await new Promise(setImmediate);
+    if (control.destroyed) throw Object.assign(new Error('destroyed'), { code: 'POOL_DESTROYED' });
+    const handler = handlers[task] ?? handlers.default?.[task];
+    if (!handler) throw Object.assign(new Error(task), { code: 'UNKNOWN_TASK' });
+    control.busy++;
+    try {
+      return await handler(payload);
+    } catch (error) {
+      throw Object.assign(new Error(error.message), { code: 'TASK_FAILED' });
+    } finally {
+      control.busy--;
+    }
+  };
+  return {
+    size: options.workers ?? 2,
+    caps: { threads: true, killJs: false },
+    dispatch,
+    on: () => () => {},
+    pause: () => (control.paused = true),
+    stats: () => ({ busyWorkers: control.busy }),
+    destroy: async () => void (control.destroyed = true),
+  };
+}
+
+/** Runs main() in this thread. */
+export async function run(args, { input = '', createPool = fakePool, stdout = new PassThrough() } = {}) {
+  const stderr = new PassThrough();
+  const created = [];
+  const io = {
+    stdin: typeof input === 'string' ? Readable.from([Buffer.from(input)]) : input,
+    stdout,
+    stderr,
+    signals: new EventEmitter(),
+    exit: (status) => created.push(`exit ${status}`),
+    createPool: (options) => {
+      created.push(options);
+      return createPool(options);
+    },
+  };
+  const texts = { out: '', err: '' };
+  stdout.on('data', (data) => (texts.out += data));
+  stderr.on('data', (data) => (texts.err += data));
+  const status = await main(args, io);
+  await settle();
+  return { status, ...texts, created };
+}

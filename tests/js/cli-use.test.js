@@ -1,0 +1,81 @@
+/** The command line used wrongly: one line naming what and where, exit status 2. And `wasmpool info`. */
+
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { at, dir, file, run } from './cli-support.js';
+
+describe('wrong use: one line naming what and where, status 2', () => {
+  const cases = [
+    ['no such module', () => [`${at('none.mjs')}#x`], /^wasmpool: .*none\.mjs: ENOENT no such file/],
+    ['no such export', () => [`${at('h.mjs')}#x`], /h\.mjs: has no handler or C task 'x' \(it has /],
+    ['no export named', () => [at('h.mjs')], /^wasmpool: '.*h\.mjs' is not MODULE#EXPORT/],
+    ['a directory', () => [`${dir}#x`], /^wasmpool: .*: EISDIR illegal operation on a directory/],
+    ['a .wasm file', () => [`${at('x.wasm')}#x`], /give the \.mjs that emcc wrote beside it/],
+    ['a syntax error', () => [`${file('bad.mjs', 'export const = 1')}#x`],
+      /bad\.mjs: cannot be loaded: SyntaxError: .*bad\.mjs:1/],
+    ['a throwing module', () => [`${file('thrower.mjs', 'throw new TypeError("no\\nway")')}#x`],
+      /thrower\.mjs: cannot be loaded: TypeError: no way/],
+    ['a module that exits', () => [`${file('exits.mjs', 'process.exit(3)')}#x`],
+      /exits\.mjs: cannot be loaded: it ended the worker \(exit status 3\)/],
+    ['an unknown option', () => ['h#x', '--workerz', '1'], /unknown option '--workerz'/],
+    ['a bad number', () => ['h#x', '-j', '0'], /'-j, --workers <N>' argument '0' is invalid/],
+    ['two kinds of input', () => ['h#x', '--files', '--lines'], /cannot be used with/],
+    ['two orders', () => ['h#x', '--keep-order', '--unordered'], /cannot be used with/],
+    ['no module', () => [], /missing required argument 'MODULE#EXPORT'/],
+    ['names twice', () => [`${at('h.mjs')}#odd`, 'f', '--files-from', 'g'], /exclude each other/],
+    ['-0 alone', () => [`${at('h.mjs')}#odd`, '-0'], /-0 needs --files-from/],
+  ];
+  for (const [title, args, pattern] of cases) {
+    test(title, async () => {
+      const { status, out, err, created } = await run(['map', ...args()]);
+      assert.equal(status, 2);
+      assert.equal(out, '');
+      assert.match(err, pattern);
+      assert.match(err, /^wasmpool: [^\n]*\n$/);
+      assert.deepEqual(created, []);
+    });
+  }
+
+  test('an unknown C task, a pool that does not start', async () => {
+    const unknown = await run(['map', `${file('t.mjs', '"em-pthread" + "_wp_"')}#x`], { input: '1\n' });
+    assert.equal(unknown.status, 2);
+    assert.match(unknown.err, /^wasmpool: .*t\.mjs: has no handler or C task 'x'\n$/);
+    const failing = async () => {
+      throw Object.assign(new Error('a worker could not start: why'), { code: 'START_FAILED' });
+    };
+    const start = await run(['map', `${at('h.mjs')}#odd`], { createPool: failing });
+    assert.equal(start.status, 2);
+    assert.match(start.err, /h\.mjs#odd: START_FAILED a worker could not start: why\n$/);
+  });
+
+  test('no command, an unknown one, help, version', async () => {
+    assert.equal((await run([])).status, 2);
+    assert.match((await run(['mop'])).err, /^wasmpool: unknown command 'mop'[^\n]*\n$/);
+    const help = await run(['map', '--help']);
+    assert.equal(help.status, 0);
+    for (const word of ['--files', '--timeout', '--keep-order', 'Exit status']) {
+      assert.ok(help.out.includes(word), word);
+    }
+    assert.match((await run(['--version'])).out, /^\d+\.\d+\.\d+\n$/);
+  });
+});
+
+describe('wasmpool info', () => {
+  test('runtime, capabilities, versions, as text and as JSON', async () => {
+    const { out } = await run(['info', '--json']);
+    const info = JSON.parse(out);
+    assert.equal(info.runtime, `node ${process.versions.node}`);
+    assert.deepEqual(info.capabilities, { threads: true, killJs: false });
+    assert.match((await run(['info'])).out, /capabilities +threads yes, killJs no\n/);
+  });
+
+  test('without a pool: the rest, and status 1', async () => {
+    const createPool = async () => {
+      throw new Error('no threads');
+    };
+    const { status, out, err } = await run(['info'], { createPool });
+    assert.equal(status, 1);
+    assert.match(out, /^wasmpool +\d/);
+    assert.equal(err, 'wasmpool: no pool starts here: no threads\n');
+  });
+});

@@ -1,0 +1,224 @@
+/** The command line (API.md): inputs, outputs, failures, options. The pool is one on this thread. */
+
+import assert from 'node:assert/strict';
+import { EventEmitter } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { PassThrough, Readable } from 'node:stream';
+import { describe, test } from 'node:test';
+import { main } from '../../js/cli.js';
+import { describe as describeError } from '../../js/cli/fault.js';
+import { split } from '../../js/cli/input.js';
+import { toLine } from '../../js/cli/output.js';
+import { at, deferred, dir, fakePool, file, lines, run } from './cli-support.js';
+
+describe('lines, results and messages', () => {
+  test('split: lines over any chunk borders, the last one with or without end', async () => {
+    const text = Buffer.from('one\n\nthree é\r\nlast');
+    for (let size = 1; size <= text.length; size++) {
+      const chunks = [];
+      for (let i = 0; i < text.length; i += size) chunks.push(text.subarray(i, i + size));
+      const found = [];
+      for await (const line of split(chunks)) found.push(line.toString());
+      assert.deepEqual(found, ['one', '', 'three é\r', 'last']);
+    }
+    for await (const line of split([Buffer.from('')])) assert.fail(String(line));
+  });
+
+  test('toLine: what JSON has no form for', () => {
+    assert.equal(toLine({ a: 1n, b: new Uint8Array([1, 2, 255]) }), '{"a":"1","b":"AQL/"}\n');
+    assert.equal(toLine(new Map([['k', new Set([1])]])), '[["k",[1]]]\n');
+    assert.equal(toLine(undefined), 'null\n');
+    assert.equal(toLine('a\nb'), '"a\\nb"\n');
+    const cyclic = {};
+    cyclic.self = cyclic;
+    assert.throws(() => toLine(cyclic), { code: 'NOT_SERIALIZABLE' });
+  });
+
+  test('messages are one line, with the code once', () => {
+    assert.equal(describeError(Object.assign(new Error('a\n  b\x1b[0m'), { code: 'X' })), 'X a b\\x1b[0m');
+    let error;
+    try {
+      readFileSync('/no/such/file');
+    } catch (caught) {
+      error = caught;
+    }
+    assert.equal(describeError(error), 'ENOENT no such file or directory');
+    assert.equal(describeError(undefined), 'undefined');
+  });
+});
+
+describe('wasmpool map', () => {
+  test('NDJSON from standard input: results in order, blank lines skipped', async () => {
+    const { status, out, err } = await run(['map', `${at('h.mjs')}#double`], { input: '1\n\n2\n 3' });
+    assert.deepEqual([status, out, err], [0, '2\n4\n6\n', '']);
+  });
+
+  test('a handler of the default export', async () => {
+    const { out } = await run(['map', `${at('h.mjs')}#triple`], { input: '5\n' });
+    assert.equal(out, '15\n');
+  });
+
+  test('--lines: strings without line ends', async () => {
+    const input = file('lines.txt', 'a\r\n\nb');
+    const { out } = await run(['map', `${at('h.mjs')}#upper`, '--lines', input]);
+    assert.equal(out, '"A"\n""\n"B"\n');
+  });
+
+  test('--files: path and bytes; unreadable ones are failed items, the rest goes on', async () => {
+    const [a, b] = [file('a.bin', 'abc'), file('b.bin', '')];
+    const args = ['map', `${at('h.mjs')}#size`, '--files', a, at('none'), dir, b];
+    const { status, out, err } = await run(args);
+    assert.equal(status, 1);
+    assert.deepEqual(lines(out).map((line) => JSON.parse(line)), [
+      { path: a, result: { path: a, size: 3, plain: 'Uint8Array' } },
+      { path: b, result: { path: b, size: 0, plain: 'Uint8Array' } },
+    ]);
+    assert.deepEqual(lines(err), [
+      `wasmpool: ${at('none')}: ENOENT no such file or directory`,
+      `wasmpool: ${dir}: EISDIR illegal operation on a directory`,
+    ]);
+  });
+
+  test('--files-from: names by line end or NUL; a result of undefined is null', async () => {
+    const [a, b] = [file('a.bin', 'abc'), file('b.bin', '')];
+    for (const [end, extra] of [['\n', []], ['\0', ['-0']]]) {
+      const args = ['map', `${at('h.mjs')}#nothing`, '--files-from', '-', ...extra];
+      const { status, out } = await run(args, { input: a + end + b + end });
+      assert.equal(status, 0);
+      const expected = [{ path: a, result: null }, { path: b, result: null }];
+      assert.deepEqual(lines(out).map((line) => JSON.parse(line)), expected);
+    }
+    const { status, err } = await run(['map', `${at('h.mjs')}#size`, '--files-from', at('none')]);
+    assert.equal(status, 1);
+    assert.equal(err, `wasmpool: ${at('none')}: ENOENT no such file or directory\n`);
+  });
+
+  test('broken lines are reported with file and line, the rest goes on', async () => {
+    const good = '1\n{"a":\n3\n';
+    const input = file('broken.ndjson', Buffer.concat([Buffer.from(good), Buffer.from([0xff, 0x0a])]));
+    const args = ['map', `${at('h.mjs')}#double`, input, at('none'), '-'];
+    const { status, out, err } = await run(args, { input: '\ufeff5\n' });
+    assert.deepEqual([status, out], [1, '2\n6\n10\n']);
+    const [json, utf8, missing, ...more] = lines(err);
+    assert.match(json, /^wasmpool: .*broken\.ndjson:2: INVALID_ARGUMENT not a JSON value: /);
+    assert.match(utf8, /^wasmpool: .*broken\.ndjson:4: INVALID_ARGUMENT the line is not UTF-8$/);
+    assert.match(missing, /^wasmpool: .*none: ENOENT no such file or directory$/);
+    assert.deepEqual(more, []);
+  });
+
+  test('failing handlers: one line each on stderr, none on stdout, status 1', async () => {
+    const { status, out, err } = await run(['map', `${at('h.mjs')}#odd`], { input: '1\n2\n3\n' });
+    assert.deepEqual([status, out], [1, '1\n3\n']);
+    assert.equal(err, 'wasmpool: stdin:2: TASK_FAILED even: 2\n');
+  });
+
+  test('a result that is no JSON is a failed item', async () => {
+    const { status, err } = await run(['map', `${at('h.mjs')}#cyclic`], { input: '1\n' });
+    assert.equal(status, 1);
+    assert.match(err, /^wasmpool: stdin:1: NOT_SERIALIZABLE [^\n]*\n$/);
+  });
+
+  test('--retries: a failed item is run again', async () => {
+    const args = ['map', `${at('h.mjs')}#secondTime`, '--retries', '1'];
+    const { status, out, err } = await run(args, { input: '7\n' });
+    assert.deepEqual([status, out, err], [0, '7\n', '']);
+  });
+
+  test('--fail-fast: starts nothing more, writes what was done', async () => {
+    const input = new Readable({ read() {} });
+    input.push('1\n3\n4\n');
+    const { status, out, err } = await run(['map', `${at('h.mjs')}#odd`, '--fail-fast'], { input });
+    assert.deepEqual([status, out], [1, '1\n3\n']);
+    assert.match(err, /^wasmpool: stdin:3: TASK_FAILED even: 4\n$/);
+  });
+
+  test('-o: results go to the file, and an input is never overwritten', async () => {
+    const input = file('in.ndjson', '1\n2\n');
+    const args = ['map', `${at('h.mjs')}#double`, input, '-o'];
+    assert.deepEqual((await run([...args, at('out')])).status, 0);
+    assert.equal(readFileSync(at('out'), 'utf8'), '2\n4\n');
+    const { status, err } = await run([...args, input]);
+    assert.equal(status, 2);
+    assert.match(err, /^wasmpool: .*in\.ndjson: is an input and the output file as well\n$/);
+    assert.equal(readFileSync(input, 'utf8'), '1\n2\n');
+    const { status: status2, err: err2 } = await run([...args, at('none/out')]);
+    assert.equal(status2, 2);
+    assert.match(err2, /^wasmpool: .*out: cannot write: ENOENT no such file or directory\n$/);
+  });
+
+  test('-o on a full disk: one line, status 1', async () => {
+    const { status, err } = await run(['map', `${at('h.mjs')}#double`, '-o', '/dev/full'], { input: '1\n' });
+    assert.equal(status, 1);
+    assert.equal(err, 'wasmpool: /dev/full: ENOSPC no space left on device\n');
+  });
+
+  test('options reach the pool: workers, time limit, kill at once', async () => {
+    const args = ['map', `${at('h.mjs')}#double`, '-j', '3', '--timeout', '250'];
+    const { created } = await run(args);
+    const { module, ...rest } = created[0];
+    assert.equal(module.href, new URL(`file://${at('h.mjs')}`).href);
+    assert.deepEqual(rest, { workers: 3, taskTimeoutMs: 250, recycleTimeoutMs: 0 });
+  });
+
+  test('C tasks: by the mark in the glue, by --wasm, by the module\'s own wasm export', async () => {
+    const glue = file('tasks.mjs', 'name.startsWith("em-pthread"); Module["_wp_x"]');
+    const own = file('own.mjs', `export const wasm = './tasks.mjs'; export const js = () => 1;`);
+    const createPool = async (options) => {
+      const pool = await fakePool({});
+      return { ...pool, dispatch: async (task, payload) => [task, String(payload), Object.keys(options)] };
+    };
+    const item = file('a.bin', 'abc');
+    const results = [];
+    for (const args of [[`${glue}#t`], [`${at('h.mjs')}#t`, '--wasm', glue], [`${own}#t`]]) {
+      const { out } = await run(['map', ...args, '--files', item], { createPool });
+      results.push(JSON.parse(out).result.flat());
+    }
+    assert.deepEqual(results.map((r) => r.slice(0, 2)), Array(3).fill(['t', '97,98,99']));
+    assert.deepEqual(results.map((r) => r.includes('module')), [false, true, true]);
+    assert.ok(results.every((r) => r.includes('wasm')));
+  });
+
+  test('--stats and --progress write to stderr only', async () => {
+    const args = ['map', `${at('h.mjs')}#odd`, '--stats', '--progress'];
+    const { out, err } = await run(args, { input: '1\n2\n' });
+    assert.equal(out, '1\n');
+    assert.match(err, /wasmpool: 2 items, 1 failed, 0 kills, 0\.000 MB, [\d.]+ s, [\d.]+ items\/s, /);
+    assert.match(err, /2 items \| 1 failed/);
+    assert.doesNotMatch((await run(['map', `${at('h.mjs')}#odd`], { input: '1\n' })).err, /items/);
+  });
+
+  test('Ctrl-C finishes what runs and writes it; a second one ends at once', async () => {
+    const input = new Readable({ read() {} });
+    input.push('1\n2\n');
+    const gate = deferred();
+    const began = deferred();
+    const signals = new EventEmitter();
+    const exits = [];
+    const stdout = new PassThrough();
+    const stderr = new PassThrough();
+    const createPool = async () => {
+      const pool = await fakePool({});
+      let running = 0;
+      const dispatch = async (_, payload) => {
+        if (++running === 2) began.resolve();
+        await gate.promise;
+        running--;
+        return payload;
+      };
+      return { ...pool, dispatch, stats: () => ({ busyWorkers: running }) };
+    };
+    const exit = (status) => exits.push(status);
+    const io = { stdin: input, stdout, stderr, signals, exit, createPool };
+    const done = main(['map', `${at('h.mjs')}#double`], io);
+    await began.promise;
+    signals.emit('SIGINT', 'SIGINT');
+    assert.deepEqual(exits, []);
+    signals.emit('SIGINT', 'SIGINT');
+    assert.deepEqual(exits, [130]);
+    gate.resolve();
+    assert.equal(await done, 130);
+    assert.equal(String(stdout.read()), '1\n2\n');
+    assert.match(String(stderr.read()), /^wasmpool: interrupted: 2 items done, 0 /);
+    assert.equal(signals.listenerCount('SIGINT'), 0);
+  });
+});

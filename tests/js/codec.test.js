@@ -1,0 +1,430 @@
+/**
+ * The codec alone: values to bytes in shared memory and back, against structuredClone as the model.
+ * Covers AM-08, AM-38, AM-39 (codec part), NF-22 (type tags). SEED= repeats a random run, SCALE= makes
+ * it longer.
+ */
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { TYPE, createCodec } from '../../js/codec.js';
+import { PoolError } from '../../js/errors.js';
+import { createSerializer } from '../../js/host/serialize-node.js';
+
+const SLOT_BYTES = 64;
+const OFFSET = 3; // odd on purpose: nothing may rely on alignment
+const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31));
+const scale = Number(process.env.SCALE ?? 1);
+
+const HOSTS = { node: createSerializer(), browser: {} };
+
+/**
+ * Sends a value as two threads would: encoded into shared memory by one codec, decoded by another.
+ * @param {import('../../js/codec/types.js').CodecHost} host
+ * @param {unknown} value
+ * @param {number} capacity inline bytes; 0 forces the path through `bytes`
+ */
+function send(host, value, capacity, fails = false) {
+  const sender = createCodec(host);
+  const receiver = createCodec(host);
+  let memory = new Uint8Array(new SharedArrayBuffer(OFFSET + capacity + 8)).fill(0xa5);
+  let length = fails ? sender.encodeError(value, memory, OFFSET, capacity) :
+    sender.encode(value, memory, OFFSET, capacity);
+  const { type, aux } = sender;
+  if (type === TYPE.CHANNEL) return { type, value: structuredClone(sender.channel) };
+  assert.ok(memory.subarray(OFFSET + capacity).every((byte) => byte === 0xa5), 'stays in its room');
+  if (length === -1) {
+    const bytes = sender.takeBytes();
+    length = bytes.length;
+    assert.ok(length > capacity);
+    memory = new Uint8Array(new SharedArrayBuffer(OFFSET + length));
+    memory.set(bytes, OFFSET);
+  }
+  const decoded = fails ? receiver.decodeError(type, aux, memory, OFFSET, length) :
+    receiver.decode(type, aux, memory, OFFSET, length);
+  memory.fill(0xff); // what was decoded must not depend on the memory any more
+  return { type, value: decoded };
+}
+
+/** @param {(host: any, capacity: number, name: string) => void} body */
+function everyWay(body) {
+  for (const [name, host] of Object.entries(HOSTS)) {
+    for (const capacity of [SLOT_BYTES, 0, 100_000]) body(host, capacity, `${name}/${capacity}`);
+  }
+}
+
+const text1k = 'abcdefgh'.repeat(128);
+const VALUES = {
+  undefined, null: null, true: true, false: false, zero: 0, minusZero: -0, nan: NaN,
+  infinity: -Infinity, max: Number.MAX_SAFE_INTEGER, tiny: 5e-324, big: 2 ** 60, half: 0.5,
+  empty: '', ascii: 'hello', latin: 'café', long: text1k, cjk: '日本語'.repeat(50), nul: 'a\0b',
+  emoji: '😀'.repeat(30), bom: '\ufeffx', bomLong: `\ufeff${text1k}`, huge: 'x'.repeat(3_000_000),
+  lone: 'a\ud800b', lonePair: '\udc00\ud800', loneLong: `${text1k}\udfff`,
+  bigint: 5n, bigintNegative: -(2n ** 200n), bigintZero: 0n,
+  object: { a: 1, b: 2 }, emptyObject: {}, emptyArray: [], nested: { a: [{ b: [[]] }, null, true] },
+  undefinedInside: { a: undefined, b: [undefined, null] }, minusZeroInside: { a: [-0, 0] },
+  numbers: [1, -1, 23, 24, 255, 256, 65535, 65536, 2 ** 31, 2 ** 32, 2 ** 32 - 1, -(2 ** 31),
+    -(2 ** 31) - 1, -(2 ** 32), -(2 ** 32) - 1, 2 ** 53, -(2 ** 53), 2 ** 64, 1.1, NaN, Infinity],
+  loneInside: { a: 'x\ud800' }, loneKey: { 'k\udc00': 1 }, bomInside: [`\ufeff${text1k}`, '\ufeff'],
+  bomKey: { [`\ufeff${text1k}`]: 1 }, textInside: { text: 'é'.repeat(100), s: '日本', e: '😀' },
+  proto: JSON.parse('{"__proto__":{"x":1},"a":2}'), protoName: { a: '__proto__' },
+  intKeys: { 2: 'b', 1: 'a', x: 0, '-1': 1, '': 2 }, hasOwn: { hasOwnProperty: 1, constructor: 'x' },
+  toJSON: { toJSON: 1, length: 3 }, tagKeys: { size: 1, iterator: null },
+  manyKeys: Object.fromEntries(Array.from({ length: 70_000 }, (_, i) => [`k${i}`, i])),
+  manyItems: Array.from({ length: 70_000 }, (_, i) => i * 0.5),
+  someItems: Array.from({ length: 1500 }, (_, i) => i - 700),
+  sparse: Object.assign([], { 5: 1 }), arrayProps: Object.assign([1, 2], { index: 0 }),
+  holeAndProp: Object.assign(new Array(1), { x: 1 }), match: /b(?<c>c)/.exec('abcd'),
+  map: new Map([['a', new Map([[1, 2]])], [{ k: 1 }, 'v']]), set: new Set([1, 'a', {}]),
+  date: new Date(123456), regexp: /a.b/giu, mapInside: { m: new Map() },
+  boxed: [new String('a'), new Number(-0), new Boolean(false), Object(5n)],
+  nullPrototype: Object.assign(Object.create(null), { a: 1 }),
+  instance: new (class Point { x = 1; #y = 2; get y() { return this.#y; } })(),
+  arraySubclass: new (class List extends Array {})(1, 2, 3), symbolKey: { [Symbol('s')]: 1, a: 2 },
+  hidden: Object.defineProperty({ a: 1 }, 'b', { value: 2 }),
+  uint8: new Uint8Array([1, 2, 3]), emptyUint8: new Uint8Array(0), clamped: new Uint8ClampedArray(2),
+  int8: new Int8Array([-1]), int16: new Int16Array([-2, 5]), uint16: new Uint16Array([65535]),
+  int32: new Int32Array([-3]), uint32: new Uint32Array([2 ** 32 - 1]), f32: new Float32Array([1.5]),
+  f64: new Float64Array([1.1, -0, NaN]), i64: new BigInt64Array([-5n]), u64: new BigUint64Array([5n]),
+  dataView: new DataView(new ArrayBuffer(4)), buffer: new Uint8Array([1, 2, 3, 4]).buffer,
+  emptyBuffer: new ArrayBuffer(0), megabytes: new Uint8Array(3_000_000).fill(7),
+  viewsInside: { a: new Float32Array([1, 2]), b: new Uint8Array(new ArrayBuffer(16), 4, 4) },
+  typeError: new TypeError('t', { cause: { a: [1] } }), plainError: new Error('e'),
+};
+
+for (const [name, value] of Object.entries(VALUES)) {
+  test(`AM-08 ${name} arrives as structuredClone delivers it`, () => {
+    everyWay((host, capacity, way) => {
+      const got = send(host, value, capacity).value;
+      const expected = structuredClone(value);
+      assert.deepStrictEqual(got, expected, way);
+      assert.equal(Object.prototype.toString.call(got), Object.prototype.toString.call(expected));
+    });
+  });
+}
+
+test('AM-08 an invalid date stays one', () => {
+  everyWay((host, capacity) => {
+    const got = send(host, { date: new Date(NaN) }, capacity).value;
+    assert.ok(got.date instanceof Date && Number.isNaN(got.date.getTime()));
+  });
+});
+
+test('AM-08 own __proto__ keys stay data, and pollute nothing', () => {
+  everyWay((host, capacity) => {
+    const got = send(host, [VALUES.proto], capacity).value[0];
+    assert.deepEqual(Object.keys(got), ['__proto__', 'a']);
+    assert.equal(Object.getPrototypeOf(got), Object.prototype);
+    assert.equal(got.x, undefined);
+  });
+});
+
+test('AM-08 identity: cycles, shared references, views of one buffer', () => {
+  const shared = { s: 1 };
+  const buffer = new ArrayBuffer(16);
+  /** @type {any} */
+  const value = { a: shared, b: [shared], u8: new Uint8Array(buffer, 4, 4), f: new Float32Array(buffer) };
+  value.self = value;
+  const many = Array.from({ length: 40 }, () => ({}));
+  everyWay((host, capacity) => {
+    const got = /** @type {any} */ (send(host, value, capacity).value);
+    assert.equal(got.self, got);
+    assert.equal(got.a, got.b[0]);
+    assert.equal(got.u8.buffer, got.f.buffer);
+    assert.equal(got.u8.byteOffset, 4);
+    assert.notEqual(got.a, shared);
+    for (const again of [0, 15, 16, 39]) {
+      const list = /** @type {any} */ (send(host, [...many, many[again]], capacity).value);
+      assert.equal(list[40], list[again], `reference to object ${again}`);
+      assert.equal(new Set(list).size, 40);
+    }
+  });
+});
+
+test('AM-08 a view that is the value arrives with its own bytes only; Buffer as Uint8Array', () => {
+  everyWay((host, capacity) => {
+    const whole = new Uint8Array([1, 2, 3, 4, 5, 6, 7, 8]);
+    const part = send(host, whole.subarray(2, 5), capacity).value;
+    assert.deepStrictEqual(part, new Uint8Array([3, 4, 5]));
+    assert.equal(part.byteOffset, 0);
+    assert.equal(part.buffer.byteLength, 3);
+    const buffer = send(host, Buffer.from('abc'), capacity).value;
+    assert.equal(Object.getPrototypeOf(buffer), Uint8Array.prototype);
+    assert.deepStrictEqual([...buffer], [97, 98, 99]);
+    class Bytes extends Int16Array {}
+    assert.deepStrictEqual(send(host, new Bytes([7]), capacity).value, new Int16Array([7]));
+  });
+});
+
+test('AM-08 getters are called once', () => {
+  everyWay((host, capacity) => {
+    let calls = 0;
+    const value = { a: 1, list: [{ get x() { return ++calls; } }] };
+    assert.deepStrictEqual(send(host, value, capacity).value, { a: 1, list: [{ x: 1 }] });
+    assert.equal(calls, 1);
+  });
+});
+
+test('AM-08 an argument is a copy: neither side sees the other change it', () => {
+  const codec = createCodec(HOSTS.node);
+  const source = new Uint8Array(200).fill(1);
+  assert.equal(codec.encode(source, new Uint8Array(64), 0, 64), -1);
+  const taken = codec.takeBytes();
+  source.fill(2);
+  assert.equal(taken[0], 1);
+  assert.equal(codec.encode({ text: text1k }, new Uint8Array(64), 0, 64), -1);
+  const first = codec.takeBytes();
+  codec.encode({ text: text1k.toUpperCase() }, new Uint8Array(64), 0, 64);
+  const got = createCodec(HOSTS.node).decode(TYPE.CBOR, 0, first, 0, first.length);
+  assert.deepStrictEqual(got, { text: text1k });
+});
+
+const REFUSED = {
+  function: () => 1, symbol: Symbol('x'), promise: Promise.resolve(), weakMap: new WeakMap(),
+  weakSet: new WeakSet(), proxyOfFunction: new Proxy(() => 1, {}), generator: (function* () {})(),
+  weakRef: new WeakRef({}), boxedSymbol: Object(Symbol('x')), memory: new WebAssembly.Memory({ initial: 1 }),
+  arguments: (function () { return arguments; })(1), port: new MessageChannel().port1,
+};
+REFUSED.port.close();
+
+for (const [name, value] of Object.entries(REFUSED)) {
+  test(`AM-38 AM-39 ${name} is refused with NOT_SERIALIZABLE, the codec stays usable`, () => {
+    for (const host of Object.values(HOSTS)) {
+      const codec = createCodec(host);
+      const memory = new Uint8Array(64);
+      for (const bad of [value, { a: [1, { b: value }] }, new Map([['k', value]])]) {
+        assert.throws(() => codec.encode(bad, memory, 0, 64),
+          (error) => error instanceof PoolError && error.code === 'NOT_SERIALIZABLE');
+        assert.equal(codec.encode(7, memory, 0, 64), 8);
+        assert.equal(codec.decode(codec.type, codec.aux, memory, 0, 8), 7);
+      }
+    }
+  });
+}
+
+test('AM-38 the message names the place; a throwing getter is the cause', () => {
+  const codec = createCodec(HOSTS.node);
+  const encode = (value) => codec.encode(value, new Uint8Array(64), 0, 64);
+  assert.throws(() => encode({ list: [1, { done() {} }] }), /value\.list\[1\]\.done is a function/);
+  assert.throws(() => encode({ 'a b': Promise.resolve() }), /value\["a b"\] is a Promise/);
+  const cause = new Error('mine');
+  assert.throws(() => encode({ get a() { throw cause; } }), { code: 'NOT_SERIALIZABLE', cause });
+});
+
+test('AM-38 a detached buffer is refused', () => {
+  const buffer = new ArrayBuffer(8);
+  const view = new Uint8Array(buffer);
+  structuredClone(buffer, { transfer: [buffer] });
+  for (const host of Object.values(HOSTS)) {
+    for (const value of [buffer, view]) {
+      assert.throws(() => createCodec(host).encode(value, new Uint8Array(8), 0, 8),
+        { code: 'NOT_SERIALIZABLE' });
+    }
+  }
+});
+
+test('AM-39 damaged bytes are refused with NOT_SERIALIZABLE', () => {
+  for (const type of [TYPE.CBOR, TYPE.HOST, TYPE.JSON, TYPE.ERROR, TYPE.TYPED_ARRAY, 99]) {
+    const codec = createCodec(HOSTS.node);
+    const bytes = new Uint8Array(5).fill(0xff);
+    assert.throws(() => codec.decode(type, 77, bytes, 0, 5), { code: 'NOT_SERIALIZABLE' }, `${type}`);
+    assert.equal(codec.encode({ a: 1 }, bytes, 0, 0), -1);
+    const again = codec.takeBytes();
+    assert.deepStrictEqual(codec.decode(TYPE.CBOR, 0, again, 0, again.length), { a: 1 });
+  }
+});
+
+test('AM-08 shared memory, wasm modules and transferred objects go by the channel', () => {
+  const shared = new SharedArrayBuffer(4);
+  const wasm = new WebAssembly.Module(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]));
+  for (const host of Object.values(HOSTS)) {
+    for (const value of [shared, new Uint8Array(shared), { a: [shared] }, { wasm }, new Blob(['a'])]) {
+      assert.equal(send(host, value, 64).type, TYPE.CHANNEL);
+    }
+    const got = /** @type {any} */ (send(host, { a: new Uint8Array(shared) }, 64).value);
+    got.a[0]++;
+    const codec = createCodec(host);
+    const moved = new Uint8Array([1, 2, 3]);
+    codec.encodeTransfer({ moved }, [moved.buffer]);
+    assert.equal(moved.byteLength, 0);
+    assert.equal(codec.type, TYPE.CHANNEL);
+    assert.equal(/** @type {any} */ (codec.channel).moved.buffer, codec.transfer[0]);
+    assert.throws(() => codec.encodeTransfer({ f() {} }, []), { code: 'NOT_SERIALIZABLE' });
+    codec.encode(1, new Uint8Array(8), 0, 8);
+    assert.equal(codec.channel, undefined);
+    assert.deepEqual(codec.transfer, []);
+  }
+  assert.equal(new Uint8Array(shared)[0], 2);
+});
+
+test('NF-22 type tags are those that C knows, and each value takes the cheapest', () => {
+  assert.deepEqual([TYPE.UNDEFINED, TYPE.BINARY, TYPE.STRING, TYPE.JSON, TYPE.CBOR, TYPE.NUMBER],
+    [0, 1, 2, 3, 4, 5]);
+  assert.equal(new Set(Object.values(TYPE)).size, Object.keys(TYPE).length);
+  const cases = [[1, TYPE.NUMBER], ['a', TYPE.STRING], ['\ud800', TYPE.STRING_UTF16],
+    [{ a: 1 }, TYPE.CBOR], [[1, [2]], TYPE.CBOR], [new Uint8Array(2), TYPE.BINARY],
+    [new Float64Array(2), TYPE.TYPED_ARRAY], [new ArrayBuffer(2), TYPE.ARRAY_BUFFER],
+    [new Map(), TYPE.HOST], [5n, TYPE.HOST], [{ a: -0 }, TYPE.HOST]];
+  for (const [value, type] of cases) assert.equal(send(HOSTS.node, value, 64).type, type);
+});
+
+test('NF-22 json, string, binary and cbor round-trip on demand; a view shares the memory', () => {
+  const codec = createCodec(HOSTS.node);
+  const memory = new Uint8Array(new SharedArrayBuffer(256));
+  const cases = [['json', { a: [1, 'é'] }, TYPE.JSON], ['string', 'héllo', TYPE.STRING],
+    ['binary', new Uint8Array([1, 2]), TYPE.BINARY], ['cbor', [1, { b: null }], TYPE.CBOR],
+    ['cbor', 'text', TYPE.CBOR]];
+  for (const [format, value, type] of cases) {
+    const length = codec.encodeAs(format, value, memory, 8, 200);
+    assert.equal(codec.type, type);
+    assert.deepStrictEqual(codec.decode(type, 0, memory, 8, length), value);
+  }
+  const length = codec.encodeAs('binary', new Uint16Array([0x0201]), memory, 8, 200);
+  const view = codec.decode(TYPE.BINARY, 0, memory, 8, length, { view: true });
+  memory[8] = 77;
+  assert.deepEqual([view.buffer === memory.buffer, ...view], [true, 77, 2]);
+  const cyclic = [];
+  cyclic.push(cyclic);
+  for (const [format, bad] of [['json', cyclic], ['json', undefined], ['json', 1n], ['string', 5],
+    ['string', '\ud800'], ['binary', 'x'], ['cbor', new Map()], ['cbor', cyclic]]) {
+    assert.throws(() => codec.encodeAs(format, bad, memory, 0, 64), { code: 'NOT_SERIALIZABLE' });
+  }
+  assert.throws(() => codec.encodeAs('xml', 1, memory, 0, 64), { code: 'INVALID_ARGUMENT' });
+});
+
+test('NF-22 byte strings in CBOR do not alias later values', () => {
+  const codec = createCodec();
+  const first = codec.decode(TYPE.CBOR, 0, new Uint8Array([0x43, 1, 2, 3]), 0, 4);
+  codec.decode(TYPE.CBOR, 0, new Uint8Array([0x43, 9, 9, 9]), 0, 4);
+  assert.deepEqual([...first], [1, 2, 3]);
+});
+
+class CustomError extends RangeError {
+  constructor(message, options) {
+    super(message, options);
+    this.name = 'CustomError';
+    this.code = 'E_CUSTOM';
+    this.details = { list: [1, undefined], when: 5 };
+    this.callback = () => 1;
+    this.inner = new TypeError('inner');
+  }
+}
+
+test('AM-39 a thrown error keeps name, message, stack, code, cause and own properties', () => {
+  everyWay((host, capacity) => {
+    const cause = Object.assign(new SyntaxError('why'), { line: 3 });
+    const sent = new CustomError('oh', { cause });
+    const { type, value } = send(host, sent, capacity, true);
+    const got = /** @type {any} */ (value);
+    assert.equal(type, TYPE.ERROR);
+    assert.ok(got instanceof RangeError);
+    for (const key of ['name', 'message', 'stack', 'code']) assert.equal(got[key], sent[key], key);
+    assert.deepStrictEqual(got.details, sent.details);
+    assert.equal('callback' in got, false);
+    assert.ok(got.inner instanceof TypeError);
+    assert.ok(got.cause instanceof SyntaxError);
+    assert.deepEqual([got.cause.message, got.cause.line, got.cause.stack], ['why', 3, cause.stack]);
+    assert.deepEqual(Object.keys(got).sort(), ['code', 'details', 'inner', 'name']);
+  });
+});
+
+test('AM-39 PoolError, AggregateError and DOMException arrive as such', () => {
+  everyWay((host, capacity) => {
+    const extra = { taskId: '7', worker: 'w1' };
+    const pool = send(host, new PoolError('TIMEOUT', 'late', extra), capacity, true).value;
+    assert.ok(pool instanceof PoolError);
+    assert.deepEqual([pool.code, pool.message, pool.taskId, pool.worker, pool.name],
+      ['TIMEOUT', 'late', '7', 'w1', 'PoolError']);
+    const aggregate = send(host, new AggregateError([new TypeError('a'), 5], 'm'), capacity, true);
+    assert.ok(aggregate.value instanceof AggregateError);
+    assert.ok(aggregate.value.errors[0] instanceof TypeError);
+    assert.equal(aggregate.value.errors[1], 5);
+    const abort = send(host, new DOMException('stop', 'AbortError'), capacity, true).value;
+    assert.ok(abort instanceof DOMException);
+    assert.deepEqual([abort.name, abort.code, abort.message], ['AbortError', 20, 'stop']);
+  });
+});
+
+test('AM-39 encodeError never throws: other values, cycles, hostile errors', () => {
+  everyWay((host, capacity) => {
+    for (const thrown of [undefined, null, 5, 'text', { a: 1 }, new Map([[1, 2]])]) {
+      assert.deepStrictEqual(send(host, thrown, capacity, true).value, thrown);
+    }
+    const refused = send(host, () => 1, capacity, true).value;
+    assert.equal(refused.code, 'NOT_SERIALIZABLE');
+    const cyclic = new Error('loop');
+    cyclic.cause = cyclic;
+    assert.equal(send(host, cyclic, capacity, true).value.message, 'loop');
+    const hostile = new Error('x');
+    for (const key of ['stack', 'message', 'name', 'cause', 'code', 'other']) {
+      Object.defineProperty(hostile, key, { enumerable: true, get() { throw new Error('no'); } });
+    }
+    assert.ok(send(host, hostile, capacity, true).value instanceof Error);
+    const trap = () => { throw new Error('trap'); };
+    const proxy = new Proxy(new Error('p'), { get: trap, ownKeys: trap, has: trap });
+    assert.ok(send(host, proxy, capacity, true).value instanceof Error);
+  });
+});
+
+/** @param {number} state */
+function makeRandom(state) {
+  return (below) => {
+    state = (state + 0x6d2b79f5) | 0; // mulberry32
+    let t = Math.imul(state ^ (state >>> 15), state | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) % below;
+  };
+}
+
+function randomText(random) {
+  const sizes = [3, 20, 30, 70, 300];
+  const ranges = [[32, 95], [32, 95], [0, 256], [0x3000, 0x1000], [0xd700, 0x900], [0xfe00, 0x200]];
+  const [first, count] = ranges[random(ranges.length)];
+  const length = random(sizes[random(sizes.length)]);
+  return String.fromCharCode(...Array.from({ length }, () => first + random(count)));
+}
+
+function randomNumber(random) {
+  const numbers = [0, -0, NaN, Infinity, 1.5, 2 ** 53, -(2 ** 31), 2 ** 32, -24, -25, -256, -65537];
+  if (random(3) === 0) return numbers[random(numbers.length)];
+  return (random(2 ** 31) - 2 ** 30) * (random(2) ? 1 : 0.1) * (random(4) ? 1 : 2 ** random(60));
+}
+
+/** A random value; `known` gives shared references and cycles. `plain`: only what CBOR may carry. */
+function randomValue(random, depth, known, plain) {
+  const kind = random(plain ? 10 : 20);
+  const item = () => randomValue(random, depth - 1, known, plain);
+  const items = () => Array.from({ length: depth > 0 ? random(6) : 0 }, item);
+  if (kind < 3) return randomText(random);
+  if (kind < 5) return randomNumber(random);
+  if (kind === 5) return [null, undefined, true, false][random(4)];
+  if (kind < 8) {
+    const object = {};
+    known.push(object);
+    for (const value of items()) object[randomText(random)] = value;
+    return object;
+  }
+  if (kind < 10) return items();
+  if (kind === 10) return new Map(items().map((value) => [item(), value]));
+  if (kind === 11) return new Set(items());
+  if (kind === 12) return new Date(random(2 ** 31) * 1000);
+  if (kind === 13) return BigInt(random(2 ** 31)) ** BigInt(random(9)) * (random(2) ? 1n : -1n);
+  if (kind === 14) return new Float64Array(items().map(Number.isFinite).map(Number));
+  if (kind === 15) return Object.assign([], { [random(9)]: 1, x: item() });
+  if (kind === 16) return new Uint8Array(new ArrayBuffer(12), random(6), random(6));
+  return known.length > 0 ? known[random(known.length)] : null;
+}
+
+test(`AM-08 random values arrive as structuredClone delivers them (SEED=${seed})`, () => {
+  const random = makeRandom(seed);
+  const types = new Set();
+  for (let i = 0; i < 3000 * scale; i++) {
+    const value = { v: randomValue(random, 4, [], i % 2 === 0) };
+    const expected = structuredClone(value);
+    for (const host of Object.values(HOSTS)) {
+      const got = send(host, value, random(2) * SLOT_BYTES);
+      assert.deepStrictEqual(got.value, expected, `SEED=${seed}, value ${i}`);
+      types.add(got.type);
+    }
+  }
+  assert.ok(types.has(TYPE.CBOR) && types.has(TYPE.HOST) && types.has(TYPE.CHANNEL));
+});
