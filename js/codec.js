@@ -13,11 +13,11 @@
  */
 
 import { copyBytes, isOrdinaryBuffer, privateCopy } from './codec/bytes.js';
-import { Cbor } from './codec/cbor.js';
+import { Decoder } from './codec/decoder.js';
+import { isError, safeText, toRecord } from './codec/errors.js';
 import { explainRefusal } from './codec/explain.js';
-import { fromRecord, isError, safeText, toRecord } from './codec/errors.js';
 import { isSimple, isWellFormed } from './codec/simple.js';
-import { readText, readUtf16, textBytes, tryWriteText, utf16Bytes } from './codec/text.js';
+import { textBytes, tryWriteText, utf16Bytes } from './codec/text.js';
 import { TYPE, VIEW_KINDS } from './codec/types.js';
 import { poolError } from './errors.js';
 
@@ -27,9 +27,10 @@ export { TYPE, VIEW_KINDS };
 /** @typedef {'json' | 'string' | 'binary' | 'cbor'} Format */
 
 const NUMBER_BYTES = 8;
+/** @type {Uint8Array} */
 const NOTHING = new Uint8Array(0);
 /** With a host serializer larger trees go there: checking them here costs more than it gains. */
-const MAX_NODES_BEFORE_HOST = 2048;
+const MAX_NODES_BEFORE_HOST = 1024;
 const MAX_NODES_ALONE = 1 << 24;
 
 const typedArrayPrototype = Object.getPrototypeOf(Uint8Array.prototype);
@@ -48,7 +49,7 @@ function notSerializable(value, cause) {
 }
 
 /** Encoder and decoder of one thread. */
-export class Codec {
+export class Codec extends Decoder {
   /** Type tag of the value encoded last. @type {number} */
   type = TYPE.UNDEFINED;
 
@@ -68,9 +69,6 @@ export class Codec {
   /** For CHANNEL: the clone's transferables. @type {Transferable[]} */
   transfer = [];
 
-  /** @type {CodecHost} */
-  #host;
-  #cbor = new Cbor();
   #maxNodes;
   #bytesAreOwn = false;
   #u8 = NOTHING;
@@ -81,7 +79,7 @@ export class Codec {
 
   /** @param {CodecHost} [host] */
   constructor(host = {}) {
-    this.#host = host;
+    super(host);
     this.#maxNodes = host.serialize ? MAX_NODES_BEFORE_HOST : MAX_NODES_ALONE;
   }
 
@@ -195,50 +193,6 @@ export class Codec {
   }
 
   /**
-   * Decodes bytes; what comes out is the caller's own, no part of it aliases u8.
-   * @param {number} type
-   * @param {number} aux
-   * @param {Uint8Array} u8 source, may be shared memory
-   * @param {number} offset
-   * @param {number} length bytes
-   * @param {{ view?: boolean }} [options] view: BINARY is not copied, the result aliases u8's memory
-   * @returns {unknown}
-   * @throws {import('./errors.js').PoolError} NOT_SERIALIZABLE: the bytes are not what the type says
-   */
-  decode(type, aux, u8, offset, length, options) {
-    switch (type) {
-      case TYPE.NUMBER:
-        for (let i = 0; i < NUMBER_BYTES; i++) {
-          this.#numberBytes[i] = /** @type {number} */ (u8[offset + i]);
-        }
-        return this.#numberView.getFloat64(0, true);
-      case TYPE.UNDEFINED: return undefined;
-      case TYPE.NULL: return null;
-      case TYPE.FALSE: return false;
-      case TYPE.TRUE: return true;
-      case TYPE.STRING: return readText(this.#host, u8, offset, length);
-      case TYPE.STRING_UTF16: return readUtf16(u8, offset, length);
-      case TYPE.BINARY:
-        return options?.view ? u8.subarray(offset, offset + length) :
-          privateCopy(u8, offset, length);
-      default: return this.#decodeRest(type, aux, u8, offset, length);
-    }
-  }
-
-  /**
-   * Decodes what encodeError() wrote.
-   * @param {number} type
-   * @param {number} aux
-   * @param {Uint8Array} u8
-   * @param {number} offset
-   * @param {number} length
-   * @returns {unknown} an Error, or the thrown value itself
-   */
-  decodeError(type, aux, u8, offset, length) {
-    return this.decode(type, aux, u8, offset, length);
-  }
-
-  /**
    * @returns {Uint8Array} `bytes` as memory that nobody else writes; for callers that must wait
    *   before they can copy. Cost: a copy where the bytes are not private already.
    */
@@ -300,9 +254,9 @@ export class Codec {
     }
     this.type = TYPE.STRING;
     const written = tryWriteText(
-      this.#host, text, this.#u8, this.#offset, this.#capacity);
+      this._host, text, this.#u8, this.#offset, this.#capacity);
     if (written >= 0) return written;
-    return this.#put(textBytes(this.#host, text), true);
+    return this.#put(textBytes(this._host, text), true);
   }
 
   /**
@@ -318,7 +272,7 @@ export class Codec {
       throw notSerializable(value, cause);
     }
     if (text === undefined) throw notSerializable(value);
-    return this.#put(textBytes(this.#host, text), true);
+    return this.#put(textBytes(this._host, text), true);
   }
 
   /**
@@ -362,7 +316,7 @@ export class Codec {
    */
   #encodeCbor(value) {
     this.type = TYPE.CBOR;
-    const cbor = this.#cbor;
+    const cbor = this._cbor;
     let length;
     try {
       length = cbor.encode(value);
@@ -386,7 +340,7 @@ export class Codec {
     this.aux = 0;
     let bytes;
     try {
-      bytes = this.#host.serialize?.(value);
+      bytes = this._host.serialize?.(value);
       if (bytes === undefined) {
         this.channel = structuredClone(value);
         this.type = TYPE.CHANNEL;
@@ -420,37 +374,6 @@ export class Codec {
     this.aux = this.type;
     this.type = TYPE.ERROR;
     return length;
-  }
-
-  /**
-   * @param {number} type
-   * @param {number} aux
-   * @param {Uint8Array} u8
-   * @param {number} offset
-   * @param {number} length
-   * @returns {unknown}
-   */
-  #decodeRest(type, aux, u8, offset, length) {
-    try {
-      switch (type) {
-        case TYPE.CBOR: return this.#cbor.decode(u8, offset, length);
-        case TYPE.JSON: return JSON.parse(readText(this.#host, u8, offset, length));
-        case TYPE.ARRAY_BUFFER: return privateCopy(u8, offset, length).buffer;
-        case TYPE.TYPED_ARRAY: {
-          const make = Reflect.get(globalThis, VIEW_KINDS[aux] ?? '');
-          return new make(privateCopy(u8, offset, length).buffer);
-        }
-        case TYPE.HOST: {
-          if (!this.#host.deserialize) throw new Error('this runtime has no serializer');
-          return this.#host.deserialize(privateCopy(u8, offset, length));
-        }
-        case TYPE.ERROR:
-          return fromRecord(/** @type {any} */ (this.decode(aux, 0, u8, offset, length)));
-        default: throw new Error(`type ${type}`);
-      }
-    } catch (cause) {
-      throw poolError('NOT_SERIALIZABLE', `bytes of type ${type} cannot be read`, { cause });
-    }
   }
 }
 

@@ -88,7 +88,6 @@ export class Engine {
   constructor(options, events, program, exports, memory) {
     this.options = options;
     this.events = events;
-    exports.wasmpoolClock.offset = host.clockOffsetMs();
     this.core = openCore(options, exports, memory);
     this.buffer = exports._malloc(Math.max(DRAIN_LIMIT * 4, ACTION_LIMIT * L.ACTION_SIZE) + L.STATS_SIZE + 16);
     for (let i = 0, at = 0; (at = exports._wp_js_task_name(this.core.pool, i)) !== 0; i++) {

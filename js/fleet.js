@@ -83,7 +83,7 @@ export class Fleet {
     if (this.#closed) return;
     const { exports, pool } = this.core;
     const number = exports._wp_worker_open(pool);
-    const block = number ? exports._wp_js_thread_block(pool, number) : 0;
+    const block = number ? exports._wp_js_thread_block(pool, number) >>> 0 : 0;
     if (!block) {
       this.#unserved.push(seat); // until a dead one is confirmed
       return;
@@ -141,7 +141,7 @@ export class Fleet {
         wasmMemory: memory.wasmMemory,
         block,
         routine: exports._wp_js_thread_routine(),
-        argument: exports._wp_js_thread_argument(pool, member.number),
+        argument: exports._wp_js_thread_argument(pool, member.number) >>> 0,
         module: this.options.module,
         initData: this.options.initData,
       });

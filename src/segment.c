@@ -40,6 +40,7 @@ int wp_segments_open(wp_segments *segments, uint64_t limit_bytes) {
   memset(segments, 0, sizeof *segments);
   int status = wp_port_region_open(&segments->region, pages << WP_GRANULE_SHIFT);
   if (status) return status;
+  pages = segments->region.limit_bytes >> WP_GRANULE_SHIFT; /* the host may have less to give */
   uint64_t map_bytes = pages * sizeof(wp_atomic_u64);
   uint32_t map_pages = (uint32_t)((map_bytes + WP_GRANULE_BYTES - 1) >> WP_GRANULE_SHIFT);
   status = wp_port_region_extend(&segments->region, (uint64_t)map_pages << WP_GRANULE_SHIFT);

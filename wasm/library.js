@@ -1,15 +1,10 @@
 /*
  * The JavaScript functions that the core imports. Linked into the Emscripten glue by --js-library, so that they run inside
- * its scope, once per thread; what they need of the host is handed to them through globalThis.wasmpoolThread (workers,
- * js/worker/boot.js) and Module.wasmpoolClock (all threads).
+ * its scope, once per worker; what they need of the host is handed to them through globalThis.wasmpoolThread (js/worker/).
  */
 addToLibrary({
-  $wpClock: { offset: 0 },
-  $wpClock__postset: 'Module["wasmpoolClock"] = wpClock;',
-
   // Milliseconds on a clock that all threads share: the host's offset turns this thread's performance.now() into it.
-  wp_js_now__deps: ['$wpClock'],
-  wp_js_now: () => performance.now() + wpClock.offset,
+  wp_js_now: () => performance.now() + globalThis.wasmpoolThread.clockOffsetMs,
 
   // Called by the C start routine of a worker: hands the instance over to js/worker/.
   wp_js_thread_start: (pool, thread) => {

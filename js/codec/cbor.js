@@ -13,15 +13,17 @@ const FIRST_BUFFER_BYTES = 8192;
 /** cbor-x: return the buffer with .start and .end instead of a view, and rewind it afterwards. */
 const REUSE_AND_RESET = 512 | 1024;
 
+/** @typedef {Uint8Array & { start: number, end: number }} Encoded */
+
 /**
  * What cbor-x does, where its own types say less.
  * @typedef {object} Library
- * @property {(value: unknown, options: number) => Uint8Array & { start: number, end: number }} encode
+ * @property {(value: unknown, options: number) => Encoded} encode
  * @property {(bytes: Uint8Array, end?: number) => unknown} decode
  * @property {(buffer: Uint8Array) => void} useBuffer
  */
 
-/** @returns {Uint8Array} a first buffer for the library, which calls Buffer's methods on it in Node */
+/** @returns {Uint8Array} a first buffer for the library; in Node it calls Buffer's methods on it */
 function freshBuffer() {
   /** @type {{ allocUnsafeSlow(size: number): Uint8Array } | undefined} */
   const buffers = Reflect.get(globalThis, 'Buffer');
@@ -30,7 +32,10 @@ function freshBuffer() {
 
 /** CBOR encoder and decoder of one thread. */
 export class Cbor {
-  /** The value encoded last is buffer[start … end); valid until anyone uses the library again. */
+  /**
+   * The value encoded last is buffer[start … end); valid until anyone uses the library again.
+   * @type {Uint8Array}
+   */
   buffer = new Uint8Array(0);
   start = 0;
   end = 0;

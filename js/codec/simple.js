@@ -22,6 +22,7 @@ const arrayPrototype = Array.prototype;
 /** @type {(this: object, key: string) => unknown} */
 const lookupGetter = Reflect.get(objectPrototype, '__lookupGetter__');
 
+/** @type {((this: string) => boolean) | undefined} Missing in engines of before 2023. */
 const native = Reflect.get(String.prototype, 'isWellFormed');
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
@@ -29,9 +30,9 @@ const LONE_SURROGATE = /\p{Surrogate}/u;
  * @param {string} text
  * @returns {boolean} whether UTF-8 can carry the text
  */
-export const isWellFormed = typeof native === 'function' ?
-  (text) => native.call(text) :
-  (text) => !LONE_SURROGATE.test(text);
+export function isWellFormed(text) {
+  return native ? native.call(text) : !LONE_SURROGATE.test(text);
+}
 
 /** Objects met so far: a few in a flat list, which is faster than a Set, the rest in a Set. */
 const few = /** @type {(object | undefined)[]} */ (new Array(FEW).fill(undefined));

@@ -19,7 +19,7 @@ class NeedsChannel extends Error {}
 class CloneSerializer extends v8.Serializer {
   constructor() {
     super();
-    Reflect.get(this, '_setTreatArrayBufferViewsAsHostObjects').call(this, false);
+    /** @type {any} */ (this)._setTreatArrayBufferViewsAsHostObjects(false);
   }
 
   _writeHostObject() {
@@ -188,6 +188,8 @@ export function createSerializer() {
     return { ...text, serialize: serializeV8, deserialize: deserializeV8 };
   }
   const deserialize = (/** @type {Uint8Array} */ bytes) => v8.deserialize(bytes);
-  if (works(serializeBun, deserialize)) return { ...text, serialize: serializeBun, deserialize };
+  if (works(serializeBun, deserialize)) {
+    return { ...text, serialize: serializeBun, deserialize };
+  }
   return text;
 }

@@ -26,8 +26,6 @@ import { Loop } from './loop.js';
  * @property {number} argument of the start routine
  * @property {string | undefined} module URL of the user's worker module
  * @property {unknown} initData
- * @property {string} name
- * @property {number} index seat, from 0
  */
 
 const scope = /** @type {any} */ (globalThis);
@@ -41,16 +39,22 @@ function captureGlue() {
   let handler;
   /** @type {object[]} */
   const early = [];
+  let flushed = false;
   Object.defineProperty(scope, 'onmessage', {
     configurable: true,
     get: () => () => undefined, // what the glue itself would deliver is not for it
     set: (next) => {
+      const first = !handler;
       handler = next;
-      for (const data of early.splice(0)) handler?.({ data });
+      if (first) queueMicrotask(flush); // the glue is in the middle of its own start
     },
   });
+  const flush = () => {
+    flushed = true;
+    for (const data of early.splice(0)) handler?.({ data });
+  };
   return (data) => {
-    if (handler) handler({ data });
+    if (flushed) handler?.({ data });
     else early.push(data);
   };
 }
@@ -71,6 +75,7 @@ export function boot(host) {
         loop.open().catch(failed);
       },
       ring: () => host.post(0),
+      clockOffsetMs: host.clockOffsetMs(),
     };
     await import(/* @vite-ignore */ /* webpackIgnore: true */ init.glue);
     const { wasmMemory, wasmModule, block, routine, argument } = init;

@@ -27,6 +27,8 @@ export class Loop {
   /** @type {Map<number, (message: any) => void>} answers that main owes, by call */
   #calls = new Map();
   #nextCall = 1;
+  /** @type {{ index: number, name: string } | undefined} */
+  #worker;
 
   /**
    * @param {import('./boot.js').WorkerHost} host
@@ -42,10 +44,12 @@ export class Loop {
     this.core = new Core(exports, memory, pool, thread, createCodec(host.codec));
     this.at = this.core.thread(thread);
     this.clockOffsetMs = host.clockOffsetMs();
-    exports.wasmpoolClock.offset = this.clockOffsetMs;
     this.stack = exports.stackSave();
-    /** What every context of this worker shows. */
-    this.worker = Object.freeze({ index: init.index, name: init.name });
+  }
+
+  /** What every context of this worker shows. */
+  get worker() {
+    return (this.#worker ??= Object.freeze(seatOf(this.core.load(this.at + L.THREAD_SEAT))));
   }
 
   /** The second phase: the user's module, then the core and main are told. */
@@ -346,6 +350,11 @@ export class Loop {
 function statusOf(error) {
   const status = error instanceof PoolError ? STATUS[/** @type {keyof typeof STATUS} */ (error.code)] : undefined;
   return status || STATUS.TASK_FAILED;
+}
+
+/** @param {number} seat of the thread's record: seat + 1 */
+function seatOf(seat) {
+  return { index: seat - 1, name: `Worker_${seat}` };
 }
 
 /** @param {unknown} initData */

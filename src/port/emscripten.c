@@ -79,7 +79,7 @@ static bool process_open;
 
 static bool open_process_memory(void) {
   if (process_open) return true;
-  if (wp_segments_open(&process_segments, UINT64_MAX)) return false;
+  if (wp_segments_open(&process_segments, UINT64_C(1) << 32)) return false;
   if (wp_heap_open(&process_memory[WP_MAIN].heap, &process_segments, WP_MAIN)) return false;
   process_open = true;
   return true;

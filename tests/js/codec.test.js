@@ -311,7 +311,7 @@ class CustomError extends RangeError {
 
 test('AM-39 a thrown error keeps name, message, stack, code, cause and own properties', () => {
   everyWay((host, capacity) => {
-    const cause = Object.assign(new SyntaxError('why'), { line: 3 });
+    const cause = Object.assign(new SyntaxError('why'), { lineNo: 3 });
     const sent = new CustomError('oh', { cause });
     const { type, value } = send(host, sent, capacity, true);
     const got = /** @type {any} */ (value);
@@ -322,7 +322,7 @@ test('AM-39 a thrown error keeps name, message, stack, code, cause and own prope
     assert.equal('callback' in got, false);
     assert.ok(got.inner instanceof TypeError);
     assert.ok(got.cause instanceof SyntaxError);
-    assert.deepEqual([got.cause.message, got.cause.line, got.cause.stack], ['why', 3, cause.stack]);
+    assert.deepEqual([got.cause.message, got.cause.lineNo, got.cause.stack], ['why', 3, cause.stack]);
     assert.deepEqual(Object.keys(got).sort(), ['code', 'details', 'inner', 'name']);
   });
 });

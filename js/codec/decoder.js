@@ -1,0 +1,101 @@
+/** Bytes in shared memory back to values. See js/codec.js for the types and who uses it. */
+
+import { poolError } from '../errors.js';
+import { privateCopy } from './bytes.js';
+import { Cbor } from './cbor.js';
+import { fromRecord } from './errors.js';
+import { readText, readUtf16 } from './text.js';
+import { TYPE, VIEW_KINDS } from './types.js';
+
+const NUMBER_BYTES = 8;
+
+/** Decoder of one thread; the codec adds the other direction. */
+export class Decoder {
+  /** @protected @type {import('./types.js').CodecHost} */
+  _host;
+  /** @protected */
+  _cbor = new Cbor();
+
+  #numberBytes = new Uint8Array(NUMBER_BYTES);
+  #numberView = new DataView(this.#numberBytes.buffer);
+
+  /** @param {import('./types.js').CodecHost} host */
+  constructor(host) {
+    this._host = host;
+  }
+
+  /**
+   * Decodes bytes; what comes out is the caller's own, no part of it aliases u8.
+   * @param {number} type
+   * @param {number} aux
+   * @param {Uint8Array} u8 source, may be shared memory
+   * @param {number} offset
+   * @param {number} length bytes
+   * @param {{ view?: boolean }} [options] view: BINARY is not copied, the result aliases u8's memory
+   * @returns {unknown}
+   * @throws {import('./errors.js').PoolError} NOT_SERIALIZABLE: the bytes are not what the type says
+   */
+  decode(type, aux, u8, offset, length, options) {
+    switch (type) {
+      case TYPE.NUMBER:
+        for (let i = 0; i < NUMBER_BYTES; i++) {
+          this.#numberBytes[i] = /** @type {number} */ (u8[offset + i]);
+        }
+        return this.#numberView.getFloat64(0, true);
+      case TYPE.UNDEFINED: return undefined;
+      case TYPE.NULL: return null;
+      case TYPE.FALSE: return false;
+      case TYPE.TRUE: return true;
+      case TYPE.STRING: return readText(this._host, u8, offset, length);
+      case TYPE.STRING_UTF16: return readUtf16(u8, offset, length);
+      case TYPE.BINARY:
+        return options?.view ? u8.subarray(offset, offset + length) :
+          privateCopy(u8, offset, length);
+      default: return this.#decodeRest(type, aux, u8, offset, length);
+    }
+  }
+
+  /**
+   * Decodes what encodeError() wrote.
+   * @param {number} type
+   * @param {number} aux
+   * @param {Uint8Array} u8
+   * @param {number} offset
+   * @param {number} length
+   * @returns {unknown} an Error, or the thrown value itself
+   */
+  decodeError(type, aux, u8, offset, length) {
+    return this.decode(type, aux, u8, offset, length);
+  }
+
+  /**
+   * @param {number} type
+   * @param {number} aux
+   * @param {Uint8Array} u8
+   * @param {number} offset
+   * @param {number} length
+   * @returns {unknown}
+   */
+  #decodeRest(type, aux, u8, offset, length) {
+    try {
+      switch (type) {
+        case TYPE.CBOR: return this._cbor.decode(u8, offset, length);
+        case TYPE.JSON: return JSON.parse(readText(this._host, u8, offset, length));
+        case TYPE.ARRAY_BUFFER: return privateCopy(u8, offset, length).buffer;
+        case TYPE.TYPED_ARRAY: {
+          const make = Reflect.get(globalThis, VIEW_KINDS[aux] ?? '');
+          return new make(privateCopy(u8, offset, length).buffer);
+        }
+        case TYPE.HOST: {
+          if (!this._host.deserialize) throw new Error('this runtime has no serializer');
+          return this._host.deserialize(privateCopy(u8, offset, length));
+        }
+        case TYPE.ERROR:
+          return fromRecord(/** @type {any} */ (this.decode(aux, 0, u8, offset, length)));
+        default: throw new Error(`type ${type}`);
+      }
+    } catch (cause) {
+      throw poolError('NOT_SERIALIZABLE', `bytes of type ${type} cannot be read`, { cause });
+    }
+  }
+}
