@@ -1,8 +1,8 @@
 /**
  * Values to bytes and back. A value travels between threads as a type tag, an aux byte and bytes in
- * shared memory, and arrives as structuredClone would deliver it. Layers, cheapest first: direct types
- * (numbers, text, binary), plain trees as CBOR, everything else by the host's serializer, and what
- * bytes cannot express (shared memory, ports, blobs) by postMessage: type CHANNEL.
+ * shared memory, and arrives as structuredClone would deliver it. Layers, cheapest first: direct
+ * types (numbers, text, binary), plain trees as CBOR, everything else by the host's serializer, and
+ * what bytes cannot express (shared memory, ports, blobs) by postMessage: type CHANNEL.
  *
  * One deliberate difference from structuredClone: a view (typed array, DataView) that is itself the
  * value arrives with exactly its own bytes at byteOffset 0; structuredClone would copy the whole
@@ -84,7 +84,7 @@ export class Codec extends Decoder {
   }
 
   /**
-   * Encodes a value: sets type and aux, and writes the bytes to u8[offset …] if `capacity` has room.
+   * Encodes a value: sets type and aux, and writes the bytes to u8[offset …] if they fit.
    * @param {unknown} value
    * @param {Uint8Array} u8 target, may be shared memory
    * @param {number} offset
@@ -166,8 +166,9 @@ export class Codec extends Decoder {
   }
 
   /**
-   * Encodes what a handler threw. An error keeps name, message, stack, code, cause and own enumerable
-   * properties, less those that cannot be carried; any other value travels as itself. Never throws.
+   * Encodes what a handler threw. An error keeps name, message, stack, code, cause and own
+   * enumerable properties, less those that cannot be carried; any other value travels as
+   * itself. Never throws.
    * @param {unknown} thrown
    * @param {Uint8Array} u8
    * @param {number} offset
@@ -294,7 +295,7 @@ export class Codec extends Decoder {
    * @returns {number}
    */
   #encodeView(view) {
-    // Length 0 may mean a detached buffer, which structured clone refuses: that is for the full path.
+    // Length 0 may mean a detached buffer, which structured clone refuses: for the full path.
     if (view.byteLength === 0 || !isOrdinaryBuffer(view.buffer)) {
       return this.#encodeByHost(view);
     }

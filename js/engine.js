@@ -3,21 +3,27 @@
  * worker runs what is decided in shared memory, without main.
  */
 import { Box } from './box.js';
-import { createCodec, TYPE } from './codec.js';
-import { ARGUMENT, Core, RESULT } from './core.js';
+import { Clock } from './clock.js';
+import { TYPE } from './codec.js';
+import { ARGUMENT, RESULT } from './core.js';
 import { poolError } from './errors.js';
 import { Fleet, workerName } from './fleet.js';
 import * as L from './generated/layout.js';
-import { STATUS, STATUS_ROWS } from './generated/status.js';
+import { STATUS } from './generated/status.js';
 import { host } from './host/index.js';
 import { instantiate, loadProgram } from './load.js';
+import { answer, Mail } from './mail.js';
+import { openCore, readFailure, readStats, taskNames } from './open.js';
+import { callOut } from './task.js';
 
 const DRAIN_LIMIT = 1024;
-const ACTION_LIMIT = 64;
 /** Turns without a completion before main stops looking and asks to be rung: while results flow, looking is cheaper. */
 const IDLE_TURNS = 2;
 
 /**
+ * @typedef {import('./core.js').Core} Core
+ * @typedef {import('./task.js').Task} Task
+ *
  * Everything of a task but its name and payload.
  * @typedef {object} Spec
  * @property {number} lane
@@ -45,23 +51,17 @@ export class Engine {
   #tasks = [];
   /** @type {Map<string, { name: number, cTask: number }>} */
   #names = new Map();
-  /** Names of C tasks. */
-  #cTasks = /** @type {string[]} */ ([]);
+  /** Names of C tasks. @type {string[]} */
+  #cTasks;
+  #statsBuffer;
   inFlight = 0;
   #serial = 0;
   #polling = false;
   #idleTurns = 0;
   /** Something ran since the last `drained`. */
   #busySince = false;
-  #timer = /** @type {unknown} */ (undefined);
-  #timerAt = Infinity;
-  /** Tasks in flight that have a time limit, and the shortest such limit among them. */
-  #timed = 0;
-  #shortest = Infinity;
-  /** @type {Map<string, unknown>} results that came by message, before their completion */
-  #mail = new Map();
-  /** @type {Map<string, { task: Task, thread: number }>} completions that came before their message */
-  #awaited = new Map();
+  /** What ended a thread, for the tasks that it took along. @type {Map<number, Error>} */
+  #lastErrors = new Map();
   #closed = false;
 
   /**
@@ -89,13 +89,27 @@ export class Engine {
     this.options = options;
     this.events = events;
     this.core = openCore(options, exports, memory);
-    this.buffer = exports._malloc(Math.max(DRAIN_LIMIT * 4, ACTION_LIMIT * L.ACTION_SIZE) + L.STATS_SIZE + 16);
-    for (let i = 0, at = 0; (at = exports._wp_js_task_name(this.core.pool, i)) !== 0; i++) {
-      this.#cTasks.push(this.core.memory.cString(at));
-    }
+    this.buffer = exports._malloc(DRAIN_LIMIT * 4);
+    this.#statsBuffer = exports._malloc(L.STATS_SIZE);
+    this.#cTasks = taskNames(this.core);
+    this.mail = new Mail((task, value) => {
+      this.#leave(task);
+      this.#end(task, undefined, value);
+      this.#checkDrained();
+    });
+    this.clock = new Clock(
+      this.core,
+      options.scheduler,
+      exports._malloc(Clock.BYTES),
+      (action) => this.#act(action),
+      () => options.unref && this.inFlight === 0,
+    );
     this.fleet = new Fleet(this.core, options, program, {
       bell: () => this.drain(),
-      message: (member, message) => this.#receive(member, message),
+      message: (member, message) => {
+        if (message.kind === 'value') this.mail.receive(message);
+        else answer(member.thread, message, options.main, (slot, generation) => this.#takeArgument(slot, generation));
+      },
       seating: events.seating,
       down: (member, error) => events.down(member, error),
       retired: (member, error) => {
@@ -149,6 +163,7 @@ export class Engine {
       this.#fill(task, index, name, payload, spec);
     } catch (error) {
       if (index !== undefined) exports._wp_task_free(pool, L.MAIN, index);
+      else if (spec.group) exports._wp_group_leave(pool, spec.group - 1);
       this.#end(task, /** @type {any} */ (error), undefined);
       return;
     }
@@ -156,7 +171,10 @@ export class Engine {
     this.inFlight++;
     this.#busySince = true;
     if (this.inFlight === 1 && this.options.unref) this.fleet.hold(true);
-    if (spec.timeoutMs) this.#watch(task, spec.timeoutMs);
+    if (spec.timeoutMs) {
+      task.timed = true;
+      this.clock.watch(spec.timeoutMs);
+    }
     exports._wp_task_submit(pool, index);
     if (this.fleet.retired === this.options.workers) this.#nobodyLeft();
   }
@@ -175,6 +193,7 @@ export class Engine {
     const { u32 } = core.memory;
     const word = slot >>> 2;
     let flags = spec.flags ?? 0;
+    u32[word + (L.SLOT_GROUP >>> 2)] = spec.group ?? 0; // first: a slot that fails leaves its group
     if (payload instanceof Box) {
       core.attachBox(slot, ARGUMENT, payload.share(this));
       flags |= L.SLOT_BOX_ARGUMENT;
@@ -189,7 +208,6 @@ export class Engine {
     u32[word + (L.SLOT_TIMEOUT_MS >>> 2)] = spec.timeoutMs ?? 0;
     u32[word + (L.SLOT_SEAT >>> 2)] = spec.seat ?? 0;
     u32[word + (L.SLOT_ITEM >>> 2)] = task.item;
-    u32[word + (L.SLOT_GROUP >>> 2)] = spec.group ?? 0;
     task.index = index;
     task.generation = core.generation(slot);
     task.onProgress = spec.onProgress;
@@ -210,20 +228,15 @@ export class Engine {
     for (let count = DRAIN_LIMIT; count === DRAIN_LIMIT; ) {
       count = core.exports._wp_task_drain(core.pool, buffer, DRAIN_LIMIT);
       const indexes = core.memory.u32.slice(buffer >>> 2, (buffer >>> 2) + count);
-      for (let i = 0; i < count; i++) this.#deliver(indexes[i]);
+      for (const index of indexes) this.#deliver(index);
       if (this.#closed) return; // by a callback
       total += count;
     }
-    this.#afterDrain(total > 0);
-  }
-
-  /** @param {boolean} found */
-  #afterDrain(found) {
-    this.#idleTurns = found ? 0 : this.#idleTurns + 1;
+    this.#idleTurns = total > 0 ? 0 : this.#idleTurns + 1;
     this.#checkDrained();
     if (this.inFlight > 0 && this.#idleTurns <= IDLE_TURNS) {
       this.#poll();
-    } else if (!this.core.exports._wp_task_arm_bell(this.core.pool)) {
+    } else if (!core.exports._wp_task_arm_bell(core.pool)) {
       this.#idleTurns = 0;
       this.#poll();
     }
@@ -243,77 +256,51 @@ export class Engine {
     const { core } = this;
     const slot = core.slots.record(index);
     const { u32, i32 } = core.memory;
-    if (u32[(slot + L.SLOT_FLAGS) >>> 2] & L.SLOT_EVENT) {
-      this.#progress(slot);
+    const flags = u32[(slot + L.SLOT_FLAGS) >>> 2];
+    const task = flags & L.SLOT_EVENT ? undefined : this.#tasks[index];
+    if (!task) {
+      if (flags & L.SLOT_EVENT) this.#progress(slot);
       core.exports._wp_task_free(core.pool, L.MAIN, index);
       return;
     }
-    const task = this.#tasks[index];
     this.#tasks[index] = undefined;
     const status = i32[(slot + L.SLOT_STATUS) >>> 2];
     const thread = u32[(slot + L.SLOT_OWNER) >>> 2];
-    if (!task) {
-      core.exports._wp_task_free(core.pool, L.MAIN, index);
-      return;
-    }
-    if (status === STATUS.OK && core.typeOf(slot, RESULT) === TYPE.CHANNEL) {
-      core.exports._wp_task_free(core.pool, L.MAIN, index);
-      this.#collect(task, thread);
-      return;
-    }
+    const byMessage = status === STATUS.OK && core.typeOf(slot, RESULT) === TYPE.CHANNEL;
     let value;
     /** @type {any} */
     let error;
     try {
-      if (status === STATUS.OK) value = this.#result(slot, index);
-      else error = this.#failure(task, slot, status, thread);
+      if (task.settled || byMessage) value = undefined;
+      else if (status === STATUS.OK) value = this.#result(slot);
+      else error = readFailure(this.core, slot, status, this.#where(task, thread), this.#lastErrors.get(thread));
     } catch (caught) {
       error = caught;
     }
     core.exports._wp_task_free(core.pool, L.MAIN, index);
+    if (byMessage) {
+      this.mail.collect(task, thread);
+      return;
+    }
     this.#leave(task);
     this.#end(task, error, value);
   }
 
-  /**
-   * @param {number} slot
-   * @param {number} _index
-   */
-  #result(slot, _index) {
+  /** @param {number} slot */
+  #result(slot) {
     const { core } = this;
     if (!(core.memory.u32[(slot + L.SLOT_FLAGS) >>> 2] & L.SLOT_LEASE)) return core.read(slot, RESULT);
     const box = new Box(this, core.boxOf(slot, RESULT) - 1);
-    this.#tickBy(this.options.scheduler.now() + this.options.leaseMs);
+    this.clock.lookBy(this.options.scheduler.now() + this.options.leaseMs);
     return box;
   }
 
   /**
    * @param {Task} task
-   * @param {number} slot
-   * @param {number} status
    * @param {number} thread
    */
-  #failure(task, slot, status, thread) {
-    const { core } = this;
-    const member = this.fleet.members.get(thread);
-    const row = STATUS_ROWS[-status];
-    const where = { taskId: task.id, worker: this.#threadName(thread) };
-    if (status === STATUS.WORKER_LOST || status === STATUS.POISON_JOB) {
-      const lost = this.#lastErrors.get(thread) ?? member?.error;
-      return poolError(row.code, `${where.worker} ended while it ran the task${lost ? `: ${lost.message}` : ''}`, { ...where, cause: lost });
-    }
-    if (core.typeOf(slot, RESULT) === TYPE.UNDEFINED) return poolError(row.code, row.text, where);
-    const cause = core.read(slot, RESULT);
-    const text = cause instanceof Error ? cause.message : String(cause);
-    return poolError(row.code, text, { ...where, cause });
-  }
-
-  /** @type {Map<number, Error>} what ended a thread, for the tasks that it took along */
-  #lastErrors = new Map();
-
-  /** @param {number} thread */
-  #threadName(thread) {
-    return this.fleet.members.get(thread)?.name ?? (thread ? `thread ${thread}` : 'no worker');
+  #where(task, thread) {
+    return { taskId: task.id, worker: this.fleet.members.get(thread)?.name };
   }
 
   /** @param {number} slot of an event */
@@ -331,10 +318,7 @@ export class Engine {
    */
   #leave(task) {
     this.inFlight--;
-    if (task.timed && --this.#timed === 0) {
-      this.#shortest = Infinity;
-      this.#tick();
-    }
+    if (task.timed) this.clock.unwatch();
     if (this.inFlight === 0 && this.options.unref) this.fleet.hold(false);
   }
 
@@ -357,82 +341,23 @@ export class Engine {
       return;
     }
     error.taskId ??= task.id;
-    exports._wp_task_count_settled(pool, STATUS[/** @type {keyof typeof STATUS} */ (error.code)] ?? STATUS.TASK_FAILED);
+    const status = STATUS[/** @type {keyof typeof STATUS} */ (error.code)] || STATUS.TASK_FAILED;
+    exports._wp_task_count_settled(pool, status);
     task.sink.fail(task.item, error);
     this.events.error(error);
   }
 
-  // ---- Values that travel by message ----
-
   /**
-   * @param {import('./fleet.js').Member} member
-   * @param {any} message
+   * The argument of a task that a worker has started, if only a message can carry it; once, as it may be transferred.
+   * @param {number} slot
+   * @param {number} generation
    */
-  #receive(member, message) {
-    if (message.kind === 'value') this.#mailArrived(`${message.slot}.${message.generation}`, message.value);
-    else if (message.kind === 'argument') this.#sendArgument(member, message);
-    else if (message.kind === 'main') void this.#callMain(member, message);
-  }
-
-  /**
-   * @param {import('./fleet.js').Member} member
-   * @param {{ call: number, slot: number, generation: number }} request
-   */
-  #sendArgument(member, { call, slot, generation }) {
+  #takeArgument(slot, generation) {
     const task = this.#tasks[slot];
-    const channel = task?.generation === generation ? task.channel : undefined;
-    if (!task || !channel) {
-      member.thread.post({ kind: 'answer', call, error: poolError('STALE_HANDLE', 'the task was given up') });
-      return;
-    }
-    task.channel = undefined; // what it transfers can be sent once
-    member.thread.post({ kind: 'answer', call, value: channel.value }, channel.transfer);
-  }
-
-  /**
-   * @param {import('./fleet.js').Member} member
-   * @param {{ call: number, name: string, argument: unknown }} request
-   */
-  async #callMain(member, { call, name, argument }) {
-    try {
-      const target = Object.hasOwn(this.options.main, name) ? this.options.main[name] : undefined;
-      if (typeof target !== 'function') throw poolError('UNKNOWN_TASK', `the pool has no main function '${name}'`);
-      member.thread.post({ kind: 'answer', call, value: await target(argument) });
-    } catch (error) {
-      member.thread.post({ kind: 'answer', call, error });
-    }
-  }
-
-  /**
-   * @param {string} key
-   * @param {unknown} value
-   */
-  #mailArrived(key, value) {
-    const waiting = this.#awaited.get(key);
-    if (!waiting) {
-      this.#mail.set(key, value);
-      return;
-    }
-    this.#awaited.delete(key);
-    this.#leave(waiting.task);
-    this.#end(waiting.task, undefined, value);
-    this.#checkDrained();
-  }
-
-  /**
-   * @param {Task} task
-   * @param {number} thread
-   */
-  #collect(task, thread) {
-    const key = `${task.index}.${task.generation}`;
-    if (!this.#mail.has(key)) {
-      this.#awaited.set(key, { task, thread });
-      return;
-    }
-    const value = this.#mail.get(key);
-    this.#mail.delete(key);
-    this.#leave(task);
-    this.#end(task, undefined, value);
+    if (task?.generation !== generation) return undefined;
+    const { channel } = task;
+    task.channel = undefined;
+    return channel;
   }
 
   // ---- Ended early ----
@@ -449,12 +374,16 @@ export class Engine {
     const { exports, pool, memory } = this.core;
     const { index, generation } = task;
     if (index < 0 || this.#tasks[index] !== task) {
-      this.#end(task, error, undefined); // not yet queued, or its result is on its way by message
+      this.#end(task, error, undefined); // not queued yet, or its result is on its way by message
       return;
     }
     const thread = memory.u32[(this.core.slots.record(index) + L.SLOT_OWNER) >>> 2];
     const result = exports._wp_task_cancel(pool, index, generation);
-    if (result === L.CANCEL_STALE) return this.#tooLate(task, error);
+    if (result === L.CANCEL_STALE) {
+      this.#end(task, error, undefined); // it has finished, and main has not taken it yet:
+      this.drain(); // it finds the task settled
+      return;
+    }
     this.#tasks[index] = undefined;
     this.#leave(task);
     this.#end(task, error, undefined);
@@ -465,13 +394,13 @@ export class Engine {
   }
 
   /**
-   * It had finished, but its completion was not taken yet.
-   * @param {Task} task
-   * @param {import('./errors.js').PoolError} error
+   * @param {number} members
+   * @param {boolean} failFast
+   * @returns {number} the group
    */
-  #tooLate(task, error) {
-    this.#end(task, error, undefined);
-    this.drain(); // #deliver finds it settled
+  createGroup(members, failFast) {
+    const { exports, pool } = this.core;
+    return this.core.index(exports._wp_js_group_create(pool, members, failFast ? 1 : 0));
   }
 
   /**
@@ -482,93 +411,20 @@ export class Engine {
     this.core.exports._wp_group_fail(this.core.pool, group);
   }
 
-  // ---- Clocks ----
-
-  /**
-   * @param {Task} task
-   * @param {number} timeoutMs
-   */
-  #watch(task, timeoutMs) {
-    task.timed = true;
-    this.#timed++;
-    this.#shortest = Math.min(this.#shortest, timeoutMs);
-    this.#tickBy(this.options.scheduler.now() + timeoutMs);
-  }
-
-  /**
-   * Makes sure that the clocks are looked at by then.
-   * @param {number} at
-   */
-  #tickBy(at) {
-    if (at >= this.#timerAt) return;
-    const { scheduler } = this.options;
-    if (this.#timer !== undefined) scheduler.clearTimeout(this.#timer);
-    this.#timerAt = at;
-    this.#timer = scheduler.setTimeout(() => {
-      this.#timer = undefined;
-      this.#timerAt = Infinity;
-      this.#tick();
-    }, Math.max(0, Math.ceil(at - scheduler.now())));
-    if (this.options.unref && this.inFlight === 0) /** @type {any} */ (this.#timer)?.unref?.();
-  }
-
-  #tick() {
-    if (this.#closed) return;
-    const { exports, pool, memory } = this.core;
-    const next = this.buffer;
-    const actions = next + 16;
-    for (let count = ACTION_LIMIT; count > 0; ) {
-      count = exports._wp_task_tick(pool, this.options.scheduler.now(), actions, ACTION_LIMIT, next);
-      /** @type {number[][]} */
-      const found = [];
-      for (let at = actions; at < actions + count * L.ACTION_SIZE; at += L.ACTION_SIZE) {
-        found.push([L.ACTION_KIND, L.ACTION_THREAD, L.ACTION_SLOT, L.ACTION_GENERATION].map((field) => memory.u32[(at + field) >>> 2]));
-      }
-      if (!this.#act(found)) break; // only kills that are under way
+  /** @param {import('./clock.js').Action} action */
+  #act({ kind, thread, slot: index, generation }) {
+    if (kind === L.ACTION_KILL) {
+      const at = this.core.thread(thread) + L.THREAD_POISONED;
+      void this.fleet.kill(thread, () => this.core.load(at) !== 0);
+      return;
     }
-    const shortest = this.#timed > 0 ? this.options.scheduler.now() + this.#shortest : Infinity;
-    this.#reschedule(Math.min(memory.f64[next >>> 3] || Infinity, shortest));
-  }
-
-  /** @param {number} at */
-  #reschedule(at) {
-    if (this.#timer !== undefined) this.options.scheduler.clearTimeout(this.#timer);
-    this.#timer = undefined;
-    this.#timerAt = Infinity;
-    if (at !== Infinity) this.#tickBy(at);
-  }
-
-  /**
-   * @param {number[][]} actions
-   * @returns {boolean} whether there was anything new to do
-   */
-  #act(actions) {
-    let expired = false;
-    for (const [kind, thread, index, generation] of actions) {
-      if (kind === L.ACTION_EXPIRED) {
-        expired = true;
-        this.#expired(thread, index, generation);
-      } else {
-        const at = this.core.thread(thread) + L.THREAD_POISONED;
-        void this.fleet.kill(thread, () => this.core.load(at) !== 0);
-      }
-    }
-    return expired;
-  }
-
-  /**
-   * @param {number} thread
-   * @param {number} index
-   * @param {number} generation
-   */
-  #expired(thread, index, generation) {
     const task = this.#tasks[index];
     if (!task || task.generation !== generation) return;
     this.#tasks[index] = undefined;
-    const worker = this.#threadName(thread);
+    const where = this.#where(task, thread);
     const limit = this.core.memory.u32[(this.core.slots.record(index) + L.SLOT_TIMEOUT_MS) >>> 2];
     this.#leave(task);
-    this.#end(task, poolError('TIMEOUT', `the task ran longer than ${limit} ms on ${worker}`, { taskId: task.id, worker }), undefined);
+    this.#end(task, poolError('TIMEOUT', `the task ran longer than ${limit} ms on ${where.worker}`, where), undefined);
   }
 
   // ---- Workers ----
@@ -578,28 +434,30 @@ export class Engine {
     if (member.error) this.#lastErrors.set(member.number, member.error);
     this.drain();
     this.#lastErrors.delete(member.number);
-    for (const [key, { task, thread }] of this.#awaited) {
-      if (thread !== member.number) continue;
-      this.#awaited.delete(key);
+    for (const task of this.mail.takeLost(member.number)) {
+      const where = { taskId: task.id, worker: member.name };
       this.#leave(task);
-      this.#end(task, poolError('WORKER_LOST', `${member.name} ended before its result had arrived`, { taskId: task.id, worker: member.name }), undefined);
+      this.#end(task, poolError('WORKER_LOST', `${member.name} ended before its result arrived`, where), undefined);
     }
-    this.#tick();
+    this.clock.look();
+    this.#checkDrained();
   }
 
   /** @param {number} seat nobody will ever serve it again */
   #seatRetired(seat) {
     const { u32 } = this.core.memory;
+    const text = `${workerName(seat)} was given up after too many failures`;
     for (const task of [...this.#tasks]) {
       if (!task || u32[(this.core.slots.record(task.index) + L.SLOT_SEAT) >>> 2] !== seat + 1) continue;
-      void this.giveUp(task, poolError('WORKER_LOST', `${workerName(seat)} was given up after too many failures`, { taskId: task.id }));
+      void this.giveUp(task, poolError('WORKER_LOST', text, { taskId: task.id }));
     }
     if (this.fleet.retired === this.options.workers) this.#nobodyLeft();
   }
 
   #nobodyLeft() {
+    const text = 'every worker was given up after too many failures';
     for (const task of [...this.#tasks]) {
-      if (task) void this.giveUp(task, poolError('WORKER_LOST', 'every worker was given up after too many failures', { taskId: task.id }));
+      if (task) void this.giveUp(task, poolError('WORKER_LOST', text, { taskId: task.id }));
     }
   }
 
@@ -613,75 +471,22 @@ export class Engine {
 
   /** A snapshot of the core's gauges. */
   stats() {
-    const { exports, pool, memory } = this.core;
-    const at = this.buffer;
-    exports._wp_stats_read(pool, at);
-    const word = (/** @type {number} */ field) => memory.u32[(at + field) >>> 2];
-    const wide = (/** @type {number} */ field) => word(field) + word(field + 4) * 2 ** 32;
-    return {
-      free: word(L.STATS_FREE_WORKERS),
-      busy: word(L.STATS_BUSY_WORKERS),
-      total: word(L.STATS_TOTAL_WORKERS),
-      queued: word(L.STATS_QUEUED),
-      processed: wide(L.STATS_PROCESSED),
-      errors: wide(L.STATS_ERRORS),
-      boxesInUse: word(L.STATS_BOXES_IN_USE),
-      tasksInUse: word(L.STATS_TASKS_IN_USE),
-      heapBytes: wide(L.STATS_HEAP_BYTES),
-    };
+    return readStats(this.core, this.#statsBuffer);
+  }
+
+  get closed() {
+    return this.#closed;
   }
 
   /** Ends everything: every task fails with POOL_DESTROYED, every thread is stopped. */
   async close() {
     this.#closed = true;
-    this.#reschedule(Infinity);
-    const waiting = [...this.#awaited.values()].map(({ task }) => task);
-    for (const task of [...this.#tasks, ...waiting]) {
+    this.clock.stop();
+    for (const task of [...this.#tasks, ...this.mail.takeLost()]) {
       if (task) this.#end(task, poolError('POOL_DESTROYED', undefined, { taskId: task.id }), undefined);
     }
     this.#tasks = [];
     this.inFlight = 0;
     await this.fleet.close();
-  }
-}
-
-/**
- * @param {import('./options.js').ResolvedOptions} options
- * @param {import('./core.js').Exports} exports
- * @param {WebAssembly.Memory} memory
- */
-function openCore(options, exports, memory) {
-  const at = exports._malloc(L.CONFIG_SIZE + 8);
-  const u32 = new Core(exports, memory, 0, L.MAIN, /** @type {any} */ (undefined)).memory.u32;
-  const set = (/** @type {number} */ field, /** @type {number} */ value) => {
-    u32[(at + field) >>> 2] = value;
-  };
-  u32.fill(0, at >>> 2, (at + L.CONFIG_SIZE + 8) >>> 2);
-  set(L.CONFIG_WORKERS, options.workers);
-  set(L.CONFIG_SPARES, options.spares);
-  set(L.CONFIG_CONCURRENCY, options.concurrency);
-  set(L.CONFIG_MAX_QUEUE, options.maxQueue ?? L.NONE);
-  set(L.CONFIG_MAX_TASKS, L.TABLE_RECORDS_MAX);
-  set(L.CONFIG_RECYCLE_MS, options.recycleTimeoutMs ?? L.NONE);
-  set(L.CONFIG_BOX_COUNT, options.boxCount);
-  set(L.CONFIG_LEASE_MS, options.leaseMs);
-  const pool = exports._wp_js_pool_create(at, at + L.CONFIG_SIZE);
-  const core = new Core(exports, memory, pool, L.MAIN, createCodec(host.codec));
-  const status = core.memory.i32[(at + L.CONFIG_SIZE) >>> 2];
-  exports._free(at);
-  core.check(status, 'the pool could not be created');
-  return core;
-}
-
-/**
- * Calls a user's callback; what it throws is its own business.
- * @param {(value: any) => void} callback
- * @param {unknown} value
- */
-export function callOut(callback, value) {
-  try {
-    callback(value);
-  } catch (error) {
-    console.error('wasmpool: a callback threw', error);
   }
 }

@@ -15,7 +15,7 @@ const TEXT_BY_CODE = new Map(STATUS_ROWS.map((row) => [row.code, row.text]));
  * @property {unknown} [cause] what led to this error
  */
 
-/** An error of the pool; `code` is stable and is what callers compare, the message is for people. */
+/** An error of the pool; `code` is stable and what callers compare, the message is for people. */
 export class PoolError extends Error {
   /**
    * @param {string} code a code of the status table

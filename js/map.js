@@ -95,7 +95,9 @@ export class MapRun {
   #batchSize;
   #exhausted = false;
   #done = 0;
-  /** @type {{ task: import('./task.js').Task | undefined, size: number, value: any, error: any, settled: boolean }[]} oldest first */
+  /** Items given to the pool. */
+  #sent = 0;
+  /** @type {{ task: import('./task.js').Task, value: any, error: any, settled: boolean }[]} oldest first */
   #window = [];
   #first = 0;
   #wake = () => {};
@@ -175,7 +177,7 @@ export class MapRun {
   /** @param {unknown[]} items */
   #send(items) {
     const batch = this.#batchSize > 1 || this.#options.sharedArgs !== undefined;
-    const entry = { task: /** @type {any} */ (undefined), size: items.length, value: undefined, error: undefined, settled: false };
+    const entry = { task: /** @type {any} */ (undefined), value: /** @type {any} */ (undefined), error: /** @type {any} */ (undefined), settled: false };
     this.#window.push(entry);
     const finish = () => {
       entry.settled = true;
@@ -196,7 +198,8 @@ export class MapRun {
       },
     };
     const payload = batch ? { items, shared: this.#options.sharedArgs } : items[0];
-    entry.task = this.#port.submit(payload, { batch }, sink, this.#done + this.#window.length - this.#first - 1);
+    entry.task = this.#port.submit(payload, { batch }, sink, this.#sent);
+    this.#sent += items.length;
   }
 
   /** @returns {Promise<void>} the next time that something settles */

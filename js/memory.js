@@ -10,7 +10,12 @@ export class Memory {
   /** @param {WebAssembly.Memory} wasmMemory shared */
   constructor(wasmMemory) {
     this.wasmMemory = wasmMemory;
-    this.refresh();
+    const { buffer } = wasmMemory;
+    this.bytes = buffer.byteLength;
+    this.u8 = new Uint8Array(buffer);
+    this.i32 = new Int32Array(buffer);
+    this.u32 = new Uint32Array(buffer);
+    this.f64 = new Float64Array(buffer);
   }
 
   /** Takes up growth by any thread. */

@@ -1,11 +1,11 @@
 /** The pool as its users see it. */
-import { callOut, Engine } from './engine.js';
+import { Engine } from './engine.js';
 import { poolError } from './errors.js';
 import * as L from './generated/layout.js';
 import { host } from './host/index.js';
 import { MapPromise, MapRun, WINDOW_PER_WORKER } from './map.js';
 import { milliseconds, priorityLane, resolveOptions } from './options.js';
-import { GroupSink, guarded, Task, TaskPromise } from './task.js';
+import { callOut, GroupSink, guarded, Task, TaskPromise } from './task.js';
 
 /** @typedef {'error' | 'drained' | 'workerDown' | 'workerRetired'} PoolEvent */
 
@@ -194,27 +194,33 @@ export class Pool {
   #group(jobs, failFast) {
     return guarded((resolve, reject) => {
       if (this.#closed) throw this.#destroyed();
-      /** @type {Task[]} */
-      const members = [];
-      let group = 0;
-      const sink = new GroupSink(jobs.length, resolve, reject, () => {
-        if (!failFast) return;
-        if (group && this.#engine) this.#engine.failGroup(group - 1);
-        for (const member of members) if (member.index < 0) this.#giver.giveUp(member, poolError('CANCELLED', 'another member of the batch failed'));
-      });
-      const start = () => {
-        const engine = /** @type {Engine} */ (this.#engine);
-        if (failFast && !engine.admits(jobs.length)) throw poolError('QUEUE_FULL', `a batch of ${jobs.length} does not fit`);
-        group = engine.core.index(engine.core.exports._wp_js_group_create(engine.core.pool, jobs.length, failFast ? 1 : 0)) + 1;
-        for (const [item, job] of jobs.entries()) {
-          const member = new Task(sink, item, 0);
-          members.push(member);
-          this.#submit(member, job.task, job.payload, job.options, { group, seat: job.seat, unbounded: true });
-        }
-      };
+      const members = jobs.map(({ task, payload, options, seat }) => ({
+        name: taskName(task), payload, spec: this.#specify(options, { seat }), signal: options.signal,
+      }));
+      const start = () => this.#startGroup(members, failFast, resolve, reject);
       if (this.#engine) start();
-      else this.#early.push({ task: new Task(sink, 0, 0), run: () => { try { start(); } catch (error) { reject(error); } } });
+      else this.#early.push({ task: new Task({ fulfil: () => undefined, fail: (_item, error) => reject(error) }, 0, 0), run: () => attempt(start, reject) });
     });
+  }
+
+  /**
+   * @param {{ name: string, payload: unknown, spec: import('./engine.js').Spec, signal?: AbortSignal }[]} members
+   * @param {boolean} failFast
+   * @param {(results: any[]) => void} resolve
+   * @param {(error: Error) => void} reject
+   */
+  #startGroup(members, failFast, resolve, reject) {
+    const engine = /** @type {Engine} */ (this.#engine);
+    if (failFast && !engine.admits(members.length)) throw poolError('QUEUE_FULL', `a batch of ${members.length} does not fit`);
+    const group = engine.createGroup(members.length, failFast) + 1;
+    const sink = new GroupSink(members.length, resolve, reject, () => {
+      if (failFast) engine.failGroup(group - 1);
+    });
+    for (const [item, { name, payload, spec, signal }] of members.entries()) {
+      const record = new Task(sink, item, engine.nextSerial());
+      engine.submit(record, name, payload, { ...spec, group });
+      if (signal && !record.settled) this.#listen(record, signal);
+    }
   }
 
   /**
@@ -450,6 +456,18 @@ export class Pool {
  *   M[K] extends (payload: infer P, ...rest: any) => infer R
  *     ? (payload: P, options?: import('./task.js').TaskOptions) => TaskPromise<Awaited<R>> : never }} TaskProxy
  */
+
+/**
+ * @param {() => void} run
+ * @param {(error: Error) => void} failed
+ */
+function attempt(run, failed) {
+  try {
+    run();
+  } catch (error) {
+    failed(/** @type {Error} */ (error));
+  }
+}
 
 /**
  * @param {unknown} task

@@ -70,7 +70,10 @@ export class TaskPromise extends Promise {
   /** @type {(error: Error) => void} */
   #reject;
 
-  /** Promises made from it are ordinary ones. */
+  /**
+   * Promises made from it are ordinary ones.
+   * @override
+   */
   static get [Symbol.species]() {
     return Promise;
   }
@@ -195,4 +198,17 @@ export function guarded(start) {
   const promise = new Promise(start);
   promise.catch(ignore);
   return promise;
+}
+
+/**
+ * Calls a user's callback; what it throws is its own business.
+ * @param {(value: any) => void} callback
+ * @param {unknown} value
+ */
+export function callOut(callback, value) {
+  try {
+    callback(value);
+  } catch (error) {
+    console.error('wasmpool: a callback threw', error);
+  }
 }

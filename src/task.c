@@ -51,6 +51,14 @@ wp_status wp_group_create(wp_pool *pool, uint32_t members, bool fail_fast, uint3
   return WP_OK;
 }
 
+void wp_group_leave(wp_pool *pool, uint32_t group) {
+  wp_group *record = group_at(pool, group);
+  uint32_t generation = wp_word_generation(wp_atomic_load_acquire_u64(&record->word));
+  if (wp_atomic_fetch_sub_acq_rel_u32(&record->members, 1) != 1) return;
+  wp_atomic_store_release_u64(&record->word, wp_word(wp_generation_after(generation), 0));
+  wp_table_put(&pool->groups, group);
+}
+
 static void fail_group(wp_pool *pool, const wp_slot *slot) {
   wp_group *group = group_at(pool, slot->group - 1);
   uint32_t none = 0;
@@ -227,14 +235,7 @@ void wp_task_free(wp_pool *pool, uint32_t self, uint32_t index) {
   wp_slot *slot = slot_at(pool, index);
   if (slot->argument.box) wp_box_drop(pool, self, slot->argument.box - 1);
   if (slot->result.box) wp_box_drop(pool, self, slot->result.box - 1);
-  if (slot->group) {
-    wp_group *group = group_at(pool, slot->group - 1);
-    uint32_t generation = wp_word_generation(wp_atomic_load_acquire_u64(&group->word));
-    if (wp_atomic_fetch_sub_acq_rel_u32(&group->members, 1) == 1) {
-      wp_atomic_store_release_u64(&group->word, wp_word(wp_generation_after(generation), 0));
-      wp_table_put(&pool->groups, slot->group - 1);
-    }
-  }
+  if (slot->group) wp_group_leave(pool, slot->group - 1);
   uint32_t generation = wp_word_generation(wp_atomic_load_acquire_u64(&slot->word));
   WP_POINT("task.free");
   wp_atomic_store_release_u64(&slot->word, wp_word(wp_generation_after(generation), WP_SLOT_FREE));

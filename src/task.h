@@ -67,6 +67,8 @@ void wp_task_count_settled(wp_pool *pool, wp_status status);
 
 /* A group of `members` slots. WP_E_NO_MEMORY. main. */
 wp_status wp_group_create(wp_pool *pool, uint32_t members, bool fail_fast, uint32_t *group);
+/* A member that never got a slot. The last member to go frees the group; slots leave it when they are freed. Any thread. */
+void wp_group_leave(wp_pool *pool, uint32_t group);
 /* Marks it failed, as if a member had: those that have not started never do. main. */
 void wp_group_fail(wp_pool *pool, uint32_t group);
 

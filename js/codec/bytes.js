@@ -15,7 +15,8 @@ export function copyBytes(from, start, length, to, offset) {
     for (let i = 0; i < length; i++) to[offset + i] = /** @type {number} */ (from[start + i]);
     return;
   }
-  to.set(start === 0 && length === from.length ? from : from.subarray(start, start + length), offset);
+  const isWhole = start === 0 && length === from.length;
+  to.set(isWhole ? from : from.subarray(start, start + length), offset);
 }
 
 /**

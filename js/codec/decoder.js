@@ -31,9 +31,9 @@ export class Decoder {
    * @param {Uint8Array} u8 source, may be shared memory
    * @param {number} offset
    * @param {number} length bytes
-   * @param {{ view?: boolean }} [options] view: BINARY is not copied, the result aliases u8's memory
+   * @param {{ view?: boolean }} [options] view: BINARY is not copied, the result aliases u8
    * @returns {unknown}
-   * @throws {import('./errors.js').PoolError} NOT_SERIALIZABLE: the bytes are not what the type says
+   * @throws {import('./errors.js').PoolError} NOT_SERIALIZABLE: the bytes do not fit the type
    */
   decode(type, aux, u8, offset, length, options) {
     switch (type) {

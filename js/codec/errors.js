@@ -1,6 +1,6 @@
 /**
- * Errors as plain records: what a handler throws must reach the caller with its name, message, stack,
- * code, cause and own properties, whatever odd object it is. Nothing here throws.
+ * Errors as plain records: what a handler throws must reach the caller with its name, message,
+ * stack, code, cause and own properties, whatever odd object it is. Nothing here throws.
  */
 
 import { PoolError } from '../errors.js';

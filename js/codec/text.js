@@ -1,6 +1,6 @@
 /**
- * Text to and from bytes that may stand in shared memory. Browsers' TextDecoder and encodeInto throw
- * on shared memory, so text is staged in private bytes there; Node-likes read and write it in place.
+ * Text to and from bytes that may stand in shared memory. Browsers' TextDecoder and encodeInto
+ * throw on it, so text is staged in private bytes there; Node-likes read and write it in place.
  */
 
 const SHORT = 24;

@@ -1,6 +1,6 @@
 /**
  * Type tags: what the bytes of a slot or box are. They stand in shared memory, so their numbers are
- * part of the layout and never change. Below 16: known to C too (src/box.h); from 16: JavaScript only.
+ * part of the layout and never change. Below 16: known to C too; from 16: JavaScript only.
  */
 
 /** Tag of a value in shared memory (one byte). */
@@ -38,13 +38,23 @@ export const VIEW_KINDS = Object.freeze([
 ]);
 
 /**
+ * @callback WriteText
+ * @param {string} text
+ * @param {Uint8Array} u8
+ * @param {number} offset
+ * @param {number} capacity
+ * @returns {number}
+ */
+
+/**
  * What a host gives to the codec. Everything is optional: a browser gives nothing.
  * @typedef {object} CodecHost
- * @property {(value: unknown) => Uint8Array | undefined} [serialize] bytes of the value as structured
- *   clone would copy it; undefined: not expressible as bytes; throws: cannot be cloned at all
+ * @property {(value: unknown) => Uint8Array | undefined} [serialize] bytes of the value as
+ *   structured clone would copy it; undefined: not expressible as bytes; throws: cannot be cloned
+ *   at all
  * @property {(bytes: Uint8Array) => unknown} [deserialize] the inverse; `bytes` is private memory
- * @property {(text: string, u8: Uint8Array, offset: number, capacity: number) => number} [writeText]
- *   writes UTF-8 into memory that may be shared and returns the bytes written; there is room for all
+ * @property {WriteText} [writeText] writes UTF-8 into memory that may be shared and returns the
+ *   bytes written; there is room for all
  * @property {(text: string) => Uint8Array} [textBytes] UTF-8 of the text in private memory
  * @property {(u8: Uint8Array, offset: number, length: number) => string} [readText] text of UTF-8
  *   bytes in memory that may be shared; keeps a leading byte order mark

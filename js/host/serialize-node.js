@@ -1,13 +1,15 @@
 /**
- * The codec's host part for Node, Deno and Bun: the engine's own structured-clone serializer through
- * node:v8, and text straight in shared memory through Buffer's methods.
+ * The codec's host part for Node, Deno and Bun: the engine's own structured-clone serializer
+ * through node:v8, and text straight in shared memory through Buffer's methods.
  */
 
 import { Buffer } from 'node:buffer';
 import v8 from 'node:v8';
 
-/** How far to search for what V8 drops. Modules stand near the top of a value; a full search of large
- * values would cost more than serializing them. A deeper one fails at the reader: NOT_SERIALIZABLE. */
+/**
+ * How far to search for what V8 drops. Modules stand near the top of a value; a full search of
+ * large values would cost more than serializing them. A deeper one fails at the reader.
+ */
 const MAX_NODES_V8 = 256;
 /** How far to search in Bun, where what is missed arrives as a copy. */
 const MAX_NODES_BUN = 10_000;
@@ -167,7 +169,8 @@ function textFunctions() {
   const slice = Reflect.get(Buffer.prototype, 'utf8Slice');
   try {
     const probe = new Uint8Array(new SharedArrayBuffer(8));
-    if (write.call(probe, '\ufeffé', 1, 7) !== 5 || slice.call(probe, 1, 6) !== '\ufeffé') return {};
+    const text = '\ufeffé';
+    if (write.call(probe, text, 1, 7) !== 5 || slice.call(probe, 1, 6) !== text) return {};
   } catch {
     return {};
   }

@@ -1,56 +1,13 @@
 /**
  * The codec alone: values to bytes in shared memory and back, against structuredClone as the model.
- * Covers AM-08, AM-38, AM-39 (codec part), NF-22 (type tags). SEED= repeats a random run, SCALE= makes
- * it longer.
+ * Covers AM-08, AM-38, AM-39 (codec part), NF-22 (type tags). Random values: codec-random.test.js.
  */
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { TYPE, createCodec } from '../../js/codec.js';
 import { PoolError } from '../../js/errors.js';
-import { createSerializer } from '../../js/host/serialize-node.js';
-
-const SLOT_BYTES = 64;
-const OFFSET = 3; // odd on purpose: nothing may rely on alignment
-const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31));
-const scale = Number(process.env.SCALE ?? 1);
-
-const HOSTS = { node: createSerializer(), browser: {} };
-
-/**
- * Sends a value as two threads would: encoded into shared memory by one codec, decoded by another.
- * @param {import('../../js/codec/types.js').CodecHost} host
- * @param {unknown} value
- * @param {number} capacity inline bytes; 0 forces the path through `bytes`
- */
-function send(host, value, capacity, fails = false) {
-  const sender = createCodec(host);
-  const receiver = createCodec(host);
-  let memory = new Uint8Array(new SharedArrayBuffer(OFFSET + capacity + 8)).fill(0xa5);
-  let length = fails ? sender.encodeError(value, memory, OFFSET, capacity) :
-    sender.encode(value, memory, OFFSET, capacity);
-  const { type, aux } = sender;
-  if (type === TYPE.CHANNEL) return { type, value: structuredClone(sender.channel) };
-  assert.ok(memory.subarray(OFFSET + capacity).every((byte) => byte === 0xa5), 'stays in its room');
-  if (length === -1) {
-    const bytes = sender.takeBytes();
-    length = bytes.length;
-    assert.ok(length > capacity);
-    memory = new Uint8Array(new SharedArrayBuffer(OFFSET + length));
-    memory.set(bytes, OFFSET);
-  }
-  const decoded = fails ? receiver.decodeError(type, aux, memory, OFFSET, length) :
-    receiver.decode(type, aux, memory, OFFSET, length);
-  memory.fill(0xff); // what was decoded must not depend on the memory any more
-  return { type, value: decoded };
-}
-
-/** @param {(host: any, capacity: number, name: string) => void} body */
-function everyWay(body) {
-  for (const [name, host] of Object.entries(HOSTS)) {
-    for (const capacity of [SLOT_BYTES, 0, 100_000]) body(host, capacity, `${name}/${capacity}`);
-  }
-}
+import { HOSTS, everyWay, send } from './codec-send.js';
 
 const text1k = 'abcdefgh'.repeat(128);
 const VALUES = {
@@ -67,7 +24,8 @@ const VALUES = {
   loneInside: { a: 'x\ud800' }, loneKey: { 'k\udc00': 1 }, bomInside: [`\ufeff${text1k}`, '\ufeff'],
   bomKey: { [`\ufeff${text1k}`]: 1 }, textInside: { text: 'é'.repeat(100), s: '日本', e: '😀' },
   proto: JSON.parse('{"__proto__":{"x":1},"a":2}'), protoName: { a: '__proto__' },
-  intKeys: { 2: 'b', 1: 'a', x: 0, '-1': 1, '': 2 }, hasOwn: { hasOwnProperty: 1, constructor: 'x' },
+  intKeys: { 2: 'b', 1: 'a', x: 0, '-1': 1, '': 2 },
+  hasOwn: { hasOwnProperty: 1, constructor: 'x' },
   toJSON: { toJSON: 1, length: 3 }, tagKeys: { size: 1, iterator: null },
   manyKeys: Object.fromEntries(Array.from({ length: 70_000 }, (_, i) => [`k${i}`, i])),
   manyItems: Array.from({ length: 70_000 }, (_, i) => i * 0.5),
@@ -81,10 +39,12 @@ const VALUES = {
   instance: new (class Point { x = 1; #y = 2; get y() { return this.#y; } })(),
   arraySubclass: new (class List extends Array {})(1, 2, 3), symbolKey: { [Symbol('s')]: 1, a: 2 },
   hidden: Object.defineProperty({ a: 1 }, 'b', { value: 2 }),
-  uint8: new Uint8Array([1, 2, 3]), emptyUint8: new Uint8Array(0), clamped: new Uint8ClampedArray(2),
+  uint8: new Uint8Array([1, 2, 3]), emptyUint8: new Uint8Array(0),
+  clamped: new Uint8ClampedArray(2),
   int8: new Int8Array([-1]), int16: new Int16Array([-2, 5]), uint16: new Uint16Array([65535]),
   int32: new Int32Array([-3]), uint32: new Uint32Array([2 ** 32 - 1]), f32: new Float32Array([1.5]),
-  f64: new Float64Array([1.1, -0, NaN]), i64: new BigInt64Array([-5n]), u64: new BigUint64Array([5n]),
+  f64: new Float64Array([1.1, -0, NaN]),
+  i64: new BigInt64Array([-5n]), u64: new BigUint64Array([5n]),
   dataView: new DataView(new ArrayBuffer(4)), buffer: new Uint8Array([1, 2, 3, 4]).buffer,
   emptyBuffer: new ArrayBuffer(0), megabytes: new Uint8Array(3_000_000).fill(7),
   viewsInside: { a: new Float32Array([1, 2]), b: new Uint8Array(new ArrayBuffer(16), 4, 4) },
@@ -121,8 +81,9 @@ test('AM-08 own __proto__ keys stay data, and pollute nothing', () => {
 test('AM-08 identity: cycles, shared references, views of one buffer', () => {
   const shared = { s: 1 };
   const buffer = new ArrayBuffer(16);
+  const views = { u8: new Uint8Array(buffer, 4, 4), f: new Float32Array(buffer) };
   /** @type {any} */
-  const value = { a: shared, b: [shared], u8: new Uint8Array(buffer, 4, 4), f: new Float32Array(buffer) };
+  const value = { a: shared, b: [shared], ...views };
   value.self = value;
   const many = Array.from({ length: 40 }, () => ({}));
   everyWay((host, capacity) => {
@@ -181,7 +142,8 @@ test('AM-08 an argument is a copy: neither side sees the other change it', () =>
 const REFUSED = {
   function: () => 1, symbol: Symbol('x'), promise: Promise.resolve(), weakMap: new WeakMap(),
   weakSet: new WeakSet(), proxyOfFunction: new Proxy(() => 1, {}), generator: (function* () {})(),
-  weakRef: new WeakRef({}), boxedSymbol: Object(Symbol('x')), memory: new WebAssembly.Memory({ initial: 1 }),
+  weakRef: new WeakRef({}), boxedSymbol: Object(Symbol('x')),
+  memory: new WebAssembly.Memory({ initial: 1 }),
   arguments: (function () { return arguments; })(1), port: new MessageChannel().port1,
 };
 REFUSED.port.close();
@@ -226,7 +188,8 @@ test('AM-39 damaged bytes are refused with NOT_SERIALIZABLE', () => {
   for (const type of [TYPE.CBOR, TYPE.HOST, TYPE.JSON, TYPE.ERROR, TYPE.TYPED_ARRAY, 99]) {
     const codec = createCodec(HOSTS.node);
     const bytes = new Uint8Array(5).fill(0xff);
-    assert.throws(() => codec.decode(type, 77, bytes, 0, 5), { code: 'NOT_SERIALIZABLE' }, `${type}`);
+    const decode = () => codec.decode(type, 77, bytes, 0, 5);
+    assert.throws(decode, { code: 'NOT_SERIALIZABLE' }, `${type}`);
     assert.equal(codec.encode({ a: 1 }, bytes, 0, 0), -1);
     const again = codec.takeBytes();
     assert.deepStrictEqual(codec.decode(TYPE.CBOR, 0, again, 0, again.length), { a: 1 });
@@ -237,7 +200,8 @@ test('AM-08 shared memory, wasm modules and transferred objects go by the channe
   const shared = new SharedArrayBuffer(4);
   const wasm = new WebAssembly.Module(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]));
   for (const host of Object.values(HOSTS)) {
-    for (const value of [shared, new Uint8Array(shared), { a: [shared] }, { wasm }, new Blob(['a'])]) {
+    const blob = new Blob(['a']);
+    for (const value of [shared, new Uint8Array(shared), { a: [shared] }, { wasm }, blob]) {
       assert.equal(send(host, value, 64).type, TYPE.CHANNEL);
     }
     const got = /** @type {any} */ (send(host, { a: new Uint8Array(shared) }, 64).value);
@@ -322,7 +286,8 @@ test('AM-39 a thrown error keeps name, message, stack, code, cause and own prope
     assert.equal('callback' in got, false);
     assert.ok(got.inner instanceof TypeError);
     assert.ok(got.cause instanceof SyntaxError);
-    assert.deepEqual([got.cause.message, got.cause.lineNo, got.cause.stack], ['why', 3, cause.stack]);
+    const { message, lineNo, stack } = got.cause;
+    assert.deepEqual([message, lineNo, stack], ['why', 3, cause.stack]);
     assert.deepEqual(Object.keys(got).sort(), ['code', 'details', 'inner', 'name']);
   });
 });
@@ -363,68 +328,4 @@ test('AM-39 encodeError never throws: other values, cycles, hostile errors', () 
     const proxy = new Proxy(new Error('p'), { get: trap, ownKeys: trap, has: trap });
     assert.ok(send(host, proxy, capacity, true).value instanceof Error);
   });
-});
-
-/** @param {number} state */
-function makeRandom(state) {
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0; // mulberry32
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) % below;
-  };
-}
-
-function randomText(random) {
-  const sizes = [3, 20, 30, 70, 300];
-  const ranges = [[32, 95], [32, 95], [0, 256], [0x3000, 0x1000], [0xd700, 0x900], [0xfe00, 0x200]];
-  const [first, count] = ranges[random(ranges.length)];
-  const length = random(sizes[random(sizes.length)]);
-  return String.fromCharCode(...Array.from({ length }, () => first + random(count)));
-}
-
-function randomNumber(random) {
-  const numbers = [0, -0, NaN, Infinity, 1.5, 2 ** 53, -(2 ** 31), 2 ** 32, -24, -25, -256, -65537];
-  if (random(3) === 0) return numbers[random(numbers.length)];
-  return (random(2 ** 31) - 2 ** 30) * (random(2) ? 1 : 0.1) * (random(4) ? 1 : 2 ** random(60));
-}
-
-/** A random value; `known` gives shared references and cycles. `plain`: only what CBOR may carry. */
-function randomValue(random, depth, known, plain) {
-  const kind = random(plain ? 10 : 20);
-  const item = () => randomValue(random, depth - 1, known, plain);
-  const items = () => Array.from({ length: depth > 0 ? random(6) : 0 }, item);
-  if (kind < 3) return randomText(random);
-  if (kind < 5) return randomNumber(random);
-  if (kind === 5) return [null, undefined, true, false][random(4)];
-  if (kind < 8) {
-    const object = {};
-    known.push(object);
-    for (const value of items()) object[randomText(random)] = value;
-    return object;
-  }
-  if (kind < 10) return items();
-  if (kind === 10) return new Map(items().map((value) => [item(), value]));
-  if (kind === 11) return new Set(items());
-  if (kind === 12) return new Date(random(2 ** 31) * 1000);
-  if (kind === 13) return BigInt(random(2 ** 31)) ** BigInt(random(9)) * (random(2) ? 1n : -1n);
-  if (kind === 14) return new Float64Array(items().map(Number.isFinite).map(Number));
-  if (kind === 15) return Object.assign([], { [random(9)]: 1, x: item() });
-  if (kind === 16) return new Uint8Array(new ArrayBuffer(12), random(6), random(6));
-  return known.length > 0 ? known[random(known.length)] : null;
-}
-
-test(`AM-08 random values arrive as structuredClone delivers them (SEED=${seed})`, () => {
-  const random = makeRandom(seed);
-  const types = new Set();
-  for (let i = 0; i < 3000 * scale; i++) {
-    const value = { v: randomValue(random, 4, [], i % 2 === 0) };
-    const expected = structuredClone(value);
-    for (const host of Object.values(HOSTS)) {
-      const got = send(host, value, random(2) * SLOT_BYTES);
-      assert.deepStrictEqual(got.value, expected, `SEED=${seed}, value ${i}`);
-      types.add(got.type);
-    }
-  }
-  assert.ok(types.has(TYPE.CBOR) && types.has(TYPE.HOST) && types.has(TYPE.CHANNEL));
 });

@@ -1,0 +1,129 @@
+/** The pool's one timer: wakes main for the next time limit, recycle time or end of a lease that the core knows of. */
+import * as L from './generated/layout.js';
+
+const ACTION_LIMIT = 64;
+
+/**
+ * What a look at the clocks asks main to do.
+ * @typedef {object} Action
+ * @property {number} kind ACTION_EXPIRED or ACTION_KILL
+ * @property {number} thread
+ * @property {number} slot
+ * @property {number} generation
+ */
+
+export class Clock {
+  /** Bytes of core memory that it needs. */
+  static BYTES = 16 + ACTION_LIMIT * L.ACTION_SIZE;
+
+  #core;
+  #scheduler;
+  #buffer;
+  #act;
+  #isIdle;
+  /** @type {unknown} */
+  #timer;
+  #timerAt = Infinity;
+  /** Tasks in flight that have a time limit, and the shortest such limit among them. */
+  #watched = 0;
+  #shortest = Infinity;
+  #stopped = false;
+
+  /**
+   * @param {import('./core.js').Core} core
+   * @param {import('./options.js').Scheduler} scheduler
+   * @param {number} buffer address of BYTES bytes
+   * @param {(action: Action) => void} act
+   * @param {() => boolean} isIdle whether its timer may let the process end
+   */
+  constructor(core, scheduler, buffer, act, isIdle) {
+    this.#core = core;
+    this.#scheduler = scheduler;
+    this.#buffer = buffer;
+    this.#act = act;
+    this.#isIdle = isIdle;
+  }
+
+  /**
+   * A task with a time limit was queued. Workers note when they start a task, and main is not told: so it looks again after
+   * the shortest limit at the latest, and exactly at the end of each task that it has found running.
+   * @param {number} timeoutMs
+   */
+  watch(timeoutMs) {
+    this.#watched++;
+    this.#shortest = Math.min(this.#shortest, timeoutMs);
+    this.lookBy(this.#scheduler.now() + timeoutMs);
+  }
+
+  /** Such a task has settled. */
+  unwatch() {
+    if (--this.#watched > 0) return;
+    this.#shortest = Infinity;
+    this.look();
+  }
+
+  /**
+   * Makes sure that the clocks are looked at by then.
+   * @param {number} at
+   */
+  lookBy(at) {
+    if (at >= this.#timerAt || this.#stopped) return;
+    if (this.#timer !== undefined) this.#scheduler.clearTimeout(this.#timer);
+    this.#timerAt = at;
+    this.#timer = this.#scheduler.setTimeout(() => {
+      this.#timer = undefined;
+      this.#timerAt = Infinity;
+      this.look();
+    }, Math.max(0, Math.ceil(at - this.#scheduler.now())));
+    if (this.#isIdle()) /** @type {{ unref?: () => void }} */ (this.#timer)?.unref?.();
+  }
+
+  /** Looks at all clocks, has done what is due, and sets the timer for what comes next. */
+  look() {
+    if (this.#stopped) return;
+    const now = this.#scheduler.now();
+    let next = this.#readActions(now);
+    if (this.#watched > 0) next = Math.min(next, now + this.#shortest);
+    this.#clear();
+    if (next !== Infinity) this.lookBy(next);
+  }
+
+  /**
+   * @param {number} now
+   * @returns {number} when the core wants the next look
+   */
+  #readActions(now) {
+    const { exports, pool, memory } = this.#core;
+    const first = this.#buffer + 16;
+    for (;;) {
+      const count = exports._wp_task_tick(pool, now, first, ACTION_LIMIT, this.#buffer);
+      /** @type {Action[]} */
+      const actions = [];
+      for (let at = first; at < first + count * L.ACTION_SIZE; at += L.ACTION_SIZE) {
+        const field = (/** @type {number} */ offset) => memory.u32[(at + offset) >>> 2] ?? 0;
+        actions.push({
+          kind: field(L.ACTION_KIND),
+          thread: field(L.ACTION_THREAD),
+          slot: field(L.ACTION_SLOT),
+          generation: field(L.ACTION_GENERATION),
+        });
+      }
+      const next = memory.f64[this.#buffer >>> 3] || Infinity;
+      for (const action of actions) this.#act(action);
+      // A time limit that was enforced may have made a worker due to be killed; kills that are under way are told again.
+      if (this.#stopped || !actions.some(({ kind }) => kind === L.ACTION_EXPIRED)) return next;
+    }
+  }
+
+  #clear() {
+    if (this.#timer !== undefined) this.#scheduler.clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#timerAt = Infinity;
+  }
+
+  /** No timer remains. */
+  stop() {
+    this.#stopped = true;
+    this.#clear();
+  }
+}

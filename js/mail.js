@@ -1,0 +1,102 @@
+/**
+ * Values that only a message can carry (type CHANNEL): what is transferred, shared memory, ports. The message and the
+ * completion of its task come by two ways, in any order.
+ */
+
+/**
+ * @typedef {import('./task.js').Task} Task
+ */
+
+export class Mail {
+  /** @type {Map<string, unknown>} values whose completion has not come */
+  #values = new Map();
+  /** @type {Map<string, { task: Task, thread: number }>} completions whose value has not come */
+  #waiting = new Map();
+  #settle;
+
+  /** @param {(task: Task, value: unknown) => void} settle both have come */
+  constructor(settle) {
+    this.#settle = settle;
+  }
+
+  /**
+   * @param {{ slot: number, generation: number, value: unknown }} message
+   */
+  receive({ slot, generation, value }) {
+    const key = `${slot}.${generation}`;
+    const waiting = this.#waiting.get(key);
+    if (!waiting) {
+      this.#values.set(key, value);
+      return;
+    }
+    this.#waiting.delete(key);
+    this.#settle(waiting.task, value);
+  }
+
+  /**
+   * @param {Task} task finished
+   * @param {number} thread that ran it
+   */
+  collect(task, thread) {
+    const key = `${task.index}.${task.generation}`;
+    if (!this.#values.has(key)) {
+      this.#waiting.set(key, { task, thread });
+      return;
+    }
+    const value = this.#values.get(key);
+    this.#values.delete(key);
+    this.#settle(task, value);
+  }
+
+  /**
+   * Tasks whose value will not come any more, of one thread or of all.
+   * @param {number} [thread]
+   * @returns {Task[]}
+   */
+  takeLost(thread) {
+    /** @type {Task[]} */
+    const lost = [];
+    for (const [key, { task, thread: sender }] of this.#waiting) {
+      if (thread !== undefined && sender !== thread) continue;
+      this.#waiting.delete(key);
+      lost.push(task);
+    }
+    return lost;
+  }
+}
+
+/**
+ * Answers a worker: it wants the argument of a task that it has started, or calls a function of main.
+ * @param {import('./host/index.js').Thread} thread
+ * @param {{ kind: string, call: number, slot: number, generation: number, name: string, argument: unknown }} request
+ * @param {Record<string, (argument: any) => unknown>} functions that handlers may call
+ * @param {(slot: number, generation: number) => { value: unknown, transfer: Transferable[] } | undefined} takeArgument
+ */
+export async function answer(thread, request, functions, takeArgument) {
+  const { call } = request;
+  try {
+    if (request.kind === 'argument') {
+      const found = takeArgument(request.slot, request.generation);
+      if (!found) throw new Error('the task was given up');
+      thread.post({ kind: 'answer', call, value: found.value }, found.transfer);
+    } else if (request.kind === 'main') {
+      const target = Object.hasOwn(functions, request.name) ? functions[request.name] : undefined;
+      if (typeof target !== 'function') throw new Error(`the pool has no main function '${request.name}'`);
+      thread.post({ kind: 'answer', call, value: await target(request.argument) });
+    }
+  } catch (error) {
+    thread.post({ kind: 'answer', call, error: cloneable(error) });
+  }
+}
+
+/**
+ * What was thrown, in a form that a message carries.
+ * @param {unknown} error
+ */
+function cloneable(error) {
+  try {
+    return structuredClone(error);
+  } catch {
+    return new Error(String(error));
+  }
+}
