@@ -77,6 +77,7 @@ export class Pool {
       if (this.#paused) engine.core.exports._wp_pause(engine.core.pool);
       for (const { task, run } of this.#early.splice(0)) if (!task.settled) run();
       await engine.fleet.open();
+      if (this.#options.unref && engine.inFlight === 0) engine.fleet.hold(false);
     } catch (error) {
       void this.#shut(/** @type {any} */ (error));
       throw error;
@@ -441,6 +442,7 @@ export class Pool {
       this.#sticky = [];
       for (const wake of this.#onClose) wake();
       await ending;
+      this.#engine = undefined; // with it goes the memory
     })();
     return this.#closing;
   }

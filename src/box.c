@@ -70,7 +70,7 @@ wp_status wp_box_commit(wp_pool *pool, uint32_t self, uint32_t index, uint32_t t
 
 static void give_back_place(wp_pool *pool) {
   wp_atomic_fetch_sub_seq_u32(&pool->boxes_taken, 1);
-  wp_atomic_store_seq_u32(&pool->chores, 1); /* pairs with the load in wp_sched_unlock */
+  wp_atomic_fetch_or_seq_u32(&pool->chores, WP_CHORE_BOXES); /* pairs with the load in wp_sched_unlock */
 }
 
 static void free_box(wp_pool *pool, uint32_t self, uint32_t index) {
@@ -95,7 +95,7 @@ void wp_box_drop(wp_pool *pool, uint32_t self, uint32_t index) {
   wp_gate_enter(&pool->threads[self]);
   drop(pool, self, index, 1);
   wp_gate_leave(&pool->threads[self]);
-  if (wp_atomic_load_relaxed_u32(&pool->chores)) wp_sched_help(pool, self);
+  if (wp_atomic_load_relaxed_u32(&pool->chores)) wp_sched_help(pool, self, 0);
 }
 
 static bool retain(wp_box *box) {
@@ -148,7 +148,7 @@ bool wp_box_release(wp_pool *pool, uint32_t self, uint32_t index, uint32_t gener
   WP_POINT("box.release");
   if (held) drop(pool, self, index, 1);
   wp_gate_leave(&pool->threads[self]);
-  if (wp_atomic_load_relaxed_u32(&pool->chores)) wp_sched_help(pool, self);
+  if (wp_atomic_load_relaxed_u32(&pool->chores)) wp_sched_help(pool, self, 0);
   return held;
 }
 
@@ -194,7 +194,7 @@ wp_status wp_box_create_granted(wp_pool *pool, uint32_t self, uint64_t bytes, ui
   wp_atomic_store_seq_u32(&thread->box_granted, 0);
   if (status) give_back_place(pool);
   wp_gate_leave(thread);
-  if (status) wp_sched_help(pool, self);
+  if (status) wp_sched_help(pool, self, 0);
   return status;
 }
 

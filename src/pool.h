@@ -20,6 +20,13 @@ enum {
   WP_IDLE_WORDS = WP_THREADS_MAX / 32,
 };
 
+/* Missing: something waits longer than it must. Set without need: one look for nothing. */
+enum wp_chore {
+  WP_CHORE_INBOX = 1, /* apply the inbox */
+  WP_CHORE_BOXES = 2, /* serve the line for boxes */
+  WP_CHORE_PURGE = 4, /* free cancelled slots at the heads of lanes */
+};
+
 /* First in, first out; indexes + 1, linked through wp_record.next. Under the scheduler lock. */
 typedef struct wp_list {
   uint32_t first, last;
@@ -56,9 +63,10 @@ struct wp_pool {
   wp_atomic_u32 paused; /* main */
   wp_atomic_u32 queued; /* tasks submitted and not taken: waiting ones; producers and takers */
   wp_atomic_u32 ready;  /* of them, in the common lanes; written under the lock */
-  wp_atomic_u32 chores; /* 1: somebody under the lock must serve the line for boxes */
+  wp_atomic_u32 chores; /* enum wp_chore bits: what somebody must do under the lock; set by any, cleared by the holder */
   wp_atomic_u32 boxes_taken; /* pooled boxes; under the lock to take, by anyone to give back */
-  uint32_t pad[8];
+  wp_atomic_u32 lock_sleepers; /* workers asleep on the lock; too high (a sleeper died): needless wake-ups, no harm */
+  uint32_t pad[7];
   wp_atomic_u32 idle[WP_IDLE_WORDS]; /* bit: the worker waits; set by itself under the lock, cleared by who wakes it */
   wp_atomic_u32 seats[WP_SEATS_MAX]; /* number of the thread that holds the seat, or 0; main */
   uint32_t seat_count, thread_count; /* constant */

@@ -24,25 +24,31 @@ bool wp_sched_try_lock(wp_pool *pool, uint32_t self) {
   return wp_atomic_cas_seq_u32(&pool->lock, &nobody, lock_name(pool, self));
 }
 
+static void sleep_on_lock(wp_pool *pool, uint32_t holder) {
+  wp_atomic_fetch_add_seq_u32(&pool->lock_sleepers, 1); /* pairs with the load in wp_sched_unlock */
+  wp_port_wait(&pool->lock, holder, LOCK_WAIT_MS);
+  wp_atomic_fetch_sub_seq_u32(&pool->lock_sleepers, 1);
+}
+
 void wp_sched_wait_lock(wp_pool *pool, uint32_t self) {
   for (uint32_t spins = 0; !wp_sched_try_lock(pool, self); spins++) {
     uint32_t holder = wp_atomic_load_relaxed_u32(&pool->lock); /* only to sleep on */
     if (spins < SPIN_LIMIT) wp_port_pause();
-    else if (holder) wp_port_wait(&pool->lock, holder, LOCK_WAIT_MS);
+    else if (holder) sleep_on_lock(pool, holder);
   }
 }
 
-static void serve_chores_locked(wp_pool *pool) {
-  if (wp_atomic_exchange_seq_u32(&pool->chores, 0)) wp_box_serve_line_locked(pool);
-}
+static void serve_chores_locked(wp_pool *pool, uint32_t self);
 
 void wp_sched_unlock(wp_pool *pool, uint32_t self) {
-  for (;;) {
+  for (bool served = false;; served = true) {
     WP_POINT("sched.unlock");
     wp_atomic_store_seq_u32(&pool->lock, 0);
+    if (wp_atomic_load_seq_u32(&pool->lock_sleepers)) wp_port_wake(&pool->lock, 1);
+    if (served) wp_sched_wake_idle(pool, false);
     /* A chore that came up while the lock was taken: whoever raised it saw the lock and left it to its holder. */
     if (!wp_atomic_load_seq_u32(&pool->chores) || !wp_sched_try_lock(pool, self)) return;
-    serve_chores_locked(pool);
+    serve_chores_locked(pool, self);
   }
 }
 
@@ -127,7 +133,7 @@ void wp_sched_push(wp_pool *pool, uint32_t self, uint32_t index) {
     WP_POINT("inbox.push");
   } while (!wp_atomic_cas_seq_u32(&pool->inbox, &newest, index + 1));
   wake_for(pool, slot);
-  if (++pool->pushes % HELP_EVERY == 0) wp_sched_help(pool, self);
+  if (++pool->pushes % HELP_EVERY == 0) wp_sched_help(pool, self, WP_CHORE_INBOX);
 }
 
 static void apply_one(wp_pool *pool, uint32_t self, uint32_t index) {
@@ -163,12 +169,29 @@ static void apply_inbox(wp_pool *pool, uint32_t self) {
   }
 }
 
-void wp_sched_help(wp_pool *pool, uint32_t self) {
+/* Cancelled slots wait for somebody to come across them; where nobody takes anything, nobody does. */
+static void purge(wp_pool *pool, uint32_t self, wp_list *list, bool common) {
+  while (list->first && wp_slot_state_of(wp_slot_at(&pool->slots, list->first - 1)) == WP_SLOT_CANCELLED) {
+    uint32_t index = take_first(pool, list);
+    if (common) count_ready(pool, (uint32_t)-1);
+    wp_task_free(pool, self, index);
+  }
+}
+
+static void serve_chores_locked(wp_pool *pool, uint32_t self) {
+  uint32_t chores = wp_atomic_exchange_seq_u32(&pool->chores, 0);
+  if (chores & WP_CHORE_INBOX) apply_inbox(pool, self);
+  if (chores & WP_CHORE_BOXES) wp_box_serve_line_locked(pool);
+  if (!(chores & WP_CHORE_PURGE)) return;
+  for (uint32_t lane = 0; lane < WP_PRIORITY_COUNT; lane++) purge(pool, self, &pool->lanes[lane], true);
+  for (uint32_t seat = 0; seat < pool->seat_count; seat++) purge(pool, self, &pool->seat_lanes[seat], false);
+}
+
+void wp_sched_help(wp_pool *pool, uint32_t self, uint32_t chores) {
   wp_gate_enter(&pool->threads[self]);
-  while (wp_atomic_load_seq_u32(&pool->inbox) || wp_atomic_load_seq_u32(&pool->chores)) {
-    if (!wp_sched_try_lock(pool, self)) break; /* its holder looks again after unlocking, or is about to take */
-    apply_inbox(pool, self);
-    serve_chores_locked(pool);
+  if (chores) wp_atomic_fetch_or_seq_u32(&pool->chores, chores); /* pairs with the load in wp_sched_unlock */
+  if (wp_atomic_load_seq_u32(&pool->chores) && wp_sched_try_lock(pool, self)) {
+    serve_chores_locked(pool, self);
     wp_sched_unlock(pool, self);
     wp_sched_wake_idle(pool, false);
   }

@@ -21,8 +21,9 @@ void wp_sched_push(wp_pool *pool, uint32_t self, uint32_t index);
  * must clear it and ring the bell: it has come across tasks whose batch had failed. Worker, outside the gate. */
 uint32_t wp_sched_take(wp_pool *pool, uint32_t self, double now_ms);
 
-/* Applies the inbox and does chores if the lock is free; if not, its holder will. Never waits. Any thread. */
-void wp_sched_help(wp_pool *pool, uint32_t self);
+/* Asks for chores (enum wp_chore bits, beside those that are due) and does them if the lock is free; if not, its holder will
+ * after unlocking. Never waits. Any thread. */
+void wp_sched_help(wp_pool *pool, uint32_t self, uint32_t chores);
 
 /* Lock for rare needs: try never waits; wait only on workers inside the gate. Unlocking does what came up meanwhile. */
 bool wp_sched_try_lock(wp_pool *pool, uint32_t self);

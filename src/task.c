@@ -257,6 +257,7 @@ enum wp_cancel_result wp_task_cancel(wp_pool *pool, uint32_t index, uint32_t gen
     if (wp_slot_move_generation(slot, generation, WP_SLOT_SUBMITTED, WP_SLOT_CANCELLED) ||
         wp_slot_move_generation(slot, generation, WP_SLOT_READY, WP_SLOT_CANCELLED)) {
       wp_atomic_fetch_sub_seq_u32(&pool->queued, 1);
+      wp_sched_help(pool, WP_MAIN, WP_CHORE_INBOX | WP_CHORE_PURGE);
       return WP_CANCEL_QUEUED;
     }
     if (wp_slot_move_generation(slot, generation, WP_SLOT_RUNNING, WP_SLOT_ABANDONED)) {

@@ -39,7 +39,9 @@ uint32_t wp_worker_doom(wp_pool *pool, uint32_t thread) {
   if (seat) wp_atomic_store_seq_u32(&pool->seats[seat - 1], 0);
   wp_gate_doom(record);
   wp_sched_leave_idle(pool, thread);
-  wp_sched_wake_idle(pool, false); /* it may have been woken for something that it will not take */
+  /* It may have been woken for something that it will not take, and that is still in the inbox. */
+  wp_sched_help(pool, WP_MAIN, WP_CHORE_INBOX);
+  wp_sched_wake_idle(pool, false);
   return seat;
 }
 
@@ -131,7 +133,7 @@ wp_status wp_worker_reap(wp_pool *pool, uint32_t thread, bool trusted) {
   reset_record(record);
   wp_atomic_fetch_add_relaxed_u64(&pool->counters.reaped, 1);
   wp_sched_unlock(pool, WP_MAIN);
-  wp_sched_help(pool, WP_MAIN);
+  wp_sched_help(pool, WP_MAIN, WP_CHORE_INBOX);
   wp_sched_wake_idle(pool, false);
   return WP_OK;
 }

@@ -6,7 +6,8 @@
  * What the library (cbor-x 1.6) would change, and is therefore not simple: -0 (becomes 0), lone
  * surrogates (U+FFFD), a leading byte order mark in longer text (dropped), holes and named
  * properties of arrays, shared references and cycles, own `__proto__` keys (renamed), objects with
- * more than 65535 keys (16-bit count), every class but Object and Array. tests/js/codec.test.js pins each.
+ * more than 65535 keys (16-bit count), every class but Object and Array. tests/js/codec.test.js
+ * pins each.
  *
  * Known limits: a Proxy of plain data cannot be told from plain data here and arrives as what it
  * shows; a getter on an array's index is called twice.

@@ -6,6 +6,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { TYPE, createCodec } from '../../js/codec.js';
+import { isSimple } from '../../js/codec/simple.js';
 import { PoolError } from '../../js/errors.js';
 import { HOSTS, everyWay, send } from './codec-send.js';
 
@@ -93,6 +94,8 @@ test('AM-08 identity: cycles, shared references, views of one buffer', () => {
     assert.equal(got.u8.buffer, got.f.buffer);
     assert.equal(got.u8.byteOffset, 4);
     assert.notEqual(got.a, shared);
+    const pair = /** @type {any} */ (send(host, [shared, { again: shared }], capacity).value);
+    assert.equal(pair[0], pair[1].again);
     for (const again of [0, 15, 16, 39]) {
       const list = /** @type {any} */ (send(host, [...many, many[again]], capacity).value);
       assert.equal(list[40], list[again], `reference to object ${again}`);
@@ -253,6 +256,13 @@ test('NF-22 json, string, binary and cbor round-trip on demand; a view shares th
     assert.throws(() => codec.encodeAs(format, bad, memory, 0, 64), { code: 'NOT_SERIALIZABLE' });
   }
   assert.throws(() => codec.encodeAs('xml', 1, memory, 0, 64), { code: 'INVALID_ARGUMENT' });
+});
+
+test('NF-22 text that a TextDecoder would shorten is not given to the CBOR library', () => {
+  // Directly, because the library's optional native part, where installed, hides the loss.
+  assert.equal(isSimple({ a: `\ufeff${text1k}` }, 10), false);
+  assert.equal(isSimple({ [`\ufeff${text1k}`]: 1 }, 10), false);
+  assert.equal(isSimple({ a: `x\ufeff${text1k}` }, 10), true);
 });
 
 test('NF-22 byte strings in CBOR do not alias later values', () => {
