@@ -122,6 +122,7 @@ export class Fleet {
     else if (message.kind === 'ready') this.#initialise(member, block);
     else if (message.kind === 'started') this.#started(member);
     else if (message.kind === 'failed') this.#lost(member, poolError('START_FAILED', `${member.name}: ${describeReason(message.error)}`, { cause: message.error }));
+    else if (message.kind === 'broken') this.#lost(member, poolError('WORKER_LOST', `${member.name} broke inside the core`));
     else this.events.message(member, message);
   }
 

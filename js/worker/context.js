@@ -69,6 +69,11 @@ export class Context {
    */
   progress(value) {
     this.#check();
+    this.#loop.guarded(() => this.#progress(value));
+  }
+
+  /** @param {unknown} value */
+  #progress(value) {
     const { core } = this.#loop;
     const { exports, pool, self } = core;
     const index = core.index(exports._wp_js_task_event(pool, self, this.#index));
@@ -92,7 +97,7 @@ export class Context {
   alloc(bytes) {
     this.#check();
     const { core } = this.#loop;
-    const box = core.createBox(bytes);
+    const box = this.#loop.guarded(() => core.createBox(bytes));
     const view = core.memory.view(core.memory.address(core.boxes.record(box) + L.BOX_ADDRESS), bytes);
     (this.#boxes ??= new Map()).set(view, box);
     return view;

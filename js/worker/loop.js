@@ -135,6 +135,26 @@ export class Loop {
   }
 
   /**
+   * Calls into the core from inside a handler, which may have used up the stack: what is thrown inside the gate leaves this
+   * thread useless, whether or not the handler catches it.
+   * @template T
+   * @param {() => T} call
+   * @returns {T}
+   */
+  guarded(call) {
+    try {
+      return call();
+    } catch (error) {
+      if (this.#insideGate()) this.host.post({ kind: 'broken' });
+      throw error;
+    }
+  }
+
+  #insideGate() {
+    return Atomics.load(this.core.memory.u32, (this.at + L.THREAD_INSIDE) >>> 2) !== 0;
+  }
+
+  /**
    * Waits in the event loop for the wake word to change.
    * @param {number} seen
    * @returns {boolean} false when it has changed already
@@ -305,7 +325,7 @@ export class Loop {
       return exports._wp_worker_run(pool, self, index);
     } catch (error) {
       exports.stackRestore(this.stack); // a trap leaves the stack pointer where it was
-      if (Atomics.load(this.core.memory.u32, (this.at + L.THREAD_INSIDE) >>> 2)) throw error; // the core itself broke
+      if (this.#insideGate()) throw error; // the core itself broke
       exports._wp_worker_clean_up(pool, self, index);
       this.#writeError(slot, error);
       return STATUS.TASK_FAILED;
@@ -319,8 +339,7 @@ export class Loop {
    * @param {number} [status]
    */
   fail(index, slot, error, status) {
-    const inside = Atomics.load(this.core.memory.u32, (this.at + L.THREAD_INSIDE) >>> 2);
-    if (inside) throw error; // it was thrown inside the gate: this thread cannot be trusted any more
+    if (this.#insideGate()) throw error; // it was thrown there: this thread cannot be trusted any more
     this.#writeError(slot, error);
     this.finish(index, status ?? statusOf(error));
   }
@@ -338,6 +357,7 @@ export class Loop {
    * @param {number} status
    */
   finish(index, status) {
+    if (this.#insideGate()) throw new Error('a call into the core was cut off inside the gate');
     const { exports, pool, self } = this.core;
     if (exports._wp_task_finish(pool, self, index, status)) this.ring();
   }
