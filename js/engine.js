@@ -5,6 +5,7 @@
 import { Box } from './box.js';
 import { Clock } from './clock.js';
 import { TYPE } from './codec.js';
+import { Completions } from './completions.js';
 import { ARGUMENT, RESULT } from './core.js';
 import { poolError } from './errors.js';
 import { Fleet, workerName } from './fleet.js';
@@ -13,26 +14,14 @@ import { STATUS } from './generated/status.js';
 import { host } from './host/index.js';
 import { instantiate, loadProgram } from './load.js';
 import { answer, Mail } from './mail.js';
+import { Names } from './names.js';
 import { openCore, readFailure, readStats, taskNames } from './open.js';
 import { callOut } from './task.js';
 
-const DRAIN_LIMIT = 1024;
-/** Turns without a completion before main stops looking and asks to be rung: while results flow, looking is cheaper. */
-const IDLE_TURNS = 2;
-
 /**
  * @typedef {import('./core.js').Core} Core
+ * @typedef {import('./spec.js').Spec} Spec
  * @typedef {import('./task.js').Task} Task
- *
- * Everything of a task but its name and payload.
- * @typedef {object} Spec
- * @property {number} lane
- * @property {number} [timeoutMs]
- * @property {number} [flags] of the slot
- * @property {number} [group] index + 1
- * @property {number} [seat] index + 1
- * @property {(value: any) => void} [onProgress]
- * @property {readonly Transferable[]} [transfer]
  *
  * @typedef {object} EngineEvents
  * @property {(error: import('./errors.js').PoolError) => void} error a task failed, or a worker
@@ -49,15 +38,10 @@ export class Engine {
   fleet;
   /** @type {(Task | undefined)[]} by slot */
   #tasks = [];
-  /** @type {Map<string, { name: number, cTask: number }>} */
-  #names = new Map();
-  /** Names of C tasks. @type {string[]} */
-  #cTasks;
+  #names;
   #statsBuffer;
   inFlight = 0;
   #serial = 0;
-  #polling = false;
-  #idleTurns = 0;
   /** Something ran since the last `drained`. */
   #busySince = false;
   /** What ended a thread, for the tasks that it took along. @type {Map<number, Error>} */
@@ -89,9 +73,8 @@ export class Engine {
     this.options = options;
     this.events = events;
     this.core = openCore(options, exports, memory);
-    this.buffer = exports._malloc(DRAIN_LIMIT * 4);
     this.#statsBuffer = exports._malloc(L.STATS_SIZE);
-    this.#cTasks = taskNames(this.core);
+    this.#names = new Names(this.core, taskNames(this.core));
     this.mail = new Mail((task, value) => {
       this.#leave(task);
       this.#end(task, undefined, value);
@@ -114,31 +97,17 @@ export class Engine {
       down: (member, error) => events.down(member, error),
       retired: (member, error) => {
         events.retired(member, error);
-        this.#seatRetired(/** @type {number} */ (member.seat));
+        this.#desert(this.#isDeserted() ? undefined : member.seat);
       },
       reaped: (member) => this.#reaped(member),
     });
-    exports._wp_task_arm_bell(this.core.pool);
+    this.completions = new Completions(this.core, (index) => this.#deliver(index), () => {
+      this.#checkDrained();
+      return this.inFlight > 0;
+    });
   }
 
   // ---- In ----
-
-  /**
-   * @param {string} name
-   */
-  #resolveName(name) {
-    let found = this.#names.get(name);
-    if (!found) {
-      const { exports, pool, memory } = this.core;
-      const bytes = new TextEncoder().encode(name);
-      const at = exports._malloc(bytes.length + 1);
-      memory.write(at, bytes);
-      found = { name: this.core.index(exports._wp_js_name_intern(pool, at, bytes.length)), cTask: this.#cTasks.indexOf(name) + 1 };
-      exports._free(at);
-      this.#names.set(name, found);
-    }
-    return found;
-  }
 
   /**
    * Whether that many more tasks may wait.
@@ -176,7 +145,7 @@ export class Engine {
       this.clock.watch(spec.timeoutMs);
     }
     exports._wp_task_submit(pool, index);
-    if (this.fleet.retired === this.options.workers) this.#nobodyLeft();
+    if (this.#isDeserted()) this.#desert();
   }
 
   /**
@@ -188,7 +157,7 @@ export class Engine {
    */
   #fill(task, index, name, payload, spec) {
     const { core } = this;
-    const { name: id, cTask } = this.#resolveName(name);
+    const { name: id, cTask } = this.#names.find(name);
     const slot = core.slots.record(index);
     const { u32 } = core.memory;
     const word = slot >>> 2;
@@ -222,33 +191,7 @@ export class Engine {
 
   /** Takes every completion that is there. */
   drain() {
-    if (this.#closed) return;
-    const { core, buffer } = this;
-    let total = 0;
-    for (let count = DRAIN_LIMIT; count === DRAIN_LIMIT; ) {
-      count = core.exports._wp_task_drain(core.pool, buffer, DRAIN_LIMIT);
-      const indexes = core.memory.u32.slice(buffer >>> 2, (buffer >>> 2) + count);
-      for (const index of indexes) this.#deliver(index);
-      if (this.#closed) return; // by a callback
-      total += count;
-    }
-    this.#idleTurns = total > 0 ? 0 : this.#idleTurns + 1;
-    this.#checkDrained();
-    if (this.inFlight > 0 && this.#idleTurns <= IDLE_TURNS) {
-      this.#poll();
-    } else if (!core.exports._wp_task_arm_bell(core.pool)) {
-      this.#idleTurns = 0;
-      this.#poll();
-    }
-  }
-
-  #poll() {
-    if (this.#polling) return;
-    this.#polling = true;
-    host.defer(() => {
-      this.#polling = false;
-      this.drain();
-    });
+    this.completions.drain();
   }
 
   /** @param {number} index of a slot that is DELIVERED */
@@ -443,22 +386,23 @@ export class Engine {
     this.#checkDrained();
   }
 
-  /** @param {number} seat nobody will ever serve it again */
-  #seatRetired(seat) {
+  /**
+   * Nobody will ever serve this seat again; or, without one, any.
+   * @param {number} [seat]
+   */
+  #desert(seat) {
     const { u32 } = this.core.memory;
-    const text = `${workerName(seat)} was given up after too many failures`;
+    const who = seat === undefined ? 'every worker' : workerName(seat);
+    const text = `${who} was given up after too many failures`;
     for (const task of [...this.#tasks]) {
-      if (!task || u32[(this.core.slots.record(task.index) + L.SLOT_SEAT) >>> 2] !== seat + 1) continue;
-      void this.giveUp(task, poolError('WORKER_LOST', text, { taskId: task.id }));
+      if (!task) continue;
+      const bound = u32[(this.core.slots.record(task.index) + L.SLOT_SEAT) >>> 2] - 1;
+      if (seat === undefined || seat === bound) void this.giveUp(task, poolError('WORKER_LOST', text, { taskId: task.id }));
     }
-    if (this.fleet.retired === this.options.workers) this.#nobodyLeft();
   }
 
-  #nobodyLeft() {
-    const text = 'every worker was given up after too many failures';
-    for (const task of [...this.#tasks]) {
-      if (task) void this.giveUp(task, poolError('WORKER_LOST', text, { taskId: task.id }));
-    }
+  #isDeserted() {
+    return this.fleet.retired === this.options.workers;
   }
 
   #checkDrained() {
@@ -482,6 +426,7 @@ export class Engine {
   async close() {
     this.#closed = true;
     this.clock.stop();
+    this.completions.stop();
     for (const task of [...this.#tasks, ...this.mail.takeLost()]) {
       if (task) this.#end(task, poolError('POOL_DESTROYED', undefined, { taskId: task.id }), undefined);
     }

@@ -1,16 +1,15 @@
 /** The pool as its users see it. */
 import { Engine } from './engine.js';
+import { Emitter } from './events.js';
 import { poolError } from './errors.js';
 import * as L from './generated/layout.js';
 import { host } from './host/index.js';
 import { MapPromise, MapRun, WINDOW_PER_WORKER } from './map.js';
-import { milliseconds, priorityLane, resolveOptions } from './options.js';
+import { resolveOptions } from './options.js';
+import { specify, taskName } from './spec.js';
 import { callOut, GroupSink, guarded, Task, TaskPromise } from './task.js';
 
 /** @typedef {'error' | 'drained' | 'workerDown' | 'workerRetired'} PoolEvent */
-
-/** Options of single tasks that belong to later versions: refused rather than ignored. */
-const NOT_YET = ['weight', 'shardKey', 'maxWaitMs'];
 
 /**
  * A pool of workers.
@@ -27,8 +26,7 @@ export class Pool {
   /** @type {{ task: Task, run: () => void }[]} submitted before the core was loaded */
   #early = [];
   #earlyProcessed = 0;
-  /** @type {Map<PoolEvent, Set<Function>>} */
-  #listeners = new Map();
+  #events = new Emitter();
   /** @type {{ name: string, payload: unknown }[]} broadcasts that every new worker gets */
   #sticky = [];
   #ready;
@@ -65,11 +63,11 @@ export class Pool {
     try {
       const engine = await Engine.create(this.#options, {
         error: (error) => this.#failed(error),
-        drained: () => this.#emit('drained'),
+        drained: () => this.#events.emit('drained'),
         down: (member, error) => {
-          this.#emit('workerDown', { worker: member.name, error });
+          this.#events.emit('workerDown', { worker: member.name, error });
         },
-        retired: (member, error) => this.#emit('workerRetired', { worker: member.name, error }),
+        retired: (member, error) => this.#events.emit('workerRetired', { worker: member.name, error }),
         seating: (seat) => this.#replay(seat),
       });
       if (this.#closed) return;
@@ -118,7 +116,7 @@ export class Pool {
 
   /**
    * Calls with the handlers' own names: `pool.tasks.add({ a: 1, b: 2 })`.
-   * @returns {TaskProxy<M>}
+   * @returns {import('./task.js').TaskProxy<M>}
    */
   get tasks() {
     return (this.#proxy ??= new Proxy(Object.freeze({}), {
@@ -196,7 +194,7 @@ export class Pool {
     return guarded((resolve, reject) => {
       if (this.#closed) throw this.#destroyed();
       const members = jobs.map(({ task, payload, options, seat }) => ({
-        name: taskName(task), payload, spec: this.#specify(options, { seat }), signal: options.signal,
+        name: taskName(task), payload, spec: specify(options, this.#options.taskTimeoutMs, { seat }), signal: options.signal,
       }));
       const start = () => this.#startGroup(members, failFast, resolve, reject);
       if (this.#engine) start();
@@ -205,7 +203,7 @@ export class Pool {
   }
 
   /**
-   * @param {{ name: string, payload: unknown, spec: import('./engine.js').Spec, signal?: AbortSignal }[]} members
+   * @param {{ name: string, payload: unknown, spec: import('./spec.js').Spec, signal?: AbortSignal }[]} members
    * @param {boolean} failFast
    * @param {(results: any[]) => void} resolve
    * @param {(error: Error) => void} reject
@@ -232,13 +230,13 @@ export class Pool {
    * @param {{ flags?: number, group?: number, seat?: number, unbounded?: boolean }} [extra] unbounded: admitted already
    */
   #submit(record, task, payload, options = {}, extra = {}) {
-    /** @type {import('./engine.js').Spec} */
+    /** @type {import('./spec.js').Spec} */
     let spec;
     let name = '';
     try {
       if (this.#closed) throw this.#destroyed();
       name = taskName(task);
-      spec = this.#specify(options, extra);
+      spec = specify(options, this.#options.taskTimeoutMs, extra);
     } catch (error) {
       this.#reject(record, /** @type {any} */ (error));
       return;
@@ -253,30 +251,6 @@ export class Pool {
     }
     if (!extra.unbounded && !this.#engine.admits(1)) this.#reject(record, poolError('QUEUE_FULL'));
     else this.#engine.submit(record, name, payload, spec);
-  }
-
-  /**
-   * @param {import('./task.js').TaskOptions} options
-   * @param {{ flags?: number, group?: number, seat?: number }} extra
-   * @returns {import('./engine.js').Spec}
-   */
-  #specify(options, extra) {
-    const later = NOT_YET.find((key) => /** @type {any} */ (options)[key] !== undefined);
-    if (later) throw poolError('UNSUPPORTED', `option ${later} is not available in this version`);
-    const { onLost = 'reject', deliver = 'copy', timeoutMs = this.#options.taskTimeoutMs } = options;
-    if (onLost !== 'reject' && onLost !== 'requeue') throw poolError('INVALID_ARGUMENT', `onLost: '${onLost}'`);
-    if (deliver !== 'copy' && deliver !== 'lease') throw poolError('INVALID_ARGUMENT', `deliver: '${deliver}'`);
-    const lease = deliver === 'lease' ? L.SLOT_LEASE : 0;
-    const requeue = onLost === 'requeue' ? L.SLOT_REQUEUE : 0;
-    return {
-      lane: options.priority === undefined ? L.PRIORITY_NORMAL : priorityLane(options.priority),
-      timeoutMs: timeoutMs === undefined ? undefined : Math.max(1, milliseconds('timeoutMs', timeoutMs) ?? 0) || undefined,
-      flags: (extra.flags ?? 0) | lease | requeue,
-      group: extra.group,
-      seat: extra.seat,
-      onProgress: options.onProgress,
-      transfer: options.transfer,
-    };
   }
 
   /**
@@ -397,25 +371,14 @@ export class Pool {
    * @returns {() => void} removes the listener
    */
   on(event, listener) {
-    const listeners = this.#listeners.get(event) ?? new Set();
-    this.#listeners.set(event, listeners);
-    listeners.add(listener);
-    return () => void listeners.delete(listener);
-  }
-
-  /**
-   * @param {PoolEvent} event
-   * @param {...unknown} details
-   */
-  #emit(event, ...details) {
-    for (const listener of [...(this.#listeners.get(event) ?? [])]) callOut(() => listener(...details), undefined);
+    return this.#events.on(event, listener);
   }
 
   /** @param {import('./errors.js').PoolError} error */
   #failed(error) {
     const { onWorkerError } = this.#options;
     if (onWorkerError) callOut(() => onWorkerError(error.message, error.taskId ?? ''), undefined);
-    this.#emit('error', error.message, error.taskId);
+    this.#events.emit('error', error.message, error.taskId);
   }
 
   /**
@@ -438,7 +401,7 @@ export class Pool {
       if (engine) this.#final = engine.stats();
       this.#closed = true;
       const ending = engine?.close();
-      this.#listeners.clear();
+      this.#events.clear();
       this.#sticky = [];
       for (const wake of this.#onClose) wake();
       await ending;
@@ -452,12 +415,6 @@ export class Pool {
   }
 }
 
-/**
- * @template M
- * @typedef {{ [K in keyof M as M[K] extends (...parts: any) => any ? K : never]:
- *   M[K] extends (payload: infer P, ...rest: any) => infer R
- *     ? (payload: P, options?: import('./task.js').TaskOptions) => TaskPromise<Awaited<R>> : never }} TaskProxy
- */
 
 /**
  * @param {() => void} run
@@ -469,14 +426,4 @@ function attempt(run, failed) {
   } catch (error) {
     failed(/** @type {Error} */ (error));
   }
-}
-
-/**
- * @param {unknown} task
- * @returns {string}
- */
-function taskName(task) {
-  const name = typeof task === 'function' ? task.name : task;
-  if (typeof name !== 'string' || name === '') throw poolError('INVALID_ARGUMENT', 'task: expected the name of a handler');
-  return name;
 }

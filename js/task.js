@@ -212,3 +212,10 @@ export function callOut(callback, value) {
     console.error('wasmpool: a callback threw', error);
   }
 }
+
+/**
+ * @template M
+ * @typedef {{ [K in keyof M as M[K] extends (...parts: any) => any ? K : never]:
+ *   M[K] extends (payload: infer P, ...rest: any) => infer R
+ *     ? (payload: P, options?: TaskOptions) => TaskPromise<Awaited<R>> : never }} TaskProxy
+ */
