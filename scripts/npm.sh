@@ -9,16 +9,21 @@ command -v npm >/dev/null 2>&1 || fail "npm: there is no 'npm' on PATH"
 major=$(node -p 'process.versions.node.split(".")[0]')
 [ "$major" -ge 20 ] || fail "npm: Node.js 20 or newer is needed, this is $(node --version)"
 
-# Content, not time stamps: a checkout touches package-lock.json without changing it.
-stamp=node_modules/.wasmpool-lock
-if ! cmp -s package-lock.json "$stamp"; then
-  say "npm: installing the locked packages"
-  npm ci --prefer-offline --no-progress --loglevel=error
-  cp package-lock.json "$stamp"
-fi
+# install DIR: content, not time stamps: a checkout touches package-lock.json without changing it.
+install() {
+  stamp=$1/node_modules/.wasmpool-lock
+  cmp -s "$1/package-lock.json" "$stamp" && return
+  say "npm: installing the locked packages of $1"
+  (cd "$1" && npm ci --prefer-offline --no-progress --loglevel=error)
+  cp "$1/package-lock.json" "$stamp"
+}
+
+install .
+install tests/smoke
 
 # bun's binary is put in place by its install script, which some machines do not let npm run.
-if [ -f node_modules/bun/install.js ] && ! node_modules/.bin/bun --version >/dev/null 2>&1; then
+bun=tests/smoke/node_modules
+if [ -f "$bun/bun/install.js" ] && ! "$bun/.bin/bun" --version >/dev/null 2>&1; then
   say "npm: putting the bun binary in place"
-  (cd node_modules/bun && node install.js) || say "npm: no bun binary for this machine"
+  (cd "$bun/bun" && node install.js) || say "npm: no bun binary for this machine"
 fi
