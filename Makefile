@@ -66,7 +66,7 @@ demo: wasm $(DEMO_MODULE) | npm ## install what is missing, build, run the main 
 	$(Q)node demo/run.mjs
 
 test: | deps-native deps-test npm emcc ## install what is missing, build, pass every test
-	$(Q)scripts/steps.sh lint build unit-native unit-asan unit-tsan unit-kill node smoke types
+	$(Q)scripts/steps.sh lint build unit-native unit-asan unit-tsan unit-kill model node smoke types
 
 check: | deps-native deps-test npm emcc ## the quick part of it, about a minute
 	$(Q)scripts/steps.sh unit-native node lint types
@@ -150,12 +150,14 @@ wasm/dist/wasmpool.mjs: $(WASM:%.c=build/wasm/%.o) build/wasm/link.rsp wasm/expo
 	$(Q)mkdir -p $(@D)
 	$(Q)$(EMCC) -O2 $(filter %.o,$^) @build/wasm/link.rsp -o $@
 
-# C tasks of the demo, built exactly as a user of the C SDK builds theirs.
-build/demo/digest.mjs: $(DEMO_SOURCES) $(wildcard demo/*.h) $(WASM) $(HEADERS) build/wasm/compile.rsp build/wasm/link.rsp \
-                      wasm/exports.txt wasm/library.js | emcc
+# C tasks of the demo and of the tests, built exactly as a user of the C SDK builds theirs.
+SDK := $(WASM) $(HEADERS) build/wasm/compile.rsp build/wasm/link.rsp wasm/exports.txt wasm/library.js
+build/demo/digest.mjs: $(DEMO_SOURCES) $(wildcard demo/*.h)
+build/smoke/tasks.mjs: tests/smoke/tasks.c
+build/demo/digest.mjs build/smoke/tasks.mjs: $(SDK) | emcc
 	$(call say,EMCC,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(EMCC) $(DEMO_SOURCES) $$($(CONFIG) --emscripten) -o $@
+	$(Q)$(EMCC) $(filter %.c,$(filter-out src/%,$^)) $$($(CONFIG) --emscripten) -o $@
 
 # ---- Generated for JS ----------------------------------------------------------------------------------------------
 
@@ -182,12 +184,14 @@ types: | npm ## check the types of js/ and tests/types, write types/*.d.ts
 
 # ---- Tests of the whole --------------------------------------------------------------------------------------------
 
-.PHONY: node smoke
-node: wasm $(DEMO_MODULE) | npm ## the tests in tests/js, on Node
+.PHONY: node smoke model
+model: | deps-test ## the model of the kill gate and the scheduler, and variants that it must refuse
+	$(Q)tests/model/check.sh build/model
+node: wasm $(DEMO_MODULE) build/smoke/tasks.mjs | npm ## the tests in tests/js, on Node
 	$(if $(NODE_TESTS),$(Q)node --test --test-reporter=spec $(NODE_TESTS),@echo 'node: no tests in tests/js yet')
 
-smoke: wasm $(DEMO_MODULE) | npm deps-test ## the smoke suite on Node, Bun and headless Chromium
-	$(if $(wildcard tests/smoke/run.mjs),$(Q)node tests/smoke/run.mjs,@echo 'smoke: no tests/smoke/run.mjs yet')
+smoke: wasm build/smoke/tasks.mjs | npm deps-test ## the smoke suite on Node, Bun and headless Chromium
+	$(Q)node tests/smoke/run.mjs
 
 # ---- Lint ----------------------------------------------------------------------------------------------------------
 

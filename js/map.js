@@ -38,7 +38,9 @@ export class MapPromise {
   constructor(start) {
     this.#start = start;
     // Starts by itself in the next turn, as a dispatch does, unless somebody iterates first.
-    queueMicrotask(() => void this.#promise());
+    queueMicrotask(() => {
+      if (!this.#iterated) void this.#promise();
+    });
   }
 
   #iterated = false;

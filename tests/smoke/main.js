@@ -1,0 +1,8 @@
+/** The suite in a program: prints one JSON line a case. For Node and Bun. */
+import { run } from './suite.js';
+
+await run(
+  { module: new URL('./handlers.js', import.meta.url), wasm: new URL('../../build/smoke/tasks.mjs', import.meta.url) },
+  (line) => console.log(JSON.stringify(line)),
+);
+process.exit(0);

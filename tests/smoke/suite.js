@@ -1,0 +1,122 @@
+/**
+ * The smoke suite: the same module on every runtime. Each case is a function that throws when something is wrong, or returns
+ * a reason why this runtime cannot do it.
+ */
+import { createPool } from '../../js/index.js';
+
+/**
+ * @param {unknown} found
+ * @param {unknown} expected
+ */
+function equal(found, expected) {
+  const [left, right] = [JSON.stringify(found), JSON.stringify(expected)];
+  if (left !== right) throw new Error(`expected ${right}, got ${left}`);
+}
+
+/** @param {Promise<unknown>} promise */
+async function codeOf(promise) {
+  try {
+    await promise;
+    return 'no error';
+  } catch (error) {
+    return error.code;
+  }
+}
+
+/**
+ * @param {{ module: URL, wasm: URL }} where
+ * @returns {Record<string, () => Promise<string | void>>} cases by name
+ */
+export function cases({ module, wasm }) {
+  /** @type {(options: object, use: (pool: any) => Promise<string | void>) => Promise<string | void>} */
+  const withPool = async (options, use) => {
+    const pool = await createPool({ module, workers: 2, ...options });
+    try {
+      return await use(pool);
+    } finally {
+      const { boxesInUse } = pool.diagnostics();
+      await pool.destroy();
+      equal(boxesInUse, 0);
+    }
+  };
+  return {
+    'dispatch: numbers, objects, text, bytes, everything that clone carries': () =>
+      withPool({}, async (pool) => {
+        equal(await pool.dispatch('add', { a: 10, b: 32 }), 42);
+        equal(await pool.dispatch('echo', 'grüße 🎉'.repeat(100)), 'grüße 🎉'.repeat(100));
+        equal((await pool.dispatch('bytes', 3_000_000)).length, 3_000_000);
+        equal([...(await pool.dispatch('echo', new Map([['k', { deep: [1n].length }]])))], [['k', { deep: 1 }]]);
+        equal(await pool.dispatch('later', 5), 5);
+        equal(await codeOf(pool.dispatch('fail')), 'TASK_FAILED');
+        equal(await codeOf(pool.dispatch('echo', () => 1)), 'NOT_SERIALIZABLE');
+      }),
+    'map: in order, awaited and iterated': () =>
+      withPool({}, async (pool) => {
+        const items = Array.from({ length: 500 }, (_, i) => ({ a: i, b: 1 }));
+        equal(await pool.map('add', items), items.map(({ a }) => a + 1));
+        const found = [];
+        for await (const value of pool.map('add', items, { batchSize: 7 })) found.push(value);
+        equal(found, items.map(({ a }) => a + 1));
+      }),
+    'lease: a result read in place': () =>
+      withPool({}, async (pool) => {
+        const box = await pool.dispatch('bytes', 1000, { deliver: 'lease' });
+        equal(box.byteLength, 1000);
+        equal(box.raw()[999], 7);
+        equal((await pool.dispatch('echo', box)).length, 1000);
+        box.release();
+      }),
+    'C tasks: results, failures, traps': () =>
+      withPool({ wasm }, async (pool) => {
+        equal(await pool.dispatch('c_sum', new Uint8Array(1000).fill(2)), 2000);
+        equal(await pool.dispatch('c_echo', 'text'), 'text');
+        equal(await codeOf(pool.dispatch('c_fail')), 'TASK_FAILED');
+        equal(await codeOf(pool.dispatch('c_trap')), 'TASK_FAILED');
+        equal((await pool.dispatch('c_big', 2_000_000)).length, 2_000_000);
+        equal(await pool.dispatch('c_sum', new Uint8Array(10).fill(1)), 10);
+      }),
+    'terminate: a hung JavaScript task dies alone': () =>
+      withPool({}, async (pool) => {
+        if (!pool.caps.killJs) return 'this runtime does not stop JavaScript loops';
+        const hung = pool.dispatch('spin');
+        equal(await pool.dispatch('add', { a: 1, b: 1 }), 2);
+        while (pool.stats().freeWorkers !== 1) await pool.dispatch('later', 0); // until it runs
+        const rest = pool.map('add', Array.from({ length: 50 }, (_, i) => ({ a: i, b: 0 })));
+        await hung.terminate();
+        equal(await codeOf(hung), 'CANCELLED');
+        equal((await rest).length, 50);
+        equal(await pool.broadcast('echo', 1), [1, 1]);
+      }),
+    'time limit: hung tasks are killed, the others are served': () =>
+      withPool({ wasm, taskTimeoutMs: 300, recycleTimeoutMs: 0 }, async (pool) => {
+        const names = ['wait', ...(pool.caps.killJs ? ['spin'] : []), ...(pool.caps.killWasm ? ['c_spin', 'c_wait'] : [])];
+        for (const name of names) equal([name, await codeOf(pool.dispatch(name))], [name, 'TIMEOUT']);
+        equal(await pool.broadcast('echo', 2), [2, 2]);
+        return pool.caps.killWasm ? undefined : 'but for loops in wasm: this runtime does not stop them';
+      }),
+    'destroy: everything rejects, nothing runs': async () => {
+      const pool = await createPool({ module, workers: 1 });
+      const tasks = [pool.dispatch('later', 1), pool.dispatch('later', 2), pool.dispatch('spin')];
+      await pool.destroy();
+      const codes = await Promise.all(tasks.map(codeOf));
+      equal(codes.slice(1), ['POOL_DESTROYED', 'POOL_DESTROYED']);
+      equal(pool.stats().totalWorkers, 0);
+    },
+  };
+}
+
+/**
+ * @param {{ module: URL, wasm: URL }} where
+ * @param {(line: { name: string, result: 'passed' | 'failed' | 'skipped', detail?: string }) => void} report
+ */
+export async function run(where, report) {
+  for (const [name, test] of Object.entries(cases(where))) {
+    try {
+      const reason = await test();
+      if (reason && !reason.startsWith('but')) report({ name, result: 'skipped', detail: reason });
+      else report({ name, result: 'passed', detail: reason || undefined });
+    } catch (error) {
+      report({ name, result: 'failed', detail: String(error?.stack ?? error) });
+    }
+  }
+}
