@@ -422,13 +422,16 @@ export class Engine {
     return this.#closed;
   }
 
-  /** Ends everything: every task fails with POOL_DESTROYED, every thread is stopped. */
-  async close() {
+  /**
+   * Ends everything: every task fails, every thread is stopped.
+   * @param {import('./errors.js').PoolError} reason
+   */
+  async close(reason) {
     this.#closed = true;
     this.clock.stop();
     this.completions.stop();
     for (const task of [...this.#tasks, ...this.mail.takeLost()]) {
-      if (task) this.#end(task, poolError('POOL_DESTROYED', undefined, { taskId: task.id }), undefined);
+      if (task) this.#end(task, poolError(reason.code, reason.message, { taskId: task.id, cause: reason.cause }), undefined);
     }
     this.#tasks = [];
     this.inFlight = 0;

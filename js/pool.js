@@ -400,7 +400,7 @@ export class Pool {
       for (const { task } of this.#early.splice(0)) this.#reject(task, poolError(reason.code, reason.message, { cause: reason.cause }));
       if (engine) this.#final = engine.stats();
       this.#closed = true;
-      const ending = engine?.close();
+      const ending = engine?.close(reason);
       this.#events.clear();
       this.#sticky = [];
       for (const wake of this.#onClose) wake();

@@ -38,7 +38,7 @@ export const host = {
  * @type {Host['createThread']}
  */
 function createThread(url, threadName, events, { resourceLimits }) {
-  const worker = new Worker(url, { name: threadName, workerData: 'em-pthread', resourceLimits });
+  const worker = new Worker(url, { name: threadName, workerData: 'em-pthread', resourceLimits, execArgv: execArgv() });
   worker.on('message', events.onMessage);
   worker.on('messageerror', events.onError);
   worker.on('error', events.onError);
@@ -54,6 +54,13 @@ function createThread(url, threadName, events, { resourceLimits }) {
     },
     hold: (held) => (held ? worker.ref() : worker.unref()),
   };
+}
+
+/** A program given on the command line (node --input-type=module -e …): its flags are not for files, which workers run. */
+function execArgv() {
+  const evaluating = process.execArgv.findIndex((flag) => /^(-e|--eval|-p|--print|-pe)$/.test(flag));
+  const flags = evaluating < 0 ? process.execArgv : process.execArgv.slice(0, evaluating);
+  return flags.filter((flag) => !flag.startsWith('--input-type'));
 }
 
 /** hrtime is CLOCK_MONOTONIC in every thread of the process, so no wall-clock jump shows (XP-15). */

@@ -1,0 +1,240 @@
+import assert from 'node:assert/strict';
+import { EventEmitter } from 'node:events';
+import test from 'node:test';
+import { PoolError, Pool } from '../../js/index.js';
+import { blocker, codeOf, MODULE, withPool } from './helpers.js';
+
+test('AM-07: dispatch runs a handler and never throws', () =>
+  withPool({}, async (pool) => {
+    assert.equal(await pool.dispatch('add', { a: 10, b: 32 }), 42);
+    assert.equal(await pool.tasks.add({ a: 1, b: 2 }), 3);
+    const add = ({ a, b }) => a + b;
+    assert.equal(await pool.dispatch(add, { a: 2, b: 2 }), 4);
+  }));
+
+const cycle = { name: 'cycle' };
+cycle.self = cycle;
+const VALUES = [
+  undefined, null, false, 0, -0, '', NaN, -Infinity, 'x'.repeat(3_000_000), '\ud800 lone', { a: [1, { b: undefined }] }, 2n ** 200n,
+  new Map([[{ k: 1 }, new Set([1, 'a'])]]), new Date(5), /x/gi, new Float64Array(100_000).fill(1.5), new Uint8Array([1, 0, 0]),
+  new ArrayBuffer(3), [, 1, undefined], new Error('e', { cause: 'c' }), cycle, { 'deep': { '-0': -0 } },
+];
+
+test('AM-08, XP-14: every value that structured clone carries arrives as it was, in both directions, of any size', () =>
+  withPool({ boxes: { size: '1mb' } }, async (pool) => {
+    for (const value of VALUES) assert.deepStrictEqual(await pool.dispatch('echo', value), structuredClone(value));
+    assert.equal(await pool.dispatch('nothing'), undefined);
+    const big = new Uint8Array(3 << 20).map((_, i) => i);
+    assert.deepEqual(await pool.dispatch('echo', big), big);
+  }));
+
+test('AM-38, AM-39: what it cannot carry fails that task only, in both directions', () =>
+  withPool({ workers: 1 }, async (pool) => {
+    for (const value of [() => 1, Symbol('s'), { f() {} }, new WeakMap(), Promise.resolve()]) {
+      assert.equal(await codeOf(pool.dispatch('echo', value)), 'NOT_SERIALIZABLE');
+    }
+    assert.equal(await codeOf(pool.dispatch('aFunction')), 'NOT_SERIALIZABLE');
+    assert.equal(await pool.dispatch('echo', 'usable'), 'usable');
+    assert.equal(pool.stats().freeWorkers, 1);
+  }));
+
+test('values that only a message can carry, and transfer in both directions', () =>
+  withPool({}, async (pool) => {
+    const shared = new SharedArrayBuffer(8);
+    await pool.dispatch('add1', new Int32Array(shared));
+    assert.equal(new Int32Array(shared)[0], 1);
+    const bytes = new Uint8Array(1000).fill(4);
+    assert.equal((await pool.dispatch('echo', bytes, { transfer: [bytes.buffer] }))[999], 4);
+    assert.equal(bytes.length, 0, 'it was moved');
+    assert.equal((await pool.dispatch('move', 1000))[999], 9);
+  }));
+
+test('AM-09: a task may be fired and forgotten; a later catch sees the error', () =>
+  withPool({}, async (pool) => {
+    const seen = [];
+    const listen = (error) => seen.push(error);
+    process.on('unhandledRejection', listen);
+    const lost = [pool.dispatch('fail', 'x'), pool.batch([{ task: 'fail' }]), pool.broadcast('fail'), pool.map('fail', [1])];
+    await pool.drain();
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('unhandledRejection', listen);
+    assert.deepEqual(seen, []);
+    assert.equal(await codeOf(lost[0]), 'TASK_FAILED');
+  }));
+
+test('AM-10: the result is a standard promise', () =>
+  withPool({}, async (pool) => {
+    const promise = pool.dispatch('echo', 5);
+    assert.ok(promise instanceof Promise);
+    assert.deepEqual(await Promise.all([promise, promise, promise.then((x) => x + 1)]), [5, 5, 6]);
+    let finished = 0;
+    await promise.finally(() => finished++);
+    assert.equal(finished, 1);
+  }));
+
+test('AM-15, AM-16: unknown tasks and failing handlers reject with message, id, worker and cause; the worker stays usable', () =>
+  withPool({ workers: 1 }, async (pool) => {
+    const events = [];
+    pool.on('error', (message, taskId) => events.push([message, taskId]));
+    const unknown = await pool.dispatch('nope').catch((error) => error);
+    assert.equal(unknown.code, 'UNKNOWN_TASK');
+    assert.match(unknown.message, /nope/);
+    const failing = pool.dispatch('fail', 'boom');
+    const error = await failing.catch((caught) => caught);
+    assert.ok(error instanceof PoolError && error instanceof Error);
+    assert.deepEqual([error.code, error.message, error.taskId, error.worker], ['TASK_FAILED', 'boom', failing.id, 'Worker_1']);
+    assert.equal(error.cause.message, 'boom');
+    assert.equal((await pool.dispatch('throwValue', 'text').catch((e) => e)).cause, 'text');
+    assert.deepEqual(events.slice(1, 2), [['boom', failing.id]]);
+    assert.equal(await pool.dispatch('echo', 1), 1);
+    assert.equal(pool.stats().errors, 3);
+  }));
+
+test('AM-06: onWorkerError gets message and id; what it throws is swallowed', async (t) => {
+  const logged = t.mock.method(console, 'error', () => undefined);
+  const seen = [];
+  await withPool({ onWorkerError(message, id) { seen.push([message, id]); throw new Error('in the hook'); } }, async (pool) => {
+    const promise = pool.dispatch('fail', 'x');
+    await codeOf(promise);
+    assert.deepEqual(seen, [['x', promise.id]]);
+    assert.equal(await pool.dispatch('echo', 1), 1);
+  });
+  assert.equal(logged.mock.callCount(), 1);
+});
+
+test('AM-17: an asynchronous handler keeps its worker busy until it settles', () =>
+  withPool({ workers: 1 }, async (pool) => {
+    const first = pool.dispatch('slow', 20);
+    const order = [];
+    await Promise.all([first.then(() => order.push('slow')), pool.dispatch('echo', 1).then(() => order.push('echo'))]);
+    assert.deepEqual(order, ['slow', 'echo']);
+  }));
+
+test('concurrentTasksPerWorker lets asynchronous handlers overlap on one worker', () =>
+  withPool({ workers: 1, concurrentTasksPerWorker: 2 }, async (pool) => {
+    const order = [];
+    await Promise.all([
+      pool.dispatch('slow', 50).then(() => order.push('slow')),
+      pool.dispatch('slow', 1).then(() => order.push('quick')),
+    ]);
+    assert.deepEqual(order, ['quick', 'slow']);
+  }));
+
+test('AM-36: ten thousand tasks have different ids', () =>
+  withPool({}, async (pool) => {
+    const tasks = Array.from({ length: 10_000 }, (_, i) => pool.dispatch('echo', i));
+    assert.equal(new Set(tasks.map((task) => task.id)).size, 10_000);
+    await Promise.all(tasks);
+    const later = pool.dispatch('echo', 0);
+    assert.ok(!tasks.some((task) => task.id === later.id));
+    assert.equal(await pool.dispatch('id').then((id) => typeof id), 'string');
+    await later;
+  }));
+
+test('AM-37: results go through shared memory: no message carries a payload, and no box remains', async (t) => {
+  const messages = [];
+  const emit = EventEmitter.prototype.emit;
+  t.mock.method(EventEmitter.prototype, 'emit', function spy(event, ...args) {
+    if (event === 'message') messages.push(args[0]);
+    return emit.call(this, event, ...args);
+  });
+  await withPool({}, async (pool) => {
+    messages.length = 0;
+    await pool.map('echo', Array.from({ length: 20_000 }, (_, i) => ({ i, text: 'x'.repeat(100) })));
+    assert.ok(messages.every((message) => message === 0), 'only doorbells');
+    assert.equal(pool.diagnostics().boxesInUse, 0);
+  });
+});
+
+test('AM-40, AM-41: tasks dispatched at construction wait for the two-phase start and then run', async () => {
+  const pool = new Pool({ module: MODULE, workers: 1 });
+  const early = pool.dispatch('add', { a: 1, b: 1 });
+  const batch = pool.batch([{ task: 'echo', payload: 1 }]);
+  assert.equal(pool.stats().freeWorkers, 0);
+  assert.equal(pool.stats().queued, 2);
+  assert.deepEqual([await early, await batch], [2, [1]]);
+  await pool.ready;
+  await pool.destroy();
+});
+
+test('AM-52: each worker has its own copy of the module, and keeps it', () =>
+  withPool({}, async (pool) => {
+    assert.deepEqual(await pool.broadcast('count'), [1, 1]);
+    assert.deepEqual(await pool.broadcast('count'), [2, 2]);
+  }));
+
+test('AM-53: pools live side by side', async () => {
+  const other = new Pool({ module: MODULE, workers: 1 });
+  await withPool({}, async (pool) => {
+    assert.equal(await other.dispatch('echo', 1), 1);
+    await other.destroy();
+    assert.equal(await pool.dispatch('echo', 2), 2);
+  });
+});
+
+test('AM-56: workers have numbered names, in errors and for themselves', () =>
+  withPool({}, async (pool) => {
+    assert.deepEqual(await pool.broadcast('worker'), [{ index: 0, name: 'Worker_1' }, { index: 1, name: 'Worker_2' }]);
+  }));
+
+test('AM-49: workers run at full speed while main is busy: two of them finish most of what 500 ms allow', () =>
+  withPool({}, async (pool) => {
+    const word = new Int32Array(new SharedArrayBuffer(4));
+    // By transfer-free messages the argument would need main: it goes to each worker once, by broadcast.
+    const tasks = Array.from({ length: 2000 }, () => pool.dispatch('burn', 1));
+    const queuedBefore = pool.stats().queued;
+    Atomics.wait(word, 0, 0, 500); // main sleeps: no event loop, no messages
+    const done = queuedBefore - pool.stats().queued;
+    assert.ok(done > 300, `${done} of about 1,000; a pool that is fed by main does 2`);
+    await Promise.all(tasks);
+  }));
+
+test('AM-50: a handler calls main and gets the answer; errors come back too', () =>
+  withPool({ main: { twice: (x) => 2 * x } }, async (pool) => {
+    assert.equal(await pool.dispatch('askMain', 21), 42);
+    const error = await pool.dispatch('askNobody', 1).catch((caught) => caught);
+    assert.match(error.message, /nobody/);
+  }));
+
+test('initData reaches every worker', () =>
+  withPool({ initData: { level: 3 } }, async (pool) => {
+    assert.deepEqual(await pool.broadcast('initData'), [{ level: 3 }, { level: 3 }]);
+  }));
+
+test('progress arrives in order and before the result', () =>
+  withPool({}, async (pool) => {
+    const seen = [];
+    const task = pool.dispatch('progress', [1, { two: 2 }, 'x'.repeat(1000)], { onProgress: (value) => seen.push(value) });
+    seen.push(await task);
+    assert.deepEqual(seen, [1, { two: 2 }, 'x'.repeat(1000), 'end']);
+  }));
+
+test('context.alloc returns a result without a copy of it; context.isCancelled is seen by a running handler', () =>
+  withPool({}, async (pool) => {
+    assert.deepEqual(await pool.dispatch('alloc', 5), new Uint8Array(5).fill(3));
+    const word = new Int32Array(new SharedArrayBuffer(8));
+    const task = pool.dispatch('cancelled', word);
+    while (Atomics.load(word, 0) === 0) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(task.cancel('enough'), true);
+    assert.equal((await task.catch((error) => error)).cause, 'enough');
+    while (Atomics.load(word, 1) === 0) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(task.cancel(), false);
+    await pool.broadcast('echo');
+  }));
+
+test('cancel: a waiting task never runs; an aborted signal cancels too', () =>
+  withPool({ workers: 1 }, async (pool) => {
+    const gate = blocker(pool);
+    await gate.running;
+    const controller = new AbortController();
+    const waiting = [pool.dispatch('note', 1), pool.dispatch('note', 2, { signal: controller.signal }), pool.dispatch('note', 3)];
+    assert.equal(waiting[0].cancel(), true);
+    controller.abort(new Error('why'));
+    assert.equal(await codeOf(waiting[0]), 'CANCELLED');
+    assert.equal((await waiting[1].catch((error) => error)).cause.message, 'why');
+    assert.equal(await codeOf(pool.dispatch('note', 4, { signal: AbortSignal.abort() })), 'CANCELLED');
+    assert.equal(pool.stats().queued, 1);
+    await gate.release();
+    await waiting[2];
+    assert.deepEqual(await pool.dispatch('notes'), [3]);
+  }));

@@ -1,0 +1,59 @@
+/** Shared by the tests of the public API. */
+import assert from 'node:assert/strict';
+import { createPool } from '../../js/index.js';
+
+export const MODULE = new URL('./fixtures/handlers.js', import.meta.url);
+export const C_MODULE = new URL('../../build/smoke/tasks.mjs', import.meta.url);
+
+/**
+ * Runs a test against a pool, destroys the pool, and requires that it holds nothing any more.
+ * @param {object} options
+ * @param {(pool: any) => Promise<void>} use
+ */
+export async function withPool(options, use) {
+  const pool = await createPool({ module: MODULE, workers: 2, ...options });
+  try {
+    await use(pool);
+    const { boxesInUse, tasksInUse } = pool.diagnostics();
+    assert.deepEqual({ boxesInUse, tasksInUse }, { boxesInUse: 0, tasksInUse: 0 });
+  } finally {
+    await pool.destroy();
+  }
+}
+
+/**
+ * The code with which a promise rejects.
+ * @param {PromiseLike<unknown>} promise
+ * @returns {Promise<string>}
+ */
+export async function codeOf(promise) {
+  try {
+    await promise;
+  } catch (error) {
+    return error.code ?? String(error);
+  }
+  return 'fulfilled';
+}
+
+/**
+ * Waits for a condition that the pool will reach by itself, turn by turn.
+ * @param {() => boolean} condition
+ */
+export async function until(condition) {
+  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** A task that runs until it is released: `const gate = blocker(pool); await gate.running; gate.release()`. */
+export function blocker(pool, options) {
+  const word = new Int32Array(new SharedArrayBuffer(8));
+  const promise = pool.dispatch('block', word, options);
+  return {
+    promise,
+    running: until(() => Atomics.load(word, 0) === 1),
+    release() {
+      Atomics.store(word, 1, 1);
+      Atomics.notify(word, 1);
+      return promise;
+    },
+  };
+}

@@ -1,0 +1,210 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import test from 'node:test';
+import { Pool } from '../../js/index.js';
+import { blocker, codeOf, MODULE, until, withPool } from './helpers.js';
+
+test('AM-32, AM-33: destroy rejects everything, ends all threads, and leaves nothing to use', async () => {
+  const pool = new Pool({ module: MODULE, workers: 2 });
+  await pool.ready;
+  let drained = 0;
+  pool.on('drained', () => drained++);
+  const tasks = [pool.dispatch('spin'), pool.dispatch('spin'), pool.dispatch('echo', 1), pool.batch([{ task: 'echo' }]), pool.broadcast('echo')];
+  await until(() => pool.stats().freeWorkers === 0);
+  const closing = pool.destroy();
+  assert.equal(pool.destroy(), closing);
+  assert.deepEqual(await Promise.all(tasks.map(codeOf)), Array(5).fill('POOL_DESTROYED'));
+  await closing;
+  for (const call of [() => pool.dispatch('echo'), () => pool.batch([{ task: 'echo' }]), () => pool.broadcast('echo'), () => pool.map('echo', [1])]) {
+    assert.equal(await codeOf(call()), 'POOL_DESTROYED');
+  }
+  pool.pause();
+  pool.resume();
+  await pool.drain();
+  const { freeWorkers, busyWorkers, totalWorkers, queued } = pool.stats();
+  assert.deepEqual([freeWorkers, busyWorkers, totalWorkers, queued, drained], [0, 0, 0, 0, 0]);
+});
+
+/** @param {string} body statements after `pool` */
+function program(body, options = '') {
+  const text = `import { createPool } from ${JSON.stringify(new URL('../../js/index.js', import.meta.url))};
+    const pool = await createPool({ module: new URL(${JSON.stringify(MODULE)}), workers: 2, ${options} });
+    ${body}`;
+  return spawnSync(process.execPath, ['--input-type=module', '-e', text], { encoding: 'utf8', timeout: 60_000 });
+}
+
+test('XP-12: an idle pool with unref lets the process end; with tasks pending it does not; destroy leaves no handle', () => {
+  assert.equal(program('', 'unref: true').status, 0);
+  const pending = program("pool.dispatch('slow', 300).then((ms) => console.log('settled', ms));", 'unref: true');
+  assert.deepEqual([pending.status, pending.stdout.trim()], [0, 'settled 300']);
+  const destroyed = program("await pool.dispatch('echo', 1); pool.dispatch('spin').catch(() => console.log('rejected')); await pool.destroy();");
+  assert.deepEqual([destroyed.status, destroyed.stdout.trim()], [0, 'rejected']);
+});
+
+test('map: results in input order, awaited or iterated, from any iterable', () =>
+  withPool({}, async (pool) => {
+    const numbers = Array.from({ length: 1000 }, (_, i) => i);
+    assert.deepEqual(await pool.map('echo', numbers), numbers);
+    assert.deepEqual(await pool.map('echo', new Set(numbers), { batchSize: 64 }), numbers);
+    assert.deepEqual(await pool.map('shared', numbers, { sharedArgs: 5 }), numbers.map((n) => n + 5));
+    assert.deepEqual(await pool.map('slow', [20, 0, 10, 0], { batchSize: 2 }), [20, 0, 10, 0]);
+    assert.deepEqual(await pool.map('echo', []), []);
+    async function* source() {
+      for (const n of numbers) yield n;
+    }
+    const found = [];
+    for await (const value of pool.map('echo', source())) found.push(value);
+    assert.deepEqual(found, numbers);
+    const steps = [];
+    await pool.map('echo', [1, 2, 3], { onItems: (done, total) => steps.push([done, total]) });
+    assert.deepEqual(steps, [[1, 3], [2, 3], [3, 3]]);
+  }));
+
+test('map: inputs are taken no faster than results are read; stopping closes the source', () =>
+  withPool({}, async (pool) => {
+    let taken = 0;
+    let closed = false;
+    function* endless() {
+      try {
+        for (;;) yield taken++;
+      } finally {
+        closed = true;
+      }
+    }
+    let read = 0;
+    for await (const value of pool.map('echo', endless())) {
+      assert.equal(value, read++);
+      assert.ok(taken - read <= 2 * 64 + 1, `${taken} taken, ${read} read`);
+      if (read === 1000) break;
+    }
+    assert.ok(closed);
+    await pool.drain();
+  }));
+
+test('map: the first failure in input order rejects, with its index; wrong options reject', () =>
+  withPool({}, async (pool) => {
+    const error = await pool.map('add', [{ a: 1, b: 1 }, null, { a: 2, b: 2 }]).catch((caught) => caught);
+    assert.deepEqual([error.code, error.index], ['TASK_FAILED', 1]);
+    assert.equal(await codeOf(pool.map('echo', 5)), 'INVALID_ARGUMENT');
+    assert.equal(await codeOf(pool.map('echo', [1], { batchSize: 0 })), 'INVALID_ARGUMENT');
+    await pool.drain();
+  }));
+
+test('NF-16, NF-21, NF-22, NF-24: a leased result is a box of exact length, read in place in the format it has', () =>
+  withPool({}, async (pool) => {
+    const lease = (value) => pool.dispatch('echo', value, { deliver: 'lease' });
+    const bytes = await lease(new Uint8Array([1, 0, 0]));
+    assert.deepEqual([bytes.type, bytes.byteLength, [...bytes.binary()]], ['binary', 3, [1, 0, 0]]);
+    assert.equal(bytes.raw().buffer, bytes.raw().buffer);
+    assert.ok(bytes.raw().buffer instanceof SharedArrayBuffer);
+    const text = await lease('grüße');
+    assert.deepEqual([text.type, text.string()], ['string', 'grüße']);
+    const tree = await lease({ a: [1, 'x', null] });
+    assert.deepEqual([tree.type, tree.cbor()], ['cbor', { a: [1, 'x', null] }]);
+    const empty = await lease(new Uint8Array(0));
+    assert.equal(empty.byteLength, 0);
+    assert.equal(pool.diagnostics().boxesInUse, 4);
+    for (const box of [bytes, text, tree, empty]) box.release();
+    assert.equal(await codeOf(lease(() => 1)), 'NOT_SERIALIZABLE');
+  }));
+
+test('NF-25, NF-27: a released box is stale for ever, also when its memory is used again; releasing twice does nothing', () =>
+  withPool({}, async (pool) => {
+    const first = await pool.dispatch('echo', 'one', { deliver: 'lease' });
+    first.release();
+    assert.throws(() => first.raw(), { code: 'LEASE_EXPIRED' });
+    const second = await pool.dispatch('echo', 'two', { deliver: 'lease' });
+    first.release();
+    assert.throws(() => first.string(), { code: 'LEASE_EXPIRED' });
+    assert.equal(second.string(), 'two');
+    assert.equal(await codeOf(pool.dispatch('echo', first)), 'LEASE_EXPIRED');
+    second.release();
+  }));
+
+test('NF-18, NF-19: when all boxes are leased, writers wait and are served first come, first served', () =>
+  withPool({ workers: 3, boxes: { count: 1 } }, async (pool) => {
+    const order = [];
+    const tasks = [1, 2, 3].map(async (n) => {
+      const box = await pool.dispatch('echo', `n${n}`, { deliver: 'lease' });
+      order.push(box.string());
+      await new Promise((resolve) => setImmediate(resolve));
+      assert.equal(pool.diagnostics().boxesInUse >= 1, true);
+      box.release();
+    });
+    await Promise.all(tasks);
+    assert.equal(order.length, 3);
+    assert.deepEqual(new Set(order), new Set(['n1', 'n2', 'n3']));
+  }));
+
+test('NF-20, XP-14: a value larger than a box gets a larger one; beyond the memory a clear error, and the pool goes on', () =>
+  withPool({ boxes: { size: '1kb' }, memory: { maximum: '64mb' } }, async (pool) => {
+    const box = await pool.dispatch('echo', new Uint8Array(3072).fill(1), { deliver: 'lease' });
+    assert.equal(box.byteLength, 3072);
+    box.release();
+    assert.ok(['NO_MEMORY', 'TOO_LARGE'].includes(await codeOf(pool.dispatch('echo', new Uint8Array(100 << 20)))));
+    assert.ok(['NO_MEMORY', 'TOO_LARGE'].includes(await codeOf(pool.dispatch('alloc', 100 << 20))));
+    assert.equal(await pool.dispatch('echo', 1), 1);
+  }));
+
+test('NF-23, XP-18: nothing that the pool does later changes what a box shows; a box can be read by several tasks', () =>
+  withPool({}, async (pool) => {
+    const box = await pool.dispatch('alloc', 1 << 20, { deliver: 'lease' });
+    const before = box.binary();
+    assert.deepEqual(await Promise.all([pool.dispatch('sum', box), pool.dispatch('sum', box)]), [3 << 20, 3 << 20]);
+    await pool.map('echo', Array.from({ length: 200 }, (_, i) => 'x'.repeat(i * 50)));
+    assert.deepEqual(box.binary(), before);
+    box.release();
+  }));
+
+test('XP-15: a lease ends by the monotonic clock, whatever the wall clock does; what is over cannot be read', async (t) => {
+  let now = 1000;
+  /** @type {Set<{ run: () => void, at: number }>} */
+  const timers = new Set();
+  const scheduler = {
+    now: () => now,
+    setTimeout(run, ms) {
+      const timer = { run, at: now + ms };
+      timers.add(timer);
+      return timer;
+    },
+    clearTimeout: (timer) => timers.delete(timer),
+  };
+  const advance = (ms) => {
+    now += ms;
+    for (const timer of [...timers]) if (timer.at <= now && timers.delete(timer)) timer.run();
+  };
+  t.mock.method(Date, 'now', () => 4e12);
+  await withPool({ scheduler, leaseMs: 5000 }, async (pool) => {
+    const box = await pool.dispatch('echo', 'kept', { deliver: 'lease' });
+    advance(4999);
+    assert.equal(box.string(), 'kept');
+    advance(2);
+    assert.throws(() => box.raw(), { code: 'LEASE_EXPIRED' });
+    assert.equal(pool.diagnostics().boxesInUse, 0);
+  });
+});
+
+test('XP-10: memory that grows does not disturb what was delivered before', () =>
+  withPool({}, async (pool) => {
+    const box = await pool.dispatch('echo', 'before', { deliver: 'lease' });
+    const before = pool.diagnostics().memoryBytes;
+    const big = await pool.dispatch('alloc', 32 << 20);
+    assert.ok(pool.diagnostics().memoryBytes > before);
+    assert.equal(big[(32 << 20) - 1], 3);
+    assert.equal(box.string(), 'before');
+    const fresh = await pool.dispatch('alloc', 32 << 20, { deliver: 'lease' });
+    assert.equal(fresh.raw()[(32 << 20) - 1], 3);
+    fresh.release();
+    box.release();
+  }));
+
+test('AM-17 and cancel: a cancelled running task is finished by its worker and its result dropped', () =>
+  withPool({ workers: 1 }, async (pool) => {
+    const gate = blocker(pool);
+    await gate.running;
+    assert.equal(gate.promise.cancel(), true);
+    assert.equal(await codeOf(gate.promise), 'CANCELLED');
+    const next = pool.dispatch('echo', 'next');
+    gate.release().catch(() => undefined);
+    assert.equal(await next, 'next');
+  }));

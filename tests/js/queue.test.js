@@ -1,0 +1,233 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { createPool } from '../../js/index.js';
+import { blocker, codeOf, MODULE, until, withPool } from './helpers.js';
+
+test('AM-05: when maxQueue tasks wait, the next is refused at once and nothing is evicted', () =>
+  withPool({ workers: 1, maxQueue: 2 }, async (pool) => {
+    const gate = blocker(pool);
+    await gate.running;
+    const waiting = [pool.dispatch('echo', 2), pool.dispatch('echo', 3)];
+    let refused;
+    pool.dispatch('echo', 4).catch((error) => (refused = error.code));
+    await null;
+    await null;
+    assert.equal(refused, 'QUEUE_FULL');
+    assert.equal(pool.stats().queued, 2);
+    await gate.release();
+    assert.deepEqual(await Promise.all(waiting), [2, 3]);
+  }));
+
+test('AM-05: maxQueue 0 means: only if a worker is free now', () =>
+  withPool({ workers: 1, maxQueue: 0 }, async (pool) => {
+    assert.equal(await pool.dispatch('echo', 1), 1);
+    await until(() => pool.stats().freeWorkers === 1);
+    const gate = blocker(pool);
+    assert.equal(await codeOf(pool.dispatch('echo', 2)), 'QUEUE_FULL');
+    await gate.running;
+    assert.equal(await codeOf(pool.dispatch('echo', 3)), 'QUEUE_FULL');
+    await gate.release();
+  }));
+
+test('AM-11, AM-12: higher levels leave the queue first, running tasks are not interrupted', () =>
+  withPool({ workers: 1 }, async (pool) => {
+    const gate = blocker(pool);
+    await gate.running;
+    const tasks = ['low', 'background', 'normal', undefined, 'high', 'critical'].map((priority) => pool.dispatch('note', priority ?? 'none', { priority }));
+    await gate.release();
+    await Promise.all(tasks);
+    assert.deepEqual(await pool.dispatch('notes'), ['critical', 'high', 'normal', 'none', 'low', 'background']);
+    const second = blocker(pool);
+    await second.running;
+    const low = Array.from({ length: 100 }, (_, i) => pool.dispatch('note', i, { priority: 'low' }));
+    const critical = pool.dispatch('note', 'first', { priority: 'critical' });
+    await second.release();
+    await Promise.all([...low, critical]);
+    assert.equal((await pool.dispatch('notes'))[0], 'first');
+  }));
+
+test('AM-13: equal levels keep the order of submission', () =>
+  withPool({ workers: 1 }, async (pool) => {
+    const numbers = Array.from({ length: 1000 }, (_, i) => i);
+    await Promise.all(numbers.map((i) => pool.dispatch('note', i)));
+    assert.deepEqual(await pool.dispatch('notes'), numbers);
+  }));
+
+test('AM-18, AM-20: a batch gives results in order; an empty one needs no worker', () =>
+  withPool({}, async (pool) => {
+    assert.deepEqual(await pool.batch([30, 20, 10, 0].map((payload) => ({ task: 'slow', payload }))), [30, 20, 10, 0]);
+    pool.pause();
+    assert.deepEqual(await pool.batch([]), []);
+    pool.resume();
+  }));
+
+test('AM-19: the first failure rejects a batch with its index; members that wait never run, others are not touched', () =>
+  withPool({ workers: 1 }, async (pool) => {
+    const gate = blocker(pool);
+    await gate.running;
+    const batch = pool.batch([
+      { task: 'note', payload: 'a' }, { task: 'fail', payload: 'second' }, { task: 'note', payload: 'c' }, { task: 'note', payload: 'd' },
+    ]);
+    const other = pool.dispatch('note', 'other');
+    await gate.release();
+    const error = await batch.catch((caught) => caught);
+    assert.deepEqual([error.code, error.message, error.index], ['TASK_FAILED', 'second', 1]);
+    await other;
+    assert.deepEqual(await pool.dispatch('notes'), ['a', 'other']);
+    assert.equal(await codeOf(pool.batch([{ task: 'echo', payload: 1 }, { task: 'echo', payload: () => 1 }])), 'NOT_SERIALIZABLE');
+    await pool.drain();
+  }));
+
+test('AM-21: a batch that does not fit is refused as a whole', () =>
+  withPool({ workers: 1, maxQueue: 2 }, async (pool) => {
+    const gate = blocker(pool);
+    await gate.running;
+    assert.equal(await codeOf(pool.batch(Array.from({ length: 4 }, () => ({ task: 'note', payload: 1 })))), 'QUEUE_FULL');
+    assert.equal(pool.stats().queued, 0);
+    const fits = pool.batch([{ task: 'note', payload: 2 }, { task: 'note', payload: 3 }]);
+    await gate.release();
+    await fits;
+    assert.deepEqual(await pool.dispatch('notes'), [2, 3]);
+  }));
+
+test('AM-22, AM-23: a broadcast runs once on every worker, before ordinary work', () =>
+  withPool({}, async (pool) => {
+    const gates = [blocker(pool), blocker(pool)];
+    await Promise.all(gates.map((gate) => gate.running));
+    const queued = Array.from({ length: 50 }, () => pool.dispatch('note', 'ordinary'));
+    const broadcast = pool.broadcast('note', 'all');
+    gates.forEach((gate) => gate.release());
+    assert.deepEqual(await broadcast, ['all', 'all']);
+    await Promise.all(queued);
+    for (const notes of await pool.broadcast('notes')) {
+      assert.equal(notes.filter((note) => note === 'all').length, 1);
+      assert.equal(notes[0], 'all');
+    }
+    assert.deepEqual((await pool.broadcast('worker')).map(({ index }) => index), [0, 1]);
+  }));
+
+test('AM-24: when one copy fails the broadcast rejects, and the others still run', () =>
+  withPool({}, async (pool) => {
+    await pool.broadcast('notes');
+    const error = await pool.broadcast('fail', 'one').catch((caught) => caught);
+    assert.equal(error.code, 'TASK_FAILED');
+    await pool.drain();
+    assert.equal(pool.stats().errors, 2);
+  }));
+
+test('AM-25, AM-31: a copy waits for a paused pool and for the replacement of its worker', () =>
+  withPool({}, async (pool) => {
+    const hung = [pool.dispatch('spin'), pool.dispatch('spin')];
+    await until(() => pool.stats().freeWorkers === 0);
+    const before = pool.broadcast('thread');
+    pool.pause();
+    await hung[0].terminate();
+    await hung[1].terminate();
+    pool.resume();
+    const threads = await before;
+    assert.equal(new Set(threads).size, 2);
+    for (const task of hung) assert.equal(await codeOf(task), 'CANCELLED');
+  }));
+
+test('AM-26: a sticky broadcast is replayed to a new worker before it becomes free', () =>
+  withPool({ workers: 1 }, async (pool) => {
+    const [first] = await pool.broadcast('setConfig', { level: 3 }, { sticky: true });
+    const hung = pool.dispatch('spin');
+    const next = pool.dispatch('getConfig');
+    await until(() => pool.stats().queued === 1);
+    await hung.terminate();
+    assert.deepEqual(await next, { level: 3 });
+    assert.notEqual(await pool.dispatch('thread'), first);
+  }));
+
+test('AM-27, AM-28: stats are snapshots, and their sums hold under load', () =>
+  withPool({}, async (pool) => {
+    const first = pool.stats();
+    first.queued = 99;
+    assert.notEqual(pool.stats(), first);
+    assert.equal(pool.stats().queued, 0);
+    let last = pool.stats();
+    const tasks = Array.from({ length: 500 }, (_, i) => codeOf(pool.dispatch(i % 5 ? 'echo' : 'fail', i)));
+    for (const task of tasks) {
+      await task;
+      const now = pool.stats();
+      assert.equal(now.freeWorkers + now.busyWorkers, now.totalWorkers);
+      assert.ok(now.errors <= now.processed && now.processed >= last.processed && now.errors >= last.errors);
+      last = now;
+    }
+    assert.deepEqual([last.processed, last.errors], [500, 100]);
+  }));
+
+test('AM-29, AM-30: pause holds the queue, resume starts it in priority order; neither nests', () =>
+  withPool({ workers: 1 }, async (pool) => {
+    pool.pause();
+    pool.pause();
+    const tasks = ['low', 'normal', 'high'].map((priority) => pool.dispatch('note', priority, { priority }));
+    assert.equal(pool.stats().queued, 3);
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual([pool.stats().queued, pool.stats().freeWorkers], [3, 1]);
+    pool.resume();
+    await Promise.all(tasks);
+    assert.deepEqual(await pool.dispatch('notes'), ['high', 'normal', 'low']);
+  }));
+
+test('AM-31: time limits of running tasks go on while the pool is paused', () =>
+  withPool({ workers: 1, recycleTimeoutMs: 0 }, async (pool) => {
+    const hung = pool.dispatch('spin', 0, { timeoutMs: 50 });
+    await until(() => pool.stats().freeWorkers === 0 && pool.stats().queued === 0);
+    pool.pause();
+    assert.equal(await codeOf(hung), 'TIMEOUT');
+    pool.resume();
+    assert.equal(await pool.dispatch('echo', 1), 1);
+  }));
+
+test('AM-34, AM-35: listeners come and go; drained fires once when all is done', () =>
+  withPool({}, async (pool) => {
+    let drained = 0;
+    const errors = [];
+    pool.on('drained', () => drained++);
+    const off = pool.on('error', () => errors.push('a'));
+    pool.on('error', () => errors.push('b'));
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(drained, 0, 'not at the start');
+    for (let round = 1; round <= 2; round++) {
+      const tasks = Array.from({ length: 5 }, (_, i) => pool.dispatch('echo', i));
+      await pool.drain();
+      await Promise.all(tasks);
+      assert.equal(drained, round);
+    }
+    await codeOf(pool.dispatch('fail'));
+    off();
+    await codeOf(pool.dispatch('fail'));
+    assert.deepEqual(errors, ['a', 'b', 'b']);
+    await pool.drain();
+  }));
+
+test('AM-58: no timer remains when all tasks have settled, nor after destroy', async () => {
+  const timers = new Set();
+  const scheduler = {
+    setTimeout(run, ms) {
+      const timer = setTimeout(() => { timers.delete(timer); run(); }, ms);
+      timers.add(timer);
+      return timer;
+    },
+    clearTimeout(timer) {
+      timers.delete(timer);
+      clearTimeout(timer);
+    },
+  };
+  await withPool({ scheduler, taskTimeoutMs: 60_000 }, async (pool) => {
+    assert.equal(timers.size, 0);
+    const tasks = Array.from({ length: 20 }, (_, i) => pool.dispatch(i % 2 ? 'echo' : 'fail', i));
+    assert.equal(timers.size, 1, 'one for all');
+    tasks[3].cancel();
+    await Promise.allSettled(tasks);
+    assert.equal(timers.size, 0);
+  });
+  const pool = await createPool({ module: MODULE, workers: 1, scheduler, taskTimeoutMs: 60_000 });
+  const running = codeOf(pool.dispatch('spin'));
+  assert.equal(timers.size, 1);
+  await pool.destroy();
+  assert.equal(await running, 'POOL_DESTROYED');
+  assert.equal(timers.size, 0);
+});
