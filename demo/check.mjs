@@ -20,7 +20,10 @@ const LF = 0x0a;
  */
 export async function digestsOf(paths, cwd) {
   const text = await output('xargs', ['-0', 'sha256sum', '-z', '--'], paths, cwd);
-  return text.split('\0').filter(Boolean).map((record) => record.slice(0, 64));
+  return text
+    .split('\0')
+    .filter(Boolean)
+    .map((record) => record.slice(0, 64));
 }
 
 /**
@@ -64,7 +67,10 @@ function output(program, args, paths, cwd) {
  * @returns {{ path: string, result: any }[]}
  */
 export function readResults(file) {
-  return readFileSync(file, 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line));
+  return readFileSync(file, 'utf8')
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line));
 }
 
 /**
@@ -89,8 +95,10 @@ export function checkDigests(results, { digests, counts }) {
  * @returns {string[]} the differences
  */
 export function checkStatistics(results, { counts }) {
-  return differences(results, counts.length, (result, i) =>
-    [[result.lines, result.bytes], [counts[i].lines, counts[i].bytes]]);
+  return differences(results, counts.length, (result, i) => [
+    [result.lines, result.bytes],
+    [counts[i].lines, counts[i].bytes],
+  ]);
 }
 
 /**

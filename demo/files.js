@@ -7,36 +7,49 @@
 export const wasm = new URL('../build/demo/digest.mjs', import.meta.url);
 
 const LF = 0x0a;
-const SPACE = 0x20;
 
-/** What separates words, as in the C locale: space and \t \n \v \f \r. */
-const isSpace = Array.from({ length: 256 }, (_, b) => b === SPACE || (b >= 9 && b <= 13));
+/** Words are what stands between the white space of ASCII. */
+const WORD = /[^\t-\r ]+/g;
+
+/** Longer ones are counted, but not told apart: minified code is one long word. */
+const LONGEST_WORD = 40;
+
+/** How many of the most frequent words are named. */
+const NAMED_WORDS = 3;
 
 /**
  * Line and word statistics of a file.
  * @param {{ path: string, bytes: Uint8Array }} file
- * @returns {{ bytes: number, lines: number, words: number, longestLine: number }} lines: how many
- *   line ends; longestLine: in bytes
+ * @returns {{ bytes: number, lines: number, longestLine: number, words: number, distinct: number,
+ *   frequent: [string, number][] }}  lines: how many line ends; longestLine: in bytes
  */
 export function statistics({ bytes }) {
+  return { bytes: bytes.length, ...lineStatistics(bytes), ...wordStatistics(bytes) };
+}
+
+/** @param {Uint8Array} bytes */
+function lineStatistics(bytes) {
   let lines = 0;
-  let words = 0;
   let longestLine = 0;
-  let lineStart = 0;
-  let inWord = false;
-  for (let i = 0; i < bytes.length; i++) {
-    const byte = bytes[i];
-    const separates = isSpace[byte];
-    if (inWord && separates) words++;
-    inWord = !separates;
-    if (byte !== LF) continue;
+  let start = 0;
+  for (let end; (end = bytes.indexOf(LF, start)) >= 0; start = end + 1) {
     lines++;
-    longestLine = Math.max(longestLine, i - lineStart);
-    lineStart = i + 1;
+    longestLine = Math.max(longestLine, end - start);
   }
-  if (inWord) words++;
-  longestLine = Math.max(longestLine, bytes.length - lineStart);
-  return { bytes: bytes.length, lines, words, longestLine };
+  return { lines, longestLine: Math.max(longestLine, bytes.length - start) };
+}
+
+/** @param {Uint8Array} bytes */
+function wordStatistics(bytes) {
+  /** @type {Map<string, number>} */
+  const counts = new Map();
+  let words = 0;
+  for (const [word] of new TextDecoder().decode(bytes).matchAll(WORD)) {
+    words++;
+    if (word.length <= LONGEST_WORD) counts.set(word, (counts.get(word) ?? 0) + 1);
+  }
+  const ranked = [...counts].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1));
+  return { words, distinct: counts.size, frequent: ranked.slice(0, NAMED_WORDS) };
 }
 
 /** Hangs in a loop. */

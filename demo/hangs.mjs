@@ -56,7 +56,10 @@ export async function runWithHangs(paths, expected, { workers, cwd, say }) {
  */
 function jobsFor(paths) {
   /** @type {Job[]} */
-  const jobs = paths.flatMap((path) => [{ task: 'digest', path }, { task: 'statistics', path }]);
+  const jobs = paths.flatMap((path) => [
+    { task: 'digest', path },
+    { task: 'statistics', path },
+  ]);
   for (const { task, what, at } of HANGS) jobs.splice(Math.floor(jobs.length * at), 0, { task, what });
   return jobs;
 }
@@ -125,7 +128,10 @@ function verdicts(outcomes, expected, say) {
       title: 'no other task was lost',
       differences: lost.map(({ job, error }) => `${job.task} of ${job.path}: ${error.message}`),
     },
-    { title: 'all other digests are right', differences: checkDigests(valuesOf('digest'), expected) },
+    {
+      title: 'all other digests are right',
+      differences: checkDigests(valuesOf('digest'), expected),
+    },
     {
       title: 'all other line counts are right',
       differences: checkStatistics(valuesOf('statistics'), expected),

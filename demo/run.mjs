@@ -7,7 +7,7 @@
  */
 
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -20,6 +20,9 @@ const MODULE = 'demo/files.js';
 
 /** Arguments may not be longer than this together (Linux: 2 MiB); longer lists go through --files-from. */
 const ARGUMENT_BYTES = 1 << 20;
+
+/** Measured runs with one worker, and as many with all: a single short run says little on a busy machine. */
+const ROUNDS = 3;
 
 const say = (text = '') => void process.stdout.write(`${text}\n`);
 const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
@@ -45,7 +48,8 @@ function check(title, differences) {
  */
 function listFiles(directory) {
   const entries = readdirSync(directory, { recursive: true, withFileTypes: true });
-  const paths = entries.filter((entry) => entry.isFile())
+  const paths = entries
+    .filter((entry) => entry.isFile())
     .map((entry) => relative(ROOT, join(entry.parentPath ?? entry.path, entry.name)))
     .sort();
   const bytes = paths.reduce((sum, path) => sum + statSync(join(ROOT, path)).size, 0);
@@ -55,49 +59,60 @@ function listFiles(directory) {
 /**
  * `wasmpool map demo/files.js#TASK --files …`
  * @param {string} task
- * @param {string[]} paths
- * @param {number} workers
- * @param {string} output
- * @returns {Promise<number>} how long it took, in seconds, start and end of the program included
+ * @param {{ paths: string[], workers: number, output: string, quiet?: boolean }} run  quiet: only the figures count
+ * @returns {Promise<{ status: number, figures: string }>}  figures: what --stats printed, if quiet
  */
-async function mapFiles(task, paths, workers, output) {
-  const asArguments = paths.reduce((sum, path) => sum + Buffer.byteLength(path) + 1, 0) < ARGUMENT_BYTES;
+function mapFiles(task, { paths, workers, output, quiet = false }) {
+  const length = paths.reduce((sum, path) => sum + Buffer.byteLength(path) + 1, 0);
+  const asArguments = length < ARGUMENT_BYTES;
   const which = asArguments ? ['--files'] : ['--files-from', '-', '--null'];
-  const options = ['-j', String(workers), '--progress', '--stats', '-o', output];
-  const args = ['map', `${MODULE}#${task}`, ...which, ...options];
-  say(`$ wasmpool ${args.slice(0, 3).join(' ')} … -j ${workers}   (${paths.length} files)`);
-  if (asArguments) args.push('--', ...paths);
-  const started = performance.now();
-  const status = await new Promise((resolve, reject) => {
-    const stdio = [asArguments ? 'ignore' : 'pipe', 'inherit', 'inherit'];
+  const options = ['-j', String(workers), '--stats', quiet ? '--no-progress' : '--progress', '-o', output];
+  const args = ['map', `${MODULE}#${task}`, ...which, ...options, ...(asArguments ? ['--', ...paths] : [])];
+  return new Promise((resolve, reject) => {
+    const stdio = [asArguments ? 'ignore' : 'pipe', 'inherit', quiet ? 'pipe' : 'inherit'];
     const child = spawn(process.execPath, [PROGRAM, ...args], { cwd: ROOT, stdio });
-    child.on('error', reject).on('close', resolve);
+    let figures = '';
+    child.stderr?.setEncoding('utf8').on('data', (text) => (figures += text));
+    child.on('error', reject).on('close', (status) => resolve({ status, figures }));
     child.stdin?.end(paths.join('\0'));
   });
-  check(`exit status of the run with ${workers}`, status === 0 ? [] : [`${status}, expected 0`]);
-  return (performance.now() - started) / 1000;
 }
 
 /**
- * One task over the whole list with all workers and with one: results, times, and whether the results are the same.
+ * One task over the whole list: with all workers, before the user's eyes; then with one and with all in turn.
  * @param {string} task
  * @param {{ paths: string[], workers: number, scratch: string }} job
+ * @returns {Promise<{ task: string, results: any[], seconds: { one: number, many: number } }>}
  */
 async function measure(task, { paths, workers, scratch }) {
-  const [many, one] = [join(scratch, `${task}-many`), join(scratch, `${task}-one`)];
-  const seconds = {
-    many: await mapFiles(task, paths, workers, many),
-    one: await mapFiles(task, paths, 1, one),
-  };
-  const results = readResults(many);
-  const order = results.map(({ path }) => path);
-  const firstWrong = paths.findIndex((path, i) => path !== order[i]);
-  const isInOrder = firstWrong < 0 && order.length === paths.length;
-  check('one result a file, in input order',
-    isInOrder ? [] : [`${order.length} results; the first difference is at ${firstWrong}`]);
-  const same = JSON.stringify(results) === JSON.stringify(readResults(one));
-  check('one worker gives the same results', same ? [] : ['the two outputs differ']);
+  const [first, output] = [join(scratch, `${task}-first`), join(scratch, task)];
+  say(`$ wasmpool map ${MODULE}#${task} --files …   (${paths.length} files, ${workers} workers)`);
+  const { status } = await mapFiles(task, { paths, workers, output: first });
+  check('exit status 0', status === 0 ? [] : [`${status}`]);
+  const results = readResults(first);
+  const firstWrong = paths.findIndex((path, i) => path !== results[i]?.path);
+  const isInOrder = firstWrong < 0 && results.length === paths.length;
+  check(
+    'one result a file, in input order',
+    isInOrder ? [] : [`${results.length} results; the first difference is at ${firstWrong}`],
+  );
+  const times = { one: [], many: [] };
+  const differing = [];
+  for (let round = 1; round <= ROUNDS; round++) {
+    for (const [name, count] of Object.entries({ one: 1, many: workers })) {
+      const { figures } = await mapFiles(task, { paths, workers: count, output, quiet: true });
+      times[name].push(Number(/, ([\d.]+) s, /.exec(figures)?.[1]));
+      if (!readFileSync(output).equals(readFileSync(first))) differing.push(`round ${round}, ${count} workers`);
+    }
+  }
+  check(`the same output in ${2 * ROUNDS} more runs, with one worker and with ${workers}`, differing);
+  const seconds = { one: median(times.one), many: median(times.many) };
   return { task, results: results.map(({ result }) => result), seconds };
+}
+
+/** @param {number[]} values */
+function median(values) {
+  return values.toSorted((a, b) => a - b)[values.length >> 1];
 }
 
 /**
@@ -105,14 +120,14 @@ async function measure(task, { paths, workers, scratch }) {
  * @param {{ paths: string[], bytes: number, workers: number }} job
  */
 function printFigures(measured, { paths, bytes, workers }) {
-  say('\nThroughput (program start and end included)');
-  const columns = (cells) => say(`  ${cells.map((cell, i) => (i ? cell.padStart(18) : cell.padEnd(16))).join('')}`);
-  columns(['', '1 worker', `${workers} workers`, 'files/s', 'speed-up']);
+  say(`\nThroughput: medians of ${ROUNDS} runs, first item to last, on ${availableParallelism()} processors. The main`);
+  say('thread, which reads the files and writes the results, is one more than the workers.');
+  const columns = (cells) => say(`  ${cells.map((cell, i) => (i ? cell.padStart(16) : cell.padEnd(12))).join('')}`);
+  columns(['', '1 worker', `${workers} workers`, `${workers} workers`, 'speed-up']);
   for (const { task, seconds } of measured) {
     const rate = (time) => `${(bytes / 1e6 / time).toFixed(1)} MB/s`;
-    const files = (paths.length / seconds.many).toFixed(0);
-    const speedUp = `${(seconds.one / seconds.many).toFixed(2)} ×`;
-    columns([task, rate(seconds.one), rate(seconds.many), files, speedUp]);
+    const files = `${(paths.length / seconds.many).toFixed(0)} files/s`;
+    columns([task, rate(seconds.one), rate(seconds.many), files, `${(seconds.one / seconds.many).toFixed(2)} ×`]);
   }
 }
 
@@ -135,7 +150,11 @@ async function demo(directory) {
     check('every line count is what wc prints', checkStatistics(statistics.results, expected));
 
     say('\nThe same list, with three tasks that hang among it');
-    for (const { title, differences } of await runWithHangs(paths, expected, { workers, cwd: ROOT, say })) {
+    for (const { title, differences } of await runWithHangs(paths, expected, {
+      workers,
+      cwd: ROOT,
+      say,
+    })) {
       check(title, differences);
     }
     printFigures([digest, statistics], job);

@@ -45,8 +45,12 @@ export class Box {
   /** @returns {boolean} */
   get #live() {
     const { core, closed } = this.#engine;
-    return !closed && (core.load(this.#at) & 0xff) === L.BOX_READY && core.generation(this.#at) === this.#generation &&
-      (core.load(this.#at + L.BOX_READERS) & 1) !== 0;
+    return (
+      !closed &&
+      (core.load(this.#at) & 0xff) === L.BOX_READY &&
+      core.generation(this.#at) === this.#generation &&
+      (core.load(this.#at + L.BOX_READERS) & 1) !== 0
+    );
   }
 
   /**
@@ -94,7 +98,8 @@ export class Box {
    * @returns {number} its index
    */
   share(engine) {
-    if (engine !== this.#engine) throw poolError('INVALID_ARGUMENT', 'the box belongs to another pool: send box.binary()');
+    if (engine !== this.#engine)
+      throw poolError('INVALID_ARGUMENT', 'the box belongs to another pool: send box.binary()');
     const { core } = engine;
     if (!this.#live || !core.exports._wp_box_retain(core.pool, L.MAIN, this.#index, this.#generation)) {
       throw poolError('LEASE_EXPIRED', 'the box was released, or its lease is over');

@@ -70,11 +70,14 @@ export class Clock {
     if (at >= this.#timerAt || this.#stopped) return;
     if (this.#timer !== undefined) this.#scheduler.clearTimeout(this.#timer);
     this.#timerAt = at;
-    this.#timer = this.#scheduler.setTimeout(() => {
-      this.#timer = undefined;
-      this.#timerAt = Infinity;
-      this.look();
-    }, Math.max(0, Math.ceil(at - this.#scheduler.now())));
+    this.#timer = this.#scheduler.setTimeout(
+      () => {
+        this.#timer = undefined;
+        this.#timerAt = Infinity;
+        this.look();
+      },
+      Math.max(0, Math.ceil(at - this.#scheduler.now())),
+    );
     if (this.#isIdle()) /** @type {{ unref?: () => void }} */ (this.#timer)?.unref?.();
   }
 

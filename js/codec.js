@@ -35,8 +35,7 @@ const MAX_NODES_ALONE = 1 << 24;
 
 const typedArrayPrototype = Object.getPrototypeOf(Uint8Array.prototype);
 /** @type {(this: unknown) => string | undefined} */
-const kindOfView = /** @type {any} */ (
-  Object.getOwnPropertyDescriptor(typedArrayPrototype, Symbol.toStringTag)?.get);
+const kindOfView = /** @type {any} */ (Object.getOwnPropertyDescriptor(typedArrayPrototype, Symbol.toStringTag)?.get);
 
 /**
  * @param {unknown} value
@@ -95,8 +94,10 @@ export class Codec extends Decoder {
   encode(value, u8, offset, capacity) {
     this.#begin(u8, offset, capacity);
     switch (typeof value) {
-      case 'number': return this.#encodeNumber(value);
-      case 'string': return this.#encodeText(value);
+      case 'number':
+        return this.#encodeNumber(value);
+      case 'string':
+        return this.#encodeText(value);
       case 'boolean':
         this.type = value ? TYPE.TRUE : TYPE.FALSE;
         return 0;
@@ -107,8 +108,10 @@ export class Codec extends Decoder {
         if (value !== null) return this.#encodeObject(value);
         this.type = TYPE.NULL;
         return 0;
-      case 'bigint': return this.#encodeByHost(value);
-      default: throw notSerializable(value);
+      case 'bigint':
+        return this.#encodeByHost(value);
+      default:
+        throw notSerializable(value);
     }
   }
 
@@ -144,7 +147,8 @@ export class Codec extends Decoder {
   encodeAs(format, value, u8, offset, capacity) {
     this.#begin(u8, offset, capacity);
     switch (format) {
-      case 'json': return this.#encodeJson(value);
+      case 'json':
+        return this.#encodeJson(value);
       case 'string': {
         if (typeof value !== 'string' || !isWellFormed(value)) throw notSerializable(value);
         return this.#encodeText(value);
@@ -153,15 +157,17 @@ export class Codec extends Decoder {
         const isBuffer = value instanceof ArrayBuffer;
         if (!isBuffer && !ArrayBuffer.isView(value)) throw notSerializable(value);
         this.type = TYPE.BINARY;
-        const bytes = isBuffer ? new Uint8Array(value) :
-          new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+        const bytes = isBuffer
+          ? new Uint8Array(value)
+          : new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
         return this.#put(bytes, false);
       }
       case 'cbor': {
         if (!isSimple([value], MAX_NODES_ALONE)) throw notSerializable(value);
         return this.#encodeCbor(value);
       }
-      default: throw poolError('INVALID_ARGUMENT', `format ${safeText(format)}`);
+      default:
+        throw poolError('INVALID_ARGUMENT', `format ${safeText(format)}`);
     }
   }
 
@@ -254,8 +260,7 @@ export class Codec extends Decoder {
       return this.#put(utf16Bytes(text), true);
     }
     this.type = TYPE.STRING;
-    const written = tryWriteText(
-      this._host, text, this.#u8, this.#offset, this.#capacity);
+    const written = tryWriteText(this._host, text, this.#u8, this.#offset, this.#capacity);
     if (written >= 0) return written;
     return this.#put(textBytes(this._host, text), true);
   }

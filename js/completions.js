@@ -5,6 +5,7 @@ const LIMIT = 1024;
 /** Turns without a completion before main stops looking: one more message costs more than a few looks. */
 const IDLE_TURNS = 2;
 
+/** The way of finished slots from the core to main. */
 export class Completions {
   #core;
   #buffer;

@@ -16,10 +16,12 @@ const VALUE_AUX = L.VALUE_AUX >>> 2;
 const VALUE_BYTES = L.VALUE_BYTES >>> 2;
 const VALUE_BOX = L.VALUE_BOX >>> 2;
 
-/** Which of a slot's two values. */
+/** A slot's first value: what the handler gets. */
 export const ARGUMENT = { value: L.SLOT_ARGUMENT, inline: L.SLOT_ARGUMENT_INLINE };
+/** A slot's second value: what the handler returned, or threw. */
 export const RESULT = { value: L.SLOT_RESULT, inline: L.SLOT_RESULT_INLINE };
 
+/** The core's functions and memory, for one thread. */
 export class Core {
   /**
    * @param {Exports} exports the Emscripten module

@@ -6,16 +6,16 @@ import { Box } from './box.js';
 import { Clock } from './clock.js';
 import { TYPE } from './codec.js';
 import { Completions } from './completions.js';
-import { ARGUMENT, RESULT } from './core.js';
+import { RESULT } from './core.js';
 import { poolError } from './errors.js';
 import { Fleet, workerName } from './fleet.js';
 import * as L from './generated/layout.js';
 import { STATUS } from './generated/status.js';
 import { host } from './host/index.js';
-import { instantiate, loadProgram } from './load.js';
 import { answer, Mail } from './mail.js';
 import { Names } from './names.js';
 import { openCore, readFailure, readStats, taskNames } from './open.js';
+import { fillSlot } from './slot.js';
 import { callOut } from './task.js';
 
 /**
@@ -47,20 +47,6 @@ export class Engine {
   /** What ended a thread, for the tasks that it took along. @type {Map<number, Error>} */
   #lastErrors = new Map();
   #closed = false;
-
-  /**
-   * @param {import('./options.js').ResolvedOptions} options
-   * @param {EngineEvents} events
-   * @returns {Promise<Engine>} with the core loaded; no thread has started
-   */
-  static async create(options, events) {
-    if (!host.caps.sharedMemory) {
-      throw poolError('UNSUPPORTED', 'shared memory is not available: serve the page with COOP: same-origin and COEP: require-corp');
-    }
-    const program = await loadProgram(options.wasm);
-    const { exports, memory } = await instantiate(program, options.memoryBytes);
-    return new Engine(options, events, program, exports, memory);
-  }
 
   /**
    * @param {import('./options.js').ResolvedOptions} options
@@ -101,10 +87,14 @@ export class Engine {
       },
       reaped: (member) => this.#reaped(member),
     });
-    this.completions = new Completions(this.core, (index) => this.#deliver(index), () => {
-      this.#checkDrained();
-      return this.inFlight > 0;
-    });
+    this.completions = new Completions(
+      this.core,
+      (index) => this.#deliver(index),
+      () => {
+        this.#checkDrained();
+        return this.inFlight > 0;
+      },
+    );
   }
 
   // ---- In ----
@@ -129,7 +119,7 @@ export class Engine {
     let index;
     try {
       index = this.core.index(exports._wp_js_task_reserve(pool));
-      this.#fill(task, index, name, payload, spec);
+      fillSlot(this, this.#names.find(name), task, index, payload, spec);
     } catch (error) {
       if (index !== undefined) exports._wp_task_free(pool, L.MAIN, index);
       else if (spec.group) exports._wp_group_leave(pool, spec.group - 1);
@@ -146,40 +136,6 @@ export class Engine {
     }
     exports._wp_task_submit(pool, index);
     if (this.#isDeserted()) this.#desert();
-  }
-
-  /**
-   * @param {Task} task
-   * @param {number} index
-   * @param {string} name
-   * @param {unknown} payload
-   * @param {Spec} spec
-   */
-  #fill(task, index, name, payload, spec) {
-    const { core } = this;
-    const { name: id, cTask } = this.#names.find(name);
-    const slot = core.slots.record(index);
-    const { u32 } = core.memory;
-    const word = slot >>> 2;
-    let flags = spec.flags ?? 0;
-    u32[word + (L.SLOT_GROUP >>> 2)] = spec.group ?? 0; // first: a slot that fails leaves its group
-    if (payload instanceof Box) {
-      core.attachBox(slot, ARGUMENT, payload.share(this));
-      flags |= L.SLOT_BOX_ARGUMENT;
-      task.argument = payload;
-    } else {
-      task.channel = core.write(slot, ARGUMENT, payload, { transfer: spec.transfer, forC: cTask > 0 });
-    }
-    u32[word + (L.SLOT_NAME >>> 2)] = id;
-    u32[word + (L.SLOT_C_TASK >>> 2)] = cTask;
-    u32[word + (L.SLOT_PRIORITY >>> 2)] = spec.lane;
-    u32[word + (L.SLOT_FLAGS >>> 2)] = flags;
-    u32[word + (L.SLOT_TIMEOUT_MS >>> 2)] = spec.timeoutMs ?? 0;
-    u32[word + (L.SLOT_SEAT >>> 2)] = spec.seat ?? 0;
-    u32[word + (L.SLOT_ITEM >>> 2)] = task.item;
-    task.index = index;
-    task.generation = core.generation(slot);
-    task.onProgress = spec.onProgress;
   }
 
   /** @returns {number} */
@@ -397,7 +353,8 @@ export class Engine {
     for (const task of [...this.#tasks]) {
       if (!task) continue;
       const bound = u32[(this.core.slots.record(task.index) + L.SLOT_SEAT) >>> 2] - 1;
-      if (seat === undefined || seat === bound) void this.giveUp(task, poolError('WORKER_LOST', text, { taskId: task.id }));
+      if (seat === undefined || seat === bound)
+        void this.giveUp(task, poolError('WORKER_LOST', text, { taskId: task.id }));
     }
   }
 
@@ -431,7 +388,8 @@ export class Engine {
     this.clock.stop();
     this.completions.stop();
     for (const task of [...this.#tasks, ...this.mail.takeLost()]) {
-      if (task) this.#end(task, poolError(reason.code, reason.message, { taskId: task.id, cause: reason.cause }), undefined);
+      if (task)
+        this.#end(task, poolError(reason.code, reason.message, { taskId: task.id, cause: reason.cause }), undefined);
     }
     this.#tasks = [];
     this.inFlight = 0;

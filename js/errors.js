@@ -38,7 +38,9 @@ export class PoolError extends Error {
 
 // On the prototype, as the built-in error classes have it, so that it is no own property of each.
 Object.defineProperty(PoolError.prototype, 'name', {
-  value: 'PoolError', configurable: true, writable: true,
+  value: 'PoolError',
+  configurable: true,
+  writable: true,
 });
 
 /**

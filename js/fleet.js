@@ -4,34 +4,17 @@
  */
 import { describeReason, poolError } from './errors.js';
 import { host } from './host/index.js';
+import { RestartBudget } from './restart.js';
 
 /** How long a thread that is asked to die may stay inside the gate before it is taken for broken there. */
 const INSIDE_LIMIT_MS = 1000;
 
 /**
- * One thread, from its start to its confirmed death.
- * @typedef {object} Member
- * @property {number} number thread record of the core
- * @property {string} name
- * @property {number | undefined} seat the seat that it holds or is being started for; undefined: a spare
- * @property {'starting' | 'warm' | 'live' | 'dying'} state
- * @property {import('./host/index.js').Thread} thread
- * @property {unknown} readyTimer
- * @property {Error | undefined} error the last error that nobody caught in the thread
- * @property {Promise<void> | undefined} end settles when its death is confirmed and its holdings are taken back
+ * @typedef {import('./member.js').Member} Member
+ * @typedef {import('./member.js').FleetEvents} FleetEvents
  */
 
-/**
- * What the fleet tells its pool.
- * @typedef {object} FleetEvents
- * @property {() => void} bell completions may be there
- * @property {(member: Member, message: any) => void} message anything that is not the fleet's
- * @property {(seat: number) => void} seating before a worker takes a seat
- * @property {(member: Member, error: Error) => void} down a worker was lost that nobody had asked to die
- * @property {(member: Member, error: Error) => void} retired its seat is given up
- * @property {(member: Member) => void} reaped what it held is taken back
- */
-
+/** All threads of one pool. */
 export class Fleet {
   /** @type {Map<number, Member>} by thread number */
   members = new Map();
@@ -39,8 +22,7 @@ export class Fleet {
   #seats;
   /** @type {Member[]} */
   #spares = [];
-  /** @type {Map<number, number[]>} times of restarts, by seat; -1 for spares */
-  #restarts = new Map();
+  #budget;
   /** @type {Set<unknown>} */
   #timers = new Set();
   /** @type {(number | undefined)[]} seats that wait for a free thread record */
@@ -49,6 +31,8 @@ export class Fleet {
   #held = true;
   /** @type {{ resolve: () => void, reject: (error: Error) => void } | undefined} until all seats are taken for the first time */
   #opening;
+  /** Workers ended because of their task. */
+  kills = 0;
   /** Seats that were given up. */
   retired = 0;
   #sparesStarted = 0;
@@ -65,6 +49,7 @@ export class Fleet {
     this.program = program;
     this.events = events;
     this.#seats = new Array(options.workers).fill(undefined);
+    this.#budget = new RestartBudget(options.restart);
   }
 
   /** Starts everything; settles when every seat is served. */
@@ -90,15 +75,29 @@ export class Fleet {
     }
     const name = seat === undefined ? `Spare_${++this.#sparesStarted}` : workerName(seat);
     /** @type {Member} */
-    const member = { number, name, seat, state: 'starting', thread: /** @type {any} */ (undefined), readyTimer: undefined, error: undefined, end: undefined };
+    const member = {
+      number,
+      name,
+      seat,
+      state: 'starting',
+      thread: /** @type {any} */ (undefined),
+      readyTimer: undefined,
+      error: undefined,
+      end: undefined,
+    };
     this.members.set(number, member);
     if (seat !== undefined) this.#seats[seat] = member;
     try {
-      member.thread = host.createThread(host.boot, name, {
-        onMessage: (message) => this.#receive(member, message, block),
-        onError: (error) => this.#failed(member, error),
-        onExit: (code) => this.#exited(member, code),
-      }, { resourceLimits: this.options.resourceLimits });
+      member.thread = host.createThread(
+        host.boot,
+        name,
+        {
+          onMessage: (message) => this.#receive(member, message, block),
+          onError: (error) => this.#failed(member, error),
+          onExit: (code) => this.#exited(member, code),
+        },
+        { resourceLimits: this.options.resourceLimits },
+      );
     } catch (error) {
       this.#lost(member, /** @type {Error} */ (error));
       return;
@@ -121,8 +120,15 @@ export class Fleet {
     else if (member.state === 'dying') return;
     else if (message.kind === 'ready') this.#initialise(member, block);
     else if (message.kind === 'started') this.#started(member);
-    else if (message.kind === 'failed') this.#lost(member, poolError('START_FAILED', `${member.name}: ${describeReason(message.error)}`, { cause: message.error }));
-    else if (message.kind === 'broken') this.#lost(member, poolError('WORKER_LOST', `${member.name} broke inside the core`));
+    else if (message.kind === 'failed')
+      this.#lost(
+        member,
+        poolError('START_FAILED', `${member.name}: ${describeReason(message.error)}`, {
+          cause: message.error,
+        }),
+      );
+    else if (message.kind === 'broken')
+      this.#lost(member, poolError('WORKER_LOST', `${member.name} broke inside the core`));
     else this.events.message(member, message);
   }
 
@@ -157,19 +163,13 @@ export class Fleet {
     member.state = 'warm';
     if (member.seat === undefined) {
       this.#spares.push(member);
-      const empty = this.#seats.findIndex((holder, seat) => holder === undefined && this.#wants(seat));
+      const empty = this.#seats.findIndex(
+        (holder, seat) => !holder && !this.#budget.isSpent(seat) && !this.#unserved.includes(seat),
+      );
       if (empty >= 0) this.#promote(empty);
       return;
     }
     this.#seat(member, member.seat);
-  }
-
-  /**
-   * Whether a seat without a holder may take a spare: not one that was given up.
-   * @param {number} seat
-   */
-  #wants(seat) {
-    return !this.#unserved.includes(seat) && !(this.#restarts.get(seat)?.includes(Infinity) ?? false);
   }
 
   /**
@@ -223,6 +223,8 @@ export class Fleet {
       return;
     }
     const { seat } = member;
+    this.kills++;
+    this.events.down(member, poolError('WORKER_LOST', `${member.name} was killed: its task would not end`));
     member.end = this.#end(member, true);
     if (seat === undefined) this.#start(undefined);
     else if (!this.#promote(seat)) this.#start(seat);
@@ -298,9 +300,10 @@ export class Fleet {
     const starting = member.state === 'starting';
     member.end = this.#end(member, false);
     if (this.#opening && (starting || error.name === 'PoolError')) {
-      const failure = /** @type {any} */ (error).code === 'START_FAILED' || /** @type {any} */ (error).code === 'NOT_SERIALIZABLE'
-        ? error
-        : poolError('START_FAILED', `${member.name}: ${describeReason(error)}`, { cause: error });
+      const failure =
+        /** @type {any} */ (error).code === 'START_FAILED' || /** @type {any} */ (error).code === 'NOT_SERIALIZABLE'
+          ? error
+          : poolError('START_FAILED', `${member.name}: ${describeReason(error)}`, { cause: error });
       this.#opening.reject(failure);
       this.#opening = undefined;
       return;
@@ -311,27 +314,20 @@ export class Fleet {
   }
 
   /**
-   * A new thread for a seat (or for a spare), after a delay that doubles, within the budget of restarts.
+   * A new thread for a seat (or for a spare), after a delay, within the budget of restarts.
    * @param {Member} member
    * @param {number | undefined} seat
    * @param {Error} error
    * @param {boolean} clean
    */
   #restart(member, seat, error, clean) {
-    const { policy, max, windowMs, minMs, maxMs, jitter } = this.options.restart;
-    const now = this.options.scheduler.now();
-    const key = seat ?? -1;
-    const recent = (this.#restarts.get(key) ?? []).filter((time) => windowMs === 0 || now - time < windowMs);
-    if (policy === 'never' || (policy === 'on-failure' && clean) || (max >= 0 && recent.length >= max)) {
-      this.#restarts.set(key, [Infinity]);
-      if (seat === undefined) return;
+    const delay = this.#budget.take(seat ?? -1, this.options.scheduler.now(), clean);
+    if (delay !== undefined) {
+      this.#after(delay, () => this.#start(seat));
+    } else if (seat !== undefined) {
       this.retired++;
       this.events.retired(member, error);
-      return;
     }
-    this.#restarts.set(key, [...recent, now]);
-    const delay = Math.min(maxMs, minMs * 2 ** recent.length) * (1 + jitter * (2 * Math.random() - 1));
-    this.#after(delay, () => this.#start(seat));
   }
 
   // ---- Small things ----

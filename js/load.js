@@ -26,7 +26,9 @@ export function loadProgram(url) {
   if (!program) {
     program = load(glue).catch((cause) => {
       programs.delete(glue); // a later pool may try again
-      throw poolError('START_FAILED', `cannot load the wasm core ${glue}: ${cause.message}`, { cause });
+      throw poolError('START_FAILED', `cannot load the wasm core ${glue}: ${cause.message}`, {
+        cause,
+      });
     });
     programs.set(glue, program);
   }
@@ -63,8 +65,13 @@ export async function instantiate(program, memoryBytes) {
   const exports = await program.factory({
     wasmMemory: memory,
     noInitialRun: true,
-    instantiateWasm: (/** @type {WebAssembly.Imports} */ imports, /** @type {(instance: WebAssembly.Instance, module: WebAssembly.Module) => void} */ receive) => {
-      void WebAssembly.instantiate(program.wasmModule, imports).then((instance) => receive(instance, program.wasmModule));
+    instantiateWasm: (
+      /** @type {WebAssembly.Imports} */ imports,
+      /** @type {(instance: WebAssembly.Instance, module: WebAssembly.Module) => void} */ receive,
+    ) => {
+      void WebAssembly.instantiate(program.wasmModule, imports).then((instance) =>
+        receive(instance, program.wasmModule),
+      );
       return {};
     },
   });
@@ -107,10 +114,15 @@ export function memoryLimits(bytes) {
       skipName();
       const kind = bytes[at++];
       if (kind === 0) number();
-      else if (kind === 1) { at++; limits(); }
-      else if (kind === 2) return limits();
+      else if (kind === 1) {
+        at++;
+        limits();
+      } else if (kind === 2) return limits();
       else if (kind === 3) at += 2;
-      else { at++; number(); }
+      else {
+        at++;
+        number();
+      }
     }
   }
   throw new Error('the module imports no memory: link it with the flags of wasmpool-config');

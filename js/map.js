@@ -46,7 +46,8 @@ export class MapPromise {
   #iterated = false;
 
   #promise() {
-    if (this.#iterated) return (this.#all ??= Promise.reject(poolError('INVALID_ARGUMENT', 'the map is being iterated')));
+    if (this.#iterated)
+      return (this.#all ??= Promise.reject(poolError('INVALID_ARGUMENT', 'the map is being iterated')));
     return (this.#all ??= guarded((resolve, reject) => {
       this.#start().collect().then(resolve, reject);
     }));
@@ -112,7 +113,8 @@ export class MapRun {
   constructor(port, items, options) {
     const asynchronous = /** @type {any} */ (items)?.[Symbol.asyncIterator];
     const open = asynchronous ?? /** @type {any} */ (items)?.[Symbol.iterator];
-    if (typeof open !== 'function') throw poolError('INVALID_ARGUMENT', 'items: expected an iterable or an async iterable');
+    if (typeof open !== 'function')
+      throw poolError('INVALID_ARGUMENT', 'items: expected an iterable or an async iterable');
     this.#source = open.call(items);
     this.#asynchronous = Boolean(asynchronous);
     this.#port = port;
@@ -179,7 +181,12 @@ export class MapRun {
   /** @param {unknown[]} items */
   #send(items) {
     const batch = this.#batchSize > 1 || this.#options.sharedArgs !== undefined;
-    const entry = { task: /** @type {any} */ (undefined), value: /** @type {any} */ (undefined), error: /** @type {any} */ (undefined), settled: false };
+    const entry = {
+      task: /** @type {any} */ (undefined),
+      value: /** @type {any} */ (undefined),
+      error: /** @type {any} */ (undefined),
+      settled: false,
+    };
     this.#window.push(entry);
     const finish = () => {
       entry.settled = true;

@@ -6,6 +6,7 @@
  */
 import * as L from './generated/layout.js';
 
+/** The views, and what is read and written through them. */
 export class Memory {
   /** @param {WebAssembly.Memory} wasmMemory shared */
   constructor(wasmMemory) {

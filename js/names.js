@@ -2,6 +2,7 @@
 
 const utf8 = new TextEncoder();
 
+/** Numbers of task names. */
 export class Names {
   /** @type {Map<string, { name: number, cTask: number }>} */
   #known = new Map();

@@ -43,8 +43,12 @@ export function openCore(options, exports, wasmMemory) {
  */
 export function taskNames({ exports, pool, memory }) {
   const names = [];
-  for (let at = 0; (at = exports._wp_js_task_name(pool, names.length)) !== 0; ) names.push(memory.cString(at));
-  return names;
+  for (;;) {
+    /** @type {number} */
+    const at = exports._wp_js_task_name(pool, names.length) >>> 0;
+    if (!at) return names;
+    names.push(memory.cString(at));
+  }
 }
 
 /**
@@ -81,9 +85,15 @@ export function readFailure(core, slot, status, where, lost) {
   const { code, text } = STATUS_ROWS[-status] ?? STATUS_ROWS[-STATUS.BROKEN_INVARIANT];
   if (status === STATUS.WORKER_LOST || status === STATUS.POISON_JOB) {
     const why = lost ? `: ${lost.message}` : '';
-    return poolError(code, `${where.worker ?? 'the worker'} ended while it ran the task${why}`, { ...where, cause: lost });
+    return poolError(code, `${where.worker ?? 'the worker'} ended while it ran the task${why}`, {
+      ...where,
+      cause: lost,
+    });
   }
   if (core.typeOf(slot, RESULT) === TYPE.UNDEFINED) return poolError(code, text, where);
   const cause = core.read(slot, RESULT);
-  return poolError(code, cause instanceof Error ? cause.message : String(cause), { ...where, cause });
+  return poolError(code, cause instanceof Error ? cause.message : String(cause), {
+    ...where,
+    cause,
+  });
 }

@@ -90,7 +90,11 @@ function wrong(name, value, expected) {
 
 /** @param {unknown} value */
 function display(value) {
-  return typeof value === 'string' ? `'${value}'` : typeof value === 'object' ? Object.prototype.toString.call(value) : String(value);
+  return typeof value === 'string'
+    ? `'${value}'`
+    : typeof value === 'object'
+      ? Object.prototype.toString.call(value)
+      : String(value);
 }
 
 /**
@@ -101,7 +105,11 @@ function display(value) {
  */
 function integer(name, value, least, most = Number.MAX_SAFE_INTEGER) {
   if (!Number.isSafeInteger(value) || /** @type {number} */ (value) < least || /** @type {number} */ (value) > most) {
-    throw wrong(name, value, most === Number.MAX_SAFE_INTEGER ? `a whole number from ${least}` : `a whole number from ${least} to ${most}`);
+    throw wrong(
+      name,
+      value,
+      most === Number.MAX_SAFE_INTEGER ? `a whole number from ${least}` : `a whole number from ${least} to ${most}`,
+    );
   }
   return /** @type {number} */ (value);
 }
@@ -131,7 +139,11 @@ const UNITS = { '': 0, b: 0, kb: 1, kib: 1, mb: 2, mib: 2, gb: 3, gib: 3 };
 export function parseSize(name, value) {
   const match = typeof value === 'string' ? /^\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*$/i.exec(value) : undefined;
   const power = match ? UNITS[/** @type {keyof typeof UNITS} */ (match[2].toLowerCase())] : 0;
-  const bytes = match ? Math.floor(Number(match[1]) * 1024 ** power) : typeof value === 'number' ? Math.floor(value) : NaN;
+  const bytes = match
+    ? Math.floor(Number(match[1]) * 1024 ** power)
+    : typeof value === 'number'
+      ? Math.floor(value)
+      : NaN;
   if (!Number.isFinite(bytes) || bytes <= 0) throw wrong(name, value, "bytes, or text such as '1mb'");
   return bytes;
 }
@@ -173,7 +185,8 @@ function moduleUrl(name, value) {
 /** @param {RestartOptions} [restart] */
 function restartOptions(restart = {}) {
   const merged = { ...DEFAULTS.restart, ...restart };
-  if (!['always', 'on-failure', 'never'].includes(merged.policy)) throw wrong('restart.policy', merged.policy, 'always, on-failure, never');
+  if (!['always', 'on-failure', 'never'].includes(merged.policy))
+    throw wrong('restart.policy', merged.policy, 'always, on-failure, never');
   for (const key of /** @type {const} */ (['minMs', 'maxMs', 'windowMs'])) milliseconds(`restart.${key}`, merged[key]);
   if (!(merged.jitter >= 0 && merged.jitter <= 1)) throw wrong('restart.jitter', merged.jitter, '0 to 1');
   integer('restart.max', merged.max, -1);
@@ -203,11 +216,12 @@ export function resolveOptions(options) {
   const later = NOT_YET.find((name) => /** @type {any} */ (options)[name] !== undefined);
   if (later) throw poolError('UNSUPPORTED', `option ${later} is not available in this version`);
   if (options.module === undefined && options.wasm === undefined) {
-    throw poolError('INVALID_ARGUMENT', "module: expected the URL of a worker module (or wasm: of a C module)");
+    throw poolError('INVALID_ARGUMENT', 'module: expected the URL of a worker module (or wasm: of a C module)');
   }
   const workers = workerCount(options.workers ?? 'auto');
   const onWorkerError = options.onWorkerError;
-  if (onWorkerError !== undefined && typeof onWorkerError !== 'function') throw wrong('onWorkerError', onWorkerError, 'a function');
+  if (onWorkerError !== undefined && typeof onWorkerError !== 'function')
+    throw wrong('onWorkerError', onWorkerError, 'a function');
   const optionalMs = (/** @type {string} */ name, /** @type {unknown} */ value) =>
     value === undefined ? undefined : milliseconds(name, value);
   return Object.freeze({
@@ -215,7 +229,10 @@ export function resolveOptions(options) {
     wasm: moduleUrl('wasm', options.wasm),
     workers,
     spares: integer('spares', options.spares ?? DEFAULTS.spares, 0, L.SEATS_MAX - workers),
-    maxQueue: options.maxQueue === undefined || options.maxQueue === Infinity ? undefined : integer('maxQueue', options.maxQueue, 0, 2 ** 31),
+    maxQueue:
+      options.maxQueue === undefined || options.maxQueue === Infinity
+        ? undefined
+        : integer('maxQueue', options.maxQueue, 0, 2 ** 31),
     taskTimeoutMs: optionalMs('taskTimeoutMs', options.taskTimeoutMs),
     recycleTimeoutMs: optionalMs('recycleTimeoutMs', options.recycleTimeoutMs),
     boxCount: integer('boxes.count', options.boxes?.count ?? DEFAULTS.boxes.count, 1, 1 << 24),

@@ -1,14 +1,17 @@
 /** The pool as its users see it. */
-import { Engine } from './engine.js';
 import { Emitter } from './events.js';
 import { poolError } from './errors.js';
 import * as L from './generated/layout.js';
 import { host } from './host/index.js';
 import { MapPromise, MapRun, WINDOW_PER_WORKER } from './map.js';
 import { resolveOptions } from './options.js';
+import { diagnose, poolStats } from './report.js';
 import { specify, taskName } from './spec.js';
-import { callOut, GroupSink, guarded, Task, TaskPromise } from './task.js';
+import { createEngine } from './start.js';
+import { startGroup } from './group.js';
+import { callOut, guarded, ignore, Task, taskProxy, TaskPromise } from './task.js';
 
+/** @typedef {import('./engine.js').Engine} Engine */
 /** @typedef {'error' | 'drained' | 'workerDown' | 'workerRetired'} PoolEvent */
 
 /**
@@ -61,7 +64,7 @@ export class Pool {
 
   async #open() {
     try {
-      const engine = await Engine.create(this.#options, {
+      const engine = await createEngine(this.#options, {
         error: (error) => this.#failed(error),
         drained: () => this.#events.emit('drained'),
         down: (member, error) => {
@@ -119,11 +122,7 @@ export class Pool {
    * @returns {import('./task.js').TaskProxy<M>}
    */
   get tasks() {
-    return (this.#proxy ??= new Proxy(Object.freeze({}), {
-      get: (_target, name) => (typeof name === 'string' && name !== 'then'
-        ? (/** @type {any} */ payload, /** @type {any} */ options) => this.dispatch(name, payload, options)
-        : undefined),
-    }));
+    return (this.#proxy ??= taskProxy((name, payload, options) => this.dispatch(name, payload, options)));
   }
 
   /**
@@ -134,10 +133,14 @@ export class Pool {
    * @returns {Promise<R[]>} results in the order of the jobs; its error has the failing `index`
    */
   batch(jobs, options = {}) {
-    if (!Array.isArray(jobs)) return this.#refuse(poolError('INVALID_ARGUMENT', 'jobs: expected an array'));
+    if (!Array.isArray(jobs)) return Promise.reject(poolError('INVALID_ARGUMENT', 'jobs: expected an array'));
     if (jobs.length === 0 && !this.#closed) return Promise.resolve([]);
     return this.#group(
-      jobs.map(({ task, payload, priority }) => ({ task, payload, options: { ...options, priority: priority ?? options.priority } })),
+      jobs.map(({ task, payload, priority }) => ({
+        task,
+        payload,
+        options: { ...options, priority: priority ?? options.priority },
+      })),
       true,
     );
   }
@@ -152,7 +155,12 @@ export class Pool {
    */
   broadcast(task, payload, options = {}) {
     const promise = this.#group(
-      Array.from({ length: this.size }, (_, seat) => ({ task, payload, options: {}, seat: seat + 1 })),
+      Array.from({ length: this.size }, (_, seat) => ({
+        task,
+        payload,
+        options: {},
+        seat: seat + 1,
+      })),
       false,
     );
     if (options.sticky && !this.#closed) this.#sticky.push({ name: taskName(task), payload });
@@ -173,15 +181,22 @@ export class Pool {
       if (batchSize !== undefined && !(Number.isSafeInteger(batchSize) && batchSize > 0)) {
         throw poolError('INVALID_ARGUMENT', `batchSize: expected a whole number from 1, got ${batchSize}`);
       }
-      return new MapRun({
-        window: () => this.size * this.#options.concurrency * WINDOW_PER_WORKER,
-        cancel: (record) => this.#giver.giveUp(record, poolError('CANCELLED', 'the map was given up')),
-        submit: (payload, { batch }, sink, item) => {
-          const record = new Task(sink, item, 0);
-          this.#submit(record, task, payload, options, { flags: batch ? L.SLOT_BATCH : 0, unbounded: true });
-          return record;
+      return new MapRun(
+        {
+          window: () => this.size * this.#options.concurrency * WINDOW_PER_WORKER,
+          cancel: (record) => this.#giver.giveUp(record, poolError('CANCELLED', 'the map was given up')),
+          submit: (payload, { batch }, sink, item) => {
+            const record = new Task(sink, item, 0);
+            this.#submit(record, task, payload, options, {
+              flags: batch ? L.SLOT_BATCH : 0,
+              unbounded: true,
+            });
+            return record;
+          },
         },
-      }, items, options);
+        items,
+        options,
+      );
     });
   }
 
@@ -194,32 +209,22 @@ export class Pool {
     return guarded((resolve, reject) => {
       if (this.#closed) throw this.#destroyed();
       const members = jobs.map(({ task, payload, options, seat }) => ({
-        name: taskName(task), payload, spec: specify(options, this.#options.taskTimeoutMs, { seat }), signal: options.signal,
+        name: taskName(task),
+        payload,
+        spec: specify(options, this.#options.taskTimeoutMs, { seat }),
+        signal: options.signal,
       }));
-      const start = () => this.#startGroup(members, failFast, resolve, reject);
+      const start = () => {
+        const listen = (/** @type {Task} */ record, /** @type {AbortSignal} */ signal) => this.#listen(record, signal);
+        startGroup(/** @type {Engine} */ (this.#engine), members, failFast, resolve, reject, listen);
+      };
       if (this.#engine) start();
-      else this.#early.push({ task: new Task({ fulfil: () => undefined, fail: (_item, error) => reject(error) }, 0, 0), run: () => attempt(start, reject) });
+      else
+        this.#early.push({
+          task: new Task({ fulfil: ignore, fail: (_item, error) => reject(error) }, 0, 0),
+          run: start,
+        });
     });
-  }
-
-  /**
-   * @param {{ name: string, payload: unknown, spec: import('./spec.js').Spec, signal?: AbortSignal }[]} members
-   * @param {boolean} failFast
-   * @param {(results: any[]) => void} resolve
-   * @param {(error: Error) => void} reject
-   */
-  #startGroup(members, failFast, resolve, reject) {
-    const engine = /** @type {Engine} */ (this.#engine);
-    if (failFast && !engine.admits(members.length)) throw poolError('QUEUE_FULL', `a batch of ${members.length} does not fit`);
-    const group = engine.createGroup(members.length, failFast) + 1;
-    const sink = new GroupSink(members.length, resolve, reject, () => {
-      if (failFast) engine.failGroup(group - 1);
-    });
-    for (const [item, { name, payload, spec, signal }] of members.entries()) {
-      const record = new Task(sink, item, engine.nextSerial());
-      engine.submit(record, name, payload, { ...spec, group });
-      if (signal && !record.settled) this.#listen(record, signal);
-    }
   }
 
   /**
@@ -245,8 +250,13 @@ export class Pool {
     if (signal) this.#listen(record, signal);
     if (record.settled) return;
     if (!this.#engine) {
-      if (!extra.unbounded && this.#early.length >= (this.#options.maxQueue ?? Infinity)) this.#reject(record, poolError('QUEUE_FULL'));
-      else this.#early.push({ task: record, run: () => /** @type {Engine} */ (this.#engine).submit(record, name, payload, spec) });
+      if (!extra.unbounded && this.#early.length >= (this.#options.maxQueue ?? Infinity))
+        this.#reject(record, poolError('QUEUE_FULL'));
+      else
+        this.#early.push({
+          task: record,
+          run: () => /** @type {Engine} */ (this.#engine).submit(record, name, payload, spec),
+        });
       return;
     }
     if (!extra.unbounded && !this.#engine.admits(1)) this.#reject(record, poolError('QUEUE_FULL'));
@@ -258,7 +268,8 @@ export class Pool {
    * @param {AbortSignal} signal
    */
   #listen(record, signal) {
-    const abort = () => void this.#giver.giveUp(record, poolError('CANCELLED', 'the task was aborted', { cause: signal.reason }), true);
+    const abort = () =>
+      void this.#giver.giveUp(record, poolError('CANCELLED', 'the task was aborted', { cause: signal.reason }), true);
     if (signal.aborted) {
       abort();
       return;
@@ -281,11 +292,6 @@ export class Pool {
     this.#failed(error);
   }
 
-  /** @param {import('./errors.js').PoolError} error */
-  #refuse(error) {
-    return guarded((_resolve, reject) => reject(error));
-  }
-
   #destroyed() {
     return poolError('POOL_DESTROYED');
   }
@@ -295,7 +301,11 @@ export class Pool {
     const engine = /** @type {Engine} */ (this.#engine);
     for (const { name, payload } of this.#sticky) {
       const quiet = { fulfil: () => undefined, fail: () => undefined };
-      engine.submit(new Task(quiet, 0, 0), name, payload, { lane: L.PRIORITY_CRITICAL, flags: L.SLOT_EXCLUSIVE, seat: seat + 1 });
+      engine.submit(new Task(quiet, 0, 0), name, payload, {
+        lane: L.PRIORITY_CRITICAL,
+        flags: L.SLOT_EXCLUSIVE,
+        seat: seat + 1,
+      });
     }
   }
 
@@ -330,43 +340,20 @@ export class Pool {
 
   /** Numbers of this moment; a new object each time. `processed` counts settled tasks, `errors` those among them that failed. */
   stats() {
-    if (this.#closed || !this.#engine) {
-      return {
-        freeWorkers: 0,
-        busyWorkers: this.#closed ? 0 : this.size,
-        totalWorkers: this.#closed ? 0 : this.size,
-        queued: this.#early.length,
-        processed: this.#final.processed + this.#earlyProcessed,
-        errors: this.#final.errors + this.#earlyProcessed,
-      };
-    }
-    const { free, busy, total, queued, processed, errors } = this.#engine.stats();
-    return {
-      freeWorkers: free,
-      busyWorkers: busy,
-      totalWorkers: total,
-      queued,
-      processed: processed + this.#earlyProcessed,
-      errors: errors + this.#earlyProcessed,
-    };
+    const outside = { settled: this.#earlyProcessed, waiting: this.#early.length };
+    return poolStats(this.#closed ? undefined : this.#engine, this.#closed ? 0 : this.size, outside, this.#final);
   }
 
   #final = { processed: 0, errors: 0 };
 
   /** What the pool holds: for finding leaks. */
   diagnostics() {
-    const gauges = this.#closed ? undefined : this.#engine?.stats();
-    return {
-      boxesInUse: gauges?.boxesInUse ?? 0,
-      tasksInUse: gauges?.tasksInUse ?? 0,
-      heapBytes: gauges?.heapBytes ?? 0,
-      memoryBytes: this.#closed ? 0 : (this.#engine?.core.memory.wasmMemory.buffer.byteLength ?? 0),
-      threads: this.#closed ? 0 : (this.#engine?.fleet.members.size ?? 0),
-    };
+    return diagnose(this.#closed ? undefined : this.#engine);
   }
 
   /**
-   * @param {PoolEvent} event 'error' (message, taskId), 'drained' (), 'workerDown' and 'workerRetired' ({ worker, error })
+   * @param {PoolEvent} event 'error' (message, taskId), 'drained' (), 'workerDown' (crashed or killed)
+   *   and 'workerRetired' ({ worker, error })
    * @param {(...details: any[]) => void} listener
    * @returns {() => void} removes the listener
    */
@@ -397,7 +384,8 @@ export class Pool {
     if (this.#closing) return this.#closing;
     this.#closing = (async () => {
       const engine = this.#engine;
-      for (const { task } of this.#early.splice(0)) this.#reject(task, poolError(reason.code, reason.message, { cause: reason.cause }));
+      for (const { task } of this.#early.splice(0))
+        this.#reject(task, poolError(reason.code, reason.message, { cause: reason.cause }));
       if (engine) this.#final = engine.stats();
       this.#closed = true;
       const ending = engine?.close(reason);
@@ -412,18 +400,5 @@ export class Pool {
 
   async [Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')]() {
     await this.destroy();
-  }
-}
-
-
-/**
- * @param {() => void} run
- * @param {(error: Error) => void} failed
- */
-function attempt(run, failed) {
-  try {
-    run();
-  } catch (error) {
-    failed(/** @type {Error} */ (error));
   }
 }

@@ -59,6 +59,7 @@ function timeLimit(timeoutMs) {
  */
 export function taskName(task) {
   const name = typeof task === 'function' ? task.name : task;
-  if (typeof name !== 'string' || name === '') throw poolError('INVALID_ARGUMENT', 'task: expected the name of a handler');
+  if (typeof name !== 'string' || name === '')
+    throw poolError('INVALID_ARGUMENT', 'task: expected the name of a handler');
   return name;
 }

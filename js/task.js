@@ -53,7 +53,8 @@ export class Task {
   }
 }
 
-const ignore = () => undefined;
+/** For promises whose failure is told elsewhere. */
+export const ignore = () => undefined;
 
 /**
  * The promise of one task's result.
@@ -132,7 +133,10 @@ export class TaskPromise extends Promise {
    */
   cancel(reason) {
     if (!this.#engine || !this.#task || this.#task.settled) return false;
-    this.#engine.giveUp(this.#task, poolError('CANCELLED', 'the task was cancelled', { cause: reason, taskId: this.id }));
+    this.#engine.giveUp(
+      this.#task,
+      poolError('CANCELLED', 'the task was cancelled', { cause: reason, taskId: this.id }),
+    );
     return true;
   }
 
@@ -219,3 +223,17 @@ export function callOut(callback, value) {
  *   M[K] extends (payload: infer P, ...rest: any) => infer R
  *     ? (payload: P, options?: TaskOptions) => TaskPromise<Awaited<R>> : never }} TaskProxy
  */
+
+/**
+ * An object whose methods have the handlers' names.
+ * @param {(name: string, payload: any, options: any) => TaskPromise<any>} dispatch
+ * @returns {any}
+ */
+export function taskProxy(dispatch) {
+  return new Proxy(Object.freeze({}), {
+    get: (_target, name) =>
+      typeof name === 'string' && name !== 'then'
+        ? (/** @type {any} */ payload, /** @type {any} */ options) => dispatch(name, payload, options)
+        : undefined,
+  });
+}

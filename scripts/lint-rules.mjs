@@ -7,6 +7,8 @@ import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const LINES_MAX = 400;
+/** Tests are lists: what makes a file of them hard to read is not its length. */
+const TEST_LINES_MAX = 600;
 
 let findings = 0;
 
@@ -41,8 +43,7 @@ function files(directory, pattern) {
  * @returns {string[]}
  */
 function codeLines(file) {
-  const blank = (/** @type {string} */ text) =>
-    /^.node:/.test(text) ? text : text.replace(/[^\n]/g, ' ');
+  const blank = (/** @type {string} */ text) => (/^.node:/.test(text) ? text : text.replace(/[^\n]/g, ' '));
   return readFileSync(join(root, file), 'utf8')
     .replace(/\/\*[\s\S]*?\*\/|\/\/[^\n]*|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"/g, blank)
     .split('\n');
@@ -94,12 +95,7 @@ forbid(
   'only js/host/ and js/cli/ know their runtime',
 );
 
-forbid(
-  'wait',
-  shim.filter(not(/^js\/(?:worker|host)\//)),
-  /\bAtomics\.wait\(/,
-  'only a worker may block',
-);
+forbid('wait', shim.filter(not(/^js\/(?:worker|host)\//)), /\bAtomics\.wait\(/, 'only a worker may block');
 
 forbid(
   'views',
@@ -110,7 +106,8 @@ forbid(
 
 forbid(
   'terminate',
-  shim.filter(not(/^js\/host\//)),
+  // js/cli/module.js loads a user's module in a worker of its own, which is no pool's.
+  shim.filter(not(/^js\/(?:host\/|cli\/module\.js)/)),
   /\.terminate\(/,
   "workers are ended by js/host/ only, so that nobody goes around the kill gate's handshake",
 );
@@ -121,12 +118,13 @@ process.exitCode = findings ? 1 : 0;
 
 /** A file that grows past the cap has two rooms in it. */
 function checkSizes() {
-  const code = ['src', 'js', 'bin', 'wasm', 'scripts', 'tests', 'demo', 'bench'].flatMap(
-    (directory) => files(directory, /\.(?:[ch]|m?js|ts|sh)$/),
+  const code = ['src', 'js', 'bin', 'wasm', 'scripts', 'tests', 'demo', 'bench'].flatMap((directory) =>
+    files(directory, /\.(?:[ch]|m?js|ts|sh)$/),
   );
   for (const file of code.filter(not(/^(?:js\/generated|wasm\/dist)\//))) {
     const count = readFileSync(join(root, file), 'utf8').split('\n').length - 1;
-    if (count > LINES_MAX) report(file, count, 'size', `${count} lines, at most ${LINES_MAX}`);
+    const most = file.startsWith('tests/') ? TEST_LINES_MAX : LINES_MAX;
+    if (count > most) report(file, count, 'size', `${count} lines, at most ${most}`);
   }
 }
 
@@ -143,16 +141,10 @@ function checkExports() {
     .split('\n')
     .forEach((entry, index) => {
       if (entry.startsWith('#')) return;
-      if (!/^_\w+$/.test(entry))
-        report(list, index + 1, 'exports', 'one _name a line, # begins a comment line');
+      if (!/^_\w+$/.test(entry)) report(list, index + 1, 'exports', 'one _name a line, # begins a comment line');
       else if (seen.has(entry)) report(list, index + 1, 'exports', `${entry} is listed twice`);
       else if (!fromLibrary.has(entry) && !new RegExp(`\\b${entry.slice(1)}\\(`).test(declared)) {
-        report(
-          list,
-          index + 1,
-          'exports',
-          `${entry.slice(1)} is not declared in any header of src/`,
-        );
+        report(list, index + 1, 'exports', `${entry.slice(1)} is not declared in any header of src/`);
       }
       seen.add(entry);
     });

@@ -10,13 +10,15 @@ static uint32_t reader_bit(uint32_t reader) { return UINT32_C(1) << (reader & 31
 static wp_box *box_of(const wp_pool *pool, uint32_t index, uint32_t generation) {
   if (index >= wp_atomic_load_acquire_u32(&pool->boxes.capacity)) return NULL;
   wp_box *box = wp_box_at(pool, index);
-  uint64_t word = wp_atomic_load_acquire_u64(&box->word); /* pairs with the store in wp_box_commit */
+  uint64_t word =
+      wp_atomic_load_acquire_u64(&box->word); /* pairs with the store in wp_box_commit */
   return word == wp_word(generation, WP_BOX_READY) ? box : NULL;
 }
 
 /* ---- Writing ---- */
 
-static wp_status create(wp_pool *pool, uint32_t self, uint64_t bytes, uint32_t flags, uint32_t *index) {
+static wp_status create(wp_pool *pool, uint32_t self, uint64_t bytes, uint32_t flags,
+                        uint32_t *index) {
   if (bytes > SIZE_MAX / 2) return WP_E_TOO_LARGE;
   wp_heap *heap = wp_pool_heap(pool, self);
   wp_status status = wp_table_take(&pool->boxes, heap, index);
@@ -33,7 +35,8 @@ static wp_status create(wp_pool *pool, uint32_t self, uint64_t bytes, uint32_t f
   box->lease_end_ms = 0;
   box->owner = self;
   box->flags = flags;
-  for (uint32_t i = 0; i < WP_THREADS_MAX / 32; i++) wp_atomic_store_relaxed_u32(&box->readers[i], 0);
+  for (uint32_t i = 0; i < WP_THREADS_MAX / 32; i++)
+    wp_atomic_store_relaxed_u32(&box->readers[i], 0);
   wp_atomic_store_relaxed_u32(&box->count, 1); /* published by the store of the word */
   uint32_t generation = wp_word_generation(wp_atomic_load_acquire_u64(&box->word));
   WP_POINT("box.writing");
@@ -70,7 +73,8 @@ wp_status wp_box_commit(wp_pool *pool, uint32_t self, uint32_t index, uint32_t t
 
 static void give_back_place(wp_pool *pool) {
   wp_atomic_fetch_sub_seq_u32(&pool->boxes_taken, 1);
-  wp_atomic_fetch_or_seq_u32(&pool->chores, WP_CHORE_BOXES); /* pairs with the load in wp_sched_unlock */
+  wp_atomic_fetch_or_seq_u32(&pool->chores,
+                             WP_CHORE_BOXES); /* pairs with the load in wp_sched_unlock */
 }
 
 static void free_box(wp_pool *pool, uint32_t self, uint32_t index) {
@@ -121,7 +125,8 @@ wp_status wp_box_grant(wp_pool *pool, uint32_t index, uint32_t reader) {
   if (!retain(box)) return WP_E_STALE_HANDLE;
   WP_POINT("box.grant");
   uint32_t bits = wp_atomic_fetch_or_acq_rel_u32(&box->readers[reader >> 5], reader_bit(reader));
-  if (bits & reader_bit(reader)) wp_atomic_fetch_sub_acq_rel_u32(&box->count, 1); /* it held one already */
+  if (bits & reader_bit(reader))
+    wp_atomic_fetch_sub_acq_rel_u32(&box->count, 1); /* it held one already */
   return WP_OK;
 }
 
@@ -139,7 +144,8 @@ wp_status wp_box_read(wp_pool *pool, uint32_t index, uint32_t generation, uint32
   return WP_OK;
 }
 
-bool wp_box_release(wp_pool *pool, uint32_t self, uint32_t index, uint32_t generation, uint32_t reader) {
+bool wp_box_release(wp_pool *pool, uint32_t self, uint32_t index, uint32_t generation,
+                    uint32_t reader) {
   wp_box *box = box_of(pool, index, generation);
   if (!box) return false;
   wp_gate_enter(&pool->threads[self]);
@@ -200,13 +206,16 @@ wp_status wp_box_create_granted(wp_pool *pool, uint32_t self, uint64_t bytes, ui
 
 static void leave_line(wp_pool *pool, uint32_t number) {
   uint32_t previous = 0;
-  for (uint32_t at = pool->box_line.first; at; ) {
+  for (uint32_t at = pool->box_line.first; at;) {
     wp_thread *thread = &pool->threads[at - 1];
     uint32_t link = wp_atomic_load_relaxed_u32(&thread->box_waiting); /* guarded by the lock */
     uint32_t after = link == WP_NONE ? 0 : link;
     if (at - 1 == number) {
-      if (previous) wp_atomic_store_relaxed_u32(&pool->threads[previous - 1].box_waiting, after ? after : WP_NONE);
-      else pool->box_line.first = after;
+      if (previous)
+        wp_atomic_store_relaxed_u32(&pool->threads[previous - 1].box_waiting,
+                                    after ? after : WP_NONE);
+      else
+        pool->box_line.first = after;
       if (!after) pool->box_line.last = previous;
       wp_atomic_store_relaxed_u32(&thread->box_waiting, 0);
       return;
@@ -242,7 +251,8 @@ double wp_box_expire(wp_pool *pool, double now_ms) {
   pool->leases = 0;
   for (uint32_t i = 0; i < capacity; i++) {
     wp_box *box = wp_box_at(pool, i);
-    if (!has_state(wp_atomic_load_acquire_u64(&box->word), WP_BOX_READY) || box->lease_end_ms <= 0) continue;
+    if (!has_state(wp_atomic_load_acquire_u64(&box->word), WP_BOX_READY) || box->lease_end_ms <= 0)
+      continue;
     if (now_ms < box->lease_end_ms) {
       pool->leases++;
       if (next_ms == 0 || box->lease_end_ms < next_ms) next_ms = box->lease_end_ms;
@@ -264,7 +274,8 @@ void wp_box_reap(wp_pool *pool, uint32_t thread) {
       free_box(pool, WP_MAIN, i);
     } else if (has_state(word, WP_BOX_READY)) {
       uint32_t bit = reader_bit(thread);
-      if (wp_atomic_fetch_and_acq_rel_u32(&box->readers[thread >> 5], ~bit) & bit) drop(pool, WP_MAIN, i, 1);
+      if (wp_atomic_fetch_and_acq_rel_u32(&box->readers[thread >> 5], ~bit) & bit)
+        drop(pool, WP_MAIN, i, 1);
     }
   }
   leave_line(pool, thread);

@@ -20,17 +20,18 @@ enum wp_box_state { WP_BOX_FREE = 0, WP_BOX_WRITING = 1, WP_BOX_READY = 2 };
 enum wp_box_flags { WP_BOX_POOLED = 1 /* counts against box_count; see wp_box_request */ };
 
 typedef struct wp_box {
-  wp_atomic_u64 word;        /* wp_record: epoch << 8 | state */
-  wp_atomic_u32 next;        /* wp_record: free list */
-  wp_atomic_u32 count;       /* references: slots that name it, one for a writer, one per reader's bit */
-  uint64_t address;          /* of the bytes; constant from WRITING to FREE */
-  uint64_t bytes;            /* exact length; set at commit */
-  uint64_t capacity_bytes;   /* set at creation */
-  double lease_end_ms;       /* 0: none; main only */
-  uint32_t type, aux;        /* as in wp_value; set at commit */
-  uint32_t owner;            /* thread that writes or wrote it */
-  uint32_t flags;            /* enum wp_box_flags */
-  wp_atomic_u32 readers[WP_THREADS_MAX / 32]; /* one bit per thread that may read and has not released */
+  wp_atomic_u64 word;  /* wp_record: epoch << 8 | state */
+  wp_atomic_u32 next;  /* wp_record: free list */
+  wp_atomic_u32 count; /* references: slots that name it, one for a writer, one per reader's bit */
+  uint64_t address;    /* of the bytes; constant from WRITING to FREE */
+  uint64_t bytes;      /* exact length; set at commit */
+  uint64_t capacity_bytes; /* set at creation */
+  double lease_end_ms;     /* 0: none; main only */
+  uint32_t type, aux;      /* as in wp_value; set at commit */
+  uint32_t owner;          /* thread that writes or wrote it */
+  uint32_t flags;          /* enum wp_box_flags */
+  wp_atomic_u32
+      readers[WP_THREADS_MAX / 32]; /* one bit per thread that may read and has not released */
 } wp_box;
 
 _Static_assert(sizeof(wp_box) == 96, "the layout is shared with JavaScript");
@@ -52,7 +53,8 @@ wp_status wp_box_create_granted(wp_pool *pool, uint32_t self, uint64_t bytes, ui
 
 /* WRITING > READY with exact length. From here on nobody writes the bytes. Its writer only. WP_E_STALE_HANDLE,
  * WP_E_DENIED (not the writer), WP_E_TOO_LARGE (longer than its capacity; the box stays WRITING). */
-wp_status wp_box_commit(wp_pool *pool, uint32_t self, uint32_t index, uint32_t type, uint32_t aux, uint64_t bytes);
+wp_status wp_box_commit(wp_pool *pool, uint32_t self, uint32_t index, uint32_t type, uint32_t aux,
+                        uint64_t bytes);
 
 /* Lets one more thread read the box until it releases it. By any thread that holds a reference. Idempotent. */
 wp_status wp_box_grant(wp_pool *pool, uint32_t index, uint32_t reader);
@@ -62,7 +64,8 @@ wp_status wp_box_read(wp_pool *pool, uint32_t index, uint32_t generation, uint32
                       wp_completion *out);
 
 /* Drops that reader's reference; the last one frees the box. False (and no effect) when it holds none. */
-bool wp_box_release(wp_pool *pool, uint32_t self, uint32_t index, uint32_t generation, uint32_t reader);
+bool wp_box_release(wp_pool *pool, uint32_t self, uint32_t index, uint32_t generation,
+                    uint32_t reader);
 
 /* A slot's or a writer's reference (dropping the writer's gives an unfinished box up). retain fails (false) when the box is not READY or has no reference left: a count never rises from 0. */
 bool wp_box_retain(wp_pool *pool, uint32_t self, uint32_t index, uint32_t generation);

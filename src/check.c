@@ -49,7 +49,8 @@ static bool threads_agree(const wp_pool *pool) {
       uint32_t index = wp_atomic_load_relaxed_u32(&thread->slots[place]);
       if (!index) continue;
       entries++;
-      if (wp_atomic_load_relaxed_u32(&wp_slot_at(&pool->slots, index - 1)->owner) != i) return false;
+      if (wp_atomic_load_relaxed_u32(&wp_slot_at(&pool->slots, index - 1)->owner) != i)
+        return false;
     }
     if (entries != wp_atomic_load_relaxed_u32(&thread->running)) return false;
   }

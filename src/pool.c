@@ -11,16 +11,16 @@ void wp_config_defaults(wp_config *config) {
       .max_queue = WP_NONE,
       .max_tasks = WP_TABLE_RECORDS_MAX,
       .recycle_ms = WP_NONE,
-      .box_count = 64,    /* API.md, boxes.count */
-      .lease_ms = 5000,   /* API.md, leaseMs */
+      .box_count = 64,  /* API.md, boxes.count */
+      .lease_ms = 5000, /* API.md, leaseMs */
       .memory_bytes = UINT64_C(1) << 32,
   };
 }
 
 static bool valid(const wp_config *config) {
   return config->workers >= 1 && config->workers + config->spares <= WP_SEATS_MAX &&
-         config->concurrency >= 1 && config->concurrency <= WP_CONCURRENCY_MAX && config->max_tasks >= 1 &&
-         config->box_count >= 1;
+         config->concurrency >= 1 && config->concurrency <= WP_CONCURRENCY_MAX &&
+         config->max_tasks >= 1 && config->box_count >= 1;
 }
 
 static wp_status list_tasks(wp_pool *pool, wp_heap *heap) {
@@ -77,7 +77,8 @@ wp_status wp_pool_lay_out(const wp_config *config, wp_segments *segments, wp_thr
   wp_status status = open_threads(pool, heap);
   if (!status) status = open_tables(pool, heap);
   if (!status) status = list_tasks(pool, heap);
-  if (!status) *out = pool; /* on failure the memory goes with the segments, which are the caller's */
+  if (!status)
+    *out = pool; /* on failure the memory goes with the segments, which are the caller's */
   return status;
 }
 
@@ -121,7 +122,8 @@ void wp_stats_read(wp_pool *pool, wp_stats *stats) {
   wp_pool_count_workers(pool, &stats->free_workers, &stats->busy_workers);
   stats->total_workers = pool->seat_count;
   stats->queued = wp_atomic_load_acquire_u32(&pool->queued);
-  stats->processed = wp_atomic_load_relaxed_u64(&pool->counters.processed); /* gauges: nothing follows from them */
+  stats->processed =
+      wp_atomic_load_relaxed_u64(&pool->counters.processed); /* gauges: nothing follows from them */
   stats->errors = wp_atomic_load_relaxed_u64(&pool->counters.errors);
   stats->boxes_in_use = wp_atomic_load_relaxed_u32(&pool->boxes.in_use);
   stats->tasks_in_use = wp_atomic_load_relaxed_u32(&pool->slots.in_use);

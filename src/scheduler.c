@@ -6,8 +6,10 @@
 #include <stdlib.h>
 
 enum {
-  HELP_EVERY = 64,  /* pushes between two looks at the lock: bounds what the next holder must apply */
-  SPIN_LIMIT = 200, /* tries before a worker sleeps for the lock; its holder is usually gone within a few */
+  HELP_EVERY =
+      64, /* pushes between two looks at the lock: bounds what the next holder must apply */
+  SPIN_LIMIT =
+      200, /* tries before a worker sleeps for the lock; its holder is usually gone within a few */
   LOCK_WAIT_MS = 1, /* bounded: a dead waiter may swallow a wake-up */
 };
 
@@ -33,8 +35,10 @@ static void sleep_on_lock(wp_pool *pool, uint32_t holder) {
 void wp_sched_wait_lock(wp_pool *pool, uint32_t self) {
   for (uint32_t spins = 0; !wp_sched_try_lock(pool, self); spins++) {
     uint32_t holder = wp_atomic_load_relaxed_u32(&pool->lock); /* only to sleep on */
-    if (spins < SPIN_LIMIT) wp_port_pause();
-    else if (holder) sleep_on_lock(pool, holder);
+    if (spins < SPIN_LIMIT)
+      wp_port_pause();
+    else if (holder)
+      sleep_on_lock(pool, holder);
   }
 }
 
@@ -109,7 +113,8 @@ static bool wake_any(wp_pool *pool) {
 
 void wp_sched_wake_idle(wp_pool *pool, bool all) {
   uint32_t count = all ? UINT32_MAX : wp_atomic_load_seq_u32(&pool->ready);
-  while (count-- && wake_any(pool)) {}
+  while (count-- && wake_any(pool)) {
+  }
 }
 
 static void wake_for(wp_pool *pool, const wp_slot *slot) {
@@ -171,7 +176,8 @@ static void apply_inbox(wp_pool *pool, uint32_t self) {
 
 /* Cancelled slots wait for somebody to come across them; where nobody takes anything, nobody does. */
 static void purge(wp_pool *pool, uint32_t self, wp_list *list, bool common) {
-  while (list->first && wp_slot_state_of(wp_slot_at(&pool->slots, list->first - 1)) == WP_SLOT_CANCELLED) {
+  while (list->first &&
+         wp_slot_state_of(wp_slot_at(&pool->slots, list->first - 1)) == WP_SLOT_CANCELLED) {
     uint32_t index = take_first(pool, list);
     if (common) count_ready(pool, (uint32_t)-1);
     wp_task_free(pool, self, index);
@@ -183,13 +189,16 @@ static void serve_chores_locked(wp_pool *pool, uint32_t self) {
   if (chores & WP_CHORE_INBOX) apply_inbox(pool, self);
   if (chores & WP_CHORE_BOXES) wp_box_serve_line_locked(pool);
   if (!(chores & WP_CHORE_PURGE)) return;
-  for (uint32_t lane = 0; lane < WP_PRIORITY_COUNT; lane++) purge(pool, self, &pool->lanes[lane], true);
-  for (uint32_t seat = 0; seat < pool->seat_count; seat++) purge(pool, self, &pool->seat_lanes[seat], false);
+  for (uint32_t lane = 0; lane < WP_PRIORITY_COUNT; lane++)
+    purge(pool, self, &pool->lanes[lane], true);
+  for (uint32_t seat = 0; seat < pool->seat_count; seat++)
+    purge(pool, self, &pool->seat_lanes[seat], false);
 }
 
 void wp_sched_help(wp_pool *pool, uint32_t self, uint32_t chores) {
   wp_gate_enter(&pool->threads[self]);
-  if (chores) wp_atomic_fetch_or_seq_u32(&pool->chores, chores); /* pairs with the load in wp_sched_unlock */
+  if (chores)
+    wp_atomic_fetch_or_seq_u32(&pool->chores, chores); /* pairs with the load in wp_sched_unlock */
   if (wp_atomic_load_seq_u32(&pool->chores) && wp_sched_try_lock(pool, self)) {
     serve_chores_locked(pool, self);
     wp_sched_unlock(pool, self);
@@ -204,7 +213,8 @@ void wp_sched_help(wp_pool *pool, uint32_t self, uint32_t chores) {
 static uint32_t take_from(wp_pool *pool, wp_list *list, bool common, uint32_t self, double now_ms) {
   while (list->first) {
     wp_slot *slot = wp_slot_at(&pool->slots, list->first - 1);
-    if (slot->flags & WP_SLOT_EXCLUSIVE && wp_atomic_load_relaxed_u32(&pool->threads[self].running)) return 0;
+    if (slot->flags & WP_SLOT_EXCLUSIVE && wp_atomic_load_relaxed_u32(&pool->threads[self].running))
+      return 0;
     uint32_t index = take_first(pool, list);
     if (common) count_ready(pool, (uint32_t)-1);
     if (wp_task_begin(pool, self, index, now_ms)) return index + 1;
@@ -301,8 +311,10 @@ static void rebuild(wp_pool *pool) {
     wp_slot *slot = wp_slot_at(&pool->slots, i);
     if (!waits(slot)) continue;
     slot->parent = i; /* its index, for the loop below: only events use the field */
-    if (found) found[count++] = slot;
-    else enter_anew(pool, slot, i);
+    if (found)
+      found[count++] = slot;
+    else
+      enter_anew(pool, slot, i);
   }
   if (!found) return;
   qsort(found, count, sizeof *found, by_sequence);

@@ -44,13 +44,14 @@ enum wp_slot_flags {
   WP_SLOT_EXCLUSIVE = 2, /* nothing else runs on the worker meanwhile */
   WP_SLOT_LEASE = 4,     /* the result is wanted as a leased box */
   WP_SLOT_EVENT = 8,     /* not a task: a progress value on its way to main */
-  WP_SLOT_BOX_ARGUMENT = 16, /* the argument is a box that its caller shares; the handler reads it in place */
-  WP_SLOT_BATCH = 32,        /* the argument is { items, shared }: one run of the handler for each item */
+  WP_SLOT_BOX_ARGUMENT =
+      16, /* the argument is a box that its caller shares; the handler reads it in place */
+  WP_SLOT_BATCH = 32, /* the argument is { items, shared }: one run of the handler for each item */
 };
 
 enum {
-  WP_INLINE_BYTES = 64,     /* arguments and results up to this size need no box */
-  WP_REDELIVERIES_MAX = 3,  /* REQUIREMENTS TW-57 */
+  WP_INLINE_BYTES = 64,    /* arguments and results up to this size need no box */
+  WP_REDELIVERIES_MAX = 3, /* REQUIREMENTS TW-57 */
 };
 
 typedef struct wp_value {
@@ -61,8 +62,8 @@ typedef struct wp_value {
 } wp_value;
 
 typedef struct wp_slot {
-  wp_atomic_u64 word; /* wp_record: generation << 8 | state */
-  wp_atomic_u32 next; /* wp_record: link in the one list that the slot is in */
+  wp_atomic_u64 word;  /* wp_record: generation << 8 | state */
+  wp_atomic_u32 next;  /* wp_record: link in the one list that the slot is in */
   wp_atomic_u32 owner; /* thread that runs or ran it; 0 before */
   uint32_t name;       /* interned name */
   uint32_t c_task;     /* index + 1 of a C task; 0: a JavaScript handler */

@@ -22,7 +22,8 @@ static void put_chain(wp_table *table, uint32_t first, wp_record *last) {
   do {
     wp_atomic_store_relaxed_u32(&last->next, (uint32_t)head); /* published by the CAS */
     WP_POINT("table.put");
-  } while (!wp_atomic_cas_acq_rel_u64(&table->free, &head, (head & ~UINT64_C(0xffffffff)) | (first + 1)));
+  } while (!wp_atomic_cas_acq_rel_u64(&table->free, &head,
+                                      (head & ~UINT64_C(0xffffffff)) | (first + 1)));
 }
 
 static int grow(wp_table *table, wp_heap *heap) {
@@ -45,8 +46,10 @@ static int grow(wp_table *table, wp_heap *heap) {
   uint32_t before = capacity;
   wp_atomic_cas_acq_rel_u32(&table->capacity, &before, capacity + WP_TABLE_CHUNK);
   WP_POINT("table.grown");
-  if (won) put_chain(table, capacity, wp_table_at(table, capacity + WP_TABLE_CHUNK - 1));
-  else wp_heap_free(heap, chunk);
+  if (won)
+    put_chain(table, capacity, wp_table_at(table, capacity + WP_TABLE_CHUNK - 1));
+  else
+    wp_heap_free(heap, chunk);
   return WP_OK;
 }
 

@@ -21,17 +21,18 @@ enum {
 
 /* The first words of every record. */
 typedef struct wp_record {
-  wp_atomic_u64 word; /* generation << 8 | state; state 0 is "free". Who changes it: the room that owns the record */
+  wp_atomic_u64
+      word; /* generation << 8 | state; state 0 is "free". Who changes it: the room that owns the record */
   wp_atomic_u32 next; /* index + 1 of the next record in whatever list it is in; 0 ends a list */
 } wp_record;
 
 typedef struct wp_table {
-  wp_atomic_u64 free;          /* tag << 32 | index + 1; the tag changes with every take, against ABA */
-  wp_atomic_u32 capacity;      /* records that exist */
-  wp_atomic_u32 in_use;        /* records taken and not put back */
+  wp_atomic_u64 free;     /* tag << 32 | index + 1; the tag changes with every take, against ABA */
+  wp_atomic_u32 capacity; /* records that exist */
+  wp_atomic_u32 in_use;   /* records taken and not put back */
   uint32_t record_bytes;
-  uint32_t ceiling;            /* never more records than this; whole chunks */
-  wp_atomic_u64 *chunks;       /* addresses, as many as the ceiling takes; 0 where there is none yet */
+  uint32_t ceiling;      /* never more records than this; whole chunks */
+  wp_atomic_u64 *chunks; /* addresses, as many as the ceiling takes; 0 where there is none yet */
 } wp_table;
 
 /* `heap` is the calling thread's. WP_E_NO_MEMORY. */

@@ -4,7 +4,9 @@
 #include "scheduler.h"
 #include <string.h>
 
-static wp_slot *slot_at(const wp_pool *pool, uint32_t index) { return wp_slot_at(&pool->slots, index); }
+static wp_slot *slot_at(const wp_pool *pool, uint32_t index) {
+  return wp_slot_at(&pool->slots, index);
+}
 static wp_group *group_at(const wp_pool *pool, uint32_t index) {
   return (wp_group *)wp_table_at(&pool->groups, index);
 }
@@ -30,7 +32,8 @@ bool wp_task_admits(const wp_pool *pool, uint32_t count) {
       bool serves = wp_atomic_load_acquire_u32(&thread->state) == WP_THREAD_LIVE &&
                     !wp_atomic_load_acquire_u32(&thread->poisoned);
       uint32_t running = wp_atomic_load_acquire_u32(&thread->running);
-      if (serves && running < pool->config.concurrency) places += pool->config.concurrency - running;
+      if (serves && running < pool->config.concurrency)
+        places += pool->config.concurrency - running;
     }
   }
   return wp_atomic_load_acquire_u32(&pool->queued) + (uint64_t)count <= places;
@@ -45,7 +48,8 @@ wp_status wp_group_create(wp_pool *pool, uint32_t members, bool fail_fast, uint3
   wp_status status = wp_table_take(&pool->groups, wp_pool_heap(pool, WP_MAIN), group);
   if (status) return status;
   wp_group *record = group_at(pool, *group);
-  wp_atomic_store_relaxed_u32(&record->members, members); /* published with the slots that name it */
+  wp_atomic_store_relaxed_u32(&record->members,
+                              members); /* published with the slots that name it */
   wp_atomic_store_relaxed_u32(&record->failed, 0);
   record->fail_fast = fail_fast;
   return WP_OK;
@@ -74,7 +78,8 @@ void wp_group_fail(wp_pool *pool, uint32_t group) {
 
 static void enter_record(wp_thread *thread, uint32_t index) {
   uint32_t place = 0;
-  while (wp_atomic_load_relaxed_u32(&thread->slots[place])) place++; /* running < concurrency <= places */
+  while (wp_atomic_load_relaxed_u32(&thread->slots[place]))
+    place++; /* running < concurrency <= places */
   WP_POINT("task.enter");
   wp_atomic_store_release_u32(&thread->slots[place], index + 1);
   wp_atomic_fetch_add_seq_u32(&thread->running, 1);
@@ -102,7 +107,8 @@ bool wp_task_begin(wp_pool *pool, uint32_t self, uint32_t index, double now_ms) 
     }
     wp_atomic_fetch_sub_seq_u32(&pool->queued, 1);
     wp_atomic_store_relaxed_u32(&slot->owner, self);
-    if (wp_task_complete(pool, self, index)) thread->ring = 1; /* the taker rings: see wp_sched_take */
+    if (wp_task_complete(pool, self, index))
+      thread->ring = 1; /* the taker rings: see wp_sched_take */
     return false;
   }
   slot->started_ms = now_ms;
@@ -175,7 +181,8 @@ wp_status wp_task_event(wp_pool *pool, uint32_t self, uint32_t parent, uint32_t 
     event->flags = WP_SLOT_EVENT;
     event->parent = parent;
     event->parent_generation = wp_word_generation(wp_atomic_load_acquire_u64(&task->word));
-    wp_atomic_store_relaxed_u32(&event->owner, self); /* published by the move in wp_task_send_event */
+    wp_atomic_store_relaxed_u32(&event->owner,
+                                self); /* published by the move in wp_task_send_event */
   }
   wp_gate_leave(&pool->threads[self]);
   return status;

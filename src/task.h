@@ -51,8 +51,9 @@ enum wp_cancel_result wp_task_cancel(wp_pool *pool, uint32_t index, uint32_t gen
 
 /* What main must do. */
 enum wp_action_kind {
-  WP_ACTION_EXPIRED = 1, /* the slot's time limit is over: it has been given up and its worker is poisoned */
-  WP_ACTION_KILL = 2,    /* the poisoned worker kept silent for recycle_ms: doom and end it */
+  WP_ACTION_EXPIRED =
+      1, /* the slot's time limit is over: it has been given up and its worker is poisoned */
+  WP_ACTION_KILL = 2, /* the poisoned worker kept silent for recycle_ms: doom and end it */
 };
 typedef struct wp_action {
   uint32_t kind, thread, slot, generation;
@@ -60,7 +61,8 @@ typedef struct wp_action {
 
 /* Looks at every clock of the pool: time limits, recycle times, leases. Writes up to `limit` actions and returns their
  * number; *next_ms is when to look again (absolute), 0 for never. Cost: threads x concurrency. main. */
-uint32_t wp_task_tick(wp_pool *pool, double now_ms, wp_action *actions, uint32_t limit, double *next_ms);
+uint32_t wp_task_tick(wp_pool *pool, double now_ms, wp_action *actions, uint32_t limit,
+                      double *next_ms);
 
 /* Settled, in any way: counts. main. */
 void wp_task_count_settled(wp_pool *pool, wp_status status);

@@ -7,7 +7,8 @@
 _Thread_local wp_thread *wp__self;
 _Thread_local wp_pool *wp__self_pool;
 
-static wp_task_entry *first_entry, **last_entry = &first_entry; /* filled by constructors, constant afterwards */
+static wp_task_entry *first_entry,
+    **last_entry = &first_entry; /* filled by constructors, constant afterwards */
 
 void wp_task_register(wp_task_entry *entry) {
   *last_entry = entry;
@@ -16,13 +17,17 @@ void wp_task_register(wp_task_entry *entry) {
 
 const wp_task_entry *wp__task_entries(void) { return first_entry; }
 
-static const void *value_bytes(const wp_pool *pool, const wp_value *value, const uint8_t *inline_bytes) {
-  return value->box ? (const void *)(uintptr_t)wp_box_at(pool, value->box - 1)->address : inline_bytes;
+static const void *value_bytes(const wp_pool *pool, const wp_value *value,
+                               const uint8_t *inline_bytes) {
+  return value->box ? (const void *)(uintptr_t)wp_box_at(pool, value->box - 1)->address
+                    : inline_bytes;
 }
 
 const void *wp_task_input(const wp_task *task, size_t *bytes, uint32_t *type) {
   const wp_value *argument = &task->slot->argument;
-  if (bytes) *bytes = argument->box ? (size_t)wp_box_at(task->pool, argument->box - 1)->bytes : argument->bytes;
+  if (bytes)
+    *bytes =
+        argument->box ? (size_t)wp_box_at(task->pool, argument->box - 1)->bytes : argument->bytes;
   if (type) *type = argument->type;
   return value_bytes(task->pool, argument, task->slot->argument_inline);
 }
@@ -34,8 +39,8 @@ static void forget_result(wp_task *task) {
 }
 
 /* Room for a result: inline if it fits and no box is wanted. */
-static void *make_room(wp_task *task, wp_value *value, uint8_t *inline_bytes, uint32_t type, size_t bytes,
-                       wp_status *status) {
+static void *make_room(wp_task *task, wp_value *value, uint8_t *inline_bytes, uint32_t type,
+                       size_t bytes, wp_status *status) {
   *status = WP_OK;
   if (bytes > UINT32_MAX) {
     *status = WP_E_TOO_LARGE;
@@ -54,7 +59,8 @@ static void *make_room(wp_task *task, wp_value *value, uint8_t *inline_bytes, ui
 wp_status wp_task_result(wp_task *task, uint32_t type, const void *data, size_t bytes) {
   wp_status status = WP_OK;
   forget_result(task);
-  void *room = make_room(task, &task->slot->result, task->slot->result_inline, type, bytes, &status);
+  void *room =
+      make_room(task, &task->slot->result, task->slot->result_inline, type, bytes, &status);
   if (room && bytes) memcpy(room, data, bytes);
   return status;
 }
@@ -110,7 +116,8 @@ wp_status wp_task_seal(wp_task *task, wp_status status) {
     wp_task_result(task, WP_TYPE_STRING, text, strlen(text));
   }
   if (!result->box) return status;
-  return wp_box_commit(task->pool, task->self, result->box - 1, result->type, result->aux, result->bytes)
+  return wp_box_commit(task->pool, task->self, result->box - 1, result->type, result->aux,
+                       result->bytes)
              ? WP_E_BROKEN_INVARIANT
              : status;
 }

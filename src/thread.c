@@ -14,8 +14,10 @@ void wp_gate_enter(wp_thread *thread) {
   uint32_t depth = wp_atomic_load_relaxed_u32(&thread->inside); /* only this thread writes it */
   for (;;) {
     WP_POINT("gate.enter");
-    wp_atomic_store_seq_u32(&thread->inside, depth + 1); /* ENTER: pairs with the load in wp_gate_inside */
-    if (depth || !wp_atomic_load_seq_u32(&thread->doomed)) return; /* pairs with the store in wp_gate_doom */
+    wp_atomic_store_seq_u32(&thread->inside,
+                            depth + 1); /* ENTER: pairs with the load in wp_gate_inside */
+    if (depth || !wp_atomic_load_seq_u32(&thread->doomed))
+      return; /* pairs with the store in wp_gate_doom */
     wp_atomic_store_seq_u32(&thread->inside, 0);
     park(thread);
   }
@@ -24,14 +26,17 @@ void wp_gate_enter(wp_thread *thread) {
 void wp_gate_leave(wp_thread *thread) {
   WP_POINT("gate.leave");
   uint32_t depth = wp_atomic_load_relaxed_u32(&thread->inside); /* only this thread writes it */
-  wp_atomic_store_seq_u32(&thread->inside, depth - 1); /* LEAVE: what was done inside is visible to the killer */
+  wp_atomic_store_seq_u32(&thread->inside,
+                          depth - 1); /* LEAVE: what was done inside is visible to the killer */
 }
 
-bool wp_gate_doomed(const wp_thread *thread) { return wp_atomic_load_seq_u32(&thread->doomed) != 0; }
+bool wp_gate_doomed(const wp_thread *thread) {
+  return wp_atomic_load_seq_u32(&thread->doomed) != 0;
+}
 
 void wp_gate_doom(wp_thread *thread) {
   wp_atomic_store_seq_u32(&thread->doomed, 1); /* DOOM: pairs with the load in wp_gate_enter */
-  wp_thread_wake(thread); /* a wait inside the core ends and sees it */
+  wp_thread_wake(thread);                      /* a wait inside the core ends and sees it */
 }
 
 void wp_gate_pardon(wp_thread *thread) {
@@ -39,9 +44,12 @@ void wp_gate_pardon(wp_thread *thread) {
   wp_thread_wake(thread);
 }
 
-bool wp_gate_inside(const wp_thread *thread) { return wp_atomic_load_seq_u32(&thread->inside) != 0; }
+bool wp_gate_inside(const wp_thread *thread) {
+  return wp_atomic_load_seq_u32(&thread->inside) != 0;
+}
 
 void wp_thread_wake(wp_thread *thread) {
-  wp_atomic_fetch_add_seq_u32(&thread->wake, 1); /* pairs with the waiter's load before it announced itself */
+  wp_atomic_fetch_add_seq_u32(&thread->wake,
+                              1); /* pairs with the waiter's load before it announced itself */
   wp_port_wake(&thread->wake, UINT32_MAX);
 }

@@ -18,19 +18,21 @@
 #include "heap.h"
 
 enum {
-  WP_THREADS_MAX = 256,     /* main and 255 workers: bits of a box's reader set */
-  WP_SEATS_MAX = 120,       /* seats + spares + as many dead ones whose end is not confirmed yet <= 255 */
+  WP_THREADS_MAX = 256, /* main and 255 workers: bits of a box's reader set */
+  WP_SEATS_MAX = 120, /* seats + spares + as many dead ones whose end is not confirmed yet <= 255 */
   WP_CONCURRENCY_MAX = 256, /* tasks at once on one worker */
-  WP_PARK_MS = 100,         /* bounded waits only: some engines cannot stop an unbounded one (XP-06) */
+  WP_PARK_MS = 100, /* bounded waits only: some engines cannot stop an unbounded one (XP-06) */
 };
 
 /* Legal moves: EMPTY > STARTING > READY > LIVE > DYING > EMPTY, and from every state to DYING. main writes. */
 enum wp_thread_state {
   WP_THREAD_EMPTY = 0,    /* no thread */
   WP_THREAD_STARTING = 1, /* the host was asked for a thread; it has not spoken yet */
-  WP_THREAD_READY = 2,    /* the thread has attached itself and loaded its module; it takes no work yet */
-  WP_THREAD_LIVE = 3,     /* it holds a seat and takes work */
-  WP_THREAD_DYING = 4,    /* doomed or already dead; nothing of it may be reused until its death is confirmed */
+  WP_THREAD_READY =
+      2, /* the thread has attached itself and loaded its module; it takes no work yet */
+  WP_THREAD_LIVE = 3, /* it holds a seat and takes work */
+  WP_THREAD_DYING =
+      4, /* doomed or already dead; nothing of it may be reused until its death is confirmed */
 };
 
 typedef struct wp_thread {
@@ -39,31 +41,37 @@ typedef struct wp_thread {
   wp_atomic_u32 doomed; /* 1: do not enter; written by main (reset at reap), read by the worker */
   uint32_t pad_gate[14];
   /* Line 2: waking and waiting. */
-  wp_atomic_u32 wake;        /* bumped by whoever has something for this worker; it waits for a change */
-  wp_atomic_u32 state;       /* enum wp_thread_state; written by main */
+  wp_atomic_u32 wake;  /* bumped by whoever has something for this worker; it waits for a change */
+  wp_atomic_u32 state; /* enum wp_thread_state; written by main */
   wp_atomic_u32 incarnation; /* grows with every thread that uses this record; written by main */
   wp_atomic_u32 seat;        /* seat + 1, or 0; written by main while the thread is not LIVE */
-  wp_atomic_u32 poisoned;    /* tasks it runs that timed out; raised by main, lowered by a late answer, 0 after reap */
-  wp_atomic_u32 running;     /* tasks it runs; written by the worker under the gate, reset at reap */
-  wp_atomic_u32 exclusive;   /* 1: runs a task that tolerates no other beside it; written like running */
-  wp_atomic_u32 beat;        /* heartbeats; written by the worker */
+  wp_atomic_u32
+      poisoned; /* tasks it runs that timed out; raised by main, lowered by a late answer, 0 after reap */
+  wp_atomic_u32 running; /* tasks it runs; written by the worker under the gate, reset at reap */
+  wp_atomic_u32
+      exclusive;      /* 1: runs a task that tolerates no other beside it; written like running */
+  wp_atomic_u32 beat; /* heartbeats; written by the worker */
   wp_atomic_u32 box_granted; /* index + 1 of the box that was granted to this waiter; see box.h */
-  wp_atomic_u32 box_waiting; /* next waiter + 1, or WP_NONE for "last"; 0: not waiting. Under the scheduler lock */
+  wp_atomic_u32
+      box_waiting; /* next waiter + 1, or WP_NONE for "last"; 0: not waiting. Under the scheduler lock */
   uint32_t pad_wake[6];
   /* Line 3: what it has finished. */
-  wp_atomic_u32 completions; /* newest finished slot, index + 1; pushed by the worker (or reap), taken whole by main */
-  uint32_t index;            /* its own number; constant */
-  double poisoned_ms;        /* when it was poisoned; main only */
-  wp_atomic_u32 tag;         /* heap tag of the C task that it runs, or 0; written by the worker */
-  uint32_t last_tag;         /* the worker's; never 0 while it runs a C task */
-  uint32_t undelivered;      /* finished slots that main has taken over and not delivered, oldest first; main */
-  uint32_t ring;             /* 1: it must ring the bell; the worker's own */
+  wp_atomic_u32
+      completions; /* newest finished slot, index + 1; pushed by the worker (or reap), taken whole by main */
+  uint32_t index;     /* its own number; constant */
+  double poisoned_ms; /* when it was poisoned; main only */
+  wp_atomic_u32 tag;  /* heap tag of the C task that it runs, or 0; written by the worker */
+  uint32_t last_tag;  /* the worker's; never 0 while it runs a C task */
+  uint32_t
+      undelivered; /* finished slots that main has taken over and not delivered, oldest first; main */
+  uint32_t ring;   /* 1: it must ring the bell; the worker's own */
   uint32_t pad_done[8];
   /* Slots that it runs, index + 1 or 0; written by the worker inside the gate, before the slot says RUNNING. */
   wp_atomic_u32 slots[WP_CONCURRENCY_MAX];
 } wp_thread;
 
-_Static_assert(sizeof(wp_thread) == 192 + 4 * WP_CONCURRENCY_MAX, "the layout is shared with JavaScript");
+_Static_assert(sizeof(wp_thread) == 192 + 4 * WP_CONCURRENCY_MAX,
+               "the layout is shared with JavaScript");
 _Static_assert(sizeof(wp_thread) % 64 == 0, "no two threads share a cache line");
 
 /* What belongs to a thread record but not to JavaScript. */

@@ -22,7 +22,8 @@ static bool expire(wp_pool *pool, uint32_t thread, uint32_t index, double now_ms
   wp_thread *record = &pool->threads[thread];
   /* Before the move: the worker's late answer, which takes it back, can only come after. */
   bool first = wp_atomic_fetch_add_acq_rel_u32(&record->poisoned, 1) == 0;
-  if (!wp_slot_move_generation(slot, wp_word_generation(word), WP_SLOT_RUNNING, WP_SLOT_TIMED_OUT)) {
+  if (!wp_slot_move_generation(slot, wp_word_generation(word), WP_SLOT_RUNNING,
+                               WP_SLOT_TIMED_OUT)) {
     wp_atomic_fetch_sub_acq_rel_u32(&record->poisoned, 1); /* it answered just now */
     return false;
   }
@@ -31,7 +32,8 @@ static bool expire(wp_pool *pool, uint32_t thread, uint32_t index, double now_ms
   return true;
 }
 
-static bool recycle(const wp_pool *pool, uint32_t thread, double now_ms, wp_action *action, double *next_ms) {
+static bool recycle(const wp_pool *pool, uint32_t thread, double now_ms, wp_action *action,
+                    double *next_ms) {
   const wp_thread *record = &pool->threads[thread];
   if (pool->config.recycle_ms == WP_NONE || !wp_atomic_load_acquire_u32(&record->poisoned) ||
       wp_atomic_load_acquire_u32(&record->state) != WP_THREAD_LIVE) {
@@ -46,7 +48,8 @@ static bool recycle(const wp_pool *pool, uint32_t thread, double now_ms, wp_acti
   return true;
 }
 
-uint32_t wp_task_tick(wp_pool *pool, double now_ms, wp_action *actions, uint32_t limit, double *next_ms) {
+uint32_t wp_task_tick(wp_pool *pool, double now_ms, wp_action *actions, uint32_t limit,
+                      double *next_ms) {
   uint32_t count = 0;
   *next_ms = 0;
   for (uint32_t i = 1; i < pool->thread_count; i++) {

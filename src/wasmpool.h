@@ -103,15 +103,18 @@ enum wp_priority {
 #define WP_NONE UINT32_C(0xffffffff) /* "no index", "no limit" */
 
 typedef struct wp_config {
-  uint32_t workers;          /* seats: threads that serve tasks, 1 … 120 */
-  uint32_t spares;           /* warm stand-ins, 0 … 120 */
-  uint32_t concurrency;      /* tasks at once on one worker, 1 … 256; more than 1 only for asynchronous handlers */
-  uint32_t max_queue;        /* waiting tasks; WP_NONE: no limit */
-  uint32_t max_tasks;        /* descriptors, waiting and running; the table grows up to it in chunks */
-  uint32_t recycle_ms;       /* after a time-out, how long a worker may stay silent before it is killed; WP_NONE: for ever */
-  uint32_t box_count;        /* leased boxes at once */
-  uint32_t lease_ms;         /* how long a leased box lives without a sign of interest */
-  uint64_t memory_bytes;     /* ceiling for all memory of the pool (native; in wasm the memory's own maximum) */
+  uint32_t workers; /* seats: threads that serve tasks, 1 … 120 */
+  uint32_t spares;  /* warm stand-ins, 0 … 120 */
+  uint32_t
+      concurrency; /* tasks at once on one worker, 1 … 256; more than 1 only for asynchronous handlers */
+  uint32_t max_queue; /* waiting tasks; WP_NONE: no limit */
+  uint32_t max_tasks; /* descriptors, waiting and running; the table grows up to it in chunks */
+  uint32_t
+      recycle_ms; /* after a time-out, how long a worker may stay silent before it is killed; WP_NONE: for ever */
+  uint32_t box_count; /* leased boxes at once */
+  uint32_t lease_ms;  /* how long a leased box lives without a sign of interest */
+  uint64_t
+      memory_bytes; /* ceiling for all memory of the pool (native; in wasm the memory's own maximum) */
 } wp_config;
 
 /* A task, by index and generation: a handle of a task that is gone is recognised and does nothing. */
@@ -131,8 +134,9 @@ typedef struct wp_completion {
   uint32_t type;    /* of the result, or of the progress value */
   const void *data; /* in place; valid until wp_completion_release */
   size_t bytes;
-  bool progress;    /* not the end of the task: a value from wp_task_progress; `handle` is the task's */
-  uint32_t slot;    /* for wp_completion_release */
+  bool
+      progress; /* not the end of the task: a value from wp_task_progress; `handle` is the task's */
+  uint32_t slot; /* for wp_completion_release */
 } wp_completion;
 
 typedef struct wp_stats {

@@ -59,7 +59,8 @@ bool wp_worker_runs(const wp_pool *pool, uint32_t thread, uint32_t index, uint32
 static void lose(wp_pool *pool, uint32_t thread, uint32_t index) {
   wp_slot *slot = wp_slot_at(&pool->slots, index);
   uint32_t state = wp_slot_state_of(slot);
-  if (wp_atomic_load_relaxed_u32(&slot->owner) != thread) return; /* its owner is dead: nobody writes it */
+  if (wp_atomic_load_relaxed_u32(&slot->owner) != thread)
+    return; /* its owner is dead: nobody writes it */
   if (state == WP_SLOT_ABANDONED || state == WP_SLOT_TIMED_OUT) {
     wp_task_free(pool, WP_MAIN, index);
     return;
@@ -96,7 +97,8 @@ static void lose_all(wp_pool *pool, uint32_t thread, bool trusted) {
   record->undelivered = 0;
   for (uint32_t i = 0; i < capacity; i++) {
     wp_slot *slot = wp_slot_at(&pool->slots, i);
-    if (wp_slot_state_of(slot) == WP_SLOT_DONE && wp_atomic_load_relaxed_u32(&slot->owner) == thread) {
+    if (wp_slot_state_of(slot) == WP_SLOT_DONE &&
+        wp_atomic_load_relaxed_u32(&slot->owner) == thread) {
       wp_task_complete(pool, thread, i); /* it may have died before it listed it */
     } else {
       lose(pool, thread, i);
@@ -150,7 +152,8 @@ wp_status wp_worker_run(wp_pool *pool, uint32_t self, uint32_t index) {
   wp_status status = pool->tasks[slot->c_task - 1]->function(&task);
   wp_port_thread_killable(false);
   wp_arena_reset(&pool->memory[self].arena);
-  wp_atomic_store_release_u32(&thread->tag, 0); /* what it malloc'ed and kept is the program's now, as in any C */
+  wp_atomic_store_release_u32(&thread->tag,
+                              0); /* what it malloc'ed and kept is the program's now, as in any C */
   return wp_task_seal(&task, status);
 }
 
@@ -159,7 +162,8 @@ void wp_worker_clean_up(wp_pool *pool, uint32_t self, uint32_t index) {
   wp_value *result = &wp_slot_at(&pool->slots, index)->result;
   if (result->box) wp_box_drop(pool, self, result->box - 1);
   *result = (wp_value){0, 0, 0, 0};
-  wp_heap_free_tagged(&pool->memory[self].heap, wp_atomic_load_relaxed_u32(&thread->tag)); /* own word */
+  wp_heap_free_tagged(&pool->memory[self].heap,
+                      wp_atomic_load_relaxed_u32(&thread->tag)); /* own word */
   wp_arena_reset(&pool->memory[self].arena);
   wp_atomic_store_release_u32(&thread->tag, 0);
 }

@@ -30,7 +30,9 @@ export async function runInfo(flags, io) {
   };
   let status = 0;
   try {
-    const pool = await io.createPool({ workers: 1 });
+    // The package's own core: no handler is needed to see whether workers start here.
+    const wasm = new URL('../../wasm/dist/wasmpool.mjs', import.meta.url);
+    const pool = await io.createPool({ wasm, workers: 1 });
     info.capabilities = { ...pool.caps };
     await pool.destroy();
   } catch (error) {
@@ -46,11 +48,15 @@ export async function runInfo(flags, io) {
  * @returns {string}
  */
 function table(info) {
-  return Object.entries(info).map(([key, value]) => `${key.padEnd(14)}${inWords(value)}\n`).join('');
+  return Object.entries(info)
+    .map(([key, value]) => `${key.padEnd(14)}${inWords(value)}\n`)
+    .join('');
 }
 
 /** @param {unknown} value */
 function inWords(value) {
   if (typeof value !== 'object' || value === null) return String(value);
-  return Object.entries(value).map(([name, has]) => `${name} ${has ? 'yes' : 'no'}`).join(', ');
+  return Object.entries(value)
+    .map(([name, has]) => `${name} ${has ? 'yes' : 'no'}`)
+    .join(', ');
 }

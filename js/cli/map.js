@@ -32,7 +32,6 @@ import { Meter, Reporter } from './progress.js';
  * @property {(task: string, payload?: unknown) => Promise<unknown>} dispatch
  * @property {() => void} pause
  * @property {() => { busyWorkers: number }} stats
- * @property {(event: 'workerDown', listener: () => void) => () => void} on
  * @property {() => Promise<void>} destroy
  */
 
@@ -121,7 +120,6 @@ class MapRun {
   #settled;
   /** @type {'SIGINT' | 'SIGTERM' | undefined} */
   #signal;
-  #unsubscribe;
 
   /**
    * @param {{ spec: string, target: import('./module.js').Target, inputs: string[], flags: MapFlags, io: Io,
@@ -136,7 +134,6 @@ class MapRun {
     this.#pool = pool;
     this.#writer = writer;
     this.#reporter = new Reporter(io.stderr);
-    this.#unsubscribe = pool.on('workerDown', () => void this.#meter.kills++);
   }
 
   /** @returns {Promise<number>} the exit status */
@@ -229,6 +226,7 @@ class MapRun {
         return await this.#pool.dispatch(this.#target.task, payload);
       } catch (error) {
         if (codeOf(error) === 'POOL_DESTROYED') throw new NotRun();
+        if (codeOf(error) === 'TIMEOUT') this.#meter.kills++;
         if (left <= 0 || LASTING.has(codeOf(error)) || this.#stop.signal.aborted) throw error;
       }
     }
@@ -246,15 +244,12 @@ class MapRun {
     if (this.#settled) return;
     this.#stop.abort();
     this.#pool.pause();
-    this.#settled = this.#untilIdle().then(() => {
-      this.#unsubscribe(); // the end of the pool is no kill
-      return this.#pool.destroy();
-    });
+    this.#settled = this.#untilIdle().then(() => this.#pool.destroy());
   }
 
   async #untilIdle() {
     // Twice idle: a result that was just finished is delivered between the two looks.
-    for (let idle = 0; idle < 2; ) {
+    for (let idle = 0; idle < 2;) {
       await new Promise((resolve) => setTimeout(resolve, SETTLE_POLL_MS));
       idle = this.#pool.stats().busyWorkers === 0 ? idle + 1 : 0;
     }

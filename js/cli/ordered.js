@@ -123,7 +123,12 @@ export async function* mapWindow(source, run, options) {
   const { limit, held = limit, ordered = true, weigh = () => 0, maxWeight = Infinity } = options;
   /** @type {Window<T, R>} */
   const window = new Window({ limit, held, ordered, weigh, maxWeight });
-  const state = { ended: false, stopped: false, failed: false, error: /** @type {unknown} */ (undefined) };
+  const state = {
+    ended: false,
+    stopped: false,
+    failed: false,
+    error: /** @type {unknown} */ (undefined),
+  };
   const iterator = iteratorOf(source);
 
   const stop = () => {

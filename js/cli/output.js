@@ -141,7 +141,7 @@ export function fileSink(path, inputs) {
   return {
     write(text) {
       try {
-        for (let bytes = Buffer.from(text); bytes.length; ) {
+        for (let bytes = Buffer.from(text); bytes.length;) {
           bytes = bytes.subarray(writeSync(fd, bytes));
         }
       } catch (error) {

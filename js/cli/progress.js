@@ -4,7 +4,7 @@ import { clearLine, cursorTo } from 'node:readline';
 import { SingleBar } from 'cli-progress';
 import { describe, oneLine } from './fault.js';
 
-/** Figures of a run. `kills` are workers that ended during it, whatever the reason. */
+/** Figures of a run. `kills` are runs of a task that were killed at the time limit, retried ones included. */
 export class Meter {
   items = 0;
   failed = 0;

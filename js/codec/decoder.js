@@ -42,16 +42,22 @@ export class Decoder {
           this.#numberBytes[i] = /** @type {number} */ (u8[offset + i]);
         }
         return this.#numberView.getFloat64(0, true);
-      case TYPE.UNDEFINED: return undefined;
-      case TYPE.NULL: return null;
-      case TYPE.FALSE: return false;
-      case TYPE.TRUE: return true;
-      case TYPE.STRING: return readText(this._host, u8, offset, length);
-      case TYPE.STRING_UTF16: return readUtf16(u8, offset, length);
+      case TYPE.UNDEFINED:
+        return undefined;
+      case TYPE.NULL:
+        return null;
+      case TYPE.FALSE:
+        return false;
+      case TYPE.TRUE:
+        return true;
+      case TYPE.STRING:
+        return readText(this._host, u8, offset, length);
+      case TYPE.STRING_UTF16:
+        return readUtf16(u8, offset, length);
       case TYPE.BINARY:
-        return options?.view ? u8.subarray(offset, offset + length) :
-          privateCopy(u8, offset, length);
-      default: return this.#decodeRest(type, aux, u8, offset, length);
+        return options?.view ? u8.subarray(offset, offset + length) : privateCopy(u8, offset, length);
+      default:
+        return this.#decodeRest(type, aux, u8, offset, length);
     }
   }
 
@@ -79,9 +85,12 @@ export class Decoder {
   #decodeRest(type, aux, u8, offset, length) {
     try {
       switch (type) {
-        case TYPE.CBOR: return this._cbor.decode(u8, offset, length);
-        case TYPE.JSON: return JSON.parse(readText(this._host, u8, offset, length));
-        case TYPE.ARRAY_BUFFER: return privateCopy(u8, offset, length).buffer;
+        case TYPE.CBOR:
+          return this._cbor.decode(u8, offset, length);
+        case TYPE.JSON:
+          return JSON.parse(readText(this._host, u8, offset, length));
+        case TYPE.ARRAY_BUFFER:
+          return privateCopy(u8, offset, length).buffer;
         case TYPE.TYPED_ARRAY: {
           const make = Reflect.get(globalThis, VIEW_KINDS[aux] ?? '');
           return new make(privateCopy(u8, offset, length).buffer);
@@ -92,7 +101,8 @@ export class Decoder {
         }
         case TYPE.ERROR:
           return fromRecord(/** @type {any} */ (this.decode(aux, 0, u8, offset, length)));
-        default: throw new Error(`type ${type}`);
+        default:
+          throw new Error(`type ${type}`);
       }
     } catch (cause) {
       throw poolError('NOT_SERIALIZABLE', `bytes of type ${type} cannot be read`, { cause });

@@ -8,7 +8,13 @@ import { PoolError } from '../errors.js';
 const MAX_DEPTH = 8;
 const MAX_PROPS = 64;
 const STANDARD = Object.freeze({
-  Error, TypeError, RangeError, SyntaxError, ReferenceError, EvalError, URIError,
+  Error,
+  TypeError,
+  RangeError,
+  SyntaxError,
+  ReferenceError,
+  EvalError,
+  URIError,
 });
 const OWN_FIELDS = new Set(['name', 'message', 'stack', 'cause', 'errors']);
 
@@ -170,8 +176,7 @@ function build(record) {
   if (kind === 'DOMException' && typeof DOMException === 'function') {
     return new DOMException(message, record.name);
   }
-  const type = Object.hasOwn(STANDARD, kind) ?
-    STANDARD[/** @type {keyof typeof STANDARD} */ (kind)] : Error;
+  const type = Object.hasOwn(STANDARD, kind) ? STANDARD[/** @type {keyof typeof STANDARD} */ (kind)] : Error;
   return new type(message);
 }
 

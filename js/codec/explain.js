@@ -2,8 +2,19 @@
 
 const MAX_NODES = 10_000;
 const REFUSED = new Set([
-  'Promise', 'WeakMap', 'WeakSet', 'WeakRef', 'Generator', 'AsyncGenerator', 'Module', 'Symbol',
-  'MessagePort', 'WebAssembly.Memory', 'WebAssembly.Instance', 'WebAssembly.Table', 'Atomics',
+  'Promise',
+  'WeakMap',
+  'WeakSet',
+  'WeakRef',
+  'Generator',
+  'AsyncGenerator',
+  'Module',
+  'Symbol',
+  'MessagePort',
+  'WebAssembly.Memory',
+  'WebAssembly.Instance',
+  'WebAssembly.Table',
+  'Atomics',
 ]);
 const IDENTIFIER = /^[A-Za-z_$][\w$]*$/;
 
@@ -36,8 +47,7 @@ function* contents(value, path) {
   for (const key of Object.keys(value)) {
     const descriptor = Object.getOwnPropertyDescriptor(value, key);
     if (!descriptor || !('value' in descriptor)) continue;
-    const step = IDENTIFIER.test(key) ? `.${key}` :
-      /^\d+$/.test(key) ? `[${key}]` : `[${JSON.stringify(key)}]`;
+    const step = IDENTIFIER.test(key) ? `.${key}` : /^\d+$/.test(key) ? `[${key}]` : `[${JSON.stringify(key)}]`;
     yield [path + step, descriptor.value];
   }
 }

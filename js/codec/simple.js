@@ -86,12 +86,17 @@ function isSimpleText(text) {
  */
 function walk(value, depth) {
   switch (typeof value) {
-    case 'string': return isSimpleText(value);
-    case 'number': return value !== 0 || 1 / value > 0;
+    case 'string':
+      return isSimpleText(value);
+    case 'number':
+      return value !== 0 || 1 / value > 0;
     case 'boolean':
-    case 'undefined': return true;
-    case 'object': return value === null || walkObject(value, depth);
-    default: return false;
+    case 'undefined':
+      return true;
+    case 'object':
+      return value === null || walkObject(value, depth);
+    default:
+      return false;
   }
 }
 

@@ -104,7 +104,7 @@ export function readUtf16(u8, offset, length) {
   const units = [];
   for (let i = 0; i < length; i += 2) {
     const low = /** @type {number} */ (u8[offset + i]);
-    units.push(low | (/** @type {number} */ (u8[offset + i + 1]) << 8));
+    units.push(low | /** @type {number} */ (u8[offset + i + 1] << 8));
     if (units.length === CHUNK_UNITS) text += String.fromCharCode(...units.splice(0));
   }
   return text + String.fromCharCode(...units);

@@ -33,8 +33,18 @@ export const TYPE = Object.freeze({
 
 /** Element kinds of TYPED_ARRAY; the index is the aux byte, so the order never changes. */
 export const VIEW_KINDS = Object.freeze([
-  'DataView', 'Int8Array', 'Uint8ClampedArray', 'Int16Array', 'Uint16Array', 'Int32Array',
-  'Uint32Array', 'Float32Array', 'Float64Array', 'BigInt64Array', 'BigUint64Array', 'Float16Array',
+  'DataView',
+  'Int8Array',
+  'Uint8ClampedArray',
+  'Int16Array',
+  'Uint16Array',
+  'Int32Array',
+  'Uint32Array',
+  'Float32Array',
+  'Float64Array',
+  'BigInt64Array',
+  'BigUint64Array',
+  'Float16Array',
 ]);
 
 /**

@@ -16,7 +16,7 @@ export const host = {
     killWasm: true,
     confirmedDeath: false,
   }),
-  boot: new URL('../worker/boot-browser.js', import.meta.url),
+  boot: new URL('./boot-browser.js', import.meta.url),
   createThread,
   clockOffsetMs: () => performance.timeOrigin,
   defer,
@@ -57,7 +57,9 @@ function createThread(url, threadName, events) {
   worker.onmessageerror = () => events.onError(new Error('a message could not be read'));
   worker.onerror = (event) => {
     event.preventDefault();
-    events.onError(event.error instanceof Error ? event.error : new Error(event.message || 'the worker failed to start'));
+    events.onError(
+      event.error instanceof Error ? event.error : new Error(event.message || 'the worker failed to start'),
+    );
   };
   worker.postMessage({ kind: 'lock', name: lock });
   return {

@@ -22,13 +22,14 @@ export const host = {
     killWasm: name === 'node',
     confirmedDeath: name !== 'deno',
   }),
-  boot: new URL('../worker/boot-node.js', import.meta.url),
+  boot: new URL('./boot-node.js', import.meta.url),
   createThread,
   clockOffsetMs,
   defer: setImmediate,
   hardwareConcurrency: availableParallelism,
   environment: (key) => process.env[key],
-  read: async (url) => new Uint8Array(await (url.protocol === 'file:' ? readFile(url) : (await fetch(url)).arrayBuffer())),
+  read: async (url) =>
+    new Uint8Array(await (url.protocol === 'file:' ? readFile(url) : (await fetch(url)).arrayBuffer())),
   resolve,
   codec: createSerializer(),
 };
@@ -38,7 +39,12 @@ export const host = {
  * @type {Host['createThread']}
  */
 function createThread(url, threadName, events, { resourceLimits }) {
-  const worker = new Worker(url, { name: threadName, workerData: 'em-pthread', resourceLimits, execArgv: execArgv() });
+  const worker = new Worker(url, {
+    name: threadName,
+    workerData: 'em-pthread',
+    resourceLimits,
+    execArgv: execArgv(),
+  });
   worker.on('message', events.onMessage);
   worker.on('messageerror', events.onError);
   worker.on('error', events.onError);

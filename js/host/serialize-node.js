@@ -153,8 +153,7 @@ function works(serialize, deserialize) {
     const buffer = new ArrayBuffer(2);
     const bytes = serialize([new Uint8Array(buffer, 1), buffer]);
     if (!bytes) return false;
-    const [view, copy] = /** @type {[Uint8Array, ArrayBuffer]} */ (
-      deserialize(Uint8Array.from(bytes)));
+    const [view, copy] = /** @type {[Uint8Array, ArrayBuffer]} */ (deserialize(Uint8Array.from(bytes)));
     return view.buffer === copy && view.byteOffset === 1 && !Buffer.isBuffer(view);
   } catch {
     return false;

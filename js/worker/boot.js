@@ -69,8 +69,12 @@ export function boot(host) {
   /** @param {Init} init */
   const initialise = async (init) => {
     scope.wasmpoolThread = {
-      start: (/** @type {any} */ exports, /** @type {WebAssembly.Memory} */ memory, /** @type {number} */ pool,
-        /** @type {number} */ thread) => {
+      start: (
+        /** @type {any} */ exports,
+        /** @type {WebAssembly.Memory} */ memory,
+        /** @type {number} */ pool,
+        /** @type {number} */ thread,
+      ) => {
         loop = new Loop(host, init, exports, memory, pool, thread);
         loop.open().catch(failed);
       },

@@ -190,7 +190,8 @@ function runBatch(handler, items, context) {
   const results = new Array(items.length);
   for (let i = 0; i < items.length; i++) {
     const result = handler(items[i], context);
-    if (typeof (/** @type {any} */ (result)?.then) === 'function') return finishBatch(handler, items, context, results, i, result);
+    if (typeof (/** @type {any} */ (result)?.then) === 'function')
+      return finishBatch(handler, items, context, results, i, result);
     results[i] = result;
   }
   return results;

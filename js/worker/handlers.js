@@ -16,7 +16,9 @@ const MARK = Symbol.for('wasmpool.handlers');
  */
 export function defineWorker(handlers) {
   if (handlers === null || typeof handlers !== 'object') {
-    throw new TypeError('defineWorker: expected an object of handlers; call it in the worker module, as its default export');
+    throw new TypeError(
+      'defineWorker: expected an object of handlers; call it in the worker module, as its default export',
+    );
   }
   for (const [name, handler] of Object.entries(handlers)) {
     if (typeof handler !== 'function') throw new TypeError(`defineWorker: '${name}' is not a function`);

@@ -15,6 +15,7 @@ const SLICE_MS = 8;
 /** How long an idle worker first waits in wasm, where it is woken fastest. Its event loop stands still meanwhile. */
 const SHORT_WAIT_MS = 1;
 
+/** One worker's work, from its first task to its last. */
 export class Loop {
   /** @type {import('./handlers.js').Handlers} by name */
   #handlers = new Map();
@@ -103,7 +104,7 @@ export class Loop {
     const { core, at } = this;
     const { exports, memory } = core;
     const end = performance.now() + SLICE_MS;
-    for (let waited = false; ; ) {
+    for (let waited = false; ;) {
       const seen = Atomics.load(memory.i32, (at + L.THREAD_WAKE) >>> 2); // before the look for work: see scheduler.h
       const now = performance.now();
       const taken = exports._wp_sched_take(core.pool, core.self, now + this.clockOffsetMs);
@@ -191,7 +192,9 @@ export class Loop {
     }
     let argument;
     try {
-      argument = this.core.read(slot, ARGUMENT, { view: (u32[(slot + L.SLOT_FLAGS) >>> 2] & L.SLOT_BOX_ARGUMENT) !== 0 });
+      argument = this.core.read(slot, ARGUMENT, {
+        view: (u32[(slot + L.SLOT_FLAGS) >>> 2] & L.SLOT_BOX_ARGUMENT) !== 0,
+      });
     } catch (error) {
       this.fail(index, slot, error);
       return;
@@ -279,7 +282,10 @@ export class Loop {
       }
       const leased = this.#wantsLease(slot);
       if (leased) this.#waitForBox();
-      const message = this.core.write(slot, RESULT, value, { boxed: leased, transfer: context.transfer });
+      const message = this.core.write(slot, RESULT, value, {
+        boxed: leased,
+        transfer: context.transfer,
+      });
       if (message) this.#send(index, slot, message);
     } catch (error) {
       this.fail(index, slot, error);

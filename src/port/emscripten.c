@@ -50,7 +50,8 @@ extern unsigned char __heap_base;
 
 int wp_port_region_open(wp_region *region, uint64_t limit_bytes) {
   uintptr_t base = ((uintptr_t)&__heap_base + PAGE_BYTES - 1) & ~(uintptr_t)(PAGE_BYTES - 1);
-  uint64_t most = (UINT64_C(1) << 32) - PAGE_BYTES - base; /* the last page stays out: no address wraps to 0 */
+  uint64_t most =
+      (UINT64_C(1) << 32) - PAGE_BYTES - base; /* the last page stays out: no address wraps to 0 */
   region->base = (uint8_t *)base;
   region->limit_bytes = limit_bytes < most ? limit_bytes : most;
   return WP_OK;
@@ -89,7 +90,8 @@ static bool open_process_memory(void) {
 static wp_heap *enter(void) {
   wp_thread *self = wp__self;
   if (self) {
-    wp_gate_enter(self); /* a planned kill never finds a heap half-changed, its own or (free) another's */
+    wp_gate_enter(
+        self); /* a planned kill never finds a heap half-changed, its own or (free) another's */
     return &process_memory[self->index].heap;
   }
   if (!emscripten_is_main_runtime_thread() || !open_process_memory()) return NULL;
@@ -173,8 +175,9 @@ void wp_free(void *block) { free(block); }
 
 wp_pool *wp_js_pool_create(const wp_config *config, int32_t *status) {
   wp_pool *pool = NULL;
-  *status = open_process_memory() ? wp_pool_lay_out(config, &process_segments, process_memory, &pool)
-                                  : WP_E_NO_MEMORY;
+  *status = open_process_memory()
+                ? wp_pool_lay_out(config, &process_segments, process_memory, &pool)
+                : WP_E_NO_MEMORY;
   return *status ? NULL : pool;
 }
 
@@ -184,7 +187,9 @@ const char *wp_js_task_name(const wp_pool *pool, uint32_t index) {
 
 /* ---- For JavaScript: an index or a negative status, and no 64-bit integers ---- */
 
-static int32_t index_or(wp_status status, uint32_t index) { return status ? status : (int32_t)index; }
+static int32_t index_or(wp_status status, uint32_t index) {
+  return status ? status : (int32_t)index;
+}
 
 int32_t wp_js_box_create(wp_pool *pool, uint32_t self, uint32_t bytes, uint32_t granted) {
   uint32_t index = 0;
@@ -193,8 +198,8 @@ int32_t wp_js_box_create(wp_pool *pool, uint32_t self, uint32_t bytes, uint32_t 
   return index_or(status, index);
 }
 
-wp_status wp_js_box_commit(wp_pool *pool, uint32_t self, uint32_t index, uint32_t type, uint32_t aux,
-                           uint32_t bytes) {
+wp_status wp_js_box_commit(wp_pool *pool, uint32_t self, uint32_t index, uint32_t type,
+                           uint32_t aux, uint32_t bytes) {
   return wp_box_commit(pool, self, index, type, aux, bytes);
 }
 

@@ -27,8 +27,8 @@ void *wp_js_thread_argument(wp_pool *pool, uint32_t thread);
 
 /* The core's functions in a form that fits JavaScript: they return an index or a negative status. */
 int32_t wp_js_box_create(wp_pool *pool, uint32_t self, uint32_t bytes, uint32_t granted);
-wp_status wp_js_box_commit(wp_pool *pool, uint32_t self, uint32_t index, uint32_t type, uint32_t aux,
-                           uint32_t bytes);
+wp_status wp_js_box_commit(wp_pool *pool, uint32_t self, uint32_t index, uint32_t type,
+                           uint32_t aux, uint32_t bytes);
 int32_t wp_js_task_reserve(wp_pool *pool);
 int32_t wp_js_task_event(wp_pool *pool, uint32_t self, uint32_t parent);
 int32_t wp_js_group_create(wp_pool *pool, uint32_t members, uint32_t fail_fast);

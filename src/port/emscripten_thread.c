@@ -4,7 +4,8 @@
  * shipped with Emscripten (checked with 3.1.69).
  */
 #define _GNU_SOURCE
-#define hidden __attribute__((__visibility__("hidden"))) /* as the C library defines them for its own sources */
+#define hidden                                                                                     \
+  __attribute__((__visibility__("hidden"))) /* as the C library defines them for its own sources */
 #define weak __attribute__((__weak__))
 #include "pthread_impl.h"
 
@@ -15,7 +16,7 @@
 
 enum {
   STACK_BYTES = 512 * 1024,
-  TLS_BYTES = 4096, /* thread-local variables of the whole program; checked at start */
+  TLS_BYTES = 4096,       /* thread-local variables of the whole program; checked at start */
   FIRST_TID = 0x20000000, /* out of the way of the runtime's own ids */
 };
 
@@ -51,7 +52,8 @@ void *wp_js_thread_block(wp_pool *pool, uint32_t thread) {
   control->stack = block->stack + STACK_BYTES;
   control->stack_size = STACK_BYTES;
   control->tls_base = block->tls;
-  libc.need_locks = 1; /* the library's own locks are used from now on, although its list has one thread */
+  libc.need_locks =
+      1; /* the library's own locks are used from now on, although its list has one thread */
   return control;
 }
 

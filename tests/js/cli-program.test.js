@@ -26,7 +26,10 @@ describe('the packaged program, with the real pool', () => {
     child.stdin.end(numbers.join('\n'));
     const { status, out, err } = await ended;
     assert.deepEqual([status, err], [0, '']);
-    assert.deepEqual(lines(out).map(Number), numbers.map((n) => 2 * n));
+    assert.deepEqual(
+      lines(out).map(Number),
+      numbers.map((n) => 2 * n),
+    );
   });
 
   test('a hung item is killed at its time limit and reported, the rest goes on', async () => {

@@ -72,7 +72,6 @@ export async function fakePool(options) {
     size: options.workers ?? 2,
     caps: { threads: true, killJs: false },
     dispatch,
-    on: () => () => {},
     pause: () => (control.paused = true),
     stats: () => ({ busyWorkers: control.busy }),
     destroy: async () => void (control.destroyed = true),

@@ -11,12 +11,21 @@ describe('wrong use: one line naming what and where, status 2', () => {
     ['no export named', () => [at('h.mjs')], /^wasmpool: '.*h\.mjs' is not MODULE#EXPORT/],
     ['a directory', () => [`${dir}#x`], /^wasmpool: .*: EISDIR illegal operation on a directory/],
     ['a .wasm file', () => [`${at('x.wasm')}#x`], /give the \.mjs that emcc wrote beside it/],
-    ['a syntax error', () => [`${file('bad.mjs', 'export const = 1')}#x`],
-      /bad\.mjs: cannot be loaded: SyntaxError: .*bad\.mjs:1/],
-    ['a throwing module', () => [`${file('thrower.mjs', 'throw new TypeError("no\\nway")')}#x`],
-      /thrower\.mjs: cannot be loaded: TypeError: no way/],
-    ['a module that exits', () => [`${file('exits.mjs', 'process.exit(3)')}#x`],
-      /exits\.mjs: cannot be loaded: it ended the worker \(exit status 3\)/],
+    [
+      'a syntax error',
+      () => [`${file('bad.mjs', 'export const = 1')}#x`],
+      /bad\.mjs: cannot be loaded: SyntaxError: .*bad\.mjs:1/,
+    ],
+    [
+      'a throwing module',
+      () => [`${file('thrower.mjs', 'throw new TypeError("no\\nway")')}#x`],
+      /thrower\.mjs: cannot be loaded: TypeError: no way/,
+    ],
+    [
+      'a module that exits',
+      () => [`${file('exits.mjs', 'process.exit(3)')}#x`],
+      /exits\.mjs: cannot be loaded: it ended the worker \(exit status 3\)/,
+    ],
     ['an unknown option', () => ['h#x', '--workerz', '1'], /unknown option '--workerz'/],
     ['a bad number', () => ['h#x', '-j', '0'], /'-j, --workers <N>' argument '0' is invalid/],
     ['two kinds of input', () => ['h#x', '--files', '--lines'], /cannot be used with/],
@@ -37,7 +46,9 @@ describe('wrong use: one line naming what and where, status 2', () => {
   }
 
   test('an unknown C task, a pool that does not start', async () => {
-    const unknown = await run(['map', `${file('t.mjs', '"em-pthread" + "_wp_"')}#x`], { input: '1\n' });
+    const unknown = await run(['map', `${file('t.mjs', '"em-pthread" + "_wp_"')}#x`], {
+      input: '1\n',
+    });
     assert.equal(unknown.status, 2);
     assert.match(unknown.err, /^wasmpool: .*t\.mjs: has no handler or C task 'x'\n$/);
     const failing = async () => {

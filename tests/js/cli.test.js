@@ -49,7 +49,9 @@ describe('lines, results and messages', () => {
 
 describe('wasmpool map', () => {
   test('NDJSON from standard input: results in order, blank lines skipped', async () => {
-    const { status, out, err } = await run(['map', `${at('h.mjs')}#double`], { input: '1\n\n2\n 3' });
+    const { status, out, err } = await run(['map', `${at('h.mjs')}#double`], {
+      input: '1\n\n2\n 3',
+    });
     assert.deepEqual([status, out, err], [0, '2\n4\n6\n', '']);
   });
 
@@ -69,10 +71,13 @@ describe('wasmpool map', () => {
     const args = ['map', `${at('h.mjs')}#size`, '--files', a, at('none'), dir, b];
     const { status, out, err } = await run(args);
     assert.equal(status, 1);
-    assert.deepEqual(lines(out).map((line) => JSON.parse(line)), [
-      { path: a, result: { path: a, size: 3, plain: 'Uint8Array' } },
-      { path: b, result: { path: b, size: 0, plain: 'Uint8Array' } },
-    ]);
+    assert.deepEqual(
+      lines(out).map((line) => JSON.parse(line)),
+      [
+        { path: a, result: { path: a, size: 3, plain: 'Uint8Array' } },
+        { path: b, result: { path: b, size: 0, plain: 'Uint8Array' } },
+      ],
+    );
     assert.deepEqual(lines(err), [
       `wasmpool: ${at('none')}: ENOENT no such file or directory`,
       `wasmpool: ${dir}: EISDIR illegal operation on a directory`,
@@ -81,12 +86,21 @@ describe('wasmpool map', () => {
 
   test('--files-from: names by line end or NUL; a result of undefined is null', async () => {
     const [a, b] = [file('a.bin', 'abc'), file('b.bin', '')];
-    for (const [end, extra] of [['\n', []], ['\0', ['-0']]]) {
+    for (const [end, extra] of [
+      ['\n', []],
+      ['\0', ['-0']],
+    ]) {
       const args = ['map', `${at('h.mjs')}#nothing`, '--files-from', '-', ...extra];
       const { status, out } = await run(args, { input: a + end + b + end });
       assert.equal(status, 0);
-      const expected = [{ path: a, result: null }, { path: b, result: null }];
-      assert.deepEqual(lines(out).map((line) => JSON.parse(line)), expected);
+      const expected = [
+        { path: a, result: null },
+        { path: b, result: null },
+      ];
+      assert.deepEqual(
+        lines(out).map((line) => JSON.parse(line)),
+        expected,
+      );
     }
     const { status, err } = await run(['map', `${at('h.mjs')}#size`, '--files-from', at('none')]);
     assert.equal(status, 1);
@@ -147,7 +161,9 @@ describe('wasmpool map', () => {
   });
 
   test('-o on a full disk: one line, status 1', async () => {
-    const { status, err } = await run(['map', `${at('h.mjs')}#double`, '-o', '/dev/full'], { input: '1\n' });
+    const { status, err } = await run(['map', `${at('h.mjs')}#double`, '-o', '/dev/full'], {
+      input: '1\n',
+    });
     assert.equal(status, 1);
     assert.equal(err, 'wasmpool: /dev/full: ENOSPC no space left on device\n');
   });
@@ -160,12 +176,15 @@ describe('wasmpool map', () => {
     assert.deepEqual(rest, { workers: 3, taskTimeoutMs: 250, recycleTimeoutMs: 0 });
   });
 
-  test('C tasks: by the mark in the glue, by --wasm, by the module\'s own wasm export', async () => {
+  test("C tasks: by the mark in the glue, by --wasm, by the module's own wasm export", async () => {
     const glue = file('tasks.mjs', 'name.startsWith("em-pthread"); Module["_wp_x"]');
     const own = file('own.mjs', `export const wasm = './tasks.mjs'; export const js = () => 1;`);
     const createPool = async (options) => {
       const pool = await fakePool({});
-      return { ...pool, dispatch: async (task, payload) => [task, String(payload), Object.keys(options)] };
+      return {
+        ...pool,
+        dispatch: async (task, payload) => [task, String(payload), Object.keys(options)],
+      };
     };
     const item = file('a.bin', 'abc');
     const results = [];
@@ -173,8 +192,14 @@ describe('wasmpool map', () => {
       const { out } = await run(['map', ...args, '--files', item], { createPool });
       results.push(JSON.parse(out).result.flat());
     }
-    assert.deepEqual(results.map((r) => r.slice(0, 2)), Array(3).fill(['t', '97,98,99']));
-    assert.deepEqual(results.map((r) => r.includes('module')), [false, true, true]);
+    assert.deepEqual(
+      results.map((r) => r.slice(0, 2)),
+      Array(3).fill(['t', '97,98,99']),
+    );
+    assert.deepEqual(
+      results.map((r) => r.includes('module')),
+      [false, true, true],
+    );
     assert.ok(results.every((r) => r.includes('wasm')));
   });
 

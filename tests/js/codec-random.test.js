@@ -23,7 +23,14 @@ function makeRandom(state) {
 
 function randomText(random) {
   const sizes = [3, 20, 30, 70, 300];
-  const ranges = [[32, 95], [32, 95], [0, 256], [0x3000, 0x1000], [0xd700, 0x900], [0xfe00, 0x200]];
+  const ranges = [
+    [32, 95],
+    [32, 95],
+    [0, 256],
+    [0x3000, 0x1000],
+    [0xd700, 0x900],
+    [0xfe00, 0x200],
+  ];
   const [first, count] = ranges[random(ranges.length)];
   const length = random(sizes[random(sizes.length)]);
   return String.fromCharCode(...Array.from({ length }, () => first + random(count)));

@@ -18,11 +18,15 @@ export function send(host, value, capacity, fails = false) {
   const sender = createCodec(host);
   const receiver = createCodec(host);
   let memory = new Uint8Array(new SharedArrayBuffer(OFFSET + capacity + 8)).fill(0xa5);
-  let length = fails ? sender.encodeError(value, memory, OFFSET, capacity) :
-    sender.encode(value, memory, OFFSET, capacity);
+  let length = fails
+    ? sender.encodeError(value, memory, OFFSET, capacity)
+    : sender.encode(value, memory, OFFSET, capacity);
   const { type, aux } = sender;
   if (type === TYPE.CHANNEL) return { type, value: structuredClone(sender.channel) };
-  assert.ok(memory.subarray(OFFSET + capacity).every((byte) => byte === 0xa5), 'stays in its room');
+  assert.ok(
+    memory.subarray(OFFSET + capacity).every((byte) => byte === 0xa5),
+    'stays in its room',
+  );
   if (length === -1) {
     const bytes = sender.takeBytes();
     length = bytes.length;
@@ -30,8 +34,9 @@ export function send(host, value, capacity, fails = false) {
     memory = new Uint8Array(new SharedArrayBuffer(OFFSET + length));
     memory.set(bytes, OFFSET);
   }
-  const decoded = fails ? receiver.decodeError(type, aux, memory, OFFSET, length) :
-    receiver.decode(type, aux, memory, OFFSET, length);
+  const decoded = fails
+    ? receiver.decodeError(type, aux, memory, OFFSET, length)
+    : receiver.decode(type, aux, memory, OFFSET, length);
   memory.fill(0xff); // what was decoded must not depend on the memory any more
   return { type, value: decoded };
 }

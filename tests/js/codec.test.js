@@ -12,44 +12,120 @@ import { HOSTS, everyWay, send } from './codec-send.js';
 
 const text1k = 'abcdefgh'.repeat(128);
 const VALUES = {
-  undefined, null: null, true: true, false: false, zero: 0, minusZero: -0, nan: NaN,
-  infinity: -Infinity, max: Number.MAX_SAFE_INTEGER, tiny: 5e-324, big: 2 ** 60, half: 0.5,
-  empty: '', ascii: 'hello', latin: 'café', long: text1k, cjk: '日本語'.repeat(50), nul: 'a\0b',
-  emoji: '😀'.repeat(30), bom: '\ufeffx', bomLong: `\ufeff${text1k}`, huge: 'x'.repeat(3_000_000),
-  lone: 'a\ud800b', lonePair: '\udc00\ud800', loneLong: `${text1k}\udfff`,
-  bigint: 5n, bigintNegative: -(2n ** 200n), bigintZero: 0n,
-  object: { a: 1, b: 2 }, emptyObject: {}, emptyArray: [], nested: { a: [{ b: [[]] }, null, true] },
-  undefinedInside: { a: undefined, b: [undefined, null] }, minusZeroInside: { a: [-0, 0] },
-  numbers: [1, -1, 23, 24, 255, 256, 65535, 65536, 2 ** 31, 2 ** 32, 2 ** 32 - 1, -(2 ** 31),
-    -(2 ** 31) - 1, -(2 ** 32), -(2 ** 32) - 1, 2 ** 53, -(2 ** 53), 2 ** 64, 1.1, NaN, Infinity],
-  loneInside: { a: 'x\ud800' }, loneKey: { 'k\udc00': 1 }, bomInside: [`\ufeff${text1k}`, '\ufeff'],
-  bomKey: { [`\ufeff${text1k}`]: 1 }, textInside: { text: 'é'.repeat(100), s: '日本', e: '😀' },
-  proto: JSON.parse('{"__proto__":{"x":1},"a":2}'), protoName: { a: '__proto__' },
+  undefined,
+  null: null,
+  true: true,
+  false: false,
+  zero: 0,
+  minusZero: -0,
+  nan: NaN,
+  infinity: -Infinity,
+  max: Number.MAX_SAFE_INTEGER,
+  tiny: 5e-324,
+  big: 2 ** 60,
+  half: 0.5,
+  empty: '',
+  ascii: 'hello',
+  latin: 'café',
+  long: text1k,
+  cjk: '日本語'.repeat(50),
+  nul: 'a\0b',
+  emoji: '😀'.repeat(30),
+  bom: '\ufeffx',
+  bomLong: `\ufeff${text1k}`,
+  huge: 'x'.repeat(3_000_000),
+  lone: 'a\ud800b',
+  lonePair: '\udc00\ud800',
+  loneLong: `${text1k}\udfff`,
+  bigint: 5n,
+  bigintNegative: -(2n ** 200n),
+  bigintZero: 0n,
+  object: { a: 1, b: 2 },
+  emptyObject: {},
+  emptyArray: [],
+  nested: { a: [{ b: [[]] }, null, true] },
+  undefinedInside: { a: undefined, b: [undefined, null] },
+  minusZeroInside: { a: [-0, 0] },
+  numbers: [
+    1,
+    -1,
+    23,
+    24,
+    255,
+    256,
+    65535,
+    65536,
+    2 ** 31,
+    2 ** 32,
+    2 ** 32 - 1,
+    -(2 ** 31),
+    -(2 ** 31) - 1,
+    -(2 ** 32),
+    -(2 ** 32) - 1,
+    2 ** 53,
+    -(2 ** 53),
+    2 ** 64,
+    1.1,
+    NaN,
+    Infinity,
+  ],
+  loneInside: { a: 'x\ud800' },
+  loneKey: { 'k\udc00': 1 },
+  bomInside: [`\ufeff${text1k}`, '\ufeff'],
+  bomKey: { [`\ufeff${text1k}`]: 1 },
+  textInside: { text: 'é'.repeat(100), s: '日本', e: '😀' },
+  proto: JSON.parse('{"__proto__":{"x":1},"a":2}'),
+  protoName: { a: '__proto__' },
   intKeys: { 2: 'b', 1: 'a', x: 0, '-1': 1, '': 2 },
   hasOwn: { hasOwnProperty: 1, constructor: 'x' },
-  toJSON: { toJSON: 1, length: 3 }, tagKeys: { size: 1, iterator: null },
+  toJSON: { toJSON: 1, length: 3 },
+  tagKeys: { size: 1, iterator: null },
   manyKeys: Object.fromEntries(Array.from({ length: 70_000 }, (_, i) => [`k${i}`, i])),
   manyItems: Array.from({ length: 70_000 }, (_, i) => i * 0.5),
   someItems: Array.from({ length: 1500 }, (_, i) => i - 700),
-  sparse: Object.assign([], { 5: 1 }), arrayProps: Object.assign([1, 2], { index: 0 }),
-  holeAndProp: Object.assign(new Array(1), { x: 1 }), match: /b(?<c>c)/.exec('abcd'),
-  map: new Map([['a', new Map([[1, 2]])], [{ k: 1 }, 'v']]), set: new Set([1, 'a', {}]),
-  date: new Date(123456), regexp: /a.b/giu, mapInside: { m: new Map() },
+  sparse: Object.assign([], { 5: 1 }),
+  arrayProps: Object.assign([1, 2], { index: 0 }),
+  holeAndProp: Object.assign(new Array(1), { x: 1 }),
+  match: /b(?<c>c)/.exec('abcd'),
+  map: new Map([
+    ['a', new Map([[1, 2]])],
+    [{ k: 1 }, 'v'],
+  ]),
+  set: new Set([1, 'a', {}]),
+  date: new Date(123456),
+  regexp: /a.b/giu,
+  mapInside: { m: new Map() },
   boxed: [new String('a'), new Number(-0), new Boolean(false), Object(5n)],
   nullPrototype: Object.assign(Object.create(null), { a: 1 }),
-  instance: new (class Point { x = 1; #y = 2; get y() { return this.#y; } })(),
-  arraySubclass: new (class List extends Array {})(1, 2, 3), symbolKey: { [Symbol('s')]: 1, a: 2 },
+  instance: new (class Point {
+    x = 1;
+    #y = 2;
+    get y() {
+      return this.#y;
+    }
+  })(),
+  arraySubclass: new (class List extends Array {})(1, 2, 3),
+  symbolKey: { [Symbol('s')]: 1, a: 2 },
   hidden: Object.defineProperty({ a: 1 }, 'b', { value: 2 }),
-  uint8: new Uint8Array([1, 2, 3]), emptyUint8: new Uint8Array(0),
+  uint8: new Uint8Array([1, 2, 3]),
+  emptyUint8: new Uint8Array(0),
   clamped: new Uint8ClampedArray(2),
-  int8: new Int8Array([-1]), int16: new Int16Array([-2, 5]), uint16: new Uint16Array([65535]),
-  int32: new Int32Array([-3]), uint32: new Uint32Array([2 ** 32 - 1]), f32: new Float32Array([1.5]),
+  int8: new Int8Array([-1]),
+  int16: new Int16Array([-2, 5]),
+  uint16: new Uint16Array([65535]),
+  int32: new Int32Array([-3]),
+  uint32: new Uint32Array([2 ** 32 - 1]),
+  f32: new Float32Array([1.5]),
   f64: new Float64Array([1.1, -0, NaN]),
-  i64: new BigInt64Array([-5n]), u64: new BigUint64Array([5n]),
-  dataView: new DataView(new ArrayBuffer(4)), buffer: new Uint8Array([1, 2, 3, 4]).buffer,
-  emptyBuffer: new ArrayBuffer(0), megabytes: new Uint8Array(3_000_000).fill(7),
+  i64: new BigInt64Array([-5n]),
+  u64: new BigUint64Array([5n]),
+  dataView: new DataView(new ArrayBuffer(4)),
+  buffer: new Uint8Array([1, 2, 3, 4]).buffer,
+  emptyBuffer: new ArrayBuffer(0),
+  megabytes: new Uint8Array(3_000_000).fill(7),
   viewsInside: { a: new Float32Array([1, 2]), b: new Uint8Array(new ArrayBuffer(16), 4, 4) },
-  typeError: new TypeError('t', { cause: { a: [1] } }), plainError: new Error('e'),
+  typeError: new TypeError('t', { cause: { a: [1] } }),
+  plainError: new Error('e'),
 };
 
 for (const [name, value] of Object.entries(VALUES)) {
@@ -122,7 +198,16 @@ test('AM-08 a view that is the value arrives with its own bytes only; Buffer as 
 test('AM-08 getters are called once', () => {
   everyWay((host, capacity) => {
     let calls = 0;
-    const value = { a: 1, list: [{ get x() { return ++calls; } }] };
+    const value = {
+      a: 1,
+      list: [
+        {
+          get x() {
+            return ++calls;
+          },
+        },
+      ],
+    };
     assert.deepStrictEqual(send(host, value, capacity).value, { a: 1, list: [{ x: 1 }] });
     assert.equal(calls, 1);
   });
@@ -143,11 +228,20 @@ test('AM-08 an argument is a copy: neither side sees the other change it', () =>
 });
 
 const REFUSED = {
-  function: () => 1, symbol: Symbol('x'), promise: Promise.resolve(), weakMap: new WeakMap(),
-  weakSet: new WeakSet(), proxyOfFunction: new Proxy(() => 1, {}), generator: (function* () {})(),
-  weakRef: new WeakRef({}), boxedSymbol: Object(Symbol('x')),
+  function: () => 1,
+  symbol: Symbol('x'),
+  promise: Promise.resolve(),
+  weakMap: new WeakMap(),
+  weakSet: new WeakSet(),
+  proxyOfFunction: new Proxy(() => 1, {}),
+  generator: (function* () {})(),
+  weakRef: new WeakRef({}),
+  boxedSymbol: Object(Symbol('x')),
   memory: new WebAssembly.Memory({ initial: 1 }),
-  arguments: (function () { return arguments; })(1), port: new MessageChannel().port1,
+  arguments: (function () {
+    return arguments;
+  })(1),
+  port: new MessageChannel().port1,
 };
 REFUSED.port.close();
 
@@ -157,8 +251,10 @@ for (const [name, value] of Object.entries(REFUSED)) {
       const codec = createCodec(host);
       const memory = new Uint8Array(64);
       for (const bad of [value, { a: [1, { b: value }] }, new Map([['k', value]])]) {
-        assert.throws(() => codec.encode(bad, memory, 0, 64),
-          (error) => error instanceof PoolError && error.code === 'NOT_SERIALIZABLE');
+        assert.throws(
+          () => codec.encode(bad, memory, 0, 64),
+          (error) => error instanceof PoolError && error.code === 'NOT_SERIALIZABLE',
+        );
         assert.equal(codec.encode(7, memory, 0, 64), 8);
         assert.equal(codec.decode(codec.type, codec.aux, memory, 0, 8), 7);
       }
@@ -172,7 +268,15 @@ test('AM-38 the message names the place; a throwing getter is the cause', () => 
   assert.throws(() => encode({ list: [1, { done() {} }] }), /value\.list\[1\]\.done is a function/);
   assert.throws(() => encode({ 'a b': Promise.resolve() }), /value\["a b"\] is a Promise/);
   const cause = new Error('mine');
-  assert.throws(() => encode({ get a() { throw cause; } }), { code: 'NOT_SERIALIZABLE', cause });
+  assert.throws(
+    () =>
+      encode({
+        get a() {
+          throw cause;
+        },
+      }),
+    { code: 'NOT_SERIALIZABLE', cause },
+  );
 });
 
 test('AM-38 a detached buffer is refused', () => {
@@ -181,8 +285,9 @@ test('AM-38 a detached buffer is refused', () => {
   structuredClone(buffer, { transfer: [buffer] });
   for (const host of Object.values(HOSTS)) {
     for (const value of [buffer, view]) {
-      assert.throws(() => createCodec(host).encode(value, new Uint8Array(8), 0, 8),
-        { code: 'NOT_SERIALIZABLE' });
+      assert.throws(() => createCodec(host).encode(value, new Uint8Array(8), 0, 8), {
+        code: 'NOT_SERIALIZABLE',
+      });
     }
   }
 });
@@ -224,22 +329,34 @@ test('AM-08 shared memory, wasm modules and transferred objects go by the channe
 });
 
 test('NF-22 type tags are those that C knows, and each value takes the cheapest', () => {
-  assert.deepEqual([TYPE.UNDEFINED, TYPE.BINARY, TYPE.STRING, TYPE.JSON, TYPE.CBOR, TYPE.NUMBER],
-    [0, 1, 2, 3, 4, 5]);
+  assert.deepEqual([TYPE.UNDEFINED, TYPE.BINARY, TYPE.STRING, TYPE.JSON, TYPE.CBOR, TYPE.NUMBER], [0, 1, 2, 3, 4, 5]);
   assert.equal(new Set(Object.values(TYPE)).size, Object.keys(TYPE).length);
-  const cases = [[1, TYPE.NUMBER], ['a', TYPE.STRING], ['\ud800', TYPE.STRING_UTF16],
-    [{ a: 1 }, TYPE.CBOR], [[1, [2]], TYPE.CBOR], [new Uint8Array(2), TYPE.BINARY],
-    [new Float64Array(2), TYPE.TYPED_ARRAY], [new ArrayBuffer(2), TYPE.ARRAY_BUFFER],
-    [new Map(), TYPE.HOST], [5n, TYPE.HOST], [{ a: -0 }, TYPE.HOST]];
+  const cases = [
+    [1, TYPE.NUMBER],
+    ['a', TYPE.STRING],
+    ['\ud800', TYPE.STRING_UTF16],
+    [{ a: 1 }, TYPE.CBOR],
+    [[1, [2]], TYPE.CBOR],
+    [new Uint8Array(2), TYPE.BINARY],
+    [new Float64Array(2), TYPE.TYPED_ARRAY],
+    [new ArrayBuffer(2), TYPE.ARRAY_BUFFER],
+    [new Map(), TYPE.HOST],
+    [5n, TYPE.HOST],
+    [{ a: -0 }, TYPE.HOST],
+  ];
   for (const [value, type] of cases) assert.equal(send(HOSTS.node, value, 64).type, type);
 });
 
 test('NF-22 json, string, binary and cbor round-trip on demand; a view shares the memory', () => {
   const codec = createCodec(HOSTS.node);
   const memory = new Uint8Array(new SharedArrayBuffer(256));
-  const cases = [['json', { a: [1, 'é'] }, TYPE.JSON], ['string', 'héllo', TYPE.STRING],
-    ['binary', new Uint8Array([1, 2]), TYPE.BINARY], ['cbor', [1, { b: null }], TYPE.CBOR],
-    ['cbor', 'text', TYPE.CBOR]];
+  const cases = [
+    ['json', { a: [1, 'é'] }, TYPE.JSON],
+    ['string', 'héllo', TYPE.STRING],
+    ['binary', new Uint8Array([1, 2]), TYPE.BINARY],
+    ['cbor', [1, { b: null }], TYPE.CBOR],
+    ['cbor', 'text', TYPE.CBOR],
+  ];
   for (const [format, value, type] of cases) {
     const length = codec.encodeAs(format, value, memory, 8, 200);
     assert.equal(codec.type, type);
@@ -251,8 +368,16 @@ test('NF-22 json, string, binary and cbor round-trip on demand; a view shares th
   assert.deepEqual([view.buffer === memory.buffer, ...view], [true, 77, 2]);
   const cyclic = [];
   cyclic.push(cyclic);
-  for (const [format, bad] of [['json', cyclic], ['json', undefined], ['json', 1n], ['string', 5],
-    ['string', '\ud800'], ['binary', 'x'], ['cbor', new Map()], ['cbor', cyclic]]) {
+  for (const [format, bad] of [
+    ['json', cyclic],
+    ['json', undefined],
+    ['json', 1n],
+    ['string', 5],
+    ['string', '\ud800'],
+    ['binary', 'x'],
+    ['cbor', new Map()],
+    ['cbor', cyclic],
+  ]) {
     assert.throws(() => codec.encodeAs(format, bad, memory, 0, 64), { code: 'NOT_SERIALIZABLE' });
   }
   assert.throws(() => codec.encodeAs('xml', 1, memory, 0, 64), { code: 'INVALID_ARGUMENT' });
@@ -307,8 +432,10 @@ test('AM-39 PoolError, AggregateError and DOMException arrive as such', () => {
     const extra = { taskId: '7', worker: 'w1' };
     const pool = send(host, new PoolError('TIMEOUT', 'late', extra), capacity, true).value;
     assert.ok(pool instanceof PoolError);
-    assert.deepEqual([pool.code, pool.message, pool.taskId, pool.worker, pool.name],
-      ['TIMEOUT', 'late', '7', 'w1', 'PoolError']);
+    assert.deepEqual(
+      [pool.code, pool.message, pool.taskId, pool.worker, pool.name],
+      ['TIMEOUT', 'late', '7', 'w1', 'PoolError'],
+    );
     const aggregate = send(host, new AggregateError([new TypeError('a'), 5], 'm'), capacity, true);
     assert.ok(aggregate.value instanceof AggregateError);
     assert.ok(aggregate.value.errors[0] instanceof TypeError);
@@ -331,10 +458,17 @@ test('AM-39 encodeError never throws: other values, cycles, hostile errors', () 
     assert.equal(send(host, cyclic, capacity, true).value.message, 'loop');
     const hostile = new Error('x');
     for (const key of ['stack', 'message', 'name', 'cause', 'code', 'other']) {
-      Object.defineProperty(hostile, key, { enumerable: true, get() { throw new Error('no'); } });
+      Object.defineProperty(hostile, key, {
+        enumerable: true,
+        get() {
+          throw new Error('no');
+        },
+      });
     }
     assert.ok(send(host, hostile, capacity, true).value instanceof Error);
-    const trap = () => { throw new Error('trap'); };
+    const trap = () => {
+      throw new Error('trap');
+    };
     const proxy = new Proxy(new Error('p'), { get: trap, ownKeys: trap, has: trap });
     assert.ok(send(host, proxy, capacity, true).value instanceof Error);
   });

@@ -17,12 +17,16 @@ after(() => rmSync(dir, { recursive: true }));
 
 const bytesOf = (text) => new TextEncoder().encode(text);
 
-test('statistics: lines, words, the longest line', () => {
+test('statistics: lines, the longest line, words, the most frequent ones', () => {
   const of = (text) => statistics({ path: '', bytes: bytesOf(text) });
-  assert.deepEqual(of(''), { bytes: 0, lines: 0, words: 0, longestLine: 0 });
-  assert.deepEqual(of('one'), { bytes: 3, lines: 0, words: 1, longestLine: 3 });
-  assert.deepEqual(of(' a\tbc\n\nlonger line\n'), { bytes: 19, lines: 3, words: 4, longestLine: 11 });
-  assert.deepEqual(of('\n\n'), { bytes: 2, lines: 2, words: 0, longestLine: 0 });
+  const nothing = { words: 0, distinct: 0, frequent: [] };
+  assert.deepEqual(of(''), { bytes: 0, lines: 0, longestLine: 0, ...nothing });
+  assert.deepEqual(of('\n\n'), { bytes: 2, lines: 2, longestLine: 0, ...nothing });
+  const one = { words: 1, distinct: 1, frequent: [['one', 1]] };
+  assert.deepEqual(of('one'), { bytes: 3, lines: 0, longestLine: 3, ...one });
+  const frequent = [['é', 3], ['a', 2], ['b', 1]];
+  const several = { words: 8, distinct: 4, frequent };
+  assert.deepEqual(of(`a\tb\n\né é\r\né a c ${'x'.repeat(41)}`), { bytes: 60, lines: 3, longestLine: 48, ...several });
 });
 
 test('the C task digest: SHA-256 and histogram, of any length', async () => {
@@ -57,7 +61,8 @@ function runDemo(tree, tools) {
   return new Promise((resolve) => {
     const options = { env: { ...process.env, PATH } };
     execFile(process.execPath, [DRIVER, tree], options, (error, stdout, stderr) =>
-      resolve({ status: error ? error.code : 0, stdout, stderr }));
+      resolve({ status: error ? error.code : 0, stdout, stderr }),
+    );
   });
 }
 

@@ -15,9 +15,28 @@ test('AM-07: dispatch runs a handler and never throws', () =>
 const cycle = { name: 'cycle' };
 cycle.self = cycle;
 const VALUES = [
-  undefined, null, false, 0, -0, '', NaN, -Infinity, 'x'.repeat(3_000_000), '\ud800 lone', { a: [1, { b: undefined }] }, 2n ** 200n,
-  new Map([[{ k: 1 }, new Set([1, 'a'])]]), new Date(5), /x/gi, new Float64Array(100_000).fill(1.5), new Uint8Array([1, 0, 0]),
-  new ArrayBuffer(3), [, 1, undefined], new Error('e', { cause: 'c' }), cycle, { 'deep': { '-0': -0 } },
+  undefined,
+  null,
+  false,
+  0,
+  -0,
+  '',
+  NaN,
+  -Infinity,
+  'x'.repeat(3_000_000),
+  '\ud800 lone',
+  { a: [1, { b: undefined }] },
+  2n ** 200n,
+  new Map([[{ k: 1 }, new Set([1, 'a'])]]),
+  new Date(5),
+  /x/gi,
+  new Float64Array(100_000).fill(1.5),
+  new Uint8Array([1, 0, 0]),
+  new ArrayBuffer(3),
+  Object.assign(new Array(3), { 1: 1 }),
+  new Error('e', { cause: 'c' }),
+  cycle,
+  { deep: { '-0': -0 } },
 ];
 
 test('AM-08, XP-14: every value that structured clone carries arrives as it was, in both directions, of any size', () =>
@@ -54,7 +73,12 @@ test('AM-09: a task may be fired and forgotten; a later catch sees the error', (
     const seen = [];
     const listen = (error) => seen.push(error);
     process.on('unhandledRejection', listen);
-    const lost = [pool.dispatch('fail', 'x'), pool.batch([{ task: 'fail' }]), pool.broadcast('fail'), pool.map('fail', [1])];
+    const lost = [
+      pool.dispatch('fail', 'x'),
+      pool.batch([{ task: 'fail' }]),
+      pool.broadcast('fail'),
+      pool.map('fail', [1]),
+    ];
     await pool.drain();
     await new Promise((resolve) => setImmediate(resolve));
     process.off('unhandledRejection', listen);
@@ -82,7 +106,10 @@ test('AM-15, AM-16: unknown tasks and failing handlers reject with message, id, 
     const failing = pool.dispatch('fail', 'boom');
     const error = await failing.catch((caught) => caught);
     assert.ok(error instanceof PoolError && error instanceof Error);
-    assert.deepEqual([error.code, error.message, error.taskId, error.worker], ['TASK_FAILED', 'boom', failing.id, 'Worker_1']);
+    assert.deepEqual(
+      [error.code, error.message, error.taskId, error.worker],
+      ['TASK_FAILED', 'boom', failing.id, 'Worker_1'],
+    );
     assert.equal(error.cause.message, 'boom');
     assert.equal((await pool.dispatch('throwValue', 'text').catch((e) => e)).cause, 'text');
     assert.deepEqual(events.slice(1, 2), [['boom', failing.id]]);
@@ -93,12 +120,20 @@ test('AM-15, AM-16: unknown tasks and failing handlers reject with message, id, 
 test('AM-06: onWorkerError gets message and id; what it throws is swallowed', async (t) => {
   const logged = t.mock.method(console, 'error', () => undefined);
   const seen = [];
-  await withPool({ onWorkerError(message, id) { seen.push([message, id]); throw new Error('in the hook'); } }, async (pool) => {
-    const promise = pool.dispatch('fail', 'x');
-    await codeOf(promise);
-    assert.deepEqual(seen, [['x', promise.id]]);
-    assert.equal(await pool.dispatch('echo', 1), 1);
-  });
+  await withPool(
+    {
+      onWorkerError(message, id) {
+        seen.push([message, id]);
+        throw new Error('in the hook');
+      },
+    },
+    async (pool) => {
+      const promise = pool.dispatch('fail', 'x');
+      await codeOf(promise);
+      assert.deepEqual(seen, [['x', promise.id]]);
+      assert.equal(await pool.dispatch('echo', 1), 1);
+    },
+  );
   assert.equal(logged.mock.callCount(), 1);
 });
 
@@ -140,8 +175,14 @@ test('AM-37: results go through shared memory: no message carries a payload, and
   });
   await withPool({}, async (pool) => {
     messages.length = 0;
-    await pool.map('echo', Array.from({ length: 20_000 }, (_, i) => ({ i, text: 'x'.repeat(100) })));
-    assert.ok(messages.every((message) => message === 0), 'only doorbells');
+    await pool.map(
+      'echo',
+      Array.from({ length: 20_000 }, (_, i) => ({ i, text: 'x'.repeat(100) })),
+    );
+    assert.ok(
+      messages.every((message) => message === 0),
+      'only doorbells',
+    );
     assert.equal(pool.diagnostics().boxesInUse, 0);
   });
 });
@@ -174,7 +215,10 @@ test('AM-53: pools live side by side', async () => {
 
 test('AM-56: workers have numbered names, in errors and for themselves', () =>
   withPool({}, async (pool) => {
-    assert.deepEqual(await pool.broadcast('worker'), [{ index: 0, name: 'Worker_1' }, { index: 1, name: 'Worker_2' }]);
+    assert.deepEqual(await pool.broadcast('worker'), [
+      { index: 0, name: 'Worker_1' },
+      { index: 1, name: 'Worker_2' },
+    ]);
   }));
 
 test('AM-49: workers run at full speed while main is busy: two of them finish most of what 500 ms allow', () =>
@@ -204,7 +248,9 @@ test('initData reaches every worker', () =>
 test('progress arrives in order and before the result', () =>
   withPool({}, async (pool) => {
     const seen = [];
-    const task = pool.dispatch('progress', [1, { two: 2 }, 'x'.repeat(1000)], { onProgress: (value) => seen.push(value) });
+    const task = pool.dispatch('progress', [1, { two: 2 }, 'x'.repeat(1000)], {
+      onProgress: (value) => seen.push(value),
+    });
     seen.push(await task);
     assert.deepEqual(seen, [1, { two: 2 }, 'x'.repeat(1000), 'end']);
   }));
@@ -227,7 +273,11 @@ test('cancel: a waiting task never runs; an aborted signal cancels too', () =>
     const gate = blocker(pool);
     await gate.running;
     const controller = new AbortController();
-    const waiting = [pool.dispatch('note', 1), pool.dispatch('note', 2, { signal: controller.signal }), pool.dispatch('note', 3)];
+    const waiting = [
+      pool.dispatch('note', 1),
+      pool.dispatch('note', 2, { signal: controller.signal }),
+      pool.dispatch('note', 3),
+    ];
     assert.equal(waiting[0].cancel(), true);
     controller.abort(new Error('why'));
     assert.equal(await codeOf(waiting[0]), 'CANCELLED');

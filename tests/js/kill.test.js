@@ -45,16 +45,28 @@ test('AM-04, AM-45, AM-51: a worker that stays silent is killed after the recycl
 for (const task of ['spin', 'wait', 'c_spin', 'c_wait', 'c_malloc']) {
   test(`AM-51, XP-03: ${task} that never ends is killed; the others' tasks and the memory are as before`, () =>
     withPool({ wasm: C_MODULE, recycleTimeoutMs: 0 }, async (pool) => {
-      await pool.map('c_sum', Array.from({ length: 50 }, () => new Uint8Array(5000)));
+      await pool.map(
+        'c_sum',
+        Array.from({ length: 50 }, () => new Uint8Array(5000)),
+      );
       const { heapBytes } = pool.diagnostics();
       const hung = pool.dispatch(task, undefined, { timeoutMs: 100 });
-      const others = pool.map('c_sum', Array.from({ length: 300 }, (_, i) => new Uint8Array(i * 10).fill(1)));
+      const others = pool.map(
+        'c_sum',
+        Array.from({ length: 300 }, (_, i) => new Uint8Array(i * 10).fill(1)),
+      );
       assert.equal(await codeOf(hung), 'TIMEOUT');
-      assert.deepEqual(await others, Array.from({ length: 300 }, (_, i) => i * 10));
+      assert.deepEqual(
+        await others,
+        Array.from({ length: 300 }, (_, i) => i * 10),
+      );
       await until(() => pool.diagnostics().threads === 2 && pool.stats().freeWorkers === 2);
       assert.deepEqual(await pool.broadcast('echo', 1), [1, 1]);
       // One more stack and control block at the most, for the thread record that was used for the first time.
-      assert.ok(pool.diagnostics().heapBytes - heapBytes < (1 << 20), `${heapBytes} before, ${pool.diagnostics().heapBytes} after`);
+      assert.ok(
+        pool.diagnostics().heapBytes - heapBytes < 1 << 20,
+        `${heapBytes} before, ${pool.diagnostics().heapBytes} after`,
+      );
     }));
 }
 
@@ -163,7 +175,11 @@ test('the budget of restarts: a seat that crashes too often is given up, and not
 test('AM-42: a worker that cannot start rejects the start with a reason, and leaves no thread', async () => {
   const scratch = mkdtempSync(join(tmpdir(), 'wasmpool-'));
   const before = threadCount();
-  const failing = { 'throws.js': "throw new Error('at import')", 'never.js': 'await new Promise(() => {})', 'syntax.js': 'export const = 5;' };
+  const failing = {
+    'throws.js': "throw new Error('at import')",
+    'never.js': 'await new Promise(() => {})',
+    'syntax.js': 'export const = 5;',
+  };
   for (const [name, text] of Object.entries(failing)) writeFileSync(join(scratch, name), text);
   for (const name of [...Object.keys(failing), 'missing.js']) {
     const start = createPool({ module: join(scratch, name), workers: 2, readyTimeoutMs: 2000 });
@@ -190,6 +206,9 @@ test('XP-04, NF-87: two hundred kills: threads, boxes and heap are back where th
     const { heapBytes } = pool.diagnostics();
     for (let i = 0; i < 50; i++) await round();
     await until(() => pool.diagnostics().threads === 3);
-    assert.ok(pool.diagnostics().heapBytes <= heapBytes + (1 << 20), `${heapBytes} before, ${pool.diagnostics().heapBytes} after`);
+    assert.ok(
+      pool.diagnostics().heapBytes <= heapBytes + (1 << 20),
+      `${heapBytes} before, ${pool.diagnostics().heapBytes} after`,
+    );
   });
 });

@@ -9,13 +9,24 @@ test('AM-32, AM-33: destroy rejects everything, ends all threads, and leaves not
   await pool.ready;
   let drained = 0;
   pool.on('drained', () => drained++);
-  const tasks = [pool.dispatch('spin'), pool.dispatch('spin'), pool.dispatch('echo', 1), pool.batch([{ task: 'echo' }]), pool.broadcast('echo')];
+  const tasks = [
+    pool.dispatch('spin'),
+    pool.dispatch('spin'),
+    pool.dispatch('echo', 1),
+    pool.batch([{ task: 'echo' }]),
+    pool.broadcast('echo'),
+  ];
   await until(() => pool.stats().freeWorkers === 0);
   const closing = pool.destroy();
   assert.equal(pool.destroy(), closing);
   assert.deepEqual(await Promise.all(tasks.map(codeOf)), Array(5).fill('POOL_DESTROYED'));
   await closing;
-  for (const call of [() => pool.dispatch('echo'), () => pool.batch([{ task: 'echo' }]), () => pool.broadcast('echo'), () => pool.map('echo', [1])]) {
+  for (const call of [
+    () => pool.dispatch('echo'),
+    () => pool.batch([{ task: 'echo' }]),
+    () => pool.broadcast('echo'),
+    () => pool.map('echo', [1]),
+  ]) {
     assert.equal(await codeOf(call()), 'POOL_DESTROYED');
   }
   pool.pause();
@@ -30,14 +41,19 @@ function program(body, options = '') {
   const text = `import { createPool } from ${JSON.stringify(new URL('../../js/index.js', import.meta.url))};
     const pool = await createPool({ module: new URL(${JSON.stringify(MODULE)}), workers: 2, ${options} });
     ${body}`;
-  return spawnSync(process.execPath, ['--input-type=module', '-e', text], { encoding: 'utf8', timeout: 60_000 });
+  return spawnSync(process.execPath, ['--input-type=module', '-e', text], {
+    encoding: 'utf8',
+    timeout: 60_000,
+  });
 }
 
 test('XP-12: an idle pool with unref lets the process end; with tasks pending it does not; destroy leaves no handle', () => {
   assert.equal(program('', 'unref: true').status, 0);
   const pending = program("pool.dispatch('slow', 300).then((ms) => console.log('settled', ms));", 'unref: true');
   assert.deepEqual([pending.status, pending.stdout.trim()], [0, 'settled 300']);
-  const destroyed = program("await pool.dispatch('echo', 1); pool.dispatch('spin').catch(() => console.log('rejected')); await pool.destroy();");
+  const destroyed = program(
+    "await pool.dispatch('echo', 1); pool.dispatch('spin').catch(() => console.log('rejected')); await pool.destroy();",
+  );
   assert.deepEqual([destroyed.status, destroyed.stdout.trim()], [0, 'rejected']);
 });
 
@@ -46,7 +62,10 @@ test('map: results in input order, awaited or iterated, from any iterable', () =
     const numbers = Array.from({ length: 1000 }, (_, i) => i);
     assert.deepEqual(await pool.map('echo', numbers), numbers);
     assert.deepEqual(await pool.map('echo', new Set(numbers), { batchSize: 64 }), numbers);
-    assert.deepEqual(await pool.map('shared', numbers, { sharedArgs: 5 }), numbers.map((n) => n + 5));
+    assert.deepEqual(
+      await pool.map('shared', numbers, { sharedArgs: 5 }),
+      numbers.map((n) => n + 5),
+    );
     assert.deepEqual(await pool.map('slow', [20, 0, 10, 0], { batchSize: 2 }), [20, 0, 10, 0]);
     assert.deepEqual(await pool.map('echo', []), []);
     async function* source() {
@@ -57,7 +76,11 @@ test('map: results in input order, awaited or iterated, from any iterable', () =
     assert.deepEqual(found, numbers);
     const steps = [];
     await pool.map('echo', [1, 2, 3], { onItems: (done, total) => steps.push([done, total]) });
-    assert.deepEqual(steps, [[1, 3], [2, 3], [3, 3]]);
+    assert.deepEqual(steps, [
+      [1, 3],
+      [2, 3],
+      [3, 3],
+    ]);
   }));
 
 test('map: inputs are taken no faster than results are read; stopping closes the source', () =>
@@ -151,7 +174,10 @@ test('NF-23, XP-18: nothing that the pool does later changes what a box shows; a
     const box = await pool.dispatch('alloc', 1 << 20, { deliver: 'lease' });
     const before = box.binary();
     assert.deepEqual(await Promise.all([pool.dispatch('sum', box), pool.dispatch('sum', box)]), [3 << 20, 3 << 20]);
-    await pool.map('echo', Array.from({ length: 200 }, (_, i) => 'x'.repeat(i * 50)));
+    await pool.map(
+      'echo',
+      Array.from({ length: 200 }, (_, i) => 'x'.repeat(i * 50)),
+    );
     assert.deepEqual(box.binary(), before);
     box.release();
   }));

@@ -33,7 +33,9 @@ test('AM-11, AM-12: higher levels leave the queue first, running tasks are not i
   withPool({ workers: 1 }, async (pool) => {
     const gate = blocker(pool);
     await gate.running;
-    const tasks = ['low', 'background', 'normal', undefined, 'high', 'critical'].map((priority) => pool.dispatch('note', priority ?? 'none', { priority }));
+    const tasks = ['low', 'background', 'normal', undefined, 'high', 'critical'].map((priority) =>
+      pool.dispatch('note', priority ?? 'none', { priority }),
+    );
     await gate.release();
     await Promise.all(tasks);
     assert.deepEqual(await pool.dispatch('notes'), ['critical', 'high', 'normal', 'none', 'low', 'background']);
@@ -66,7 +68,10 @@ test('AM-19: the first failure rejects a batch with its index; members that wait
     const gate = blocker(pool);
     await gate.running;
     const batch = pool.batch([
-      { task: 'note', payload: 'a' }, { task: 'fail', payload: 'second' }, { task: 'note', payload: 'c' }, { task: 'note', payload: 'd' },
+      { task: 'note', payload: 'a' },
+      { task: 'fail', payload: 'second' },
+      { task: 'note', payload: 'c' },
+      { task: 'note', payload: 'd' },
     ]);
     const other = pool.dispatch('note', 'other');
     await gate.release();
@@ -74,7 +79,15 @@ test('AM-19: the first failure rejects a batch with its index; members that wait
     assert.deepEqual([error.code, error.message, error.index], ['TASK_FAILED', 'second', 1]);
     await other;
     assert.deepEqual(await pool.dispatch('notes'), ['a', 'other']);
-    assert.equal(await codeOf(pool.batch([{ task: 'echo', payload: 1 }, { task: 'echo', payload: () => 1 }])), 'NOT_SERIALIZABLE');
+    assert.equal(
+      await codeOf(
+        pool.batch([
+          { task: 'echo', payload: 1 },
+          { task: 'echo', payload: () => 1 },
+        ]),
+      ),
+      'NOT_SERIALIZABLE',
+    );
     await pool.drain();
   }));
 
@@ -82,9 +95,15 @@ test('AM-21: a batch that does not fit is refused as a whole', () =>
   withPool({ workers: 1, maxQueue: 2 }, async (pool) => {
     const gate = blocker(pool);
     await gate.running;
-    assert.equal(await codeOf(pool.batch(Array.from({ length: 4 }, () => ({ task: 'note', payload: 1 })))), 'QUEUE_FULL');
+    assert.equal(
+      await codeOf(pool.batch(Array.from({ length: 4 }, () => ({ task: 'note', payload: 1 })))),
+      'QUEUE_FULL',
+    );
     assert.equal(pool.stats().queued, 0);
-    const fits = pool.batch([{ task: 'note', payload: 2 }, { task: 'note', payload: 3 }]);
+    const fits = pool.batch([
+      { task: 'note', payload: 2 },
+      { task: 'note', payload: 3 },
+    ]);
     await gate.release();
     await fits;
     assert.deepEqual(await pool.dispatch('notes'), [2, 3]);
@@ -103,7 +122,10 @@ test('AM-22, AM-23: a broadcast runs once on every worker, before ordinary work'
       assert.equal(notes.filter((note) => note === 'all').length, 1);
       assert.equal(notes[0], 'all');
     }
-    assert.deepEqual((await pool.broadcast('worker')).map(({ index }) => index), [0, 1]);
+    assert.deepEqual(
+      (await pool.broadcast('worker')).map(({ index }) => index),
+      [0, 1],
+    );
   }));
 
 test('AM-24: when one copy fails the broadcast rejects, and the others still run', () =>
@@ -207,7 +229,10 @@ test('AM-58: no timer remains when all tasks have settled, nor after destroy', a
   const timers = new Set();
   const scheduler = {
     setTimeout(run, ms) {
-      const timer = setTimeout(() => { timers.delete(timer); run(); }, ms);
+      const timer = setTimeout(() => {
+        timers.delete(timer);
+        run();
+      }, ms);
       timers.add(timer);
       return timer;
     },

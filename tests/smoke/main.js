@@ -2,7 +2,10 @@
 import { run } from './suite.js';
 
 await run(
-  { module: new URL('./handlers.js', import.meta.url), wasm: new URL('../../build/smoke/tasks.mjs', import.meta.url) },
+  {
+    module: new URL('./handlers.js', import.meta.url),
+    wasm: new URL('../../build/smoke/tasks.mjs', import.meta.url),
+  },
   (line) => console.log(JSON.stringify(line)),
 );
 process.exit(0);

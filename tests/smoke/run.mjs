@@ -33,12 +33,25 @@ async function inProgram(program) {
     child.once('close', (code, signal) => resolve(code ?? signal));
   });
   clearTimeout(timer);
-  const lines = output.split('\n').filter((line) => line.startsWith('{')).map((line) => JSON.parse(line));
-  if (status !== 0) lines.push({ name: 'the program', result: 'failed', detail: `ended with ${status}: ${errors.trim()}` });
+  const lines = output
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+    .map((line) => JSON.parse(line));
+  if (status !== 0)
+    lines.push({
+      name: 'the program',
+      result: 'failed',
+      detail: `ended with ${status}: ${errors.trim()}`,
+    });
   return lines;
 }
 
-const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.mjs': 'text/javascript', '.wasm': 'application/wasm' };
+const TYPES = {
+  '.html': 'text/html',
+  '.js': 'text/javascript',
+  '.mjs': 'text/javascript',
+  '.wasm': 'application/wasm',
+};
 
 /** Static files with the headers that shared memory needs, and bare specifiers resolved, as every development server does. */
 function serve() {
@@ -47,9 +60,10 @@ function serve() {
     readFile(join(root, path)).then(
       (bytes) => {
         const type = TYPES[/** @type {keyof typeof TYPES} */ (extname(path))] ?? 'application/octet-stream';
-        const body = type === 'text/javascript' && path.startsWith('/js/')
-          ? bytes.toString().replace(/from 'cbor-x'/g, "from '/node_modules/cbor-x/index.js'")
-          : bytes;
+        const body =
+          type === 'text/javascript' && path.startsWith('/js/')
+            ? bytes.toString().replace(/from 'cbor-x'/g, "from '/node_modules/cbor-x/index.js'")
+            : bytes;
         response.writeHead(200, {
           'content-type': type,
           'cross-origin-opener-policy': 'same-origin',
@@ -102,7 +116,9 @@ for (const [runtime, start] of Object.entries(runtimes)) {
   const lines = await start().catch((error) => [{ name: 'the start', result: 'failed', detail: String(error) }]);
   for (const { name, result, detail } of lines) {
     counts[/** @type {keyof typeof counts} */ (result)]++;
-    console.log(`${result === 'failed' ? 'not ok' : 'ok'} ${runtime}: ${name}${result === 'skipped' ? ' # skipped' : ''}${detail ? ` (${detail})` : ''}`);
+    console.log(
+      `${result === 'failed' ? 'not ok' : 'ok'} ${runtime}: ${name}${result === 'skipped' ? ' # skipped' : ''}${detail ? ` (${detail})` : ''}`,
+    );
   }
 }
 console.log(`smoke: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);

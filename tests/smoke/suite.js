@@ -53,10 +53,16 @@ export function cases({ module, wasm }) {
     'map: in order, awaited and iterated': () =>
       withPool({}, async (pool) => {
         const items = Array.from({ length: 500 }, (_, i) => ({ a: i, b: 1 }));
-        equal(await pool.map('add', items), items.map(({ a }) => a + 1));
+        equal(
+          await pool.map('add', items),
+          items.map(({ a }) => a + 1),
+        );
         const found = [];
         for await (const value of pool.map('add', items, { batchSize: 7 })) found.push(value);
-        equal(found, items.map(({ a }) => a + 1));
+        equal(
+          found,
+          items.map(({ a }) => a + 1),
+        );
       }),
     'lease: a result read in place': () =>
       withPool({}, async (pool) => {
@@ -81,7 +87,10 @@ export function cases({ module, wasm }) {
         const hung = pool.dispatch('spin');
         equal(await pool.dispatch('add', { a: 1, b: 1 }), 2);
         while (pool.stats().freeWorkers !== 1) await pool.dispatch('later', 0); // until it runs
-        const rest = pool.map('add', Array.from({ length: 50 }, (_, i) => ({ a: i, b: 0 })));
+        const rest = pool.map(
+          'add',
+          Array.from({ length: 50 }, (_, i) => ({ a: i, b: 0 })),
+        );
         await hung.terminate();
         equal(await codeOf(hung), 'CANCELLED');
         equal((await rest).length, 50);
@@ -89,7 +98,11 @@ export function cases({ module, wasm }) {
       }),
     'time limit: hung tasks are killed, the others are served': () =>
       withPool({ wasm, taskTimeoutMs: 300, recycleTimeoutMs: 0 }, async (pool) => {
-        const names = ['wait', ...(pool.caps.killJs ? ['spin'] : []), ...(pool.caps.killWasm ? ['c_spin', 'c_wait'] : [])];
+        const names = [
+          'wait',
+          ...(pool.caps.killJs ? ['spin'] : []),
+          ...(pool.caps.killWasm ? ['c_spin', 'c_wait'] : []),
+        ];
         for (const name of names) equal([name, await codeOf(pool.dispatch(name))], [name, 'TIMEOUT']);
         equal(await pool.broadcast('echo', 2), [2, 2]);
         return pool.caps.killWasm ? undefined : 'but for loops in wasm: this runtime does not stop them';

@@ -1,7 +1,7 @@
 /** Entry file of a worker thread on Node, Bun and Deno. Loaded anywhere else it does nothing. */
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
-import { createSerializer } from '../host/serialize-node.js';
-import { boot } from './boot.js';
+import { createSerializer } from './serialize-node.js';
+import { boot } from '../worker/boot.js';
 
 if (!isMainThread && parentPort && workerData === 'em-pthread') {
   const port = parentPort;

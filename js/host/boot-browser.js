@@ -1,5 +1,5 @@
 /** Entry file of a worker in a browser. Loaded anywhere else it does nothing. */
-import { boot } from './boot.js';
+import { boot } from '../worker/boot.js';
 
 const scope = /** @type {any} */ (globalThis);
 

@@ -1,0 +1,27 @@
+/** What the fleet knows of a thread, and tells of it. Types only. */
+
+/**
+ * One thread, from its start to its confirmed death.
+ * @typedef {object} Member
+ * @property {number} number thread record of the core
+ * @property {string} name
+ * @property {number | undefined} seat the seat that it holds or is being started for; undefined: a spare
+ * @property {'starting' | 'warm' | 'live' | 'dying'} state
+ * @property {import('./host/index.js').Thread} thread
+ * @property {unknown} readyTimer
+ * @property {Error | undefined} error the last error that nobody caught in the thread
+ * @property {Promise<void> | undefined} end settles when its death is confirmed and its holdings are taken back
+ */
+
+/**
+ * What the fleet tells its pool.
+ * @typedef {object} FleetEvents
+ * @property {() => void} bell completions may be there
+ * @property {(member: Member, message: any) => void} message anything that is not the fleet's
+ * @property {(seat: number) => void} seating before a worker takes a seat
+ * @property {(member: Member, error: Error) => void} down a worker crashed, or was killed
+ * @property {(member: Member, error: Error) => void} retired its seat is given up
+ * @property {(member: Member) => void} reaped what it held is taken back
+ */
+
+export {};

@@ -1,0 +1,39 @@
+/** Writes a task into its slot. */
+import { Box } from './box.js';
+import { ARGUMENT } from './core.js';
+import * as L from './generated/layout.js';
+
+/**
+ * @param {import('./engine.js').Engine} engine
+ * @param {{ name: number, cTask: number }} handler
+ * @param {import('./task.js').Task} task gets its slot, and its argument if only a message can carry it
+ * @param {number} index of a slot that is FILLING
+ * @param {unknown} payload
+ * @param {import('./spec.js').Spec} spec
+ * @throws {import('./errors.js').PoolError} NOT_SERIALIZABLE, NO_MEMORY, LEASE_EXPIRED
+ */
+export function fillSlot(engine, handler, task, index, payload, spec) {
+  const { core } = engine;
+  const slot = core.slots.record(index);
+  const { u32 } = core.memory;
+  const word = slot >>> 2;
+  let flags = spec.flags ?? 0;
+  u32[word + (L.SLOT_GROUP >>> 2)] = spec.group ?? 0; // first: a slot that fails leaves its group
+  if (payload instanceof Box) {
+    core.attachBox(slot, ARGUMENT, payload.share(engine));
+    flags |= L.SLOT_BOX_ARGUMENT;
+    task.argument = payload;
+  } else {
+    task.channel = core.write(slot, ARGUMENT, payload, { transfer: spec.transfer, forC: handler.cTask > 0 });
+  }
+  u32[word + (L.SLOT_NAME >>> 2)] = handler.name;
+  u32[word + (L.SLOT_C_TASK >>> 2)] = handler.cTask;
+  u32[word + (L.SLOT_PRIORITY >>> 2)] = spec.lane;
+  u32[word + (L.SLOT_FLAGS >>> 2)] = flags;
+  u32[word + (L.SLOT_TIMEOUT_MS >>> 2)] = spec.timeoutMs ?? 0;
+  u32[word + (L.SLOT_SEAT >>> 2)] = spec.seat ?? 0;
+  u32[word + (L.SLOT_ITEM >>> 2)] = task.item;
+  task.index = index;
+  task.generation = core.generation(slot);
+  task.onProgress = spec.onProgress;
+}

@@ -1,0 +1,343 @@
+#include "pool_fixture.h"
+
+#ifdef WP_KILL_POINTS
+#include "kill.h"
+void (*wp__point_hook)(const char *name);
+#endif
+
+static fixture f, g;
+
+TEST(levels, "AM-11, AM-12: critical, high, normal, low; a later higher task passes 100 lower ones") {
+  wp_config config = fixture_config(1);
+  CHECK_EQ(fixture_open(&f, &config), WP_OK);
+  uint32_t w = start_worker(f.pool, 0), low[100];
+  uint32_t running = submit(f.pool, WP_PRIORITY_LOW, 0);
+  CHECK_EQ(take(f.pool, w, 0), running);
+  for (int i = 0; i < 100; i++) low[i] = submit(f.pool, WP_PRIORITY_LOW, 0);
+  uint32_t normal = submit(f.pool, WP_PRIORITY_NORMAL, 0);
+  uint32_t high = submit(f.pool, WP_PRIORITY_HIGH, 0);
+  uint32_t critical = submit(f.pool, WP_PRIORITY_CRITICAL, 0);
+  CHECK_EQ(take(f.pool, w, 0), WP_NONE); /* what runs is not pre-empted */
+  CHECK_EQ(state_of(f.pool, running), WP_SLOT_RUNNING);
+  wp_status status;
+  wp_task_finish(f.pool, w, running, WP_OK);
+  CHECK_EQ(deliver(f.pool, &status), running);
+  CHECK_EQ(run_one(f.pool, w, 0), critical);
+  CHECK_EQ(run_one(f.pool, w, 0), high);
+  CHECK_EQ(run_one(f.pool, w, 0), normal);
+  CHECK_EQ(run_one(f.pool, w, 0), low[0]);
+  critical = submit(f.pool, WP_PRIORITY_CRITICAL, 0);
+  CHECK_EQ(run_one(f.pool, w, 0), critical);
+  for (int i = 1; i < 100; i++) CHECK_EQ(run_one(f.pool, w, 0), low[i]);
+  CHECK_EQ(run_one(f.pool, w, 0), WP_NONE);
+  CHECK_EQ(wp_pool_check(f.pool), WP_OK);
+  fixture_close(&f);
+}
+
+TEST(order, "AM-13: equal level keeps the order of submission, over lane and inbox") {
+  wp_config config = fixture_config(2);
+  CHECK_EQ(fixture_open(&f, &config), WP_OK);
+  uint32_t w = start_worker(f.pool, 0), tasks[1000];
+  for (int i = 0; i < 1000; i++) {
+    tasks[i] = submit_normal(f.pool);
+    if (i % 7 == 6) CHECK_EQ(run_one(f.pool, w, 0), tasks[i / 7]);
+  }
+  for (int i = 1000 / 7; i < 1000; i++) CHECK_EQ(run_one(f.pool, w, 0), tasks[i]);
+  CHECK_EQ(wp_pool_check(f.pool), WP_OK);
+  fixture_close(&f);
+}
+
+TEST(broadcast, "AM-22, AM-23: a seat's copy goes to that seat once, before ordinary work") {
+  wp_config config = fixture_config(3);
+  CHECK_EQ(fixture_open(&f, &config), WP_OK);
+  uint32_t w[3], copy[3], ordinary[50];
+  for (uint32_t s = 0; s < 3; s++) w[s] = start_worker(f.pool, s);
+  uint32_t running = submit_normal(f.pool);
+  CHECK_EQ(take(f.pool, w[1], 0), running);
+  for (int i = 0; i < 50; i++) ordinary[i] = submit(f.pool, WP_PRIORITY_CRITICAL, 0);
+  for (uint32_t s = 0; s < 3; s++) copy[s] = submit(f.pool, WP_PRIORITY_LOW, s + 1);
+  CHECK_EQ(run_one(f.pool, w[2], 0), copy[2]);
+  CHECK_EQ(run_one(f.pool, w[0], 0), copy[0]);
+  for (int i = 0; i < 50; i++) CHECK_EQ(run_one(f.pool, w[i % 2 * 2], 0), ordinary[i]);
+  CHECK_EQ(run_one(f.pool, w[0], 0), WP_NONE); /* nobody steals the busy worker's copy */
+  CHECK_EQ(run_one(f.pool, w[2], 0), WP_NONE);
+  CHECK_EQ(queued_of(f.pool), 1);
+  wp_status status;
+  wp_task_finish(f.pool, w[1], running, WP_OK);
+  CHECK_EQ(deliver(f.pool, &status), running);
+  CHECK_EQ(run_one(f.pool, w[1], 0), copy[1]);
+  CHECK_EQ(wp_pool_check(f.pool), WP_OK);
+  fixture_close(&f);
+}
+
+TEST(broadcast_wakes, "AM-23: a free worker is woken for its own copy, even from another's inbox") {
+  wp_config config = fixture_config(2);
+  CHECK_EQ(fixture_open(&f, &config), WP_OK);
+  uint32_t a = start_worker(f.pool, 0), b = start_worker(f.pool, 1);
+  CHECK_EQ(take(f.pool, a, 0), WP_NONE);
+  CHECK_EQ(take(f.pool, b, 0), WP_NONE);
+  uint32_t seen_a = wake_of(f.pool, a), seen_b = wake_of(f.pool, b);
+  uint32_t copy = submit(f.pool, WP_PRIORITY_NORMAL, 2);
+  CHECK_EQ(wake_of(f.pool, a), seen_a);
+  CHECK(wake_of(f.pool, b) != seen_b);
+  CHECK(is_idle(f.pool, a) && !is_idle(f.pool, b));
+  CHECK_EQ(take(f.pool, a, 0), WP_NONE); /* a empties the inbox, and leaves the copy alone */
+  CHECK_EQ(take(f.pool, b, 0), copy);
+  fixture_close(&f);
+}
+
+TEST(broadcast_respawn, "AM-25: a worker dies before its copy while paused; its replacement runs it") {
+  wp_config config = fixture_config(2);
+  CHECK_EQ(fixture_open(&f, &config), WP_OK);
+  uint32_t w[2] = {start_worker(f.pool, 0), start_worker(f.pool, 1)}, copy[2];
+  wp_pause(f.pool);
+  for (uint32_t s = 0; s < 2; s++) copy[s] = submit(f.pool, WP_PRIORITY_NORMAL, s + 1);
+  CHECK_EQ(take(f.pool, w[0], 0), WP_NONE);
+  CHECK_EQ(kill_worker(f.pool, w[0]), WP_OK);
+  wp_resume(f.pool);
+  CHECK_EQ(run_one(f.pool, w[1], 0), copy[1]);
+  CHECK_EQ(run_one(f.pool, w[1], 0), WP_NONE);
+  w[0] = start_worker(f.pool, 0);
+  CHECK_EQ(run_one(f.pool, w[0], 0), copy[0]);
+  CHECK_EQ(run_one(f.pool, w[0], 0), WP_NONE);
+  CHECK_EQ(wp_pool_check(f.pool), WP_OK);
+  fixture_close(&f);
+}
+
+TEST(paused, "AM-29, AM-30: a pause starts nothing and counts what waits; one resume ends two pauses") {
+  wp_config config = fixture_config(2);
+  config.max_queue = 3;
+  CHECK_EQ(fixture_open(&f, &config), WP_OK);
+  uint32_t a = start_worker(f.pool, 0), b = start_worker(f.pool, 1);
+  wp_status status;
+  uint32_t running = submit_normal(f.pool);
+  CHECK_EQ(take(f.pool, a, 0), running);
+  wp_pause(f.pool);
+  wp_pause(f.pool);
+  uint32_t low = submit(f.pool, WP_PRIORITY_LOW, 0), normal = submit_normal(f.pool);
+  uint32_t high = submit(f.pool, WP_PRIORITY_HIGH, 0);
+  CHECK_EQ(take(f.pool, b, 0), WP_NONE);
+  CHECK_EQ(queued_of(f.pool), 3);
+  CHECK(!wp_task_admits(f.pool, 1)); /* the bound holds, a free worker or not */
+  wp_task_finish(f.pool, a, running, WP_OK);
+  CHECK_EQ(deliver(f.pool, &status), running);
+  CHECK_EQ(take(f.pool, a, 0), WP_NONE);
+  uint32_t seen_a = wake_of(f.pool, a), seen_b = wake_of(f.pool, b);
+  wp_resume(f.pool);
+  CHECK(wake_of(f.pool, a) != seen_a && wake_of(f.pool, b) != seen_b);
+  wp_resume(f.pool);
+  CHECK_EQ(run_one(f.pool, a, 0), high);
+  CHECK_EQ(run_one(f.pool, b, 0), normal);
+  CHECK_EQ(run_one(f.pool, a, 0), low);
+  wp_pause(f.pool); /* resume does not count ahead */
+  submit_normal(f.pool);
+  CHECK_EQ(take(f.pool, a, 0), WP_NONE);
+  fixture_close(&f);
+}
+
+TEST(early, "AM-41: tasks submitted before any worker is ready wait and then run, in order") {
+  wp_config config = fixture_config(1);
+  CHECK_EQ(fixture_open(&f, &config), WP_OK);
+  uint32_t w = wp_worker_open(f.pool), tasks[200];
+  for (int i = 0; i < 100; i++) tasks[i] = submit_normal(f.pool);
+  CHECK_EQ(take(f.pool, w, 0), WP_NONE);
+  wp_worker_ready(f.pool, w);
+  CHECK_EQ(take(f.pool, w, 0), WP_NONE);
+  for (int i = 100; i < 200; i++) tasks[i] = submit_normal(f.pool);
+  CHECK_EQ(queued_of(f.pool), 200);
+  uint32_t seen = wake_of(f.pool, w);
+  wp_worker_seat(f.pool, w, 0);
+  CHECK(wake_of(f.pool, w) != seen);
+  for (int i = 0; i < 200; i++) CHECK_EQ(run_one(f.pool, w, 0), tasks[i]);
+  fixture_close(&f);
+}
+
+TEST(wakes, "XP-16: an idle worker is woken for a task; the taker wakes the next while work is left") {
+  wp_config config = fixture_config(3);
+  CHECK_EQ(fixture_open(&f, &config), WP_OK);
+  uint32_t w[3], seen[3];
+  for (uint32_t s = 0; s < 3; s++) {
+    w[s] = start_worker(f.pool, s);
+    CHECK_EQ(take(f.pool, w[s], 0), WP_NONE);
+    CHECK(is_idle(f.pool, w[s]));
+    seen[s] = wake_of(f.pool, w[s]);
+  }
+  submit_normal(f.pool);
+  CHECK(wake_of(f.pool, w[0]) != seen[0] && !is_idle(f.pool, w[0]));
+  CHECK_EQ(wake_of(f.pool, w[1]), seen[1]);
+  submit_normal(f.pool);
+  submit_normal(f.pool);
+  CHECK(!is_idle(f.pool, w[1]) && !is_idle(f.pool, w[2]));
+  CHECK(take(f.pool, w[2], 0) != WP_NONE);
+  CHECK(take(f.pool, w[1], 0) != WP_NONE);
+  CHECK(take(f.pool, w[0], 0) != WP_NONE);
+  fixture_close(&f);
+}
+
+TEST(woken_dies, "XP-16: a worker dies after it was woken; another one is woken for its task") {
+  wp_config config = fixture_config(2);
+  CHECK_EQ(fixture_open(&f, &config), WP_OK);
+  uint32_t a = start_worker(f.pool, 0), b = start_worker(f.pool, 1);
+  CHECK_EQ(take(f.pool, a, 0), WP_NONE);
+  CHECK_EQ(take(f.pool, b, 0), WP_NONE);
+  uint32_t task = submit_normal(f.pool), seen = wake_of(f.pool, b);
+  CHECK(!is_idle(f.pool, a) && is_idle(f.pool, b));
+  CHECK_EQ(kill_worker(f.pool, a), WP_OK);
+  CHECK(wake_of(f.pool, b) != seen);
+  CHECK_EQ(run_one(f.pool, b, 0), task);
+  fixture_close(&f);
+}
+
+TEST(concurrent, "AM-12: a worker takes as many as its concurrency, an exclusive task alone") {
+  wp_config config = fixture_config(1);
+  config.concurrency = 3;
+  CHECK_EQ(fixture_open(&f, &config), WP_OK);
+  uint32_t w = start_worker(f.pool, 0), tasks[4];
+  for (int i = 0; i < 4; i++) tasks[i] = submit_normal(f.pool);
+  uint32_t alone = submit_flags(f.pool, WP_SLOT_EXCLUSIVE), after = submit_normal(f.pool);
+  for (int i = 0; i < 3; i++) CHECK_EQ(take(f.pool, w, 0), tasks[i]);
+  CHECK_EQ(take(f.pool, w, 0), WP_NONE);
+  wp_task_finish(f.pool, w, tasks[0], WP_OK);
+  CHECK_EQ(take(f.pool, w, 0), tasks[3]);
+  wp_task_finish(f.pool, w, tasks[1], WP_OK);
+  wp_task_finish(f.pool, w, tasks[2], WP_OK);
+  CHECK_EQ(take(f.pool, w, 0), WP_NONE); /* one still runs */
+  wp_task_finish(f.pool, w, tasks[3], WP_OK);
+  CHECK_EQ(take(f.pool, w, 0), alone);
+  CHECK_EQ(take(f.pool, w, 0), WP_NONE);
+  wp_task_finish(f.pool, w, alone, WP_OK);
+  CHECK_EQ(take(f.pool, w, 0), after);
+  wp_task_finish(f.pool, w, after, WP_OK);
+  CHECK_EQ(wp_pool_check(f.pool), WP_OK);
+  fixture_close(&f);
+}
+
+TEST(two_pools, "AM-53: two pools in one process; one goes, the other goes on") {
+  wp_config config = fixture_config(1);
+  CHECK_EQ(fixture_open(&f, &config), WP_OK);
+  CHECK_EQ(fixture_open(&g, &config), WP_OK);
+  uint32_t a = start_worker(f.pool, 0), b = start_worker(g.pool, 0);
+  uint32_t task = submit_normal(f.pool);
+  wp_pause(g.pool);
+  CHECK_EQ(take(g.pool, b, 0), WP_NONE);
+  CHECK_EQ(queued_of(g.pool), 0);
+  uint32_t other = submit_normal(g.pool);
+  CHECK_EQ(run_one(f.pool, a, 0), task); /* the other's pause is not its */
+  fixture_close(&f);
+  wp_resume(g.pool);
+  CHECK_EQ(run_one(g.pool, b, 0), other);
+  CHECK_EQ(wp_pool_check(g.pool), WP_OK);
+  fixture_close(&g);
+}
+
+/* ---- The lock of a dead holder ---- */
+
+enum { BROKEN_TASKS = 40 };
+
+static uint32_t lane_of(int i) { return (uint32_t)(i * 7 % WP_PRIORITY_COUNT); }
+
+/* Whether everything in `tasks` that is not `taken` comes to `w` once, by level and then by position. */
+static bool all_once_in_order(wp_pool *pool, uint32_t w, const uint32_t *tasks, uint32_t taken) {
+  for (uint32_t lane = 0; lane < WP_PRIORITY_COUNT; lane++) {
+    for (int i = 0; i < BROKEN_TASKS; i++) {
+      if (lane_of(i) != lane || tasks[i] == taken) continue;
+      if (run_one(pool, w, 0) != tasks[i]) return false;
+    }
+  }
+  return run_one(pool, w, 0) == WP_NONE && queued_of(pool) == 0;
+}
+
+TEST(broken_lock, "XP-05, XP-01: a worker dies with the lock; every queued task runs once, in order") {
+  wp_config config = fixture_config(2);
+  CHECK_EQ(fixture_open(&f, &config), WP_OK);
+  wp_pool *pool = f.pool;
+  uint32_t dead = start_worker(pool, 0), w = start_worker(pool, 1), tasks[BROKEN_TASKS];
+  for (int i = 0; i < BROKEN_TASKS; i++) {
+    tasks[i] = submit(pool, lane_of(i), 0);
+    if (i == BROKEN_TASKS / 2) wp_sched_help(pool, WP_MAIN, WP_CHORE_INBOX); /* half in lanes */
+  }
+  uint32_t copy = submit(pool, WP_PRIORITY_NORMAL, 2);
+  wp_gate_enter(&pool->threads[dead]);
+  CHECK(wp_sched_try_lock(pool, dead));
+  pool->lanes[0] = (wp_list){WP_NONE, 17}; /* what a death in the middle of a change may leave */
+  pool->lanes[2].first = 0;
+  wp_atomic_store_seq_u32(&pool->ready, 12345);
+  CHECK(!wp_sched_try_lock(pool, w));
+  CHECK_EQ(wp_worker_reap(pool, dead, false), WP_OK);
+  CHECK_EQ(wp_atomic_load_seq_u32(&pool->lock), 0);
+  CHECK_EQ(wp_atomic_load_relaxed_u64(&pool->counters.rebuilt), 1);
+  CHECK_EQ(queued_of(pool), BROKEN_TASKS + 1);
+  CHECK_EQ(wp_pool_check(pool), WP_OK);
+  CHECK_EQ(run_one(pool, w, 0), copy);
+  CHECK(all_once_in_order(pool, w, tasks, WP_NONE));
+  CHECK_EQ(wp_pool_check(pool), WP_OK);
+  fixture_close(&f);
+}
+
+TEST(other_holder, "XP-05: the lock of a living holder is not broken; reap says come back, and can") {
+  wp_config config = fixture_config(2);
+  CHECK_EQ(fixture_open(&f, &config), WP_OK);
+  wp_pool *pool = f.pool;
+  uint32_t dead = start_worker(pool, 0), holder = start_worker(pool, 1);
+  uint32_t task = submit_normal(pool);
+  CHECK_EQ(take(pool, dead, 0), task);
+  wp_gate_enter(&pool->threads[dead]);
+  wp_gate_enter(&pool->threads[holder]);
+  CHECK(wp_sched_try_lock(pool, holder));
+  CHECK_EQ(wp_worker_reap(pool, dead, false), WP_E_QUEUE_FULL);
+  CHECK_EQ(wp_worker_reap(pool, dead, false), WP_E_QUEUE_FULL);
+  CHECK_EQ(wp_atomic_load_relaxed_u64(&pool->counters.reaped), 0);
+  wp_sched_unlock(pool, holder);
+  wp_gate_leave(&pool->threads[holder]);
+  CHECK_EQ(wp_worker_reap(pool, dead, false), WP_OK);
+  wp_status status = WP_OK;
+  CHECK_EQ(deliver(pool, &status), task);
+  CHECK_EQ(status, WP_E_WORKER_LOST);
+  CHECK_EQ(wp_atomic_load_relaxed_u64(&pool->counters.rebuilt), 0);
+  CHECK_EQ(wp_pool_check(pool), WP_OK);
+  fixture_close(&f);
+}
+
+TEST(incarnations, "XP-05: a lock word of a record's earlier user is told from its present one's") {
+  wp_config config = fixture_config(1);
+  CHECK_EQ(fixture_open(&f, &config), WP_OK);
+  uint32_t w = start_worker(f.pool, 0);
+  CHECK(wp_sched_try_lock(f.pool, w));
+  uint32_t word = wp_atomic_load_seq_u32(&f.pool->lock);
+  wp_sched_unlock(f.pool, w);
+  CHECK_EQ(kill_worker(f.pool, w), WP_OK);
+  CHECK_EQ(start_worker(f.pool, 0), w);
+  wp_atomic_store_seq_u32(&f.pool->lock, word);
+  CHECK(!wp_sched_break_lock(f.pool, w));
+  wp_atomic_store_seq_u32(&f.pool->lock, 0);
+  fixture_close(&f);
+}
+
+#ifdef WP_KILL_POINTS
+static uint32_t script_worker;
+
+static void script_take(void *context) { wp_sched_take(context, script_worker, 0); }
+
+TEST(dies_taking, "XP-01, XP-05: a worker dies at each point of taking; every task ends once, in order") {
+  uint64_t n = 1;
+  for (bool died = true; died; n++) {
+    wp_config config = fixture_config(2);
+    CHECK_EQ(fixture_open(&f, &config), WP_OK);
+    wp_pool *pool = f.pool;
+    uint32_t w = start_worker(pool, 1), tasks[BROKEN_TASKS];
+    script_worker = start_worker(pool, 0);
+    for (int i = 0; i < BROKEN_TASKS; i++) tasks[i] = submit(pool, lane_of(i), 0);
+    died = kill_run(n, script_take, pool);
+    CHECK_EQ(wp_worker_reap(pool, script_worker, false), WP_OK);
+    CHECK_EQ(wp_pool_check(pool), WP_OK);
+    wp_status status = WP_OK;
+    uint32_t lost = deliver(pool, &status);
+    CHECK(lost == WP_NONE || status == WP_E_WORKER_LOST);
+    CHECK(all_once_in_order(pool, w, tasks, lost));
+    CHECK_EQ(wp_pool_check(pool), WP_OK);
+    CHECK_EQ(wp_atomic_load_relaxed_u32(&pool->slots.in_use), 0);
+    fixture_close(&f);
+  }
+  CHECK(n > 100); /* so the script came to where it takes */
+}
+#endif
