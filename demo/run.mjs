@@ -3,7 +3,7 @@
  * The demo: real work over every file of a directory, through the packaged command line; then the same list with three
  * tasks that hang among it. Everything is checked against the system's own tools; exit status 1 if anything differs.
  *
- * usage: node demo/run.mjs [DIR]    default: the installed node_modules
+ * usage: node demo/run.mjs [DIR [ROUNDS]]    default: the installed node_modules, 3
  */
 
 import { spawn } from 'node:child_process';
@@ -22,7 +22,7 @@ const MODULE = 'demo/files.js';
 const ARGUMENT_BYTES = 1 << 20;
 
 /** Measured runs with one worker, and as many with all: a single short run says little on a busy machine. */
-const ROUNDS = 3;
+const ROUNDS = Number(process.argv[3] ?? 3);
 
 const say = (text = '') => void process.stdout.write(`${text}\n`);
 const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;

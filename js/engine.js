@@ -11,7 +11,6 @@ import { poolError } from './errors.js';
 import { Fleet, workerName } from './fleet.js';
 import * as L from './generated/layout.js';
 import { STATUS } from './generated/status.js';
-import { host } from './host/index.js';
 import { answer, Mail } from './mail.js';
 import { Names } from './names.js';
 import { openCore, readFailure, readStats, taskNames } from './open.js';
@@ -44,8 +43,8 @@ export class Engine {
   #serial = 0;
   /** Something ran since the last `drained`. */
   #busySince = false;
-  /** What ended a thread, for the tasks that it took along. @type {Map<number, Error>} */
-  #lastErrors = new Map();
+  /** The thread that is being taken back, for the tasks that it took along. @type {import('./member.js').Member | undefined} */
+  #gone;
   #closed = false;
 
   /**
@@ -138,14 +137,12 @@ export class Engine {
     if (this.#isDeserted()) this.#desert();
   }
 
-  /** @returns {number} */
   nextSerial() {
     return this.#serial++;
   }
 
   // ---- Out ----
 
-  /** Takes every completion that is there. */
   drain() {
     this.completions.drain();
   }
@@ -172,7 +169,7 @@ export class Engine {
     try {
       if (task.settled || byMessage) value = undefined;
       else if (status === STATUS.OK) value = this.#result(slot);
-      else error = readFailure(this.core, slot, status, this.#where(task, thread), this.#lastErrors.get(thread));
+      else error = readFailure(this.core, slot, status, this.#where(task, thread), this.#goneThread(thread)?.error);
     } catch (caught) {
       error = caught;
     }
@@ -199,7 +196,12 @@ export class Engine {
    * @param {number} thread
    */
   #where(task, thread) {
-    return { taskId: task.id, worker: this.fleet.members.get(thread)?.name };
+    return { taskId: task.id, worker: (this.#goneThread(thread) ?? this.fleet.members.get(thread))?.name };
+  }
+
+  /** @param {number} thread */
+  #goneThread(thread) {
+    return this.#gone?.number === thread ? this.#gone : undefined;
   }
 
   /** @param {number} slot of an event */
@@ -330,9 +332,9 @@ export class Engine {
 
   /** @param {import('./fleet.js').Member} member what it held has come back to the core */
   #reaped(member) {
-    if (member.error) this.#lastErrors.set(member.number, member.error);
+    this.#gone = member;
     this.drain();
-    this.#lastErrors.delete(member.number);
+    this.#gone = undefined;
     for (const task of this.mail.takeLost(member.number)) {
       const where = { taskId: task.id, worker: member.name };
       this.#leave(task);

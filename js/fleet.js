@@ -247,8 +247,8 @@ export class Fleet {
     await member.thread?.stop();
     if (this.#closed) return;
     while (exports._wp_worker_reap(pool, member.number, trusted && outside ? 1 : 0)) await turn();
-    this.events.reaped(member); // which may still ask for its name
-    this.members.delete(member.number);
+    this.members.delete(member.number); // before anything else: its number may be used again from here on
+    this.events.reaped(member);
     const waiting = this.#unserved.splice(0);
     for (const seat of waiting) this.#start(seat);
   }

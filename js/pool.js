@@ -207,7 +207,7 @@ export class Pool {
    */
   #group(jobs, failFast) {
     return guarded((resolve, reject) => {
-      if (this.#closed) throw this.#destroyed();
+      if (this.#closed) throw poolError('POOL_DESTROYED');
       const members = jobs.map(({ task, payload, options, seat }) => ({
         name: taskName(task),
         payload,
@@ -239,7 +239,7 @@ export class Pool {
     let spec;
     let name = '';
     try {
-      if (this.#closed) throw this.#destroyed();
+      if (this.#closed) throw poolError('POOL_DESTROYED');
       name = taskName(task);
       spec = specify(options, this.#options.taskTimeoutMs, extra);
     } catch (error) {
@@ -290,10 +290,6 @@ export class Pool {
     if (!this.#closed) this.#earlyProcessed++;
     record.sink.fail(record.item, error);
     this.#failed(error);
-  }
-
-  #destroyed() {
-    return poolError('POOL_DESTROYED');
   }
 
   /** @param {number} seat a worker is about to serve it */
@@ -373,7 +369,7 @@ export class Pool {
    * @returns {Promise<void>} settles when the threads are gone
    */
   destroy() {
-    return this.#shut(this.#destroyed());
+    return this.#shut(poolError('POOL_DESTROYED'));
   }
 
   /**

@@ -234,8 +234,12 @@ class MapRun {
 
   /** @param {'SIGINT' | 'SIGTERM'} signal */
   #interrupt(signal) {
-    if (this.#signal) this.#io.exit(STATUS[signal]);
+    if (this.#signal) {
+      this.#io.exit(STATUS[signal]);
+      return;
+    }
     this.#signal = signal;
+    this.#reporter.line('interrupted: finishing the running items; once more ends at once');
     this.#windDown();
   }
 
@@ -257,8 +261,7 @@ class MapRun {
 
   #finish() {
     const { items, failed, notRun } = this.#meter;
-    const text = `interrupted: ${items} items done, ${notRun} that waited were not run`;
-    if (this.#signal) this.#reporter.line(text);
+    if (this.#signal) this.#reporter.line(`interrupted: ${items} items done, ${notRun} that waited were not run`);
     if (this.#flags.stats) this.#reporter.line(this.#meter.summary());
     if (this.#signal) return STATUS[this.#signal];
     return failed ? 1 : 0;

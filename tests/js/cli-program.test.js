@@ -73,6 +73,36 @@ describe('the packaged program, with the real pool', () => {
     assert.match(err, /^wasmpool: interrupted: /);
   });
 
+  test('Ctrl-C twice ends a run whose items hang', async () => {
+    const { child, ended, texts } = start(['map', 'h.mjs#hangOn3', '-j', '1']);
+    child.stdin.write('1\n3\n');
+    await once(child.stdout, 'data');
+    child.kill('SIGINT');
+    await once(child.stderr, 'data');
+    assert.match(texts.err, /^wasmpool: interrupted: finishing/);
+    child.kill('SIGINT');
+    const { status, out } = await ended;
+    assert.deepEqual([status, out], [130, '1\n']);
+  });
+
+  test('a handler that ends its worker: its item is reported, the rest goes on, AM-54', async () => {
+    const { child, ended } = start(['map', 'h.mjs#exitOn3', '--retries', '1']);
+    child.stdin.end('1\n2\n3\n4\n5\n');
+    const { status, out, err } = await ended;
+    assert.deepEqual([status, out], [1, '1\n2\n4\n5\n']);
+    assert.match(err, /^wasmpool: stdin:3: WORKER_LOST [^\n]+\n$/);
+  });
+
+  test('--fail-fast: what waits is not run', async () => {
+    const { child, ended } = start(['map', 'h.mjs#odd', '--fail-fast', '-j', '1']);
+    child.stdin.end('1\n2\n' + '3\n'.repeat(100_000));
+    const { status, out, err } = await ended;
+    assert.equal(status, 1);
+    assert.match(err, /^wasmpool: stdin:2: TASK_FAILED even: 2\n$/);
+    assert.ok(lines(out).length < 1000, `${lines(out).length} results`);
+    assert.equal(lines(out)[0], '1');
+  });
+
   test('what handlers print goes to stderr, not between the results', async () => {
     const { child, ended } = start(['map', 'h.mjs#chatty']);
     child.stdin.end('1\n');

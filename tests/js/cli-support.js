@@ -14,6 +14,7 @@ export const upper = (line) => line.toUpperCase();
 export const size = ({ path, bytes }) => ({ path, size: bytes.length, plain: bytes.constructor.name });
 export const odd = (x) => { if (x % 2 === 0) throw new Error('even:\\n' + x); return x; };
 export const hangOn3 = (x) => { if (x === 3) for (;;); return x; };
+export const exitOn3 = (x) => { if (x === 3) process.exit(7); return x; };
 export const nothing = () => undefined;
 export const chatty = (x) => { console.log('a word from the handler'); return x; };
 export const cyclic = () => { const a = {}; a.a = a; return a; };

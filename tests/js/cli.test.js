@@ -243,7 +243,10 @@ describe('wasmpool map', () => {
     gate.resolve();
     assert.equal(await done, 130);
     assert.equal(String(stdout.read()), '1\n2\n');
-    assert.match(String(stderr.read()), /^wasmpool: interrupted: 2 items done, 0 /);
+    assert.match(
+      String(stderr.read()),
+      /^wasmpool: interrupted: finishing .*\nwasmpool: interrupted: 2 items done, 0 /,
+    );
     assert.equal(signals.listenerCount('SIGINT'), 0);
   });
 });

@@ -24,7 +24,11 @@ test('statistics: lines, the longest line, words, the most frequent ones', () =>
   assert.deepEqual(of('\n\n'), { bytes: 2, lines: 2, longestLine: 0, ...nothing });
   const one = { words: 1, distinct: 1, frequent: [['one', 1]] };
   assert.deepEqual(of('one'), { bytes: 3, lines: 0, longestLine: 3, ...one });
-  const frequent = [['é', 3], ['a', 2], ['b', 1]];
+  const frequent = [
+    ['é', 3],
+    ['a', 2],
+    ['b', 1],
+  ];
   const several = { words: 8, distinct: 4, frequent };
   assert.deepEqual(of(`a\tb\n\né é\r\né a c ${'x'.repeat(41)}`), { bytes: 60, lines: 3, longestLine: 48, ...several });
 });
@@ -60,7 +64,7 @@ function runDemo(tree, tools) {
   const PATH = tools ? tools + delimiter + process.env.PATH : process.env.PATH;
   return new Promise((resolve) => {
     const options = { env: { ...process.env, PATH } };
-    execFile(process.execPath, [DRIVER, tree], options, (error, stdout, stderr) =>
+    execFile(process.execPath, [DRIVER, tree, '1'], options, (error, stdout, stderr) =>
       resolve({ status: error ? error.code : 0, stdout, stderr }),
     );
   });
