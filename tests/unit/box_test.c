@@ -160,7 +160,8 @@ TEST(line, "NF-18: one box, three writers and a fourth: granted in the order of 
   fixture_close(&f);
 }
 
-TEST(line_ends, "NF-18: a place comes back by release, by expiry, by death, and from a failed creation") {
+TEST(line_ends,
+     "NF-18: a place comes back by release, by expiry, by death, and from a failed creation") {
   wp_config config = fixture_config(3);
   config.box_count = 1;
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
@@ -198,7 +199,8 @@ TEST(waiter_dies, "NF-18, XP-01: a waiter dies in line; the others keep their or
     CHECK_EQ(fixture_open(&f, &config), WP_OK);
     for (uint32_t s = 0; s < 4; s++) start_worker(f.pool, s);
     uint32_t box = 0, holder = 1;
-    for (uint32_t w = 1; w <= 4; w++) CHECK_EQ(wp_box_request(f.pool, w), w > 1 ? WP_E_QUEUE_FULL : 0);
+    for (uint32_t w = 1; w <= 4; w++)
+      CHECK_EQ(wp_box_request(f.pool, w), w > 1 ? WP_E_QUEUE_FULL : 0);
     CHECK_EQ(kill_worker(f.pool, dead), WP_OK);
     for (uint32_t w = 2; w <= 4; w++) {
       if (w == dead) continue;
@@ -216,7 +218,9 @@ TEST(waiter_dies, "NF-18, XP-01: a waiter dies in line; the others keep their or
 
 /* ---- Content ---- */
 
-TEST(sizes, "NF-20: longer than the box is refused and nothing is taken; exact and zero length are legal") {
+TEST(
+    sizes,
+    "NF-20: longer than the box is refused and nothing is taken; exact and zero length are legal") {
   CHECK_EQ(start(1), WP_OK);
   wp_completion out;
   uint32_t box = 0;
@@ -238,7 +242,8 @@ TEST(sizes, "NF-20: longer than the box is refused and nothing is taken; exact a
   fixture_close(&f);
 }
 
-TEST(framing, "NF-21: exact length, type and bytes; a short value after a long one in the same box") {
+TEST(framing,
+     "NF-21: exact length, type and bytes; a short value after a long one in the same box") {
   CHECK_EQ(start(1), WP_OK);
   wp_completion out;
   uint8_t long_value[4096];
@@ -260,7 +265,8 @@ TEST(framing, "NF-21: exact length, type and bytes; a short value after a long o
   fixture_close(&f);
 }
 
-TEST(epochs, "NF-25, XP-11: each reuse has a new epoch, over the wrap too; old handles do nothing") {
+TEST(epochs,
+     "NF-25, XP-11: each reuse has a new epoch, over the wrap too; old handles do nothing") {
   static const uint32_t expected[] = {0xfffffffd, 0xfffffffe, 0xffffffff, 1, 2};
   CHECK_EQ(start(1), WP_OK);
   wp_completion out;
@@ -289,7 +295,8 @@ TEST(epochs, "NF-25, XP-11: each reuse has a new epoch, over the wrap too; old h
   fixture_close(&f);
 }
 
-TEST(authorised, "NF-26: a reader that is not on the list is denied and counted, whatever it knows") {
+TEST(authorised,
+     "NF-26: a reader that is not on the list is denied and counted, whatever it knows") {
   CHECK_EQ(start(3), WP_OK);
   wp_completion out;
   uint32_t box = written("abcd", 4), e = epoch(box);
@@ -356,7 +363,8 @@ TEST(misuse, "XP-17: indexes and readers that cannot be return statuses") {
 
 /* DEFECT, src/box.c: wp_box_read and wp_box_release do not look whether `reader` is below WP_THREADS_MAX: the word beside
  * box->readers is read, or changed (here: the next box's state and epoch). */
-TEST(wild_reader, "XP-17, NF-26: a reader's number beyond all threads is refused and changes nothing") {
+TEST(wild_reader,
+     "XP-17, NF-26: a reader's number beyond all threads is refused and changes nothing") {
   CHECK_EQ(start(1), WP_OK);
   wp_completion out;
   uint32_t a = written("abcd", 4), b = written("efgh", 4);

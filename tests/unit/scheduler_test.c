@@ -7,7 +7,8 @@ void (*wp__point_hook)(const char *name);
 
 static fixture f, g;
 
-TEST(levels, "AM-11, AM-12: critical, high, normal, low; a later higher task passes 100 lower ones") {
+TEST(levels,
+     "AM-11, AM-12: critical, high, normal, low; a later higher task passes 100 lower ones") {
   wp_config config = fixture_config(1);
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
   uint32_t w = start_worker(f.pool, 0), low[100];
@@ -86,7 +87,8 @@ TEST(broadcast_wakes, "AM-23: a free worker is woken for its own copy, even from
   fixture_close(&f);
 }
 
-TEST(broadcast_respawn, "AM-25: a worker dies before its copy while paused; its replacement runs it") {
+TEST(broadcast_respawn,
+     "AM-25: a worker dies before its copy while paused; its replacement runs it") {
   wp_config config = fixture_config(2);
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
   uint32_t w[2] = {start_worker(f.pool, 0), start_worker(f.pool, 1)}, copy[2];
@@ -104,7 +106,8 @@ TEST(broadcast_respawn, "AM-25: a worker dies before its copy while paused; its 
   fixture_close(&f);
 }
 
-TEST(paused, "AM-29, AM-30: a pause starts nothing and counts what waits; one resume ends two pauses") {
+TEST(paused,
+     "AM-29, AM-30: a pause starts nothing and counts what waits; one resume ends two pauses") {
   wp_config config = fixture_config(2);
   config.max_queue = 3;
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
@@ -152,7 +155,8 @@ TEST(early, "AM-41: tasks submitted before any worker is ready wait and then run
   fixture_close(&f);
 }
 
-TEST(wakes, "XP-16: an idle worker is woken for a task; the taker wakes the next while work is left") {
+TEST(wakes,
+     "XP-16: an idle worker is woken for a task; the taker wakes the next while work is left") {
   wp_config config = fixture_config(3);
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
   uint32_t w[3], seen[3];
@@ -247,7 +251,8 @@ static bool all_once_in_order(wp_pool *pool, uint32_t w, const uint32_t *tasks, 
   return run_one(pool, w, 0) == WP_NONE && queued_of(pool) == 0;
 }
 
-TEST(broken_lock, "XP-05, XP-01: a worker dies with the lock; every queued task runs once, in order") {
+TEST(broken_lock,
+     "XP-05, XP-01: a worker dies with the lock; every queued task runs once, in order") {
   wp_config config = fixture_config(2);
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
   wp_pool *pool = f.pool;
@@ -274,7 +279,8 @@ TEST(broken_lock, "XP-05, XP-01: a worker dies with the lock; every queued task 
   fixture_close(&f);
 }
 
-TEST(other_holder, "XP-05: the lock of a living holder is not broken; reap says come back, and can") {
+TEST(other_holder,
+     "XP-05: the lock of a living holder is not broken; reap says come back, and can") {
   wp_config config = fixture_config(2);
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
   wp_pool *pool = f.pool;
@@ -318,7 +324,8 @@ static uint32_t script_worker;
 
 static void script_take(void *context) { wp_sched_take(context, script_worker, 0); }
 
-TEST(dies_taking, "XP-01, XP-05: a worker dies at each point of taking; every task ends once, in order") {
+TEST(dies_taking,
+     "XP-01, XP-05: a worker dies at each point of taking; every task ends once, in order") {
   uint64_t n = 1;
   for (bool died = true; died; n++) {
     wp_config config = fixture_config(2);

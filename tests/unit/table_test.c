@@ -25,7 +25,8 @@ static item *item_at(uint32_t index) { return wp_table_at(&table, index); }
 
 static uint32_t in_use(void) { return wp_atomic_load_relaxed_u32(&table.in_use); }
 
-TEST(grows, "XP-17: a table grows by chunks to its ceiling, then says QUEUE_FULL; records never move") {
+TEST(grows,
+     "XP-17: a table grows by chunks to its ceiling, then says QUEUE_FULL; records never move") {
   enum { COUNT = 3 * WP_TABLE_CHUNK };
   static item *address[COUNT];
   uint32_t index = 0;
@@ -124,16 +125,19 @@ static void *take_and_put(void *argument) {
   return NULL;
 }
 
-TEST(threads, "XP-01: takers and givers on three threads never hold one record twice, and lose none") {
+TEST(threads,
+     "XP-01: takers and givers on three threads never hold one record twice, and lose none") {
   pthread_t others[3];
   uint32_t index = 0;
   wp_atomic_store_relaxed_u32(&doubled, 0);
   CHECK_EQ(start(WP_TABLE_CHUNK), WP_OK);
-  for (int i = 0; i < 3; i++) CHECK_EQ(pthread_create(&others[i], NULL, take_and_put, &heaps[i]), 0);
+  for (int i = 0; i < 3; i++)
+    CHECK_EQ(pthread_create(&others[i], NULL, take_and_put, &heaps[i]), 0);
   for (int i = 0; i < 3; i++) pthread_join(others[i], NULL);
   CHECK_EQ(wp_atomic_load_relaxed_u32(&doubled), 0);
   CHECK_EQ(in_use(), 0);
-  for (int i = 0; i < WP_TABLE_CHUNK; i++) CHECK_EQ(wp_table_take(&table, &heaps[0], &index), WP_OK);
+  for (int i = 0; i < WP_TABLE_CHUNK; i++)
+    CHECK_EQ(wp_table_take(&table, &heaps[0], &index), WP_OK);
   CHECK_EQ(wp_table_take(&table, &heaps[0], &index), WP_E_QUEUE_FULL);
   wp_segments_close(&segments);
 }
@@ -146,7 +150,8 @@ static void script_take_put(void *unused) {
 }
 
 /* Its chunk's allocation may be left half done: what then becomes of that heap is heap_kill_test's. */
-TEST(dies, "XP-01: a death at any point of taking and putting loses one record or one chunk at most") {
+TEST(dies,
+     "XP-01: a death at any point of taking and putting loses one record or one chunk at most") {
   uint64_t n = 1;
   for (bool died = true; died; n++) {
     uint32_t index = 0, count = 0;

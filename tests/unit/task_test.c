@@ -19,7 +19,8 @@ static uint32_t tick(double now_ms, wp_action *actions, double *next_ms) {
   return count;
 }
 
-TEST(clock_start, "AM-03, XP-02: the time limit runs from the start, not from submission; none is none") {
+TEST(clock_start,
+     "AM-03, XP-02: the time limit runs from the start, not from submission; none is none") {
   wp_config config = fixture_config(1);
   wp_action action[8];
   double next_ms = 0, now_ms = 1e6;
@@ -188,7 +189,8 @@ TEST(counters, "AM-28: free + busy = seats; starting and poisoned are busy; erro
   fixture_close(&f);
 }
 
-TEST(timeout, "AM-43, AM-44: a time-out poisons the worker; its late answer is dropped and frees it") {
+TEST(timeout,
+     "AM-43, AM-44: a time-out poisons the worker; its late answer is dropped and frees it") {
   wp_config config = fixture_config(1);
   wp_action action[8];
   wp_status status = WP_OK;
@@ -217,7 +219,8 @@ TEST(timeout, "AM-43, AM-44: a time-out poisons the worker; its late answer is d
   fixture_close(&f);
 }
 
-TEST(recycle, "AM-45: silent until the recycle deadline: killed, and a new thread serves the seat") {
+TEST(recycle,
+     "AM-45: silent until the recycle deadline: killed, and a new thread serves the seat") {
   wp_config config = fixture_config(1);
   config.recycle_ms = 50;
   wp_action action[8];
@@ -247,7 +250,8 @@ TEST(recycle, "AM-45: silent until the recycle deadline: killed, and a new threa
   fixture_close(&f);
 }
 
-TEST(cancel, "XP-16: a cancelled task is answered by the cancel alone: queued, in its lane, or running") {
+TEST(cancel,
+     "XP-16: a cancelled task is answered by the cancel alone: queued, in its lane, or running") {
   wp_config config = fixture_config(1);
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
   uint32_t w = start_worker(f.pool, 0), running = submit_normal(f.pool);
@@ -293,7 +297,8 @@ TEST(wrap, "XP-11: a slot's generation goes over its end, skips 0, and old handl
   fixture_close(&f);
 }
 
-TEST(bell, "XP-16: armed, the first completion rings once; arming fails when there are some already") {
+TEST(bell,
+     "XP-16: armed, the first completion rings once; arming fails when there are some already") {
   wp_config config = fixture_config(1);
   config.concurrency = 3;
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
@@ -366,7 +371,8 @@ TEST(exhausted, "XP-17, AM-05: no descriptor left is QUEUE_FULL, no memory left 
   config.max_tasks = WP_TABLE_CHUNK;
   uint32_t index = 0;
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
-  for (int i = 0; i < WP_TABLE_CHUNK; i++) CHECK_EQ(wp_task_reserve(f.pool, WP_MAIN, &index), WP_OK);
+  for (int i = 0; i < WP_TABLE_CHUNK; i++)
+    CHECK_EQ(wp_task_reserve(f.pool, WP_MAIN, &index), WP_OK);
   CHECK_EQ(wp_task_reserve(f.pool, WP_MAIN, &index), WP_E_QUEUE_FULL);
   free_slot(f.pool, 77);
   CHECK_EQ(wp_task_reserve(f.pool, WP_MAIN, &index), WP_OK);
@@ -482,7 +488,8 @@ static void model_end(void) {
   model_drain(WP_NONE);
 }
 
-TEST(random_load, "XP-16, AM-28: under random load, cancels, time-outs and deaths each task ends once") {
+TEST(random_load,
+     "XP-16, AM-28: under random load, cancels, time-outs and deaths each task ends once") {
   uint64_t seed = wp_test_env("SEED", 1), steps = 20000 * wp_test_env("SCALE", 1);
   for (uint64_t round = 0; round < 3; round++) {
     uint64_t random = (seed + round) * UINT64_C(0x9e3779b97f4a7c15) | 1;
@@ -491,7 +498,8 @@ TEST(random_load, "XP-16, AM-28: under random load, cancels, time-outs and death
     config.recycle_ms = 20;
     CHECK_EQ(fixture_open(&f, &config), WP_OK);
     model_count = 0;
-    for (uint32_t seat = 0; seat < MODEL_SEATS; seat++) model_thread[seat] = start_worker(f.pool, seat);
+    for (uint32_t seat = 0; seat < MODEL_SEATS; seat++)
+      model_thread[seat] = start_worker(f.pool, seat);
     for (uint64_t i = 0; i < steps && model_count < MODEL_TASKS; i++) {
       model_step(wp_test_random(&random));
       if (i % 16 == 0) CHECK_EQ(wp_pool_check(f.pool), WP_OK);

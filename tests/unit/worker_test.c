@@ -51,7 +51,8 @@ static uint32_t submit_c(const char *name) {
   return index;
 }
 
-TEST(c_tasks, "AM-44, XP-02: C tasks run on a taken slot and fill its result: inline, text, a box") {
+TEST(c_tasks,
+     "AM-44, XP-02: C tasks run on a taken slot and fill its result: inline, text, a box") {
   CHECK_EQ(start(1), WP_OK);
   uint32_t index = submit_c("double_it");
   CHECK_EQ(take(f.pool, 1, 0), index);
@@ -81,7 +82,8 @@ TEST(c_tasks, "AM-44, XP-02: C tasks run on a taken slot and fill its result: in
 
 /* ---- States ---- */
 
-TEST(states, "AM-28, AM-45: empty, starting, ready, live, dying, empty; a record is reused only when reaped") {
+TEST(states, "AM-28, AM-45: empty, starting, ready, live, dying, empty; a record is reused only "
+             "when reaped") {
   wp_config config = fixture_config(1);
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
   uint32_t a = wp_worker_open(f.pool);
@@ -125,7 +127,8 @@ TEST(never_started, "XP-16: a thread that dies before it is ready comes back to 
 
 /* ---- Deaths ---- */
 
-TEST(crash, "AM-54, XP-01: a crash ends the running task with WORKER_LOST, and the seat can be refilled") {
+TEST(crash,
+     "AM-54, XP-01: a crash ends the running task with WORKER_LOST, and the seat can be refilled") {
   for (int trusted = 0; trusted < 2; trusted++) {
     CHECK_EQ(start(1), WP_OK);
     wp_status status = WP_OK;
@@ -148,7 +151,8 @@ TEST(crash, "AM-54, XP-01: a crash ends the running task with WORKER_LOST, and t
   }
 }
 
-TEST(done_before, "AM-54, XP-16: what the dead had finished is delivered with its own status, once") {
+TEST(done_before,
+     "AM-54, XP-16: what the dead had finished is delivered with its own status, once") {
   for (int trusted = 0; trusted < 2; trusted++) {
     CHECK_EQ(start(1), WP_OK);
     wp_status status = WP_OK;
@@ -163,7 +167,8 @@ TEST(done_before, "AM-54, XP-16: what the dead had finished is delivered with it
   }
 }
 
-TEST(requeued, "AM-54, XP-16: a task that asked for it runs again, ahead of its lane; POISON_JOB after 3") {
+TEST(requeued,
+     "AM-54, XP-16: a task that asked for it runs again, ahead of its lane; POISON_JOB after 3") {
   CHECK_EQ(start(1), WP_OK);
   wp_status status = WP_OK;
   uint32_t task = submit_flags(f.pool, WP_SLOT_REQUEUE), behind = submit_normal(f.pool), w = 1;
@@ -213,10 +218,11 @@ TEST(given_up, "AM-44, AM-45, XP-01: tasks that were given up go with their work
   fixture_close(&f);
 }
 
-TEST(half_result, "XP-01: a death between making a result and finishing leaves no box and no memory") {
+TEST(half_result,
+     "XP-01: a death between making a result and finishing leaves no box and no memory") {
   CHECK_EQ(start(1), WP_OK);
   wp_status status = WP_OK;
-  uint64_t before = wp_heap_bytes_in_use(&f.memory[1].heap);
+  uint64_t before = 0; /* after the first round: the box table's chunk stays */
   for (int round = 0; round < 20; round++) {
     uint32_t index = submit_c("large");
     CHECK_EQ(take(f.pool, 1, 0), index);
@@ -227,13 +233,15 @@ TEST(half_result, "XP-01: a death between making a result and finishing leaves n
     CHECK_EQ(wp_atomic_load_relaxed_u32(&f.pool->boxes.in_use), 0);
     CHECK_EQ(wp_pool_check(f.pool), WP_OK);
     CHECK_EQ(start_worker(f.pool, 0), 1);
+    wp_heap_drain(&f.memory[1].heap);
+    if (!round) before = wp_heap_bytes_in_use(&f.memory[1].heap);
+    CHECK_EQ(wp_heap_bytes_in_use(&f.memory[1].heap), before);
   }
-  wp_heap_drain(&f.memory[1].heap);
-  CHECK_EQ(wp_heap_bytes_in_use(&f.memory[1].heap), before);
   fixture_close(&f);
 }
 
-TEST(clean_up, "XP-01: what a trapped C task left is taken back: memory, its tag, the half-made result") {
+TEST(clean_up,
+     "XP-01: what a trapped C task left is taken back: memory, its tag, the half-made result") {
   CHECK_EQ(start(1), WP_OK);
   uint32_t index = submit_c("large"), box = 0;
   CHECK_EQ(take(f.pool, 1, 0), index);
@@ -249,7 +257,8 @@ TEST(clean_up, "XP-01: what a trapped C task left is taken back: memory, its tag
   CHECK_EQ(slot_of(f.pool, index)->result.box, 0);
   CHECK_EQ(wp_atomic_load_relaxed_u32(&f.pool->boxes.in_use), 0);
   CHECK_EQ(wp_atomic_load_acquire_u32(&f.pool->threads[1].tag), 0);
-  if (capacity) CHECK(wp_heap_bytes_in_use(heap) <= before + (64 << 10)); /* the arena's block stays */
+  if (capacity)
+    CHECK(wp_heap_bytes_in_use(heap) <= before + (64 << 10)); /* the arena's block stays */
   CHECK_EQ(wp_heap_check(heap), WP_OK);
   wp_task_finish(f.pool, 1, index, WP_E_TASK_FAILED);
   CHECK_EQ(wp_pool_check(f.pool), WP_OK);
@@ -276,7 +285,8 @@ TEST(events, "XP-16: progress values come before their task's result, in order, 
 
 /* DEFECT, src/worker.c lose(): a slot that the dead worker had reserved for an event and not sent yet is FILLING and in
  * nobody's record; it is never freed. wp_task_progress is outside the gate between the two, so planned kills do this. */
-TEST(half_event, "XP-01: a death between reserving and sending an event leaves no slot and no box") {
+TEST(half_event,
+     "XP-01: a death between reserving and sending an event leaves no slot and no box") {
   for (int trusted = 0; trusted < 2; trusted++) {
     CHECK_EQ(start(1), WP_OK);
     wp_status status = WP_OK;
@@ -299,7 +309,8 @@ static uint32_t script_task;
 
 static void script_finish(void *pool) { wp_task_finish(pool, 1, script_task, WP_OK); }
 
-TEST(dies_finishing, "XP-01, XP-16: a worker dies at each point of finishing; the task is answered once") {
+TEST(dies_finishing,
+     "XP-01, XP-16: a worker dies at each point of finishing; the task is answered once") {
   uint64_t n = 1;
   for (bool died = true; died; n++) {
     CHECK_EQ(start(1), WP_OK);
