@@ -12,7 +12,9 @@ const MODULE = new URL('./tasks.mjs', import.meta.url);
 const WORKERS = 2;
 const WINDOW_MS = 500;
 
-const { values: options } = parseArgs({ options: { rounds: { type: 'string', default: '5' }, json: { type: 'boolean' } } });
+const { values: options } = parseArgs({
+  options: { rounds: { type: 'string', default: '5' }, json: { type: 'boolean' } },
+});
 
 /** Each pool in the same three verbs. */
 const pools = {

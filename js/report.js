@@ -26,7 +26,7 @@
  * @returns {Stats}
  */
 export function poolStats(engine, size, outside, final) {
-  const gauges = engine?.stats() ?? { free: 0, busy: size, total: size, queued: 0, ...final };
+  const gauges = engine?.stats() ?? { ...final, free: 0, busy: size, total: size, queued: 0 };
   return {
     freeWorkers: gauges.free,
     busyWorkers: gauges.busy,

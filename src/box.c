@@ -132,6 +132,7 @@ wp_status wp_box_grant(wp_pool *pool, uint32_t index, uint32_t reader) {
 
 wp_status wp_box_read(wp_pool *pool, uint32_t index, uint32_t generation, uint32_t reader,
                       wp_completion *out) {
+  if (reader >= WP_THREADS_MAX) return WP_E_INVALID_ARGUMENT;
   const wp_box *box = box_of(pool, index, generation);
   if (!box) return WP_E_STALE_HANDLE;
   if (!(wp_atomic_load_acquire_u32(&box->readers[reader >> 5]) & reader_bit(reader))) {
@@ -146,7 +147,7 @@ wp_status wp_box_read(wp_pool *pool, uint32_t index, uint32_t generation, uint32
 
 bool wp_box_release(wp_pool *pool, uint32_t self, uint32_t index, uint32_t generation,
                     uint32_t reader) {
-  wp_box *box = box_of(pool, index, generation);
+  wp_box *box = reader < WP_THREADS_MAX ? box_of(pool, index, generation) : NULL;
   if (!box) return false;
   wp_gate_enter(&pool->threads[self]);
   uint32_t bit = reader_bit(reader);

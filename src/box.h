@@ -59,7 +59,8 @@ wp_status wp_box_commit(wp_pool *pool, uint32_t self, uint32_t index, uint32_t t
 /* Lets one more thread read the box until it releases it. By any thread that holds a reference. Idempotent. */
 wp_status wp_box_grant(wp_pool *pool, uint32_t index, uint32_t reader);
 
-/* Address, length and type for a reader that was granted the box. WP_E_STALE_HANDLE, WP_E_DENIED (counted). */
+/* Address, length and type for a reader that was granted the box. WP_E_STALE_HANDLE, WP_E_DENIED (counted),
+ * WP_E_INVALID_ARGUMENT (no such thread). */
 wp_status wp_box_read(wp_pool *pool, uint32_t index, uint32_t generation, uint32_t reader,
                       wp_completion *out);
 

@@ -18,9 +18,10 @@ void wp_config_defaults(wp_config *config) {
 }
 
 static bool valid(const wp_config *config) {
-  return config->workers >= 1 && config->workers + config->spares <= WP_SEATS_MAX &&
-         config->concurrency >= 1 && config->concurrency <= WP_CONCURRENCY_MAX &&
-         config->max_tasks >= 1 && config->box_count >= 1;
+  return config->workers >= 1 && config->workers <= WP_SEATS_MAX &&
+         config->spares <= WP_SEATS_MAX - config->workers && config->concurrency >= 1 &&
+         config->concurrency <= WP_CONCURRENCY_MAX && config->max_tasks >= 1 &&
+         config->box_count >= 1;
 }
 
 static wp_status list_tasks(wp_pool *pool, wp_heap *heap) {

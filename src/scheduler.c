@@ -273,9 +273,19 @@ void wp_resume(wp_pool *pool) {
 void wp_sched_requeue_locked(wp_pool *pool, uint32_t index) {
   wp_slot *slot = wp_slot_at(&pool->slots, index);
   wp_list *list = slot->seat ? &pool->seat_lanes[slot->seat - 1] : &pool->lanes[slot->priority];
-  wp_atomic_store_relaxed_u32(&slot->next, list->first); /* lists are guarded by the lock */
-  list->first = index + 1;
-  if (!list->last) list->last = index + 1;
+  uint32_t before = 0, after = list->first;
+  /* Behind those that came back with it and were submitted earlier: a few at the head. */
+  while (after && wp_slot_at(&pool->slots, after - 1)->sequence < slot->sequence) {
+    before = after;
+    after = wp_atomic_load_relaxed_u32(
+        &wp_slot_at(&pool->slots, after - 1)->next); /* guarded by the lock */
+  }
+  wp_atomic_store_relaxed_u32(&slot->next, after);
+  if (before)
+    wp_atomic_store_relaxed_u32(&wp_slot_at(&pool->slots, before - 1)->next, index + 1);
+  else
+    list->first = index + 1;
+  if (!after) list->last = index + 1;
   if (!slot->seat) count_ready(pool, 1);
   wp_atomic_fetch_add_seq_u32(&pool->queued, 1);
 }

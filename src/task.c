@@ -183,6 +183,7 @@ wp_status wp_task_event(wp_pool *pool, uint32_t self, uint32_t parent, uint32_t 
     event->parent_generation = wp_word_generation(wp_atomic_load_acquire_u64(&task->word));
     wp_atomic_store_relaxed_u32(&event->owner,
                                 self); /* published by the move in wp_task_send_event */
+    wp_atomic_store_release_u32(&pool->threads[self].event, *index + 1);
   }
   wp_gate_leave(&pool->threads[self]);
   return status;
@@ -192,6 +193,7 @@ bool wp_task_send_event(wp_pool *pool, uint32_t self, uint32_t index) {
   wp_gate_enter(&pool->threads[self]);
   wp_slot_move(slot_at(pool, index), WP_SLOT_FILLING, WP_SLOT_DONE);
   bool ring = wp_task_complete(pool, self, index);
+  wp_atomic_store_release_u32(&pool->threads[self].event, 0);
   wp_gate_leave(&pool->threads[self]);
   return ring;
 }

@@ -8,7 +8,7 @@
  *          ENTER and DOOM)
  * Kill     between wp_gate_enter and wp_gate_leave a planned kill does not happen. A worker that finds itself doomed parks,
  *          holding nothing, until it is terminated or pardoned: while doomed and outside, its record cannot change
- * See      tests/unit/gate_test.c, docs/decisions/0003-threads-and-seats.md
+ * See      tests/unit/gate_test.c, docs/decisions/0006-threads-and-seats.md
  */
 #ifndef WP_THREAD_H
 #define WP_THREAD_H
@@ -65,7 +65,9 @@ typedef struct wp_thread {
   uint32_t
       undelivered; /* finished slots that main has taken over and not delivered, oldest first; main */
   uint32_t ring;   /* 1: it must ring the bell; the worker's own */
-  uint32_t pad_done[8];
+  wp_atomic_u32
+      event; /* index + 1 of an event that it fills; written by the worker inside the gate, 0 after reap */
+  uint32_t pad_done[7];
   /* Slots that it runs, index + 1 or 0; written by the worker inside the gate, before the slot says RUNNING. */
   wp_atomic_u32 slots[WP_CONCURRENCY_MAX];
 } wp_thread;

@@ -106,6 +106,17 @@ static void lose_all(wp_pool *pool, uint32_t thread, bool trusted) {
   }
 }
 
+/* A progress value that it had not sent. */
+static void lose_event(wp_pool *pool, uint32_t thread) {
+  uint32_t event = wp_atomic_load_acquire_u32(&pool->threads[thread].event);
+  if (!event) return;
+  wp_slot *slot = wp_slot_at(&pool->slots, event - 1);
+  if (wp_slot_state_of(slot) == WP_SLOT_FILLING && (slot->flags & WP_SLOT_EVENT) &&
+      wp_atomic_load_relaxed_u32(&slot->owner) == thread) {
+    wp_task_free(pool, WP_MAIN, event - 1);
+  }
+}
+
 static void reset_record(wp_thread *record) {
   for (uint32_t place = 0; place < WP_CONCURRENCY_MAX; place++) {
     wp_atomic_store_relaxed_u32(&record->slots[place], 0); /* published by the store of the state */
@@ -115,6 +126,7 @@ static void reset_record(wp_thread *record) {
   wp_atomic_store_relaxed_u32(&record->poisoned, 0);
   wp_atomic_store_relaxed_u32(&record->seat, 0);
   wp_atomic_store_relaxed_u32(&record->tag, 0);
+  wp_atomic_store_relaxed_u32(&record->event, 0);
   record->ring = 0;
   wp_atomic_store_seq_u32(&record->inside, 0);
   wp_atomic_store_seq_u32(&record->doomed, 0);
@@ -128,6 +140,7 @@ wp_status wp_worker_reap(wp_pool *pool, uint32_t thread, bool trusted) {
   bool locked = inside && wp_sched_break_lock(pool, thread);
   if (!locked && !wp_sched_try_lock(pool, WP_MAIN)) return WP_E_QUEUE_FULL;
   lose_all(pool, thread, trusted && !inside);
+  lose_event(pool, thread);
   wp_box_reap(pool, thread);
   uint32_t tag = wp_atomic_load_relaxed_u32(&record->tag); /* its writer is dead */
   wp_heap_rebuild(&pool->memory[thread].heap, &tag, tag ? 1 : 0);

@@ -8,7 +8,7 @@ const isolated = globalThis.crossOriginIsolated === true;
 export const host = {
   name: 'browser',
   version: globalThis.navigator?.userAgent ?? '',
-  // Browsers never tell when a worker has ended: docs/decisions/0005-capabilities.md
+  // Browsers never tell when a worker has ended: docs/decisions/0007-capabilities.md
   caps: Object.freeze({
     threads: typeof Worker === 'function',
     sharedMemory: isolated,

@@ -14,7 +14,7 @@ const name = versions.bun ? 'bun' : versions.deno ? 'deno' : 'node';
 export const host = {
   name,
   version: versions[name] ?? '',
-  // Measured: FACTS of the decision record docs/decisions/0005-capabilities.md
+  // Measured: FACTS of the decision record docs/decisions/0007-capabilities.md
   caps: Object.freeze({
     threads: true,
     sharedMemory: true,

@@ -4,7 +4,7 @@
  * Owns     the thread blocks
  * Threads  main, except wp_js_thread_main
  * Kill     a thread block is static memory of its thread record: no list of the C library names it, nothing must be unlinked
- * See      docs/decisions/0004-own-worker-own-thread-block.md
+ * See      docs/decisions/0001-own-worker-own-thread-block.md
  */
 #ifndef WP_PORT_EMSCRIPTEN_H
 #define WP_PORT_EMSCRIPTEN_H

@@ -84,7 +84,8 @@ static void *read_rounds(void *unused) {
   (void)unused;
   for (uint32_t round = 1; round <= ROUNDS; round++) {
     uint32_t box;
-    /* Relaxed: what is under test is commit's own order, so the message must not bring one along. */
+    /* Relaxed: what is under test is commit's own order, so the message must not bring one
+     * along. */
     while (!(box = wp_atomic_load_relaxed_u32(&sent))) wp_port_pause();
     const wp_box *record = wp_box_at(f.pool, box - 1);
     uint32_t e;
@@ -214,6 +215,26 @@ TEST(waiter_dies, "NF-18, XP-01: a waiter dies in line; the others keep their or
     CHECK_EQ(wp_pool_check(f.pool), WP_OK);
     fixture_close(&f);
   }
+}
+
+TEST(line_first,
+     "NF-18: who asks while a place is free but not handed on yet does not pass the line") {
+  wp_config config = fixture_config(3);
+  config.box_count = 1;
+  CHECK_EQ(fixture_open(&f, &config), WP_OK);
+  for (uint32_t s = 0; s < 3; s++) start_worker(f.pool, s);
+  uint32_t box = 0;
+  CHECK_EQ(wp_box_request(f.pool, 1), WP_OK);
+  CHECK_EQ(wp_box_create_granted(f.pool, 1, 4, &box), WP_OK);
+  CHECK_EQ(wp_box_request(f.pool, 2), WP_E_QUEUE_FULL);
+  CHECK(wp_sched_try_lock(f.pool, WP_MAIN));
+  wp_box_drop(f.pool, 1, box); /* cannot hand the place on: the lock is taken */
+  CHECK(!wp_box_granted(f.pool, 2));
+  wp_atomic_store_seq_u32(&f.pool->lock, 0); /* main is between unlocking and its chores */
+  CHECK_EQ(wp_box_request(f.pool, 3), WP_E_QUEUE_FULL);
+  CHECK(wp_box_granted(f.pool, 2) && !wp_box_granted(f.pool, 3));
+  CHECK_EQ(wp_pool_check(f.pool), WP_OK);
+  fixture_close(&f);
 }
 
 /* ---- Content ---- */
@@ -361,8 +382,9 @@ TEST(misuse, "XP-17: indexes and readers that cannot be return statuses") {
   fixture_close(&f);
 }
 
-/* DEFECT, src/box.c: wp_box_read and wp_box_release do not look whether `reader` is below WP_THREADS_MAX: the word beside
- * box->readers is read, or changed (here: the next box's state and epoch). */
+/* DEFECT, src/box.c: wp_box_read and wp_box_release do not look whether `reader` is below
+ * WP_THREADS_MAX: the word beside box->readers is read, or changed (here: the next box's state
+ * and epoch). */
 TEST(wild_reader,
      "XP-17, NF-26: a reader's number beyond all threads is refused and changes nothing") {
   CHECK_EQ(start(1), WP_OK);

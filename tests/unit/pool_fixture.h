@@ -1,6 +1,6 @@
 /*
- * A pool without threads, for tests that play main and the workers by hand with a clock of their own (XP-02): nothing
- * here waits, and the time is whatever a test passes.
+ * A pool without threads, for tests that play main and the workers by hand with a clock of their
+ * own (XP-02): nothing here waits, and the time is whatever a test passes.
  */
 #ifndef WP_TEST_POOL_FIXTURE_H
 #define WP_TEST_POOL_FIXTURE_H
@@ -17,7 +17,8 @@
 
 enum { FIXTURE_BYTES = 64 << 20 };
 
-/* What only a host with threads has. Weak: where the native port brings its own, that one is linked. */
+/* What only a host with threads has. Weak: where the native port brings its own, that one is
+ * linked. */
 __attribute__((weak)) void wp_port_ring(wp_pool *pool) { (void)pool; }
 __attribute__((weak)) void wp_port_thread_killable(bool killable) { (void)killable; }
 

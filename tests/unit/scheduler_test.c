@@ -240,7 +240,8 @@ enum { BROKEN_TASKS = 40 };
 
 static uint32_t lane_of(int i) { return (uint32_t)(i * 7 % WP_PRIORITY_COUNT); }
 
-/* Whether everything in `tasks` that is not `taken` comes to `w` once, by level and then by position. */
+/* Whether everything in `tasks` that is not `taken` comes to `w` once, by level and then by
+ * position. */
 static bool all_once_in_order(wp_pool *pool, uint32_t w, const uint32_t *tasks, uint32_t taken) {
   for (uint32_t lane = 0; lane < WP_PRIORITY_COUNT; lane++) {
     for (int i = 0; i < BROKEN_TASKS; i++) {

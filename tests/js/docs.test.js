@@ -1,0 +1,114 @@
+/** The documentation against the code: what it names exists, what exists is named. */
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import test from 'node:test';
+import * as wasmpool from '../../js/index.js';
+
+const ROOT = new URL('../../', import.meta.url);
+const read = (/** @type {string} */ path) => readFileSync(new URL(path, ROOT), 'utf8');
+
+/** README.md, ARCHITECTURE.md, CHANGELOG.md and docs/: paths from the root. */
+const pages = [
+  ...readdirSync(ROOT).filter((name) => name.endsWith('.md')),
+  ...readdirSync(new URL('docs/', ROOT), { recursive: true })
+    .map(String)
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
+];
+
+/**
+ * A page without its code blocks, whose brackets are no links and whose hashes are no headings.
+ * @param {string} path
+ */
+const prose = (path) => read(path).replace(/^```[^]*?^```/gm, '');
+
+/**
+ * The anchor that a heading gets: lower case, no punctuation, hyphens for spaces.
+ * @param {string} heading
+ */
+const slug = (heading) =>
+  heading
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+    .trim()
+    .replace(/\s/g, '-');
+
+/** @param {string} path */
+const anchors = (path) => [...prose(path).matchAll(/^#+ (.+)$/gm)].map((match) => slug(match[1]));
+
+/**
+ * The text from a heading of level 2 to the next one.
+ * @param {string} path
+ * @param {string} heading
+ */
+function section(path, heading) {
+  const found = read(path)
+    .split(/^## /m)
+    .find((part) => part.startsWith(`${heading}\n`));
+  assert.ok(found, `${path} has no section '${heading}'`);
+  return found;
+}
+
+/** Codes of src/status.def, without OK, which is no error. */
+const codes = [...read('src/status.def').matchAll(/^X\(\w+, \d+, "(\w+)", "([^"]*)"/gm)]
+  .map(([, code, text]) => ({ code, text }))
+  .filter(({ code }) => code !== 'OK');
+
+test('AM-59: links between the pages resolve, their anchors too', () => {
+  let links = 0;
+  for (const page of pages) {
+    for (const [, target] of prose(page).matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^[a-z][a-z0-9+.-]*:/i.test(target)) continue; // another site's
+      const [path, anchor] = target.split('#');
+      const url = path ? new URL(path, new URL(page, ROOT)) : new URL(page, ROOT);
+      assert.ok(existsSync(url), `${page}: ${target} is not there`);
+      const file = decodeURIComponent(url.pathname).slice(decodeURIComponent(ROOT.pathname).length);
+      if (anchor) assert.ok(anchors(file).includes(anchor), `${page}: ${target} has no such heading`);
+      links++;
+    }
+  }
+  assert.ok(links > 0, 'no link was found: the test reads nothing');
+});
+
+test('AM-59: every error code is in the table of the guide, with its text, and no other', () => {
+  const rows = [...section('docs/guide.md', 'Errors').matchAll(/^\| `(\w+)` \| ([^|]+) \|/gm)];
+  assert.deepEqual(
+    rows.map(([, code, text]) => ({ code, text: text.trim() })),
+    codes,
+  );
+  assert.ok(codes.length > 0);
+});
+
+test('AM-59: every export is named in a heading of docs/api.md', () => {
+  const headings = [...read('docs/api.md').matchAll(/^## `(\w+)/gm)].map((match) => match[1]);
+  for (const name of Object.keys(wasmpool)) assert.ok(headings.includes(name), `docs/api.md: ${name} is missing`);
+});
+
+test('AM-59: every public type is named in a heading of docs/api.md', () => {
+  const headings = [...read('docs/api.md').matchAll(/^##+ `(\w+)/gm)].map((match) => match[1]);
+  const types = [...read('js/index.js').matchAll(/@typedef \{[^}]+\} (\w+)/g)].map((match) => match[1]);
+  const elsewhere = new Map([['Priority', 'TaskOptions']]); // a type that one option has
+  assert.ok(types.length > 0);
+  for (const name of types)
+    assert.ok(headings.includes(elsewhere.get(name) ?? name), `docs/api.md: ${name} is missing`);
+});
+
+test('AM-59: every member of the pool, of its promises and of a box is in its section of docs/api.md', () => {
+  for (const name of /** @type {const} */ (['Pool', 'TaskPromise', 'MapPromise', 'Box'])) {
+    const text = section('docs/api.md', `\`${name}\``);
+    const internal = new Set(['constructor', 'attach', 'fulfil', 'fail', 'share']); // the engine's
+    for (const key of Object.getOwnPropertyNames(wasmpool[name].prototype)) {
+      if (!internal.has(key)) assert.match(text, new RegExp(`\`${key}[\`(]`), `docs/api.md: ${name}.${key} is missing`);
+    }
+  }
+});
+
+test('AM-59: files that the comments of the code refer to are there', () => {
+  for (const folder of ['js', 'src']) {
+    for (const entry of readdirSync(new URL(`${folder}/`, ROOT), { recursive: true }).map(String)) {
+      if (!/\.(?:js|h|c)$/.test(entry)) continue;
+      for (const [path] of read(`${folder}/${entry}`).matchAll(/\bdocs\/[\w./-]+\.md|\bARCHITECTURE\.md/g))
+        assert.ok(existsSync(new URL(path, ROOT)), `${folder}/${entry}: ${path} is not there`);
+    }
+  }
+});
