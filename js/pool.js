@@ -33,8 +33,7 @@ export class Pool {
   /** @type {{ name: string, payload: unknown }[]} broadcasts that every new worker gets */
   #sticky = [];
   #ready;
-  /** @type {any} */
-  #proxy;
+  #proxy = /** @type {any} */ (undefined);
 
   /**
    * Usable at once: tasks wait for workers.
@@ -382,7 +381,8 @@ export class Pool {
       const engine = this.#engine;
       for (const { task } of this.#early.splice(0))
         this.#reject(task, poolError(reason.code, reason.message, { cause: reason.cause }));
-      if (engine) this.#final = engine.stats();
+      const { processed, errors } = engine?.stats() ?? this.#final;
+      this.#final = { processed, errors };
       this.#closed = true;
       const ending = engine?.close(reason);
       this.#events.clear();

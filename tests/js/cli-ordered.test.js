@@ -139,7 +139,7 @@ describe('the ordered window', () => {
   });
 
   test('random durations and failures: every item once, in order, within bounds', async () => {
-    let seed = Number(process.env.SEED ?? Date.now() % 1e9);
+    let seed = Number(process.env.SEED || Date.now() % 1e9);
     const text = `SEED=${seed}`;
     const random = (n) => (seed = (seed * 48271) % 0x7fffffff) % n;
     for (let round = 0; round < 20; round++) {

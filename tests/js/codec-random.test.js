@@ -8,8 +8,8 @@ import { test } from 'node:test';
 import { TYPE } from '../../js/codec.js';
 import { HOSTS, SLOT_BYTES, send } from './codec-send.js';
 
-const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31));
-const scale = Number(process.env.SCALE ?? 1);
+const seed = Number(process.env.SEED || Math.floor(Math.random() * 2 ** 31));
+const scale = Number(process.env.SCALE || 1);
 
 /** @param {number} state */
 function makeRandom(state) {

@@ -382,9 +382,6 @@ TEST(misuse, "XP-17: indexes and readers that cannot be return statuses") {
   fixture_close(&f);
 }
 
-/* DEFECT, src/box.c: wp_box_read and wp_box_release do not look whether `reader` is below
- * WP_THREADS_MAX: the word beside box->readers is read, or changed (here: the next box's state
- * and epoch). */
 TEST(wild_reader,
      "XP-17, NF-26: a reader's number beyond all threads is refused and changes nothing") {
   CHECK_EQ(start(1), WP_OK);

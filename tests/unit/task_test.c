@@ -358,7 +358,6 @@ TEST(misuse, "XP-17: bad configurations and handles are refused with a status") 
   fixture_close(&f);
 }
 
-/* DEFECT, src/pool.c valid(): workers + spares is taken modulo 2^32. */
 TEST(sum_wraps, "XP-17: a number of spares that makes the sum wrap is refused") {
   wp_config config = fixture_config(1);
   config.spares = UINT32_MAX;

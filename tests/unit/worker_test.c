@@ -186,8 +186,6 @@ TEST(requeued,
   fixture_close(&f);
 }
 
-/* DEFECT, src/worker.c lose_all(): each is put at the head in turn, so several come back in
- * reverse. */
 TEST(requeued_order, "AM-13, AM-54: several tasks of one dead worker come back in their order") {
   wp_config config = fixture_config(1);
   config.concurrency = 3;
@@ -284,9 +282,6 @@ TEST(events, "XP-16: progress values come before their task's result, in order, 
   fixture_close(&f);
 }
 
-/* DEFECT, src/worker.c lose(): a slot that the dead worker had reserved for an event and not sent
- * yet is FILLING and in nobody's record; it is never freed. wp_task_progress is outside the gate
- * between the two, so planned kills do this. */
 TEST(half_event,
      "XP-01: a death between reserving and sending an event leaves no slot and no box") {
   for (int trusted = 0; trusted < 2; trusted++) {

@@ -1,0 +1,278 @@
+/**
+ * AM-57: a strict-mode user of every option, result and event, against the declarations that the package ships. It is only
+ * compiled (`make types`), never run. Each @ts-expect-error is a wrong call that the declarations must refuse.
+ */
+import {
+  Box,
+  createPool,
+  defineWorker,
+  MapPromise,
+  Pool,
+  PoolError,
+  TaskPromise,
+  type Caps,
+  type Ctx,
+  type MapOptions,
+  type PoolOptions,
+  type Priority,
+  type RestartOptions,
+  type TaskOptions,
+} from '../../types/index.js';
+
+/** True if both are the same type: neither any nor unknown passes for something else. */
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+const same = <_Claim extends true>(): void => undefined;
+
+// ---- A worker module ----
+
+const handlers = {
+  add: ({ a, b }: { a: number; b: number }): number => a + b,
+  load: async (url: string, ctx: Ctx): Promise<Uint8Array> => {
+    const index: number = ctx.worker.index;
+    const name: string = ctx.worker.name;
+    const id: string = ctx.taskId;
+    if (ctx.isCancelled) throw new Error(`${id} on ${name} ${index}: ${url} is not wanted any more`);
+    ctx.heartbeat();
+    ctx.progress({ read: 0 });
+    const configured: unknown = ctx.initData;
+    const common: unknown = ctx.sharedArgs;
+    await ctx.main('log', [configured, common]);
+    const bytes: Uint8Array = ctx.alloc(1024);
+    const moved: Float64Array = ctx.move(new Float64Array(8), [bytes.buffer as ArrayBuffer]);
+    // @ts-expect-error the index is a fact, not a setting
+    ctx.worker.index = 'first';
+    // @ts-expect-error there is no such property
+    void ctx.abort;
+    // @ts-expect-error a size, not its text
+    ctx.alloc('1kb');
+    return moved.length ? bytes : bytes.subarray(0, 1);
+  },
+  version: '1.0', // no handler: it must not appear in pool.tasks
+};
+type Handlers = typeof handlers;
+
+const declared = defineWorker({ add: handlers.add, load: handlers.load });
+same<Same<typeof declared.add, Handlers['add']>>();
+// @ts-expect-error handlers are functions
+defineWorker({ add: 5 });
+// @ts-expect-error an object of handlers is required
+defineWorker();
+
+// ---- Options of a pool ----
+
+const restart: RestartOptions = {
+  policy: 'on-failure',
+  minMs: 200,
+  maxMs: 10_000,
+  jitter: 0.2,
+  max: 10,
+  windowMs: 60_000,
+};
+const everything: Required<PoolOptions> = {
+  module: new URL('file:///worker.js'),
+  wasm: './tasks.mjs',
+  workers: 'auto',
+  spares: 1,
+  maxQueue: 100,
+  taskTimeoutMs: 5000,
+  recycleTimeoutMs: 0,
+  boxes: { count: 16, size: '4mb' },
+  leaseMs: 1000,
+  memory: { maximum: '512mb' },
+  restart,
+  readyTimeoutMs: 1000,
+  initData: { level: 3 },
+  unref: true,
+  concurrentTasksPerWorker: 4,
+  resourceLimits: { maxOldGenerationSizeMb: 64 },
+  main: { log: (line: string) => line.length, later: async () => 1 },
+  scheduler: { now: () => 0, setTimeout: (run: () => void, ms: number) => [run, ms], clearTimeout: () => undefined },
+  onWorkerError: (message, taskId) => {
+    same<Same<typeof message, string>>();
+    same<Same<typeof taskId, string>>();
+  },
+};
+const fewest: PoolOptions = { module: './worker.js', workers: 2, boxes: { size: 1024 }, memory: { maximum: 2 ** 28 } };
+
+// @ts-expect-error 'auto' is the only word
+const wrongWorkers: PoolOptions = { module: './worker.js', workers: 'many' };
+// @ts-expect-error no such option
+const wrongName: PoolOptions = { module: './worker.js', timeout: 5 };
+// @ts-expect-error a policy has a name of its own
+const wrongPolicy: PoolOptions = { module: './worker.js', restart: { policy: 'sometimes' } };
+// @ts-expect-error the bytes of a module are not taken
+const wrongModule: PoolOptions = { module: new Uint8Array(4) };
+// @ts-expect-error milliseconds are a number
+const wrongTime: PoolOptions = { module: './worker.js', taskTimeoutMs: '5s' };
+void [wrongWorkers, wrongName, wrongPolicy, wrongModule, wrongTime];
+// @ts-expect-error options are required
+void new Pool();
+
+// ---- Tasks ----
+
+const priorities: Priority[] = ['critical', 'high', 'normal', 'low', 'background'];
+// @ts-expect-error no such priority
+const wrongPriority: Priority = 'urgent';
+
+const options: Required<TaskOptions> = {
+  priority: priorities[0] ?? wrongPriority,
+  timeoutMs: 100,
+  signal: new AbortController().signal,
+  onLost: 'requeue',
+  deliver: 'copy',
+  transfer: [new ArrayBuffer(8)],
+  onProgress: (value) => void value,
+};
+
+export async function dispatching(): Promise<void> {
+  const pool = await createPool<Handlers>(everything);
+  same<Same<typeof pool, Pool<Handlers>>>();
+
+  const task = pool.dispatch<number>('add', { a: 1, b: 2 }, options);
+  same<Same<typeof task, TaskPromise<number>>>();
+  const asPromise: Promise<number> = task;
+  const id: string = task.id;
+  const cancelled: boolean = task.cancel('no longer needed');
+  const terminated: Promise<void> = task.terminate();
+  void pool.dispatch<number>(handlers.add, { a: 1, b: 2 });
+  // @ts-expect-error a name or a function
+  void pool.dispatch(5);
+  // @ts-expect-error a result needs a claim about its type before it is used
+  (await pool.dispatch('add')).toFixed();
+  // @ts-expect-error no such delivery
+  void pool.dispatch('add', undefined, { deliver: 'view' });
+  // @ts-expect-error no such option
+  void pool.dispatch('add', undefined, { timeout: 5 });
+  // @ts-expect-error read-only
+  task.id = 'mine';
+
+  const sum = pool.tasks.add({ a: 1, b: 2 }, { priority: 'high' });
+  same<Same<typeof sum, TaskPromise<number>>>();
+  const loaded = pool.tasks.load('https://example.org/', { signal: options.signal });
+  same<Same<typeof loaded, TaskPromise<Uint8Array>>>(); // what the handler's promise gives
+  // @ts-expect-error the payload is the handler's
+  void pool.tasks.add({ a: '1', b: 2 });
+  // @ts-expect-error no such handler
+  void pool.tasks.subtract;
+  // @ts-expect-error no function, so no handler
+  void pool.tasks.version;
+
+  await Promise.all([asPromise, terminated, sum, loaded]);
+  void [id, cancelled];
+}
+
+export async function several(pool: Pool): Promise<void> {
+  const results = await pool.batch<number>(
+    [{ task: 'add', payload: { a: 1, b: 2 }, priority: 'low' }, { task: handlers.add }],
+    options,
+  );
+  same<Same<typeof results, number[]>>();
+  // @ts-expect-error a job names its task
+  void pool.batch([{ payload: 1 }]);
+  // @ts-expect-error an array of jobs
+  void pool.batch({ task: 'add' });
+
+  const everywhere = await pool.broadcast<string>('configure', { level: 1 }, { sticky: true });
+  same<Same<typeof everywhere, string[]>>();
+  // @ts-expect-error a broadcast has no priority
+  void pool.broadcast('configure', undefined, { priority: 'high' });
+
+  const how: Required<MapOptions> = {
+    ...options,
+    batchSize: 16,
+    sharedArgs: { level: 1 },
+    onItems: (done, total) => {
+      same<Same<typeof done, number>>();
+      same<Same<typeof total, number | undefined>>();
+    },
+  };
+  const mapped = pool.map<string, number>('length', ['a', 'b'], how);
+  same<Same<typeof mapped, MapPromise<number>>>();
+  same<Same<Awaited<typeof mapped>, number[]>>();
+  async function* lines(): AsyncGenerator<string> {
+    yield 'a line';
+  }
+  for await (const length of pool.map<string, number>('length', lines())) same<Same<typeof length, number>>();
+  await mapped.then((all) => all.length).finally(() => undefined);
+  await mapped.catch((error: PoolError) => error.index);
+  // @ts-expect-error inputs can be iterated over
+  void pool.map('length', 5);
+  // @ts-expect-error a number of items
+  void pool.map('length', [], { batchSize: 'all' });
+}
+
+// ---- Leases ----
+
+export async function leasing(pool: Pool): Promise<void> {
+  const box = await pool.dispatch<Box>('render', undefined, { deliver: 'lease' });
+  same<Same<typeof box.type, 'json' | 'string' | 'binary' | 'cbor'>>();
+  const length: number = box.byteLength;
+  const inPlace: Uint8Array = box.raw();
+  const copy: Uint8Array = box.binary();
+  const text: string = box.string();
+  const values: unknown[] = [box.json(), box.cbor()];
+  await pool.dispatch('encode', box);
+  const nothing: void = box.release();
+  // @ts-expect-error bytes are not written through the box
+  box.write(copy);
+  void [length, inPlace, text, values, nothing];
+}
+
+// ---- The pool as a whole ----
+
+export async function wholePool(): Promise<void> {
+  const pool = new Pool(fewest);
+  await pool.ready;
+  const size: number = pool.size;
+  const caps: Caps = pool.caps;
+  const claims: Record<keyof Caps, boolean> = caps;
+  same<
+    Same<keyof Caps, 'threads' | 'sharedMemory' | 'killJs' | 'killWasm' | 'confirmedDeath'>
+  >();
+
+  const stats = pool.stats();
+  const counts: Record<
+    'freeWorkers' | 'busyWorkers' | 'totalWorkers' | 'queued' | 'processed' | 'errors',
+    number
+  > = stats;
+  const held: Record<
+    'boxesInUse' | 'tasksInUse' | 'heapBytes' | 'memoryBytes' | 'threads' | 'kills',
+    number
+  > = pool.diagnostics();
+
+  const listeners: (() => void)[] = [
+    pool.on('error', (message: string, taskId: string | undefined) => console.error(message, taskId)),
+    pool.on('drained', () => undefined),
+    pool.on('workerDown', (event: { worker: string; error: Error }) => console.error(event.worker, event.error)),
+    pool.on('workerRetired', (event: { worker: string; error: Error }) => console.error(event.worker, event.error)),
+  ];
+  // @ts-expect-error no such event
+  pool.on('ready', () => undefined);
+  // @ts-expect-error a listener is a function
+  pool.on('error');
+  for (const off of listeners) off();
+
+  pool.pause();
+  pool.resume();
+  await pool.drain();
+  await pool.destroy();
+  // @ts-expect-error it is a fact about the pool
+  pool.size = 3;
+  void [size, claims, counts, held];
+}
+
+// ---- Errors ----
+
+export function explain(reason: unknown): string {
+  if (!(reason instanceof PoolError)) return String(reason);
+  const asError: Error = reason;
+  const code: string = reason.code;
+  const details: (string | undefined)[] = [reason.taskId, reason.worker];
+  const index: number | undefined = reason.index;
+  const cause: unknown = reason.cause;
+  return [asError.message, code, ...details, index, cause].join(' ');
+}
+
+void new PoolError('TIMEOUT', 'too slow', { taskId: 'task-1.1', worker: 'Worker_1', cause: new Error('why') });
+// @ts-expect-error codes are text
+void new PoolError(5);
