@@ -278,8 +278,8 @@ export class Engine {
       this.#end(task, error, undefined); // not queued yet, or its result is on its way by message
       return;
     }
-    const thread = memory.u32[(this.core.slots.record(index) + L.SLOT_OWNER) >>> 2];
     const result = exports._wp_task_cancel(pool, index, generation);
+    const thread = memory.u32[(this.core.slots.record(index) + L.SLOT_OWNER) >>> 2]; // known once it runs, not before
     if (result === L.CANCEL_STALE) {
       this.#end(task, error, undefined); // it has finished, and main has not taken it yet:
       this.drain(); // it finds the task settled

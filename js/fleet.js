@@ -65,7 +65,7 @@ export class Fleet {
 
   /** @param {number | undefined} seat */
   #start(seat) {
-    if (this.#closed) return;
+    if (this.#closed || (seat !== undefined && this.#seats[seat])) return; // a spare was faster
     const { exports, pool } = this.core;
     const number = exports._wp_worker_open(pool);
     const block = number ? exports._wp_js_thread_block(pool, number) >>> 0 : 0;
@@ -84,6 +84,7 @@ export class Fleet {
       readyTimer: undefined,
       error: undefined,
       end: undefined,
+      suspicions: 0,
     };
     this.members.set(number, member);
     if (seat !== undefined) this.#seats[seat] = member;
@@ -163,9 +164,7 @@ export class Fleet {
     member.state = 'warm';
     if (member.seat === undefined) {
       this.#spares.push(member);
-      const empty = this.#seats.findIndex(
-        (holder, seat) => !holder && !this.#budget.isSpent(seat) && !this.#unserved.includes(seat),
-      );
+      const empty = this.#seats.findIndex((holder, seat) => !holder && !this.#budget.isSpent(seat));
       if (empty >= 0) this.#promote(empty);
       return;
     }
@@ -178,6 +177,7 @@ export class Fleet {
    */
   #seat(member, seat) {
     member.seat = seat;
+    member.name = workerName(seat);
     member.state = 'live';
     this.#seats[seat] = member;
     this.events.seating(seat);
@@ -191,12 +191,14 @@ export class Fleet {
   /**
    * Gives an empty seat to a spare, and has a new spare started; false when there is none.
    * @param {number} seat
+   * @param {number} [delayMs] before the new spare is started
    */
-  #promote(seat) {
+  #promote(seat, delayMs) {
     const spare = this.#spares.shift();
     if (!spare) return false;
     this.#seat(spare, seat);
-    this.#start(undefined);
+    if (delayMs) this.#after(delayMs, () => this.#start(undefined));
+    else this.#start(undefined);
     return true;
   }
 
@@ -216,10 +218,13 @@ export class Fleet {
     const { exports } = this.core;
     const at = this.core.thread(number);
     exports._wp_gate_doom(at);
+    member.suspicions++;
     const outside = !exports._wp_gate_inside(at) || (await this.#outside(number));
-    if (member.end) return member.end; // somebody else was faster
+    member.suspicions--;
+    if (member.end || this.#closed) return member.end; // somebody else was faster
     if (outside && !isRight()) {
-      exports._wp_gate_pardon(at); // what it was to die for is over, and it may run something else by now
+      // What it was to die for is over, and it may run something else by now. While others ask it stays as it is.
+      if (member.suspicions === 0) exports._wp_gate_pardon(at);
       return;
     }
     const { seat } = member;
@@ -299,35 +304,31 @@ export class Fleet {
     member.error = error;
     const starting = member.state === 'starting';
     member.end = this.#end(member, false);
-    if (this.#opening && (starting || error.name === 'PoolError')) {
-      const failure =
-        /** @type {any} */ (error).code === 'START_FAILED' || /** @type {any} */ (error).code === 'NOT_SERIALIZABLE'
-          ? error
-          : poolError('START_FAILED', `${member.name}: ${describeReason(error)}`, { cause: error });
-      this.#opening.reject(failure);
-      this.#opening = undefined;
-      return;
-    }
+    if (starting && this.#failOpening(member, error)) return;
     this.events.down(member, error);
-    if (seat !== undefined && this.#promote(seat)) return;
-    this.#restart(member, seat, error, clean);
+    const delay = this.#budget.take(seat ?? -1, this.options.scheduler.now(), clean);
+    if (delay === undefined) {
+      if (seat === undefined) return;
+      this.retired++;
+      this.events.retired(member, error);
+      this.#failOpening(member, error);
+    } else if (seat === undefined || !this.#promote(seat, delay)) {
+      this.#after(delay, () => this.#start(seat));
+    }
   }
 
   /**
-   * A new thread for a seat (or for a spare), after a delay, within the budget of restarts.
+   * While the pool starts: it does not; false when it has started.
    * @param {Member} member
-   * @param {number | undefined} seat
-   * @param {Error} error
-   * @param {boolean} clean
+   * @param {Error} error why
    */
-  #restart(member, seat, error, clean) {
-    const delay = this.#budget.take(seat ?? -1, this.options.scheduler.now(), clean);
-    if (delay !== undefined) {
-      this.#after(delay, () => this.#start(seat));
-    } else if (seat !== undefined) {
-      this.retired++;
-      this.events.retired(member, error);
-    }
+  #failOpening(member, error) {
+    if (!this.#opening) return false;
+    const known = ['START_FAILED', 'NOT_SERIALIZABLE'].includes(/** @type {any} */ (error).code);
+    const text = `${member.name}: ${describeReason(error)}`;
+    this.#opening.reject(known ? error : poolError('START_FAILED', text, { cause: error }));
+    this.#opening = undefined;
+    return true;
   }
 
   // ---- Small things ----

@@ -10,6 +10,7 @@
  * @property {import('./host/index.js').Thread} thread
  * @property {unknown} readyTimer
  * @property {Error | undefined} error the last error that nobody caught in the thread
+ * @property {number} suspicions kills that wait for it to come out of the gate
  * @property {Promise<void> | undefined} end settles when its death is confirmed and its holdings are taken back
  */
 

@@ -4,8 +4,8 @@
  * Threads  as noted. `self` is the calling thread's number
  * Order    commit (release) publishes the bytes; read and retain (acquire) see them (NF-17)
  * Kill     every call runs inside the gate. A dead writer's WRITING boxes and a dead reader's bits are found by number
- *          (wp_box_reap). An unplanned death between a reader's bit and the count leaves a count that is one too high or
- *          one too low by that reader: wp_box_reap recounts a box that the dead thread could have been working on
+ *          (wp_box_reap). An unplanned death between a reader's bit and the count leaves a count that is one too
+ *          high: that box stays until the pool ends, and nothing else is wrong with it
  * See      tests/unit/box_test.c
  */
 #ifndef WP_BOX_H

@@ -90,6 +90,7 @@ struct wp_pool {
   wp_list seat_lanes[WP_SEATS_MAX];
   wp_list box_line; /* threads that wait for a box, linked through box_waiting */
   /* main only */
+  struct wp_embedder *embedder; /* native hosts; NULL elsewhere */
   uint64_t next_sequence;
   uint32_t pushes;
   uint32_t leases; /* boxes with a lease: when 0, nobody needs to look */

@@ -4,10 +4,12 @@
 
 /* In bounded steps: some engines cannot stop an unbounded wait. */
 static void park(wp_thread *thread) {
+  bool before = wp_port_thread_killable(true);
   while (wp_gate_doomed(thread)) {
     uint32_t seen = wp_atomic_load_seq_u32(&thread->wake);
     if (wp_gate_doomed(thread)) wp_port_wait(&thread->wake, seen, WP_PARK_MS);
   }
+  wp_port_thread_killable(before);
 }
 
 void wp_gate_enter(wp_thread *thread) {

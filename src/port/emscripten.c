@@ -40,7 +40,7 @@ int wp_port_thread_start(wp_port_thread **thread, void (*run)(void *), void *arg
   (void)thread, (void)run, (void)argument;
   return WP_E_UNSUPPORTED;
 }
-void wp_port_thread_killable(bool killable) { (void)killable; }
+bool wp_port_thread_killable(bool killable) { return killable; }
 void wp_port_thread_kill(wp_port_thread *thread) { (void)thread; }
 void wp_port_thread_join(wp_port_thread *thread) { (void)thread; }
 

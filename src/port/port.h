@@ -33,8 +33,8 @@ void wp_port_ring(struct wp_pool *pool);
 /* Native hosts start and end threads here; in JavaScript hosts main's JavaScript does (WP_E_UNSUPPORTED). */
 typedef struct wp_port_thread wp_port_thread;
 int wp_port_thread_start(wp_port_thread **thread, void (*run)(void *), void *argument);
-/* Whether the calling thread may be stopped at any instruction: only while it runs a task, never inside the gate. */
-void wp_port_thread_killable(bool killable);
+/* Whether the calling thread may be stopped at any instruction: only while it runs a task or is parked. Returns what it was. */
+bool wp_port_thread_killable(bool killable);
 /* Stops the thread wherever it is (it must not be inside the gate) and waits until it is known to be dead. */
 void wp_port_thread_kill(wp_port_thread *thread);
 /* Waits for a thread that returns by itself. */
