@@ -28,7 +28,7 @@ NODE_TESTS   := $(sort $(shell find tests/js -name '*.test.js' -o -name '*.test.
 TYPE_TESTS   := $(wildcard tests/types/*.ts)
 DEMO_SOURCES := $(sort $(wildcard demo/*.c))
 DEMO_MODULE  := $(if $(DEMO_SOURCES),build/demo/digest.mjs)
-C_FORMATTED  := $(sort $(shell find src tests/unit wasm demo -name '*.[ch]' -not -path '*/dist/*' 2>/dev/null))
+C_FORMATTED  := $(sort $(shell find src tests/unit tests/smoke tests/js wasm demo -name '*.[ch]' -not -path '*/dist/*' 2>/dev/null))
 # The Emscripten port includes internals of Emscripten's C library, which clang-tidy has not: emcc -Werror checks it.
 C_TIDIED     := $(NATIVE) $(UNIT_TESTS) $(UNIT_SHARED)
 
@@ -154,7 +154,8 @@ wasm/dist/wasmpool.mjs: $(WASM:%.c=build/wasm/%.o) build/wasm/link.rsp wasm/expo
 SDK := $(WASM) $(HEADERS) build/wasm/compile.rsp build/wasm/link.rsp wasm/exports.txt wasm/library.js
 build/demo/digest.mjs: $(DEMO_SOURCES) $(wildcard demo/*.h)
 build/smoke/tasks.mjs: tests/smoke/tasks.c
-build/demo/digest.mjs build/smoke/tasks.mjs: $(SDK) | emcc
+build/js/tasks.mjs: tests/js/fixtures/tasks.c
+build/demo/digest.mjs build/smoke/tasks.mjs build/js/tasks.mjs: $(SDK) | emcc
 	$(call say,EMCC,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(EMCC) $(filter %.c,$(filter-out src/%,$^)) $$($(CONFIG) --emscripten) -o $@
@@ -187,7 +188,7 @@ types: | npm ## check the types of js/ and tests/types, write types/*.d.ts
 .PHONY: node smoke model
 model: | deps-test ## the model of the kill gate and the scheduler, and variants that it must refuse
 	$(Q)tests/model/check.sh build/model
-node: wasm $(DEMO_MODULE) build/smoke/tasks.mjs | npm ## the tests in tests/js, on Node
+node: wasm $(DEMO_MODULE) build/smoke/tasks.mjs build/js/tasks.mjs | npm ## the tests in tests/js, on Node
 	$(if $(NODE_TESTS),$(Q)node --test --test-reporter=spec $(NODE_TESTS),@echo 'node: no tests in tests/js yet')
 
 smoke: wasm build/smoke/tasks.mjs | npm deps-test ## the smoke suite on Node, Bun and headless Chromium

@@ -107,7 +107,8 @@ export class Box {
     return this.#index;
   }
 
-  [Symbol.dispose ?? Symbol.for('Symbol.dispose')]() {
+  /** `using box = …` */
+  [Symbol.dispose]() {
     this.release();
   }
 }

@@ -8,10 +8,11 @@ import { TYPE } from './codec.js';
 import { Completions } from './completions.js';
 import { RESULT } from './core.js';
 import { poolError } from './errors.js';
-import { Fleet, workerName } from './fleet.js';
+import { Fleet } from './fleet.js';
 import * as L from './generated/layout.js';
 import { STATUS } from './generated/status.js';
 import { answer, Mail } from './mail.js';
+import { workerName } from './member.js';
 import { Names } from './names.js';
 import { openCore, readFailure, readStats, taskNames } from './open.js';
 import { fillSlot } from './slot.js';
@@ -45,7 +46,7 @@ export class Engine {
   #busySince = false;
   /** The thread that is being taken back, for the tasks that it took along. @type {import('./member.js').Member | undefined} */
   #gone;
-  #closed = false;
+  closed = false;
 
   /**
    * @param {import('./options.js').ResolvedOptions} options
@@ -75,7 +76,7 @@ export class Engine {
     this.fleet = new Fleet(this.core, options, program, {
       bell: () => this.drain(),
       message: (member, message) => {
-        if (message.kind === 'value') this.mail.receive(message);
+        if (message.kind === 'value') this.mail.receive(message, this.#tasks[message.slot]);
         else answer(member.thread, message, options.main, (slot, generation) => this.#takeArgument(slot, generation));
       },
       seating: events.seating,
@@ -233,8 +234,8 @@ export class Engine {
     if (task.settled) return;
     task.settled = true;
     task.unlisten?.();
-    task.channel = undefined;
-    task.argument = undefined;
+    task.channel = task.argument = undefined;
+    this.mail.forget(task);
     const { exports, pool } = this.core;
     if (!error) {
       exports._wp_task_count_settled(pool, STATUS.OK);
@@ -365,7 +366,7 @@ export class Engine {
   }
 
   #checkDrained() {
-    if (!this.#busySince || this.inFlight > 0 || this.#closed) return;
+    if (!this.#busySince || this.inFlight > 0 || this.closed) return;
     const { free, total } = this.stats();
     if (free !== total) return;
     this.#busySince = false;
@@ -377,16 +378,12 @@ export class Engine {
     return readStats(this.core, this.#statsBuffer);
   }
 
-  get closed() {
-    return this.#closed;
-  }
-
   /**
    * Ends everything: every task fails, every thread is stopped.
    * @param {import('./errors.js').PoolError} reason
    */
   async close(reason) {
-    this.#closed = true;
+    this.closed = true;
     this.clock.stop();
     this.completions.stop();
     for (const task of [...this.#tasks, ...this.mail.takeLost()]) {

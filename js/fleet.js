@@ -4,10 +4,13 @@
  */
 import { describeReason, poolError } from './errors.js';
 import { host } from './host/index.js';
+import { pause, turn, workerName } from './member.js';
 import { RestartBudget } from './restart.js';
 
 /** How long a thread that is asked to die may stay inside the gate before it is taken for broken there. */
 const INSIDE_LIMIT_MS = 1000;
+/** How long destroy() waits for threads where the host may be unable to stop them. */
+const UNSTOPPABLE_MS = 1000;
 
 /**
  * @typedef {import('./member.js').Member} Member
@@ -378,22 +381,12 @@ export class Fleet {
       [...this.members.values()].map(async (member) => {
         member.state = 'dying';
         exports._wp_worker_doom(pool, member.number);
-        await member.thread?.stop();
+        const gone = member.thread?.stop();
+        // A runtime that cannot stop every loop would keep its caller waiting for ever.
+        await (host.caps.killWasm ? gone : Promise.race([gone, pause(UNSTOPPABLE_MS)]));
+        member.thread?.hold(false);
       }),
     );
     this.members.clear();
   }
-}
-
-/**
- * A worker's readable name, by its seat.
- * @param {number} seat
- */
-export function workerName(seat) {
-  return `Worker_${seat + 1}`;
-}
-
-/** The next turn of the event loop. */
-function turn() {
-  return /** @type {Promise<void>} */ (new Promise((resolve) => host.defer(resolve)));
 }

@@ -21,12 +21,13 @@ export class Mail {
 
   /**
    * @param {{ slot: number, generation: number, value: unknown }} message
+   * @param {Task | undefined} current what the slot is in use for
    */
-  receive({ slot, generation, value }) {
+  receive({ slot, generation, value }, current) {
     const key = `${slot}.${generation}`;
     const waiting = this.#waiting.get(key);
     if (!waiting) {
-      this.#values.set(key, value);
+      if (current?.generation === generation) this.#values.set(key, value); // else its task was given up
       return;
     }
     this.#waiting.delete(key);
@@ -46,6 +47,14 @@ export class Mail {
     const value = this.#values.get(key);
     this.#values.delete(key);
     this.#settle(task, value);
+  }
+
+  /**
+   * A task has ended: its value, if it has come, is not wanted any more.
+   * @param {Task} task
+   */
+  forget(task) {
+    if (this.#values.size > 0) this.#values.delete(`${task.index}.${task.generation}`);
   }
 
   /**

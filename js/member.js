@@ -1,4 +1,5 @@
-/** What the fleet knows of a thread, and tells of it. Types only. */
+/** What the fleet knows of a thread, and tells of it; and its small helpers. */
+import { host } from './host/index.js';
 
 /**
  * One thread, from its start to its confirmed death.
@@ -25,4 +26,23 @@
  * @property {(member: Member) => void} reaped what it held is taken back
  */
 
-export {};
+/**
+ * A worker's readable name, by its seat.
+ * @param {number} seat
+ */
+export function workerName(seat) {
+  return `Worker_${seat + 1}`;
+}
+
+/**
+ * @param {number} ms
+ * @returns {Promise<void>}
+ */
+export function pause(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** The next turn of the event loop. */
+export function turn() {
+  return /** @type {Promise<void>} */ (new Promise((resolve) => host.defer(resolve)));
+}

@@ -47,7 +47,7 @@ import { host } from './host/index.js';
  * @property {object} [resourceLimits] passed to the host where it knows them
  * @property {Record<string, (argument: any) => unknown>} [main] functions that handlers may call by context.main(name)
  * @property {Partial<Scheduler>} [scheduler]
- * @property {(message: string, taskId: string) => void} [onWorkerError] every failed task and every lost worker
+ * @property {(message: string, taskId: string) => void} [onWorkerError] every failed task; lost workers are told by the event workerDown
  */
 
 const PRIORITIES = Object.freeze({

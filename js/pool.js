@@ -56,7 +56,6 @@ export class Pool {
     return host.caps;
   }
 
-  /** Number of workers. */
   get size() {
     return this.#options.workers;
   }
@@ -79,7 +78,7 @@ export class Pool {
       await engine.fleet.open();
       if (this.#options.unref && engine.inFlight === 0) engine.fleet.hold(false);
     } catch (error) {
-      void this.#shut(/** @type {any} */ (error));
+      await this.#shut(/** @type {any} */ (error)); // no thread is left behind
       throw error;
     }
   }
@@ -394,7 +393,8 @@ export class Pool {
     return this.#closing;
   }
 
-  async [Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')]() {
+  /** `await using pool = await createPool(…)` */
+  async [Symbol.asyncDispose]() {
     await this.destroy();
   }
 }

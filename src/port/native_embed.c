@@ -41,7 +41,8 @@ static void worker_main(void *argument) {
   wp__self = thread;
   wp__self_pool = pool;
   for (;;) { /* ended by being killed: while it runs a task, or parked */
-    uint32_t seen = wp_atomic_load_acquire_u32(&thread->wake); /* before the look for work: see scheduler.h */
+    uint32_t seen =
+        wp_atomic_load_acquire_u32(&thread->wake); /* before the look for work: see scheduler.h */
     uint32_t taken = wp_sched_take(pool, self->self, wp_port_now_ms());
     bool ring = thread->ring != 0;
     thread->ring = 0;
@@ -74,7 +75,8 @@ static uint32_t stop_worker(wp_pool *pool, uint32_t number) {
   wp_port_thread_kill(embedder->threads[number]);
   embedder->threads[number] = NULL;
   uint32_t seat = wp_worker_doom(pool, number);
-  while (wp_worker_reap(pool, number, true)) wp_port_pause(); /* the lock's holder is about to leave it */
+  while (wp_worker_reap(pool, number, true))
+    wp_port_pause(); /* the lock's holder is about to leave it */
   return seat;
 }
 
@@ -84,8 +86,8 @@ static void doom_and_wait(wp_thread *thread) {
 }
 
 /* Kills the worker of a task, if it still runs it. */
-static void kill_worker(wp_pool *pool, uint32_t number, bool (*is_right)(wp_pool *, uint32_t, wp_handle),
-                        wp_handle handle) {
+static void kill_worker(wp_pool *pool, uint32_t number,
+                        bool (*is_right)(wp_pool *, uint32_t, wp_handle), wp_handle handle) {
   doom_and_wait(&pool->threads[number]);
   if (!is_right(pool, number, handle)) {
     wp_gate_pardon(&pool->threads[number]);
@@ -121,9 +123,12 @@ wp_status wp_pool_create(const wp_config *config, wp_pool **out) {
     return status;
   }
   pool->embedder = embedder;
-  for (uint32_t seat = 0; seat < config->workers && !status; seat++) status = start_worker(pool, seat);
-  if (status) wp_pool_destroy(pool);
-  else *out = pool;
+  for (uint32_t seat = 0; seat < config->workers && !status; seat++)
+    status = start_worker(pool, seat);
+  if (status)
+    wp_pool_destroy(pool);
+  else
+    *out = pool;
   return status;
 }
 
@@ -141,7 +146,8 @@ void wp_pool_destroy(wp_pool *pool) {
 
 /* ---- Tasks ---- */
 
-static wp_status fill_argument(wp_pool *pool, wp_slot *slot, uint32_t type, const void *data, size_t bytes) {
+static wp_status fill_argument(wp_pool *pool, wp_slot *slot, uint32_t type, const void *data,
+                               size_t bytes) {
   if (bytes > UINT32_MAX) return WP_E_TOO_LARGE;
   void *room = slot->argument_inline;
   slot->argument = (wp_value){type, 0, (uint32_t)bytes, 0};
@@ -153,7 +159,8 @@ static wp_status fill_argument(wp_pool *pool, wp_slot *slot, uint32_t type, cons
     room = (void *)(uintptr_t)wp_box_at(pool, box)->address;
   }
   if (bytes) memcpy(room, data, bytes);
-  return slot->argument.box ? wp_box_commit(pool, WP_MAIN, slot->argument.box - 1, type, 0, bytes) : WP_OK;
+  return slot->argument.box ? wp_box_commit(pool, WP_MAIN, slot->argument.box - 1, type, 0, bytes)
+                            : WP_OK;
 }
 
 static uint32_t find_task(const wp_pool *pool, const char *name) {
@@ -167,7 +174,8 @@ wp_status wp_submit(wp_pool *pool, const char *name, uint32_t type, const void *
                     const wp_submit_options *options, wp_handle *handle) {
   const wp_submit_options plain = {.priority = WP_PRIORITY_NORMAL};
   if (!options) options = &plain;
-  if (!name || (bytes && !data) || options->priority >= WP_PRIORITY_COUNT) return WP_E_INVALID_ARGUMENT;
+  if (!name || (bytes && !data) || options->priority >= WP_PRIORITY_COUNT)
+    return WP_E_INVALID_ARGUMENT;
   uint32_t task = find_task(pool, name), index = 0;
   if (!task) return WP_E_UNKNOWN_TASK;
   if (!wp_task_admits(pool, 1)) return WP_E_QUEUE_FULL;
@@ -183,7 +191,8 @@ wp_status wp_submit(wp_pool *pool, const char *name, uint32_t type, const void *
     wp_task_free(pool, WP_MAIN, index);
     return status;
   }
-  if (handle) *handle = (wp_handle){index, wp_word_generation(wp_atomic_load_acquire_u64(&slot->word))};
+  if (handle)
+    *handle = (wp_handle){index, wp_word_generation(wp_atomic_load_acquire_u64(&slot->word))};
   wp_task_submit(pool, index);
   return WP_OK;
 }
@@ -226,8 +235,10 @@ static double tick(wp_pool *pool, double now_ms) {
     count = wp_task_tick(pool, now_ms, actions, ACTIONS, &next_ms);
     for (uint32_t i = 0; i < count; i++) {
       wp_handle handle = {actions[i].slot, actions[i].generation};
-      if (actions[i].kind == WP_ACTION_EXPIRED) note_settled(pool, handle, WP_E_TIMEOUT);
-      else kill_worker(pool, actions[i].thread, still_poisoned, handle);
+      if (actions[i].kind == WP_ACTION_EXPIRED)
+        note_settled(pool, handle, WP_E_TIMEOUT);
+      else
+        kill_worker(pool, actions[i].thread, still_poisoned, handle);
     }
     if (count) count = ACTIONS; /* what expired may have to be killed at once */
   }
@@ -239,9 +250,11 @@ static size_t take_settled(wp_pool *pool, wp_completion *completions, size_t lim
   size_t count = 0;
   while (count < limit && embedder->settled_next < embedder->settled_count) {
     settled_task settled = embedder->settled[embedder->settled_next++];
-    completions[count++] = (wp_completion){.handle = settled.handle, .status = settled.status, .slot = WP_NONE};
+    completions[count++] =
+        (wp_completion){.handle = settled.handle, .status = settled.status, .slot = WP_NONE};
   }
-  if (embedder->settled_next == embedder->settled_count) embedder->settled_next = embedder->settled_count = 0;
+  if (embedder->settled_next == embedder->settled_count)
+    embedder->settled_next = embedder->settled_count = 0;
   return count;
 }
 
@@ -252,10 +265,12 @@ static wp_completion read_completion(wp_pool *pool, uint32_t index) {
   uint32_t generation = wp_word_generation(wp_atomic_load_acquire_u64(&slot->word));
   if (!progress) wp_task_count_settled(pool, slot->status);
   return (wp_completion){
-      .handle = progress ? (wp_handle){slot->parent, slot->parent_generation} : (wp_handle){index, generation},
+      .handle = progress ? (wp_handle){slot->parent, slot->parent_generation}
+                         : (wp_handle){index, generation},
       .status = slot->status,
       .type = result->type,
-      .data = result->box ? (const void *)(uintptr_t)wp_box_at(pool, result->box - 1)->address : slot->result_inline,
+      .data = result->box ? (const void *)(uintptr_t)wp_box_at(pool, result->box - 1)->address
+                          : slot->result_inline,
       .bytes = result->bytes,
       .progress = progress,
       .slot = index,
@@ -278,7 +293,7 @@ void wp_completion_release(wp_pool *pool, const wp_completion *completion) {
 }
 
 /* Main does not know when a worker starts a task, so with time limits about it looks as often as this. */
-enum { LOOK_MS = 10 };
+static const double look_ms = 10;
 
 size_t wp_wait(wp_pool *pool, wp_completion *completions, size_t limit, uint32_t timeout_ms) {
   double end_ms = wp_port_now_ms() + timeout_ms;
@@ -286,7 +301,7 @@ size_t wp_wait(wp_pool *pool, wp_completion *completions, size_t limit, uint32_t
     size_t count = wp_poll(pool, completions, limit);
     double now_ms = wp_port_now_ms();
     if (count || now_ms >= end_ms) return count;
-    double sleep_ms = end_ms - now_ms < LOOK_MS ? end_ms - now_ms : LOOK_MS;
+    double sleep_ms = end_ms - now_ms < look_ms ? end_ms - now_ms : look_ms;
     if (wp_task_arm_bell(pool)) wp_port_wait(&pool->bell, 1, (uint32_t)sleep_ms + 1);
     wp_atomic_store_seq_u32(&pool->bell, 0); /* awake: nobody needs to ring */
   }
@@ -314,7 +329,9 @@ void *wp_aligned_alloc(size_t alignment, size_t bytes) {
   return block;
 }
 
-void *wp_malloc(size_t bytes) { return wp__self ? wp_aligned_alloc(WP_HEAP_ALIGN, bytes) : malloc(bytes); }
+void *wp_malloc(size_t bytes) {
+  return wp__self ? wp_aligned_alloc(WP_HEAP_ALIGN, bytes) : malloc(bytes);
+}
 
 void *wp_calloc(size_t count, size_t bytes) {
   size_t total = 0;

@@ -23,7 +23,8 @@ static void *start(void *argument) {
   const wp_port_thread *self = argument;
   int before = 0;
   wp_port_thread_killable(false);
-  pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &before); /* at any instruction, once it is killable */
+  pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS,
+                        &before); /* at any instruction, once it is killable */
   self->run(self->argument);
   return NULL;
 }

@@ -21,7 +21,8 @@ WP_TASK(c_echo) {
 WP_TASK(c_fail) { return wp_task_fail(task, "as asked, in C"); }
 
 WP_TASK(c_spin) {
-  for (volatile unsigned i = 0;; i++) {}
+  for (volatile unsigned i = 0;; i++) {
+  }
   return wp_task_fail(task, "unreachable");
 }
 

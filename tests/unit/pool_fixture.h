@@ -17,11 +17,6 @@
 
 enum { FIXTURE_BYTES = 64 << 20 };
 
-/* What only a host with threads has. Weak: where the native port brings its own, that one is
- * linked. */
-__attribute__((weak)) void wp_port_ring(wp_pool *pool) { (void)pool; }
-__attribute__((weak)) void wp_port_thread_killable(bool killable) { (void)killable; }
-
 typedef struct fixture {
   wp_segments segments;
   wp_thread_memory memory[WP_THREADS_MAX];

@@ -1,0 +1,192 @@
+/* The pool side of wasmpool.h with real threads: what a native embedder meets. */
+#include "port/port.h"
+#include "test.h"
+#include "wasmpool.h"
+#include "worker.h"
+
+#ifdef WP_KILL_POINTS
+void (*wp__point_hook)(const char *name);
+#endif
+
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define NO_ASYNC_CANCEL "ThreadSanitizer does not support asynchronous cancellation"
+#endif
+#endif
+
+WP_TASK(add_bytes) {
+  size_t length = 0;
+  const uint8_t *bytes = wp_task_input(task, &length, NULL);
+  double sum = 0;
+  for (size_t i = 0; i < length; i++) sum += bytes[i];
+  return wp_task_result(task, WP_TYPE_NUMBER, &sum, sizeof sum);
+}
+
+WP_TASK(refuse) { return wp_task_fail(task, "as asked"); }
+
+WP_TASK(report) {
+  for (double i = 1; i <= 3; i++) {
+    wp_status status = wp_task_progress(task, WP_TYPE_NUMBER, &i, sizeof i);
+    if (status) return status;
+  }
+  return WP_OK;
+}
+
+/* Hangs while it holds memory of the pool. */
+WP_TASK(hang) {
+  (void)task;
+  volatile uint8_t *held = wp_malloc(100000);
+  if (!held) return WP_E_NO_MEMORY;
+  for (;;) held[0]++;
+}
+
+WP_TASK(until_cancelled) {
+  while (!wp_task_cancelled(task)) wp_task_heartbeat(task);
+  return WP_OK;
+}
+
+static wp_pool *open_pool(uint32_t workers, uint32_t recycle_ms) {
+  wp_config config;
+  wp_pool *pool = NULL;
+  wp_config_defaults(&config);
+  config.workers = workers;
+  config.recycle_ms = recycle_ms;
+  config.memory_bytes = 256 << 20;
+  return wp_pool_create(&config, &pool) ? NULL : pool;
+}
+
+static double number_of(const wp_completion *completion) {
+  double value = 0;
+  memcpy(&value, completion->data, sizeof value);
+  return value;
+}
+
+/* Waits for one completion; false when none comes within a minute, which no test here takes. */
+static bool next(wp_pool *pool, wp_completion *completion) {
+  return wp_wait(pool, completion, 1, 60000) == 1;
+}
+
+TEST(many, "AM-07, XP-14: every task is completed once with its own result, small and large ones") {
+  wp_pool *pool = open_pool(2, WP_NONE);
+  CHECK(pool != NULL);
+  enum { COUNT = 2000 };
+  static uint8_t bytes[5000];
+  static uint32_t expected[COUNT];
+  memset(bytes, 1, sizeof bytes);
+  for (uint32_t i = 0; i < COUNT; i++) {
+    wp_handle handle;
+    expected[i] = i % 100 ? i % 60 : 4000 + i % 1000;
+    CHECK_EQ(wp_submit(pool, "add_bytes", WP_TYPE_BINARY, bytes, expected[i], NULL, &handle),
+             WP_OK);
+  }
+  uint64_t sum = 0, wanted = 0;
+  for (uint32_t i = 0; i < COUNT; i++) {
+    wp_completion completion;
+    CHECK(next(pool, &completion));
+    CHECK_EQ(completion.status, WP_OK);
+    sum += (uint64_t)number_of(&completion);
+    wanted += expected[i];
+    wp_completion_release(pool, &completion);
+  }
+  CHECK_EQ(sum, wanted);
+  wp_stats stats;
+  wp_stats_read(pool, &stats);
+  CHECK_EQ(stats.processed, COUNT);
+  CHECK_EQ(stats.tasks_in_use + stats.boxes_in_use, 0);
+  wp_pool_destroy(pool);
+}
+
+TEST(errors,
+     "AM-15, AM-16, AM-05, XP-17: unknown tasks, failures and full queues are told by status") {
+  wp_config config;
+  wp_pool *pool = NULL;
+  wp_config_defaults(&config);
+  config.max_queue = 1;
+  config.workers = 1;
+  CHECK_EQ(wp_pool_create(&config, &pool), WP_OK);
+  wp_handle handle;
+  wp_completion completion;
+  CHECK_EQ(wp_submit(pool, "nobody", 0, NULL, 0, NULL, &handle), WP_E_UNKNOWN_TASK);
+  CHECK_EQ(wp_submit(pool, NULL, 0, NULL, 0, NULL, &handle), WP_E_INVALID_ARGUMENT);
+  CHECK_EQ(wp_submit(pool, "refuse", 0, NULL, 0, NULL, &handle), WP_OK);
+  CHECK(next(pool, &completion));
+  CHECK_EQ(completion.status, WP_E_TASK_FAILED);
+  CHECK_EQ(completion.bytes, strlen("as asked"));
+  wp_completion_release(pool, &completion);
+  wp_pause(pool);
+  CHECK_EQ(wp_submit(pool, "refuse", 0, NULL, 0, NULL, &handle), WP_OK);
+  CHECK_EQ(wp_submit(pool, "refuse", 0, NULL, 0, NULL, NULL), WP_E_QUEUE_FULL);
+  CHECK(wp_cancel(pool, handle));
+  CHECK(!wp_cancel(pool, handle));
+  wp_resume(pool);
+  wp_pool_destroy(pool);
+}
+
+TEST(progress, "progress values come in order, before the end, with the task's handle") {
+  wp_pool *pool = open_pool(1, WP_NONE);
+  CHECK(pool != NULL);
+  wp_handle handle;
+  CHECK_EQ(wp_submit(pool, "report", 0, NULL, 0, NULL, &handle), WP_OK);
+  for (int i = 1; i <= 4; i++) {
+    wp_completion completion;
+    CHECK(next(pool, &completion));
+    CHECK_EQ(completion.handle.index, handle.index);
+    CHECK_EQ(completion.handle.generation, handle.generation);
+    CHECK_EQ(completion.progress, i < 4);
+    if (i < 4) CHECK_EQ(number_of(&completion), i);
+    wp_completion_release(pool, &completion);
+  }
+  wp_pool_destroy(pool);
+}
+
+TEST(cancelled, "a running task sees that nobody wants it; its worker goes on") {
+  wp_pool *pool = open_pool(1, WP_NONE);
+  CHECK(pool != NULL);
+  wp_handle handle;
+  wp_completion completion;
+  CHECK_EQ(wp_submit(pool, "until_cancelled", 0, NULL, 0, NULL, &handle), WP_OK);
+  wp_stats stats;
+  do wp_stats_read(pool, &stats);
+  while (stats.queued);
+  CHECK(wp_cancel(pool, handle));
+  CHECK_EQ(wp_submit(pool, "refuse", 0, NULL, 0, NULL, &handle), WP_OK);
+  CHECK(next(pool, &completion));
+  CHECK_EQ(completion.handle.index, handle.index);
+  wp_completion_release(pool, &completion);
+  wp_pool_destroy(pool);
+}
+
+TEST(killed, "AM-45, AM-51, XP-01, XP-03: hung tasks are killed at their limit or on request; all "
+             "that they held comes back") {
+#ifdef NO_ASYNC_CANCEL
+  printf("# not run: %s\n", NO_ASYNC_CANCEL);
+#else
+  wp_pool *pool = open_pool(2, 0);
+  CHECK(pool != NULL);
+  const wp_submit_options limited = {.priority = WP_PRIORITY_NORMAL, .timeout_ms = 5};
+  uint64_t before = 0;
+  for (int round = 0; round < 50; round++) {
+    wp_handle hung, other;
+    CHECK_EQ(wp_submit(pool, "hang", 0, NULL, 0, round % 2 ? &limited : NULL, &hung), WP_OK);
+    CHECK_EQ(wp_submit(pool, "add_bytes", WP_TYPE_BINARY, "\1\2", 2, NULL, &other), WP_OK);
+    if (round % 2 == 0) CHECK(wp_terminate(pool, hung));
+    for (int ended = 0; ended < 2; ended++) {
+      wp_completion completion;
+      CHECK(next(pool, &completion));
+      bool is_hung =
+          completion.handle.index == hung.index && completion.handle.generation == hung.generation;
+      wp_status limit = round % 2 ? WP_E_TIMEOUT : WP_E_CANCELLED;
+      CHECK_EQ(completion.status, is_hung ? limit : WP_OK);
+      wp_completion_release(pool, &completion);
+    }
+    wp_stats stats;
+    wp_stats_read(pool, &stats);
+    CHECK_EQ(stats.total_workers, 2);
+    CHECK_EQ(stats.boxes_in_use, 0);
+    if (round == 10) before = stats.heap_bytes;
+    if (round > 10)
+      CHECK(stats.heap_bytes <= before + 100000); /* one that is just being taken back */
+  }
+  wp_pool_destroy(pool);
+#endif
+}
