@@ -130,6 +130,13 @@ build/tsan/%_test: build/tsan/%_test.o $(UNIT_SHARED:%.c=build/tsan/%.o) build/t
 build/kill/%_test: build/kill/%_test.o $(UNIT_SHARED:%.c=build/kill/%.o) build/kill/libwasmpool.a
 	$(link)
 
+# Not part of `make test`: the inputs it finds become cases there.
+.PHONY: fuzz
+fuzz: | deps-test ## the core under libFuzzer for FUZZ_SECONDS=60
+	$(Q)mkdir -p build/fuzz/corpus
+	$(Q)$(CLANG) $(CFLAGS) -DWP_TEST_NO_MAIN -O1 -fsanitize=fuzzer,address,undefined tests/fuzz/pool_fuzz.c $(NATIVE) -o build/fuzz/pool_fuzz
+	$(Q)build/fuzz/pool_fuzz -max_total_time=$(or $(FUZZ_SECONDS),60) -max_len=512 build/fuzz/corpus
+
 # ---- The wasm core -------------------------------------------------------------------------------------------------
 
 wasm: wasm/dist/wasmpool.mjs ## wasm/dist/wasmpool.mjs and .wasm, the core that the package ships

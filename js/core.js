@@ -144,16 +144,22 @@ export class Core {
     const { type, aux } = this.codec;
     const bytes = this.codec.bytes ?? new Uint8Array(0);
     this.codec.bytes = undefined;
-    this.#describe(slot, which, type, aux, bytes.length, this.#box(type, aux, bytes, granted) + 1);
+    const index = this.createBox(bytes.length, granted);
+    // Named by its slot before it is committed: whoever dies in between leaves no box that nobody knows of.
+    this.#describe(slot, which, type, aux, bytes.length, index + 1);
+    this.memory.write(this.memory.address(this.boxes.record(index) + L.BOX_ADDRESS), bytes);
+    this.#commit(index, type, aux, bytes.length);
   }
 
   /**
    * Writes what a handler threw into a slot's result.
-   * @param {number} slot
+   * @param {number} index
+   * @param {number} slot its address
    * @param {unknown} thrown
    */
-  writeError(slot, thrown) {
+  writeError(index, slot, thrown) {
     const { codec } = this;
+    if (this.boxOf(slot, RESULT)) this.exports._wp_task_drop_result(this.pool, this.self, index); // half a result
     const length = codec.encodeError(thrown, this.memory.u8, slot + RESULT.inline, L.INLINE_BYTES);
     try {
       if (length >= 0) this.#describe(slot, RESULT, codec.type, codec.aux, length, 0);
@@ -182,18 +188,24 @@ export class Core {
   }
 
   /**
-   * A committed box with a copy of the bytes; its index.
+   * Makes a box of alloc() the slot's result, as it is.
+   * @param {number} slot
+   * @param {number} box index
+   * @param {number} bytes
+   */
+  giveBox(slot, box, bytes) {
+    this.#describe(slot, RESULT, TYPE.BINARY, 0, bytes, box + 1);
+    this.#commit(box, TYPE.BINARY, 0, bytes);
+  }
+
+  /**
+   * @param {number} box
    * @param {number} type
    * @param {number} aux
-   * @param {Uint8Array} bytes
-   * @param {boolean} [granted] uses this thread's grant of a pooled box
+   * @param {number} bytes
    */
-  #box(type, aux, bytes, granted) {
-    const index = this.createBox(bytes.length, granted);
-    const at = this.boxes.record(index);
-    this.memory.write(this.memory.address(at + L.BOX_ADDRESS), bytes);
-    this.check(this.exports._wp_js_box_commit(this.pool, this.self, index, type, aux, bytes.length));
-    return index;
+  #commit(box, type, aux, bytes) {
+    this.check(this.exports._wp_js_box_commit(this.pool, this.self, box, type, aux, bytes));
   }
 
   /**

@@ -83,7 +83,7 @@ export class Engine {
       down: (member, error) => events.down(member, error),
       retired: (member, error) => {
         events.retired(member, error);
-        this.#desert(this.#isDeserted() ? undefined : member.seat);
+        this.#desert(this.fleet.serves() ? member.seat : undefined);
       },
       reaped: (member) => this.#reaped(member),
     });
@@ -135,7 +135,7 @@ export class Engine {
       this.clock.watch(spec.timeoutMs);
     }
     exports._wp_task_submit(pool, index);
-    if (this.#isDeserted()) this.#desert();
+    if (!this.fleet.serves(spec.seat)) this.#desert(spec.seat ? spec.seat - 1 : undefined);
   }
 
   nextSerial() {
@@ -250,7 +250,7 @@ export class Engine {
   }
 
   /**
-   * The argument of a task that a worker has started, if only a message can carry it; once, as it may be transferred.
+   * The argument of a task that a worker has started, if only a message can carry it; what is transferred goes only once.
    * @param {number} slot
    * @param {number} generation
    */
@@ -258,7 +258,7 @@ export class Engine {
     const task = this.#tasks[slot];
     if (task?.generation !== generation) return undefined;
     const { channel } = task;
-    task.channel = undefined;
+    if (channel?.transfer.length) task.channel = undefined;
     return channel;
   }
 
@@ -359,10 +359,6 @@ export class Engine {
       if (seat === undefined || seat === bound)
         void this.giveUp(task, poolError('WORKER_LOST', text, { taskId: task.id }));
     }
-  }
-
-  #isDeserted() {
-    return this.fleet.retired === this.options.workers;
   }
 
   #checkDrained() {

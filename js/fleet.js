@@ -364,6 +364,14 @@ export class Fleet {
     for (const member of this.members.values()) member.thread?.hold(held);
   }
 
+  /**
+   * Whether a task will ever find a worker.
+   * @param {number} [place] the seat that it is bound to + 1
+   */
+  serves(place) {
+    return this.retired < this.#seats.length && !(place && this.#budget.isSpent(place - 1));
+  }
+
   /** Everyone who serves a seat now. */
   get live() {
     return this.#seats.filter((member) => member?.state === 'live');

@@ -145,6 +145,15 @@ bool wp_task_complete(wp_pool *pool, uint32_t thread, uint32_t index) {
   return ring_due(pool);
 }
 
+void wp_task_drop_result(wp_pool *pool, uint32_t self, uint32_t index) {
+  wp_value *result = &slot_at(pool, index)->result;
+  /* One step: a slot that named a box already freed would have it freed once more when its worker dies. */
+  wp_gate_enter(&pool->threads[self]);
+  if (result->box) wp_box_drop(pool, self, result->box - 1);
+  *result = (wp_value){WP_TYPE_UNDEFINED, 0, 0, 0};
+  wp_gate_leave(&pool->threads[self]);
+}
+
 /* The caller gave the task up while it ran: nobody waits for this answer. */
 static bool drop_late(wp_pool *pool, uint32_t self, uint32_t index) {
   bool timed_out = wp_slot_state_of(slot_at(pool, index)) == WP_SLOT_TIMED_OUT;

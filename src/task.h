@@ -28,6 +28,9 @@ bool wp_task_begin(wp_pool *pool, uint32_t self, uint32_t index, double now_ms);
 /* The worker is done with a slot whose result fields it has filled. True when main must be told (ring the bell). */
 bool wp_task_finish(wp_pool *pool, uint32_t self, uint32_t index, wp_status status);
 
+/* Takes back what a running task, or an event that is being filled, has for a result so far. Its worker. */
+void wp_task_drop_result(wp_pool *pool, uint32_t self, uint32_t index);
+
 /* Puts a slot (DONE) on `thread`'s completion list; true when main must be told. Under the gate, or main for a dead one. */
 bool wp_task_complete(wp_pool *pool, uint32_t thread, uint32_t index);
 

@@ -32,12 +32,6 @@ const void *wp_task_input(const wp_task *task, size_t *bytes, uint32_t *type) {
   return value_bytes(task->pool, argument, task->slot->argument_inline);
 }
 
-static void forget_result(wp_task *task) {
-  wp_value *result = &task->slot->result;
-  if (result->box) wp_box_drop(task->pool, task->self, result->box - 1);
-  *result = (wp_value){WP_TYPE_UNDEFINED, 0, 0, 0};
-}
-
 /* Room for a result: inline if it fits and no box is wanted. */
 static void *make_room(wp_task *task, wp_value *value, uint8_t *inline_bytes, uint32_t type,
                        size_t bytes, wp_status *status) {
@@ -58,7 +52,7 @@ static void *make_room(wp_task *task, wp_value *value, uint8_t *inline_bytes, ui
 
 wp_status wp_task_result(wp_task *task, uint32_t type, const void *data, size_t bytes) {
   wp_status status = WP_OK;
-  forget_result(task);
+  wp_task_drop_result(task->pool, task->self, task->index);
   void *room =
       make_room(task, &task->slot->result, task->slot->result_inline, type, bytes, &status);
   if (room && bytes) memcpy(room, data, bytes);
@@ -67,7 +61,7 @@ wp_status wp_task_result(wp_task *task, uint32_t type, const void *data, size_t 
 
 void *wp_task_result_alloc(wp_task *task, uint32_t type, size_t bytes) {
   wp_status status = WP_OK;
-  forget_result(task);
+  wp_task_drop_result(task->pool, task->self, task->index);
   return make_room(task, &task->slot->result, task->slot->result_inline, type, bytes, &status);
 }
 

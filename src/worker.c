@@ -172,9 +172,7 @@ wp_status wp_worker_run(wp_pool *pool, uint32_t self, uint32_t index) {
 
 void wp_worker_clean_up(wp_pool *pool, uint32_t self, uint32_t index) {
   wp_thread *thread = &pool->threads[self];
-  wp_value *result = &wp_slot_at(&pool->slots, index)->result;
-  if (result->box) wp_box_drop(pool, self, result->box - 1);
-  *result = (wp_value){0, 0, 0, 0};
+  wp_task_drop_result(pool, self, index);
   wp_heap_free_tagged(&pool->memory[self].heap,
                       wp_atomic_load_relaxed_u32(&thread->tag)); /* own word */
   wp_arena_reset(&pool->memory[self].arena);

@@ -1,4 +1,3 @@
-import { TYPE } from '../codec.js';
 import { RESULT } from '../core.js';
 import { poolError } from '../errors.js';
 import * as L from '../generated/layout.js';
@@ -157,8 +156,7 @@ export class Context {
       const own = value instanceof Uint8Array && value.buffer === view.buffer && value.byteOffset === view.byteOffset;
       if (!own || value.length > view.length) continue;
       boxes.delete(view);
-      core.check(core.exports._wp_js_box_commit(core.pool, core.self, box, TYPE.BINARY, 0, value.length));
-      core.attachBox(this.#slot, RESULT, box);
+      core.giveBox(this.#slot, box, value.length);
       committed = true;
       break;
     }

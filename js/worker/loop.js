@@ -288,6 +288,7 @@ export class Loop {
       });
       if (message) this.#send(index, slot, message);
     } catch (error) {
+      context.dropBoxes();
       this.fail(index, slot, error);
       return;
     }
@@ -333,7 +334,7 @@ export class Loop {
       exports.stackRestore(this.stack); // a trap leaves the stack pointer where it was
       if (this.#insideGate()) throw error; // the core itself broke
       exports._wp_worker_clean_up(pool, self, index);
-      this.#writeError(slot, error);
+      this.core.writeError(index, slot, error);
       return STATUS.TASK_FAILED;
     }
   }
@@ -346,16 +347,8 @@ export class Loop {
    */
   fail(index, slot, error, status) {
     if (this.#insideGate()) throw error; // it was thrown there: this thread cannot be trusted any more
-    this.#writeError(slot, error);
+    this.core.writeError(index, slot, error);
     this.finish(index, status ?? statusOf(error));
-  }
-
-  /**
-   * @param {number} slot
-   * @param {unknown} error
-   */
-  #writeError(slot, error) {
-    this.core.writeError(slot, error);
   }
 
   /**

@@ -4,6 +4,10 @@ import { createPool } from '../../js/index.js';
 
 export const MODULE = new URL('./fixtures/handlers.js', import.meta.url);
 export const C_MODULE = new URL('../../build/smoke/tasks.mjs', import.meta.url);
+/** C tasks for single tests; C_MODULE has those that every runtime's smoke tests use. */
+export const C_TASKS = new URL('../../build/js/tasks.mjs', import.meta.url);
+/** Handlers that die, hang and overflow in special ways. */
+export const DEADLY = new URL('./fixtures/deadly.js', import.meta.url);
 
 /**
  * Runs a test against a pool, destroys the pool, and requires that it holds nothing any more.
@@ -57,3 +61,23 @@ export function blocker(pool, options) {
     },
   };
 }
+
+/**
+ * Numbers from 0 to 1 that a seed repeats (xorshift32).
+ * @param {number} seed
+ */
+export function randomFrom(seed) {
+  let state = seed | 1;
+  return () => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) / 2 ** 32;
+  };
+}
+
+/** The seed of this run; SEED= repeats one. */
+export const seed = Number(process.env.SEED || Math.floor(Math.random() * 2 ** 31));
+
+/** How often a random test goes round; SCALE= multiplies it. */
+export const rounds = (count) => Math.ceil(count * Number(process.env.SCALE || 1));

@@ -62,6 +62,7 @@ static inline uint64_t wp_test_random(uint64_t *state) {
   return *state * UINT64_C(2685821657736338717);
 }
 
+#ifndef WP_TEST_NO_MAIN
 int main(void) {
   int count = 0, failed = 0;
   for (wp_test *t = wp_test_first; t; t = t->next) {
@@ -75,5 +76,6 @@ int main(void) {
   printf("1..%d\n", count);
   return failed != 0;
 }
+#endif
 
 #endif

@@ -1,0 +1,20 @@
+/* The fuzz target's inputs as a plain test: made from a seed, so that they never rot. */
+#include "pool_fuzz.h"
+
+#ifdef WP_KILL_POINTS
+void (*wp__point_hook)(const char *name);
+#endif
+
+TEST(replay, "XP-01, XP-16, XP-17: whatever main and workers do, and whoever dies, the pool ends "
+             "whole and empty") {
+  uint64_t seed = wp_test_env("SEED", 1), inputs = 400 * wp_test_env("SCALE", 1);
+  for (uint64_t i = 0; i < inputs; i++) {
+    uint64_t random = seed * 1000003 + i + 1;
+    uint8_t data[256];
+    size_t size = wp_test_random(&random) % sizeof data;
+    for (size_t at = 0; at < size; at++) data[at] = (uint8_t)(wp_test_random(&random) >> 32);
+    if (fuzz_one(data, size)) continue;
+    printf("# SEED=%llu, input %llu\n", (unsigned long long)seed, (unsigned long long)i);
+    CHECK(false);
+  }
+}
