@@ -79,6 +79,8 @@ unpack() {
   # The one npm package that emcc itself needs comes from our lock file.
   mkdir -p "$stage/root/usr/share/emscripten/node_modules"
   cp -R "$root/node_modules/acorn" "$stage/root/usr/share/emscripten/node_modules/"
+  # The prefix may lie below a package.json that makes every .js a module; Emscripten's are not.
+  echo '{ "type": "commonjs" }' >"$stage/package.json"
 }
 
 # Every path is worked out when a tool starts, from where it lies: so the prefix can be built in one place and moved.
