@@ -156,7 +156,8 @@ void wp_task_drop_result(wp_pool *pool, uint32_t self, uint32_t index) {
 
 /* The caller gave the task up while it ran: nobody waits for this answer. */
 static bool drop_late(wp_pool *pool, uint32_t self, uint32_t index) {
-  bool timed_out = wp_slot_state_of(slot_at(pool, index)) == WP_SLOT_TIMED_OUT;
+  /* Its time limit may pass at this very moment (tick.c): whoever moves the slot first knows what it was. */
+  bool timed_out = !wp_slot_move(slot_at(pool, index), WP_SLOT_ABANDONED, WP_SLOT_DONE);
   wp_atomic_fetch_add_relaxed_u64(&pool->counters.late, 1);
   wp_task_free(pool, self, index);
   if (timed_out) wp_atomic_fetch_sub_acq_rel_u32(&pool->threads[self].poisoned, 1);

@@ -5,12 +5,14 @@ static void earliest(double *next_ms, double at_ms) {
   if (at_ms > 0 && (*next_ms == 0 || at_ms < *next_ms)) *next_ms = at_ms;
 }
 
-/* One running slot: given up if its time is over. True when an action was written. */
+/* One running slot: given up if its time is over. True when an action was written. What its caller has given up already
+ * (ABANDONED) poisons its worker just as well, or a task that was cancelled and hangs would keep a worker for ever. */
 static bool expire(wp_pool *pool, uint32_t thread, uint32_t index, double now_ms, wp_action *action,
                    double *next_ms) {
   wp_slot *slot = wp_slot_at(&pool->slots, index);
   uint64_t word = wp_atomic_load_acquire_u64(&slot->word);
-  if (wp_word_state(word) != WP_SLOT_RUNNING || !slot->timeout_ms ||
+  bool abandoned = wp_word_state(word) == WP_SLOT_ABANDONED;
+  if ((!abandoned && wp_word_state(word) != WP_SLOT_RUNNING) || !slot->timeout_ms ||
       wp_atomic_load_relaxed_u32(&slot->owner) != thread) {
     return false;
   }
@@ -22,12 +24,13 @@ static bool expire(wp_pool *pool, uint32_t thread, uint32_t index, double now_ms
   wp_thread *record = &pool->threads[thread];
   /* Before the move: the worker's late answer, which takes it back, can only come after. */
   bool first = wp_atomic_fetch_add_acq_rel_u32(&record->poisoned, 1) == 0;
-  if (!wp_slot_move_generation(slot, wp_word_generation(word), WP_SLOT_RUNNING,
+  if (!wp_slot_move_generation(slot, wp_word_generation(word), wp_word_state(word),
                                WP_SLOT_TIMED_OUT)) {
     wp_atomic_fetch_sub_acq_rel_u32(&record->poisoned, 1); /* it answered just now */
     return false;
   }
   if (first) record->poisoned_ms = now_ms;
+  if (abandoned) return false; /* nobody is to be told */
   *action = (wp_action){WP_ACTION_EXPIRED, thread, index, wp_word_generation(word)};
   return true;
 }

@@ -1,13 +1,9 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import test from 'node:test';
-import { createPool, Pool } from '../../js/index.js';
-import { blocker, C_MODULE, codeOf, MODULE, until, withPool } from './helpers.js';
+import { Worker } from 'node:worker_threads';
+import { createPool } from '../../js/index.js';
+import { blocker, C_MODULE, codeOf, DEADLY, MODULE, randomFrom, rounds, seed, until, withPool } from './helpers.js';
 
-const threadCount = () => readdirSync('/proc/self/task').length;
 const quick = { minMs: 1, maxMs: 1, max: -1 };
 
 test('AM-03: the time limit counts from the start of a task, not from its submission', () =>
@@ -87,29 +83,163 @@ test('terminate and abort kill the worker of a running task, now, and only that'
     await until(() => pool.stats().freeWorkers === 2);
   }));
 
-test('XP-16: terminating tasks that end at that very moment never hits the task that the worker runs next', () =>
-  withPool({ workers: 1 }, async (pool) => {
-    const thread = await pool.dispatch('thread');
-    for (let round = 0; round < 300; round++) {
-      const victim = pool.dispatch('echo', round);
-      const next = pool.dispatch('echo', `next ${round}`);
-      if (round % 3) await null;
-      const ended = victim.terminate();
-      assert.equal(await next, `next ${round}`);
-      await ended;
-      await victim.catch((error) => assert.equal(error.code, 'CANCELLED'));
+test(`XP-16: terminate and abort, at any moment, hit their own task only (SEED=${seed})`, () =>
+  withPool({ workers: 3, spares: 1 }, async (pool) => {
+    const random = randomFrom(seed);
+    for (let round = 0; round < rounds(40); round++) {
+      const kept = [];
+      const victims = [];
+      for (let i = 0; i < 16; i++) {
+        const kind = random() < 0.12 ? 'spin' : random() < 0.3 ? 'slow' : 'echo';
+        const controller = new AbortController();
+        const task = pool.dispatch(kind, kind === 'slow' ? 1 : `${round}.${i}`, { signal: controller.signal });
+        if (kind !== 'spin' && random() < 0.6) {
+          kept.push(task.then((value) => assert.equal(value, kind === 'slow' ? 1 : `${round}.${i}`)));
+          continue;
+        }
+        const end = random() < 0.5 ? () => task.terminate() : () => controller.abort();
+        const delay = Math.floor(random() * 6);
+        victims.push(
+          (async () => {
+            for (let turn = 0; turn < delay; turn++) await new Promise((resolve) => setImmediate(resolve));
+            await end();
+            const code = await codeOf(task);
+            assert.ok(code === 'CANCELLED' || (code === 'fulfilled' && kind !== 'spin'), `${kind} ${code}`);
+          })(),
+        );
+      }
+      await Promise.all([...kept, ...victims]);
     }
-    assert.equal(typeof thread, 'number');
+    await until(() => pool.stats().freeWorkers === 3);
+    assert.deepEqual(await pool.broadcast('echo', 'alive'), Array(3).fill('alive'));
   }));
 
-test('spares: a killed worker is replaced by a thread that was already there', () =>
+test('XP-16: a task that hangs is killed also when it is terminated at the moment of its start', () =>
   withPool({ workers: 1, spares: 1 }, async (pool) => {
-    await until(() => pool.diagnostics().threads === 2);
+    for (let round = 0; round < rounds(60); round++) {
+      const hung = pool.dispatch('spin');
+      const end = performance.now() + (round % 20) / 100; // 0 to 0.19 ms: about what a worker takes to wake up
+      while (performance.now() < end);
+      await hung.terminate();
+      assert.equal(await codeOf(hung), 'CANCELLED');
+      assert.equal(await pool.dispatch('echo', round), round); // hangs if the worker still spins
+    }
+  }));
+
+test(`AM-44: answers that come at the very time limit are either in time or dropped (SEED=${seed})`, () =>
+  withPool({ workers: 2, recycleTimeoutMs: 3 }, async (pool) => {
+    const random = randomFrom(seed);
+    const limit = 5;
+    const tasks = Array.from({ length: rounds(120) }, async (_, i) => {
+      if (i % 2) return assert.equal(await pool.dispatch('echo', i), i);
+      const ms = limit - 2 + random() * 6;
+      const result = await pool.dispatch('burn', ms, { timeoutMs: limit }).catch((error) => error.code);
+      assert.ok(result === ms || result === 'TIMEOUT', String(result));
+    });
+    await Promise.all(tasks);
+    await until(() => pool.stats().freeWorkers === 2);
+  }));
+
+test('AM-46: when every worker is poisoned and none is to be killed, the queue waits until one answers', () =>
+  withPool({ workers: 2 }, async (pool) => {
+    const words = [0, 1].map(() => new Int32Array(new SharedArrayBuffer(8)));
+    const hung = words.map((word) => pool.dispatch('block', word, { timeoutMs: 30 }));
+    assert.deepEqual(await Promise.all(hung.map(codeOf)), ['TIMEOUT', 'TIMEOUT']);
+    const waiting = pool.dispatch('thread');
+    const { freeWorkers, busyWorkers, queued } = pool.stats();
+    assert.deepEqual([freeWorkers, busyWorkers, queued], [0, 2, 1]);
+    assert.equal(pool.diagnostics().kills, 0);
+    Atomics.store(words[1], 1, 1);
+    Atomics.notify(words[1], 1);
+    assert.equal(typeof (await waiting), 'number');
+    assert.equal(pool.stats().freeWorkers, 1);
+    Atomics.store(words[0], 1, 1);
+    Atomics.notify(words[0], 1);
+    await until(() => pool.stats().freeWorkers === 2);
+  }));
+
+/** A thread id that lies between those of threads started before and after this call. */
+async function threadMark() {
+  const worker = new Worker('', { eval: true });
+  const { threadId } = worker;
+  await new Promise((resolve) => worker.once('exit', resolve));
+  return threadId;
+}
+
+test('spares: the seat of a killed worker is served by a thread that was there before', () =>
+  withPool({ workers: 2, spares: 1 }, async (pool) => {
+    await until(() => pool.diagnostics().threads === 3);
+    const threads = await pool.broadcast('thread');
+    const mark = await threadMark();
     const hung = pool.dispatch('spin');
-    await until(() => pool.stats().freeWorkers === 0 && pool.stats().queued === 0);
-    const next = pool.dispatch('worker');
+    await until(() => pool.stats().freeWorkers === 1 && pool.stats().queued === 0);
+    const after = pool.broadcast('thread');
+    const names = pool.broadcast('worker');
     await hung.terminate();
-    assert.deepEqual(await next, { index: 0, name: 'Worker_1' });
+    const [served] = (await after).filter((thread) => !threads.includes(thread));
+    assert.ok(served < mark, `thread ${served} was started after ${mark}`);
+    assert.deepEqual(
+      (await names).map(({ name }) => name),
+      ['Worker_1', 'Worker_2'],
+    );
+    await until(() => pool.diagnostics().threads === 3); // and there is a new spare
+  }));
+
+test('spares: more workers die at once than there are spares', () =>
+  withPool({ workers: 3, spares: 1, taskTimeoutMs: 50, recycleTimeoutMs: 0 }, async (pool) => {
+    for (let round = 0; round < 3; round++) {
+      const hung = ['spin', 'wait', 'spin', 'spin', 'wait'].map((name) => codeOf(pool.dispatch(name)));
+      assert.deepEqual(await Promise.all(hung), Array(5).fill('TIMEOUT'));
+      assert.deepEqual(await pool.broadcast('echo', round), Array(3).fill(round));
+    }
+    await until(() => pool.diagnostics().threads === 4 && pool.stats().freeWorkers === 3);
+  }));
+
+for (const [task, argument] of Object.entries({ holdAndHang: 300_000, progressForEver: 3000, allocForEver: 50_000 })) {
+  test(`XP-01, XP-03: ${task} is killed in the middle; boxes, events and memory come back`, () =>
+    withPool({ module: DEADLY }, async (pool) => {
+      const round = async () => {
+        let seen = 0;
+        const hung = pool.dispatch(task, argument, { onProgress: () => seen++ });
+        await until(() => seen > 0);
+        await hung.terminate();
+        assert.equal(await codeOf(hung), 'CANCELLED');
+        assert.deepEqual(await pool.map('echo', [1, 2, 3]), [1, 2, 3]);
+        await until(() => pool.stats().freeWorkers === 2 && pool.diagnostics().threads === 2);
+      };
+      for (let i = 0; i < rounds(20); i++) {
+        await round();
+        const { boxesInUse, tasksInUse } = pool.diagnostics();
+        assert.deepEqual([boxesInUse, tasksInUse], [0, 0], `round ${i}`);
+      }
+    }));
+}
+
+test('a worker that is killed while it stands in line for a leased box gives its place up', () =>
+  withPool({ module: DEADLY, boxes: { count: 1 }, recycleTimeoutMs: 0 }, async (pool) => {
+    const holder = await pool.dispatch('bytes', 10, { deliver: 'lease' });
+    for (let round = 0; round < 3; round++) {
+      const stuck = pool.dispatch('bytes', 20, { deliver: 'lease', timeoutMs: 30 });
+      assert.equal(await codeOf(stuck), 'TIMEOUT');
+    }
+    const next = pool.dispatch('bytes', 30, { deliver: 'lease' });
+    await until(() => pool.stats().queued === 0);
+    holder.release();
+    const box = await next;
+    assert.equal(box.byteLength, 30);
+    box.release();
+    for (let round = 0; round < 5; round++) (await pool.dispatch('bytes', 40, { deliver: 'lease' })).release();
+    await until(() => pool.stats().freeWorkers === 2);
+  }));
+
+test('a task that was cancelled while it ran, and hangs, is killed at its time limit all the same', () =>
+  withPool({ workers: 1, recycleTimeoutMs: 0 }, async (pool) => {
+    const hung = pool.dispatch('spin', 0, { timeoutMs: 100 });
+    await until(() => pool.stats().freeWorkers === 0 && pool.stats().queued === 0);
+    assert.equal(hung.cancel(), true);
+    assert.equal(await codeOf(hung), 'CANCELLED');
+    assert.equal(await pool.dispatch('echo', 1), 1);
+    assert.equal(pool.diagnostics().kills, 1);
   }));
 
 test('AM-54: process.exit, memory exhaustion and uncaught errors lose the running task only; the seat is refilled', () =>
@@ -172,28 +302,6 @@ test('the budget of restarts: a seat that crashes too often is given up, and not
   await pool.destroy();
 });
 
-test('AM-42: a worker that cannot start rejects the start with a reason, and leaves no thread', async () => {
-  const scratch = mkdtempSync(join(tmpdir(), 'wasmpool-'));
-  const before = threadCount();
-  const failing = {
-    'throws.js': "throw new Error('at import')",
-    'never.js': 'await new Promise(() => {})',
-    'syntax.js': 'export const = 5;',
-  };
-  for (const [name, text] of Object.entries(failing)) writeFileSync(join(scratch, name), text);
-  for (const name of [...Object.keys(failing), 'missing.js']) {
-    const start = createPool({ module: join(scratch, name), workers: 2, readyTimeoutMs: 2000 });
-    const error = await start.catch((caught) => caught);
-    assert.equal(error.code, 'START_FAILED', name);
-    assert.match(error.message, /Worker_\d/);
-  }
-  const early = new Pool({ module: join(scratch, 'throws.js'), workers: 1 });
-  assert.equal(await codeOf(early.dispatch('echo', 1)), 'START_FAILED');
-  assert.equal(await codeOf(createPool({ wasm: join(scratch, 'no.mjs') })), 'START_FAILED');
-  rmSync(scratch, { recursive: true });
-  await until(() => threadCount() <= before + 4); // Node keeps a few of its own
-});
-
 test('XP-04, NF-87: two hundred kills: threads, boxes and heap are back where they were', async () => {
   await withPool({ wasm: C_MODULE, recycleTimeoutMs: 0, spares: 1 }, async (pool) => {
     const round = async () => {
@@ -203,9 +311,11 @@ test('XP-04, NF-87: two hundred kills: threads, boxes and heap are back where th
     };
     for (let i = 0; i < 5; i++) await round();
     await until(() => pool.diagnostics().threads === 3);
-    const { heapBytes } = pool.diagnostics();
+    const { heapBytes, memoryBytes } = pool.diagnostics();
     for (let i = 0; i < 50; i++) await round();
     await until(() => pool.diagnostics().threads === 3);
+    assert.ok(pool.diagnostics().kills >= 200);
+    assert.ok(pool.diagnostics().memoryBytes <= memoryBytes + (8 << 20), 'the wasm memory is flat');
     assert.ok(
       pool.diagnostics().heapBytes <= heapBytes + (1 << 20),
       `${heapBytes} before, ${pool.diagnostics().heapBytes} after`,

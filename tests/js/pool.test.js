@@ -9,14 +9,9 @@ test('AM-32, AM-33: destroy rejects everything, ends all threads, and leaves not
   await pool.ready;
   let drained = 0;
   pool.on('drained', () => drained++);
-  const tasks = [
-    pool.dispatch('spin'),
-    pool.dispatch('spin'),
-    pool.dispatch('echo', 1),
-    pool.batch([{ task: 'echo' }]),
-    pool.broadcast('echo'),
-  ];
-  await until(() => pool.stats().freeWorkers === 0);
+  const hung = [pool.dispatch('spin'), pool.dispatch('spin')];
+  await until(() => pool.stats().freeWorkers === 0 && pool.stats().queued === 0); // a broadcast would overtake them
+  const tasks = [...hung, pool.dispatch('echo', 1), pool.batch([{ task: 'echo' }]), pool.broadcast('echo')];
   const closing = pool.destroy();
   assert.equal(pool.destroy(), closing);
   assert.deepEqual(await Promise.all(tasks.map(codeOf)), Array(5).fill('POOL_DESTROYED'));

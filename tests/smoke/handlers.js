@@ -9,6 +9,17 @@ export default defineWorker({
   fail: () => {
     throw new TypeError('as asked');
   },
+  throwLater: () => {
+    setTimeout(() => {
+      throw new Error('after its end');
+    });
+    return 'fine';
+  },
+  progress: (values, context) => {
+    for (const value of values) context.progress(value);
+    return context.worker.name;
+  },
+  askMain: (value, context) => context.main('twice', value),
   spin: () => {
     for (;;);
   },

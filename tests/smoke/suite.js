@@ -107,6 +107,30 @@ export function cases({ module, wasm }) {
         equal(await pool.broadcast('echo', 2), [2, 2]);
         return pool.caps.killWasm ? undefined : 'but for loops in wasm: this runtime does not stop them';
       }),
+    'crash: an error that nobody catches costs its worker, and the seat is served again': () =>
+      withPool({ restart: { minMs: 1, maxMs: 1 } }, async (pool) => {
+        const down = new Promise((resolve) => pool.on('workerDown', ({ error }) => resolve(error.message)));
+        equal(await pool.dispatch('throwLater'), 'fine');
+        if (!(await down).includes('after its end')) throw new Error(`wrong reason: ${await down}`);
+        equal(await pool.broadcast('echo', 3), [3, 3]);
+      }),
+    'context: progress, calls of main, transferred and shared values': () =>
+      withPool({ main: { twice: (value) => value * 2 } }, async (pool) => {
+        const seen = [];
+        const name = await pool.dispatch('progress', [1, 'zwei', { three: 3 }], { onProgress: (v) => seen.push(v) });
+        equal([/^Worker_[12]$/.test(name), seen], [true, [1, 'zwei', { three: 3 }]]);
+        equal(await pool.dispatch('askMain', 21), 42);
+        const bytes = new Uint8Array(100).fill(4);
+        equal((await pool.dispatch('echo', bytes, { transfer: [bytes.buffer] }))[99], 4);
+        equal(bytes.length, 0);
+        const memory = new Int32Array(new SharedArrayBuffer(4));
+        (await pool.dispatch('echo', memory))[0] = 5;
+        equal(memory[0], 5);
+      }),
+    'start: a module that is not there rejects with a reason': async () => {
+      const start = createPool({ module: new URL('./no-such-module.js', module), workers: 1 });
+      equal(await codeOf(start), 'START_FAILED');
+    },
     'destroy: everything rejects, nothing runs': async () => {
       const pool = await createPool({ module, workers: 1 });
       const tasks = [pool.dispatch('later', 1), pool.dispatch('later', 2), pool.dispatch('spin')];

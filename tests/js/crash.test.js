@@ -1,0 +1,254 @@
+/** Deaths that nobody asked for, on Node: what is lost, what comes back, who serves the seat next. */
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { createPool } from '../../js/index.js';
+import { host } from '../../js/host/index.js';
+import { codeOf, DEADLY, until, withPool } from './helpers.js';
+
+const quick = { minMs: 1, maxMs: 1, jitter: 0, max: -1 };
+const D = { module: DEADLY, restart: quick };
+
+test('AM-54: a task that dies with its worker rejects with WORKER_LOST, naming task, worker and reason; others wait and run', () =>
+  withPool({ ...D, workers: 1 }, async (pool) => {
+    const down = [];
+    pool.on('workerDown', (event) => down.push(event));
+    const lost = pool.dispatch('exit', 7);
+    const waiting = [1, 2, 3].map((value) => pool.dispatch('echo', value));
+    const broadcast = pool.broadcast('echo', 'all');
+    const error = await lost.catch((caught) => caught);
+    assert.deepEqual([error.code, error.worker, error.taskId], ['WORKER_LOST', 'Worker_1', lost.id]);
+    assert.match(error.message, /Worker_1 .* code 7/);
+    assert.deepEqual(await Promise.all(waiting), [1, 2, 3]);
+    assert.deepEqual(await broadcast, ['all']);
+    assert.deepEqual(
+      down.map(({ worker }) => worker),
+      ['Worker_1'],
+    );
+  }));
+
+test('AM-54: a worker that dies between tasks costs nobody a result', () =>
+  withPool({ ...D, workers: 1 }, async (pool) => {
+    for (let round = 0; round < 5; round++) {
+      let down = 0;
+      const off = pool.on('workerDown', () => down++);
+      assert.equal(await pool.dispatch('exitSoon', round), round);
+      const moved = await pool.dispatch('exitAfterMove', 100_000).catch((error) => error);
+      // Its own exit, or that of the task before it, comes first: either way it settles.
+      assert.ok(moved.length === 100_000 || moved.code === 'WORKER_LOST', String(moved));
+      await until(() => down > 0);
+      assert.equal(await pool.dispatch('echo', 'next', { onLost: 'requeue' }), 'next');
+      off();
+    }
+    await until(() => pool.stats().freeWorkers === 1);
+  }));
+
+test('AM-54: a map goes on over crashes, and says where they were', () =>
+  withPool({ ...D }, async (pool) => {
+    const results = await Promise.all(
+      Array.from({ length: 60 }, (_, i) => codeOf(i % 20 === 9 ? pool.dispatch('exit', 1) : pool.dispatch('echo', i))),
+    );
+    assert.deepEqual(
+      results.flatMap((code, i) => (code === 'fulfilled' ? [] : [`${i} ${code}`])),
+      ['9 WORKER_LOST', '29 WORKER_LOST', '49 WORKER_LOST'],
+    );
+    const error = await pool.map('exit', [1, 2]).catch((caught) => caught);
+    assert.deepEqual([error.code, error.index], ['WORKER_LOST', 0]);
+    const batch = pool.batch([
+      { task: 'echo', payload: 1 },
+      { task: 'exit', payload: 1 },
+    ]);
+    assert.equal(await codeOf(batch), 'WORKER_LOST');
+    await until(() => pool.stats().freeWorkers === 2);
+  }));
+
+test("onLost 'requeue': runs again where the others do, four times at most, then POISON_JOB", () =>
+  withPool({ ...D, workers: 1 }, async (pool) => {
+    const word = new Int32Array(new SharedArrayBuffer(4));
+    assert.equal(await codeOf(pool.dispatch('countAndExit', word, { onLost: 'requeue' })), 'POISON_JOB');
+    assert.equal(word[0], 4);
+    word[0] = 0;
+    const seen = [];
+    const again = pool.dispatch('exitOnce', word, { onLost: 'requeue' }).then((thread) => seen.push('again', thread));
+    const next = pool.dispatch('echo', 'next').then((value) => seen.push(value));
+    await Promise.all([again, next]);
+    assert.equal(seen[0], 'again', 'it does not go to the end of the queue');
+    assert.equal(await codeOf(pool.dispatch('countAndExit', word)), 'WORKER_LOST');
+    assert.equal(word[0], 3, 'once only without it');
+  }));
+
+test('what a handler throws, whatever it is, fails its task only', () =>
+  withPool({ ...D, workers: 1 }, async (pool) => {
+    const thread = await pool.dispatch('thread');
+    assert.equal(await codeOf(pool.dispatch('throwNothing')), 'TASK_FAILED');
+    assert.equal(await codeOf(pool.dispatch('throwHostile')), 'TASK_FAILED');
+    assert.equal(await codeOf(pool.dispatch('tooMuchMemory')), 'TASK_FAILED');
+    assert.equal(await pool.dispatch('thread'), thread);
+  }));
+
+for (const method of ['progress', 'boxed', 'alloc', 'heartbeat', 'isCancelled', 'id']) {
+  test(`XP-16: a stack that overflows inside context.${method}, at any depth, leaves a pool that works`, () =>
+    withPool({ ...D }, async (pool) => {
+      for (let padding = 0; padding < 24; padding++) {
+        for (const task of ['overflowIn', 'overflowAndCatch']) {
+          const error = await pool.dispatch(task, { method, padding }).catch((caught) => caught);
+          assert.ok(['TASK_FAILED', 'WORKER_LOST'].includes(error.code) || error === 'caught', String(error));
+        }
+        assert.deepEqual(await pool.map('echo', [1, 2, 3]), [1, 2, 3]);
+      }
+      await until(() => pool.stats().freeWorkers === 2);
+      assert.deepEqual(await pool.broadcast('echo', 1), [1, 1]);
+    }));
+}
+
+test('values that only messages carry are not kept for tasks that were given up', () =>
+  withPool({ ...D, workers: 1 }, async (pool) => {
+    setFlagsFromString('--expose_gc');
+    const collect = runInNewContext('gc');
+    collect();
+    const before = process.memoryUsage().external;
+    for (let round = 0; round < 40; round++) {
+      const word = new Int32Array(new SharedArrayBuffer(8));
+      const task = pool.dispatch('moveLate', word);
+      await until(() => Atomics.load(word, 0) === 1);
+      task.cancel();
+      Atomics.store(word, 1, 1);
+      Atomics.notify(word, 1);
+      assert.equal(await codeOf(task), 'CANCELLED');
+      await pool.dispatch('echo', 1);
+    }
+    collect();
+    const grown = process.memoryUsage().external - before;
+    assert.ok(grown < 20 * 2 ** 20, `${grown} bytes more`);
+  }));
+
+/** Restart delays and other timers that the test fires itself. */
+function handTimers() {
+  const timers = new Map();
+  let last = 0;
+  return {
+    timers,
+    scheduler: {
+      setTimeout: (run, ms) => {
+        timers.set(++last, { run, ms });
+        return last;
+      },
+      clearTimeout: (timer) => timers.delete(timer),
+    },
+    fire() {
+      for (const [timer, { run }] of [...timers]) {
+        timers.delete(timer);
+        run();
+      }
+    },
+  };
+}
+
+test('a crash while the spare is not warm yet: the seat gets one thread, not two', async () => {
+  const { timers, scheduler, fire } = handTimers();
+  const restart = { ...quick, minMs: 100, maxMs: 1000 };
+  const pool = await createPool({
+    module: DEADLY,
+    workers: 1,
+    spares: 1,
+    restart,
+    scheduler,
+    readyTimeoutMs: Infinity,
+  });
+  await until(() => pool.diagnostics().threads === 2);
+  assert.equal(await codeOf(pool.dispatch('exit', 1)), 'WORKER_LOST'); // the spare takes over
+  assert.equal(await codeOf(pool.dispatch('exit', 1)), 'WORKER_LOST'); // nobody does
+  await until(() => timers.size === 2 && pool.diagnostics().threads === 0);
+  const [[first, spare], [second, seat]] = [...timers];
+  timers.delete(first);
+  spare.run(); // a spare comes up, finds the seat empty and takes it; another spare follows
+  await until(() => pool.stats().freeWorkers === 1 && pool.diagnostics().threads === 2);
+  timers.delete(second);
+  seat.run();
+  assert.equal(pool.diagnostics().threads, 2, 'the seat is served already');
+  assert.deepEqual(await pool.broadcast('echo', 1), [1]);
+  fire();
+  await pool.destroy();
+});
+
+test('restart delays double up to the maximum, and destroy clears them', async () => {
+  const { timers, scheduler } = handTimers();
+  const restart = { minMs: 100, maxMs: 300, jitter: 0, max: 4, windowMs: 0 };
+  const pool = await createPool({ module: DEADLY, workers: 1, restart, scheduler, readyTimeoutMs: Infinity });
+  const retired = [];
+  pool.on('workerRetired', ({ worker }) => retired.push(worker));
+  const delays = [];
+  for (let crash = 0; crash < 4; crash++) {
+    assert.equal(await codeOf(pool.dispatch('exit', 1)), 'WORKER_LOST');
+    const [[timer, { run, ms }]] = timers;
+    timers.delete(timer);
+    delays.push(ms);
+    run();
+  }
+  assert.deepEqual(delays, [100, 200, 300, 300]);
+  assert.equal(await codeOf(pool.dispatch('exit', 1)), 'WORKER_LOST');
+  assert.deepEqual(retired, ['Worker_1']);
+  assert.equal(timers.size, 0);
+  assert.equal(await codeOf(pool.dispatch('echo', 1)), 'WORKER_LOST');
+  await pool.destroy();
+});
+
+test("restart 'never': the seat is given up at its first crash; a seat that others still serve is not", async () => {
+  const pool = await createPool({ module: DEADLY, workers: 2, restart: { policy: 'never' } });
+  const retired = [];
+  pool.on('workerRetired', ({ worker }) => retired.push(worker));
+  assert.equal(await codeOf(pool.dispatch('exit', 1)), 'WORKER_LOST');
+  await until(() => retired.length === 1);
+  assert.deepEqual(await pool.map('echo', [1, 2, 3]), [1, 2, 3]);
+  assert.equal(await codeOf(pool.broadcast('echo', 1)), 'WORKER_LOST');
+  assert.equal(await pool.dispatch('echo', 1), 1);
+  await pool.destroy();
+});
+
+test('XP-16: a host that refuses new threads: tasks wait, and run when it gives one', () =>
+  withPool({ ...D, workers: 1 }, async (pool) => {
+    const { createThread } = host;
+    let refused = 0;
+    try {
+      host.createThread = () => {
+        refused++;
+        throw new Error('no more threads');
+      };
+      const hung = pool.dispatch('spin');
+      const waiting = pool.dispatch('echo', 'patience');
+      await until(() => pool.stats().freeWorkers === 0 && pool.stats().queued === 1);
+      await hung.terminate();
+      await until(() => refused >= 3);
+      host.createThread = createThread;
+      assert.equal(await waiting, 'patience');
+      assert.equal(await codeOf(hung), 'CANCELLED');
+    } finally {
+      host.createThread = createThread;
+    }
+  }));
+
+test('XP-16: every way for a task to end settles it, once', () =>
+  withPool({ ...D, recycleTimeoutMs: 0 }, async (pool) => {
+    const ends = {
+      fulfilled: () => pool.dispatch('echo', 1),
+      TASK_FAILED: () => pool.dispatch('throwNothing'),
+      TIMEOUT: () => pool.dispatch('never', 0, { timeoutMs: 20 }),
+      CANCELLED: () => {
+        const task = pool.dispatch('spin');
+        void task.terminate();
+        task.cancel();
+        return task;
+      },
+      WORKER_LOST: () => pool.dispatch('exit', 1),
+      POISON_JOB: () => pool.dispatch('exit', 1, { onLost: 'requeue' }),
+      UNKNOWN_TASK: () => pool.dispatch('no such task'),
+      NOT_SERIALIZABLE: () => pool.dispatch('echo', () => 1),
+    };
+    const { processed } = pool.stats();
+    const names = [...Object.keys(ends), ...Object.keys(ends).reverse()];
+    const codes = await Promise.all(names.map((name) => codeOf(ends[name]())));
+    assert.deepEqual(codes, names);
+    await pool.drain();
+    assert.equal(pool.stats().processed - processed, names.length);
+  }));

@@ -1,0 +1,161 @@
+/** The two-phase start on Node, and how it fails: with a reason, and without leaving anything behind. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'node:test';
+import { createPool, Pool } from '../../js/index.js';
+import { host } from '../../js/host/index.js';
+import { codeOf, DEADLY, until } from './helpers.js';
+
+const scratch = mkdtempSync(join(tmpdir(), 'wasmpool-start-'));
+test.after(() => rmSync(scratch, { recursive: true }));
+
+let modules = 0;
+/** @param {string} text of a worker module; returns its path */
+function moduleOf(text) {
+  const path = join(scratch, `module-${modules++}.js`);
+  writeFileSync(path, text);
+  return path;
+}
+
+/**
+ * Counts the threads that are started and that have ended while `use` runs.
+ * @param {(threads: { started: number, gone: number }) => Promise<void>} use
+ */
+async function countingThreads(use) {
+  const { createThread } = host;
+  const threads = { started: 0, gone: 0 };
+  host.createThread = (url, name, events, options) => {
+    const thread = createThread(
+      url,
+      name,
+      { ...events, onExit: (code) => (threads.gone++, events.onExit(code)) },
+      options,
+    );
+    threads.started++;
+    return thread;
+  };
+  try {
+    await use(threads);
+  } finally {
+    host.createThread = createThread;
+  }
+}
+
+const failures = {
+  'throws on import': ["throw new TypeError('at import')", {}, /(Worker|Spare)_\d: TypeError: at import/],
+  'throws later while it is imported': ["await null; throw new TypeError('at last')", {}, /at last/],
+  'throws nothing': ['throw undefined', {}, /(Worker|Spare)_\d: /],
+  'cannot be parsed': ['export const = 5;', {}, /(Worker|Spare)_\d: SyntaxError/],
+  'imports what is not there': ["import './no-such-file.js';", {}, /no-such-file/],
+  'is never done': ['await new Promise((resolve) => setInterval(() => {}, 1000))', { readyTimeoutMs: 300 }, /300 ms/],
+  'never comes back': ['for (;;);', { readyTimeoutMs: 300 }, /300 ms/],
+  'waits for ever': [
+    'Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);',
+    { readyTimeoutMs: 300 },
+    /300 ms/,
+  ],
+  'ends its thread': ['process.exit(9)', {}, /code 9/],
+};
+
+for (const [what, [text, options, message]] of Object.entries(failures)) {
+  test(`AM-42, AT-27: a module that ${what} rejects the start; no thread is left by then`, () =>
+    countingThreads(async (threads) => {
+      const { ready } = new Pool({ module: moduleOf(text), workers: 2, spares: 1, ...options });
+      const error = await ready.catch((caught) => caught);
+      assert.equal(error.code, 'START_FAILED');
+      assert.match(error.message, message);
+      assert.equal(threads.started, 3);
+      assert.equal(threads.gone, 3);
+    }));
+}
+
+test('a missing module, a missing core and initData that cannot be sent reject the start', () =>
+  countingThreads(async (threads) => {
+    const missing = await createPool({ module: join(scratch, 'none.js'), workers: 1 }).catch((error) => error);
+    assert.equal(missing.code, 'START_FAILED');
+    assert.match(missing.message, /none\.js/);
+    const core = await createPool({ module: DEADLY, wasm: join(scratch, 'none.mjs') }).catch((error) => error);
+    assert.equal(core.code, 'START_FAILED');
+    assert.match(core.message, /none/);
+    const data = createPool({ module: DEADLY, workers: 1, initData: () => 1 });
+    assert.equal(await codeOf(data), 'NOT_SERIALIZABLE');
+    assert.equal(threads.gone, threads.started);
+  }));
+
+test('tasks that were submitted before a start that fails reject with its reason; so does everything later', async () => {
+  const pool = new Pool({ module: moduleOf("throw new Error('no')"), workers: 1 });
+  const early = [
+    pool.dispatch('echo', 1),
+    pool.batch([{ task: 'echo' }]),
+    pool.broadcast('echo'),
+    pool.map('echo', [1, 2]),
+  ];
+  assert.deepEqual(await Promise.all(early.map(codeOf)), Array(4).fill('START_FAILED'));
+  assert.equal(await codeOf(pool.ready), 'START_FAILED');
+  assert.equal(await codeOf(pool.dispatch('echo', 1)), 'POOL_DESTROYED');
+  await pool.destroy();
+});
+
+test('destroy while the pool starts: ready and all tasks reject, no thread is left', () =>
+  countingThreads(async (threads) => {
+    for (const turns of [0, 1, 5, 20]) {
+      const pool = new Pool({ module: DEADLY, workers: 2 });
+      const task = pool.dispatch('echo', 1);
+      for (let i = 0; i < turns; i++) await new Promise((resolve) => setImmediate(resolve));
+      const [, code] = await Promise.all([pool.destroy(), codeOf(task)]);
+      assert.ok(['POOL_DESTROYED', 'fulfilled'].includes(code), code);
+      await pool.ready.catch((error) => assert.equal(error.code, 'POOL_DESTROYED'));
+      assert.equal(threads.gone, threads.started);
+    }
+  }));
+
+test('AM-42: a replacement that cannot start counts against the budget; then its seat is given up', async () => {
+  const flag = join(scratch, 'flag');
+  const module = moduleOf(`import { existsSync } from 'node:fs';
+    if (existsSync(${JSON.stringify(flag)})) throw new Error('not again');
+    export const echo = (value) => value;
+    export const exit = () => process.exit(1);`);
+  const pool = await createPool({ module, workers: 1, restart: { minMs: 1, maxMs: 1, max: 3 } });
+  const down = [];
+  const retired = [];
+  pool.on('workerDown', ({ error }) => down.push(error.code));
+  pool.on('workerRetired', ({ worker, error }) => retired.push(worker, error.message));
+  writeFileSync(flag, '');
+  const lost = pool.dispatch('exit');
+  const waiting = pool.dispatch('echo', 1);
+  assert.equal(await codeOf(lost), 'WORKER_LOST');
+  assert.equal(await codeOf(waiting), 'WORKER_LOST');
+  assert.deepEqual(down, ['WORKER_LOST', 'START_FAILED', 'START_FAILED', 'START_FAILED']);
+  assert.equal(retired[0], 'Worker_1');
+  assert.match(retired[1], /not again/);
+  await pool.destroy();
+});
+
+test('a task that ends a worker while others still start does not fail the start', async () => {
+  const module = moduleOf(`export const exit = () => process.exit(1);
+    export const echo = (value) => value;`);
+  const pool = new Pool({ module, workers: 3, restart: { minMs: 1, maxMs: 1, max: -1 } });
+  const lost = Array.from({ length: 3 }, () => pool.dispatch('exit'));
+  assert.deepEqual(await Promise.all(lost.map(codeOf)), Array(3).fill('WORKER_LOST'));
+  await pool.ready;
+  assert.deepEqual(await pool.broadcast('echo', 1), [1, 1, 1]);
+  await pool.destroy();
+});
+
+test('AM-53: destroying one pool, even with hung tasks, leaves the other alone', async () => {
+  const [one, other] = await Promise.all([
+    createPool({ module: DEADLY, workers: 1 }),
+    createPool({ module: DEADLY, workers: 1 }),
+  ]);
+  const thread = await other.dispatch('thread');
+  const hung = one.dispatch('spin');
+  await until(() => one.stats().freeWorkers === 0);
+  const slow = other.dispatch('later', 50);
+  await one.destroy();
+  assert.equal(await codeOf(hung), 'POOL_DESTROYED');
+  assert.equal(await slow, 'later');
+  assert.equal(await other.dispatch('thread'), thread);
+  await other.destroy();
+});
