@@ -5,8 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
 import { createPool, Pool } from '../../js/index.js';
-import { host } from '../../js/host/index.js';
-import { codeOf, DEADLY, until } from './helpers.js';
+import { codeOf, countingThreads, DEADLY, until } from './helpers.js';
 
 const scratch = mkdtempSync(join(tmpdir(), 'wasmpool-start-'));
 test.after(() => rmSync(scratch, { recursive: true }));
@@ -17,30 +16,6 @@ function moduleOf(text) {
   const path = join(scratch, `module-${modules++}.js`);
   writeFileSync(path, text);
   return path;
-}
-
-/**
- * Counts the threads that are started and that have ended while `use` runs.
- * @param {(threads: { started: number, gone: number }) => Promise<void>} use
- */
-async function countingThreads(use) {
-  const { createThread } = host;
-  const threads = { started: 0, gone: 0 };
-  host.createThread = (url, name, events, options) => {
-    const thread = createThread(
-      url,
-      name,
-      { ...events, onExit: (code) => (threads.gone++, events.onExit(code)) },
-      options,
-    );
-    threads.started++;
-    return thread;
-  };
-  try {
-    await use(threads);
-  } finally {
-    host.createThread = createThread;
-  }
 }
 
 const failures = {

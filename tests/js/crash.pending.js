@@ -1,3 +1,4 @@
+/* Not in the suite yet: in one run of several it did not end, at the test "a crash while the spare is not warm yet" or after it. */
 /** Deaths that nobody asked for, on Node: what is lost, what comes back, who serves the seat next. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
@@ -5,7 +6,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { createPool } from '../../js/index.js';
 import { host } from '../../js/host/index.js';
-import { codeOf, DEADLY, until, withPool } from './helpers.js';
+import { codeOf, countingThreads, DEADLY, until, withPool } from './helpers.js';
 
 const quick = { minMs: 1, maxMs: 1, jitter: 0, max: -1 };
 const D = { module: DEADLY, restart: quick };
@@ -118,8 +119,12 @@ test('values that only messages carry are not kept for tasks that were given up'
       assert.equal(await codeOf(task), 'CANCELLED');
       await pool.dispatch('echo', 1);
     }
-    collect();
-    const grown = process.memoryUsage().external - before;
+    let grown = Infinity;
+    for (let turn = 0; turn < 100 && grown > 20 * 2 ** 20; turn++) {
+      await new Promise((resolve) => setImmediate(resolve)); // buffers are given back by another thread
+      collect();
+      grown = process.memoryUsage().external - before;
+    }
     assert.ok(grown < 20 * 2 ** 20, `${grown} bytes more`);
   }));
 
@@ -136,41 +141,27 @@ function handTimers() {
       },
       clearTimeout: (timer) => timers.delete(timer),
     },
-    fire() {
-      for (const [timer, { run }] of [...timers]) {
-        timers.delete(timer);
-        run();
-      }
-    },
   };
 }
 
-test('a crash while the spare is not warm yet: the seat gets one thread, not two', async () => {
-  const { timers, scheduler, fire } = handTimers();
-  const restart = { ...quick, minMs: 100, maxMs: 1000 };
-  const pool = await createPool({
-    module: DEADLY,
-    workers: 1,
-    spares: 1,
-    restart,
-    scheduler,
-    readyTimeoutMs: Infinity,
-  });
-  await until(() => pool.diagnostics().threads === 2);
-  assert.equal(await codeOf(pool.dispatch('exit', 1)), 'WORKER_LOST'); // the spare takes over
-  assert.equal(await codeOf(pool.dispatch('exit', 1)), 'WORKER_LOST'); // nobody does
-  await until(() => timers.size === 2 && pool.diagnostics().threads === 0);
-  const [[first, spare], [second, seat]] = [...timers];
-  timers.delete(first);
-  spare.run(); // a spare comes up, finds the seat empty and takes it; another spare follows
-  await until(() => pool.stats().freeWorkers === 1 && pool.diagnostics().threads === 2);
-  timers.delete(second);
-  seat.run();
-  assert.equal(pool.diagnostics().threads, 2, 'the seat is served already');
-  assert.deepEqual(await pool.broadcast('echo', 1), [1]);
-  fire();
-  await pool.destroy();
-});
+test('a crash while the spare is not warm yet: the seat gets one thread, not two', () =>
+  countingThreads(async (threads) => {
+    const { timers, scheduler } = handTimers();
+    const restart = { ...quick, minMs: 100, maxMs: 1000 };
+    const options = { workers: 1, spares: 1, restart, scheduler, readyTimeoutMs: Infinity };
+    const pool = await createPool({ module: DEADLY, ...options });
+    await until(() => threads.warm === 2);
+    assert.equal(await codeOf(pool.dispatch('exit', 1)), 'WORKER_LOST'); // the spare takes over
+    assert.equal(await codeOf(pool.dispatch('exit', 1)), 'WORKER_LOST'); // nobody does
+    await until(() => timers.size === 2 && pool.diagnostics().threads === 0);
+    const [[, spare], [, seat]] = timers;
+    spare.run(); // a spare comes up, finds the seat empty and takes it; another spare follows
+    await until(() => threads.warm === 4);
+    assert.deepEqual(await pool.broadcast('echo', 1), [1]);
+    seat.run();
+    assert.deepEqual([threads.started, pool.diagnostics().threads], [4, 2], 'the seat is served already');
+    await pool.destroy();
+  }));
 
 test('restart delays double up to the maximum, and destroy clears them', async () => {
   const { timers, scheduler } = handTimers();
