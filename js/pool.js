@@ -56,6 +56,7 @@ export class Pool {
     return host.caps;
   }
 
+  /** How many workers it has. */
   get size() {
     return this.#options.workers;
   }
@@ -65,9 +66,7 @@ export class Pool {
       const engine = await createEngine(this.#options, {
         error: (error) => this.#failed(error),
         drained: () => this.#events.emit('drained'),
-        down: (member, error) => {
-          this.#events.emit('workerDown', { worker: member.name, error });
-        },
+        down: (member, error) => this.#events.emit('workerDown', { worker: member.name, error }),
         retired: (member, error) => this.#events.emit('workerRetired', { worker: member.name, error }),
         seating: (seat) => this.#replay(seat),
       });

@@ -73,8 +73,8 @@ wp_status wp_box_commit(wp_pool *pool, uint32_t self, uint32_t index, uint32_t t
 
 static void give_back_place(wp_pool *pool) {
   wp_atomic_fetch_sub_seq_u32(&pool->boxes_taken, 1);
-  wp_atomic_fetch_or_seq_u32(&pool->chores,
-                             WP_CHORE_BOXES); /* pairs with the load in wp_sched_unlock */
+  /* Pairs with the load in wp_sched_unlock. */
+  wp_atomic_fetch_or_seq_u32(&pool->chores, WP_CHORE_BOXES);
 }
 
 static void free_box(wp_pool *pool, uint32_t self, uint32_t index) {

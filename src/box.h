@@ -30,8 +30,8 @@ typedef struct wp_box {
   uint32_t type, aux;      /* as in wp_value; set at commit */
   uint32_t owner;          /* thread that writes or wrote it */
   uint32_t flags;          /* enum wp_box_flags */
-  wp_atomic_u32
-      readers[WP_THREADS_MAX / 32]; /* one bit per thread that may read and has not released */
+  /* one bit per thread that may read and has not released */
+  wp_atomic_u32 readers[WP_THREADS_MAX / 32];
 } wp_box;
 
 _Static_assert(sizeof(wp_box) == 96, "the layout is shared with JavaScript");

@@ -52,8 +52,8 @@
 enum {
   WP_HEAP_ALIGN = 16,
   WP_HEAP_SEGMENT_BYTES = 256 * 1024,
-  WP_HEAP_BIG_BYTES =
-      128 * 1024,      /* a block above this, header included, has a segment of its own */
+  /* a block above this, header included, has a segment of its own */
+  WP_HEAP_BIG_BYTES = 128 * 1024,
   WP_HEAP_LEVELS = 12, /* of sizes: up to 2^14 units = one segment */
   WP_HEAP_STEPS = 8,   /* bins per level */
 };

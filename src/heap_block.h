@@ -46,8 +46,8 @@ typedef struct wp__remote {
 
 /* The start of a segment. */
 typedef struct wp__chunk {
-  wp_atomic_u64
-      magic; /* 0 until all below, the first block and the END are written; release / acquire */
+  /* 0 until all below, the first block and the END are written; release / acquire */
+  wp_atomic_u64 magic;
   uint64_t bytes;
   wp_heap *heap;
   uint32_t first; /* offset of the first block */

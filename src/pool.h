@@ -37,8 +37,8 @@ typedef struct wp_group {
   wp_atomic_u64 word;    /* wp_record */
   wp_atomic_u32 next;    /* wp_record */
   wp_atomic_u32 members; /* slots that name it; the last one to go frees it */
-  wp_atomic_u32
-      failed; /* item + 1 of the first failure, or 0. Once set, members that have not started never do */
+  /* item + 1 of the first failure, or 0. Once set, members that have not started never do */
+  wp_atomic_u32 failed;
   uint32_t fail_fast; /* whether a failure cancels the rest; constant */
   uint32_t reserved[2];
 } wp_group;
@@ -52,29 +52,29 @@ typedef struct wp_counters {
   wp_atomic_u64 denied;    /* reads of boxes by threads that were not granted them; readers */
   wp_atomic_u64 lost;      /* tasks whose worker died under them; main */
   wp_atomic_u64 reaped;    /* threads taken back; main */
-  wp_atomic_u64
-      rebuilt; /* of them, with the indexes rebuilt because they died inside the gate; main */
+  /* of them, with the indexes rebuilt because they died inside the gate; main */
+  wp_atomic_u64 rebuilt;
   wp_atomic_u64 bells; /* doorbells rung; workers */
 } wp_counters;
 
 struct wp_pool {
   /* Line 1: what workers and main both touch all the time. */
-  wp_atomic_u32
-      bell; /* 1: main sleeps and wants to be told of completions; set by main, cleared by who rings */
-  wp_atomic_u32
-      inbox; /* newest submitted slot, index + 1; pushed by producers, taken whole under the lock */
+  /* 1: main sleeps and wants to be told of completions; set by main, cleared by who rings */
+  wp_atomic_u32 bell;
+  /* newest submitted slot, index + 1; pushed by producers, taken whole under the lock */
+  wp_atomic_u32 inbox;
   wp_atomic_u32 lock;   /* 0, or the holder: incarnation << 16 | number + 1 */
   wp_atomic_u32 paused; /* main */
   wp_atomic_u32 queued; /* tasks submitted and not taken: waiting ones; producers and takers */
   wp_atomic_u32 ready;  /* of them, in the common lanes; written under the lock */
-  wp_atomic_u32
-      chores; /* enum wp_chore bits: what somebody must do under the lock; set by any, cleared by the holder */
+  /* enum wp_chore bits: what somebody must do under the lock; set by any, cleared by the holder */
+  wp_atomic_u32 chores;
   wp_atomic_u32 boxes_taken; /* pooled boxes; under the lock to take, by anyone to give back */
-  wp_atomic_u32
-      lock_sleepers; /* workers asleep on the lock; too high (a sleeper died): needless wake-ups, no harm */
+  /* workers asleep on the lock; too high (a sleeper died): needless wake-ups, no harm */
+  wp_atomic_u32 lock_sleepers;
   uint32_t pad[7];
-  wp_atomic_u32 idle
-      [WP_IDLE_WORDS]; /* bit: the worker waits; set by itself under the lock, cleared by who wakes it */
+  /* bit: the worker waits; set by itself under the lock, cleared by who wakes it */
+  wp_atomic_u32 idle[WP_IDLE_WORDS];
   wp_atomic_u32 seats[WP_SEATS_MAX]; /* number of the thread that holds the seat, or 0; main */
   uint32_t seat_count, thread_count; /* constant */
   wp_counters counters;

@@ -6,10 +6,10 @@
 #include <stdlib.h>
 
 enum {
-  HELP_EVERY =
-      64, /* pushes between two looks at the lock: bounds what the next holder must apply */
-  SPIN_LIMIT =
-      200, /* tries before a worker sleeps for the lock; its holder is usually gone within a few */
+  /* pushes between two looks at the lock: bounds what the next holder must apply */
+  HELP_EVERY = 64,
+  /* tries before a worker sleeps for the lock; its holder is usually gone within a few */
+  SPIN_LIMIT = 200,
   LOCK_WAIT_MS = 1, /* bounded: a dead waiter may swallow a wake-up */
 };
 
@@ -101,7 +101,7 @@ static bool wake_if_idle(wp_pool *pool, uint32_t thread) {
 
 static bool wake_any(wp_pool *pool) {
   for (uint32_t word = 0; word < WP_IDLE_WORDS; word++) {
-    uint32_t bits = wp_atomic_load_seq_u32(&pool->idle[word]); /* pairs with set_idle */
+    uint32_t bits = wp_atomic_load_seq_u32(&pool->idle[word]); /* pairs with IDLE */
     while (bits) {
       uint32_t thread = word * 32 + (uint32_t)__builtin_ctz(bits);
       if (wake_if_idle(pool, thread)) return true;
@@ -277,8 +277,8 @@ void wp_sched_requeue_locked(wp_pool *pool, uint32_t index) {
   /* Behind those that came back with it and were submitted earlier: a few at the head. */
   while (after && wp_slot_at(&pool->slots, after - 1)->sequence < slot->sequence) {
     before = after;
-    after = wp_atomic_load_relaxed_u32(
-        &wp_slot_at(&pool->slots, after - 1)->next); /* guarded by the lock */
+    /* Relaxed: lists are guarded by the lock. */
+    after = wp_atomic_load_relaxed_u32(&wp_slot_at(&pool->slots, after - 1)->next);
   }
   wp_atomic_store_relaxed_u32(&slot->next, after);
   if (before)

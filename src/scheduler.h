@@ -5,7 +5,7 @@
  * Order    push stores the inbox, then reads the idle set; a worker sets its idle bit, then reads the inbox: one of the two
  *          sees the other (both seq). A worker reads its wake word before it sets its idle bit
  * Kill     the lock is held only inside the gate. A holder that dies there unplanned is found by its number and incarnation
- *          in the lock word; wp_sched_break rebuilds lanes from the slots
+ *          in the lock word; wp_sched_break_lock rebuilds lanes from the slots
  * See      tests/unit/scheduler_test.c, tests/model/gate.pml
  */
 #ifndef WP_SCHEDULER_H

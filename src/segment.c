@@ -19,8 +19,8 @@ static uint32_t owner_of(uint64_t word) { return (uint32_t)(word >> 16) & 0xffff
 static uint32_t pages_of(uint64_t word) { return (uint32_t)(word >> 32); }
 
 static uint64_t word_at(const wp_segments *segments, uint32_t page) {
-  return wp_atomic_load_acquire_u64(
-      &segments->map[page]); /* pairs with the stores and CASes below */
+  /* Acquire: pairs with the stores and CASes below. */
+  return wp_atomic_load_acquire_u64(&segments->map[page]);
 }
 
 static void *address_of(const wp_segments *segments, uint32_t page) {
@@ -154,8 +154,8 @@ int wp_segment_acquire(wp_segments *segments, uint64_t bytes, uint32_t owner, vo
 void wp_segment_release(wp_segments *segments, void *addr) {
   uint32_t first = page_of(segments, addr);
   uint64_t word = word_at(segments, first);
-  if (state_of(word) != HEAD)
-    return; /* not a whole segment: nothing here is the caller's to give */
+  /* Not a whole segment: nothing here is the caller's to give. */
+  if (state_of(word) != HEAD) return;
   WP_POINT("segment.release");
   wp_atomic_store_release_u64(&segments->map[first], make_word(TAKEN, owner_of(word), 0));
   give_back(segments, first, first + pages_of(word));

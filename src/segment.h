@@ -46,10 +46,10 @@ typedef struct wp_segments {
   wp_atomic_u64 *map; /* one word per granule; see above */
   uint32_t pages;     /* granules in the region; constant */
   uint32_t map_pages; /* granules that the map takes; constant */
-  wp_atomic_u32
-      extended_pages; /* granules known to be usable; grows by CAS, may lag behind the truth */
-  wp_atomic_u32
-      generations[WP_SEGMENT_OWNERS]; /* deaths of each owner; written by the supervisor */
+  /* granules known to be usable; grows by CAS, may lag behind the truth */
+  wp_atomic_u32 extended_pages;
+  /* deaths of each owner; written by the supervisor */
+  wp_atomic_u32 generations[WP_SEGMENT_OWNERS];
 } wp_segments;
 
 /* Opens a region of limit_bytes (rounded up to a granule; 256 GiB at most), its map included.

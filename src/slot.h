@@ -44,8 +44,8 @@ enum wp_slot_flags {
   WP_SLOT_EXCLUSIVE = 2, /* nothing else runs on the worker meanwhile */
   WP_SLOT_LEASE = 4,     /* the result is wanted as a leased box */
   WP_SLOT_EVENT = 8,     /* not a task: a progress value on its way to main */
-  WP_SLOT_BOX_ARGUMENT =
-      16, /* the argument is a box that its caller shares; the handler reads it in place */
+  /* the argument is a box that its caller shares; the handler reads it in place */
+  WP_SLOT_BOX_ARGUMENT = 16,
   WP_SLOT_BATCH = 32, /* the argument is { items, shared }: one run of the handler for each item */
 };
 

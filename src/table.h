@@ -21,8 +21,8 @@ enum {
 
 /* The first words of every record. */
 typedef struct wp_record {
-  wp_atomic_u64
-      word; /* generation << 8 | state; state 0 is "free". Who changes it: the room that owns the record */
+  /* generation << 8 | state; state 0 is "free". Who changes it: the room that owns the record */
+  wp_atomic_u64 word;
   wp_atomic_u32 next; /* index + 1 of the next record in whatever list it is in; 0 ends a list */
 } wp_record;
 

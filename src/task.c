@@ -48,8 +48,8 @@ wp_status wp_group_create(wp_pool *pool, uint32_t members, bool fail_fast, uint3
   wp_status status = wp_table_take(&pool->groups, wp_pool_heap(pool, WP_MAIN), group);
   if (status) return status;
   wp_group *record = group_at(pool, *group);
-  wp_atomic_store_relaxed_u32(&record->members,
-                              members); /* published with the slots that name it */
+  /* Relaxed: published with the slots that name it. */
+  wp_atomic_store_relaxed_u32(&record->members, members);
   wp_atomic_store_relaxed_u32(&record->failed, 0);
   record->fail_fast = fail_fast;
   return WP_OK;
@@ -191,8 +191,8 @@ wp_status wp_task_event(wp_pool *pool, uint32_t self, uint32_t parent, uint32_t 
     event->flags = WP_SLOT_EVENT;
     event->parent = parent;
     event->parent_generation = wp_word_generation(wp_atomic_load_acquire_u64(&task->word));
-    wp_atomic_store_relaxed_u32(&event->owner,
-                                self); /* published by the move in wp_task_send_event */
+    /* Relaxed: published by the move in wp_task_send_event. */
+    wp_atomic_store_relaxed_u32(&event->owner, self);
     wp_atomic_store_release_u32(&pool->threads[self].event, *index + 1);
   }
   wp_gate_leave(&pool->threads[self]);

@@ -54,8 +54,8 @@ enum wp_cancel_result wp_task_cancel(wp_pool *pool, uint32_t index, uint32_t gen
 
 /* What main must do. */
 enum wp_action_kind {
-  WP_ACTION_EXPIRED =
-      1, /* the slot's time limit is over: it has been given up and its worker is poisoned */
+  /* the slot's time limit is over: it has been given up and its worker is poisoned */
+  WP_ACTION_EXPIRED = 1,
   WP_ACTION_KILL = 2, /* the poisoned worker kept silent for recycle_ms: doom and end it */
 };
 typedef struct wp_action {

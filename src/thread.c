@@ -16,10 +16,9 @@ void wp_gate_enter(wp_thread *thread) {
   uint32_t depth = wp_atomic_load_relaxed_u32(&thread->inside); /* only this thread writes it */
   for (;;) {
     WP_POINT("gate.enter");
-    wp_atomic_store_seq_u32(&thread->inside,
-                            depth + 1); /* ENTER: pairs with the load in wp_gate_inside */
-    if (depth || !wp_atomic_load_seq_u32(&thread->doomed))
-      return; /* pairs with the store in wp_gate_doom */
+    /* ENTER: this store and load pair with DOOM and with the load in wp_gate_inside. */
+    wp_atomic_store_seq_u32(&thread->inside, depth + 1);
+    if (depth || !wp_atomic_load_seq_u32(&thread->doomed)) return;
     wp_atomic_store_seq_u32(&thread->inside, 0);
     park(thread);
   }
@@ -28,8 +27,8 @@ void wp_gate_enter(wp_thread *thread) {
 void wp_gate_leave(wp_thread *thread) {
   WP_POINT("gate.leave");
   uint32_t depth = wp_atomic_load_relaxed_u32(&thread->inside); /* only this thread writes it */
-  wp_atomic_store_seq_u32(&thread->inside,
-                          depth - 1); /* LEAVE: what was done inside is visible to the killer */
+  /* LEAVE: what was done inside is visible to the killer. */
+  wp_atomic_store_seq_u32(&thread->inside, depth - 1);
 }
 
 bool wp_gate_doomed(const wp_thread *thread) {
@@ -51,7 +50,7 @@ bool wp_gate_inside(const wp_thread *thread) {
 }
 
 void wp_thread_wake(wp_thread *thread) {
-  wp_atomic_fetch_add_seq_u32(&thread->wake,
-                              1); /* pairs with the waiter's load before it announced itself */
+  /* Pairs with the waiter's load before it announced itself. */
+  wp_atomic_fetch_add_seq_u32(&thread->wake, 1);
   wp_port_wake(&thread->wake, UINT32_MAX);
 }

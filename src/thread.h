@@ -28,11 +28,11 @@ enum {
 enum wp_thread_state {
   WP_THREAD_EMPTY = 0,    /* no thread */
   WP_THREAD_STARTING = 1, /* the host was asked for a thread; it has not spoken yet */
-  WP_THREAD_READY =
-      2, /* the thread has attached itself and loaded its module; it takes no work yet */
+  /* the thread has attached itself and loaded its module; it takes no work yet */
+  WP_THREAD_READY = 2,
   WP_THREAD_LIVE = 3, /* it holds a seat and takes work */
-  WP_THREAD_DYING =
-      4, /* doomed or already dead; nothing of it may be reused until its death is confirmed */
+  /* doomed or already dead; nothing of it may be reused until its death is confirmed */
+  WP_THREAD_DYING = 4,
 };
 
 typedef struct wp_thread {
@@ -45,28 +45,28 @@ typedef struct wp_thread {
   wp_atomic_u32 state; /* enum wp_thread_state; written by main */
   wp_atomic_u32 incarnation; /* grows with every thread that uses this record; written by main */
   wp_atomic_u32 seat;        /* seat + 1, or 0; written by main while the thread is not LIVE */
-  wp_atomic_u32
-      poisoned; /* tasks it runs that timed out; raised by main, lowered by a late answer, 0 after reap */
+  /* tasks it runs that timed out; raised by main, lowered by a late answer, 0 after reap */
+  wp_atomic_u32 poisoned;
   wp_atomic_u32 running; /* tasks it runs; written by the worker under the gate, reset at reap */
-  wp_atomic_u32
-      exclusive;      /* 1: runs a task that tolerates no other beside it; written like running */
-  wp_atomic_u32 beat; /* heartbeats; written by the worker */
+  /* 1: runs a task that tolerates no other beside it; written like running */
+  wp_atomic_u32 exclusive;
+  wp_atomic_u32 beat;        /* heartbeats; written by the worker */
   wp_atomic_u32 box_granted; /* index + 1 of the box that was granted to this waiter; see box.h */
-  wp_atomic_u32
-      box_waiting; /* next waiter + 1, or WP_NONE for "last"; 0: not waiting. Under the scheduler lock */
+  /* next waiter + 1, or WP_NONE for "last"; 0: not waiting. Under the scheduler lock */
+  wp_atomic_u32 box_waiting;
   uint32_t pad_wake[6];
   /* Line 3: what it has finished. */
-  wp_atomic_u32
-      completions; /* newest finished slot, index + 1; pushed by the worker (or reap), taken whole by main */
+  /* newest finished slot, index + 1; pushed by the worker (or reap), taken whole by main */
+  wp_atomic_u32 completions;
   uint32_t index;     /* its own number; constant */
   double poisoned_ms; /* when it was poisoned; main only */
   wp_atomic_u32 tag;  /* heap tag of the C task that it runs, or 0; written by the worker */
   uint32_t last_tag;  /* the worker's; never 0 while it runs a C task */
-  uint32_t
-      undelivered; /* finished slots that main has taken over and not delivered, oldest first; main */
-  uint32_t ring;   /* 1: it must ring the bell; the worker's own */
-  wp_atomic_u32
-      event; /* index + 1 of an event that it fills; written by the worker inside the gate, 0 after reap */
+  /* finished slots that main has taken over and not delivered, oldest first; main */
+  uint32_t undelivered;
+  uint32_t ring; /* 1: it must ring the bell; the worker's own */
+  /* index + 1 of an event that it fills; written by the worker inside the gate, 0 after reap */
+  wp_atomic_u32 event;
   uint32_t pad_done[7];
   /* Slots that it runs, index + 1 or 0; written by the worker inside the gate, before the slot says RUNNING. */
   wp_atomic_u32 slots[WP_CONCURRENCY_MAX];

@@ -105,16 +105,16 @@ enum wp_priority {
 typedef struct wp_config {
   uint32_t workers; /* seats: threads that serve tasks, 1 … 120 */
   uint32_t spares;  /* warm stand-ins, 0 … 120 */
-  uint32_t
-      concurrency; /* tasks at once on one worker, 1 … 256; more than 1 only for asynchronous handlers */
+  /* tasks at once on one worker, 1 … 256; more than 1 only for asynchronous handlers */
+  uint32_t concurrency;
   uint32_t max_queue; /* waiting tasks; WP_NONE: no limit */
   uint32_t max_tasks; /* descriptors, waiting and running; the table grows up to it in chunks */
-  uint32_t
-      recycle_ms; /* after a time-out, how long a worker may stay silent before it is killed; WP_NONE: for ever */
+  /* after a time-out, how long a worker may stay silent before it is killed; WP_NONE: for ever */
+  uint32_t recycle_ms;
   uint32_t box_count; /* leased boxes at once */
   uint32_t lease_ms;  /* how long a leased box lives without a sign of interest */
-  uint64_t
-      memory_bytes; /* ceiling for all memory of the pool (native; in wasm the memory's own maximum) */
+  /* ceiling for all memory of the pool (native; in wasm the memory's own maximum) */
+  uint64_t memory_bytes;
 } wp_config;
 
 /* A task, by index and generation: a handle of a task that is gone is recognised and does nothing. */

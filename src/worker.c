@@ -59,8 +59,8 @@ bool wp_worker_runs(const wp_pool *pool, uint32_t thread, uint32_t index, uint32
 static void lose(wp_pool *pool, uint32_t thread, uint32_t index) {
   wp_slot *slot = wp_slot_at(&pool->slots, index);
   uint32_t state = wp_slot_state_of(slot);
-  if (wp_atomic_load_relaxed_u32(&slot->owner) != thread)
-    return; /* its owner is dead: nobody writes it */
+  /* Relaxed: only the owner writes it, and if that is this thread, it is dead. */
+  if (wp_atomic_load_relaxed_u32(&slot->owner) != thread) return;
   if (state == WP_SLOT_ABANDONED || state == WP_SLOT_TIMED_OUT) {
     wp_task_free(pool, WP_MAIN, index);
     return;
@@ -165,16 +165,16 @@ wp_status wp_worker_run(wp_pool *pool, uint32_t self, uint32_t index) {
   wp_status status = pool->tasks[slot->c_task - 1]->function(&task);
   wp_port_thread_killable(false);
   wp_arena_reset(&pool->memory[self].arena);
-  wp_atomic_store_release_u32(&thread->tag,
-                              0); /* what it malloc'ed and kept is the program's now, as in any C */
+  /* What it malloc'ed and kept is the program's now, as in any C. */
+  wp_atomic_store_release_u32(&thread->tag, 0);
   return wp_task_seal(&task, status);
 }
 
 void wp_worker_clean_up(wp_pool *pool, uint32_t self, uint32_t index) {
   wp_thread *thread = &pool->threads[self];
   wp_task_drop_result(pool, self, index);
-  wp_heap_free_tagged(&pool->memory[self].heap,
-                      wp_atomic_load_relaxed_u32(&thread->tag)); /* own word */
+  uint32_t tag = wp_atomic_load_relaxed_u32(&thread->tag); /* own word */
+  wp_heap_free_tagged(&pool->memory[self].heap, tag);
   wp_arena_reset(&pool->memory[self].arena);
   wp_atomic_store_release_u32(&thread->tag, 0);
 }

@@ -90,8 +90,8 @@ static bool open_process_memory(void) {
 static wp_heap *enter(void) {
   wp_thread *self = wp__self;
   if (self) {
-    wp_gate_enter(
-        self); /* a planned kill never finds a heap half-changed, its own or (free) another's */
+    /* A planned kill never finds a heap half-changed, its own or (free) another's. */
+    wp_gate_enter(self);
     return &process_memory[self->index].heap;
   }
   if (!emscripten_is_main_runtime_thread() || !open_process_memory()) return NULL;

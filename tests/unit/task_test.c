@@ -250,6 +250,47 @@ TEST(recycle,
   fixture_close(&f);
 }
 
+TEST(cancel_hangs, "AM-45: a cancelled task that hangs past its limit is nobody's news, and its "
+                   "worker is killed") {
+  wp_config config = fixture_config(1);
+  config.recycle_ms = 50;
+  wp_action action[8];
+  wp_status status = WP_OK;
+  double next_ms;
+  CHECK_EQ(fixture_open(&f, &config), WP_OK);
+  uint32_t w = start_worker(f.pool, 0), hung = submit_timed(f.pool, 100);
+  CHECK_EQ(take(f.pool, w, 1000), hung);
+  CHECK_EQ(wp_task_cancel(f.pool, hung, generation_of(f.pool, hung)), WP_CANCEL_RUNNING);
+  CHECK_EQ(tick(1099, action, &next_ms), 0);
+  CHECK_EQ(next_ms, 1100);
+  CHECK_EQ(tick(1100, action, &next_ms), 0); /* its caller was answered by the cancel */
+  CHECK_EQ(wp_atomic_load_acquire_u32(&f.pool->threads[w].poisoned), 1);
+  CHECK_EQ(tick(1150, action, &next_ms), 1);
+  CHECK(action[0].kind == WP_ACTION_KILL && action[0].thread == w);
+  CHECK_EQ(kill_worker(f.pool, w), WP_OK);
+  CHECK_EQ(deliver(f.pool, &status), WP_NONE);
+  CHECK_EQ(wp_pool_check(f.pool), WP_OK);
+  fixture_close(&f);
+}
+
+TEST(cancel_late, "AM-44: its late answer is dropped, and the worker is free again") {
+  wp_config config = fixture_config(1);
+  wp_action action[8];
+  double next_ms;
+  CHECK_EQ(fixture_open(&f, &config), WP_OK);
+  uint32_t w = start_worker(f.pool, 0), slow = submit_timed(f.pool, 100);
+  CHECK_EQ(take(f.pool, w, 1000), slow);
+  CHECK_EQ(wp_task_cancel(f.pool, slow, generation_of(f.pool, slow)), WP_CANCEL_RUNNING);
+  CHECK_EQ(tick(1100, action, &next_ms), 0);
+  CHECK_EQ(free_of(f.pool), 0);
+  wp_task_finish(f.pool, w, slow, WP_OK);
+  CHECK_EQ(late(), 1);
+  CHECK_EQ(wp_atomic_load_acquire_u32(&f.pool->threads[w].poisoned), 0);
+  CHECK_EQ(free_of(f.pool), 1);
+  CHECK_EQ(wp_pool_check(f.pool), WP_OK);
+  fixture_close(&f);
+}
+
 TEST(cancel,
      "XP-16: a cancelled task is answered by the cancel alone: queued, in its lane, or running") {
   wp_config config = fixture_config(1);

@@ -1,4 +1,3 @@
-/* Not in the suite yet: in one run of several it did not end, at the test "a crash while the spare is not warm yet" or after it. */
 /** Deaths that nobody asked for, on Node: what is lost, what comes back, who serves the seat next. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
