@@ -291,7 +291,7 @@ export class Engine {
     this.#end(task, error, undefined);
     this.#checkDrained();
     if (kill && result === L.CANCEL_RUNNING) {
-      await this.fleet.kill(thread, () => exports._wp_worker_runs(pool, thread, index, generation) !== 0);
+      await this.fleet.kill(thread, () => exports._wp_worker_runs(pool, thread, index, generation) !== 0, task.id);
     }
   }
 

@@ -4,11 +4,11 @@
  */
 import { describeReason, poolError } from './errors.js';
 import { host } from './host/index.js';
+import { Ladder } from './ladder.js';
 import { pause, turn, workerName } from './member.js';
 import { RestartBudget } from './restart.js';
+import { Timers } from './timers.js';
 
-/** How long a thread that is asked to die may stay inside the gate before it is taken for broken there. */
-const INSIDE_LIMIT_MS = 1000;
 /** How long destroy() waits for threads where the host may be unable to stop them. */
 const UNSTOPPABLE_MS = 1000;
 
@@ -26,8 +26,7 @@ export class Fleet {
   /** @type {Member[]} */
   #spares = [];
   #budget;
-  /** @type {Set<unknown>} */
-  #timers = new Set();
+  #timers;
   /** @type {(number | undefined)[]} seats that wait for a free thread record */
   #unserved = [];
   #closed = false;
@@ -43,7 +42,7 @@ export class Fleet {
   /**
    * @param {import('./core.js').Core} core
    * @param {import('./options.js').ResolvedOptions} options
-   * @param {{ glue: string, wasmModule: WebAssembly.Module }} program
+   * @param {import('./load.js').Program} program
    * @param {FleetEvents} events
    */
   constructor(core, options, program, events) {
@@ -51,8 +50,10 @@ export class Fleet {
     this.options = options;
     this.program = program;
     this.events = events;
+    this.ladder = new Ladder(core, program.checked);
     this.#seats = new Array(options.workers).fill(undefined);
     this.#budget = new RestartBudget(options.restart);
+    this.#timers = new Timers(options.scheduler);
   }
 
   /** Starts everything; settles when every seat is served. */
@@ -109,7 +110,7 @@ export class Fleet {
     member.thread.hold(this.#held);
     const { readyTimeoutMs } = this.options;
     if (readyTimeoutMs === undefined) return;
-    member.readyTimer = this.#after(readyTimeoutMs, () => {
+    member.readyTimer = this.#timers.after(readyTimeoutMs, () => {
       this.#lost(member, poolError('START_FAILED', `${name} was not ready within ${readyTimeoutMs} ms`));
     });
   }
@@ -163,7 +164,7 @@ export class Fleet {
 
   /** @param {Member} member */
   #started(member) {
-    this.#cancel(member.readyTimer);
+    this.#timers.cancel(member.readyTimer);
     member.state = 'warm';
     if (member.seat === undefined) {
       this.#spares.push(member);
@@ -200,7 +201,7 @@ export class Fleet {
     const spare = this.#spares.shift();
     if (!spare) return false;
     this.#seat(spare, seat);
-    if (delayMs) this.#after(delayMs, () => this.#start(undefined));
+    if (delayMs) this.#timers.after(delayMs, () => this.#start(undefined));
     else this.#start(undefined);
     return true;
   }
@@ -208,27 +209,31 @@ export class Fleet {
   // ---- Ends ----
 
   /**
-   * Kills a thread, wherever it is, if it is still the right one to kill: asked once it cannot change any more. Its seat is
-   * served again at once if there is a spare, otherwise by a new thread.
+   * Ends what a thread runs, if need be with the thread. Nothing happens if it is not the right one any more.
    * @param {number} number
-   * @param {() => boolean} isRight
-   * @returns {Promise<void>} settles when its death is confirmed and what it held has come back
+   * @param {() => boolean} isRight whether the thread still runs what it is to die for
+   * @param {string} [taskId]
+   * @returns {Promise<void>} settles when the task is over; with the thread's confirmed death, if it had to die
    */
-  async kill(number, isRight) {
+  async kill(number, isRight, taskId) {
     const member = this.members.get(number);
     if (!member || this.#closed) return;
-    if (member.end) return member.end;
-    const { exports } = this.core;
-    const at = this.core.thread(number);
-    exports._wp_gate_doom(at);
-    member.suspicions++;
-    const outside = !exports._wp_gate_inside(at) || (await this.#outside(number));
-    member.suspicions--;
-    if (member.end || this.#closed) return member.end; // somebody else was faster
-    if (outside && !isRight()) {
-      // What it was to die for is over, and it may run something else by now. While others ask it stays as it is.
-      if (member.suspicions === 0) exports._wp_gate_pardon(at);
-      return;
+    const { name: worker } = member; // a spare that takes a seat changes it
+    const start = performance.now();
+    const rung = (await this.ladder.spare(number, isRight)) ?? (await this.#killThread(member, isRight));
+    if (rung) this.ladder.note({ rung, worker, taskId, ms: performance.now() - start });
+  }
+
+  /**
+   * Kills a thread, wherever it is. Its seat is served again at once if there is a spare, otherwise by a new thread.
+   * @param {Member} member
+   * @param {() => boolean} isRight
+   * @returns {Promise<'terminate' | undefined>} undefined: it was pardoned, or somebody else was faster
+   */
+  async #killThread(member, isRight) {
+    if (!(await this.#convict(member, isRight))) {
+      await member.end;
+      return undefined;
     }
     const { seat } = member;
     this.kills++;
@@ -237,6 +242,29 @@ export class Fleet {
     if (seat === undefined) this.#start(undefined);
     else if (!this.#promote(seat)) this.#start(seat);
     await member.end;
+    return 'terminate';
+  }
+
+  /**
+   * Dooms a thread. Once it is outside the gate it cannot change any more: only then is it asked whether it is the right one.
+   * @param {Member} member
+   * @param {() => boolean} isRight
+   */
+  async #convict(member, isRight) {
+    if (member.end || this.#closed) return false;
+    const { exports } = this.core;
+    const at = this.core.thread(member.number);
+    exports._wp_gate_doom(at);
+    member.suspicions++;
+    const outside = !exports._wp_gate_inside(at) || (await this.ladder.outside(member.number));
+    member.suspicions--;
+    if (member.end || this.#closed) return false;
+    if (!outside || isRight()) return true;
+    if (member.suspicions > 0) return false; // while others ask it stays as it is
+    // What it was to die for is over, and it may run something else by now.
+    this.ladder.disarm(member.number);
+    exports._wp_gate_pardon(at);
+    return false;
   }
 
   /**
@@ -246,35 +274,20 @@ export class Fleet {
    */
   async #end(member, trusted) {
     const { exports, pool } = this.core;
-    this.#cancel(member.readyTimer);
+    this.#timers.cancel(member.readyTimer);
     member.state = 'dying';
     if (member.seat !== undefined && this.#seats[member.seat] === member) this.#seats[member.seat] = undefined;
     this.#spares = this.#spares.filter((spare) => spare !== member);
     exports._wp_worker_doom(pool, member.number);
-    const outside = await this.#outside(member.number);
+    const outside = await this.ladder.outside(member.number);
     await member.thread?.stop();
     if (this.#closed) return;
+    this.ladder.disarm(member.number);
     while (exports._wp_worker_reap(pool, member.number, trusted && outside ? 1 : 0)) await turn();
     this.members.delete(member.number); // before anything else: its number may be used again from here on
     this.events.reaped(member);
     const waiting = this.#unserved.splice(0);
     for (const seat of waiting) this.#start(seat);
-  }
-
-  /**
-   * Waits, without blocking, until a doomed thread is outside the gate.
-   * @param {number} number
-   * @returns {Promise<boolean>} false when it does not come out
-   */
-  async #outside(number) {
-    const { exports } = this.core;
-    const at = this.core.thread(number);
-    const end = performance.now() + INSIDE_LIMIT_MS;
-    while (exports._wp_gate_inside(at)) {
-      if (performance.now() > end) return false;
-      await turn();
-    }
-    return true;
   }
 
   /**
@@ -316,7 +329,7 @@ export class Fleet {
       this.events.retired(member, error);
       this.#failOpening(member, error);
     } else if (seat === undefined || !this.#promote(seat, delay)) {
-      this.#after(delay, () => this.#start(seat));
+      this.#timers.after(delay, () => this.#start(seat));
     }
   }
 
@@ -335,24 +348,6 @@ export class Fleet {
   }
 
   // ---- Small things ----
-
-  /**
-   * @param {number} ms
-   * @param {() => void} run
-   */
-  #after(ms, run) {
-    const timer = this.options.scheduler.setTimeout(() => {
-      this.#timers.delete(timer);
-      run();
-    }, ms);
-    this.#timers.add(timer);
-    return timer;
-  }
-
-  /** @param {unknown} timer */
-  #cancel(timer) {
-    if (this.#timers.delete(timer)) this.options.scheduler.clearTimeout(timer);
-  }
 
   /**
    * Whether the threads keep the process alive.
@@ -382,13 +377,13 @@ export class Fleet {
     this.#closed = true;
     this.#opening?.reject(poolError('POOL_DESTROYED', 'the pool was destroyed while it started'));
     this.#opening = undefined;
-    for (const timer of this.#timers) this.options.scheduler.clearTimeout(timer);
     this.#timers.clear();
     const { exports, pool } = this.core;
     await Promise.all(
       [...this.members.values()].map(async (member) => {
         member.state = 'dying';
         exports._wp_worker_doom(pool, member.number);
+        this.ladder.stop(member.number);
         const gone = member.thread?.stop();
         // A runtime that cannot stop every loop would keep its caller waiting for ever.
         await (host.caps.killWasm ? gone : Promise.race([gone, pause(UNSTOPPABLE_MS)]));

@@ -7,6 +7,7 @@ import { host } from './host/index.js';
  * @property {string} glue URL of the Emscripten module; workers import it too
  * @property {WebAssembly.Module} wasmModule
  * @property {(module: object) => Promise<any>} factory
+ * @property {boolean} checked whether its loops have checks that can stop a task
  * @property {{ initial: number, maximum: number }} pages limits of the memory that it imports, in 64 KiB pages
  */
 
@@ -45,7 +46,7 @@ async function load(glue) {
     WebAssembly.compile(bytes),
     import(/* @vite-ignore */ /* webpackIgnore: true */ glue),
   ]);
-  return { glue, wasmModule, factory: namespace.default, pages: memoryLimits(bytes) };
+  return { glue, wasmModule, factory: namespace.default, checked: false, pages: memoryLimits(bytes) };
 }
 
 /**

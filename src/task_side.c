@@ -66,7 +66,12 @@ void *wp_task_result_alloc(wp_task *task, uint32_t type, size_t bytes) {
 }
 
 void *wp_task_alloc(wp_task *task, size_t bytes) {
-  return wp_arena_alloc(&task->pool->memory[task->self].arena, bytes, 16);
+  wp_thread *thread = &task->pool->threads[task->self];
+  wp_gate_enter(
+      thread); /* a task that is stopped half-way would leave an arena that its thread goes on to use */
+  void *memory = wp_arena_alloc(&task->pool->memory[task->self].arena, bytes, 16);
+  wp_gate_leave(thread);
+  return memory;
 }
 
 wp_status wp_task_fail(wp_task *task, const char *text) {

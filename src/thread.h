@@ -39,7 +39,9 @@ typedef struct wp_thread {
   /* Line 1: the gate. */
   wp_atomic_u32 inside; /* depth of gate sections; written by the worker, read by the killer */
   wp_atomic_u32 doomed; /* 1: do not enter; written by main (reset at reap), read by the worker */
-  uint32_t pad_gate[14];
+  /* tag of the C task run that is to end at its next loop check, or 0; written by main, read by the checks */
+  wp_atomic_u32 stop;
+  uint32_t pad_gate[13];
   /* Line 2: waking and waiting. */
   wp_atomic_u32 wake;  /* bumped by whoever has something for this worker; it waits for a change */
   wp_atomic_u32 state; /* enum wp_thread_state; written by main */
@@ -67,7 +69,9 @@ typedef struct wp_thread {
   uint32_t ring; /* 1: it must ring the bell; the worker's own */
   /* index + 1 of an event that it fills; written by the worker inside the gate, 0 after reap */
   wp_atomic_u32 event;
-  uint32_t pad_done[7];
+  wp_atomic_u32
+      stopped; /* C tasks that trapped because they were asked to; written by the worker */
+  uint32_t pad_done[6];
   /* Slots that it runs, index + 1 or 0; written by the worker inside the gate, before the slot says RUNNING. */
   wp_atomic_u32 slots[WP_CONCURRENCY_MAX];
 } wp_thread;

@@ -45,7 +45,33 @@ uint32_t wp_worker_doom(wp_pool *pool, uint32_t thread) {
   return seat;
 }
 
+static bool given_up(const wp_slot *slot) {
+  uint32_t state = wp_slot_state_of(slot);
+  return state == WP_SLOT_ABANDONED || state == WP_SLOT_TIMED_OUT;
+}
+
+/* A worker runs one C task at a time and has it in its record from before the tag is set until after it is cleared: so
+ * the C task that is found there between two looks at one and the same tag is the one that has this tag. */
+bool wp_worker_stop(wp_pool *pool, uint32_t thread, bool any) {
+  wp_thread *record = &pool->threads[thread];
+  uint32_t tag = wp_atomic_load_seq_u32(&record->tag);
+  bool wanted = false;
+  for (uint32_t place = 0; tag && place < WP_CONCURRENCY_MAX; place++) {
+    uint32_t index = wp_atomic_load_seq_u32(&record->slots[place]);
+    const wp_slot *slot = index ? wp_slot_at(&pool->slots, index - 1) : NULL;
+    wanted = wanted || (slot && slot->c_task && (any || given_up(slot)));
+  }
+  if (!wanted || wp_atomic_load_seq_u32(&record->tag) != tag) return false;
+  wp_atomic_store_seq_u32(&record->stop, tag); /* STOP: pairs with the loads of the loop check */
+  return true;
+}
+
+void wp_worker_stop_end(wp_pool *pool, uint32_t thread) {
+  wp_atomic_store_seq_u32(&pool->threads[thread].stop, 0);
+}
+
 bool wp_worker_runs(const wp_pool *pool, uint32_t thread, uint32_t index, uint32_t generation) {
+  if (index >= wp_atomic_load_acquire_u32(&pool->slots.capacity)) return false;
   const wp_slot *slot = wp_slot_at(&pool->slots, index);
   if (wp_word_generation(wp_atomic_load_acquire_u64(&slot->word)) != generation) return false;
   for (uint32_t place = 0; place < WP_CONCURRENCY_MAX; place++) {
@@ -106,15 +132,16 @@ static void lose_all(wp_pool *pool, uint32_t thread, bool trusted) {
   }
 }
 
-/* A progress value that it had not sent. */
-static void lose_event(wp_pool *pool, uint32_t thread) {
+/* A progress value that the thread had not sent; freed by it or, after its death, by main. */
+static void lose_event(wp_pool *pool, uint32_t thread, uint32_t self) {
   uint32_t event = wp_atomic_load_acquire_u32(&pool->threads[thread].event);
   if (!event) return;
   wp_slot *slot = wp_slot_at(&pool->slots, event - 1);
   if (wp_slot_state_of(slot) == WP_SLOT_FILLING && (slot->flags & WP_SLOT_EVENT) &&
       wp_atomic_load_relaxed_u32(&slot->owner) == thread) {
-    wp_task_free(pool, WP_MAIN, event - 1);
+    wp_task_free(pool, self, event - 1);
   }
+  wp_atomic_store_release_u32(&pool->threads[thread].event, 0);
 }
 
 static void reset_record(wp_thread *record) {
@@ -126,7 +153,7 @@ static void reset_record(wp_thread *record) {
   wp_atomic_store_relaxed_u32(&record->poisoned, 0);
   wp_atomic_store_relaxed_u32(&record->seat, 0);
   wp_atomic_store_relaxed_u32(&record->tag, 0);
-  wp_atomic_store_relaxed_u32(&record->event, 0);
+  wp_atomic_store_relaxed_u32(&record->stop, 0);
   record->ring = 0;
   wp_atomic_store_seq_u32(&record->inside, 0);
   wp_atomic_store_seq_u32(&record->doomed, 0);
@@ -140,7 +167,7 @@ wp_status wp_worker_reap(wp_pool *pool, uint32_t thread, bool trusted) {
   bool locked = inside && wp_sched_break_lock(pool, thread);
   if (!locked && !wp_sched_try_lock(pool, WP_MAIN)) return WP_E_QUEUE_FULL;
   lose_all(pool, thread, trusted && !inside);
-  lose_event(pool, thread);
+  lose_event(pool, thread, WP_MAIN);
   wp_box_reap(pool, thread);
   uint32_t tag = wp_atomic_load_relaxed_u32(&record->tag); /* its writer is dead */
   wp_heap_rebuild(&pool->memory[thread].heap, &tag, tag ? 1 : 0);
@@ -164,19 +191,26 @@ wp_status wp_worker_run(wp_pool *pool, uint32_t self, uint32_t index) {
   wp_port_thread_killable(true);
   wp_status status = pool->tasks[slot->c_task - 1]->function(&task);
   wp_port_thread_killable(false);
+  wp_gate_enter(thread); /* a loop check traps outside only: never in the middle of the reset */
   wp_arena_reset(&pool->memory[self].arena);
   /* What it malloc'ed and kept is the program's now, as in any C. */
   wp_atomic_store_release_u32(&thread->tag, 0);
+  wp_gate_leave(thread);
   return wp_task_seal(&task, status);
 }
 
 void wp_worker_clean_up(wp_pool *pool, uint32_t self, uint32_t index) {
   wp_thread *thread = &pool->threads[self];
-  wp_task_drop_result(pool, self, index);
+  wp_gate_enter(thread);
   uint32_t tag = wp_atomic_load_relaxed_u32(&thread->tag); /* own word */
+  if (tag && tag == wp_atomic_load_acquire_u32(&thread->stop))
+    wp_atomic_fetch_add_relaxed_u32(&thread->stopped, 1); /* published by wp_task_finish */
+  wp_task_drop_result(pool, self, index);
+  lose_event(pool, self, self);
   wp_heap_free_tagged(&pool->memory[self].heap, tag);
   wp_arena_reset(&pool->memory[self].arena);
   wp_atomic_store_release_u32(&thread->tag, 0);
+  wp_gate_leave(thread);
 }
 
 void wp_worker_wait(wp_pool *pool, uint32_t self, uint32_t seen, uint32_t timeout_ms) {

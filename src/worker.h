@@ -28,6 +28,11 @@ uint32_t wp_worker_doom(wp_pool *pool, uint32_t thread);
 /* Whether the thread runs this very task, wanted or given up. Exact while it is doomed and outside the gate. main. */
 bool wp_worker_runs(const wp_pool *pool, uint32_t thread, uint32_t index, uint32_t generation);
 
+/* Asks the C task that the thread runs to trap at its next loop check, if its caller has given it up, or in `any` case; false
+ * when there is none. Whatever the thread runs later is not meant. In force until wp_worker_stop_end. main. */
+bool wp_worker_stop(wp_pool *pool, uint32_t thread, bool any);
+void wp_worker_stop_end(wp_pool *pool, uint32_t thread);
+
 /* After the thread's confirmed death: DYING > EMPTY. Its tasks end with WORKER_LOST or are queued again, what it held comes
  * back. `trusted` is false if it did not die through the gate. WP_E_QUEUE_FULL: the lock is taken, call again later. */
 wp_status wp_worker_reap(wp_pool *pool, uint32_t thread, bool trusted);

@@ -1,14 +1,14 @@
 /*
- * Purpose  Tells JS where the fields of the shared structs are: prints js/generated/layout.js from
- * the rows of wasm/layout.def. Compiled by emcc and run by Node, since pointers make a native
- * build's numbers differ. STRUCT(wp_slot)             SLOT_SIZE, its size in bytes FIELD(wp_slot,
- * owner)       SLOT_OWNER, an offset in bytes; a field of a field, a.b, is SLOT_A_B
- *            CONST(WP_SLOT_DONE)         SLOT_DONE, an integer constant
+ * Purpose  Tells JS where the fields of the shared structs are: prints js/generated/layout.js from the rows of
+ *          wasm/layout.def. STRUCT(wp_slot) becomes SLOT_SIZE, its size in bytes; FIELD(wp_slot, owner) becomes
+ *          SLOT_OWNER, an offset in bytes (a field of a field, a.b: SLOT_A_B); CONST(WP_SLOT_DONE) becomes SLOT_DONE.
+ *          Compiled by emcc and run by Node, since pointers make a native build's numbers differ
  * Threads  one
  * See      Makefile (generate, lint)
  */
 #include "box.h"
 #include "pool.h"
+#include "port/emscripten.h"
 #include "scheduler.h"
 #include "task.h"
 #include "worker.h"

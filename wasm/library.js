@@ -7,7 +7,9 @@ addToLibrary({
   wp_js_now: () => performance.now() + globalThis.wasmpoolThread.clockOffsetMs,
 
   // Called by the C start routine of a worker: hands the instance over to js/worker/.
-  wp_js_thread_start: (pool, thread) => {
+  // Loop checks (js/instrument.js), where they were put in, ask this thread's record through a global of its instance.
+  wp_js_thread_start: (pool, thread, record) => {
+    if (wasmExports.wasmpool_thread) wasmExports.wasmpool_thread.value = record;
     globalThis.wasmpoolThread.start(Module, wasmMemory, pool >>> 0, thread);
   },
 

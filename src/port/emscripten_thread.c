@@ -34,7 +34,8 @@ typedef struct thread_argument {
 static thread_block *blocks[WP_THREADS_MAX];
 static thread_argument arguments[WP_THREADS_MAX];
 
-extern void wp_js_thread_start(wp_pool *pool, uint32_t thread); /* wasm/library.js */
+/* wasm/library.js */
+extern void wp_js_thread_start(wp_pool *pool, uint32_t thread, wp_thread *record);
 
 void *wp_js_thread_block(wp_pool *pool, uint32_t thread) {
   if (__builtin_wasm_tls_size() > TLS_BYTES) return NULL;
@@ -61,7 +62,7 @@ static void *thread_main(void *argument) {
   const thread_argument *self = argument;
   wp__self_pool = self->pool;
   wp__self = &self->pool->threads[self->thread];
-  wp_js_thread_start(self->pool, self->thread);
+  wp_js_thread_start(self->pool, self->thread, wp__self);
   emscripten_exit_with_live_runtime(); /* the worker's event loop goes on; this never returns */
 }
 

@@ -1,0 +1,132 @@
+/**
+ * The ladder of a kill. Each rung is tried for a moment before the next: the flag that tasks may read (`isCancelled`), the
+ * loop checks of C tasks (js/instrument.js), and only then the end of the thread. The first two leave the thread alive.
+ */
+import { turn } from './member.js';
+import * as L from './generated/layout.js';
+
+/** A task that looks at its flag does so often: longer waiting only makes the others' end late. */
+const FLAG_LIMIT_MS = 1;
+/** Loop checks answer within a millisecond where the thread has a processor; it may have to wait for one. */
+const CHECK_LIMIT_MS = 20;
+/** How long a thread that is asked to die may stay inside the gate before it is taken for broken there. */
+const INSIDE_LIMIT_MS = 1000;
+/** Stops that are remembered one by one. */
+const RECENT = 16;
+
+/**
+ * @typedef {'flag' | 'check' | 'terminate'} Rung
+ *
+ * @typedef {object} RungTimes times from the kill's request to the task's end, in milliseconds
+ * @property {number} count
+ * @property {number} totalMs
+ * @property {number} maxMs
+ *
+ * @typedef {object} Stop one task that was stopped
+ * @property {Rung} rung what stopped it
+ * @property {string} worker
+ * @property {string | undefined} taskId undefined: a poisoned worker whose recycle time was over
+ * @property {number} ms
+ */
+
+/** The rungs of one pool, and what they did. */
+export class Ladder {
+  rungs = noStops();
+  /** @type {Stop[]} latest last */
+  recent = [];
+  /** @type {Set<number>} threads whose loop checks are asked to trap */
+  #armed = new Set();
+  #core;
+  #checked;
+
+  /**
+   * @param {import('./core.js').Core} core main's
+   * @param {boolean} checked whether the program has loop checks
+   */
+  constructor(core, checked) {
+    this.#core = core;
+    this.#checked = checked;
+  }
+
+  /**
+   * The rungs that spare the thread.
+   * @param {number} thread
+   * @param {() => boolean} isRight whether it still runs what it is to die for
+   * @returns {Promise<Rung | undefined>} what helped; undefined: nothing, it has to die
+   */
+  async spare(thread, isRight) {
+    const stopped = this.#stopped(thread);
+    const limit = performance.now() + (this.#arm(thread, false) ? CHECK_LIMIT_MS : FLAG_LIMIT_MS);
+    while (isRight()) {
+      if (performance.now() > limit) return undefined;
+      await turn();
+    }
+    this.disarm(thread);
+    return this.#stopped(thread) === stopped ? 'flag' : 'check';
+  }
+
+  /** @param {number} thread */
+  #stopped(thread) {
+    return this.#core.load(this.#core.thread(thread) + L.THREAD_STOPPED);
+  }
+
+  /**
+   * @param {number} thread
+   * @param {boolean} any whether a task that is still wanted is meant, too
+   */
+  #arm(thread, any) {
+    const { exports, pool } = this.#core;
+    if (!this.#checked) return false;
+    if (!this.#armed.has(thread) && exports._wp_js_worker_stop(pool, thread, any ? 1 : 0)) this.#armed.add(thread);
+    return this.#armed.has(thread);
+  }
+
+  /**
+   * Its loop checks are not asked to trap any more. Before the thread's record is used again.
+   * @param {number} thread
+   */
+  disarm(thread) {
+    const { exports, pool } = this.#core;
+    if (this.#armed.delete(thread)) exports._wp_js_worker_stop_end(pool, thread);
+  }
+
+  /**
+   * Asks the thread's C task to trap, whatever it is, while the thread is being ended: some hosts cannot end it before.
+   * @param {number} thread
+   */
+  stop(thread) {
+    this.#arm(thread, true);
+  }
+
+  /**
+   * Waits, without blocking, until a doomed thread is outside the gate.
+   * @param {number} thread
+   * @returns {Promise<boolean>} false when it does not come out
+   */
+  async outside(thread) {
+    const { exports } = this.#core;
+    const at = this.#core.thread(thread);
+    const end = performance.now() + INSIDE_LIMIT_MS;
+    while (exports._wp_gate_inside(at)) {
+      if (performance.now() > end) return false;
+      await turn();
+    }
+    return true;
+  }
+
+  /** @param {Stop} stop */
+  note(stop) {
+    const times = this.rungs[stop.rung];
+    times.count++;
+    times.totalMs += stop.ms;
+    times.maxMs = Math.max(times.maxMs, stop.ms);
+    this.recent.push(stop);
+    if (this.recent.length > RECENT) this.recent.shift();
+  }
+}
+
+/** @returns {Record<Rung, RungTimes>} */
+export function noStops() {
+  const none = () => ({ count: 0, totalMs: 0, maxMs: 0 });
+  return { flag: none(), check: none(), terminate: none() };
+}

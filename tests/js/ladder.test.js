@@ -1,0 +1,47 @@
+/** Which rung stops what: the flag that a task reads, a loop check, or the end of its thread. */
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { C_TASKS, codeOf, until, withPool } from './helpers.js';
+
+/** @param {any} pool */
+const counts = (pool) => {
+  const { flag, check, terminate } = pool.diagnostics().stops;
+  return { flag: flag.count, check: check.count, terminate: terminate.count };
+};
+
+/** Runs a task until a worker has it, then ends it; settles when it is over. */
+async function stop(pool, name) {
+  const task = pool.dispatch(name);
+  await until(() => pool.stats().queued === 0 && pool.stats().freeWorkers < pool.size);
+  await Promise.all([task.terminate(), codeOf(task).then((code) => assert.equal(code, 'CANCELLED'))]);
+  return task.id;
+}
+
+test('a handler that reads isCancelled is stopped by its flag, and its thread lives on', () =>
+  withPool({ workers: 1 }, async (pool) => {
+    const thread = await pool.dispatch('thread');
+    const taskId = await stop(pool, 'polite');
+    assert.equal(await pool.dispatch('thread'), thread);
+    assert.deepEqual(counts(pool), { flag: 1, check: 0, terminate: 0 });
+    const [noted] = pool.diagnostics().recentStops;
+    assert.deepEqual({ ...noted, ms: 0 }, { rung: 'flag', worker: 'Worker_1', taskId, ms: 0 });
+    assert.equal(pool.diagnostics().kills, 0);
+  }));
+
+test('a C task that reads wp_task_cancelled is stopped by its flag', () =>
+  withPool({ workers: 1, wasm: C_TASKS }, async (pool) => {
+    const thread = await pool.dispatch('thread');
+    await stop(pool, 'until_cancelled');
+    assert.equal(await pool.dispatch('thread'), thread);
+    assert.deepEqual(counts(pool), { flag: 1, check: 0, terminate: 0 });
+  }));
+
+test('a JavaScript loop that reads nothing ends with its thread', () =>
+  withPool({ workers: 1 }, async (pool) => {
+    const thread = await pool.dispatch('thread');
+    await stop(pool, 'spin');
+    assert.notEqual(await pool.dispatch('thread'), thread);
+    assert.deepEqual(counts(pool), { flag: 0, check: 0, terminate: 1 });
+    const { maxMs, totalMs } = pool.diagnostics().stops.terminate;
+    assert.ok(maxMs > 0 && maxMs === totalMs);
+  }));
