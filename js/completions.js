@@ -1,4 +1,5 @@
 /** Takes finished slots from the core: looks by itself while results flow, asks to be rung while they do not. */
+import { allocate } from './core.js';
 import { host } from './host/index.js';
 
 const LIMIT = 1024;
@@ -22,7 +23,7 @@ export class Completions {
    */
   constructor(core, deliver, isBusy) {
     this.#core = core;
-    this.#buffer = core.exports._malloc(LIMIT * 4);
+    this.#buffer = allocate(core.exports, LIMIT * 4);
     this.#deliver = deliver;
     this.#isBusy = isBusy;
     core.exports._wp_task_arm_bell(core.pool);

@@ -291,6 +291,19 @@ export class Core {
 }
 
 /**
+ * Memory of the core for main's own use: nothing there is zeroed.
+ * @param {Exports} exports
+ * @param {number} bytes
+ * @returns {number} address, for _free
+ * @throws {import('./errors.js').PoolError} NO_MEMORY
+ */
+export function allocate(exports, bytes) {
+  const at = exports._malloc(bytes) >>> 0;
+  if (!at) throw poolError('NO_MEMORY');
+  return at;
+}
+
+/**
  * How a value is put into bytes that are not for JavaScript alone.
  * @param {unknown} value
  * @returns {'string' | 'binary' | 'tree'}

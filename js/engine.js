@@ -6,7 +6,7 @@ import { Box } from './box.js';
 import { Clock } from './clock.js';
 import { TYPE } from './codec.js';
 import { Completions } from './completions.js';
-import { RESULT } from './core.js';
+import { allocate, RESULT } from './core.js';
 import { poolError } from './errors.js';
 import { Fleet } from './fleet.js';
 import * as L from './generated/layout.js';
@@ -59,7 +59,7 @@ export class Engine {
     this.options = options;
     this.events = events;
     this.core = openCore(options, exports, memory);
-    this.#statsBuffer = exports._malloc(L.STATS_SIZE);
+    this.#statsBuffer = allocate(exports, L.STATS_SIZE);
     this.#names = new Names(this.core, taskNames(this.core));
     this.mail = new Mail((task, value) => {
       this.#leave(task);
@@ -69,7 +69,7 @@ export class Engine {
     this.clock = new Clock(
       this.core,
       options.scheduler,
-      exports._malloc(Clock.BYTES),
+      allocate(exports, Clock.BYTES),
       (action) => this.#act(action),
       () => options.unref && this.inFlight === 0,
     );

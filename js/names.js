@@ -1,5 +1,7 @@
 /** Task names: interned in the core once, known by number afterwards. */
 
+import { allocate } from './core.js';
+
 const utf8 = new TextEncoder();
 
 /** Numbers of task names. */
@@ -28,10 +30,11 @@ export class Names {
     if (!found) {
       const { exports, pool, memory } = this.#core;
       const bytes = utf8.encode(text);
-      const at = exports._malloc(bytes.length + 1);
+      const at = allocate(exports, bytes.length + 1);
       memory.write(at, bytes);
-      const name = this.#core.index(exports._wp_js_name_intern(pool, at, bytes.length));
+      const interned = exports._wp_js_name_intern(pool, at, bytes.length);
       exports._free(at);
+      const name = this.#core.index(interned);
       found = { name, cTask: this.#cTasks.indexOf(text) + 1 };
       this.#known.set(text, found);
     }

@@ -1,6 +1,6 @@
 /** Creates a pool inside an instance of the core; reads its gauges and its errors. */
 import { createCodec, TYPE } from './codec.js';
-import { Core, RESULT } from './core.js';
+import { allocate, Core, RESULT } from './core.js';
 import { poolError } from './errors.js';
 import * as L from './generated/layout.js';
 import { STATUS, STATUS_ROWS } from './generated/status.js';
@@ -15,7 +15,7 @@ import { Memory } from './memory.js';
  * @throws {import('./errors.js').PoolError} NO_MEMORY
  */
 export function openCore(options, exports, wasmMemory) {
-  const at = exports._malloc(L.CONFIG_SIZE + 8);
+  const at = allocate(exports, L.CONFIG_SIZE + 8);
   const { u32, i32 } = new Memory(wasmMemory);
   const set = (/** @type {number} */ field, /** @type {number} */ value) => {
     u32[(at + field) >>> 2] = value;

@@ -1,0 +1,106 @@
+/** Whatever a host can refuse is refused: each growth of the memory, each start of a thread, until all is granted. */
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { host } from '../../js/host/index.js';
+import { createPool } from '../../js/index.js';
+import { C_MODULE, codeOf, MODULE, until } from './helpers.js';
+
+const MB = 1 << 20;
+const PAGE_BYTES = 65536;
+const quick = { minMs: 1, maxMs: 1, jitter: 0, max: -1 };
+
+/** The codes of tasks that need memory in every way there is; results are checked as they come. */
+async function hungry(pool) {
+  const long = 'x'.repeat(3 * MB);
+  const bytes = new Uint8Array(6 * MB).fill(1);
+  const expect = async (promise, check) => assert.ok(check(await promise));
+  const work = [
+    expect(pool.dispatch('echo', long), (value) => value === long),
+    expect(pool.dispatch('c_sum', bytes), (value) => value === bytes.length),
+    expect(pool.dispatch('alloc', 5 * MB), (value) => value.length === 5 * MB && value.at(-1) === 3),
+    expect(pool.dispatch('progress', [long, long]), (value) => value === 'end'),
+    expect(pool.map('echo', Array(20_000).fill({ a: [1, 2, 3] })), (value) => value.length === 20_000),
+    expect(pool.dispatch('echo', bytes, { deliver: 'lease' }), (box) => {
+      const right = box.raw().length === bytes.length;
+      box.release();
+      return right;
+    }),
+  ];
+  return Promise.all(work.map(codeOf));
+}
+
+/** Small tasks succeed, a hung one is killed, nothing is held. */
+async function works(pool) {
+  assert.deepEqual(await pool.map('echo', [1, 2, 3]), [1, 2, 3]);
+  assert.equal(await codeOf(pool.dispatch('spin', 0, { timeoutMs: 20 })), 'TIMEOUT');
+  assert.deepEqual(await pool.broadcast('echo', 4), [4, 4]);
+  await until(() => pool.diagnostics().tasksInUse === 0 && pool.diagnostics().boxesInUse === 0);
+  await until(() => pool.stats().freeWorkers === 2);
+}
+
+test('XP-16, NF-87: with every ceiling of the memory each task has its result or NO_MEMORY, and the pool goes on', async () => {
+  const refused = new Set();
+  let granted = false;
+  for (let pages = 256; !granted; pages += 24) {
+    const pool = await createPool({
+      module: MODULE,
+      wasm: C_MODULE,
+      workers: 2,
+      recycleTimeoutMs: 0,
+      memory: { maximum: pages * PAGE_BYTES },
+    });
+    try {
+      const codes = await hungry(pool);
+      for (const [i, code] of codes.entries()) {
+        assert.ok(code === 'fulfilled' || code === 'NO_MEMORY', `${pages} pages, task ${i}: ${code}`);
+        if (code === 'NO_MEMORY') refused.add(i);
+      }
+      granted = codes.every((code) => code === 'fulfilled');
+      await works(pool);
+    } finally {
+      await pool.destroy();
+    }
+  }
+  assert.ok(refused.size >= 3, `only ${[...refused]} were ever refused`);
+});
+
+/** Runs `use` while the n-th thread that is asked for is refused; whether it came to that. */
+async function refusingStart(n, use) {
+  const { createThread } = host;
+  let asked = 0;
+  host.createThread = (...args) => {
+    if (++asked === n) throw new Error('no more threads');
+    return createThread(...args);
+  };
+  try {
+    await use();
+  } finally {
+    host.createThread = createThread;
+  }
+  return asked >= n;
+}
+
+test('XP-16: whichever start of a thread the host refuses: a clear error, or another start, and every task settles', async () => {
+  const outcomes = new Set();
+  for (let n = 1, refused = true; refused; n++) {
+    refused = await refusingStart(n, async () => {
+      const options = { module: MODULE, workers: 2, spares: 1, recycleTimeoutMs: 0, restart: quick };
+      const opening = createPool(options);
+      const code = await codeOf(opening);
+      outcomes.add(code);
+      if (code !== 'fulfilled') {
+        assert.equal(code, 'START_FAILED');
+        return;
+      }
+      const pool = await opening;
+      try {
+        await works(pool);
+        await works(pool);
+        await until(() => pool.diagnostics().threads === 3);
+      } finally {
+        await pool.destroy();
+      }
+    });
+  }
+  assert.deepEqual([...outcomes], ['START_FAILED', 'fulfilled']);
+});
