@@ -201,6 +201,14 @@ node: wasm $(DEMO_MODULE) build/smoke/tasks.mjs build/js/tasks.mjs | npm ## the 
 smoke: wasm build/smoke/tasks.mjs | npm deps-test ## the smoke suite on Node, Bun and headless Chromium
 	$(Q)node tests/smoke/run.mjs
 
+# ---- Benchmarks ----------------------------------------------------------------------------------------------------
+
+.PHONY: bench
+bench: wasm | npm ## figures beside other pools, as Markdown tables
+	@scripts/npm.sh bench
+	$(Q)node bench/first.mjs
+	$(Q)node bench/kill.mjs
+
 # ---- Lint ----------------------------------------------------------------------------------------------------------
 
 .PHONY: lint lint-generated lint-format lint-prettier lint-tidy lint-js lint-rules

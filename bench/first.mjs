@@ -5,36 +5,15 @@
  * usage: node bench/first.mjs [--rounds N] [--json]
  */
 import { parseArgs } from 'node:util';
-import Piscina from 'piscina';
-import { createPool } from '../js/index.js';
+import { pools } from './pools/index.mjs';
+import { measureAll, table } from './report.mjs';
 
-const MODULE = new URL('./tasks.mjs', import.meta.url);
 const WORKERS = 2;
 const WINDOW_MS = 500;
 
 const { values: options } = parseArgs({
   options: { rounds: { type: 'string', default: '5' }, json: { type: 'boolean' } },
 });
-
-/** Each pool in the same three verbs. */
-const pools = {
-  async wasmpool() {
-    const pool = await createPool({ module: MODULE, workers: WORKERS });
-    return {
-      run: (name, value, signal) => pool.dispatch(name, value, { signal }),
-      queued: () => pool.stats().queued,
-      close: () => pool.destroy(),
-    };
-  },
-  async piscina() {
-    const pool = new Piscina({ filename: MODULE.href, minThreads: WORKERS, maxThreads: WORKERS });
-    return {
-      run: (name, value, signal) => pool.run(value, { name, signal }),
-      queued: () => pool.queueSize,
-      close: () => pool.destroy(),
-    };
-  },
-};
 
 /** Tasks a second with so many in flight. */
 async function throughput(pool, depth, value) {
@@ -69,18 +48,6 @@ async function blockedMain(pool) {
   return done;
 }
 
-/** Milliseconds from the abort of a hung task until both workers have answered. */
-async function killAndServe(pool) {
-  const controller = new AbortController();
-  const hung = pool.run('spin', undefined, controller.signal).catch(() => undefined);
-  await pool.run('burn', 20);
-  const start = performance.now();
-  controller.abort();
-  await hung;
-  await Promise.all([pool.run('burn', 5), pool.run('burn', 5)]);
-  return performance.now() - start;
-}
-
 const rows = {
   'tasks/s, 1 in flight, a number': (pool) => throughput(pool, 1, 1),
   'tasks/s, 64 in flight, a number': (pool) => throughput(pool, 64, 1),
@@ -93,26 +60,10 @@ const rows = {
     await pool.run('bytes', 64 << 20);
     return performance.now() - start;
   },
-  'hung task killed, both workers serve, ms': killAndServe,
 };
 
-/** @type {Record<string, Record<string, number[]>>} */
-const found = {};
-for (let round = 0; round < Number(options.rounds); round++) {
-  for (const [name, open] of Object.entries(pools)) {
-    const pool = await open();
-    await throughput(pool, 64, 1); // warm
-    for (const [row, measure] of Object.entries(rows)) ((found[row] ??= {})[name] ??= []).push(await measure(pool));
-    await pool.close();
-  }
-}
-
-const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
-const show = (value) => (value >= 1000 ? Math.round(value).toLocaleString('en') : value.toPrecision(3));
-const cell = (values) => `${show(median(values))} (${show(Math.min(...values))} – ${show(Math.max(...values))})`;
-if (options.json) {
-  console.log(JSON.stringify(found, null, 2));
-} else {
-  console.log(`| Node ${process.versions.node}, ${WORKERS} workers | wasmpool | piscina |\n|---|---|---|`);
-  for (const [row, by] of Object.entries(found)) console.log(`| ${row} | ${cell(by.wasmpool)} | ${cell(by.piscina)} |`);
-}
+const compared = { wasmpool: () => pools.wasmpool(WORKERS), piscina: () => pools.piscina(WORKERS) };
+const found = await measureAll(compared, rows, Number(options.rounds), (pool) => throughput(pool, 64, 1));
+console.log(
+  options.json ? JSON.stringify(found, null, 2) : table(`Node ${process.versions.node}, ${WORKERS} workers`, found),
+);

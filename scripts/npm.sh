@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs the locked npm packages. Does nothing, and needs no network, when node_modules is what the lock file says.
+# Installs the locked npm packages: of the package, of tests/smoke, and of the directories that are named.
+# Does nothing, and needs no network, when node_modules is what the lock file says.
 set -eu
 . "$(dirname "$0")/common.sh"
 cd "$root"
@@ -18,8 +19,9 @@ install() {
   cp "$1/package-lock.json" "$stamp"
 }
 
-install .
-install tests/smoke
+for directory in . tests/smoke "$@"; do
+  install "$directory"
+done
 
 # bun's binary is put in place by its install script, which some machines do not let npm run.
 bun=tests/smoke/node_modules

@@ -62,7 +62,7 @@ function serve() {
         const type = TYPES[/** @type {keyof typeof TYPES} */ (extname(path))] ?? 'application/octet-stream';
         const body =
           type === 'text/javascript' && path.startsWith('/js/')
-            ? bytes.toString().replace(/from 'cbor-x'/g, "from '/node_modules/cbor-x/index.js'")
+            ? bytes.toString().replace(/from 'cbor-x\/encode'/g, "from '/node_modules/cbor-x/encode.js'")
             : bytes;
         response.writeHead(200, {
           'content-type': type,
