@@ -9,6 +9,8 @@ import { pause, turn, workerName } from './member.js';
 import { RestartBudget } from './restart.js';
 import { Timers } from './timers.js';
 
+/** A new spare is started when the one that took a seat has had time to begin: starting a thread costs main some milliseconds. */
+const SPARE_DELAY_MS = 5;
 /** How long destroy() waits for threads where the host may be unable to stop them. */
 const UNSTOPPABLE_MS = 1000;
 
@@ -197,12 +199,11 @@ export class Fleet {
    * @param {number} seat
    * @param {number} [delayMs] before the new spare is started
    */
-  #promote(seat, delayMs) {
+  #promote(seat, delayMs = SPARE_DELAY_MS) {
     const spare = this.#spares.shift();
     if (!spare) return false;
     this.#seat(spare, seat);
-    if (delayMs) this.#timers.after(delayMs, () => this.#start(undefined));
-    else this.#start(undefined);
+    this.#timers.after(delayMs, () => this.#start(undefined));
     return true;
   }
 
