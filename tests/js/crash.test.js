@@ -155,6 +155,8 @@ test('a crash while the spare is not warm yet: the seat gets one thread, not two
     await until(() => timers.size === 2 && pool.diagnostics().threads === 0);
     const [[, spare], [, seat]] = timers;
     spare.run(); // a spare comes up, finds the seat empty and takes it; another spare follows
+    await until(() => threads.warm === 3 && timers.size === 3);
+    [...timers.values()][2].run();
     await until(() => threads.warm === 4);
     assert.deepEqual(await pool.broadcast('echo', 1), [1]);
     seat.run();
