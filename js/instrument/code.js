@@ -1,0 +1,129 @@
+/** Puts checks into function bodies. */
+import { poolError } from '../errors.js';
+import { PLAIN_IMMEDIATES, PREFIXED_IMMEDIATES } from './opcodes.js';
+import { Reader } from './reader.js';
+import { skipBlockType, skipValueType, skipVector } from './types.js';
+import { Writer } from './writer.js';
+
+const LOOP = 0x03;
+const FIRST_CALL = 0x10;
+const LAST_CALL = 0x15;
+const FIRST_PREFIX = 0xfb;
+const LAST_PREFIX = 0xfe;
+
+/** @type {Record<string, (reader: Reader) => void>} how to go past each kind of immediate; see opcodes.js */
+const SKIP = {
+  n: (reader) => reader.skipNumber(),
+  b: skipBlockType,
+  m: (reader) => {
+    if (reader.number() & 0x40) reader.skipNumber(); // a memory index
+    reader.skipNumber();
+  },
+  h: (reader) => reader.skipNumber(),
+  4: (reader) => reader.skip(4),
+  8: (reader) => reader.skip(8),
+  q: (reader) => reader.skip(16),
+  l: (reader) => reader.skip(1),
+  v: (reader) => skipVector(reader, () => skipValueType(reader)),
+  t: (reader) => {
+    skipVector(reader, () => reader.skipNumber());
+    reader.skipNumber();
+  },
+  y: (reader) =>
+    skipVector(reader, () => {
+      const kind = reader.byte();
+      if (kind > 3) reader.fail(`unknown kind of catch ${kind}`);
+      if (kind < 2) reader.skipNumber(); // a tag
+      reader.skipNumber();
+    }),
+  c: (reader) => {
+    reader.skip(1);
+    for (let i = 0; i < 3; i++) reader.skipNumber();
+  },
+};
+
+/**
+ * Goes past one instruction.
+ * @param {Reader} reader
+ * @returns {number} its opcode, or its prefix
+ */
+export function skipInstruction(reader) {
+  const { at } = reader;
+  const opcode = reader.byte();
+  const prefixed = opcode >= FIRST_PREFIX && opcode <= LAST_PREFIX;
+  const second = prefixed ? reader.number() : 0;
+  const kinds = prefixed ? PREFIXED_IMMEDIATES[opcode][second] : PLAIN_IMMEDIATES[opcode];
+  if (kinds === undefined) {
+    const name = `0x${opcode.toString(16)}${prefixed ? ` ${second}` : ''}`;
+    throw poolError('UNSUPPORTED', `${reader.what}, offset ${at}: unknown instruction ${name}`);
+  }
+  for (let i = 0; i < kinds.length; i++) SKIP[kinds[i]](reader);
+  return opcode;
+}
+
+/** What was done. */
+export class Counts {
+  functions = 0;
+  loops = 0;
+  entries = 0;
+}
+
+/**
+ * Copies one function body, with checks.
+ * @param {Reader} reader exactly the body
+ * @param {Uint8Array} check
+ * @param {Counts} counts
+ * @param {number[]} heads scratch: positions behind the loops' heads
+ * @param {Writer} output
+ */
+function copyBody(reader, check, counts, heads, output) {
+  const start = reader.at;
+  skipVector(reader, () => {
+    reader.skipNumber();
+    skipValueType(reader);
+  });
+  const entry = reader.at;
+  let calls = false;
+  heads.length = 0;
+  while (reader.at < reader.end) {
+    const opcode = skipInstruction(reader);
+    if (opcode === LOOP) heads.push(reader.at);
+    else if (opcode >= FIRST_CALL && opcode <= LAST_CALL) calls = true;
+  }
+  if (calls) heads.unshift(entry);
+  counts.entries += calls ? 1 : 0;
+  counts.loops += heads.length - (calls ? 1 : 0);
+  output.number(reader.end - start + heads.length * check.length);
+  let copied = start;
+  for (const head of heads) {
+    output.bytes(reader.bytes.subarray(copied, head)).bytes(check);
+    copied = head;
+  }
+  output.bytes(reader.bytes.subarray(copied, reader.end));
+}
+
+/**
+ * Puts a check at the head of each loop, and at the entry of each function that calls: recursion has no loop.
+ * @param {Reader} reader of the code section
+ * @param {Uint8Array} check
+ * @param {Counts} counts
+ * @param {Uint8Array[]} added bodies that get none
+ * @returns {Uint8Array} the section's new content
+ */
+export function instrumentCode(reader, check, counts, added) {
+  const output = new Writer(Math.ceil(reader.end * 1.25) + 64);
+  const count = reader.number();
+  /** @type {number[]} */
+  const heads = [];
+  output.number(count + added.length);
+  for (let index = 0; index < count; index++) {
+    const size = reader.number();
+    const end = reader.at + size;
+    if (end > reader.end) reader.fail('a function body ends behind its section');
+    copyBody(new Reader(reader.bytes, reader.at, end, `function body ${index}`), check, counts, heads, output);
+    reader.at = end;
+  }
+  counts.functions = count;
+  for (const body of added) output.block(body);
+  return output.written;
+}
