@@ -52,7 +52,7 @@ export class Fleet {
     this.options = options;
     this.program = program;
     this.events = events;
-    this.ladder = new Ladder(core, program.checked);
+    this.ladder = new Ladder(core);
     this.#seats = new Array(options.workers).fill(undefined);
     this.#budget = new RestartBudget(options.restart);
     this.#timers = new Timers(options.scheduler);

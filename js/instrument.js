@@ -63,9 +63,9 @@ const KIND = { memory: 2, global: 3 };
 
 /**
  * Puts checks into a module.
- * @param {Uint8Array} bytes the module; stays as it is
+ * @param {Uint8Array<ArrayBuffer>} bytes the module; stays as it is
  * @param {InstrumentOptions} options
- * @returns {{ bytes: Uint8Array, report: Report }}
+ * @returns {{ bytes: Uint8Array<ArrayBuffer>, report: Report }}
  * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT: not a module, or one with other checks;
  *   UNSUPPORTED: an object file, a component, an instruction that is not known
  */

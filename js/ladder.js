@@ -37,15 +37,10 @@ export class Ladder {
   /** @type {Set<number>} threads whose loop checks are asked to trap */
   #armed = new Set();
   #core;
-  #checked;
 
-  /**
-   * @param {import('./core.js').Core} core main's
-   * @param {boolean} checked whether the program has loop checks
-   */
-  constructor(core, checked) {
+  /** @param {import('./core.js').Core} core main's */
+  constructor(core) {
     this.#core = core;
-    this.#checked = checked;
   }
 
   /**
@@ -76,7 +71,6 @@ export class Ladder {
    */
   #arm(thread, any) {
     const { exports, pool } = this.#core;
-    if (!this.#checked) return false;
     if (!this.#armed.has(thread) && exports._wp_js_worker_stop(pool, thread, any ? 1 : 0)) this.#armed.add(thread);
     return this.#armed.has(thread);
   }

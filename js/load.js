@@ -1,17 +1,27 @@
 /** Loads the core: an Emscripten module and its wasm, compiled once, instantiated once per pool. */
 import { poolError } from './errors.js';
+import * as L from './generated/layout.js';
 import { host } from './host/index.js';
+import { instrument } from './instrument.js';
 
 /**
  * @typedef {object} Program
  * @property {string} glue URL of the Emscripten module; workers import it too
  * @property {WebAssembly.Module} wasmModule
  * @property {(module: object) => Promise<any>} factory
- * @property {boolean} checked whether its loops have checks that can stop a task
  * @property {{ initial: number, maximum: number }} pages limits of the memory that it imports, in 64 KiB pages
  */
 
 const PAGE_BYTES = 65536;
+
+/** What the checks in its loops read: src/port/emscripten.h, wp_js_worker_stop. */
+const LOOP_CHECK = Object.freeze({
+  kind: /** @type {const} */ ('thread'),
+  flag: L.STOP_FLAG,
+  stop: L.THREAD_STOP,
+  tag: L.THREAD_TAG,
+  inside: L.THREAD_INSIDE,
+});
 
 /** @type {Map<string, Promise<Program>>} by URL */
 const programs = new Map();
@@ -41,12 +51,13 @@ export function loadProgram(url) {
  * @returns {Promise<Program>}
  */
 async function load(glue) {
-  const bytes = await host.read(new URL(glue.replace(/\.m?js$/, '.wasm')));
+  const original = await host.read(new URL(glue.replace(/\.m?js$/, '.wasm')));
+  const { bytes } = instrument(original, { engine: host.wasmEngine, check: LOOP_CHECK });
   const [wasmModule, namespace] = await Promise.all([
     WebAssembly.compile(bytes),
     import(/* @vite-ignore */ /* webpackIgnore: true */ glue),
   ]);
-  return { glue, wasmModule, factory: namespace.default, checked: false, pages: memoryLimits(bytes) };
+  return { glue, wasmModule, factory: namespace.default, pages: memoryLimits(bytes) };
 }
 
 /**

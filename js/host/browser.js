@@ -16,6 +16,7 @@ export const host = {
     killWasm: true,
     confirmedDeath: false,
   }),
+  wasmEngine: engineOf(globalThis.navigator?.userAgent ?? ''),
   boot: new URL('./boot-browser.js', import.meta.url),
   createThread,
   clockOffsetMs: () => performance.timeOrigin,
@@ -30,6 +31,16 @@ export const host = {
   resolve: (specifier) => new URL(specifier, globalThis.location?.href).href,
   codec: {},
 };
+
+/**
+ * By name; there is no other way to tell. A wrong answer costs speed, or, with WebKit's engine, a loop that is not stopped.
+ * @param {string} agent
+ */
+function engineOf(agent) {
+  if (/Chrom(e|ium)\//.test(agent)) return 'v8';
+  if (/Firefox\//.test(agent)) return 'spidermonkey';
+  return /AppleWebKit\//.test(agent) ? 'jsc' : 'generic';
+}
 
 const channel = new MessageChannel();
 /** @type {(() => void)[]} */

@@ -16,6 +16,7 @@
  * @property {string} name 'node', 'bun', 'deno' or 'browser'
  * @property {string} version
  * @property {import('../options.js').Caps} caps
+ * @property {import('../instrument/check.js').Engine} wasmEngine which form of loop checks suits it
  * @property {URL} boot the worker's entry file
  * @property {(url: URL, name: string, events: ThreadEvents, options: { resourceLimits?: object }) => Thread} createThread
  * @property {() => number} clockOffsetMs what turns this thread's performance.now() into a clock that all threads share

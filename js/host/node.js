@@ -22,6 +22,7 @@ export const host = {
     killWasm: name === 'node',
     confirmedDeath: name !== 'deno',
   }),
+  wasmEngine: name === 'bun' ? 'jsc' : 'v8',
   boot: new URL('./boot-node.js', import.meta.url),
   createThread,
   clockOffsetMs,

@@ -1,7 +1,7 @@
 /** Which rung stops what: the flag that a task reads, a loop check, or the end of its thread. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { C_TASKS, codeOf, until, withPool } from './helpers.js';
+import { C_MODULE, C_TASKS, codeOf, until, withPool } from './helpers.js';
 
 /** @param {any} pool */
 const counts = (pool) => {
@@ -45,3 +45,18 @@ test('a JavaScript loop that reads nothing ends with its thread', () =>
     const { maxMs, totalMs } = pool.diagnostics().stops.terminate;
     assert.ok(maxMs > 0 && maxMs === totalMs);
   }));
+
+for (const task of ['c_spin', 'c_malloc', 'c_recurse'])
+  test(`${task} traps at its next loop check, 100 times on one thread, and what it held comes back`, () =>
+    withPool({ workers: 1, wasm: C_MODULE }, async (pool) => {
+      const thread = await pool.dispatch('thread');
+      await stop(pool, task);
+      const { heapBytes } = pool.diagnostics();
+      for (let i = 1; i < 100; i++) {
+        await stop(pool, task);
+        assert.equal(await pool.dispatch('c_sum', new Uint8Array(i).fill(2)), 2 * i);
+      }
+      assert.equal(await pool.dispatch('thread'), thread);
+      assert.deepEqual(counts(pool), { flag: 0, check: 100, terminate: 0 });
+      assert.equal(pool.diagnostics().heapBytes, heapBytes);
+    }));

@@ -26,6 +26,14 @@ WP_TASK(c_spin) {
   return wp_task_fail(task, "unreachable");
 }
 
+static unsigned fibonacci(unsigned n) { return n < 2 ? n : fibonacci(n - 1) + fibonacci(n - 2); }
+
+/* For years, without a loop of its own. */
+WP_TASK(c_recurse) {
+  double number = fibonacci(90);
+  return wp_task_result(task, WP_TYPE_NUMBER, &number, sizeof number);
+}
+
 /* The wait that never ends, as C programs have it. */
 WP_TASK(c_wait) {
   static int word;
