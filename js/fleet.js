@@ -52,7 +52,7 @@ export class Fleet {
     this.options = options;
     this.program = program;
     this.events = events;
-    this.ladder = new Ladder(core);
+    this.ladder = new Ladder(core, program.checked);
     this.#seats = new Array(options.workers).fill(undefined);
     this.#budget = new RestartBudget(options.restart);
     this.#timers = new Timers(options.scheduler);
@@ -387,7 +387,7 @@ export class Fleet {
         this.ladder.stop(member.number);
         const gone = member.thread?.stop();
         // A runtime that cannot stop every loop would keep its caller waiting for ever.
-        await (host.caps.killWasm ? gone : Promise.race([gone, pause(UNSTOPPABLE_MS)]));
+        await (host.stopIsSure ? gone : Promise.race([gone, pause(UNSTOPPABLE_MS)]));
         member.thread?.hold(false);
       }),
     );

@@ -6,7 +6,7 @@ import { turn } from './member.js';
 import * as L from './generated/layout.js';
 
 /** A task that looks at its flag does so often: longer waiting only makes the others' end late. */
-const FLAG_LIMIT_MS = 1;
+const FLAG_LIMIT_MS = 2;
 /** Loop checks answer within a millisecond where the thread has a processor; it may have to wait for one. */
 const CHECK_LIMIT_MS = 20;
 /** How long a thread that is asked to die may stay inside the gate before it is taken for broken there. */
@@ -37,10 +37,15 @@ export class Ladder {
   /** @type {Set<number>} threads whose loop checks are asked to trap */
   #armed = new Set();
   #core;
+  #checked;
 
-  /** @param {import('./core.js').Core} core main's */
-  constructor(core) {
+  /**
+   * @param {import('./core.js').Core} core main's
+   * @param {boolean} checked whether the program's loops have checks
+   */
+  constructor(core, checked) {
     this.#core = core;
+    this.#checked = checked;
   }
 
   /**
@@ -51,9 +56,11 @@ export class Ladder {
    */
   async spare(thread, isRight) {
     const stopped = this.#stopped(thread);
-    const limit = performance.now() + (this.#arm(thread, false) ? CHECK_LIMIT_MS : FLAG_LIMIT_MS);
-    while (isRight()) {
-      if (performance.now() > limit) return undefined;
+    const start = performance.now();
+    for (let limit = FLAG_LIMIT_MS; isRight(); limit = this.#arm(thread, false) ? CHECK_LIMIT_MS : limit) {
+      // Armed in the second turn at the earliest, so that a task that reads its flag may end as it likes; and asked for in
+      // each turn, as a task that was only just taken may not have begun.
+      if (performance.now() - start > limit) return undefined;
       await turn();
     }
     this.disarm(thread);
@@ -68,11 +75,15 @@ export class Ladder {
   /**
    * @param {number} thread
    * @param {boolean} any whether a task that is still wanted is meant, too
+   * @returns {boolean} whether there is something to wait for
    */
   #arm(thread, any) {
     const { exports, pool } = this.#core;
-    if (!this.#armed.has(thread) && exports._wp_js_worker_stop(pool, thread, any ? 1 : 0)) this.#armed.add(thread);
-    return this.#armed.has(thread);
+    if (!this.#checked) return false;
+    if (this.#armed.has(thread)) return true;
+    const answer = exports._wp_js_worker_stop(pool, thread, any ? 1 : 0);
+    if (answer === L.STOP_ASKED) this.#armed.add(thread);
+    return answer !== L.STOP_NONE;
   }
 
   /**

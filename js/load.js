@@ -7,6 +7,7 @@ import { instrument } from './instrument.js';
 /**
  * @typedef {object} Program
  * @property {string} glue URL of the Emscripten module; workers import it too
+ * @property {boolean} checked whether its loops have checks
  * @property {WebAssembly.Module} wasmModule
  * @property {(module: object) => Promise<any>} factory
  * @property {{ initial: number, maximum: number }} pages limits of the memory that it imports, in 64 KiB pages
@@ -23,41 +24,45 @@ const LOOP_CHECK = Object.freeze({
   inside: L.THREAD_INSIDE,
 });
 
-/** @type {Map<string, Promise<Program>>} by URL */
+/** @type {Map<string, Promise<Program>>} by URL, and whether there are checks in its loops */
 const programs = new Map();
 
 /**
  * @param {string | undefined} url of an Emscripten module that was linked with the core; default: the package's own
+ * @param {boolean} checked whether its loops get checks
  * @returns {Promise<Program>}
  * @throws {import('./errors.js').PoolError} START_FAILED
  */
-export function loadProgram(url) {
+export function loadProgram(url, checked) {
   const glue = url ?? new URL('../wasm/dist/wasmpool.mjs', import.meta.url).href;
-  let program = programs.get(glue);
+  const key = `${checked} ${glue}`;
+  let program = programs.get(key);
   if (!program) {
-    program = load(glue).catch((cause) => {
-      programs.delete(glue); // a later pool may try again
+    program = load(glue, checked).catch((cause) => {
+      programs.delete(key); // a later pool may try again
       throw poolError('START_FAILED', `cannot load the wasm core ${glue}: ${cause.message}`, {
         cause,
       });
     });
-    programs.set(glue, program);
+    programs.set(key, program);
   }
   return program;
 }
 
 /**
  * @param {string} glue
+ * @param {boolean} checked
  * @returns {Promise<Program>}
  */
-async function load(glue) {
+async function load(glue, checked) {
   const original = await host.read(new URL(glue.replace(/\.m?js$/, '.wasm')));
-  const { bytes } = instrument(original, { engine: host.wasmEngine, check: LOOP_CHECK });
+  const options = { engine: host.wasmEngine, check: LOOP_CHECK };
+  const bytes = checked ? instrument(original, options).bytes : original;
   const [wasmModule, namespace] = await Promise.all([
     WebAssembly.compile(bytes),
     import(/* @vite-ignore */ /* webpackIgnore: true */ glue),
   ]);
-  return { glue, wasmModule, factory: namespace.default, pages: memoryLimits(bytes) };
+  return { glue, checked, wasmModule, factory: namespace.default, pages: memoryLimits(bytes) };
 }
 
 /**

@@ -30,6 +30,8 @@ import { host } from './host/index.js';
  * @typedef {object} PoolOptions
  * @property {string | URL} [module] worker module with JavaScript handlers; a URL, or a path from the working directory
  * @property {string | URL} [wasm] Emscripten module of C tasks, linked with the core; default: the package's own core
+ * @property {boolean} [loopChecks] whether the wasm module's loops get checks when it is loaded, so that a hung C task is stopped
+ *   without its thread; true. False: a little faster, and it costs the thread, where the runtime can end it
  * @property {number | 'auto'} [workers] 'auto': WASMPOOL_WORKERS, else the hardware's concurrency, else 2
  * @property {number} [spares] warm stand-ins that replace a killed worker at once; 0
  * @property {number} [maxQueue] tasks that may wait; unbounded
@@ -60,6 +62,7 @@ const PRIORITIES = Object.freeze({
 
 /** Every default, in one place. */
 export const DEFAULTS = Object.freeze({
+  loopChecks: true,
   spares: 0,
   boxes: Object.freeze({ count: 64, size: '1mb' }),
   leaseMs: 5000,
@@ -227,6 +230,7 @@ export function resolveOptions(options) {
   return Object.freeze({
     module: moduleUrl('module', options.module),
     wasm: moduleUrl('wasm', options.wasm),
+    loopChecks: options.loopChecks ?? DEFAULTS.loopChecks,
     workers,
     spares: integer('spares', options.spares ?? DEFAULTS.spares, 0, L.SEATS_MAX - workers),
     maxQueue:

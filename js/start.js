@@ -17,7 +17,7 @@ export async function createEngine(options, events) {
       'shared memory is not available: serve the page with COOP: same-origin and COEP: require-corp',
     );
   }
-  const program = await loadProgram(options.wasm);
+  const program = await loadProgram(options.wasm, options.loopChecks);
   const { exports, memory } = await instantiate(program, options.memoryBytes);
   return new Engine(options, events, program, exports, memory);
 }

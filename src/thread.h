@@ -39,7 +39,8 @@ typedef struct wp_thread {
   /* Line 1: the gate. */
   wp_atomic_u32 inside; /* depth of gate sections; written by the worker, read by the killer */
   wp_atomic_u32 doomed; /* 1: do not enter; written by main (reset at reap), read by the worker */
-  /* tag of the C task run that is to end at its next loop check, or 0; written by main, read by the checks */
+  /* Tag of the C task run that is to end at its next loop check, or 0. Written by main, read by the checks; the
+   * worker clears it when it has trapped. */
   wp_atomic_u32 stop;
   uint32_t pad_gate[13];
   /* Line 2: waking and waiting. */

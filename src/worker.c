@@ -52,18 +52,19 @@ static bool given_up(const wp_slot *slot) {
 
 /* A worker runs one C task at a time and has it in its record from before the tag is set until after it is cleared: so
  * the C task that is found there between two looks at one and the same tag is the one that has this tag. */
-bool wp_worker_stop(wp_pool *pool, uint32_t thread, bool any) {
+enum wp_stop wp_worker_stop(wp_pool *pool, uint32_t thread, bool any) {
   wp_thread *record = &pool->threads[thread];
   uint32_t tag = wp_atomic_load_seq_u32(&record->tag);
   bool wanted = false;
-  for (uint32_t place = 0; tag && place < WP_CONCURRENCY_MAX; place++) {
+  for (uint32_t place = 0; place < WP_CONCURRENCY_MAX; place++) {
     uint32_t index = wp_atomic_load_seq_u32(&record->slots[place]);
     const wp_slot *slot = index ? wp_slot_at(&pool->slots, index - 1) : NULL;
     wanted = wanted || (slot && slot->c_task && (any || given_up(slot)));
   }
-  if (!wanted || wp_atomic_load_seq_u32(&record->tag) != tag) return false;
+  if (!wanted) return WP_STOP_NONE;
+  if (!tag || wp_atomic_load_seq_u32(&record->tag) != tag) return WP_STOP_SOON;
   wp_atomic_store_seq_u32(&record->stop, tag); /* STOP: pairs with the loads of the loop check */
-  return true;
+  return WP_STOP_ASKED;
 }
 
 void wp_worker_stop_end(wp_pool *pool, uint32_t thread) {
@@ -203,8 +204,6 @@ void wp_worker_clean_up(wp_pool *pool, uint32_t self, uint32_t index) {
   wp_thread *thread = &pool->threads[self];
   wp_gate_enter(thread);
   uint32_t tag = wp_atomic_load_relaxed_u32(&thread->tag); /* own word */
-  if (tag && tag == wp_atomic_load_acquire_u32(&thread->stop))
-    wp_atomic_fetch_add_relaxed_u32(&thread->stopped, 1); /* published by wp_task_finish */
   wp_task_drop_result(pool, self, index);
   lose_event(pool, self, self);
   wp_heap_free_tagged(&pool->memory[self].heap, tag);

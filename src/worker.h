@@ -28,9 +28,14 @@ uint32_t wp_worker_doom(wp_pool *pool, uint32_t thread);
 /* Whether the thread runs this very task, wanted or given up. Exact while it is doomed and outside the gate. main. */
 bool wp_worker_runs(const wp_pool *pool, uint32_t thread, uint32_t index, uint32_t generation);
 
-/* Asks the C task that the thread runs to trap at its next loop check, if its caller has given it up, or in `any` case; false
- * when there is none. Whatever the thread runs later is not meant. In force until wp_worker_stop_end. main. */
-bool wp_worker_stop(wp_pool *pool, uint32_t thread, bool any);
+enum wp_stop {
+  WP_STOP_NONE = 0,  /* there is no such task */
+  WP_STOP_SOON = 1,  /* it has been taken and has not begun, or has just ended: ask again */
+  WP_STOP_ASKED = 2, /* in force until wp_worker_stop_end */
+};
+/* Asks the C task that the thread runs to trap at its next loop check, if its caller has given it up, or in `any` case.
+ * Whatever the thread runs later is not meant. main. */
+enum wp_stop wp_worker_stop(wp_pool *pool, uint32_t thread, bool any);
 void wp_worker_stop_end(wp_pool *pool, uint32_t thread);
 
 /* After the thread's confirmed death: DYING > EMPTY. Its tasks end with WORKER_LOST or are queued again, what it held comes

@@ -16,6 +16,7 @@ export const host = {
     killWasm: true,
     confirmedDeath: false,
   }),
+  stopIsSure: true,
   wasmEngine: engineOf(globalThis.navigator?.userAgent ?? ''),
   boot: new URL('./boot-browser.js', import.meta.url),
   createThread,

@@ -16,6 +16,7 @@
  * @property {string} name 'node', 'bun', 'deno' or 'browser'
  * @property {string} version
  * @property {import('../options.js').Caps} caps
+ * @property {boolean} stopIsSure whether stop() ends a thread in a loop of wasm
  * @property {import('../instrument/check.js').Engine} wasmEngine which form of loop checks suits it
  * @property {URL} boot the worker's entry file
  * @property {(url: URL, name: string, events: ThreadEvents, options: { resourceLimits?: object }) => Thread} createThread

@@ -19,9 +19,10 @@ export const host = {
     threads: true,
     sharedMemory: true,
     killJs: true,
-    killWasm: name === 'node',
+    killWasm: name !== 'deno', // in Bun by loop checks alone
     confirmedDeath: name !== 'deno',
   }),
+  stopIsSure: name === 'node',
   wasmEngine: name === 'bun' ? 'jsc' : 'v8',
   boot: new URL('./boot-node.js', import.meta.url),
   createThread,

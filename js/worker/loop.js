@@ -331,12 +331,22 @@ export class Loop {
     try {
       return exports._wp_worker_run(pool, self, index);
     } catch (error) {
+      this.#takeStop();
       exports.stackRestore(this.stack); // a trap leaves the stack pointer where it was
       if (this.#insideGate()) throw error; // the core itself broke
       exports._wp_worker_clean_up(pool, self, index);
       this.core.writeError(index, slot, error);
       return STATUS.TASK_FAILED;
     }
+  }
+
+  /** A trap that main had asked for is answered: until then the checks inside the core's own functions trap as well. */
+  #takeStop() {
+    const { u32 } = this.core.memory;
+    const at = this.at >>> 2;
+    const tag = Atomics.load(u32, at + (L.THREAD_TAG >>> 2));
+    if (tag !== 0 && Atomics.compareExchange(u32, at + (L.THREAD_STOP >>> 2), tag, 0) === tag)
+      Atomics.add(u32, at + (L.THREAD_STOPPED >>> 2), 1);
   }
 
   /**

@@ -197,12 +197,12 @@ static wp_atomic_u32 *stop_flag(void) {
   return free ? (wp_atomic_u32 *)WP_STOP_FLAG : NULL;
 }
 
-bool wp_js_worker_stop(wp_pool *pool, uint32_t thread, bool any) {
+enum wp_stop wp_js_worker_stop(wp_pool *pool, uint32_t thread, bool any) {
   wp_atomic_u32 *flag = stop_flag();
-  if (!flag || !wp_worker_stop(pool, thread, any)) return false;
-  wp_atomic_fetch_add_seq_u32(
-      flag, 1); /* STOP: after the thread's own word, which the checks read next */
-  return true;
+  enum wp_stop answer = flag ? wp_worker_stop(pool, thread, any) : WP_STOP_NONE;
+  /* STOP: after the thread's own word, which the checks read next. */
+  if (answer == WP_STOP_ASKED) wp_atomic_fetch_add_seq_u32(flag, 1);
+  return answer;
 }
 
 void wp_js_worker_stop_end(wp_pool *pool, uint32_t thread) {

@@ -10,6 +10,7 @@
 #define WP_PORT_EMSCRIPTEN_H
 
 #include "pool.h"
+#include "worker.h"
 
 /* Creates the pool; NULL and *status on failure. */
 wp_pool *wp_js_pool_create(const wp_config *config, int32_t *status);
@@ -23,8 +24,8 @@ const char *wp_js_task_name(const wp_pool *pool, uint32_t index);
  */
 enum { WP_STOP_FLAG = 64 };
 
-/* wp_worker_stop, and the word above; false also when the program was linked without room for it. Each true one is to be ended. */
-bool wp_js_worker_stop(wp_pool *pool, uint32_t thread, bool any);
+/* wp_worker_stop, and the word above; WP_STOP_NONE also when the program was linked without room for it. */
+enum wp_stop wp_js_worker_stop(wp_pool *pool, uint32_t thread, bool any);
 void wp_js_worker_stop_end(wp_pool *pool, uint32_t thread);
 
 /* Prepares the memory that makes a worker a pthread (its control block, thread-local data and stack), for the record
