@@ -2,7 +2,7 @@
 import { poolError } from '../errors.js';
 import { Reader } from './reader.js';
 import { readLimits, skipTypes, skipValueType } from './types.js';
-import { Writer } from './writer.js';
+import { numberBytes, Writer } from './writer.js';
 
 /** Section numbers (core specification, 5.5.2). */
 export const SECTION = {
@@ -173,7 +173,8 @@ export class Module {
 
   /** The module's binary form. */
   encode() {
-    const total = this.sections.reduce((sum, { content }) => sum + content.length + 6, 8);
+    const sizes = this.sections.map(({ content: { length } }) => 1 + numberBytes(length) + length);
+    const total = sizes.reduce((sum, size) => sum + size, this.preamble.length);
     const writer = new Writer(total).bytes(this.preamble);
     for (const { id, content } of this.sections) writer.byte(id).block(content);
     return writer.written;

@@ -1,5 +1,15 @@
 /** Writes a wasm binary into a buffer that grows. */
 
+/**
+ * How many bytes a number takes.
+ * @param {number} value unsigned
+ */
+export function numberBytes(value) {
+  let bytes = 1;
+  for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 128)) bytes++;
+  return bytes;
+}
+
 /** Bytes to come. */
 export class Writer {
   #bytes;
