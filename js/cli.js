@@ -4,6 +4,7 @@ import process from 'node:process';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { UsageError, describe, oneLine } from './cli/fault.js';
 import { packageVersion, runInfo } from './cli/info.js';
+import { runInstrument } from './cli/instrument.js';
 import { runMap } from './cli/map.js';
 
 /** @typedef {import('./cli/map.js').Io} Io */
@@ -66,6 +67,9 @@ function program(io, state) {
   addMap(wasmpool).action(async (spec, files, flags) => {
     state.status = await runMap(spec, files, flags, io);
   });
+  addInstrument(wasmpool).action(async (input, flags) => {
+    state.status = await runInstrument(input, flags, io);
+  });
   addInfo(wasmpool).action(async (flags) => {
     state.status = await runInfo(flags, /** @type {any} */ (io));
   });
@@ -103,6 +107,30 @@ function addMap(wasmpool) {
     .option('--progress', 'show progress on stderr (default: if it is a terminal)')
     .option('--no-progress', 'never show it')
     .option('--stats', 'print figures to stderr at the end');
+}
+
+const INSTRUMENT_NOTES = `
+Whatever the module runs then traps once the word at ADDRESS of its first memory is not 0: at the
+next loop or call, in any engine, and its thread lives on. Another thread sets the word, so the
+memory is made a shared one. ADDRESS and the four bytes behind it must be free: the default is,
+in programs that LLVM linked. Modules of C tasks need none of this: createPool() does it when it
+loads them.`;
+
+/** @param {Command} wasmpool */
+function addInstrument(wasmpool) {
+  return wasmpool
+    .command('instrument')
+    .summary('put kill checks into the loops of a wasm module')
+    .description('Puts kill checks into the loops of a wasm module, and into functions that call.')
+    .argument('<IN.wasm>', 'the linked module')
+    .requiredOption('-o, --output <OUT.wasm>', 'where the module with checks goes')
+    .addOption(
+      new Option('--for <ENGINE>', 'what it will run on')
+        .choices(['v8', 'jsc', 'spidermonkey', 'cranelift', 'generic'])
+        .default('generic'),
+    )
+    .option('--flag <ADDRESS>', 'address of the word (default: 16)', integer(0))
+    .addHelpText('after', INSTRUMENT_NOTES);
 }
 
 /** @param {Command} wasmpool */

@@ -1,6 +1,7 @@
 /** The command line used wrongly: one line naming what and where, exit status 2. And `wasmpool info`. */
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { at, dir, file, run } from './cli-support.js';
 
@@ -68,6 +69,43 @@ describe('wrong use: one line naming what and where, status 2', () => {
       assert.ok(help.out.includes(word), word);
     }
     assert.match((await run(['--version'])).out, /^\d+\.\d+\.\d+\n$/);
+  });
+});
+
+/** (module (func loop br 0 end)) */
+const LOOPS = new Uint8Array([
+  ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 4, 1, 0x60, 0, 0, 3, 2, 1, 0],
+  ...[10, 9, 1, 7, 0, 3, 0x40, 0x0c, 0, 0x0b, 0x0b],
+]);
+
+describe('wasmpool instrument', () => {
+  const out = at('out.wasm');
+  test('a module gets checks for the engine that is named, once', async () => {
+    const input = file('loops.wasm', LOOPS);
+    const first = await run(['instrument', input, '-o', out, '--for', 'v8', '--flag', '32']);
+    assert.equal(first.status, 0);
+    assert.match(first.err, /out\.wasm: 1 functions, checks at 1 loops and 0 entries\n/);
+    const [mark] = WebAssembly.Module.customSections(new WebAssembly.Module(readFileSync(out)), 'wasmpool.checks');
+    const { engine, check } = JSON.parse(new TextDecoder().decode(mark));
+    assert.deepEqual([engine, check], ['v8', { kind: 'word', address: 32 }]);
+    const again = await run(['instrument', out, '-o', out, '--for', 'v8', '--flag', '32']);
+    assert.match(again.err, /had these checks already/);
+    const other = await run(['instrument', out, '-o', out]);
+    assert.equal(other.status, 1);
+    assert.match(other.err, /^wasmpool: .*out\.wasm: INVALID_ARGUMENT the module has other checks already/);
+  });
+  test('what is no module, cannot be read, or is not said: one line, and the right status', async () => {
+    const text = file('text.wasm', 'hello, world');
+    for (const [args, status, expected] of [
+      [[text, '-o', out], 1, /^wasmpool: .*text\.wasm: INVALID_ARGUMENT module, offset 4: this is not WebAssembly\n$/],
+      [[at('nowhere.wasm'), '-o', out], 2, /^wasmpool: cannot read .*nowhere\.wasm: ENOENT/],
+      [[text], 2, /required option '-o, --output <OUT\.wasm>' not specified\n$/],
+      [[text, '-o', out, '--for', 'x'], 2, /'--for <ENGINE>' argument 'x' is invalid/],
+    ]) {
+      const ended = await run(['instrument', ...args]);
+      assert.equal(ended.status, status, ended.err);
+      assert.match(ended.err, expected);
+    }
   });
 });
 
