@@ -204,10 +204,20 @@ smoke: wasm build/smoke/tasks.mjs | npm deps-test ## the smoke suite on Node, Bu
 # ---- Benchmarks ----------------------------------------------------------------------------------------------------
 
 .PHONY: bench
-bench: wasm | npm ## figures beside other pools, as Markdown tables
+bench: wasm build/bench/O2.wasm build/bench/O3-simd.wasm | npm ## figures beside other pools, as Markdown tables
 	@scripts/npm.sh bench
 	$(Q)node bench/first.mjs
 	$(Q)node bench/kill.mjs
+	$(Q)node bench/checks.mjs build/bench/O2.wasm build/bench/O3-simd.wasm
+	$(Q)tests/smoke/node_modules/.bin/bun bench/checks.mjs build/bench/O2.wasm build/bench/O3-simd.wasm
+
+build/bench/O2.wasm:      private OPTIMISED := -O2
+build/bench/O3-simd.wasm: private OPTIMISED := -O3 -msimd128
+build/bench/%.wasm: bench/kernels.c | deps-test
+	$(call say,CLANG,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) --target=wasm32 -std=c11 -nostdlib -ffreestanding -matomics -mbulk-memory $(OPTIMISED) \
+	  -Wl,--no-entry,--import-memory,--shared-memory,--max-memory=1048576 $< -o $@
 
 # ---- Lint ----------------------------------------------------------------------------------------------------------
 
