@@ -4,7 +4,7 @@
  * Why a rewriter of our own, and what the checks cost: docs/decisions/0008-loop-checks.md
  */
 import { poolError } from './errors.js';
-import { checkBytes, slowBody } from './instrument/check.js';
+import { checkBytes } from './instrument/check.js';
 import { Counts, instrumentCode } from './instrument/code.js';
 import { Module, SECTION } from './instrument/module.js';
 import { writeLimits } from './instrument/types.js';
@@ -24,7 +24,6 @@ const FLAG_BYTES = 4;
 const MAXIMUM_PAGES = 65536;
 
 const ENGINES = ['v8', 'jsc', 'spidermonkey', 'cranelift', 'generic'];
-const FUNCTION_TYPE = 0x60;
 const I32 = 0x7f;
 const I64 = 0x7e;
 const MUTABLE = 1;
@@ -39,10 +38,10 @@ const KIND = { memory: 2, global: 3 };
  * @typedef {object} ThreadCheck
  * @property {'thread'} kind
  * @property {number} flag address of the word that is not 0 while any thread is to be stopped
- * @property {number} stop offsets in the thread's record, whose address is the exported global `wasmpool_thread`: the tag
- *   of the task that is to be stopped,
- * @property {number} tag of the one that runs,
- * @property {number} inside and the depth of kill-gate sections
+ * @property {number} stop offsets in the thread's record, whose address a worker puts into the exported global
+ *   `wasmpool_thread`: the tag of the task that is to be stopped, with the highest bit set,
+ * @property {number} tag of the task that runs, or 0
+ * @property {number} inside the depth of kill-gate sections
  *
  * For any other module. A check traps when the word at an address of its first memory is not 0.
  * @typedef {object} WordCheck
@@ -79,7 +78,7 @@ export function instrument(bytes, { engine, check = { kind: 'word' } }) {
   const plan = new Plan(module, engine, check);
   const counts = new Counts();
   const code = module.reader(SECTION.code);
-  if (code) module.put(SECTION.code, instrumentCode(code, plan.check, counts, plan.bodies));
+  if (code) module.put(SECTION.code, instrumentCode(code, plan.check, counts));
   module.sections.push({ id: SECTION.custom, content: new Writer().name(MARK).bytes(utf8.encode(mark)).written });
   return { bytes: module.encode(), report: { ...counts, unchanged: false, warnings: [...warnings, ...plan.warnings] } };
 }
@@ -123,8 +122,6 @@ const utf8 = new TextEncoder();
 class Plan {
   /** @type {string[]} */
   warnings = [];
-  /** @type {Uint8Array[]} bodies of added functions */
-  bodies = [];
   #module;
   #imports;
   /** Globals that there will be. */
@@ -143,8 +140,8 @@ class Plan {
     this.#wide = this.#shareMemory(check.kind);
     const address = check.kind === 'thread' ? check.flag : (check.address ?? DEFAULT_FLAG);
     const scratch = engine === 'jsc' ? this.#addGlobal(SCRATCH, address + FLAG_BYTES, this.#wide) : undefined;
-    const slow = check.kind === 'thread' ? this.#addSlow(check) : undefined;
-    this.check = checkBytes({ wide: this.#wide, address, scratch, slow });
+    const thread = check.kind === 'thread' ? this.#threadOf(check) : undefined;
+    this.check = checkBytes({ wide: this.#wide, address, scratch, thread });
   }
 
   /**
@@ -229,17 +226,11 @@ class Plan {
   }
 
   /**
-   * The function that decides. It comes last, so that no index changes.
    * @param {ThreadCheck} check
-   * @returns {number} its index
+   * @returns {import('./instrument/check.js').Thread}
    */
-  #addSlow(check) {
-    const module = this.#module;
-    const type = module.countTypes();
-    const index = this.#imports.functions + module.count(SECTION.function);
-    module.append(SECTION.type, (writer) => writer.byte(FUNCTION_TYPE).byte(0).byte(0), 1);
-    module.append(SECTION.function, (writer) => writer.number(type), 1);
-    this.bodies.push(slowBody(this.#addGlobal(THREAD, 0, false), check));
-    return index;
+  #threadOf({ flag, stop, tag, inside }) {
+    // Until a worker sets it, the record is one whose depth is the flag itself: never 0 when it matters, so nobody traps.
+    return { record: this.#addGlobal(THREAD, flag - inside, false), stop, tag, inside };
   }
 }

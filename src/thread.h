@@ -35,12 +35,15 @@ enum wp_thread_state {
   WP_THREAD_DYING = 4,
 };
 
+/* Tags have 31 bits: with this one no task that runs, and no thread that runs none, is taken for the one that is meant. */
+#define WP_STOP_MARK UINT32_C(0x80000000)
+
 typedef struct wp_thread {
   /* Line 1: the gate. */
   wp_atomic_u32 inside; /* depth of gate sections; written by the worker, read by the killer */
   wp_atomic_u32 doomed; /* 1: do not enter; written by main (reset at reap), read by the worker */
-  /* Tag of the C task run that is to end at its next loop check, or 0. Written by main, read by the checks; the
-   * worker clears it when it has trapped. */
+  /* WP_STOP_MARK and the tag of the C task run that is to end at its next loop check, or 0. Written by main, read by
+   * the checks; the worker clears it when it has trapped. */
   wp_atomic_u32 stop;
   uint32_t pad_gate[13];
   /* Line 2: waking and waiting. */

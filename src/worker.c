@@ -63,7 +63,7 @@ enum wp_stop wp_worker_stop(wp_pool *pool, uint32_t thread, bool any) {
   }
   if (!wanted) return WP_STOP_NONE;
   if (!tag || wp_atomic_load_seq_u32(&record->tag) != tag) return WP_STOP_SOON;
-  wp_atomic_store_seq_u32(&record->stop, tag); /* STOP: pairs with the loads of the loop check */
+  wp_atomic_store_seq_u32(&record->stop, WP_STOP_MARK | tag); /* STOP: pairs with the loads of the loop check */
   return WP_STOP_ASKED;
 }
 

@@ -90,6 +90,7 @@ export const THREAD_SLOTS = 192;
 export const STOP_FLAG = 64;
 export const STOP_NONE = 0;
 export const STOP_ASKED = 2;
+export const STOP_MARK = 2147483648;
 export const THREAD_EMPTY = 0;
 export const THREAD_LIVE = 3;
 export const THREAD_DYING = 4;

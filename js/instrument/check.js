@@ -5,22 +5,22 @@ import { Writer } from './writer.js';
 
 const OP = {
   unreachable: 0x00,
-  block: 0x02,
   if: 0x04,
   end: 0x0b,
-  brIf: 0x0d,
-  call: 0x10,
   globalGet: 0x23,
   load: 0x28,
   store: 0x36,
   i32Const: 0x41,
   i64Const: 0x42,
   eqz: 0x45,
-  ne: 0x47,
+  or: 0x72,
+  xor: 0x73,
   atomic: 0xfe,
   atomicLoad: 0x10,
 };
 const EMPTY = 0x40;
+/** -0x80000000 as LEB128. */
+const HIGHEST_BIT = [0x80, 0x80, 0x80, 0x80, 0x78];
 /** Of a 32-bit access, as an exponent of 2. */
 const ALIGNMENT = 2;
 
@@ -30,11 +30,18 @@ const ALIGNMENT = 2;
  * @property {boolean} wide whether addresses have 64 bits
  * @property {number} address of the flag
  * @property {number | undefined} scratch index of a global with an address that a check may overwrite with 0
- * @property {number | undefined} slow index of a function that decides; undefined: the check traps
+ * @property {Thread | undefined} thread who is meant; undefined: everybody
+ *
+ * @typedef {object} Thread
+ * @property {number} record index of a global with the address of the thread's record
+ * @property {number} stop offset in it of the word that says which task is meant: its tag, with the highest bit set
+ * @property {number} tag of the task that runs, or 0
+ * @property {number} inside of the depth of kill-gate sections
  */
 
 /**
- * The check itself; leaves the stack as it was.
+ * The check itself; leaves the stack as it was. Traps are `unreachable` right behind a condition: engines make that one branch
+ * to code out of line. A call in its place would cost every loop its registers.
  * @param {Site} site
  * @returns {Uint8Array}
  */
@@ -50,32 +57,24 @@ export function checkBytes(site) {
   else writer.byte(OP.atomic).byte(OP.atomicLoad);
   writer.byte(ALIGNMENT).number(site.address);
   writer.byte(OP.if).byte(EMPTY);
-  if (site.slow === undefined) writer.byte(OP.unreachable);
-  else writer.byte(OP.call).number(site.slow);
-  return writer.byte(OP.end).written;
+  if (site.thread) {
+    isMeant(writer, site.thread);
+    writer.byte(OP.if).byte(EMPTY);
+  }
+  writer.byte(OP.unreachable).byte(OP.end);
+  return site.thread ? writer.byte(OP.end).written : writer.written;
 }
 
 /**
- * Body of the function that decides for a thread of a pool: traps if the flag means the task that this thread runs now, and
- * only outside the kill gate, so that nothing is left half-changed.
- * @param {number} thread index of the global with the address of the thread's record, 0 on threads that have none
- * @param {{ stop: number, tag: number, inside: number }} offsets in that record
+ * Whether this thread runs the task that is meant, outside the gate: the words differ in nothing but the mark, and the depth is 0.
+ * @param {Writer} writer
+ * @param {Thread} thread
  */
-export function slowBody(thread, { stop, tag, inside }) {
-  const writer = new Writer().byte(0); // no locals
-  const record = () => writer.byte(OP.globalGet).number(thread);
+function isMeant(writer, { record, stop, tag, inside }) {
   const load = (/** @type {number} */ offset) =>
-    record().byte(OP.atomic).byte(OP.atomicLoad).byte(ALIGNMENT).number(offset);
-  const leaveIf = () => writer.byte(OP.brIf).byte(0);
-  writer.byte(OP.block).byte(EMPTY);
-  record().byte(OP.eqz);
-  leaveIf(); // not a worker
-  load(inside);
-  leaveIf();
-  load(tag).byte(OP.eqz);
-  leaveIf(); // it runs no C task
-  load(tag);
-  load(stop).byte(OP.ne);
-  leaveIf(); // another task is meant
-  return writer.byte(OP.unreachable).byte(OP.end).byte(OP.end).written;
+    writer.byte(OP.globalGet).number(record).byte(OP.atomic).byte(OP.atomicLoad).byte(ALIGNMENT).number(offset);
+  load(stop);
+  load(tag).byte(OP.xor);
+  writer.byte(OP.i32Const).bytes(HIGHEST_BIT).byte(OP.xor);
+  load(inside).byte(OP.or).byte(OP.eqz);
 }

@@ -107,15 +107,14 @@ function copyBody(reader, check, counts, heads, output) {
  * @param {Reader} reader of the code section
  * @param {Uint8Array} check
  * @param {Counts} counts
- * @param {Uint8Array[]} added bodies that get none
  * @returns {Uint8Array} the section's new content
  */
-export function instrumentCode(reader, check, counts, added) {
+export function instrumentCode(reader, check, counts) {
   const output = new Writer(Math.ceil(reader.end * 1.25) + 64);
   const count = reader.number();
   /** @type {number[]} */
   const heads = [];
-  output.number(count + added.length);
+  output.number(count);
   for (let index = 0; index < count; index++) {
     const size = reader.number();
     const end = reader.at + size;
@@ -124,6 +123,5 @@ export function instrumentCode(reader, check, counts, added) {
     reader.at = end;
   }
   counts.functions = count;
-  for (const body of added) output.block(body);
   return output.written;
 }

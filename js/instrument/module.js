@@ -1,7 +1,7 @@
 /** A wasm module as a list of sections. What is not changed passes through as bytes. */
 import { poolError } from '../errors.js';
 import { Reader } from './reader.js';
-import { readLimits, skipTypes, skipValueType } from './types.js';
+import { readLimits, skipValueType } from './types.js';
 import { numberBytes, Writer } from './writer.js';
 
 /** Section numbers (core specification, 5.5.2). */
@@ -99,27 +99,18 @@ export class Module {
     return this.reader(id)?.number() ?? 0;
   }
 
-  /** Types that there are: groups count as many as they have. */
-  countTypes() {
-    const reader = this.reader(SECTION.type);
-    if (!reader) return 0;
-    return reader.vector(() => skipTypes(reader)).reduce((sum, count) => sum + count, 0);
-  }
-
   /** What the module imports, as far as it matters for indexes. */
   readImports() {
-    /** @type {{ functions: number, globals: number, memories: MemoryImport[] }} */
-    const found = { functions: 0, globals: 0, memories: [] };
+    /** @type {{ globals: number, memories: MemoryImport[] }} */
+    const found = { globals: 0, memories: [] };
     const reader = this.reader(SECTION.import);
     reader?.vector(() => {
       reader.skip(reader.number());
       reader.skip(reader.number());
       const kind = reader.byte();
       const { at } = reader;
-      if (kind === 0) {
-        reader.skipNumber();
-        found.functions++;
-      } else if (kind === 1) {
+      if (kind === 0) reader.skipNumber();
+      else if (kind === 1) {
         skipValueType(reader);
         readLimits(reader);
       } else if (kind === 2) found.memories.push({ at, limits: readLimits(reader), end: reader.at });

@@ -30,41 +30,6 @@ export function skipVector(reader, item) {
 }
 
 /**
- * One entry of the type section: a type, or a group of them.
- * @param {Reader} reader
- * @returns {number} how many types it is
- */
-export function skipTypes(reader) {
-  if (reader.peek() !== 0x4e) {
-    skipSubType(reader);
-    return 1;
-  }
-  reader.byte();
-  return reader.vector(() => skipSubType(reader)).length;
-}
-
-/** @param {Reader} reader */
-function skipSubType(reader) {
-  if ([0x4f, 0x50].includes(reader.peek())) {
-    reader.byte();
-    skipVector(reader, () => reader.skipNumber());
-  }
-  const form = reader.byte();
-  if (form === 0x60) {
-    skipVector(reader, () => skipValueType(reader));
-    skipVector(reader, () => skipValueType(reader));
-  } else if (form === 0x5f) skipVector(reader, () => skipField(reader));
-  else if (form === 0x5e) skipField(reader);
-  else reader.fail(`unknown form of type 0x${form.toString(16)}`);
-}
-
-/** @param {Reader} reader */
-function skipField(reader) {
-  skipValueType(reader); // packed types are one byte, too
-  reader.byte();
-}
-
-/**
  * Limits of a memory or a table.
  * @typedef {object} Limits
  * @property {number} flags 1: has a maximum; 2: shared; 4: 64-bit addresses; 8: has a page size

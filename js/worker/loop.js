@@ -344,8 +344,8 @@ export class Loop {
   #takeStop() {
     const { u32 } = this.core.memory;
     const at = this.at >>> 2;
-    const tag = Atomics.load(u32, at + (L.THREAD_TAG >>> 2));
-    if (tag !== 0 && Atomics.compareExchange(u32, at + (L.THREAD_STOP >>> 2), tag, 0) === tag)
+    const asked = (Atomics.load(u32, at + (L.THREAD_TAG >>> 2)) | L.STOP_MARK) >>> 0;
+    if (Atomics.compareExchange(u32, at + (L.THREAD_STOP >>> 2), asked, 0) === asked)
       Atomics.add(u32, at + (L.THREAD_STOPPED >>> 2), 1);
   }
 

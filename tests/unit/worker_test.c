@@ -317,7 +317,7 @@ WP_TASK(asked_to_stop) {
   wp_worker_stop_end(pool, 1);
   wp_task_cancel(pool, task->index, generation_of(pool, task->index));
   answers += wp_worker_stop(pool, 1, false) == WP_STOP_ASKED ? 4 : 0;
-  answers += stop_of(1) == wp_atomic_load_seq_u32(&pool->threads[1].tag) ? 8 : 0;
+  answers += stop_of(1) == (WP_STOP_MARK | wp_atomic_load_seq_u32(&pool->threads[1].tag)) ? 8 : 0;
   wp_task_result(task, WP_TYPE_NUMBER, &answers, sizeof answers);
   memcpy(&stop_answers, &answers, sizeof answers);
   return WP_OK;
@@ -341,7 +341,7 @@ TEST(stop,
   uint32_t next = submit_c("double_it");
   CHECK_EQ(take(f.pool, 1, 0), next);
   CHECK_EQ(wp_worker_run(f.pool, 1, next), WP_OK);
-  CHECK(stop_of(1) != f.pool->threads[1].last_tag);
+  CHECK(stop_of(1) != (WP_STOP_MARK | f.pool->threads[1].last_tag));
   wp_worker_stop_end(f.pool, 1);
   CHECK_EQ(stop_of(1), 0);
   fixture_close(&f);
