@@ -1,6 +1,6 @@
 # wasmpool: what can be made. `make help` lists the targets; the logic of set-up and checks is in scripts/.
 #
-# Variables: SEED= and SCALE= of random tests, VERBOSE=1 shows commands and passing tests, CC= for the native build,
+# Variables: SEED=, SCALE= and KILLS= of random tests, VERBOSE=1 shows commands and passing tests, CC= for the native build,
 #            WASMPOOL_TOOLCHAIN=DIR where Emscripten is, or is to be, installed
 
 .DEFAULT_GOAL := help
@@ -197,6 +197,10 @@ model: | deps-test ## the model of the kill gate and the scheduler, and variants
 	$(Q)tests/model/check.sh build/model
 node: wasm $(DEMO_MODULE) build/smoke/tasks.mjs build/js/tasks.mjs | npm ## the tests in tests/js, on Node
 	$(if $(NODE_TESTS),$(Q)node --test --test-timeout=300000 --test-reporter=spec $(NODE_TESTS),@echo 'node: no tests in tests/js yet')
+
+.PHONY: soak
+soak: wasm build/smoke/tasks.mjs | npm ## random kills under mixed load on Node: KILLS=10000
+	$(Q)node tests/soak/soak.mjs
 
 smoke: wasm build/smoke/tasks.mjs | npm deps-test ## the smoke suite on Node, Bun and headless Chromium
 	$(Q)node tests/smoke/run.mjs

@@ -180,7 +180,7 @@ export class Engine {
       return;
     }
     this.#leave(task);
-    this.#end(task, error, value);
+    this.#end(task, error, value, status === STATUS.CANCELLED);
   }
 
   /** @param {number} slot */
@@ -229,8 +229,9 @@ export class Engine {
    * @param {Task} task
    * @param {import('./errors.js').PoolError | undefined} error
    * @param {unknown} value
+   * @param {boolean} [swept] the core ended it, with its group
    */
-  #end(task, error, value) {
+  #end(task, error, value, swept) {
     if (task.settled) return;
     task.settled = true;
     task.unlisten?.();
@@ -245,7 +246,7 @@ export class Engine {
     error.taskId ??= task.id;
     const status = STATUS[/** @type {keyof typeof STATUS} */ (error.code)] || STATUS.TASK_FAILED;
     exports._wp_task_count_settled(pool, status);
-    task.sink.fail(task.item, error);
+    task.sink.fail(task.item, error, swept);
     this.events.error(error);
   }
 

@@ -18,7 +18,8 @@ import { taskId } from './worker/context.js';
  * Where a task's end is told: a promise, or one place of a batch.
  * @typedef {object} Sink
  * @property {(item: number, value: any) => void} fulfil
- * @property {(item: number, error: import('./errors.js').PoolError) => void} fail
+ * @property {(item: number, error: import('./errors.js').PoolError, swept?: boolean) => void} fail swept: it never started,
+ *   because another member of its group had failed
  */
 
 /** The engine's record of a task. */
@@ -166,6 +167,8 @@ export class GroupSink {
     this.reject = reject;
     this.onFailure = onFailure;
     this.failed = false;
+    /** @type {{ item: number, error: import('./errors.js').PoolError } | undefined} a member that never started */
+    this.swept = undefined;
   }
 
   /**
@@ -174,16 +177,27 @@ export class GroupSink {
    */
   fulfil(item, value) {
     this.results[item] = value;
-    if (--this.missing === 0 && !this.failed) this.resolve(this.results);
+    if (--this.missing > 0 || this.failed) return;
+    if (this.swept) this.#reject(this.swept.item, this.swept.error);
+    else this.resolve(this.results);
+  }
+
+  /**
+   * @param {number} item
+   * @param {import('./errors.js').PoolError} error
+   * @param {boolean} [swept] the failure that ended it is on its way, and is the one that counts
+   */
+  fail(item, error, swept = false) {
+    this.missing--;
+    if (swept) this.swept ??= { item, error };
+    if (!this.failed && (!swept || this.missing === 0)) this.#reject(item, error);
   }
 
   /**
    * @param {number} item
    * @param {import('./errors.js').PoolError} error
    */
-  fail(item, error) {
-    this.missing--;
-    if (this.failed) return;
+  #reject(item, error) {
     this.failed = true;
     error.index = item;
     this.onFailure();

@@ -80,7 +80,8 @@ typedef struct wp_slot {
   double started_ms;          /* when a worker took it; only if timeout_ms */
   uint64_t sequence;          /* order of submission */
   wp_value argument, result;
-  uint64_t reserved[2];
+  uint32_t listed; /* main's, while it takes a dead thread back; 0 otherwise */
+  uint32_t reserved[3];
   uint8_t argument_inline[WP_INLINE_BYTES];
   uint8_t result_inline[WP_INLINE_BYTES];
 } wp_slot;

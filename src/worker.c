@@ -63,7 +63,8 @@ enum wp_stop wp_worker_stop(wp_pool *pool, uint32_t thread, bool any) {
   }
   if (!wanted) return WP_STOP_NONE;
   if (!tag || wp_atomic_load_seq_u32(&record->tag) != tag) return WP_STOP_SOON;
-  wp_atomic_store_seq_u32(&record->stop, WP_STOP_MARK | tag); /* STOP: pairs with the loads of the loop check */
+  wp_atomic_store_seq_u32(&record->stop,
+                          WP_STOP_MARK | tag); /* STOP: pairs with the loads of the loop check */
   return WP_STOP_ASKED;
 }
 
@@ -109,6 +110,32 @@ static void lose(wp_pool *pool, uint32_t thread, uint32_t index) {
   wp_task_complete(pool, thread, index); /* main drains after reaping: no bell */
 }
 
+static void mark_listed(wp_pool *pool, uint32_t first, uint32_t mark) {
+  for (uint32_t at = first; at;) {
+    wp_slot *slot = wp_slot_at(&pool->slots, at - 1);
+    slot->listed = mark;
+    at = wp_atomic_load_relaxed_u32(&slot->next); /* its owner is dead, and main is here */
+  }
+}
+
+/* What the thread had finished and not listed: one slot at the most. The others keep their places, or a task's values would
+ * overtake each other. */
+static void list_finished(wp_pool *pool, uint32_t thread) {
+  const wp_thread *record = &pool->threads[thread];
+  uint32_t newest = wp_atomic_load_seq_u32(&record->completions), missing = 0;
+  mark_listed(pool, newest, 1);
+  mark_listed(pool, record->undelivered, 1);
+  for (uint32_t i = 0; i < wp_atomic_load_acquire_u32(&pool->slots.capacity); i++) {
+    const wp_slot *slot = wp_slot_at(&pool->slots, i);
+    if (wp_slot_state_of(slot) != WP_SLOT_DONE || slot->listed) continue;
+    /* Relaxed: if it is this thread's, nobody writes it any more. */
+    if (wp_atomic_load_relaxed_u32(&slot->owner) == thread) missing = i + 1;
+  }
+  mark_listed(pool, newest, 0);
+  mark_listed(pool, record->undelivered, 0);
+  if (missing) wp_task_complete(pool, thread, missing - 1);
+}
+
 /* Its record names what it ran, if it died outside the gate; otherwise every slot is asked. */
 static void lose_all(wp_pool *pool, uint32_t thread, bool trusted) {
   wp_thread *record = &pool->threads[thread];
@@ -119,18 +146,9 @@ static void lose_all(wp_pool *pool, uint32_t thread, bool trusted) {
     }
     return;
   }
+  list_finished(pool, thread);
   uint32_t capacity = wp_atomic_load_acquire_u32(&pool->slots.capacity);
-  wp_atomic_store_seq_u32(&record->completions, 0);
-  record->undelivered = 0;
-  for (uint32_t i = 0; i < capacity; i++) {
-    wp_slot *slot = wp_slot_at(&pool->slots, i);
-    if (wp_slot_state_of(slot) == WP_SLOT_DONE &&
-        wp_atomic_load_relaxed_u32(&slot->owner) == thread) {
-      wp_task_complete(pool, thread, i); /* it may have died before it listed it */
-    } else {
-      lose(pool, thread, i);
-    }
-  }
+  for (uint32_t i = 0; i < capacity; i++) lose(pool, thread, i);
 }
 
 /* A progress value that the thread had not sent; freed by it or, after its death, by main. */

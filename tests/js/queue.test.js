@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { createPool } from '../../js/index.js';
 import { blocker, codeOf, MODULE, until, withPool } from './helpers.js';
+import { poolError } from '../../js/errors.js';
+import { GroupSink } from '../../js/task.js';
 
 test('AM-05: when maxQueue tasks wait, the next is refused at once and nothing is evicted', () =>
   withPool({ workers: 1, maxQueue: 2 }, async (pool) => {
@@ -62,6 +64,28 @@ test('AM-18, AM-20: a batch gives results in order; an empty one needs no worker
     assert.deepEqual(await pool.batch([]), []);
     pool.resume();
   }));
+
+test('AM-19: members that never started may be told of before the failure that ended them; it is what the batch rejects with', async () => {
+  const ended = (tell) =>
+    new Promise((resolve) => {
+      const sink = new GroupSink(
+        3,
+        resolve,
+        (error) => resolve(`${error.code} ${error.index}`),
+        () => undefined,
+      );
+      tell(sink);
+    });
+  const swept = () => poolError('CANCELLED');
+  const outcomes = [
+    await ended((sink) => (sink.fail(2, swept(), true), sink.fulfil(0, 'a'), sink.fail(1, poolError('TASK_FAILED')))),
+    await ended((sink) => (sink.fail(1, poolError('TIMEOUT')), sink.fail(2, swept(), true))),
+    // Its failure was answered otherwise: nothing else is to come.
+    await ended((sink) => (sink.fail(2, swept(), true), sink.fulfil(0, 'a'), sink.fulfil(1, 'b'))),
+    await ended((sink) => (sink.fulfil(0, 'a'), sink.fulfil(1, 'b'), sink.fail(2, swept(), true))),
+  ];
+  assert.deepEqual(outcomes, ['TASK_FAILED 1', 'TIMEOUT 1', 'CANCELLED 2', 'CANCELLED 2']);
+});
 
 test('AM-19: the first failure rejects a batch with its index; members that wait never run, others are not touched', () =>
   withPool({ workers: 1 }, async (pool) => {

@@ -367,6 +367,32 @@ TEST(trap, "XP-03: what a C task that trapped held comes back, an unsent progres
   fixture_close(&f);
 }
 
+TEST(order,
+     "XP-16: what a crashed worker had finished comes in the order in which it finished it") {
+  CHECK_EQ(start(1), WP_OK);
+  wp_status status = WP_OK;
+  uint32_t task[4], finished[] = {2, 0, 3, 1};
+  f.pool->config.concurrency = 4;
+  for (int i = 0; i < 4; i++) task[i] = submit_normal(f.pool);
+  for (int i = 0; i < 4; i++) CHECK_EQ(take(f.pool, 1, 0), task[i]);
+  for (int i = 0; i < 2; i++) wp_task_finish(f.pool, 1, task[finished[i]], WP_OK);
+  uint32_t first = 0;
+  CHECK_EQ(wp_task_drain(f.pool, &first, 1),
+           1); /* the other one is main's already, and undelivered */
+  CHECK_EQ(first, task[2]);
+  free_slot(f.pool, first);
+  wp_task_finish(f.pool, 1, task[3], WP_OK);
+  wp_slot_move(slot_of(f.pool, task[1]), WP_SLOT_RUNNING,
+               WP_SLOT_DONE); /* it died before it listed this one */
+  CHECK_EQ(wp_worker_reap(f.pool, 1, false), WP_OK);
+  CHECK_EQ(deliver(f.pool, &status), task[0]);
+  CHECK_EQ(deliver(f.pool, &status), task[3]);
+  CHECK_EQ(deliver(f.pool, &status), task[1]);
+  CHECK_EQ(deliver(f.pool, &status), WP_NONE);
+  CHECK_EQ(wp_pool_check(f.pool), WP_OK);
+  fixture_close(&f);
+}
+
 #ifdef WP_KILL_POINTS
 static uint32_t script_task;
 
