@@ -51,7 +51,9 @@ build/native/%: private FLAVOUR := -O2
 build/asan/%:   private FLAVOUR := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined
 build/tsan/%:   private FLAVOUR := -O1 -fno-omit-frame-pointer -fsanitize=thread
 build/kill/%:   private FLAVOUR := -O1 -DWP_KILL_POINTS
-build/asan/% build/tsan/% build/kill/%: private CC := $(CLANG)
+build/kill-asan/%: private FLAVOUR := -O1 -DWP_KILL_POINTS -fno-omit-frame-pointer -fsanitize=address,undefined
+build/kill-tsan/%: private FLAVOUR := -O1 -DWP_KILL_POINTS -fno-omit-frame-pointer -fsanitize=thread
+build/asan/% build/tsan/% build/kill/% build/kill-asan/% build/kill-tsan/%: private CC := $(CLANG)
 
 # ---- For people ----------------------------------------------------------------------------------------------------
 
@@ -66,7 +68,7 @@ demo: wasm $(DEMO_MODULE) | npm ## install what is missing, build, run the main 
 	$(Q)node demo/run.mjs
 
 test: | deps-native deps-test npm emcc ## install what is missing, build, pass every test
-	$(Q)scripts/steps.sh lint build unit-native unit-asan unit-tsan unit-kill model node smoke types
+	$(Q)scripts/steps.sh lint build unit-native unit-asan unit-tsan unit-kill unit-kill-asan unit-kill-tsan model node smoke types
 
 check: | deps-native deps-test npm emcc ## the quick part of it, about a minute
 	$(Q)scripts/steps.sh unit-native node lint types
@@ -91,11 +93,17 @@ build/tsan/%.o: %.c Makefile | deps-test
 	$(compile)
 build/kill/%.o: %.c Makefile | deps-test
 	$(compile)
+build/kill-asan/%.o: %.c Makefile | deps-test
+	$(compile)
+build/kill-tsan/%.o: %.c Makefile | deps-test
+	$(compile)
 
 build/native/libwasmpool.a: $(NATIVE:%.c=build/native/%.o)
 build/asan/libwasmpool.a:   $(NATIVE:%.c=build/asan/%.o)
 build/tsan/libwasmpool.a:   $(NATIVE:%.c=build/tsan/%.o)
 build/kill/libwasmpool.a:   $(NATIVE:%.c=build/kill/%.o)
+build/kill-asan/libwasmpool.a: $(NATIVE:%.c=build/kill-asan/%.o)
+build/kill-tsan/libwasmpool.a: $(NATIVE:%.c=build/kill-tsan/%.o)
 build/%/libwasmpool.a:
 	$(call say,AR,$@)
 	$(Q)rm -f $@
@@ -105,8 +113,11 @@ build/%/libwasmpool.a:
 
 # ---- Unit tests ----------------------------------------------------------------------------------------------------
 
-.PHONY: unit unit-native unit-asan unit-tsan unit-kill
-unit: unit-native unit-asan unit-tsan unit-kill ## the core's tests in every native flavour
+# The matrix of kill points, and what fails on purpose, under sanitizers as well.
+KILL_TESTS := $(filter %/matrix_test.c %/matrix_threads_test.c %/fault_test.c %/heap_kill_test.c,$(UNIT_TESTS))
+
+.PHONY: unit unit-native unit-asan unit-tsan unit-kill unit-kill-asan unit-kill-tsan
+unit: unit-native unit-asan unit-tsan unit-kill unit-kill-asan unit-kill-tsan ## the core's tests in every native flavour
 unit-native: $(UNIT_TESTS:%.c=build/native/%) ## plain
 	$(Q)node scripts/run-unit.mjs native $^
 unit-asan: $(UNIT_TESTS:%.c=build/asan/%) ## under AddressSanitizer and UBSan
@@ -115,6 +126,10 @@ unit-tsan: $(UNIT_TESTS:%.c=build/tsan/%) ## under ThreadSanitizer
 	$(Q)node scripts/run-unit.mjs tsan $^
 unit-kill: $(UNIT_TESTS:%.c=build/kill/%) ## with kill points before every shared store
 	$(Q)node scripts/run-unit.mjs kill $^
+unit-kill-asan: $(KILL_TESTS:%.c=build/kill-asan/%)
+	$(Q)node scripts/run-unit.mjs kill-asan $^
+unit-kill-tsan: $(KILL_TESTS:%.c=build/kill-tsan/%)
+	$(Q)node scripts/run-unit.mjs kill-tsan $^
 
 define link
 $(call say,LINK,$@)
@@ -128,6 +143,10 @@ build/asan/%_test: build/asan/%_test.o $(UNIT_SHARED:%.c=build/asan/%.o) build/a
 build/tsan/%_test: build/tsan/%_test.o $(UNIT_SHARED:%.c=build/tsan/%.o) build/tsan/libwasmpool.a
 	$(link)
 build/kill/%_test: build/kill/%_test.o $(UNIT_SHARED:%.c=build/kill/%.o) build/kill/libwasmpool.a
+	$(link)
+build/kill-asan/%_test: build/kill-asan/%_test.o $(UNIT_SHARED:%.c=build/kill-asan/%.o) build/kill-asan/libwasmpool.a
+	$(link)
+build/kill-tsan/%_test: build/kill-tsan/%_test.o $(UNIT_SHARED:%.c=build/kill-tsan/%.o) build/kill-tsan/libwasmpool.a
 	$(link)
 
 # Not part of `make test`: the inputs it finds become cases there.

@@ -4,8 +4,9 @@
  * Threads  as noted. `self` is the calling thread's number
  * Order    commit (release) publishes the bytes; read and retain (acquire) see them (NF-17)
  * Kill     every call runs inside the gate. A dead writer's WRITING boxes and a dead reader's bits are found by number
- *          (wp_box_reap). An unplanned death between a reader's bit and the count leaves a count that is one too
- *          high: that box stays until the pool ends, and nothing else is wrong with it
+ *          (wp_box_reap). An unplanned death inside the gate leaves counts that are too high at most, until
+ *          wp_box_recount: so a READY box has no references but those of slots and readers' bits. The bytes of one box
+ *          that was just being freed are lost
  * See      tests/unit/box_test.c
  */
 #ifndef WP_BOX_H
@@ -44,11 +45,12 @@ static inline wp_box *wp_box_at(const wp_pool *pool, uint32_t index);
 wp_status wp_box_create(wp_pool *pool, uint32_t self, uint64_t bytes, uint32_t *index);
 
 /* A box that counts against the pool's box_count, for values that readers keep. When all are taken: the caller is put
- * in line, WP_E_QUEUE_FULL is returned, and wp_box_granted tells when its turn has come (first come, first served: NF-18).
+ * in line (once, however often it asks), WP_E_QUEUE_FULL is returned, and wp_box_granted tells when its turn has come (first come, first served: NF-18).
  * A larger value than a box of the pool just takes more memory. Workers; under no lock. */
 wp_status wp_box_request(wp_pool *pool, uint32_t self);
-bool wp_box_granted(wp_pool *pool, uint32_t self);
-/* Uses the caller's grant: like wp_box_create, but marked WP_BOX_POOLED. Failure gives the grant back. */
+bool wp_box_granted(const wp_pool *pool, uint32_t self);
+/* Uses the caller's grant: like wp_box_create, but marked WP_BOX_POOLED. Failure gives the grant back. WP_E_QUEUE_FULL: it
+ * has none. */
 wp_status wp_box_create_granted(wp_pool *pool, uint32_t self, uint64_t bytes, uint32_t *index);
 
 /* WRITING > READY with exact length. From here on nobody writes the bytes. Its writer only. WP_E_STALE_HANDLE,
@@ -56,7 +58,7 @@ wp_status wp_box_create_granted(wp_pool *pool, uint32_t self, uint64_t bytes, ui
 wp_status wp_box_commit(wp_pool *pool, uint32_t self, uint32_t index, uint32_t type, uint32_t aux,
                         uint64_t bytes);
 
-/* Lets one more thread read the box until it releases it. By any thread that holds a reference. Idempotent. */
+/* Lets one more thread read the box until it releases it. By main, or inside the gate. Idempotent. WP_E_STALE_HANDLE. */
 wp_status wp_box_grant(wp_pool *pool, uint32_t index, uint32_t reader);
 
 /* Address, length and type for a reader that was granted the box. WP_E_STALE_HANDLE, WP_E_DENIED (counted),
@@ -80,6 +82,12 @@ void wp_box_reap(wp_pool *pool, uint32_t thread);
 
 /* Gives free places to those in line. Under the scheduler lock. */
 void wp_box_serve_line_locked(wp_pool *pool);
+
+/* The line anew, in its order, after a thread died while it changed it. Under the scheduler lock. */
+void wp_box_mend_line_locked(wp_pool *pool);
+
+/* All counts anew, from the slots and the readers' bits; what nobody names is freed. While no worker is inside the gate. */
+void wp_box_recount(wp_pool *pool);
 
 #include "pool.h"
 

@@ -53,6 +53,8 @@ static bool threads_agree(const wp_pool *pool) {
         return false;
     }
     if (entries != wp_atomic_load_relaxed_u32(&thread->running)) return false;
+    bool idle = wp_atomic_load_relaxed_u32(&pool->idle[i >> 5]) >> (i & 31) & 1;
+    if (idle && wp_atomic_load_relaxed_u32(&thread->state) != WP_THREAD_LIVE) return false;
   }
   return true;
 }
@@ -77,9 +79,41 @@ static bool boxes_agree(const wp_pool *pool) {
          pooled == wp_atomic_load_relaxed_u32(&pool->boxes_taken);
 }
 
+/* Every record is either in use or on the free list, once. */
+static bool table_agrees(const wp_table *table, bool has_states) {
+  uint32_t capacity = wp_atomic_load_relaxed_u32(&table->capacity), free = 0;
+  for (uint32_t at = (uint32_t)wp_atomic_load_relaxed_u64(&table->free); at;) {
+    if (at > capacity || ++free > capacity) return false;
+    const wp_record *record = wp_table_at(table, at - 1);
+    if (has_states && wp_word_state(wp_atomic_load_relaxed_u64(&record->word))) return false;
+    at = wp_atomic_load_relaxed_u32(&record->next);
+  }
+  return free == capacity - wp_atomic_load_relaxed_u32(&table->in_use);
+}
+
+static bool tables_agree(const wp_pool *pool) {
+  return table_agrees(&pool->slots, true) && table_agrees(&pool->boxes, true) &&
+         table_agrees(&pool->groups, false) && table_agrees(&pool->names, false);
+}
+
+/* Who waits for a box is in line, once, and not granted one. */
+static bool line_agrees(const wp_pool *pool) {
+  uint32_t waiting = 0, listed = 0, last = 0;
+  for (uint32_t i = 0; i < pool->thread_count; i++)
+    waiting += wp_atomic_load_relaxed_u32(&pool->threads[i].box_waiting) != 0;
+  for (uint32_t at = pool->box_line.first; at;) {
+    if (at > pool->thread_count || ++listed > waiting || wp_box_granted(pool, at - 1)) return false;
+    uint32_t next = wp_atomic_load_relaxed_u32(&pool->threads[at - 1].box_waiting);
+    last = at;
+    at = next == WP_NONE ? 0 : next;
+  }
+  return listed == waiting && last == pool->box_line.last;
+}
+
 wp_status wp_pool_check(wp_pool *pool) {
-  bool fine = !wp_atomic_load_seq_u32(&pool->lock) && lists_agree(pool) && slots_agree(pool) &&
-              threads_agree(pool) && boxes_agree(pool);
+  bool fine = !wp_atomic_load_seq_u32(&pool->lock) && !pool->recount_due && tables_agree(pool) &&
+              lists_agree(pool) && slots_agree(pool) && threads_agree(pool) && boxes_agree(pool) &&
+              line_agrees(pool);
   for (uint32_t i = 0; fine && i < pool->thread_count; i++) {
     fine = wp_heap_check(&pool->memory[i].heap) == WP_OK;
   }

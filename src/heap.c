@@ -1,4 +1,5 @@
 #include "heap.h"
+#include "base/fault.h"
 #include "heap_block.h"
 #include "status.h"
 #include <string.h>
@@ -230,7 +231,7 @@ int wp_heap_open(wp_heap *heap, wp_segments *segments, uint32_t owner) {
 
 void *wp_heap_alloc_aligned(wp_heap *heap, size_t align, size_t bytes, uint32_t tag) {
   if (align < WP_HEAP_ALIGN) align = WP_HEAP_ALIGN;
-  if ((align & (align - 1)) || align > WP_GRANULE_BYTES) return NULL;
+  if ((align & (align - 1)) || align > WP_GRANULE_BYTES || WP_FAULT("heap")) return NULL;
   uint32_t units = wp__heap_units(bytes);
   if (!units) return NULL;
   wp_heap_drain(heap);

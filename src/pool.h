@@ -95,6 +95,7 @@ struct wp_pool {
   uint32_t pushes;
   uint32_t leases; /* boxes with a lease: when 0, nobody needs to look */
   wp_table slots, boxes, groups, names;
+  uint32_t recount_due; /* 1: a thread died inside the gate; see recount.h; main only */
 };
 
 static inline wp_heap *wp_pool_heap(const wp_pool *pool, uint32_t self) {

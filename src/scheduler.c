@@ -81,6 +81,7 @@ static uint32_t take_first(wp_pool *pool, wp_list *list) {
 
 static void count_ready(wp_pool *pool, uint32_t change) {
   uint32_t ready = wp_atomic_load_relaxed_u32(&pool->ready); /* written under the lock only */
+  WP_POINT("lane.ready");
   wp_atomic_store_seq_u32(&pool->ready, ready + change);
 }
 
@@ -88,6 +89,7 @@ static void count_ready(wp_pool *pool, uint32_t change) {
 
 static bool clear_idle(wp_pool *pool, uint32_t thread) {
   uint32_t bit = UINT32_C(1) << (thread & 31);
+  WP_POINT("idle.clear");
   return wp_atomic_fetch_and_seq_u32(&pool->idle[thread >> 5], ~bit) & bit;
 }
 
@@ -158,6 +160,7 @@ static void apply_one(wp_pool *pool, uint32_t self, uint32_t index) {
 
 /* Moves everything from the inbox to the lanes, oldest first. */
 static void apply_inbox(wp_pool *pool, uint32_t self) {
+  WP_POINT("inbox.take");
   uint32_t newest = wp_atomic_exchange_seq_u32(&pool->inbox, 0);
   uint32_t oldest = 0;
   while (newest) {
@@ -185,7 +188,9 @@ static void purge(wp_pool *pool, uint32_t self, wp_list *list, bool common) {
 }
 
 static void serve_chores_locked(wp_pool *pool, uint32_t self) {
+  WP_POINT("chores.take");
   uint32_t chores = wp_atomic_exchange_seq_u32(&pool->chores, 0);
+  WP_POINT("chores.taken");
   if (chores & WP_CHORE_INBOX) apply_inbox(pool, self);
   if (chores & WP_CHORE_BOXES) wp_box_serve_line_locked(pool);
   if (!(chores & WP_CHORE_PURGE)) return;
@@ -197,6 +202,7 @@ static void serve_chores_locked(wp_pool *pool, uint32_t self) {
 
 void wp_sched_help(wp_pool *pool, uint32_t self, uint32_t chores) {
   wp_gate_enter(&pool->threads[self]);
+  WP_POINT("chores.raise");
   if (chores)
     wp_atomic_fetch_or_seq_u32(&pool->chores, chores); /* pairs with the load in wp_sched_unlock */
   if (wp_atomic_load_seq_u32(&pool->chores) && wp_sched_try_lock(pool, self)) {
@@ -250,6 +256,7 @@ uint32_t wp_sched_take(wp_pool *pool, uint32_t self, double now_ms) {
     bool paused = wp_atomic_load_seq_u32(&pool->paused);
     if (!paused) taken = pick(pool, self, now_ms);
     bool more = !paused && wp_atomic_load_relaxed_u32(&pool->ready); /* under the lock */
+    WP_POINT("idle.set");
     /* IDLE: pairs with the load in wake_any. The worker read its wake word before this call. */
     if (!taken) wp_atomic_fetch_or_seq_u32(&pool->idle[self >> 5], UINT32_C(1) << (self & 31));
     wp_sched_unlock(pool, self);
@@ -339,5 +346,6 @@ bool wp_sched_break_lock(wp_pool *pool, uint32_t dead) {
   wp_atomic_cas_seq_u32(&pool->lock, &holder, lock_name(pool, WP_MAIN));
   wp_atomic_fetch_add_relaxed_u64(&pool->counters.rebuilt, 1);
   rebuild(pool);
+  wp_box_mend_line_locked(pool);
   return true;
 }

@@ -8,7 +8,9 @@
  *
  *   state      written by                      if its worker dies
  *   FREE       nobody                          –
- *   FILLING    the submitter                   –
+ *   FILLING    its owner: the submitter, or    freed
+ *              the worker of an event or of
+ *              an answer that came late
  *   SUBMITTED  nobody (in the inbox)           – (the scheduler's holder may die: rebuilt)
  *   READY      the scheduler's holder (lane)   – (likewise)
  *   RUNNING    the worker (result fields)      WORKER_LOST, or READY again
@@ -64,7 +66,7 @@ typedef struct wp_value {
 typedef struct wp_slot {
   wp_atomic_u64 word;  /* wp_record: generation << 8 | state */
   wp_atomic_u32 next;  /* wp_record: link in the one list that the slot is in */
-  wp_atomic_u32 owner; /* thread that runs or ran it; 0 before */
+  wp_atomic_u32 owner; /* thread that fills, runs or ran it; 0 while it waits */
   uint32_t name;       /* interned name */
   uint32_t c_task;     /* index + 1 of a C task; 0: a JavaScript handler */
   uint32_t group;      /* index + 1, or 0 */

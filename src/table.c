@@ -44,6 +44,7 @@ static int grow(wp_table *table, wp_heap *heap) {
                                        (uint64_t)(uintptr_t)chunk);
   /* Winner and loser both count the chunk, once, so that nobody depends on a winner that dies here. */
   uint32_t before = capacity;
+  WP_POINT("table.capacity");
   wp_atomic_cas_acq_rel_u32(&table->capacity, &before, capacity + WP_TABLE_CHUNK);
   WP_POINT("table.grown");
   if (won)
@@ -68,13 +69,36 @@ int wp_table_take(wp_table *table, wp_heap *heap, uint32_t *index) {
     uint64_t after = rest << 32 | wp_atomic_load_relaxed_u32(&record->next);
     WP_POINT("table.take");
     if (!wp_atomic_cas_acq_rel_u64(&table->free, &head, after)) continue;
+    WP_POINT("table.taken");
     wp_atomic_fetch_add_relaxed_u32(&table->in_use, 1); /* a gauge: orders nothing */
     *index = first - 1;
     return WP_OK;
   }
 }
 
+void wp_table_recount(wp_table *table, bool (*is_free)(const void *record)) {
+  uint32_t capacity = wp_atomic_load_acquire_u32(&table->capacity), first = 0, in_use = 0;
+  while (capacity < table->ceiling &&
+         wp_atomic_load_acquire_u64(&table->chunks[capacity >> WP_TABLE_CHUNK_SHIFT]))
+    capacity += WP_TABLE_CHUNK;
+  for (uint32_t index = capacity; index--;) {
+    wp_record *record = wp_table_at(table, index);
+    if (!is_free(record)) {
+      in_use++;
+      continue;
+    }
+    wp_atomic_store_relaxed_u32(&record->next, first); /* published by the store of the head */
+    first = index + 1;
+  }
+  wp_atomic_store_release_u32(&table->capacity, capacity);
+  wp_atomic_store_relaxed_u32(&table->in_use, in_use); /* a gauge: orders nothing */
+  uint64_t tag =
+      (wp_atomic_load_relaxed_u64(&table->free) >> 32) + 1; /* nobody else writes it now */
+  wp_atomic_store_release_u64(&table->free, tag << 32 | first);
+}
+
 void wp_table_put(wp_table *table, uint32_t index) {
+  WP_POINT("table.count");
   wp_atomic_fetch_sub_relaxed_u32(&table->in_use, 1); /* a gauge: orders nothing */
   put_chain(table, index, wp_table_at(table, index));
 }

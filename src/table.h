@@ -3,8 +3,8 @@
  * Owns     its chunks (never moved, never freed before the pool) and the free list
  * Threads  take and put: any. Records are addressed by index; an index stays valid for the table's life
  * Order    the free list's head (acq_rel) publishes a record's content to its next taker
- * Kill     take, put and grow happen inside the gate. An unplanned death there loses at most the one record in hand, or
- *          one new chunk: they stay out of the free list, and nothing else is damaged
+ * Kill     take, put and grow happen inside the gate. An unplanned death there leaves the one record in hand, or those of
+ *          one new chunk, out of the free list until wp_table_recount; a chunk that was not yet entered is lost
  * See      tests/unit/table_test.c
  */
 #ifndef WP_TABLE_H
@@ -43,6 +43,10 @@ int wp_table_take(wp_table *table, wp_heap *heap, uint32_t *index);
 
 /* Gives a record back; its state must be 0 already. */
 void wp_table_put(wp_table *table, uint32_t index);
+
+/* The free list and the gauge anew, from the records themselves: all for which `is_free` says so, and what a chunk that was
+ * being added holds. While nobody else uses the table. */
+void wp_table_recount(wp_table *table, bool (*is_free)(const void *record));
 
 static inline void *wp_table_at(const wp_table *table, uint32_t index) {
   /* acquire: pairs with the release in grow(), so that the chunk's content is seen */

@@ -7,6 +7,9 @@
 static wp_slot *slot_at(const wp_pool *pool, uint32_t index) {
   return wp_slot_at(&pool->slots, index);
 }
+static bool exists(const wp_table *table, uint32_t index) {
+  return index < wp_atomic_load_acquire_u32(&table->capacity);
+}
 static wp_group *group_at(const wp_pool *pool, uint32_t index) {
   return (wp_group *)wp_table_at(&pool->groups, index);
 }
@@ -17,7 +20,8 @@ wp_status wp_task_reserve(wp_pool *pool, uint32_t self, uint32_t *index) {
   wp_status status = wp_table_take(&pool->slots, wp_pool_heap(pool, self), index);
   if (status) return status;
   wp_slot *slot = slot_at(pool, *index);
-  wp_atomic_store_relaxed_u32(&slot->owner, 0); /* published by the move to SUBMITTED */
+  /* Relaxed: published by the move. From then on a dead worker's slot is found by it. */
+  wp_atomic_store_relaxed_u32(&slot->owner, self);
   memset(&slot->name, 0, offsetof(wp_slot, argument_inline) - offsetof(wp_slot, name));
   wp_slot_move(slot, WP_SLOT_FREE, WP_SLOT_FILLING);
   return WP_OK;
@@ -56,9 +60,12 @@ wp_status wp_group_create(wp_pool *pool, uint32_t members, bool fail_fast, uint3
 }
 
 void wp_group_leave(wp_pool *pool, uint32_t group) {
+  if (!exists(&pool->groups, group)) return;
   wp_group *record = group_at(pool, group);
   uint32_t generation = wp_word_generation(wp_atomic_load_acquire_u64(&record->word));
+  WP_POINT("group.leave");
   if (wp_atomic_fetch_sub_acq_rel_u32(&record->members, 1) != 1) return;
+  WP_POINT("group.free");
   wp_atomic_store_release_u64(&record->word, wp_word(wp_generation_after(generation), 0));
   wp_table_put(&pool->groups, group);
 }
@@ -66,12 +73,14 @@ void wp_group_leave(wp_pool *pool, uint32_t group) {
 static void fail_group(wp_pool *pool, const wp_slot *slot) {
   wp_group *group = group_at(pool, slot->group - 1);
   uint32_t none = 0;
+  WP_POINT("group.fail");
   if (group->fail_fast) wp_atomic_cas_acq_rel_u32(&group->failed, &none, slot->item + 1);
 }
 
 void wp_group_fail(wp_pool *pool, uint32_t group) {
   uint32_t none = 0;
-  wp_atomic_cas_acq_rel_u32(&group_at(pool, group)->failed, &none, WP_NONE);
+  if (exists(&pool->groups, group))
+    wp_atomic_cas_acq_rel_u32(&group_at(pool, group)->failed, &none, WP_NONE);
 }
 
 /* ---- Running ---- */
@@ -82,17 +91,21 @@ static void enter_record(wp_thread *thread, uint32_t index) {
     place++; /* running < concurrency <= places */
   WP_POINT("task.enter");
   wp_atomic_store_release_u32(&thread->slots[place], index + 1);
+  WP_POINT("task.running");
   wp_atomic_fetch_add_seq_u32(&thread->running, 1);
 }
 
-static void leave_record(wp_thread *thread, uint32_t index) {
+/* False when it does not run that slot. */
+static bool leave_record(wp_thread *thread, uint32_t index) {
   for (uint32_t place = 0; place < WP_CONCURRENCY_MAX; place++) {
     if (wp_atomic_load_relaxed_u32(&thread->slots[place]) != index + 1) continue; /* own record */
     WP_POINT("task.leave");
     wp_atomic_store_release_u32(&thread->slots[place], 0);
+    WP_POINT("task.rests");
     wp_atomic_fetch_sub_seq_u32(&thread->running, 1);
-    return;
+    return true;
   }
+  return false;
 }
 
 bool wp_task_begin(wp_pool *pool, uint32_t self, uint32_t index, double now_ms) {
@@ -101,12 +114,13 @@ bool wp_task_begin(wp_pool *pool, uint32_t self, uint32_t index, double now_ms) 
   if (slot->group && wp_atomic_load_acquire_u32(&group_at(pool, slot->group - 1)->failed) &&
       group_at(pool, slot->group - 1)->fail_fast) {
     slot->status = WP_E_CANCELLED;
+    wp_atomic_store_relaxed_u32(&slot->owner, self); /* published by the move */
     if (!wp_slot_move(slot, WP_SLOT_READY, WP_SLOT_DONE)) {
       wp_task_free(pool, self, index);
       return false;
     }
+    WP_POINT("task.refused");
     wp_atomic_fetch_sub_seq_u32(&pool->queued, 1);
-    wp_atomic_store_relaxed_u32(&slot->owner, self);
     if (wp_task_complete(pool, self, index))
       thread->ring = 1; /* the taker rings: see wp_sched_take */
     return false;
@@ -116,6 +130,7 @@ bool wp_task_begin(wp_pool *pool, uint32_t self, uint32_t index, double now_ms) 
   enter_record(thread, index);
   if (slot->flags & WP_SLOT_EXCLUSIVE) wp_atomic_store_release_u32(&thread->exclusive, 1);
   if (wp_slot_move(slot, WP_SLOT_READY, WP_SLOT_RUNNING)) {
+    WP_POINT("task.taken");
     wp_atomic_fetch_sub_seq_u32(&pool->queued, 1);
     return true;
   }
@@ -129,6 +144,7 @@ bool wp_task_begin(wp_pool *pool, uint32_t self, uint32_t index, double now_ms) 
 static bool ring_due(wp_pool *pool) {
   /* Plain load first: while main is awake the line stays shared. Pairs with the store in wp_task_arm_bell. */
   if (!wp_atomic_load_seq_u32(&pool->bell)) return false;
+  WP_POINT("bell.ring");
   if (!wp_atomic_exchange_seq_u32(&pool->bell, 0)) return false;
   wp_atomic_fetch_add_relaxed_u64(&pool->counters.bells, 1);
   return true;
@@ -145,33 +161,48 @@ bool wp_task_complete(wp_pool *pool, uint32_t thread, uint32_t index) {
   return ring_due(pool);
 }
 
+/* The name goes first: who dies in between leaves a count that is too high, not a box that is dropped twice. */
+static void drop_box(wp_pool *pool, uint32_t self, wp_value *value) {
+  uint32_t box = value->box;
+  if (!box) return;
+  value->box = 0;
+  wp_box_drop(pool, self, box - 1);
+}
+
 void wp_task_drop_result(wp_pool *pool, uint32_t self, uint32_t index) {
+  if (!exists(&pool->slots, index)) return;
   wp_value *result = &slot_at(pool, index)->result;
   /* One step: a slot that named a box already freed would have it freed once more when its worker dies. */
   wp_gate_enter(&pool->threads[self]);
-  if (result->box) wp_box_drop(pool, self, result->box - 1);
+  drop_box(pool, self, result);
   *result = (wp_value){WP_TYPE_UNDEFINED, 0, 0, 0};
   wp_gate_leave(&pool->threads[self]);
 }
 
 /* The caller gave the task up while it ran: nobody waits for this answer. */
 static bool drop_late(wp_pool *pool, uint32_t self, uint32_t index) {
-  /* Its time limit may pass at this very moment (tick.c): whoever moves the slot first knows what it was. */
-  bool timed_out = !wp_slot_move(slot_at(pool, index), WP_SLOT_ABANDONED, WP_SLOT_DONE);
+  /* Its time limit may pass at this very moment (tick.c): whoever moves the slot first knows what it was. Not to DONE: if the
+   * worker dies here, that would be delivered. */
+  bool timed_out = !wp_slot_move(slot_at(pool, index), WP_SLOT_ABANDONED, WP_SLOT_FILLING);
   wp_atomic_fetch_add_relaxed_u64(&pool->counters.late, 1);
   wp_task_free(pool, self, index);
+  WP_POINT("task.late");
   if (timed_out) wp_atomic_fetch_sub_acq_rel_u32(&pool->threads[self].poisoned, 1);
   return ring_due(pool); /* main may wait for the worker to be free */
 }
 
 bool wp_task_finish(wp_pool *pool, uint32_t self, uint32_t index, wp_status status) {
+  if (!exists(&pool->slots, index)) return false;
   wp_thread *thread = &pool->threads[self];
   wp_slot *slot = slot_at(pool, index);
   bool ring = false;
   wp_gate_enter(thread);
+  if (!leave_record(thread, index)) {
+    wp_gate_leave(thread);
+    return false;
+  }
   slot->status = status;
   if (slot->flags & WP_SLOT_EXCLUSIVE) wp_atomic_store_release_u32(&thread->exclusive, 0);
-  leave_record(thread, index);
   if (wp_slot_move(slot, WP_SLOT_RUNNING, WP_SLOT_DONE)) {
     if (status && slot->group) fail_group(pool, slot);
     ring = wp_task_complete(pool, self, index);
@@ -183,6 +214,7 @@ bool wp_task_finish(wp_pool *pool, uint32_t self, uint32_t index, wp_status stat
 }
 
 wp_status wp_task_event(wp_pool *pool, uint32_t self, uint32_t parent, uint32_t *index) {
+  if (!exists(&pool->slots, parent)) return WP_E_STALE_HANDLE;
   const wp_slot *task = slot_at(pool, parent);
   wp_gate_enter(&pool->threads[self]);
   wp_status status = wp_task_reserve(pool, self, index);
@@ -191,8 +223,7 @@ wp_status wp_task_event(wp_pool *pool, uint32_t self, uint32_t parent, uint32_t 
     event->flags = WP_SLOT_EVENT;
     event->parent = parent;
     event->parent_generation = wp_word_generation(wp_atomic_load_acquire_u64(&task->word));
-    /* Relaxed: published by the move in wp_task_send_event. */
-    wp_atomic_store_relaxed_u32(&event->owner, self);
+    WP_POINT("event.enter");
     wp_atomic_store_release_u32(&pool->threads[self].event, *index + 1);
   }
   wp_gate_leave(&pool->threads[self]);
@@ -200,9 +231,12 @@ wp_status wp_task_event(wp_pool *pool, uint32_t self, uint32_t parent, uint32_t 
 }
 
 bool wp_task_send_event(wp_pool *pool, uint32_t self, uint32_t index) {
+  uint32_t event = wp_atomic_load_relaxed_u32(&pool->threads[self].event); /* own word */
+  if (!event || event != index + 1) return false;
   wp_gate_enter(&pool->threads[self]);
   wp_slot_move(slot_at(pool, index), WP_SLOT_FILLING, WP_SLOT_DONE);
   bool ring = wp_task_complete(pool, self, index);
+  WP_POINT("event.leave");
   wp_atomic_store_release_u32(&pool->threads[self].event, 0);
   wp_gate_leave(&pool->threads[self]);
   return ring;
@@ -251,10 +285,14 @@ bool wp_task_arm_bell(wp_pool *pool) {
 }
 
 void wp_task_free(wp_pool *pool, uint32_t self, uint32_t index) {
+  if (!exists(&pool->slots, index)) return;
   wp_slot *slot = slot_at(pool, index);
-  if (slot->argument.box) wp_box_drop(pool, self, slot->argument.box - 1);
-  if (slot->result.box) wp_box_drop(pool, self, slot->result.box - 1);
-  if (slot->group) wp_group_leave(pool, slot->group - 1);
+  if (wp_slot_state_of(slot) == WP_SLOT_FREE) return;
+  uint32_t group = slot->group;
+  drop_box(pool, self, &slot->argument);
+  drop_box(pool, self, &slot->result);
+  slot->group = 0;
+  if (group) wp_group_leave(pool, group - 1);
   uint32_t generation = wp_word_generation(wp_atomic_load_acquire_u64(&slot->word));
   WP_POINT("task.free");
   wp_atomic_store_release_u64(&slot->word, wp_word(wp_generation_after(generation), WP_SLOT_FREE));
@@ -269,7 +307,7 @@ void wp_task_count_settled(wp_pool *pool, wp_status status) {
 /* ---- Ended early ---- */
 
 enum wp_cancel_result wp_task_cancel(wp_pool *pool, uint32_t index, uint32_t generation) {
-  if (index >= wp_atomic_load_acquire_u32(&pool->slots.capacity)) return WP_CANCEL_STALE;
+  if (!exists(&pool->slots, index)) return WP_CANCEL_STALE;
   wp_slot *slot = slot_at(pool, index);
   /* Two states that a waiting slot passes through: try the first again after the second. */
   for (int attempt = 0; attempt < 2; attempt++) {

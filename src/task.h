@@ -25,7 +25,8 @@ void wp_task_submit(wp_pool *pool, uint32_t index);
 /* READY > RUNNING on `self`; false when the slot is not wanted any more (it has then been dealt with). Under the lock. */
 bool wp_task_begin(wp_pool *pool, uint32_t self, uint32_t index, double now_ms);
 
-/* The worker is done with a slot whose result fields it has filled. True when main must be told (ring the bell). */
+/* The worker is done with a slot whose result fields it has filled. True when main must be told (ring the bell). False and no
+ * effect for a slot that it does not run. */
 bool wp_task_finish(wp_pool *pool, uint32_t self, uint32_t index, wp_status status);
 
 /* Takes back what a running task, or an event that is being filled, has for a result so far. Its worker. */
@@ -40,7 +41,8 @@ uint32_t wp_task_drain(wp_pool *pool, uint32_t *indexes, uint32_t limit);
 /* Asks to be told of the next completion; false when there are some already. main. */
 bool wp_task_arm_bell(wp_pool *pool);
 
-/* Frees a slot that is nobody's any more: its boxes, its place in its group, the record. Any thread, inside the gate. */
+/* Frees a slot that is nobody's any more: its boxes, its place in its group, the record. Any thread, inside the gate. A death
+ * in there leaves a slot that can be freed again; its group's record may be lost. */
 void wp_task_free(wp_pool *pool, uint32_t self, uint32_t index);
 
 /* What became of a task that its caller gave up. */
@@ -77,7 +79,8 @@ void wp_group_leave(wp_pool *pool, uint32_t group);
 /* Marks it failed, as if a member had: those that have not started never do. main. */
 void wp_group_fail(wp_pool *pool, uint32_t group);
 
-/* An event on its way to main: a copy of what the running task `parent` reports. Worker. True: ring the bell. */
+/* An event on its way to main: a copy of what the running task `parent` reports. Worker. True: ring the bell. One at a time.
+ * WP_E_QUEUE_FULL, WP_E_NO_MEMORY, WP_E_STALE_HANDLE (no such slot). */
 wp_status wp_task_event(wp_pool *pool, uint32_t self, uint32_t parent, uint32_t *index);
 bool wp_task_send_event(wp_pool *pool, uint32_t self, uint32_t index);
 

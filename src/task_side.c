@@ -40,18 +40,22 @@ static void *make_room(wp_task *task, wp_value *value, uint8_t *inline_bytes, ui
     *status = WP_E_TOO_LARGE;
     return NULL;
   }
-  value->type = type;
-  value->bytes = (uint32_t)bytes;
-  if (bytes <= WP_INLINE_BYTES && !(task->slot->flags & WP_SLOT_LEASE)) return inline_bytes;
+  if (bytes <= WP_INLINE_BYTES && !(task->slot->flags & WP_SLOT_LEASE)) {
+    *value = (wp_value){type, 0, (uint32_t)bytes, 0};
+    return inline_bytes;
+  }
+  wp_thread *thread = &task->pool->threads[task->self];
   uint32_t index = 0;
+  wp_gate_enter(thread); /* the name too: it is read while no worker is inside (recount.h) */
   *status = wp_box_create(task->pool, task->self, bytes, &index);
-  if (*status) return NULL;
-  value->box = index + 1;
-  return (void *)(uintptr_t)wp_box_at(task->pool, index)->address;
+  if (!*status) *value = (wp_value){type, 0, (uint32_t)bytes, index + 1};
+  wp_gate_leave(thread);
+  return *status ? NULL : (void *)(uintptr_t)wp_box_at(task->pool, index)->address;
 }
 
 wp_status wp_task_result(wp_task *task, uint32_t type, const void *data, size_t bytes) {
   wp_status status = WP_OK;
+  if (bytes && !data) return WP_E_INVALID_ARGUMENT;
   wp_task_drop_result(task->pool, task->self, task->index);
   void *room =
       make_room(task, &task->slot->result, task->slot->result_inline, type, bytes, &status);
@@ -75,13 +79,13 @@ void *wp_task_alloc(wp_task *task, size_t bytes) {
 }
 
 wp_status wp_task_fail(wp_task *task, const char *text) {
-  wp_task_result(task, WP_TYPE_STRING, text, strlen(text));
+  wp_task_result(task, WP_TYPE_STRING, text, text ? strlen(text) : 0);
   return WP_E_TASK_FAILED;
 }
 
 bool wp_task_cancelled(const wp_task *task) {
-  uint32_t state = wp_slot_state_of(task->slot);
-  return state != WP_SLOT_RUNNING || wp_gate_doomed(&task->pool->threads[task->self]);
+  /* Not whether the thread is doomed: it may be pardoned, or be halted for a moment only (recount.h). */
+  return wp_slot_state_of(task->slot) != WP_SLOT_RUNNING;
 }
 
 void wp_task_heartbeat(wp_task *task) {

@@ -7,6 +7,7 @@ static void park(wp_thread *thread) {
   bool before = wp_port_thread_killable(true);
   while (wp_gate_doomed(thread)) {
     uint32_t seen = wp_atomic_load_seq_u32(&thread->wake);
+    WP_POINT("gate.park");
     if (wp_gate_doomed(thread)) wp_port_wait(&thread->wake, seen, WP_PARK_MS);
   }
   wp_port_thread_killable(before);
@@ -29,6 +30,7 @@ void wp_gate_leave(wp_thread *thread) {
   uint32_t depth = wp_atomic_load_relaxed_u32(&thread->inside); /* only this thread writes it */
   /* LEAVE: what was done inside is visible to the killer. */
   wp_atomic_store_seq_u32(&thread->inside, depth - 1);
+  WP_POINT("gate.left");
 }
 
 bool wp_gate_doomed(const wp_thread *thread) {
@@ -50,6 +52,7 @@ bool wp_gate_inside(const wp_thread *thread) {
 }
 
 void wp_thread_wake(wp_thread *thread) {
+  WP_POINT("thread.wake");
   /* Pairs with the waiter's load before it announced itself. */
   wp_atomic_fetch_add_seq_u32(&thread->wake, 1);
   wp_port_wake(&thread->wake, UINT32_MAX);

@@ -1,4 +1,5 @@
 #include "box.h"
+#include "recount.h"
 #include "task.h"
 
 static void earliest(double *next_ms, double at_ms) {
@@ -55,6 +56,7 @@ uint32_t wp_task_tick(wp_pool *pool, double now_ms, wp_action *actions, uint32_t
                       double *next_ms) {
   uint32_t count = 0;
   *next_ms = 0;
+  wp_pool_recount(pool); /* if it is still due */
   for (uint32_t i = 1; i < pool->thread_count; i++) {
     const wp_thread *thread = &pool->threads[i];
     if (!wp_atomic_load_acquire_u32(&thread->running)) continue;

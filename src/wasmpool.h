@@ -58,7 +58,7 @@ void wp_task_register(wp_task_entry *entry);
 /* The argument's bytes, in place (immutable, valid until the task returns); never NULL. `bytes` and `type` may be NULL. */
 const void *wp_task_input(const wp_task *task, size_t *bytes, uint32_t *type);
 
-/* Copies the result. A second call replaces the first. WP_E_NO_MEMORY, WP_E_TOO_LARGE. */
+/* Copies the result. A second call replaces the first. WP_E_NO_MEMORY, WP_E_TOO_LARGE, WP_E_INVALID_ARGUMENT (no data). */
 wp_status wp_task_result(wp_task *task, uint32_t type, const void *data, size_t bytes);
 
 /* Memory that is the result: what the task writes there is delivered without a copy. NULL when memory is exhausted. */

@@ -2,6 +2,7 @@
 #include "base/point.h"
 #include "box.h"
 #include "port/port.h"
+#include "recount.h"
 #include "scheduler.h"
 #include "task.h"
 #include "task_side.h"
@@ -89,7 +90,7 @@ static void lose(wp_pool *pool, uint32_t thread, uint32_t index) {
   uint32_t state = wp_slot_state_of(slot);
   /* Relaxed: only the owner writes it, and if that is this thread, it is dead. */
   if (wp_atomic_load_relaxed_u32(&slot->owner) != thread) return;
-  if (state == WP_SLOT_ABANDONED || state == WP_SLOT_TIMED_OUT) {
+  if (state == WP_SLOT_ABANDONED || state == WP_SLOT_TIMED_OUT || state == WP_SLOT_FILLING) {
     wp_task_free(pool, WP_MAIN, index);
     return;
   }
@@ -194,6 +195,8 @@ wp_status wp_worker_reap(wp_pool *pool, uint32_t thread, bool trusted) {
   reset_record(record);
   wp_atomic_fetch_add_relaxed_u64(&pool->counters.reaped, 1);
   wp_sched_unlock(pool, WP_MAIN);
+  if (inside) pool->recount_due = 1;
+  wp_pool_recount(pool);
   wp_sched_help(pool, WP_MAIN, WP_CHORE_INBOX);
   wp_sched_wake_idle(pool, false);
   return WP_OK;

@@ -51,9 +51,7 @@ export class Context {
   /** True once nobody wants the result any more. Reads shared memory: fit for the inside of a loop. */
   get isCancelled() {
     if (this.#done) return true;
-    const { core, at } = this.#loop;
-    const state = core.load(this.#slot) & 0xff;
-    return state !== L.SLOT_RUNNING || core.load(at + L.THREAD_DOOMED) !== 0;
+    return (this.#loop.core.load(this.#slot) & 0xff) !== L.SLOT_RUNNING;
   }
 
   /** Tells the pool that the task is alive, from inside a long computation. */

@@ -1,9 +1,9 @@
 /*
  * Purpose  Kill points: in a test build (WP_KILL_POINTS) a thread can be stopped for ever at any of them. Placed before
  *          every store to shared memory whose absence or presence another thread could observe.
- * Owns     wp__point_hook (test builds only)
+ * Owns     wp__point_hook and the section wp_points, which lists the points of a program (test builds only)
  * Threads  any
- * See      tests/unit/ (heap, scheduler)
+ * See      tests/unit/matrix_test.c, tests/unit/kill.h
  */
 #ifndef WP_BASE_POINT_H
 #define WP_BASE_POINT_H
@@ -12,7 +12,8 @@
 extern void (*wp__point_hook)(const char *name); /* set by the test before it starts threads */
 #define WP_POINT(name)                                                                             \
   do {                                                                                             \
-    if (wp__point_hook) wp__point_hook(name);                                                      \
+    static const char *wp__point_name __attribute__((section("wp_points"), used)) = name;          \
+    if (wp__point_hook) wp__point_hook(wp__point_name);                                            \
   } while (0)
 #else
 #define WP_POINT(name) ((void)0)

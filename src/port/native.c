@@ -1,6 +1,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* syscall(), MAP_NORESERVE: before any header */
 #endif
+#include "base/fault.h"
 #include "port/port.h"
 #include "status.h"
 #include <linux/futex.h>
@@ -9,6 +10,10 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+
+#ifdef WP_KILL_POINTS
+bool (*wp__fault_hook)(const char *name);
+#endif
 
 enum { GRANULE_BYTES = 65536 }; /* of port.h: the base is aligned to it */
 
@@ -42,6 +47,7 @@ void wp_port_pause(void) {
 int wp_port_region_open(wp_region *region, uint64_t limit_bytes) {
   if (!limit_bytes || limit_bytes > (uint64_t)PTRDIFF_MAX - 2 * GRANULE_BYTES)
     return WP_E_NO_MEMORY;
+  if (WP_FAULT("region")) return WP_E_NO_MEMORY;
   size_t limit = ((size_t)limit_bytes + GRANULE_BYTES - 1) & ~(size_t)(GRANULE_BYTES - 1);
   uint8_t *got = mmap(NULL, limit + GRANULE_BYTES, PROT_NONE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -55,7 +61,7 @@ int wp_port_region_open(wp_region *region, uint64_t limit_bytes) {
 }
 
 int wp_port_region_extend(const wp_region *region, uint64_t used_bytes) {
-  if (used_bytes > region->limit_bytes) return WP_E_NO_MEMORY;
+  if (used_bytes > region->limit_bytes || WP_FAULT("growth")) return WP_E_NO_MEMORY;
   if (!used_bytes) return WP_OK;
   /* Only ever adds rights, so calls for more and for less may overlap. */
   int failed = mprotect(region->base, (size_t)used_bytes, PROT_READ | PROT_WRITE);

@@ -1,6 +1,7 @@
 /*
  * The pool side of wasmpool.h for native hosts: threads are started here, and main may wait.
  */
+#include "base/fault.h"
 #include "box.h"
 #include "port/port.h"
 #include "scheduler.h"
@@ -65,7 +66,8 @@ static wp_status start_worker(wp_pool *pool, uint32_t seat) {
   wp_status status =
       wp_port_thread_start(&embedder->threads[number], worker_main, &embedder->arguments[number]);
   if (!status) return WP_OK;
-  wp_worker_reap(pool, number, true);
+  while (wp_worker_reap(pool, number, true))
+    wp_port_pause(); /* the lock's holder is about to leave it */
   return status;
 }
 
@@ -109,7 +111,8 @@ static bool still_poisoned(wp_pool *pool, uint32_t number, wp_handle handle) {
 /* ---- Creation ---- */
 
 wp_status wp_pool_create(const wp_config *config, wp_pool **out) {
-  wp_embedder *embedder = calloc(1, sizeof *embedder);
+  if (!config || !out) return WP_E_INVALID_ARGUMENT;
+  wp_embedder *embedder = WP_FAULT("embedder") ? NULL : calloc(1, sizeof *embedder);
   if (!embedder) return WP_E_NO_MEMORY;
   wp_pool *pool = NULL;
   wp_status status = wp_segments_open(&embedder->segments, config->memory_bytes);
@@ -133,6 +136,7 @@ wp_status wp_pool_create(const wp_config *config, wp_pool **out) {
 }
 
 void wp_pool_destroy(wp_pool *pool) {
+  if (!pool) return;
   wp_embedder *embedder = pool->embedder;
   for (uint32_t i = 1; i < pool->thread_count; i++) {
     if (!embedder->threads[i]) continue;
@@ -170,6 +174,22 @@ static uint32_t find_task(const wp_pool *pool, const char *name) {
   return 0;
 }
 
+/* Room for the ends of all tasks that there are and of one more: no end may be lost for want of memory. */
+static bool reserve_settled(wp_pool *pool) {
+  wp_embedder *embedder = pool->embedder;
+  /* Relaxed: of the tasks, which only main adds and frees, it misses none. */
+  size_t needed =
+      embedder->settled_count + wp_atomic_load_relaxed_u32(&pool->slots.in_use) + (size_t)1;
+  if (needed <= embedder->settled_capacity) return true;
+  size_t capacity = needed < 32 ? 64 : 2 * needed;
+  settled_task *grown =
+      WP_FAULT("settled") ? NULL : realloc(embedder->settled, capacity * sizeof *grown);
+  if (!grown) return false;
+  embedder->settled = grown;
+  embedder->settled_capacity = capacity;
+  return true;
+}
+
 wp_status wp_submit(wp_pool *pool, const char *name, uint32_t type, const void *data, size_t bytes,
                     const wp_submit_options *options, wp_handle *handle) {
   const wp_submit_options plain = {.priority = WP_PRIORITY_NORMAL};
@@ -179,6 +199,7 @@ wp_status wp_submit(wp_pool *pool, const char *name, uint32_t type, const void *
   uint32_t task = find_task(pool, name), index = 0;
   if (!task) return WP_E_UNKNOWN_TASK;
   if (!wp_task_admits(pool, 1)) return WP_E_QUEUE_FULL;
+  if (!reserve_settled(pool)) return WP_E_NO_MEMORY;
   wp_status status = wp_task_reserve(pool, WP_MAIN, &index);
   if (status) return status;
   wp_slot *slot = wp_slot_at(&pool->slots, index);
@@ -197,18 +218,12 @@ wp_status wp_submit(wp_pool *pool, const char *name, uint32_t type, const void *
   return WP_OK;
 }
 
-/* Remembers the end of a task for wp_poll. Without memory for it the end is only counted. */
+/* Remembers the end of a task for wp_poll. */
 static void note_settled(wp_pool *pool, wp_handle handle, wp_status status) {
   wp_embedder *embedder = pool->embedder;
   wp_task_count_settled(pool, status);
-  if (embedder->settled_count == embedder->settled_capacity) {
-    size_t capacity = embedder->settled_capacity ? 2 * embedder->settled_capacity : 64;
-    settled_task *grown = realloc(embedder->settled, capacity * sizeof *grown);
-    if (!grown) return;
-    embedder->settled = grown;
-    embedder->settled_capacity = capacity;
-  }
-  embedder->settled[embedder->settled_count++] = (settled_task){handle, status};
+  embedder->settled[embedder->settled_count++] =
+      (settled_task){handle, status}; /* reserve_settled saw to the room */
 }
 
 bool wp_cancel(wp_pool *pool, wp_handle handle) {
@@ -227,8 +242,17 @@ bool wp_terminate(wp_pool *pool, wp_handle handle) {
 
 /* ---- Completions ---- */
 
+/* A seat stays empty when the host refuses a thread: it is asked again. */
+static void serve_seats(wp_pool *pool) {
+  for (uint32_t seat = 0; seat < pool->seat_count; seat++) {
+    if (!wp_atomic_load_relaxed_u32(&pool->seats[seat]))
+      start_worker(pool, seat); /* main's own word */
+  }
+}
+
 /* Enforces time limits; returns how long main may sleep. */
 static double tick(wp_pool *pool, double now_ms) {
+  serve_seats(pool);
   wp_action actions[ACTIONS];
   double next_ms = 0;
   for (uint32_t count = ACTIONS; count == ACTIONS;) {
@@ -289,7 +313,10 @@ size_t wp_poll(wp_pool *pool, wp_completion *completions, size_t limit) {
 }
 
 void wp_completion_release(wp_pool *pool, const wp_completion *completion) {
-  if (completion->slot != WP_NONE) wp_task_free(pool, WP_MAIN, completion->slot);
+  uint32_t index = completion->slot;
+  if (index >= wp_atomic_load_acquire_u32(&pool->slots.capacity)) return; /* WP_NONE among them */
+  if (wp_slot_state_of(wp_slot_at(&pool->slots, index)) == WP_SLOT_DELIVERED)
+    wp_task_free(pool, WP_MAIN, index);
 }
 
 /* Main does not know when a worker starts a task, so with time limits about it looks as often as this. */

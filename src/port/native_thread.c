@@ -2,6 +2,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* before any header */
 #endif
+#include "base/fault.h"
 #include "pool.h"
 #include "port/port.h"
 #include <pthread.h>
@@ -35,7 +36,7 @@ int wp_port_thread_start(wp_port_thread **thread, void (*run)(void *), void *arg
   wp_port_thread *record = malloc(sizeof *record);
   if (!record) return WP_E_NO_MEMORY;
   *record = (wp_port_thread){.run = run, .argument = argument};
-  if (pthread_create(&record->thread, NULL, start, record)) {
+  if (WP_FAULT("thread") || pthread_create(&record->thread, NULL, start, record)) {
     free(record);
     return WP_E_START_FAILED;
   }

@@ -165,7 +165,12 @@ export async function soak({ kills, seed, log = () => {} }) {
     run.pool.on('workerDown', () => run.down++);
     const samples = [];
     const start = performance.now();
-    await drive(run, share, workers + spares, samples);
+    try {
+      await drive(run, share, workers + spares, samples);
+    } catch (error) {
+      await run.pool.destroy();
+      throw error;
+    }
     const seconds = (performance.now() - start) / 1000;
     const { stops } = run.pool.diagnostics();
     const found = run.kills;

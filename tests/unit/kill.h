@@ -17,17 +17,22 @@ static jmp_buf kill_exit;
 static uint64_t kill_points_left; /* 0: not armed */
 static const char *kill_name;     /* of the point where it died */
 
-static inline void kill_hook(const char *name) {
-  if (!kill_points_left) return;
-  kill_points_left--;
-  if (kill_points_left) return;
+static inline void kill_now(const char *name) {
+  kill_points_left = 0;
   kill_name = name;
   longjmp(kill_exit, 1);
 }
 
-/* Runs the script until its n-th point; true if it died there, false if it came to its end. */
-static inline bool kill_run(uint64_t n, void (*script)(void *), void *context) {
-  wp__point_hook = kill_hook;
+static inline void kill_hook(const char *name) {
+  if (!kill_points_left) return;
+  kill_points_left--;
+  if (!kill_points_left) kill_now(name);
+}
+
+/* The same with a hook of the caller's, which ends the script with kill_now. */
+static inline bool kill_run_with(void (*hook)(const char *name), uint64_t n, void (*script)(void *),
+                                 void *context) {
+  wp__point_hook = hook;
   if (setjmp(kill_exit)) {
     wp__point_hook = NULL;
     return true;
@@ -38,6 +43,14 @@ static inline bool kill_run(uint64_t n, void (*script)(void *), void *context) {
   wp__point_hook = NULL;
   return false;
 }
+
+/* Runs the script until its n-th point; true if it died there, false if it came to its end. */
+static inline bool kill_run(uint64_t n, void (*script)(void *), void *context) {
+  return kill_run_with(kill_hook, n, script, context);
+}
+
+/* Every point of this program by its name, some of them several times. */
+extern const char *__start_wp_points[], *__stop_wp_points[];
 #endif
 
 #endif

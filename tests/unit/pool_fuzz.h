@@ -14,7 +14,8 @@ typedef struct fuzz_state {
   fixture f;
   uint32_t threads[FUZZ_WORKERS];            /* by seat; 0: none */
   uint32_t running[FUZZ_WORKERS][FUZZ_RUNS]; /* slots, or WP_NONE */
-  wp_handle last; /* of the newest task: may be stale, which the core must notice */
+  wp_handle last;               /* of the newest task: may be stale, which the core must notice */
+  uint32_t boxes[FUZZ_WORKERS]; /* pooled, still written, index + 1; 0: none */
   double now_ms;
 } fuzz_state;
 
@@ -60,6 +61,47 @@ static void fuzz_kill(fuzz_state *s, uint32_t seat, bool trusted) {
   wp_worker_reap(s->f.pool, s->threads[seat], trusted);
   for (uint32_t i = 0; i < FUZZ_RUNS; i++) s->running[seat][i] = WP_NONE;
   s->threads[seat] = 0;
+  s->boxes[seat] = 0;
+}
+
+static bool fuzz_runs(const fuzz_state *s, uint32_t seat, uint32_t index) {
+  for (uint32_t i = 0; i < FUZZ_RUNS; i++) {
+    if (s->running[seat][i] == index) return true;
+  }
+  return false;
+}
+
+static void fuzz_drop_box(fuzz_state *s, uint32_t seat) {
+  if (s->boxes[seat]) wp_box_drop(s->f.pool, s->threads[seat], s->boxes[seat] - 1);
+  s->boxes[seat] = 0;
+}
+
+/* Drops the worker's box of the pool, or asks for one, perhaps not for the first time, and takes it when its turn has come. */
+static void fuzz_line(fuzz_state *s, uint32_t seat) {
+  uint32_t box = 0, self = s->threads[seat];
+  if (!self || s->boxes[seat]) {
+    fuzz_drop_box(s, seat);
+    return;
+  }
+  wp_box_request(s->f.pool, self);
+  if (!wp_box_create_granted(s->f.pool, self, 10, &box)) s->boxes[seat] = box + 1;
+}
+
+/* Calls that no correct program makes, with indexes that are none, stale, or somebody else's. */
+static void fuzz_misuse(fuzz_state *s, uint32_t argument) {
+  static const uint32_t indexes[] = {0, 1, 2, 3, WP_TABLE_CHUNK, WP_TABLE_RECORDS_MAX, WP_NONE};
+  wp_pool *pool = s->f.pool;
+  uint32_t index = indexes[argument % 7], self = s->threads[argument % FUZZ_WORKERS], box = 0;
+  if (!self) return;
+  wp_box_commit(pool, self, index, WP_TYPE_BINARY, 0, UINT64_MAX);
+  wp_box_release(pool, self, index, argument, argument * 5);
+  wp_box_retain(pool, self, index, UINT32_MAX);
+  wp_box_grant(pool, index, WP_THREADS_MAX + argument);
+  if (!wp_box_granted(pool, self)) wp_box_create_granted(pool, self, 1, &box);
+  wp_worker_runs(pool, self, index, argument);
+  wp_task_send_event(pool, self, index);
+  (void)wp_task_cancel(pool, index, argument * 3);
+  if (!fuzz_runs(s, argument % FUZZ_WORKERS, index)) wp_task_finish(pool, self, index, WP_OK);
 }
 
 static void fuzz_step(fuzz_state *s, uint32_t op, uint32_t argument) {
@@ -68,7 +110,7 @@ static void fuzz_step(fuzz_state *s, uint32_t op, uint32_t argument) {
   wp_action actions[2];
   wp_status status = WP_OK;
   double next_ms = 0;
-  switch (op % 10) {
+  switch (op % 12) {
   case 0:
   case 1:
     fuzz_submit(s, argument);
@@ -93,6 +135,12 @@ static void fuzz_step(fuzz_state *s, uint32_t op, uint32_t argument) {
   case 8:
     fuzz_kill(s, seat, argument & 128);
     break;
+  case 9:
+    fuzz_line(s, seat);
+    break;
+  case 10:
+    fuzz_misuse(s, argument);
+    break;
   default:
     if (!s->threads[seat]) s->threads[seat] = start_worker(pool, seat);
     if (argument & 64)
@@ -111,6 +159,9 @@ static bool fuzz_finish_all(fuzz_state *s) {
     for (uint32_t seat = 0; seat < FUZZ_WORKERS; seat++) {
       if (!s->threads[seat]) s->threads[seat] = start_worker(pool, seat);
       while (fuzz_place(s, seat, false)) fuzz_finish(s, seat, 0);
+      fuzz_drop_box(s, seat);
+      fuzz_line(s, seat); /* takes the place it may have stood in line for */
+      fuzz_drop_box(s, seat);
       fuzz_take(s, seat);
     }
     bool delivered = deliver(pool, &status) != WP_NONE;
@@ -126,6 +177,7 @@ static bool fuzz_one(const uint8_t *data, size_t size) {
   static fuzz_state state;
   wp_config config = fixture_config(FUZZ_WORKERS);
   config.concurrency = FUZZ_RUNS;
+  config.box_count = 2;
   memset(&state, 0, sizeof state);
   if (fixture_open(&state.f, &config)) return false;
   for (uint32_t seat = 0; seat < FUZZ_WORKERS; seat++) {

@@ -1,0 +1,51 @@
+#include "recount.h"
+#include "box.h"
+#include "port/port.h"
+
+/* Looks at a thread that is inside: sections are short, but their thread may not be running now, or be dead as well. */
+enum { LOOKS_MAX = 10000 };
+
+static bool comes_out(const wp_thread *thread) {
+  for (uint32_t looks = 0; wp_gate_inside(thread); looks++) {
+    if (looks == LOOKS_MAX) return false;
+    wp_port_pause();
+  }
+  return true;
+}
+
+static bool is_free_slot(const void *slot) { return wp_slot_state_of(slot) == WP_SLOT_FREE; }
+
+static bool is_free_box(const void *record) {
+  const wp_box *box = record;
+  return wp_word_state(wp_atomic_load_acquire_u64(&box->word)) == WP_BOX_FREE;
+}
+
+static bool is_free_group(const void *record) {
+  const wp_group *group = record; /* groups have no states */
+  return wp_atomic_load_acquire_u32(&group->members) == 0;
+}
+
+static void count(wp_pool *pool) {
+  wp_table_recount(&pool->slots, is_free_slot);
+  wp_table_recount(&pool->groups, is_free_group);
+  wp_table_recount(&pool->boxes, is_free_box);
+  wp_box_recount(pool);
+}
+
+bool wp_pool_recount(wp_pool *pool) {
+  bool halted[WP_THREADS_MAX] = {false}, quiet = true;
+  if (!pool->recount_due) return true;
+  for (uint32_t i = 1; i < pool->thread_count; i++) {
+    halted[i] = !wp_gate_doomed(&pool->threads[i]);
+    if (halted[i]) wp_gate_doom(&pool->threads[i]);
+  }
+  for (uint32_t i = 1; quiet && i < pool->thread_count; i++) quiet = comes_out(&pool->threads[i]);
+  if (quiet) {
+    pool->recount_due = 0;
+    count(pool);
+  }
+  for (uint32_t i = 1; i < pool->thread_count; i++) {
+    if (halted[i]) wp_gate_pardon(&pool->threads[i]);
+  }
+  return quiet;
+}

@@ -1,0 +1,240 @@
+/* The kill matrix: a worker dies at every point of every operation. Does nothing unless built with WP_KILL_POINTS. */
+#include "kill.h"
+#include "test.h"
+
+#ifdef WP_KILL_POINTS
+#include "matrix_ops.h"
+
+void (*wp__point_hook)(const char *name);
+
+enum { NAMES_MAX = 256 };
+
+/* Points that a worker does not come to by itself, and where they are met. */
+static const char *const elsewhere[] = {
+    "gate.park",          /* a doomed thread that goes on: matrix_threads_test.c */
+    "heap.orphan",        /* main, in wp_heap_rebuild: heap_kill_test.c */
+    "inbox.push",         /* main submits: who submits is not killed */
+    "segment.generation", /* main, in wp_heap_rebuild: heap_kill_test.c */
+};
+
+/* Where a death inside the gate may lose something, one block or group: see heap.h (an untagged block that nobody has noted
+ * down), box.h (the bytes of a box that is being freed), table.h (a chunk), task.h (a group). */
+static const char *const losses[] = {"group.leave", "heap.mark", "heap.target", "heap.word",
+                                     "table.grow"};
+
+/* What a worker changes outside the gate, in one step each: the gate, words to wait on, its own idle bit. */
+static const char *const outside[] = {"gate.enter", "gate.left", "thread.wake", "idle.clear"};
+
+static bool is_in(const char *name, const char *const *names, size_t count) {
+  bool found = false;
+  for (size_t i = 0; i < count; i++) found = found || !strcmp(names[i], name);
+  return found;
+}
+
+#define IS_IN(name, names) is_in(name, names, sizeof(names) / sizeof *(names))
+
+/* ---- What was covered ---- */
+
+static const char *met[OPERATIONS][NAMES_MAX];
+static uint32_t met_count[OPERATIONS], deaths;
+
+static bool was_met(int op, const char *name) {
+  for (uint32_t i = 0; i < met_count[op]; i++) {
+    if (!strcmp(met[op][i], name)) return true;
+  }
+  return false;
+}
+
+static void note_death(int op) {
+  deaths++;
+  if (!was_met(op, kill_name) && met_count[op] < NAMES_MAX) met[op][met_count[op]++] = kill_name;
+}
+
+static bool was_met_anywhere(const char *name) {
+  bool found = false;
+  for (int op = 0; op < OPERATIONS; op++) found = found || was_met(op, name);
+  return found;
+}
+
+/* ---- How the victim ends ---- */
+
+static bool reached; /* the n-th point */
+
+/* Main does something meanwhile; its own points do not count. */
+static void interrupt(void (*act)(void)) {
+  void (*hook)(const char *) = wp__point_hook;
+  wp__point_hook = NULL;
+  play(WP_MAIN);
+  act();
+  play(VICTIM);
+  wp__point_hook = hook;
+}
+
+/* True once, at the n-th point. */
+static bool reach(const char *name) {
+  if (!kill_points_left) return false;
+  kill_points_left--;
+  if (kill_points_left) return false;
+  reached = true;
+  kill_name = name;
+  if (!wp_gate_inside(&s.f.pool->threads[VICTIM]) && !IS_IN(name, outside))
+    complain("a shared store outside the gate");
+  return true;
+}
+
+/* Unplanned: dies where it stands. */
+static void die_hook(const char *name) {
+  if (reach(name)) kill_now(name);
+}
+
+static void doom(void) { wp_gate_doom(&s.f.pool->threads[VICTIM]); }
+
+/* Planned: is doomed where it stands, and stopped where it is next seen outside the gate. */
+static void doom_hook(const char *name) {
+  if (reach(name)) interrupt(doom);
+  if (reached && !wp_gate_inside(&s.f.pool->threads[VICTIM])) kill_now(kill_name);
+}
+
+static void pardon(void) { wp_gate_pardon(&s.f.pool->threads[VICTIM]); }
+
+/* Doomed where it stands, pardoned where it is next seen outside: the killer changed its mind. */
+static void pardon_hook(const char *name) {
+  const wp_thread *victim = &s.f.pool->threads[VICTIM];
+  if (reach(name)) interrupt(doom);
+  if (wp_gate_doomed(victim) && !wp_gate_inside(victim)) interrupt(pardon);
+}
+
+static void take_away(void) {
+  cancel_all();
+  run_clock(LATER_MS);
+  collect();
+  wp_sched_help(s.f.pool, WP_MAIN, WP_CHORE_INBOX | WP_CHORE_BOXES | WP_CHORE_PURGE);
+}
+
+/* Lives on, while main cancels, times out, delivers and expires all that it can at this moment. */
+static void meddle_hook(const char *name) {
+  if (reach(name)) interrupt(take_away);
+}
+
+typedef struct ending {
+  const char *name;
+  void (*hook)(const char *name);
+  bool trusted;
+} ending;
+
+static const ending killed = {"killed", doom_hook, true};
+static const ending dead = {"dead", die_hook, false};
+static const ending pardoned = {"pardoned", pardon_hook, true};
+static const ending cancelled = {"cancelled", meddle_hook, true};
+
+/* ---- The matrix ---- */
+
+static void run_script(void *op) { operations[*(const int *)op].run(); }
+
+/* The other works between a death and its confirmation, with what the dead one has just given back: that is not reaped. */
+static uint32_t begin_other_box(void) {
+  uint32_t box = WP_NONE;
+  if (wp_box_create(s.f.pool, OTHER, BOX_BYTES, &box)) complain("no box for the other");
+  return box;
+}
+
+static void end_other_box(uint32_t box) {
+  if (wp_box_commit(s.f.pool, OTHER, box, WP_TYPE_BINARY, 0, BOX_BYTES))
+    complain("the other's box was taken away");
+  wp_box_drop(s.f.pool, OTHER, box);
+}
+
+/* One end at the n-th point; false when the operation has fewer. */
+static bool play_once(int op, const ending *end, uint64_t n) {
+  if (!open_scene()) {
+    complain("no scene");
+    return false;
+  }
+  reached = false;
+  kill_name = "the end";
+  operations[op].prepare();
+  play(VICTIM);
+  kill_run_with(end->hook, n, run_script, &op);
+  play(WP_MAIN);
+  bool inside = wp_gate_inside(&s.f.pool->threads[VICTIM]);
+  if (inside && end->trusted) complain("a planned kill inside the gate");
+  uint32_t other_box = begin_other_box();
+  if (wp_worker_reap(s.f.pool, VICTIM, end->trusted)) complain("the dead one cannot be reaped");
+  end_other_box(other_box);
+  if (operations[op].end) operations[op].end();
+  check_whole("damaged after the death");
+  if (start_worker(s.f.pool, 0) != VICTIM) complain("the dead one's record is not used again");
+  check_end(inside && !end->trusted && IS_IN(kill_name, losses));
+  fixture_close(&s.f);
+  return reached;
+}
+
+static bool play_all(const ending *end) {
+  uint32_t before = deaths;
+  for (int op = 0; op < OPERATIONS; op++) {
+    uint64_t n = 1;
+    while (play_once(op, end, n) && !s.complaint) {
+      note_death(op);
+      n++;
+    }
+    if (!s.complaint) continue;
+    printf("# %s, %s at point %llu, %s: %s\n", operations[op].name, end->name,
+           (unsigned long long)n, kill_name, s.complaint);
+    return false;
+  }
+  printf("# %s at %u points in %d operations\n", end->name, deaths - before, OPERATIONS);
+  return true;
+}
+
+TEST(planned, "XP-01, XP-03, XP-16, NF-87: a worker is killed at any point of any operation: the "
+              "pool is whole, all tasks end once, nothing is left") {
+  CHECK(play_all(&killed));
+}
+
+TEST(unplanned, "XP-01, XP-03, XP-05, XP-16, NF-43, NF-87: a worker dies at any point of any "
+                "operation, inside the gate too: the same, but for one block") {
+  CHECK(play_all(&dead));
+}
+
+TEST(changed_mind, "XP-01, AM-45: a worker that was doomed at any point and pardoned goes on") {
+  CHECK(play_all(&pardoned));
+}
+
+TEST(meddled, "XP-16, AM-44: tasks are cancelled, timed out and delivered at any point of any "
+              "operation: all end once, nothing is left") {
+  CHECK(play_all(&cancelled));
+}
+
+static bool retained_outside;
+
+static void inside_hook(const char *name) {
+  if (!strcmp(name, "box.retain") && !wp_gate_inside(&s.f.pool->threads[VICTIM]))
+    retained_outside = true;
+}
+
+static void retain(void *unused) {
+  (void)unused;
+  wp_value value;
+  uint32_t box = write_box(VICTIM, &value, BOX_BYTES);
+  if (!wp_box_retain(s.f.pool, VICTIM, box, epoch_of(box))) complain("not retained");
+}
+
+TEST(retains, "XP-01: a worker counts its reference inside the gate, wherever it calls from") {
+  CHECK(open_scene());
+  kill_run_with(inside_hook, 1, retain, NULL);
+  CHECK(!s.complaint && !retained_outside);
+  fixture_close(&s.f);
+}
+
+TEST(covered, "XP-01: every kill point of the core is one of those") {
+  uint32_t missing = 0, kinds = 0;
+  for (int op = 0; op < OPERATIONS; op++) kinds += met_count[op];
+  for (const char **name = __start_wp_points; name < __stop_wp_points; name++) {
+    if (was_met_anywhere(*name) != IS_IN(*name, elsewhere)) continue;
+    printf("# %s: %s\n", IS_IN(*name, elsewhere) ? "met after all" : "never met", *name);
+    missing++;
+  }
+  printf("# %u ends at %u kinds of points x operations\n", deaths, kinds);
+  CHECK_EQ(missing, 0);
+}
+#endif
