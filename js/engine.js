@@ -130,9 +130,10 @@ export class Engine {
     this.inFlight++;
     this.#busySince = true;
     if (this.inFlight === 1 && this.options.unref) this.fleet.hold(true);
-    if (spec.timeoutMs) {
+    const lookMs = Math.min(spec.timeoutMs ?? Infinity, this.options.liveness.scanMs);
+    if (lookMs < Infinity) {
       task.timed = true;
-      this.clock.watch(spec.timeoutMs);
+      this.clock.watch(lookMs);
     }
     exports._wp_task_submit(pool, index);
     if (!this.fleet.serves(spec.seat)) this.#desert(spec.seat ? spec.seat - 1 : undefined);
@@ -141,8 +142,6 @@ export class Engine {
   nextSerial() {
     return this.#serial++;
   }
-
-  // ---- Out ----
 
   drain() {
     this.completions.drain();
@@ -292,7 +291,9 @@ export class Engine {
     this.#end(task, error, undefined);
     this.#checkDrained();
     if (kill && result === L.CANCEL_RUNNING) {
-      await this.fleet.kill(thread, () => exports._wp_worker_runs(pool, thread, index, generation) !== 0, task.id);
+      await this.fleet.kill(thread, () => exports._wp_worker_runs(pool, thread, index, generation) !== 0, {
+        taskId: task.id,
+      });
     }
   }
 
@@ -316,9 +317,13 @@ export class Engine {
 
   /** @param {import('./clock.js').Action} action */
   #act({ kind, thread, slot: index, generation }) {
+    const record = this.core.thread(thread);
     if (kind === L.ACTION_KILL) {
-      const at = this.core.thread(thread) + L.THREAD_POISONED;
-      void this.fleet.kill(thread, () => this.core.load(at) !== 0);
+      void this.fleet.kill(thread, () => this.core.load(record + L.THREAD_POISONED) !== 0);
+      return;
+    }
+    if (kind === L.ACTION_SILENT) {
+      void this.fleet.kill(thread, () => this.core.load(record + L.THREAD_BEAT) === generation, { silent: true });
       return;
     }
     const task = this.#tasks[index];

@@ -37,6 +37,8 @@ export class Fleet {
   #opening;
   /** Workers ended because of their task. */
   kills = 0;
+  /** Workers whose silence was ended. */
+  interventions = 0;
   /** Seats that were given up. */
   retired = 0;
   #sparesStarted = 0;
@@ -91,6 +93,7 @@ export class Fleet {
       error: undefined,
       end: undefined,
       suspicions: 0,
+      recovering: false,
     };
     this.members.set(number, member);
     if (seat !== undefined) this.#seats[seat] = member;
@@ -158,6 +161,7 @@ export class Fleet {
         argument: exports._wp_js_thread_argument(pool, member.number) >>> 0,
         module: this.options.module,
         initData: this.options.initData,
+        beatMs: this.options.liveness.timeoutMs && this.options.liveness.scanMs / 2,
       });
     } catch (cause) {
       this.#lost(member, poolError('NOT_SERIALIZABLE', 'initData cannot be carried to a worker', { cause }));
@@ -213,16 +217,18 @@ export class Fleet {
    * Ends what a thread runs, if need be with the thread. Nothing happens if it is not the right one any more.
    * @param {number} number
    * @param {() => boolean} isRight whether the thread still runs what it is to die for
-   * @param {string} [taskId]
+   * @param {{ taskId?: string, silent?: boolean }} [why] silent: what it runs may still be wanted
    * @returns {Promise<void>} settles when the task is over; with the thread's confirmed death, if it had to die
    */
-  async kill(number, isRight, taskId) {
+  async kill(number, isRight, { taskId, silent = false } = {}) {
     const member = this.members.get(number);
-    if (!member || this.#closed) return;
-    const { name: worker } = member; // a spare that takes a seat changes it
+    if (!member || this.#closed || (silent && member.recovering)) return;
     const start = performance.now();
-    const rung = (await this.ladder.spare(number, isRight)) ?? (await this.#killThread(member, isRight));
-    if (rung) this.ladder.note({ rung, worker, taskId, ms: performance.now() - start });
+    if (silent) this.interventions++;
+    member.recovering ||= silent;
+    const rung = (await this.ladder.spare(number, isRight, silent)) ?? (await this.#killThread(member, isRight));
+    if (silent) member.recovering = false;
+    if (rung) this.ladder.note({ rung, worker: member.name, taskId, ms: performance.now() - start });
   }
 
   /**
@@ -366,11 +372,6 @@ export class Fleet {
    */
   serves(place) {
     return this.retired < this.#seats.length && !(place && this.#budget.isSpent(place - 1));
-  }
-
-  /** Everyone who serves a seat now. */
-  get live() {
-    return this.#seats.filter((member) => member?.state === 'live');
   }
 
   /** Ends all threads; settles when they are gone. The core is not touched any more. */

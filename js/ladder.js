@@ -52,12 +52,13 @@ export class Ladder {
    * The rungs that spare the thread.
    * @param {number} thread
    * @param {() => boolean} isRight whether it still runs what it is to die for
+   * @param {boolean} [any] whether a task that is still wanted is meant, too
    * @returns {Promise<Rung | undefined>} what helped; undefined: nothing, it has to die
    */
-  async spare(thread, isRight) {
+  async spare(thread, isRight, any = false) {
     const stopped = this.#stopped(thread);
     const start = performance.now();
-    for (let limit = FLAG_LIMIT_MS; isRight(); limit = this.#arm(thread, false) ? CHECK_LIMIT_MS : limit) {
+    for (let limit = FLAG_LIMIT_MS; isRight(); limit = this.#arm(thread, any) ? CHECK_LIMIT_MS : limit) {
       // Armed in the second turn at the earliest, so that a task that reads its flag may end as it likes; and asked for in
       // each turn, as a task that was only just taken may not have begun.
       if (performance.now() - start > limit) return undefined;

@@ -12,6 +12,7 @@ import { host } from './host/index.js';
  * @property {unknown} readyTimer
  * @property {Error | undefined} error the last error that nobody caught in the thread
  * @property {number} suspicions kills that wait for it to come out of the gate
+ * @property {boolean} recovering its silence is being ended
  * @property {Promise<void> | undefined} end settles when its death is confirmed and its holdings are taken back
  */
 

@@ -27,6 +27,9 @@ export function openCore(options, exports, wasmMemory) {
   set(L.CONFIG_MAX_QUEUE, options.maxQueue ?? L.NONE);
   set(L.CONFIG_MAX_TASKS, L.TABLE_RECORDS_MAX);
   set(L.CONFIG_RECYCLE_MS, options.recycleTimeoutMs ?? L.NONE);
+  set(L.CONFIG_LIVENESS_MS, options.liveness.timeoutMs ?? L.NONE);
+  set(L.CONFIG_SCAN_MS, Math.min(options.liveness.scanMs, L.NONE));
+  set(L.CONFIG_MAX_REDELIVERIES, options.liveness.maxRedeliveries);
   set(L.CONFIG_BOX_COUNT, options.boxCount);
   set(L.CONFIG_LEASE_MS, options.leaseMs);
   const pool = exports._wp_js_pool_create(at, at + L.CONFIG_SIZE);

@@ -27,6 +27,13 @@ import { host } from './host/index.js';
  * @property {number} [max] restarts within the window before the seat is given up; 10; -1: no limit
  * @property {number} [windowMs] 60,000; 0: for ever
  *
+ * @typedef {object} LivenessOptions signs of life: a heartbeat, progress, a task's start or end, and, while a handler awaits
+ *   something, the worker's event loop. Without one the task is stopped: it ends with WORKER_LOST, or runs again with
+ *   `onLost: 'requeue'`
+ * @property {number} [timeoutMs] of silence; 5,000
+ * @property {number} [scanMs] how often it is looked for; 1,000
+ * @property {number} [maxRedeliveries] of one task whose workers are lost, however; then it ends with POISON_JOB; 3
+ *
  * @typedef {object} PoolOptions
  * @property {string | URL} [module] worker module with JavaScript handlers; a URL, or a path from the working directory
  * @property {string | URL} [wasm] Emscripten module of C tasks, linked with the core; default: the package's own core
@@ -38,6 +45,7 @@ import { host } from './host/index.js';
  * @property {number} [taskTimeoutMs] time limit of a task, from its start; none
  * @property {number} [recycleTimeoutMs] how long a worker may stay silent after a time-out before it is killed; undefined: for
  *   ever, 0: it is killed at once
+ * @property {LivenessOptions | false} [liveness] recovers workers that run a task and give no sign of life; false
  * @property {{ count?: number, size?: number | string }} [boxes] leased results at once, and their size; 64, '1mb'
  * @property {number} [leaseMs] how long a leased result lives without being released; 5,000
  * @property {{ maximum?: number | string }} [memory] ceiling of the pool's memory in bytes, or '512mb'; '4gb'
@@ -75,12 +83,13 @@ export const DEFAULTS = Object.freeze({
     max: 10,
     windowMs: 60_000,
   }),
+  liveness: Object.freeze({ timeoutMs: 5000, scanMs: 1000, maxRedeliveries: 3 }),
   readyTimeoutMs: 10_000,
   concurrentTasksPerWorker: 1,
 });
 
 /** Options of later versions: refused rather than ignored. */
-const NOT_YET = ['isolated', 'liveness', 'telemetry', 'resources', 'backend', 'topology', 'aging', 'dev'];
+const NOT_YET = ['isolated', 'telemetry', 'resources', 'backend', 'topology', 'aging', 'dev'];
 
 /**
  * @param {string} name
@@ -185,6 +194,20 @@ function moduleUrl(name, value) {
   }
 }
 
+/** @param {LivenessOptions | false} [liveness] */
+function livenessOptions(liveness = false) {
+  if (liveness !== false && (liveness === null || typeof liveness !== 'object'))
+    throw wrong('liveness', liveness, 'an object or false');
+  const merged = { ...DEFAULTS.liveness, ...liveness };
+  const duration = (/** @type {'timeoutMs' | 'scanMs'} */ key) =>
+    Math.max(1, milliseconds(`liveness.${key}`, merged[key]) ?? LONGEST_MS);
+  return Object.freeze({
+    timeoutMs: liveness === false ? undefined : duration('timeoutMs'),
+    scanMs: liveness === false ? Infinity : duration('scanMs'),
+    maxRedeliveries: integer('liveness.maxRedeliveries', merged.maxRedeliveries, 0, 2 ** 31),
+  });
+}
+
 /** @param {RestartOptions} [restart] */
 function restartOptions(restart = {}) {
   const merged = { ...DEFAULTS.restart, ...restart };
@@ -243,6 +266,7 @@ export function resolveOptions(options) {
     boxBytes: parseSize('boxes.size', options.boxes?.size ?? DEFAULTS.boxes.size),
     leaseMs: milliseconds('leaseMs', options.leaseMs ?? DEFAULTS.leaseMs) ?? LONGEST_MS,
     memoryBytes: Math.min(parseSize('memory.maximum', options.memory?.maximum ?? DEFAULTS.memory.maximum), 2 ** 32),
+    liveness: livenessOptions(options.liveness),
     restart: restartOptions(options.restart),
     readyTimeoutMs: milliseconds('readyTimeoutMs', options.readyTimeoutMs ?? DEFAULTS.readyTimeoutMs),
     initData: options.initData,

@@ -17,6 +17,7 @@ import { noStops } from './ladder.js';
  * @property {number} memoryBytes size of the shared memory
  * @property {number} threads alive, spares and dying ones too
  * @property {number} kills workers that the pool has ended because of their task
+ * @property {number} interventions workers that were recovered because they gave no sign of life (option `liveness`)
  * @property {Record<import('./ladder.js').Rung, import('./ladder.js').RungTimes>} stops tasks that had to be stopped, by what
  *   did it: the flag that they read, a loop check, or the end of their thread
  * @property {import('./ladder.js').Stop[]} recentStops the latest of them
@@ -54,6 +55,7 @@ export function diagnose(engine) {
     memoryBytes: engine?.core.memory.wasmMemory.buffer.byteLength ?? 0,
     threads: engine?.fleet.members.size ?? 0,
     kills: engine?.fleet.kills ?? 0,
+    interventions: engine?.fleet.interventions ?? 0,
     stops: structuredClone(engine?.fleet.ladder.rungs ?? noStops()),
     recentStops: [...(engine?.fleet.ladder.recent ?? [])],
   };

@@ -52,6 +52,7 @@ static wp_status create(wp_pool *pool, uint32_t self, uint64_t bytes, uint32_t f
 
 wp_status wp_box_create(wp_pool *pool, uint32_t self, uint64_t bytes, uint32_t *index) {
   wp_gate_enter(&pool->threads[self]);
+  wp_thread_beat(&pool->threads[self]);
   wp_status status = create(pool, self, bytes, 0, index);
   wp_gate_leave(&pool->threads[self]);
   return status;

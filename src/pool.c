@@ -13,6 +13,9 @@ void wp_config_defaults(wp_config *config) {
       .recycle_ms = WP_NONE,
       .box_count = 64,  /* API.md, boxes.count */
       .lease_ms = 5000, /* API.md, leaseMs */
+      .liveness_ms = WP_NONE,
+      .scan_ms = 1000,       /* REQUIREMENTS TW-54 */
+      .max_redeliveries = 3, /* REQUIREMENTS TW-57 */
       .memory_bytes = UINT64_C(1) << 32,
   };
 }

@@ -30,7 +30,7 @@ bool wp_sched_try_lock(wp_pool *pool, uint32_t self);
 void wp_sched_wait_lock(wp_pool *pool, uint32_t self);
 void wp_sched_unlock(wp_pool *pool, uint32_t self);
 
-/* Puts a RUNNING slot whose worker is dead back at the head of its lane. main, under the lock. */
+/* Puts a READY slot that ran and was lost back at the head of its lane. Under the lock. */
 void wp_sched_requeue_locked(wp_pool *pool, uint32_t index);
 
 /* Wakes idle workers for what is ready: after a death, a resume, a new worker. Any thread. */

@@ -52,8 +52,7 @@ enum wp_slot_flags {
 };
 
 enum {
-  WP_INLINE_BYTES = 64,    /* arguments and results up to this size need no box */
-  WP_REDELIVERIES_MAX = 3, /* REQUIREMENTS TW-57 */
+  WP_INLINE_BYTES = 64, /* arguments and results up to this size need no box */
 };
 
 typedef struct wp_value {

@@ -128,6 +128,7 @@ bool wp_task_begin(wp_pool *pool, uint32_t self, uint32_t index, double now_ms) 
   slot->started_ms = now_ms;
   wp_atomic_store_relaxed_u32(&slot->owner, self); /* published by the move */
   enter_record(thread, index);
+  wp_thread_beat(thread);
   if (slot->flags & WP_SLOT_EXCLUSIVE) wp_atomic_store_release_u32(&thread->exclusive, 1);
   if (wp_slot_move(slot, WP_SLOT_READY, WP_SLOT_RUNNING)) {
     WP_POINT("task.taken");
@@ -201,6 +202,7 @@ bool wp_task_finish(wp_pool *pool, uint32_t self, uint32_t index, wp_status stat
     wp_gate_leave(thread);
     return false;
   }
+  wp_thread_beat(thread);
   slot->status = status;
   if (slot->flags & WP_SLOT_EXCLUSIVE) wp_atomic_store_release_u32(&thread->exclusive, 0);
   if (wp_slot_move(slot, WP_SLOT_RUNNING, WP_SLOT_DONE)) {
@@ -213,6 +215,36 @@ bool wp_task_finish(wp_pool *pool, uint32_t self, uint32_t index, wp_status stat
   return ring;
 }
 
+/* ---- Lost, and run again ---- */
+
+wp_status wp_task_lost_status(const wp_slot *slot) {
+  return slot->flags & WP_SLOT_REQUEUE ? WP_E_POISON_JOB : WP_E_WORKER_LOST;
+}
+
+bool wp_task_put_back_locked(wp_pool *pool, uint32_t index) {
+  wp_slot *slot = slot_at(pool, index);
+  if (!(slot->flags & WP_SLOT_REQUEUE) || slot->redeliveries >= pool->config.max_redeliveries)
+    return false;
+  slot->redeliveries++;
+  if (!wp_slot_move(slot, WP_SLOT_RUNNING, WP_SLOT_READY)) return false;
+  wp_atomic_store_relaxed_u32(&slot->owner, 0); /* published with the lane */
+  wp_sched_requeue_locked(pool, index);
+  return true;
+}
+
+bool wp_task_recover(wp_pool *pool, uint32_t self, uint32_t index) {
+  wp_thread *thread = &pool->threads[self];
+  wp_task_drop_result(pool, self, index);
+  wp_gate_enter(thread);
+  wp_sched_wait_lock(pool, self);
+  bool again = wp_task_put_back_locked(pool, index);
+  if (again) leave_record(thread, index);
+  wp_sched_unlock(pool, self);
+  wp_gate_leave(thread);
+  return again ? false
+               : wp_task_finish(pool, self, index, wp_task_lost_status(slot_at(pool, index)));
+}
+
 wp_status wp_task_event(wp_pool *pool, uint32_t self, uint32_t parent, uint32_t *index) {
   if (!exists(&pool->slots, parent)) return WP_E_STALE_HANDLE;
   const wp_slot *task = slot_at(pool, parent);
@@ -223,6 +255,7 @@ wp_status wp_task_event(wp_pool *pool, uint32_t self, uint32_t parent, uint32_t 
     event->flags = WP_SLOT_EVENT;
     event->parent = parent;
     event->parent_generation = wp_word_generation(wp_atomic_load_acquire_u64(&task->word));
+    wp_thread_beat(&pool->threads[self]);
     WP_POINT("event.enter");
     wp_atomic_store_release_u32(&pool->threads[self].event, *index + 1);
   }

@@ -29,6 +29,15 @@ bool wp_task_begin(wp_pool *pool, uint32_t self, uint32_t index, double now_ms);
  * effect for a slot that it does not run. */
 bool wp_task_finish(wp_pool *pool, uint32_t self, uint32_t index, wp_status status);
 
+/* A task whose worker is lost, or was silent, goes back to the head of its lane, if it was submitted with `requeue` and not too
+ * often yet; false otherwise, or when nobody wants it any more. By main, or its worker; under the lock. */
+bool wp_task_put_back_locked(wp_pool *pool, uint32_t index);
+/* What such a task ends with if it does not run again. */
+wp_status wp_task_lost_status(const wp_slot *slot);
+
+/* The worker stopped a task that is still wanted, because it had been silent: it runs again, or is lost. True: ring the bell. */
+bool wp_task_recover(wp_pool *pool, uint32_t self, uint32_t index);
+
 /* Takes back what a running task, or an event that is being filled, has for a result so far. Its worker. */
 void wp_task_drop_result(wp_pool *pool, uint32_t self, uint32_t index);
 
@@ -59,6 +68,8 @@ enum wp_action_kind {
   /* the slot's time limit is over: it has been given up and its worker is poisoned */
   WP_ACTION_EXPIRED = 1,
   WP_ACTION_KILL = 2, /* the poisoned worker kept silent for recycle_ms: doom and end it */
+  /* the worker runs tasks and gave no sign of life for liveness_ms: the same; `generation` is its count of beats */
+  WP_ACTION_SILENT = 3,
 };
 typedef struct wp_action {
   uint32_t kind, thread, slot, generation;

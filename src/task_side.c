@@ -88,11 +88,7 @@ bool wp_task_cancelled(const wp_task *task) {
   return wp_slot_state_of(task->slot) != WP_SLOT_RUNNING;
 }
 
-void wp_task_heartbeat(wp_task *task) {
-  wp_thread *thread = &task->pool->threads[task->self];
-  uint32_t beat = wp_atomic_load_relaxed_u32(&thread->beat); /* only this thread writes it */
-  wp_atomic_store_release_u32(&thread->beat, beat + 1);
-}
+void wp_task_heartbeat(wp_task *task) { wp_thread_beat(&task->pool->threads[task->self]); }
 
 wp_status wp_task_progress(wp_task *task, uint32_t type, const void *data, size_t bytes) {
   uint32_t index = 0;

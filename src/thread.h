@@ -73,9 +73,11 @@ typedef struct wp_thread {
   uint32_t ring; /* 1: it must ring the bell; the worker's own */
   /* index + 1 of an event that it fills; written by the worker inside the gate, 0 after reap */
   wp_atomic_u32 event;
-  wp_atomic_u32
-      stopped; /* C tasks that trapped because they were asked to; written by the worker */
-  uint32_t pad_done[6];
+  uint32_t beat_seen; /* main's: beats when it looked last */
+  double beat_ms;     /* main's: when they had changed; 0: not since the thread had nothing to do */
+  /* C tasks that trapped because they were asked to; written by the worker */
+  wp_atomic_u32 stopped;
+  uint32_t pad_done[2];
   /* Slots that it runs, index + 1 or 0; written by the worker inside the gate, before the slot says RUNNING. */
   wp_atomic_u32 slots[WP_CONCURRENCY_MAX];
 } wp_thread;
@@ -103,6 +105,12 @@ bool wp_gate_inside(const wp_thread *thread);
 
 /* Takes that back: a doomed worker that was not terminated goes on where it stopped. main. */
 void wp_gate_pardon(wp_thread *thread);
+
+/* A sign of life. The thread itself. */
+static inline void wp_thread_beat(wp_thread *thread) {
+  uint32_t beat = wp_atomic_load_relaxed_u32(&thread->beat); /* only this thread writes it */
+  wp_atomic_store_release_u32(&thread->beat, beat + 1);      /* pairs with the load in tick.c */
+}
 
 /* Bumps the wake word and wakes the thread that waits on it. Any thread. */
 void wp_thread_wake(wp_thread *thread);

@@ -52,19 +52,42 @@ static bool recycle(const wp_pool *pool, uint32_t thread, double now_ms, wp_acti
   return true;
 }
 
+/* Signs of life are looked for every scan_ms, while there is something to do. */
+static bool silent(wp_pool *pool, uint32_t thread, double now_ms, wp_action *action,
+                   double *next_ms) {
+  wp_thread *record = &pool->threads[thread];
+  if (pool->config.liveness_ms == WP_NONE ||
+      wp_atomic_load_acquire_u32(&record->state) != WP_THREAD_LIVE) {
+    return false;
+  }
+  uint32_t beat = wp_atomic_load_acquire_u32(&record->beat);
+  if (record->beat_ms == 0 || record->beat_seen != beat) {
+    record->beat_seen = beat;
+    record->beat_ms = now_ms;
+  }
+  earliest(next_ms, now_ms + pool->config.scan_ms);
+  if (now_ms < record->beat_ms + pool->config.liveness_ms) return false;
+  *action = (wp_action){WP_ACTION_SILENT, thread, 0, beat};
+  return true;
+}
+
 uint32_t wp_task_tick(wp_pool *pool, double now_ms, wp_action *actions, uint32_t limit,
                       double *next_ms) {
   uint32_t count = 0;
   *next_ms = 0;
   wp_pool_recount(pool); /* if it is still due */
   for (uint32_t i = 1; i < pool->thread_count; i++) {
-    const wp_thread *thread = &pool->threads[i];
-    if (!wp_atomic_load_acquire_u32(&thread->running)) continue;
+    wp_thread *thread = &pool->threads[i];
+    if (!wp_atomic_load_acquire_u32(&thread->running)) {
+      thread->beat_ms = 0;
+      continue;
+    }
     for (uint32_t place = 0; place < pool->config.concurrency && count < limit; place++) {
       uint32_t index = wp_atomic_load_acquire_u32(&thread->slots[place]);
       if (index) count += expire(pool, i, index - 1, now_ms, &actions[count], next_ms);
     }
     if (count < limit) count += recycle(pool, i, now_ms, &actions[count], next_ms);
+    if (count < limit) count += silent(pool, i, now_ms, &actions[count], next_ms);
   }
   if (count == limit) *next_ms = now_ms; /* there may be more */
   earliest(next_ms, wp_box_expire(pool, now_ms));

@@ -113,6 +113,11 @@ typedef struct wp_config {
   uint32_t recycle_ms;
   uint32_t box_count; /* leased boxes at once */
   uint32_t lease_ms;  /* how long a leased box lives without a sign of interest */
+  /* how long a worker with a task may give no sign of life (heartbeats, progress, a task's end) before it is recovered: its
+   * tasks end with WP_E_WORKER_LOST, or run again if they were submitted with `requeue`; WP_NONE: for ever */
+  uint32_t liveness_ms;
+  uint32_t scan_ms;          /* how often the signs of life are looked for */
+  uint32_t max_redeliveries; /* of one task whose workers are lost; then WP_E_POISON_JOB */
   /* ceiling for all memory of the pool (native; in wasm the memory's own maximum) */
   uint64_t memory_bytes;
 } wp_config;
@@ -125,7 +130,7 @@ typedef struct wp_handle {
 typedef struct wp_submit_options {
   uint32_t priority;   /* enum wp_priority */
   uint32_t timeout_ms; /* from the task's start; 0: none */
-  bool requeue;        /* run again if its worker is lost, at most 3 times */
+  bool requeue;        /* run again if its worker is lost, max_redeliveries times at most */
 } wp_submit_options;
 
 typedef struct wp_completion {

@@ -98,15 +98,8 @@ static void lose(wp_pool *pool, uint32_t thread, uint32_t index) {
   wp_atomic_fetch_add_relaxed_u64(&pool->counters.lost, 1);
   if (slot->result.box) wp_box_drop(pool, WP_MAIN, slot->result.box - 1);
   slot->result = (wp_value){0, 0, 0, 0};
-  bool again = (slot->flags & WP_SLOT_REQUEUE) && slot->redeliveries < WP_REDELIVERIES_MAX;
-  if (again) {
-    slot->redeliveries++;
-    wp_atomic_store_relaxed_u32(&slot->owner, 0); /* published by the move */
-    wp_slot_move(slot, WP_SLOT_RUNNING, WP_SLOT_READY);
-    wp_sched_requeue_locked(pool, index);
-    return;
-  }
-  slot->status = slot->flags & WP_SLOT_REQUEUE ? WP_E_POISON_JOB : WP_E_WORKER_LOST;
+  if (wp_task_put_back_locked(pool, index)) return;
+  slot->status = wp_task_lost_status(slot);
   wp_slot_move(slot, WP_SLOT_RUNNING, WP_SLOT_DONE);
   wp_task_complete(pool, thread, index); /* main drains after reaping: no bell */
 }

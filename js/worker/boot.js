@@ -26,6 +26,7 @@ import { Loop } from './loop.js';
  * @property {number} argument of the start routine
  * @property {string | undefined} module URL of the user's worker module
  * @property {unknown} initData
+ * @property {number | undefined} beatMs how often the event loop gives a sign of life; undefined: nobody looks for one
  */
 
 const scope = /** @type {any} */ (globalThis);

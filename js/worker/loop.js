@@ -60,6 +60,7 @@ export class Loop {
       scopeInitData(init.initData);
       this.#handlers = findHandlers(await import(/* @vite-ignore */ /* webpackIgnore: true */ init.module));
     }
+    if (init.beatMs) setInterval(() => Atomics.add(core.memory.u32, (this.at + L.THREAD_BEAT) >>> 2, 1), init.beatMs);
     core.exports._wp_worker_ready(core.pool, core.self);
     host.post({ kind: 'started', handlers: [...this.#handlers.keys()] });
     this.run();
@@ -177,7 +178,8 @@ export class Loop {
     const slot = this.core.slots.record(index);
     const { u32 } = this.core.memory;
     if (u32[(slot + L.SLOT_C_TASK) >>> 2]) {
-      this.finish(index, this.#runC(index, slot));
+      const status = this.#runC(index, slot);
+      if (status !== undefined) this.finish(index, status);
       return;
     }
     const id = u32[(slot + L.SLOT_NAME) >>> 2];
@@ -331,10 +333,15 @@ export class Loop {
     try {
       return exports._wp_worker_run(pool, self, index);
     } catch (error) {
-      this.#takeStop();
+      const stopped = this.#takeStop();
       exports.stackRestore(this.stack); // a trap leaves the stack pointer where it was
       if (this.#insideGate()) throw error; // the core itself broke
       exports._wp_worker_clean_up(pool, self, index);
+      if (stopped && (this.core.load(slot) & 0xff) === L.SLOT_RUNNING) {
+        // Nobody has given it up: it was silent.
+        if (exports._wp_task_recover(pool, self, index)) this.ring();
+        return undefined;
+      }
       this.core.writeError(index, slot, error);
       return STATUS.TASK_FAILED;
     }
@@ -345,8 +352,9 @@ export class Loop {
     const { u32 } = this.core.memory;
     const at = this.at >>> 2;
     const asked = (Atomics.load(u32, at + (L.THREAD_TAG >>> 2)) | L.STOP_MARK) >>> 0;
-    if (Atomics.compareExchange(u32, at + (L.THREAD_STOP >>> 2), asked, 0) === asked)
-      Atomics.add(u32, at + (L.THREAD_STOPPED >>> 2), 1);
+    if (Atomics.compareExchange(u32, at + (L.THREAD_STOP >>> 2), asked, 0) !== asked) return false;
+    Atomics.add(u32, at + (L.THREAD_STOPPED >>> 2), 1);
+    return true;
   }
 
   /**

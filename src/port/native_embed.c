@@ -108,6 +108,10 @@ static bool still_poisoned(wp_pool *pool, uint32_t number, wp_handle handle) {
   return wp_atomic_load_acquire_u32(&pool->threads[number].poisoned) != 0;
 }
 
+static bool still_silent(wp_pool *pool, uint32_t number, wp_handle handle) {
+  return wp_atomic_load_acquire_u32(&pool->threads[number].beat) == handle.generation;
+}
+
 /* ---- Creation ---- */
 
 wp_status wp_pool_create(const wp_config *config, wp_pool **out) {
@@ -261,8 +265,10 @@ static double tick(wp_pool *pool, double now_ms) {
       wp_handle handle = {actions[i].slot, actions[i].generation};
       if (actions[i].kind == WP_ACTION_EXPIRED)
         note_settled(pool, handle, WP_E_TIMEOUT);
-      else
+      else if (actions[i].kind == WP_ACTION_KILL)
         kill_worker(pool, actions[i].thread, still_poisoned, handle);
+      else
+        kill_worker(pool, actions[i].thread, still_silent, handle);
     }
     if (count) count = ACTIONS; /* what expired may have to be killed at once */
   }

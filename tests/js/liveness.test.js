@@ -1,0 +1,67 @@
+/** Workers that give no sign of life while they run a task. */
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { C_MODULE, codeOf, until, withPool } from './helpers.js';
+
+const liveness = { timeoutMs: 60, scanMs: 10 };
+
+test('NF-41, TW-55: a handler that is silent is stopped with its thread, and its task lost; one that awaits is not silent', () =>
+  withPool({ liveness }, async (pool) => {
+    const [a, b] = await pool.broadcast('thread');
+    const silent = pool.dispatch('spin');
+    const awaiting = pool.dispatch('slow', 300);
+    assert.equal(await codeOf(silent), 'WORKER_LOST');
+    assert.equal(await awaiting, 300);
+    await until(() => pool.stats().freeWorkers === 2);
+    const after = await pool.broadcast('thread');
+    assert.equal([a, b].filter((thread) => after.includes(thread)).length, 1, 'one thread is new');
+    assert.equal(pool.diagnostics().interventions, 1);
+  }));
+
+test('NF-40: heartbeats from a loop that never returns to its event loop keep it alive', () =>
+  withPool({ liveness, workers: 1 }, async (pool) => {
+    const thread = await pool.dispatch('thread');
+    assert.equal(await pool.dispatch('beating', 400), 400);
+    assert.equal(await pool.dispatch('thread'), thread);
+    assert.equal(pool.diagnostics().interventions, 0);
+  }));
+
+test('TW-54: a task that hangs once runs again at the head of its lane; interventions: 1', () =>
+  withPool({ liveness, workers: 1 }, async (pool) => {
+    const word = new Int32Array(new SharedArrayBuffer(4));
+    const order = [];
+    const hanging = pool.dispatch('hangOnce', word, { onLost: 'requeue' }).then((value) => order.push(value));
+    const behind = pool.dispatch('echo', 'behind').then((value) => order.push(value));
+    await Promise.all([hanging, behind]);
+    assert.deepEqual(order, ['second time', 'behind']);
+    assert.equal(pool.diagnostics().interventions, 1);
+  }));
+
+test('TW-57: one that hangs every time ends with POISON_JOB after the redeliveries that are allowed', () =>
+  withPool({ liveness: { ...liveness, maxRedeliveries: 2 }, workers: 1 }, async (pool) => {
+    const word = new Int32Array(new SharedArrayBuffer(4));
+    assert.equal(await codeOf(pool.dispatch('countAndHang', word, { onLost: 'requeue' })), 'POISON_JOB');
+    assert.equal(word[0], 3);
+    assert.equal(await pool.dispatch('echo', 1), 1);
+  }));
+
+test('TW-56: a task that was cancelled and hangs is stopped, and not run again', () =>
+  withPool({ liveness, workers: 1 }, async (pool) => {
+    const word = new Int32Array(new SharedArrayBuffer(4));
+    const task = pool.dispatch('countAndHang', word, { onLost: 'requeue' });
+    await until(() => Atomics.load(word, 0) === 1);
+    task.cancel();
+    assert.equal(await codeOf(task), 'CANCELLED');
+    assert.equal(await pool.dispatch('echo', 'served'), 'served');
+    assert.equal(word[0], 1);
+  }));
+
+test('NF-41, TW-57: a silent C task is stopped by a loop check: lost, or run again, and its thread lives on', () =>
+  withPool({ liveness: { ...liveness, maxRedeliveries: 1 }, workers: 1, wasm: C_MODULE }, async (pool) => {
+    const thread = await pool.dispatch('thread');
+    assert.equal(await codeOf(pool.dispatch('c_spin')), 'WORKER_LOST');
+    assert.equal(await codeOf(pool.dispatch('c_malloc', undefined, { onLost: 'requeue' })), 'POISON_JOB');
+    assert.equal(await pool.dispatch('thread'), thread);
+    const { interventions, stops, kills } = pool.diagnostics();
+    assert.deepEqual([interventions, stops.check.count, kills], [3, 3, 0]);
+  }));

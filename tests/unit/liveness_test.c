@@ -1,0 +1,71 @@
+#include "pool_fixture.h"
+
+#ifdef WP_KILL_POINTS
+void (*wp__point_hook)(const char *name);
+#endif
+
+static fixture f;
+
+static uint32_t tick(double now_ms, wp_action *actions, double *next_ms) {
+  return wp_task_tick(f.pool, now_ms, actions, 8, next_ms);
+}
+
+TEST(silent,
+     "NF-41, TW-54: a worker that gives no sign of life is named, one that beats or rests is not") {
+  wp_config config = fixture_config(2);
+  config.liveness_ms = 5000;
+  wp_action action[8];
+  double next_ms = 0, now_ms = 1e6;
+  CHECK_EQ(fixture_open(&f, &config), WP_OK);
+  uint32_t a = start_worker(f.pool, 0), b = start_worker(f.pool, 1);
+  CHECK_EQ(tick(now_ms, action, &next_ms), 0);
+  CHECK_EQ(next_ms, 0); /* nobody has anything to do */
+  uint32_t hung = submit_normal(f.pool), beating = submit_normal(f.pool);
+  CHECK_EQ(take(f.pool, a, now_ms), hung);
+  CHECK_EQ(take(f.pool, b, now_ms), beating);
+  for (int second = 0; second < 5; second++, now_ms += 1000) {
+    CHECK_EQ(tick(now_ms, action, &next_ms), 0);
+    CHECK_EQ(next_ms, now_ms + 1000);
+    wp_thread_beat(&f.pool->threads[b]);
+  }
+  CHECK_EQ(tick(now_ms, action, &next_ms), 1);
+  CHECK(action[0].kind == WP_ACTION_SILENT && action[0].thread == a);
+  CHECK_EQ(action[0].generation, wp_atomic_load_acquire_u32(&f.pool->threads[a].beat));
+  wp_thread_beat(&f.pool->threads[a]);
+  CHECK_EQ(tick(now_ms + 1000, action, &next_ms), 0);
+  fixture_close(&f);
+}
+
+TEST(recover, "TW-54, TW-57: a silent task that was stopped runs again first, as often as it may") {
+  wp_config config = fixture_config(1);
+  config.max_redeliveries = 2;
+  CHECK_EQ(fixture_open(&f, &config), WP_OK);
+  uint32_t w = start_worker(f.pool, 0), again = submit_flags(f.pool, WP_SLOT_REQUEUE);
+  uint32_t behind = submit_normal(f.pool), lost = submit_normal(f.pool);
+  wp_status status = WP_OK;
+  for (int i = 0; i < 2; i++) {
+    CHECK_EQ(take(f.pool, w, 0), again);
+    CHECK(!wp_task_recover(f.pool, w, again));
+    CHECK_EQ(queued_of(f.pool), 3);
+    CHECK_EQ(wp_pool_check(f.pool), WP_OK);
+  }
+  CHECK_EQ(take(f.pool, w, 0), again);
+  wp_task_recover(f.pool, w, again);
+  CHECK_EQ(deliver(f.pool, &status), again);
+  CHECK_EQ(status, WP_E_POISON_JOB);
+  CHECK_EQ(run_one(f.pool, w, 0), behind);
+  CHECK_EQ(take(f.pool, w, 0), lost);
+  CHECK(wp_task_arm_bell(f.pool));
+  CHECK(wp_task_recover(f.pool, w, lost)); /* rings */
+  CHECK_EQ(deliver(f.pool, &status), lost);
+  CHECK_EQ(status, WP_E_WORKER_LOST);
+  uint32_t cancelled = submit_flags(f.pool, WP_SLOT_REQUEUE);
+  CHECK_EQ(take(f.pool, w, 0), cancelled);
+  CHECK_EQ(wp_task_cancel(f.pool, cancelled, generation_of(f.pool, cancelled)), WP_CANCEL_RUNNING);
+  wp_task_recover(f.pool, w, cancelled); /* TW-56 */
+  CHECK_EQ(take(f.pool, w, 0), WP_NONE);
+  CHECK_EQ(deliver(f.pool, &status), WP_NONE);
+  CHECK_EQ(wp_atomic_load_relaxed_u32(&f.pool->slots.in_use), 0);
+  CHECK_EQ(wp_pool_check(f.pool), WP_OK);
+  fixture_close(&f);
+}
