@@ -286,11 +286,12 @@ export class Fleet {
     if (member.seat !== undefined && this.#seats[member.seat] === member) this.#seats[member.seat] = undefined;
     this.#spares = this.#spares.filter((spare) => spare !== member);
     exports._wp_worker_doom(pool, member.number);
-    const outside = await this.ladder.outside(member.number);
+    // One that broke, or is dead already, may be inside for ever.
+    const outside = trusted && (await this.ladder.outside(member.number));
     await member.thread?.stop();
     if (this.#closed) return;
     this.ladder.disarm(member.number);
-    while (exports._wp_worker_reap(pool, member.number, trusted && outside ? 1 : 0)) await turn();
+    while (exports._wp_worker_reap(pool, member.number, outside ? 1 : 0)) await turn();
     this.members.delete(member.number); // before anything else: its number may be used again from here on
     this.events.reaped(member);
     const waiting = this.#unserved.splice(0);

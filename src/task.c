@@ -275,6 +275,16 @@ bool wp_task_send_event(wp_pool *pool, uint32_t self, uint32_t index) {
   return ring;
 }
 
+void wp_task_drop_event(wp_pool *pool, uint32_t self, uint32_t index) {
+  wp_thread *thread = &pool->threads[self];
+  if (wp_atomic_load_relaxed_u32(&thread->event) != index + 1) return; /* own word */
+  wp_gate_enter(thread);
+  wp_task_free(pool, self, index);
+  WP_POINT("event.drop");
+  wp_atomic_store_release_u32(&thread->event, 0);
+  wp_gate_leave(thread);
+}
+
 /* ---- After it ran ---- */
 
 /* Moves what the thread has finished behind what main has not delivered yet; both are oldest first afterwards. */

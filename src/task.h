@@ -94,5 +94,7 @@ void wp_group_fail(wp_pool *pool, uint32_t group);
  * WP_E_QUEUE_FULL, WP_E_NO_MEMORY, WP_E_STALE_HANDLE (no such slot). */
 wp_status wp_task_event(wp_pool *pool, uint32_t self, uint32_t parent, uint32_t *index);
 bool wp_task_send_event(wp_pool *pool, uint32_t self, uint32_t index);
+/* It will not be sent. */
+void wp_task_drop_event(wp_pool *pool, uint32_t self, uint32_t index);
 
 #endif

@@ -99,9 +99,7 @@ wp_status wp_task_progress(wp_task *task, uint32_t type, const void *data, size_
   status = wp_task_result(&view, type, data, bytes);
   if (!status) status = wp_task_seal(&view, WP_OK);
   if (status) {
-    wp_gate_enter(&task->pool->threads[task->self]);
-    wp_task_free(task->pool, task->self, index);
-    wp_gate_leave(&task->pool->threads[task->self]);
+    wp_task_drop_event(task->pool, task->self, index);
     return status;
   }
   if (wp_task_send_event(task->pool, task->self, index)) wp_port_ring(task->pool);

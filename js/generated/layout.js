@@ -86,6 +86,7 @@ export const THREAD_BEAT = 92;
 export const THREAD_TAG = 144;
 export const THREAD_STOPPED = 176;
 export const THREAD_RING = 156;
+export const THREAD_EVENT = 160;
 export const THREAD_SLOTS = 188;
 export const STOP_FLAG = 64;
 export const STOP_NONE = 0;

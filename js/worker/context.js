@@ -73,14 +73,15 @@ export class Context {
   #progress(value) {
     const { core } = this.#loop;
     const { exports, pool, self } = core;
+    // A thread has one event at a time in hand: that is how its death finds it.
+    if (core.load(this.#loop.at + L.THREAD_EVENT) !== 0)
+      throw poolError('INVALID_ARGUMENT', 'progress was called while a value for progress was encoded');
     const index = core.index(exports._wp_js_task_event(pool, self, this.#index));
     try {
       const message = core.write(core.slots.record(index), RESULT, value);
       if (message) throw poolError('NOT_SERIALIZABLE', 'progress carries plain data only');
     } catch (error) {
-      exports._wp_gate_enter(this.#loop.at);
-      exports._wp_task_free(pool, self, index);
-      exports._wp_gate_leave(this.#loop.at);
+      exports._wp_task_drop_event(pool, self, index);
       throw error;
     }
     if (exports._wp_task_send_event(pool, self, index)) this.#loop.ring();

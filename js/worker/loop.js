@@ -63,7 +63,7 @@ export class Loop {
     if (init.beatMs) setInterval(() => Atomics.add(core.memory.u32, (this.at + L.THREAD_BEAT) >>> 2, 1), init.beatMs);
     core.exports._wp_worker_ready(core.pool, core.self);
     host.post({ kind: 'started', handlers: [...this.#handlers.keys()] });
-    this.run();
+    host.defer(() => this.run()); // not from here: what breaks the core there has nothing to do with the start
   }
 
   /**

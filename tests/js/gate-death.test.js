@@ -1,0 +1,67 @@
+/** Deaths that nobody planned, inside or next to the core: what is in hand there comes back, and the pool goes on. */
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { C_TASKS, codeOf, DEADLY, until, withPool } from './helpers.js';
+
+const restart = { minMs: 1, maxMs: 1, jitter: 0, max: -1 };
+
+/** Everybody serves, and what is asked is answered. */
+async function works(pool) {
+  assert.deepEqual(await pool.map('echo', [1, 2, 3]), [1, 2, 3]);
+  await until(() => pool.stats().freeWorkers === pool.size);
+  assert.deepEqual(await pool.broadcast('echo', 1), Array(pool.size).fill(1));
+}
+
+for (const task of ['die_in_gate', 'die_with_lock']) {
+  test(`XP-05, XP-16: ${task}: its task is lost, what waits runs once, in order, and nothing is left behind`, () =>
+    withPool({ module: DEADLY, wasm: C_TASKS, restart }, async (pool) => {
+      const down = [];
+      pool.on('workerDown', ({ error }) => down.push(error.message));
+      for (let round = 0; round < 5; round++) {
+        const word = new Int32Array(new SharedArrayBuffer(4));
+        const deadly = pool.dispatch(task);
+        const others = Array.from({ length: 200 }, (_, i) => pool.dispatch('echo', i));
+        const counted = Array.from({ length: 50 }, () => pool.dispatch('count', word));
+        assert.equal(await codeOf(deadly), 'WORKER_LOST');
+        const results = await Promise.all(others);
+        assert.deepEqual(results, [...results.keys()]);
+        await Promise.all(counted);
+        assert.equal(Atomics.load(word, 0), 50, 'each ran once');
+        await works(pool);
+      }
+      assert.deepEqual(down, Array(5).fill('unreachable'));
+      await until(() => pool.diagnostics().tasksInUse === 0 && pool.diagnostics().boxesInUse === 0);
+    }));
+}
+
+test('XP-05: deaths inside the gate while others are killed and crash: every task settles', () =>
+  withPool({ module: DEADLY, wasm: C_TASKS, workers: 3, restart, recycleTimeoutMs: 0 }, async (pool) => {
+    for (let round = 0; round < 5; round++) {
+      const codes = await Promise.all([
+        codeOf(pool.dispatch('die_with_lock')),
+        codeOf(pool.dispatch('spin', 0, { timeoutMs: 5 })),
+        codeOf(pool.dispatch('exit', 1)),
+        codeOf(pool.dispatch('die_in_gate')),
+        ...Array.from({ length: 40 }, (_, i) => codeOf(pool.dispatch('echo', i))),
+      ]);
+      assert.deepEqual(codes.splice(0, 4), ['WORKER_LOST', 'TIMEOUT', 'WORKER_LOST', 'WORKER_LOST']);
+      assert.deepEqual(new Set(codes), new Set(['fulfilled']));
+    }
+    await works(pool);
+  }));
+
+/** What each way out of a handler does with a value that acts while it is encoded. */
+const EXPECTED = {
+  throw: { result: 'NOT_SERIALIZABLE', progress: 'NOT_SERIALIZABLE', error: 'TASK_FAILED' },
+  exit: { result: 'WORKER_LOST', progress: 'WORKER_LOST' },
+  overflow: { result: 'NOT_SERIALIZABLE', progress: 'NOT_SERIALIZABLE' },
+  // The task has ended; and one value at a time.
+  send: { result: 'NOT_SERIALIZABLE', progress: 'NOT_SERIALIZABLE' },
+};
+for (const [how, ways] of Object.entries(EXPECTED))
+  for (const [where, expected] of Object.entries(ways))
+    test(`XP-16: a getter that does '${how}' while a ${where} is encoded: ${expected}`, () =>
+      withPool({ module: DEADLY, restart }, async (pool) => {
+        for (let i = 0; i < 3; i++) assert.equal(await codeOf(pool.dispatch('hostileValue', { how, where })), expected);
+        await works(pool);
+      }));
