@@ -1,7 +1,7 @@
 /** Which rung stops what: the flag that a task reads, a loop check, or the end of its thread. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { C_MODULE, C_TASKS, codeOf, until, withPool } from './helpers.js';
+import { C_MODULE, C_TASKS, codeOf, rounds, until, withPool } from './helpers.js';
 
 /** @param {any} pool */
 const counts = (pool) => {
@@ -51,17 +51,18 @@ test('a JavaScript loop that reads nothing ends with its thread', () =>
   }));
 
 for (const task of ['c_spin', 'c_malloc', 'c_recurse'])
-  test(`${task} traps at its next loop check, 100 times on one thread, and what it held comes back`, () =>
+  test(`${task} traps at its next loop check, again and again on one thread, and what it held comes back`, () =>
     withPool({ workers: 1, wasm: C_MODULE }, async (pool) => {
+      const times = rounds(340);
       const thread = await pool.dispatch('thread');
       await stop(pool, task);
       await pool.dispatch('c_sum', new Uint8Array(1));
       const { heapBytes } = pool.diagnostics();
-      for (let i = 1; i < 100; i++) {
+      for (let i = 1; i < times; i++) {
         await stop(pool, task);
         assert.equal(await pool.dispatch('c_sum', new Uint8Array(i).fill(2)), 2 * i);
       }
       assert.equal(await pool.dispatch('thread'), thread);
-      assert.deepEqual(counts(pool), { flag: 0, check: 100, terminate: 0 });
+      assert.deepEqual(counts(pool), { flag: 0, check: times, terminate: 0 });
       assert.equal(pool.diagnostics().heapBytes, heapBytes);
     }));
