@@ -199,7 +199,7 @@ export class Fleet {
   }
 
   /**
-   * Gives an empty seat to a spare, and has a new spare started; false when there is none.
+   * PROMOTE: gives an empty seat to a spare, and has a new spare started; false when there is none.
    * @param {number} seat
    * @param {number} [delayMs] before the new spare is started
    */
@@ -232,7 +232,7 @@ export class Fleet {
   }
 
   /**
-   * Kills a thread, wherever it is. Its seat is served again at once if there is a spare, otherwise by a new thread.
+   * KILL: ends a thread, wherever it is. Its seat is served again at once if there is a spare, otherwise by a new thread.
    * @param {Member} member
    * @param {() => boolean} isRight
    * @returns {Promise<'terminate' | undefined>} undefined: it was pardoned, or somebody else was faster
@@ -253,7 +253,7 @@ export class Fleet {
   }
 
   /**
-   * Dooms a thread. Once it is outside the gate it cannot change any more: only then is it asked whether it is the right one.
+   * ASK AGAIN: dooms a thread. Once it is outside the gate it cannot change any more: only then is it asked whether it is the right one.
    * @param {Member} member
    * @param {() => boolean} isRight
    */
@@ -275,7 +275,7 @@ export class Fleet {
   }
 
   /**
-   * The last way of a thread: doomed, outside the gate, stopped, confirmed, reaped.
+   * TERMINATE and REAPED, the last way of a thread: doomed, outside the gate, stopped, confirmed, reaped.
    * @param {Member} member
    * @param {boolean} trusted
    */
@@ -317,7 +317,7 @@ export class Fleet {
   }
 
   /**
-   * A thread is gone, or useless, that nobody had asked to die.
+   * LOST: a thread is gone, or useless, that nobody had asked to die.
    * @param {Member} member
    * @param {Error} error
    * @param {boolean} [clean] it ended by itself, without an error

@@ -44,6 +44,7 @@ bool wp_pool_recount(wp_pool *pool) {
     pool->recount_due = 0;
     count(pool);
   }
+  /* WAKE ALL: the dead thread may have cleared a worker's idle bit and not woken it yet. The pardon does. */
   for (uint32_t i = 1; i < pool->thread_count; i++) {
     if (halted[i]) wp_gate_pardon(&pool->threads[i]);
   }

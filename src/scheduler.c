@@ -50,7 +50,7 @@ void wp_sched_unlock(wp_pool *pool, uint32_t self) {
     wp_atomic_store_seq_u32(&pool->lock, 0);
     if (wp_atomic_load_seq_u32(&pool->lock_sleepers)) wp_port_wake(&pool->lock, 1);
     if (served) wp_sched_wake_idle(pool, false);
-    /* A chore that came up while the lock was taken: whoever raised it saw the lock and left it to its holder. */
+    /* CHORES: one that came up while the lock was taken: whoever raised it saw the lock and left it to its holder. */
     if (!wp_atomic_load_seq_u32(&pool->chores) || !wp_sched_try_lock(pool, self)) return;
     serve_chores_locked(pool, self);
   }
@@ -93,11 +93,18 @@ static bool clear_idle(wp_pool *pool, uint32_t thread) {
   return wp_atomic_fetch_and_seq_u32(&pool->idle[thread >> 5], ~bit) & bit;
 }
 
-void wp_sched_leave_idle(wp_pool *pool, uint32_t self) { clear_idle(pool, self); }
+void wp_sched_leave_idle(wp_pool *pool, uint32_t self) {
+  /* A look first: the word is everybody's. Only `self` sets its bit. */
+  if (wp_atomic_load_seq_u32(&pool->idle[self >> 5]) >> (self & 31) & 1) clear_idle(pool, self);
+}
 
+/* PASS OVER: who will not take anything is not woken: a doomed worker is woken by its pardon, a poisoned one looks by itself after its
+ * late answer. Pairs with DOOM and with the poisoning in tick.c, after which main looks for others that wait. */
 static bool wake_if_idle(wp_pool *pool, uint32_t thread) {
+  wp_thread *record = &pool->threads[thread];
   if (!clear_idle(pool, thread)) return false;
-  wp_thread_wake(&pool->threads[thread]);
+  if (wp_gate_doomed(record) || wp_atomic_load_seq_u32(&record->poisoned)) return false;
+  wp_thread_wake(record);
   return true;
 }
 
@@ -111,6 +118,13 @@ static bool wake_any(wp_pool *pool) {
     }
   }
   return false;
+}
+
+/* One that runs nothing: it can take whatever comes first. */
+static void wake_free(wp_pool *pool) {
+  for (uint32_t i = 1; i < pool->thread_count; i++) {
+    if (!wp_atomic_load_acquire_u32(&pool->threads[i].running) && wake_if_idle(pool, i)) return;
+  }
 }
 
 void wp_sched_wake_idle(wp_pool *pool, bool all) {
@@ -242,6 +256,7 @@ static uint32_t pick(wp_pool *pool, uint32_t self, double now_ms) {
 static bool may_take(const wp_pool *pool, const wp_thread *thread) {
   return wp_atomic_load_acquire_u32(&thread->state) == WP_THREAD_LIVE &&
          !wp_atomic_load_acquire_u32(&thread->poisoned) &&
+         !wp_atomic_load_relaxed_u32(&thread->exclusive) && /* own words */
          wp_atomic_load_relaxed_u32(&thread->running) < pool->config.concurrency;
 }
 
@@ -258,10 +273,17 @@ uint32_t wp_sched_take(wp_pool *pool, uint32_t self, double now_ms) {
     bool more = !paused && wp_atomic_load_relaxed_u32(&pool->ready); /* under the lock */
     WP_POINT("idle.set");
     /* IDLE: pairs with the load in wake_any. The worker read its wake word before this call. */
-    if (!taken) wp_atomic_fetch_or_seq_u32(&pool->idle[self >> 5], UINT32_C(1) << (self & 31));
+    if (!taken)
+      wp_atomic_fetch_or_seq_u32(&pool->idle[self >> 5], UINT32_C(1) << (self & 31));
+    else
+      wp_sched_leave_idle(pool, self); /* a pardon or a promise made it look */
     wp_sched_unlock(pool, self);
-    if (taken && more) wake_any(pool);
-    /* What came between the look and the announcement would otherwise wait for ever. */
+    /* CHAIN: who took something wakes the next; who found only what it may not take, somebody who may. */
+    if (more && taken)
+      wake_any(pool);
+    else if (more)
+      wake_free(pool);
+    /* LOOK AGAIN: what came between the look and the announcement would otherwise wait for ever. */
     again = !taken && (paused ? !wp_atomic_load_seq_u32(&pool->paused)
                               : wp_atomic_load_seq_u32(&pool->inbox) != 0);
     if (again) clear_idle(pool, self);
@@ -295,6 +317,7 @@ void wp_sched_requeue_locked(wp_pool *pool, uint32_t index) {
   if (!after) list->last = index + 1;
   if (!slot->seat) count_ready(pool, 1);
   wp_atomic_fetch_add_seq_u32(&pool->queued, 1);
+  if (slot->seat) wake_for(pool, slot); /* who has the seat by now may have found nothing */
 }
 
 static int by_sequence(const void *a, const void *b) {
@@ -313,7 +336,7 @@ static void enter_anew(wp_pool *pool, wp_slot *slot, uint32_t index) {
   apply_one(pool, WP_MAIN, index);
 }
 
-/* All lists anew from the slots' states, in order of submission (of the table, if there is no memory to sort). Slots that
+/* REBUILD: all lists anew from the slots' states, in order of submission (of the table, if there is no memory to sort). Slots that
  * a producer is pushing at this moment would be entered twice: rebuilding is main's, and so is producing. */
 static void rebuild(wp_pool *pool) {
   uint32_t capacity = wp_atomic_load_acquire_u32(&pool->slots.capacity), count = 0;
@@ -342,7 +365,7 @@ static void rebuild(wp_pool *pool) {
 bool wp_sched_break_lock(wp_pool *pool, uint32_t dead) {
   uint32_t holder = wp_atomic_load_seq_u32(&pool->lock);
   if (holder != lock_name(pool, dead)) return false;
-  /* The name of a dead thread: nobody else can unlock it, so this cannot fail. */
+  /* BREAK: the name of a dead thread, so nobody else can unlock it, so this cannot fail. */
   wp_atomic_cas_seq_u32(&pool->lock, &holder, lock_name(pool, WP_MAIN));
   wp_atomic_fetch_add_relaxed_u64(&pool->counters.rebuilt, 1);
   rebuild(pool);

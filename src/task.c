@@ -143,7 +143,7 @@ bool wp_task_begin(wp_pool *pool, uint32_t self, uint32_t index, double now_ms) 
 
 /* Whether main sleeps and this thread is the one to tell it. */
 static bool ring_due(wp_pool *pool) {
-  /* Plain load first: while main is awake the line stays shared. Pairs with the store in wp_task_arm_bell. */
+  /* RING. Plain load first: while main is awake the line stays shared. Pairs with the store in wp_task_arm_bell. */
   if (!wp_atomic_load_seq_u32(&pool->bell)) return false;
   WP_POINT("bell.ring");
   if (!wp_atomic_exchange_seq_u32(&pool->bell, 0)) return false;
@@ -158,7 +158,8 @@ bool wp_task_complete(wp_pool *pool, uint32_t thread, uint32_t index) {
   do {
     wp_atomic_store_relaxed_u32(&slot->next, newest); /* published by the CAS */
     WP_POINT("task.complete");
-  } while (!wp_atomic_cas_seq_u32(&record->completions, &newest, index + 1)); /* COMPLETE */
+  } while (
+      !wp_atomic_cas_seq_u32(&record->completions, &newest, index + 1)); /* COMPLETE: before RING */
   return ring_due(pool);
 }
 
@@ -221,7 +222,7 @@ wp_status wp_task_lost_status(const wp_slot *slot) {
   return slot->flags & WP_SLOT_REQUEUE ? WP_E_POISON_JOB : WP_E_WORKER_LOST;
 }
 
-bool wp_task_put_back_locked(wp_pool *pool, uint32_t index) {
+bool wp_task_put_back_locked(wp_pool *pool, uint32_t index) { /* REQUEUE */
   wp_slot *slot = slot_at(pool, index);
   if (!(slot->flags & WP_SLOT_REQUEUE) || slot->redeliveries >= pool->config.max_redeliveries)
     return false;
@@ -287,7 +288,7 @@ void wp_task_drop_event(wp_pool *pool, uint32_t self, uint32_t index) {
 
 /* ---- After it ran ---- */
 
-/* Moves what the thread has finished behind what main has not delivered yet; both are oldest first afterwards. */
+/* COLLECT: moves what the thread has finished behind what main has not delivered yet; both are oldest first afterwards. */
 static void collect(wp_pool *pool, wp_thread *thread) {
   uint32_t newest = wp_atomic_exchange_seq_u32(&thread->completions, 0), oldest = 0;
   while (newest) {

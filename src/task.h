@@ -6,7 +6,7 @@
  *          the lists again: one of the two sees the other (both seq)
  * Kill     every call runs inside the gate. A slot is entered into its worker's record before it says RUNNING, and leaves
  *          it after it says something else, so that reap finds it
- * See      tests/unit/task_test.c
+ * See      tests/unit/task_test.c, tests/model/bell.pml
  */
 #ifndef WP_TASK_H
 #define WP_TASK_H

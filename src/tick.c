@@ -1,5 +1,6 @@
 #include "box.h"
 #include "recount.h"
+#include "scheduler.h"
 #include "task.h"
 
 static void earliest(double *next_ms, double at_ms) {
@@ -24,13 +25,19 @@ static bool expire(wp_pool *pool, uint32_t thread, uint32_t index, double now_ms
   }
   wp_thread *record = &pool->threads[thread];
   /* Before the move: the worker's late answer, which takes it back, can only come after. */
-  bool first = wp_atomic_fetch_add_acq_rel_u32(&record->poisoned, 1) == 0;
+  bool first = wp_atomic_fetch_add_seq_u32(&record->poisoned, 1) == 0;
   if (!wp_slot_move_generation(slot, wp_word_generation(word), wp_word_state(word),
                                WP_SLOT_TIMED_OUT)) {
-    wp_atomic_fetch_sub_acq_rel_u32(&record->poisoned, 1); /* it answered just now */
+    wp_atomic_fetch_sub_acq_rel_u32(&record->poisoned, 1); /* it answered just now, */
+    wp_thread_wake(record); /* and may have looked for work in between */
     return false;
   }
-  if (first) record->poisoned_ms = now_ms;
+  if (first) {
+    record->poisoned_ms = now_ms;
+    wp_sched_help(pool, WP_MAIN,
+                  WP_CHORE_INBOX); /* it may have been woken for what it will not take */
+    wp_sched_wake_idle(pool, false);
+  }
   if (abandoned) return false; /* nobody is to be told */
   *action = (wp_action){WP_ACTION_EXPIRED, thread, index, wp_word_generation(word)};
   return true;

@@ -85,6 +85,7 @@ bool wp_worker_runs(const wp_pool *pool, uint32_t thread, uint32_t index, uint32
 
 /* ---- After its death ---- */
 
+/* LOSE: what it ran is answered, run again, or freed. */
 static void lose(wp_pool *pool, uint32_t thread, uint32_t index) {
   wp_slot *slot = wp_slot_at(&pool->slots, index);
   uint32_t state = wp_slot_state_of(slot);
@@ -112,7 +113,7 @@ static void mark_listed(wp_pool *pool, uint32_t first, uint32_t mark) {
   }
 }
 
-/* What the thread had finished and not listed: one slot at the most. The others keep their places, or a task's values would
+/* RELIST: what the thread had finished and not listed: one slot at the most. The others keep their places, or a task's values would
  * overtake each other. */
 static void list_finished(wp_pool *pool, uint32_t thread) {
   const wp_thread *record = &pool->threads[thread];
@@ -173,7 +174,7 @@ static void reset_record(wp_thread *record) {
   wp_atomic_store_release_u32(&record->state, WP_THREAD_EMPTY);
 }
 
-wp_status wp_worker_reap(wp_pool *pool, uint32_t thread, bool trusted) {
+wp_status wp_worker_reap(wp_pool *pool, uint32_t thread, bool trusted) { /* REAP */
   wp_thread *record = &pool->threads[thread];
   bool inside = wp_gate_inside(record);
   wp_worker_doom(pool, thread);
@@ -186,6 +187,7 @@ wp_status wp_worker_reap(wp_pool *pool, uint32_t thread, bool trusted) {
   wp_heap_rebuild(&pool->memory[thread].heap, &tag, tag ? 1 : 0);
   wp_arena_abandon(&pool->memory[thread].arena);
   reset_record(record);
+  wp_sched_leave_idle(pool, thread); /* doomed inside, it may have gone idle afterwards */
   wp_atomic_fetch_add_relaxed_u64(&pool->counters.reaped, 1);
   wp_sched_unlock(pool, WP_MAIN);
   if (inside) pool->recount_due = 1;

@@ -6,7 +6,7 @@
  * Order    state is stored with release after everything that it announces
  * Kill     reap is called once the thread is known to be dead. It may be called again after WP_E_QUEUE_FULL ("the lock is
  *          taken, come back"): each of its steps can be repeated
- * See      tests/unit/worker_test.c
+ * See      tests/unit/worker_test.c, tests/model/death.pml
  */
 #ifndef WP_WORKER_H
 #define WP_WORKER_H

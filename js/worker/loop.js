@@ -106,7 +106,7 @@ export class Loop {
     const { exports, memory } = core;
     const end = performance.now() + SLICE_MS;
     for (let waited = false; ;) {
-      const seen = Atomics.load(memory.i32, (at + L.THREAD_WAKE) >>> 2); // before the look for work: see scheduler.h
+      const seen = Atomics.load(memory.i32, (at + L.THREAD_WAKE) >>> 2); // SEEN: before the look for work, see scheduler.h
       const now = performance.now();
       const taken = exports._wp_sched_take(core.pool, core.self, now + this.clockOffsetMs);
       if (memory.u32[(at + L.THREAD_RING) >>> 2]) this.#ringDue();
@@ -133,7 +133,7 @@ export class Loop {
   }
 
   ring() {
-    this.host.post(0);
+    this.host.post(0); // POST
   }
 
   /**

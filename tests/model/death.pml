@@ -1,18 +1,21 @@
 /*
- * Deaths that nobody planned: a worker dies at any instruction, inside the gate too, perhaps with the lock. Slots are named, as
- * they are what everything is rebuilt from. Checked: each task ends exactly once, runs as often as it may and no more, and is
- * never left lying while a worker sleeps.
+ * Deaths that nobody planned: a worker dies at any instruction, inside the gate too, perhaps with the lock. Slots are
+ * named here, as they are what everything is rebuilt from. Checked, in every interleaving:
+ *   each task ends exactly once, as finished or as lost, and runs as often as it may and no more
+ *   no task, and no wake-up, is lost for good: once the dead are reaped, tasks wait only while all workers are busy
+ *   nothing deadlocks (an invalid end state): a dead one's lock is broken
  *
- * Names in capitals as in pool.pml, and BREAK, REBUILD (scheduler.c), LOSE, RELIST, REQUEUE (worker.c), COMPLETE, COLLECT
- * (task.c), WAKE ALL (recount.c).
+ * Names in capitals as in gate.pml, and BREAK, REBUILD (scheduler.c), LOSE, RELIST, REQUEUE (worker.c), COMPLETE
+ * (task.c), WAKE ALL (recount.c, whose pardon bumps every wake word).
  *
- * A step is what others can tell apart: a section under the lock, or one inside the gate that only its own slot sees, is one
- * step with a DEATH before each of its stores. Whoever dies there leaves just what had been stored. The doomed word is left out:
- * nobody is asked to die here.
+ * A step is what other workers or main can tell apart: a section under the lock, or one inside the gate that only its
+ * own slot sees, is one step with a DEATH before each of its stores. Who dies there leaves just what had been stored.
+ * Left out: dooming, as nobody is asked to die here; chores (gate.pml); what lies between COMPLETE and main
+ * (bell.pml).
+ *
+ * A -D flag breaks a rule; check.sh lists them.
  */
-#ifndef W
 #define W 3
-#endif
 #ifndef TASKS
 #define TASKS 4
 #endif
@@ -30,7 +33,7 @@
 #define MAIN W
 #define MAY_REQUEUE(t) (t != 0) /* onLost: 'requeue', all but the first */
 
-/* States of a slot. */
+/* States of a slot; DELIVERED is for good. */
 #define FREE 0
 #define SUBMITTED 1
 #define READY 2
@@ -38,52 +41,79 @@
 #define DONE 4
 #define DELIVERED 5
 
-byte state[4], owner[4], redeliveries[4];
+byte state[4], owner[4] /* worker + 1 */, redeliveries[4];
 
 /* Sets of slots. */
 byte inbox, lanes;
-byte hand;                       /* what the lock's holder has taken from the inbox */
-byte record[W];                  /* what a worker says it runs */
+byte hand;      /* what the lock's holder has taken from the inbox */
+byte record[W]; /* what a worker says it runs */
 
 /* Sets of workers. */
-byte inside, idle, woken, asleep, busy; /* busy: in a handler */
-byte dead, vacant;
+byte inside, idle, woken;
+byte asleep, busy; /* who waits for its wake word, who is in a handler: follows from where they are */
+byte dead, vacant; /* to be reaped; records without a thread */
+#ifdef SHARED_WAKE
+bool stale; /* a dead waiter that the host has not forgotten */
+#endif
 
-byte lock, ready, submitted, deaths;
-bool chores;
+byte lock; /* 0, or the holder + 1 */
+byte ready, submitted, deaths;
 
-#define DIE deaths < DEATHS -> d_step { deaths++; dead = dead | BIT(w); asleep = asleep & ~BIT(w); busy = busy & ~BIT(w) }; goto died
-#define DEATH if :: DIE :: true fi
-
-inline wake_any(x) {
-  atomic {
-    x = LOWEST(idle);
-    idle = idle & ~x;
-    DEATH; /* whom it was to wake is in no list now */
-    woken = woken | x;
-    x = 0
+inline die() {
+  d_step {
+    deaths++;
+#ifdef SHARED_WAKE
+    stale = stale || (asleep & ~woken & BIT(w));
+#endif
+    dead = dead | BIT(w);
+    asleep = asleep & ~BIT(w); busy = busy & ~BIT(w)
   }
 }
 
-inline main_wake_ready() {
-  d_step {
-    n = ready;
-    do
-    :: n > 0 -> n--; woken = woken | LOWEST(idle); idle = idle & (idle - (idle != 0))
-    :: else -> break
-    od
-  }
+#define DEATH if :: deaths < DEATHS -> die(); goto died :: true fi
+
+#ifdef SHARED_WAKE
+/* One word for all, and notify(1): the host picks a waiter, which may be a dead one. */
+inline wake_one(x) {
+  woken = woken | (ALL & ~asleep);
+  if
+  :: asleep & ~woken & 1 -> woken = woken | 1
+  :: asleep & ~woken & 2 -> woken = woken | 2
+  :: asleep & ~woken & 4 -> woken = woken | 4
+  :: stale -> stale = false
+  :: !(asleep & ~woken) && !stale
+  fi
+}
+inline chain(x) { wake_one(x) }
+#else
+inline wake_one(x) { woken = woken | LOWEST(idle); idle = idle & ~LOWEST(idle) }
+
+inline chain(x) {
+  x = LOWEST(idle);
+  idle = idle & ~x;
+  DEATH; /* the one that it was to wake is in no list now */
+  woken = woken | x;
+  x = 0
+}
+#endif
+
+/* wp_sched_wake_idle, main's */
+inline wake_idle() {
+  n = ready;
+  do
+  :: n > 0 -> n--; wake_one(t)
+  :: else -> break
+  od
 }
 
 /* Takes the inbox into the lanes, under the lock. */
-inline apply(t) {
+inline apply_inbox(t) {
   hand = inbox; inbox = 0;
-  DEATH;
   do
   :: hand ->
+     DEATH;
      t = FIRST(hand);
      hand = hand & ~BIT(t);
-     DEATH;
      state[t] = READY;
      DEATH;
      lanes = lanes | BIT(t);
@@ -93,7 +123,7 @@ inline apply(t) {
   od
 }
 
-/* wp_task_begin */
+/* wp_task_begin: the record names the slot before the slot says RUNNING. */
 inline begin(w, t) {
   t = FIRST(lanes);
   lanes = lanes & ~BIT(t);
@@ -101,44 +131,51 @@ inline begin(w, t) {
   ready--;
   DEATH;
   owner[t] = w + 1;
+  DEATH;
   record[w] = record[w] | BIT(t);
   DEATH;
   assert(state[t] == READY && redeliveries[t] <= (MAY_REQUEUE(t) -> REDELIVERIES : 0));
   state[t] = RUNNING
 }
 
-inline unlock(t) {
-  lock = 0;
-  DEATH;
-  do
-  :: chores -> lock = w + 1; chores = false; DEATH; apply(t); DEATH; lock = 0; DEATH;
-     n = ready;
-     do :: n > 0 -> n--; wake_any(x) :: else -> break od
-  :: else -> break
-  od
-}
-
+/* wp_sched_take, from ENTER to LEAVE */
 inline take(w, t) {
   do
-  :: atomic { !lock -> DEATH; inside = inside | BIT(w); DEATH; lock = w + 1; DEATH; apply(t); DEATH;
-     if
-     :: ready > 0 -> begin(w, t); got = true; more = ready > 0; DEATH; idle = idle & ~BIT(w)
-     :: else
-     fi };
-     atomic { DEATH;
-       if :: !got -> idle = idle | BIT(w); DEATH :: else fi;
-       unlock(x);
-       if :: got -> if :: more -> wake_any(x) :: else fi; DEATH; inside = inside & ~BIT(w); busy = busy | BIT(w); more = false; break :: else fi
+  :: atomic {
+       !lock -> DEATH; inside = inside | BIT(w);
+       DEATH; lock = w + 1;
+       DEATH; apply_inbox(t);
+       DEATH;
+       if
+       :: ready > 0 ->
+          begin(w, t); got = true; more = ready > 0;
+#ifndef STALE_IDLE
+          DEATH; idle = idle & ~BIT(w) /* WAKE ALL made it look by itself */
+#endif
+       :: else
+       fi
      };
      if
-     :: atomic { inbox == 0 -> DEATH; inside = inside & ~BIT(w); asleep = asleep | BIT(w); break }
-     :: atomic { inbox -> DEATH; idle = idle & ~BIT(w) }
+     :: atomic {
+          got -> DEATH; lock = 0;
+          DEATH; if :: more -> chain(x); more = false :: else fi; /* CHAIN */
+          DEATH; inside = inside & ~BIT(w); busy = busy | BIT(w) /* LEAVE */
+        };
+        break
+     :: atomic {
+          !got -> DEATH; idle = idle | BIT(w); /* IDLE */
+          DEATH; lock = 0
+        }
+     fi;
+     if
+     :: atomic { inbox == 0 -> DEATH; inside = inside & ~BIT(w); asleep = asleep | BIT(w) }; break /* LEAVE */
+     :: atomic { inbox -> DEATH; idle = idle & ~BIT(w) } /* LOOK AGAIN */
      fi
-  :: atomic { lock && deaths < DEATHS -> inside = inside | BIT(w); DIE }
+  :: atomic { lock && deaths < DEATHS -> inside = inside | BIT(w); die(); goto died } /* while it waits for the lock */
   od
 }
 
-/* COMPLETE, and main takes it: bell.pml has what lies between. Nothing of the slot is of interest afterwards. */
+/* COMPLETE, and main takes it. Nothing of the slot is of interest afterwards. */
 inline settle(t) {
   assert(state[t] == DONE);
   state[t] = DELIVERED;
@@ -148,28 +185,21 @@ inline settle(t) {
   redeliveries[t] = 0
 }
 
-/* wp_task_finish */
+/* wp_task_finish, and SEEN */
 inline finish(w, t) {
   atomic {
-    DEATH;
-    inside = inside | BIT(w);
-    DEATH;
-    record[w] = 0;
-    DEATH;
-    assert(state[t] == RUNNING && owner[t] == w + 1);
-    state[t] = DONE;
-    DEATH;
-    settle(t); /* COMPLETE */
-    DEATH;
-    busy = busy & ~BIT(w);
-    inside = inside & ~BIT(w);
+    DEATH; inside = inside | BIT(w);
+    DEATH; record[w] = 0;
+    DEATH; assert(state[t] == RUNNING && owner[t] == w + 1); state[t] = DONE;
+    DEATH; settle(t);
+    DEATH; busy = busy & ~BIT(w); inside = inside & ~BIT(w);
     woken = woken & ~BIT(w);
     t = 0; got = false
   }
 }
 
 proctype worker(byte w) {
-  byte t, x, n;
+  byte t, x;
   bool got, more;
 start:
   do
@@ -181,18 +211,20 @@ end_asleep:
         atomic {
           if
           :: woken & BIT(w)
-          :: DIE
+          :: deaths < DEATHS -> die(); goto died
           fi;
-          woken = woken & ~BIT(w);
+          woken = woken & ~BIT(w); /* SEEN */
           asleep = asleep & ~BIT(w)
         }
      fi
   od;
 died:
-  atomic { t = 0; x = 0; n = 0; got = false; more = false };
+  atomic { t = 0; x = 0; got = false; more = false };
 end_dead:
   !((dead | vacant) & BIT(w)) -> goto start
 }
+
+/* ---- main ---- */
 
 /* BREAK: the lock bears the dead one's name. REBUILD: all lists anew from the slots. */
 inline rebuild(t) {
@@ -208,11 +240,9 @@ inline rebuild(t) {
     :: else
     fi
   }
-  t = 0;
-  chores = true
 }
 
-/* LOSE: one slot of a dead worker. */
+/* LOSE: one slot that a dead worker ran. */
 inline lose(v, t) {
   if
 #ifdef NO_CAP
@@ -222,11 +252,39 @@ inline lose(v, t) {
 #endif
      redeliveries[t]++; state[t] = READY; lanes = lanes | BIT(t); ready++; /* REQUEUE */
      owner[t] = 0
-  :: else -> state[t] = DONE; settle(t)
+  :: else -> state[t] = DONE; settle(t) /* WORKER_LOST, POISON_JOB */
   fi
 }
 
-/* wp_worker_reap: by its record if it died outside the gate, by all slots otherwise. */
+/* Its record names what it ran if it died outside the gate. */
+inline lose_by_record(v, t) {
+  for (t : 0 .. TASKS - 1) {
+    if
+#ifdef KEEP_RECORD
+    :: (record[v] & BIT(t)) && state[t] == RUNNING -> lose(v, t)
+#else
+    :: (record[v] & BIT(t)) && state[t] == RUNNING && owner[t] == v + 1 -> lose(v, t)
+#endif
+    :: else
+    fi
+  }
+}
+
+/* Otherwise every slot is asked. */
+inline lose_by_slots(v, t) {
+  for (t : 0 .. TASKS - 1) {
+    if
+    :: owner[t] == v + 1 && state[t] == RUNNING -> lose(v, t)
+    :: owner[t] == v + 1 && state[t] == DONE -> settle(t) /* RELIST: it had not listed it */
+#ifdef RELIST_DELIVERED
+    :: owner[t] == v + 1 && state[t] == DELIVERED -> settle(t)
+#endif
+    :: else
+    fi
+  }
+}
+
+/* wp_worker_reap, REAP */
 inline reap(v, t) {
   atomic {
 #ifdef NO_BREAK
@@ -237,57 +295,35 @@ inline reap(v, t) {
 #endif
     lock = MAIN + 1;
     if
-    :: !(inside & BIT(v)) ->
-       for (t : 0 .. TASKS - 1) {
-#ifdef KEEP_RECORD
-         if :: (record[v] & BIT(t)) && state[t] == RUNNING -> lose(v, t) :: else fi
-#else
-         if :: (record[v] & BIT(t)) && state[t] == RUNNING && owner[t] == v + 1 -> lose(v, t) :: else fi
-#endif
-       }
-    :: else ->
-       for (t : 0 .. TASKS - 1) {
-         if
-#ifdef RELIST_DELIVERED
-         :: owner[t] == v + 1 && (state[t] == DONE || state[t] == DELIVERED) -> settle(t)
-#else
-         :: owner[t] == v + 1 && state[t] == DONE -> settle(t) /* RELIST */
-#endif
-         :: owner[t] == v + 1 && state[t] == RUNNING -> lose(v, t)
-         :: else
-         fi
-       }
+    :: inside & BIT(v) -> lose_by_slots(v, t)
+    :: else -> lose_by_record(v, t)
     fi;
-    t = 0;
 #ifndef KEEP_RECORD
     record[v] = 0;
 #endif
     idle = idle & ~BIT(v);
     lock = 0;
-    if :: chores -> chores = false; serve(t); main_wake_ready() :: else fi;
-    chores = true;
-    if :: !lock -> chores = false; serve(t) :: else fi;
-    main_wake_ready();
+    apply_by_main(t);
+    wake_idle();
 #ifndef NO_WAKE_ALL
-  if :: inside & BIT(v) -> woken = ALL :: else fi; /* WAKE ALL: one that it was about to wake is in no list */
+    if :: inside & BIT(v) -> woken = ALL :: else fi; /* WAKE ALL */
 #endif
-    dead = dead & ~BIT(v); vacant = vacant | BIT(v);
-    inside = inside & ~BIT(v); woken = woken & ~BIT(v)
+    inside = inside & ~BIT(v); woken = woken & ~BIT(v);
+    dead = dead & ~BIT(v); vacant = vacant | BIT(v)
   }
 }
 
-inline serve(t) {
-  d_step {
+inline apply_by_main(t) {
   do
   :: inbox -> t = FIRST(inbox); inbox = inbox & ~BIT(t); state[t] = READY; lanes = lanes | BIT(t); ready++
   :: else -> t = 0; break
-  od }
+  od
 }
 
-#define WAITS(t) (state[t] == SUBMITTED || state[t] == READY)
-#define CALM (!dead && (busy | vacant | (asleep & ~woken)) == ALL)
+/* Nobody moves unless woken, if the handlers run for ever. */
+#define IS_CALM (!dead && (busy | vacant | (asleep & ~woken)) == ALL)
 #define IN_ORDER(t) \
-  (!(WAITS(t) && asleep) && \
+  (!((state[t] == SUBMITTED || state[t] == READY) && asleep) && \
    state[t] != DONE && \
    !(state[t] == RUNNING && !(owner[t] && (busy & BIT(owner[t] - 1)))))
 
@@ -297,9 +333,9 @@ active proctype main() {
 end_rest:
   do
   :: atomic { submitted < TASKS -> state[submitted] = SUBMITTED; inbox = inbox | BIT(submitted); submitted++ };
-     d_step { woken = woken | LOWEST(idle); idle = idle & ~LOWEST(idle) }
+     atomic { wake_one(t) }
   :: reap(0, t) :: reap(1, t) :: reap(2, t)
-  :: atomic { vacant -> vacant = vacant & ~LOWEST(vacant) }
-  :: d_step { CALM && !(IN_ORDER(0) && IN_ORDER(1) && IN_ORDER(2) && IN_ORDER(3)) -> assert(false) }
+  :: atomic { vacant -> vacant = vacant & ~LOWEST(vacant) } /* a new thread on a record */
+  :: d_step { IS_CALM && !(IN_ORDER(0) && IN_ORDER(1) && IN_ORDER(2) && IN_ORDER(3)) -> assert(false) }
   od
 }

@@ -71,6 +71,8 @@ const restart: RestartOptions = {
 const everything: Required<PoolOptions> = {
   module: new URL('file:///worker.js'),
   wasm: './tasks.mjs',
+  loopChecks: true,
+  liveness: { timeoutMs: 5000, scanMs: 1000, maxRedeliveries: 3 },
   workers: 'auto',
   spares: 1,
   maxQueue: 100,

@@ -1,0 +1,190 @@
+/* Wake-ups that must not be spent on a worker that will not take anything. The model tests/model/gate.pml found the first two
+ * and the last. */
+#include "pool_fixture.h"
+
+#ifdef WP_KILL_POINTS
+void (*wp__point_hook)(const char *name);
+#endif
+
+static fixture f;
+
+TEST(stale_idle_bit,
+     "XP-03: a worker that looks by itself and takes a task has left the idle set") {
+  wp_config config = fixture_config(3);
+  CHECK_EQ(fixture_open(&f, &config), WP_OK);
+  uint32_t w[3];
+  for (uint32_t seat = 0; seat < 3; seat++) {
+    w[seat] = start_worker(f.pool, seat);
+    CHECK_EQ(take(f.pool, w[seat], 0), WP_NONE);
+  }
+  uint32_t first = submit_normal(f.pool); /* wakes the first worker, */
+  wp_gate_doom(&f.pool->threads[w[1]]);
+  wp_gate_pardon(&f.pool->threads[w[1]]);
+  CHECK_EQ(take(f.pool, w[1], 0), first); /* but another is faster */
+  CHECK(!is_idle(f.pool, w[1]));
+  CHECK_EQ(take(f.pool, w[0], 0), WP_NONE);
+  uint32_t second = submit_normal(f.pool);
+  CHECK_EQ(take(f.pool, w[0], 0), second);
+  uint32_t before = wake_of(f.pool, w[2]);
+  submit_normal(f.pool);
+  CHECK(wake_of(f.pool, w[2]) != before);
+  fixture_close(&f);
+}
+
+TEST(poisoned_then_pushed,
+     "XP-03: a poisoned worker is not woken in place of one that takes tasks") {
+  wp_config config = fixture_config(2);
+  config.concurrency = 2;
+  CHECK_EQ(fixture_open(&f, &config), WP_OK);
+  uint32_t a = start_worker(f.pool, 0), b = start_worker(f.pool, 1);
+  uint32_t late = submit_timed(f.pool, 10);
+  CHECK_EQ(take(f.pool, a, 0), late);
+  CHECK_EQ(take(f.pool, a, 0), WP_NONE); /* room for a second one */
+  CHECK_EQ(take(f.pool, b, 0), WP_NONE);
+  wp_action action;
+  double next_ms;
+  CHECK_EQ(wp_task_tick(f.pool, 20, &action, 1, &next_ms), 1);
+  uint32_t before = wake_of(f.pool, b);
+  submit_normal(f.pool);
+  CHECK_EQ(take(f.pool, a, 20), WP_NONE);
+  CHECK(wake_of(f.pool, b) != before);
+  fixture_close(&f);
+}
+
+TEST(pushed_then_poisoned,
+     "XP-03: a wake-up that reached a worker just before it was poisoned is passed on") {
+  wp_config config = fixture_config(2);
+  config.concurrency = 2;
+  CHECK_EQ(fixture_open(&f, &config), WP_OK);
+  uint32_t a = start_worker(f.pool, 0), b = start_worker(f.pool, 1);
+  uint32_t late = submit_timed(f.pool, 10);
+  CHECK_EQ(take(f.pool, a, 0), late);
+  CHECK_EQ(take(f.pool, a, 0), WP_NONE);
+  CHECK_EQ(take(f.pool, b, 0), WP_NONE);
+  uint32_t before = wake_of(f.pool, b);
+  submit_normal(f.pool);
+  wp_action action;
+  double next_ms;
+  CHECK_EQ(wp_task_tick(f.pool, 20, &action, 1, &next_ms), 1);
+  CHECK_EQ(take(f.pool, a, 20), WP_NONE);
+  CHECK(wake_of(f.pool, b) != before);
+  fixture_close(&f);
+}
+
+TEST(requeued_to_seat,
+     "TW-57: a task bound to a seat that comes back wakes who has the seat by now") {
+  wp_config config = fixture_config(1);
+  CHECK_EQ(fixture_open(&f, &config), WP_OK);
+  uint32_t a = start_worker(f.pool, 0);
+  uint32_t task = reserve(f.pool, WP_PRIORITY_NORMAL, 1);
+  slot_of(f.pool, task)->flags = WP_SLOT_REQUEUE;
+  wp_task_submit(f.pool, task);
+  CHECK_EQ(take(f.pool, a, 0), task);
+  wp_worker_doom(f.pool, a);
+  uint32_t b = start_worker(f.pool, 0); /* a spare: faster than the confirmed death */
+  CHECK_EQ(take(f.pool, b, 0), WP_NONE);
+  uint32_t before = wake_of(f.pool, b);
+  CHECK_EQ(wp_worker_reap(f.pool, a, true), WP_OK);
+  CHECK(wake_of(f.pool, b) != before);
+  CHECK_EQ(take(f.pool, b, 0), task);
+  fixture_close(&f);
+}
+
+TEST(beside_exclusive,
+     "XP-03: a worker that runs an exclusive task is not woken in place of a free one") {
+  wp_config config = fixture_config(2);
+  config.concurrency = 2;
+  CHECK_EQ(fixture_open(&f, &config), WP_OK);
+  uint32_t a = start_worker(f.pool, 0), b = start_worker(f.pool, 1);
+  uint32_t alone = submit_flags(f.pool, WP_SLOT_EXCLUSIVE);
+  CHECK_EQ(take(f.pool, a, 0), alone);
+  CHECK_EQ(take(f.pool, a, 0), WP_NONE);
+  CHECK_EQ(take(f.pool, b, 0), WP_NONE);
+  uint32_t before = wake_of(f.pool, b);
+  submit_normal(f.pool);
+  CHECK_EQ(take(f.pool, a, 0), WP_NONE);
+  CHECK(wake_of(f.pool, b) != before);
+  fixture_close(&f);
+}
+
+TEST(exclusive_ahead,
+     "XP-03: a busy worker that comes across an exclusive task passes the wake-up on") {
+  wp_config config = fixture_config(2);
+  config.concurrency = 2;
+  CHECK_EQ(fixture_open(&f, &config), WP_OK);
+  uint32_t a = start_worker(f.pool, 0), b = start_worker(f.pool, 1);
+  uint32_t task = submit_normal(f.pool);
+  CHECK_EQ(take(f.pool, a, 0), task);
+  CHECK_EQ(take(f.pool, a, 0), WP_NONE);
+  CHECK_EQ(take(f.pool, b, 0), WP_NONE);
+  uint32_t before = wake_of(f.pool, b);
+  uint32_t alone = submit_flags(f.pool, WP_SLOT_EXCLUSIVE);
+  CHECK_EQ(take(f.pool, a, 0), WP_NONE);
+  CHECK(wake_of(f.pool, b) != before);
+  CHECK_EQ(take(f.pool, b, 0), alone);
+  fixture_close(&f);
+}
+
+#ifdef WP_KILL_POINTS
+static uint32_t victim;
+
+static void doom_at_idle(const char *name) {
+  if (strcmp(name, "idle.set")) return;
+  wp__point_hook = NULL;
+  wp_worker_doom(f.pool, victim);
+}
+
+TEST(doomed_while_going_idle,
+     "XP-03: a worker doomed on its way into the idle set is not woken in place of another") {
+  wp_config config = fixture_config(2);
+  CHECK_EQ(fixture_open(&f, &config), WP_OK);
+  victim = start_worker(f.pool, 0);
+  uint32_t other = start_worker(f.pool, 1);
+  CHECK_EQ(take(f.pool, other, 0), WP_NONE);
+  wp__point_hook = doom_at_idle;
+  CHECK_EQ(take(f.pool, victim, 0), WP_NONE);
+  uint32_t before = wake_of(f.pool, other);
+  submit_normal(f.pool);
+  CHECK(wake_of(f.pool, other) != before);
+  CHECK_EQ(wp_worker_reap(f.pool, victim, true), WP_OK);
+  CHECK(!is_idle(f.pool, victim));
+  fixture_close(&f);
+}
+
+TEST(reaped_after_going_idle, "XP-03: a dead worker's record is not in the idle set") {
+  wp_config config = fixture_config(2);
+  CHECK_EQ(fixture_open(&f, &config), WP_OK);
+  victim = start_worker(f.pool, 0);
+  wp__point_hook = doom_at_idle;
+  CHECK_EQ(take(f.pool, victim, 0), WP_NONE);
+  CHECK_EQ(wp_worker_reap(f.pool, victim, true), WP_OK);
+  CHECK(!is_idle(f.pool, victim));
+  fixture_close(&f);
+}
+
+static uint32_t timed, seen;
+
+static void answer_at_move(const char *name) {
+  if (strcmp(name, "slot.move")) return;
+  wp__point_hook = NULL;
+  wp_task_finish(f.pool, victim, timed, WP_OK);
+  submit_normal(f.pool);
+  seen = wake_of(f.pool, victim);
+  take(f.pool, victim, 20);
+}
+
+TEST(answered_at_its_limit,
+     "XP-03: a worker that answers while its time limit is looked at goes on") {
+  wp_config config = fixture_config(1);
+  CHECK_EQ(fixture_open(&f, &config), WP_OK);
+  victim = start_worker(f.pool, 0);
+  timed = submit_timed(f.pool, 10);
+  CHECK_EQ(take(f.pool, victim, 0), timed);
+  wp_action action;
+  double next_ms;
+  wp__point_hook = answer_at_move;
+  CHECK_EQ(wp_task_tick(f.pool, 20, &action, 1, &next_ms), 0);
+  CHECK(wake_of(f.pool, victim) != seen);
+  fixture_close(&f);
+}
+#endif
