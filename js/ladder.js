@@ -6,7 +6,7 @@ import { turn } from './member.js';
 import * as L from './generated/layout.js';
 
 /** A task that looks at its flag does so often: longer waiting only makes the others' end late. */
-const FLAG_LIMIT_MS = 2;
+const FLAG_LIMIT_MS = 1;
 /** Loop checks answer within a millisecond where the thread has a processor; it may have to wait for one. */
 const CHECK_LIMIT_MS = 20;
 /** How long a thread that is asked to die may stay inside the gate before it is taken for broken there. */
