@@ -108,23 +108,21 @@ static bool wake_if_idle(wp_pool *pool, uint32_t thread) {
   return true;
 }
 
-static bool wake_any(wp_pool *pool) {
-  for (uint32_t word = 0; word < WP_IDLE_WORDS; word++) {
+static bool wake_one(wp_pool *pool, bool or_busy) {
+  for (uint32_t word = 0; word * 32 < pool->thread_count; word++) {
     uint32_t bits = wp_atomic_load_seq_u32(&pool->idle[word]); /* pairs with IDLE */
-    while (bits) {
+    for (; bits; bits &= bits - 1) {
       uint32_t thread = word * 32 + (uint32_t)__builtin_ctz(bits);
-      if (wake_if_idle(pool, thread)) return true;
-      bits &= bits - 1;
+      bool free = !wp_atomic_load_acquire_u32(&pool->threads[thread].running);
+      if ((free || or_busy) && wake_if_idle(pool, thread)) return true;
     }
   }
   return false;
 }
 
-/* One that runs nothing: it can take whatever comes first. */
-static void wake_free(wp_pool *pool) {
-  for (uint32_t i = 1; i < pool->thread_count; i++) {
-    if (!wp_atomic_load_acquire_u32(&pool->threads[i].running) && wake_if_idle(pool, i)) return;
-  }
+/* Rather one that runs nothing: a task that waits on another may resume, and keep its worker, before that one looks. */
+static bool wake_any(wp_pool *pool) {
+  return wake_one(pool, false) || (pool->config.concurrency > 1 && wake_one(pool, true));
 }
 
 void wp_sched_wake_idle(wp_pool *pool, bool all) {
@@ -282,7 +280,7 @@ uint32_t wp_sched_take(wp_pool *pool, uint32_t self, double now_ms) {
     if (more && taken)
       wake_any(pool);
     else if (more)
-      wake_free(pool);
+      wake_one(pool, false);
     /* LOOK AGAIN: what came between the look and the announcement would otherwise wait for ever. */
     again = !taken && (paused ? !wp_atomic_load_seq_u32(&pool->paused)
                               : wp_atomic_load_seq_u32(&pool->inbox) != 0);

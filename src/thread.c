@@ -15,6 +15,7 @@ static void park(wp_thread *thread) {
 
 void wp_gate_enter(wp_thread *thread) {
   uint32_t depth = wp_atomic_load_relaxed_u32(&thread->inside); /* only this thread writes it */
+  if (!depth) wp_port_stack_probe();
   for (;;) {
     WP_POINT("gate.enter");
     /* ENTER: this store and load pair with DOOM and with the load in wp_gate_inside. */

@@ -13,5 +13,13 @@ addToLibrary({
     globalThis.wasmpoolThread.start(Module, wasmMemory, pool >>> 0, thread);
   },
 
+  // A C task has used up its stack: that task fails, as it does by a trap.
+  wp_js_stack_overflow: () => {
+    throw new RangeError('the C stack is used up');
+  },
+  // Called by the checks that -sSTACK_OVERFLOW_CHECK=2 adds. Emscripten's own declares the whole program dead.
+  __handle_stack_overflow__deps: ['wp_js_stack_overflow'],
+  __handle_stack_overflow: (_requested) => _wp_js_stack_overflow(),
+
   wp_js_ring: () => globalThis.wasmpoolThread.ring(),
 });

@@ -20,6 +20,7 @@ enum { PAGE_BYTES = 65536 };
 /* wasm/library.js */
 extern double wp_js_now(void);
 extern void wp_js_ring(void);
+extern void wp_js_stack_overflow(void);
 
 double wp_port_now_ms(void) { return wp_js_now(); }
 
@@ -32,6 +33,11 @@ void wp_port_wake(wp_atomic_u32 *word, uint32_t count) {
 }
 
 void wp_port_pause(void) {}
+
+void wp_port_stack_probe(void) {
+  enum { RESERVE_BYTES = 4096 }; /* a multiple of what the core's deepest call takes */
+  if (emscripten_stack_get_free() < RESERVE_BYTES) wp_js_stack_overflow();
+}
 
 void wp_port_ring(wp_pool *pool) {
   (void)pool; /* a worker has one main */

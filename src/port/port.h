@@ -25,6 +25,10 @@ void wp_port_wake(wp_atomic_u32 *word, uint32_t count);
 /* A hint for a spinning loop. */
 void wp_port_pause(void);
 
+/* Fails the running task (a trap) if too little of the stack is left for a call into the core, so that no stack ends inside the
+ * gate. Where the host guards its stacks itself, nothing. The calling thread, outside the gate. */
+void wp_port_stack_probe(void);
+
 struct wp_pool;
 
 /* Rings main's doorbell from a worker, outside the gate: completions are listed and main sleeps. */

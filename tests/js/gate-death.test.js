@@ -50,6 +50,22 @@ test('XP-05: deaths inside the gate while others are killed and crash: every tas
     await works(pool);
   }));
 
+test('XP-16: a C task that uses up its stack, at any depth and in any call into the core, fails alone', () =>
+  withPool({ module: DEADLY, wasm: C_TASKS }, async (pool) => {
+    assert.equal(await pool.dispatch('recurse', 480), 481, 'most of the stack can be used');
+    // From one byte to the next another call is the one that finds the stack too short.
+    const failures = Array.from({ length: 300 }, (_, i) => pool.dispatch('recurse_into_core', i * 16));
+    for (const failed of [pool.dispatch('recurse', 1e6), ...failures]) {
+      const error = await failed.catch((caught) => caught);
+      assert.equal(error.code, 'TASK_FAILED', String(error));
+      assert.match(error.message, /stack is used up/);
+    }
+    assert.equal(await pool.dispatch('recurse', 480), 481, 'and again: nothing of it is lost');
+    const { threads, interventions, boxesInUse } = pool.diagnostics();
+    assert.deepEqual({ threads, interventions, boxesInUse }, { threads: 2, interventions: 0, boxesInUse: 0 });
+    await works(pool);
+  }));
+
 /** What each way out of a handler does with a value that acts while it is encoded. */
 const EXPECTED = {
   throw: { result: 'NOT_SERIALIZABLE', progress: 'NOT_SERIALIZABLE', error: 'TASK_FAILED' },
