@@ -33,7 +33,7 @@ const faults = {
 
 export default [
   {
-    ignores: ['node_modules/', 'build/', 'types/', 'wasm/', 'js/generated/', '.toolchain/', '.cache/'],
+    ignores: ['node_modules/', 'build/', 'types/', 'wasm/', 'js/generated/', 'js/dist/', '.toolchain/', '.cache/'],
   },
   js.configs.recommended,
   {

@@ -54,8 +54,9 @@ export class Engine {
    * @param {import('./load.js').Program} program
    * @param {import('./core.js').Exports} exports
    * @param {WebAssembly.Memory} memory
+   * @param {import('./early.js').EarlyThreads} threads
    */
-  constructor(options, events, program, exports, memory) {
+  constructor(options, events, program, exports, memory, threads) {
     this.options = options;
     this.events = events;
     this.core = openCore(options, exports, memory);
@@ -73,7 +74,7 @@ export class Engine {
       (action) => this.#act(action),
       () => options.unref && this.inFlight === 0,
     );
-    this.fleet = new Fleet(this.core, options, program, {
+    this.fleet = new Fleet(this.core, options, program, threads, {
       bell: () => this.drain(),
       message: (member, message) => {
         if (message.kind === 'value') this.mail.receive(message, this.#tasks[message.slot]);

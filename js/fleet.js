@@ -29,6 +29,7 @@ export class Fleet {
   #spares = [];
   #budget;
   #timers;
+  #threads;
   /** @type {(number | undefined)[]} seats that wait for a free thread record */
   #unserved = [];
   #closed = false;
@@ -47,12 +48,14 @@ export class Fleet {
    * @param {import('./core.js').Core} core
    * @param {import('./options.js').ResolvedOptions} options
    * @param {import('./load.js').Program} program
+   * @param {import('./early.js').EarlyThreads} threads
    * @param {FleetEvents} events
    */
-  constructor(core, options, program, events) {
+  constructor(core, options, program, threads, events) {
     this.core = core;
     this.options = options;
     this.program = program;
+    this.#threads = threads;
     this.events = events;
     this.ladder = new Ladder(core, program.checked);
     this.#seats = new Array(options.workers).fill(undefined);
@@ -98,16 +101,13 @@ export class Fleet {
     this.members.set(number, member);
     if (seat !== undefined) this.#seats[seat] = member;
     try {
-      member.thread = host.createThread(
-        host.boot,
-        name,
-        {
-          onMessage: (message) => this.#receive(member, message, block),
-          onError: (error) => this.#failed(member, error),
-          onExit: (code) => this.#exited(member, code),
-        },
-        { resourceLimits: this.options.resourceLimits },
-      );
+      const { thread, adopt } = this.#threads.take(name);
+      member.thread = thread;
+      adopt({
+        onMessage: (message) => this.#receive(member, message, block),
+        onError: (error) => this.#failed(member, error),
+        onExit: (code) => this.#exited(member, code),
+      });
     } catch (error) {
       this.#lost(member, /** @type {Error} */ (error));
       return;
@@ -393,6 +393,7 @@ export class Fleet {
         member.thread?.hold(false);
       }),
     );
+    await this.#threads.close();
     this.members.clear();
   }
 }

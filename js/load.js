@@ -2,7 +2,6 @@
 import { poolError } from './errors.js';
 import * as L from './generated/layout.js';
 import { host } from './host/index.js';
-import { instrument } from './instrument.js';
 
 /**
  * @typedef {object} Program
@@ -56,13 +55,18 @@ export function loadProgram(url, checked) {
  */
 async function load(glue, checked) {
   const original = await host.read(new URL(glue.replace(/\.m?js$/, '.wasm')));
-  const options = { engine: host.wasmEngine, check: LOOP_CHECK };
-  const bytes = checked ? instrument(original, options).bytes : original;
+  const bytes = checked ? await withChecks(original) : original;
   const [wasmModule, namespace] = await Promise.all([
     WebAssembly.compile(bytes),
     import(/* @vite-ignore */ /* webpackIgnore: true */ glue),
   ]);
   return { glue, checked, wasmModule, factory: namespace.default, pages: memoryLimits(bytes) };
+}
+
+/** @param {Uint8Array<ArrayBuffer>} original */
+async function withChecks(original) {
+  const { instrument } = await import('./instrument.js'); // most pools need none of it
+  return instrument(original, { engine: host.wasmEngine, check: LOOP_CHECK }).bytes;
 }
 
 /**

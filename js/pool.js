@@ -21,6 +21,7 @@ import { callOut, guarded, ignore, Task, taskProxy, TaskPromise } from './task.j
 export class Pool {
   /** @type {Engine | undefined} */
   #engine;
+  #starting = /** @type {Promise<Engine> | undefined} */ (undefined);
   #options;
   #closed = false;
   /** @type {Promise<void> | undefined} */
@@ -63,14 +64,15 @@ export class Pool {
 
   async #open() {
     try {
-      const engine = await createEngine(this.#options, {
+      this.#starting = createEngine(this.#options, {
         error: (error) => this.#failed(error),
         drained: () => this.#events.emit('drained'),
         down: (member, error) => this.#events.emit('workerDown', { worker: member.name, error }),
         retired: (member, error) => this.#events.emit('workerRetired', { worker: member.name, error }),
         seating: (seat) => this.#replay(seat),
       });
-      if (this.#closed) return;
+      const engine = await this.#starting;
+      if (this.#closed) return; // #shut ends it
       this.#engine = engine;
       if (this.#paused) engine.core.exports._wp_pause(engine.core.pool);
       for (const { task, run } of this.#early.splice(0)) if (!task.settled) run();
@@ -376,18 +378,17 @@ export class Pool {
   #shut(reason) {
     if (this.#closing) return this.#closing;
     this.#closing = (async () => {
-      const engine = this.#engine;
       for (const { task } of this.#early.splice(0))
         this.#reject(task, poolError(reason.code, reason.message, { cause: reason.cause }));
-      const { processed, errors } = engine?.stats() ?? this.#final;
+      const { processed, errors } = this.#engine?.stats() ?? this.#final;
       this.#final = { processed, errors };
       this.#closed = true;
-      const ending = engine?.close(reason);
+      const ending = this.#starting?.then((engine) => engine.close(reason), ignore);
       this.#events.clear();
       this.#sticky = [];
       for (const wake of this.#onClose) wake();
       await ending;
-      this.#engine = undefined; // with it goes the memory
+      this.#engine = this.#starting = undefined; // with it goes the memory
     })();
     return this.#closing;
   }

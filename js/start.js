@@ -1,4 +1,5 @@
 /** From options to an engine whose core is loaded. */
+import { EarlyThreads } from './early.js';
 import { Engine } from './engine.js';
 import { poolError } from './errors.js';
 import { host } from './host/index.js';
@@ -7,7 +8,7 @@ import { instantiate, loadProgram } from './load.js';
 /**
  * @param {import('./options.js').ResolvedOptions} options
  * @param {import('./engine.js').EngineEvents} events
- * @returns {Promise<Engine>} no thread has started
+ * @returns {Promise<Engine>} its threads have been asked for, and know nothing yet
  * @throws {import('./errors.js').PoolError} UNSUPPORTED, START_FAILED, NO_MEMORY
  */
 export async function createEngine(options, events) {
@@ -17,7 +18,14 @@ export async function createEngine(options, events) {
       'shared memory is not available: serve the page with COOP: same-origin and COEP: require-corp',
     );
   }
-  const program = await loadProgram(options.wasm, options.loopChecks);
-  const { exports, memory } = await instantiate(program, options.memoryBytes);
-  return new Engine(options, events, program, exports, memory);
+  const threads = new EarlyThreads(options);
+  try {
+    // Without a module of the user's there is no C task that could hang.
+    const program = await loadProgram(options.wasm, options.loopChecks && options.wasm !== undefined);
+    const { exports, memory } = await instantiate(program, options.memoryBytes);
+    return new Engine(options, events, program, exports, memory, threads);
+  } catch (error) {
+    await threads.close();
+    throw error;
+  }
 }

@@ -24,7 +24,7 @@ export const host = {
   }),
   stopIsSure: name === 'node',
   wasmEngine: name === 'bun' ? 'jsc' : 'v8',
-  boot: new URL('./boot-node.js', import.meta.url),
+  boot: new URL('../dist/boot-node.cjs', import.meta.url), // js/host/boot-node.js and all that it imports, in one file
   createThread,
   clockOffsetMs,
   defer: setImmediate,
