@@ -41,6 +41,8 @@ export class Engine {
   #names;
   #statsBuffer;
   inFlight = 0;
+  #settled = 0; // since the core was told of them
+  #failed = 0;
   #serial = 0;
   /** Something ran since the last `drained`. */
   #busySince = false;
@@ -75,7 +77,7 @@ export class Engine {
       () => options.unref && this.inFlight === 0,
     );
     this.fleet = new Fleet(this.core, options, program, threads, {
-      bell: () => this.drain(),
+      bell: () => this.completions.ring(),
       message: (member, message) => {
         if (message.kind === 'value') this.mail.receive(message, this.#tasks[message.slot]);
         else answer(member.thread, message, options.main, (slot, generation) => this.#takeArgument(slot, generation));
@@ -157,7 +159,6 @@ export class Engine {
     const task = flags & L.SLOT_EVENT ? undefined : this.#tasks[index];
     if (!task) {
       if (flags & L.SLOT_EVENT) this.#progress(slot);
-      core.exports._wp_task_free(core.pool, L.MAIN, index);
       return;
     }
     this.#tasks[index] = undefined;
@@ -174,7 +175,6 @@ export class Engine {
     } catch (caught) {
       error = caught;
     }
-    core.exports._wp_task_free(core.pool, L.MAIN, index);
     if (byMessage) {
       this.mail.collect(task, thread);
       return;
@@ -237,15 +237,13 @@ export class Engine {
     task.unlisten?.();
     task.channel = task.argument = undefined;
     this.mail.forget(task);
-    const { exports, pool } = this.core;
+    this.#settled++;
     if (!error) {
-      exports._wp_task_count_settled(pool, STATUS.OK);
       task.sink.fulfil(task.item, value);
       return;
     }
     error.taskId ??= task.id;
-    const status = STATUS[/** @type {keyof typeof STATUS} */ (error.code)] || STATUS.TASK_FAILED;
-    exports._wp_task_count_settled(pool, status);
+    this.#failed++;
     task.sink.fail(task.item, error, swept);
     this.events.error(error);
   }
@@ -378,6 +376,8 @@ export class Engine {
 
   /** A snapshot of the core's gauges. */
   stats() {
+    this.core.exports._wp_task_count_settled(this.core.pool, this.#settled, this.#failed);
+    this.#settled = this.#failed = 0;
     return readStats(this.core, this.#statsBuffer);
   }
 

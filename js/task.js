@@ -57,6 +57,15 @@ export class Task {
 /** For promises whose failure is told elsewhere. */
 export const ignore = () => undefined;
 
+/** @type {any} the functions that settle the promise under construction: one closure for all of them */
+let resolveNext;
+/** @type {any} */
+let rejectNext;
+const keepSettlers = (/** @type {unknown} */ fulfil, /** @type {unknown} */ fail) => {
+  resolveNext = fulfil;
+  rejectNext = fail;
+};
+
 /**
  * The promise of one task's result.
  * @template R
@@ -72,25 +81,10 @@ export class TaskPromise extends Promise {
   /** @type {(error: Error) => void} */
   #reject;
 
-  /**
-   * Promises made from it are ordinary ones.
-   * @override
-   */
-  static get [Symbol.species]() {
-    return Promise;
-  }
-
   constructor() {
-    /** @type {any} */
-    let resolve;
-    /** @type {any} */
-    let reject;
-    super((fulfil, fail) => {
-      resolve = fulfil;
-      reject = fail;
-    });
-    this.#resolve = resolve;
-    this.#reject = reject;
+    super(keepSettlers);
+    this.#resolve = resolveNext;
+    this.#reject = rejectNext;
   }
 
   /**
@@ -151,6 +145,9 @@ export class TaskPromise extends Promise {
     await this.#engine.giveUp(this.#task, error, true);
   }
 }
+
+// Promises made from it are ordinary ones; and `await` takes it as it is, instead of making two more promises around it.
+Object.defineProperty(TaskPromise.prototype, 'constructor', { value: Promise });
 
 /** The results of several tasks, by place; fails as a whole with the first failure (AM-18, AM-19). */
 export class GroupSink {

@@ -52,6 +52,7 @@ static wp_status open_threads(wp_pool *pool, wp_heap *main_heap) {
   for (uint32_t i = 0; i < pool->thread_count; i++) {
     wp_heap *heap = &pool->memory[i].heap;
     pool->threads[i].index = i;
+    pool->threads[i].pace_ms = WP_SHORT_WAIT_MS; /* until it is known */
     int status = i == WP_MAIN ? WP_OK : wp_heap_open(heap, pool->segments, i);
     wp_arena_open(&pool->memory[i].arena, heap);
     if (status) return status;

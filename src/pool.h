@@ -72,7 +72,8 @@ struct wp_pool {
   wp_atomic_u32 boxes_taken; /* pooled boxes; under the lock to take, by anyone to give back */
   /* workers asleep on the lock; too high (a sleeper died): needless wake-ups, no harm */
   wp_atomic_u32 lock_sleepers;
-  uint32_t pad[7];
+  wp_atomic_u32 taker; /* who took a task last: a hint; written under the lock */
+  uint32_t pad[6];
   /* bit: the worker waits; set by itself under the lock, cleared by who wakes it */
   wp_atomic_u32 idle[WP_IDLE_WORDS];
   wp_atomic_u32 seats[WP_SEATS_MAX]; /* number of the thread that holds the seat, or 0; main */
@@ -93,7 +94,8 @@ struct wp_pool {
   struct wp_embedder *embedder; /* native hosts; NULL elsewhere */
   uint64_t next_sequence;
   uint32_t pushes;
-  uint32_t leases; /* boxes with a lease: when 0, nobody needs to look */
+  uint32_t taker_seen, beat_seen; /* what the last push found */
+  uint32_t leases;                /* boxes with a lease: when 0, nobody needs to look */
   wp_table slots, boxes, groups, names;
   uint32_t recount_due; /* 1: a thread died inside the gate; see recount.h; main only */
 };

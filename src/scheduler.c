@@ -1,6 +1,7 @@
 #include "scheduler.h"
 #include "base/point.h"
 #include "box.h"
+#include "idle.h"
 #include "port/port.h"
 #include "task.h"
 #include <stdlib.h>
@@ -49,7 +50,7 @@ void wp_sched_unlock(wp_pool *pool, uint32_t self) {
     WP_POINT("sched.unlock");
     wp_atomic_store_seq_u32(&pool->lock, 0);
     if (wp_atomic_load_seq_u32(&pool->lock_sleepers)) wp_port_wake(&pool->lock, 1);
-    if (served) wp_sched_wake_idle(pool, false);
+    if (served) wp_idle_wake(pool, false);
     /* CHORES: one that came up while the lock was taken: whoever raised it saw the lock and left it to its holder. */
     if (!wp_atomic_load_seq_u32(&pool->chores) || !wp_sched_try_lock(pool, self)) return;
     serve_chores_locked(pool, self);
@@ -85,61 +86,6 @@ static void count_ready(wp_pool *pool, uint32_t change) {
   wp_atomic_store_seq_u32(&pool->ready, ready + change);
 }
 
-/* ---- Idle workers ---- */
-
-static bool clear_idle(wp_pool *pool, uint32_t thread) {
-  uint32_t bit = UINT32_C(1) << (thread & 31);
-  WP_POINT("idle.clear");
-  return wp_atomic_fetch_and_seq_u32(&pool->idle[thread >> 5], ~bit) & bit;
-}
-
-void wp_sched_leave_idle(wp_pool *pool, uint32_t self) {
-  /* A look first: the word is everybody's. Only `self` sets its bit. */
-  if (wp_atomic_load_seq_u32(&pool->idle[self >> 5]) >> (self & 31) & 1) clear_idle(pool, self);
-}
-
-/* PASS OVER: who will not take anything is not woken: a doomed worker is woken by its pardon, a poisoned one looks by itself after its
- * late answer. Pairs with DOOM and with the poisoning in tick.c, after which main looks for others that wait. */
-static bool wake_if_idle(wp_pool *pool, uint32_t thread) {
-  wp_thread *record = &pool->threads[thread];
-  if (!clear_idle(pool, thread)) return false;
-  if (wp_gate_doomed(record) || wp_atomic_load_seq_u32(&record->poisoned)) return false;
-  wp_thread_wake(record);
-  return true;
-}
-
-static bool wake_one(wp_pool *pool, bool or_busy) {
-  for (uint32_t word = 0; word * 32 < pool->thread_count; word++) {
-    uint32_t bits = wp_atomic_load_seq_u32(&pool->idle[word]); /* pairs with IDLE */
-    for (; bits; bits &= bits - 1) {
-      uint32_t thread = word * 32 + (uint32_t)__builtin_ctz(bits);
-      bool free = !wp_atomic_load_acquire_u32(&pool->threads[thread].running);
-      if ((free || or_busy) && wake_if_idle(pool, thread)) return true;
-    }
-  }
-  return false;
-}
-
-/* Rather one that runs nothing: a task that waits on another may resume, and keep its worker, before that one looks. */
-static bool wake_any(wp_pool *pool) {
-  return wake_one(pool, false) || (pool->config.concurrency > 1 && wake_one(pool, true));
-}
-
-void wp_sched_wake_idle(wp_pool *pool, bool all) {
-  uint32_t count = all ? UINT32_MAX : wp_atomic_load_seq_u32(&pool->ready);
-  while (count-- && wake_any(pool)) {
-  }
-}
-
-static void wake_for(wp_pool *pool, const wp_slot *slot) {
-  if (!slot->seat) {
-    wake_any(pool);
-    return;
-  }
-  uint32_t thread = wp_atomic_load_seq_u32(&pool->seats[slot->seat - 1]);
-  if (thread) wake_if_idle(pool, thread);
-}
-
 /* ---- Inbox ---- */
 
 void wp_sched_push(wp_pool *pool, uint32_t self, uint32_t index) {
@@ -151,7 +97,7 @@ void wp_sched_push(wp_pool *pool, uint32_t self, uint32_t index) {
     wp_atomic_store_relaxed_u32(&slot->next, newest); /* published by the CAS */
     WP_POINT("inbox.push");
   } while (!wp_atomic_cas_seq_u32(&pool->inbox, &newest, index + 1));
-  wake_for(pool, slot);
+  wp_idle_wake_for(pool, slot, wp_idle_can_wait(pool));
   if (++pool->pushes % HELP_EVERY == 0) wp_sched_help(pool, self, WP_CHORE_INBOX);
 }
 
@@ -163,7 +109,7 @@ static void apply_one(wp_pool *pool, uint32_t self, uint32_t index) {
   }
   if (slot->seat) {
     append(pool, &pool->seat_lanes[slot->seat - 1], index);
-    wake_for(pool, slot); /* it may have gone idle before this slot left the inbox */
+    wp_idle_wake_for(pool, slot, false); /* it may have gone idle before this slot left the inbox */
     return;
   }
   append(pool, &pool->lanes[slot->priority], index);
@@ -220,7 +166,7 @@ void wp_sched_help(wp_pool *pool, uint32_t self, uint32_t chores) {
   if (wp_atomic_load_seq_u32(&pool->chores) && wp_sched_try_lock(pool, self)) {
     serve_chores_locked(pool, self);
     wp_sched_unlock(pool, self);
-    wp_sched_wake_idle(pool, false);
+    wp_idle_wake(pool, false);
   }
   wp_gate_leave(&pool->threads[self]);
 }
@@ -258,9 +204,16 @@ static bool may_take(const wp_pool *pool, const wp_thread *thread) {
          wp_atomic_load_relaxed_u32(&thread->running) < pool->config.concurrency;
 }
 
+/* The time from one take to the next, as long as there is something to take. */
+static void note_pace(wp_thread *thread, double now_ms) {
+  if (thread->taken_ms != 0)
+    thread->pace_ms += ((float)(now_ms - thread->taken_ms) - thread->pace_ms) / 8;
+}
+
 uint32_t wp_sched_take(wp_pool *pool, uint32_t self, double now_ms) {
   wp_thread *thread = &pool->threads[self];
   uint32_t taken = 0;
+  note_pace(thread, now_ms);
   bool again = may_take(pool, thread);
   wp_gate_enter(thread);
   while (again && !taken) {
@@ -268,31 +221,32 @@ uint32_t wp_sched_take(wp_pool *pool, uint32_t self, double now_ms) {
     apply_inbox(pool, self);
     bool paused = wp_atomic_load_seq_u32(&pool->paused);
     if (!paused) taken = pick(pool, self, now_ms);
-    bool more = !paused && wp_atomic_load_relaxed_u32(&pool->ready); /* under the lock */
-    WP_POINT("idle.set");
-    /* IDLE: pairs with the load in wake_any. The worker read its wake word before this call. */
+    uint32_t more = paused ? 0 : wp_atomic_load_relaxed_u32(&pool->ready); /* under the lock */
+    if (taken) wp_atomic_store_relaxed_u32(&pool->taker, self);
     if (!taken)
-      wp_atomic_fetch_or_seq_u32(&pool->idle[self >> 5], UINT32_C(1) << (self & 31));
+      wp_idle_enter(pool, self);
     else
-      wp_sched_leave_idle(pool, self); /* a pardon or a promise made it look */
+      wp_idle_leave(pool, self); /* a pardon or a promise made it look */
     wp_sched_unlock(pool, self);
-    /* CHAIN: who took something wakes the next; who found only what it may not take, somebody who may. */
+    /* CHAIN: who took something wakes the next, unless it is done with the rest before that one is awake; who found only
+     * what it may not take, somebody who may. */
     if (more && taken)
-      wake_any(pool);
+      wp_idle_wake_any(pool, (float)more * thread->pace_ms < WP_WAKE_MS);
     else if (more)
-      wake_one(pool, false);
+      wp_idle_wake_free(pool);
     /* LOOK AGAIN: what came between the look and the announcement would otherwise wait for ever. */
     again = !taken && (paused ? !wp_atomic_load_seq_u32(&pool->paused)
                               : wp_atomic_load_seq_u32(&pool->inbox) != 0);
-    if (again) clear_idle(pool, self);
+    if (again) wp_idle_leave(pool, self);
   }
+  thread->taken_ms = taken ? now_ms : 0;
   wp_gate_leave(thread);
   return taken;
 }
 
 void wp_resume(wp_pool *pool) {
   wp_atomic_store_seq_u32(&pool->paused, 0); /* pairs with the load after IDLE in wp_sched_take */
-  wp_sched_wake_idle(pool, true);
+  wp_idle_wake(pool, true);
 }
 
 /* ---- After a death ---- */
@@ -315,7 +269,8 @@ void wp_sched_requeue_locked(wp_pool *pool, uint32_t index) {
   if (!after) list->last = index + 1;
   if (!slot->seat) count_ready(pool, 1);
   wp_atomic_fetch_add_seq_u32(&pool->queued, 1);
-  if (slot->seat) wake_for(pool, slot); /* who has the seat by now may have found nothing */
+  if (slot->seat)
+    wp_idle_wake_for(pool, slot, false); /* who has the seat by now may have found nothing */
 }
 
 static int by_sequence(const void *a, const void *b) {

@@ -1,9 +1,8 @@
 /*
- * Purpose  Who runs what next: inbox, lanes, seats, idle workers. A monitor: whoever holds the lock runs it.
- * Owns     lock, inbox, lanes, seat lanes, idle set, the line for boxes
+ * Purpose  Who runs what next: inbox, lanes, seats. A monitor: whoever holds the lock runs it.
+ * Owns     lock, inbox, lanes, seat lanes, the line for boxes
  * Threads  push: any. take: workers. help: any, never waits
- * Order    push stores the inbox, then reads the idle set; a worker sets its idle bit, then reads the inbox: one of the two
- *          sees the other (both seq). A worker reads its wake word before it sets its idle bit
+ * Order    push stores the inbox, then wakes (idle.h); a worker enters the idle set, then reads the inbox
  * Kill     the lock is held only inside the gate. A holder that dies there unplanned is found by its number and incarnation
  *          in the lock word; wp_sched_break_lock rebuilds lanes from the slots
  * See      tests/unit/scheduler_test.c, tests/model/gate.pml
@@ -33,14 +32,8 @@ void wp_sched_unlock(wp_pool *pool, uint32_t self);
 /* Puts a READY slot that ran and was lost back at the head of its lane. Under the lock. */
 void wp_sched_requeue_locked(wp_pool *pool, uint32_t index);
 
-/* Wakes idle workers for what is ready: after a death, a resume, a new worker. Any thread. */
-void wp_sched_wake_idle(wp_pool *pool, bool all);
-
 /* True when a dead thread holds the lock. If so, breaks it: the lock becomes main's and all lanes are rebuilt from the
  * slots. main, after the thread's confirmed death. */
 bool wp_sched_break_lock(wp_pool *pool, uint32_t dead);
-
-/* A worker's own: leaves the idle set (it got something else to do). Idempotent. */
-void wp_sched_leave_idle(wp_pool *pool, uint32_t self);
 
 #endif

@@ -343,9 +343,13 @@ void wp_task_free(wp_pool *pool, uint32_t self, uint32_t index) {
   wp_table_put(&pool->slots, index);
 }
 
-void wp_task_count_settled(wp_pool *pool, wp_status status) {
-  wp_atomic_fetch_add_relaxed_u64(&pool->counters.processed, 1);
-  if (status) wp_atomic_fetch_add_relaxed_u64(&pool->counters.errors, 1);
+void wp_task_free_delivered(wp_pool *pool, const uint32_t *indexes, uint32_t count) {
+  for (uint32_t i = 0; i < count; i++) wp_task_free(pool, WP_MAIN, indexes[i]);
+}
+
+void wp_task_count_settled(wp_pool *pool, uint32_t settled, uint32_t failed) {
+  wp_atomic_fetch_add_relaxed_u64(&pool->counters.processed, settled);
+  wp_atomic_fetch_add_relaxed_u64(&pool->counters.errors, failed);
 }
 
 /* ---- Ended early ---- */

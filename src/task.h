@@ -54,6 +54,9 @@ bool wp_task_arm_bell(wp_pool *pool);
  * in there leaves a slot that can be freed again; its group's record may be lost. */
 void wp_task_free(wp_pool *pool, uint32_t self, uint32_t index);
 
+/* Frees what wp_task_drain gave, when main has read it. main. */
+void wp_task_free_delivered(wp_pool *pool, const uint32_t *indexes, uint32_t count);
+
 /* What became of a task that its caller gave up. */
 enum wp_cancel_result {
   WP_CANCEL_STALE = 0,   /* the handle is of a task that is gone or already finished */
@@ -80,8 +83,8 @@ typedef struct wp_action {
 uint32_t wp_task_tick(wp_pool *pool, double now_ms, wp_action *actions, uint32_t limit,
                       double *next_ms);
 
-/* Settled, in any way: counts. main. */
-void wp_task_count_settled(wp_pool *pool, wp_status status);
+/* So many tasks have settled, so many of them not with a result. main. */
+void wp_task_count_settled(wp_pool *pool, uint32_t settled, uint32_t failed);
 
 /* A group of `members` slots. WP_E_NO_MEMORY. main. */
 wp_status wp_group_create(wp_pool *pool, uint32_t members, bool fail_fast, uint32_t *group);

@@ -8,7 +8,7 @@ static void park(wp_thread *thread) {
   while (wp_gate_doomed(thread)) {
     uint32_t seen = wp_atomic_load_seq_u32(&thread->wake);
     WP_POINT("gate.park");
-    if (wp_gate_doomed(thread)) wp_port_wait(&thread->wake, seen, WP_PARK_MS);
+    if (wp_gate_doomed(thread)) wp_thread_sleep(thread, seen, WP_PARK_MS);
   }
   wp_port_thread_killable(before);
 }
@@ -56,5 +56,17 @@ void wp_thread_wake(wp_thread *thread) {
   WP_POINT("thread.wake");
   /* Pairs with the waiter's load before it announced itself. */
   wp_atomic_fetch_add_seq_u32(&thread->wake, 1);
-  wp_port_wake(&thread->wake, UINT32_MAX);
+  /* WAKE: after the bump; pairs with SLEEP. Telling the host costs more than all the rest of a submission. */
+  if (wp_atomic_load_seq_u32(&thread->sleeps)) wp_port_wake(&thread->wake, UINT32_MAX);
+}
+
+void wp_thread_sleep(wp_thread *thread, uint32_t seen, uint32_t timeout_ms) {
+  uint32_t before = wp_atomic_load_relaxed_u32(&thread->sleeps); /* only this thread writes it */
+  WP_POINT("thread.sleep");
+  /* SLEEP: before the host looks at the wake word; of this store and that look, and WAKE, one sees the other. */
+  bool is_short = !before && timeout_ms <= WP_SHORT_WAIT_MS;
+  wp_atomic_store_seq_u32(&thread->sleeps, is_short ? WP_SLEEP_SHORT : WP_SLEEP_LONG);
+  wp_port_wait(&thread->wake, seen, timeout_ms);
+  /* Before it looks for work: pairs with PATIENCE. Its event loop may be asleep as well. */
+  wp_atomic_store_seq_u32(&thread->sleeps, before);
 }

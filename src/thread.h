@@ -21,6 +21,8 @@ enum {
   WP_THREADS_MAX = 256, /* main and 255 workers: bits of a box's reader set */
   WP_SEATS_MAX = 120, /* seats + spares + as many dead ones whose end is not confirmed yet <= 255 */
   WP_CONCURRENCY_MAX = 256, /* tasks at once on one worker */
+  WP_SHORT_WAIT_MS =
+      1, /* how long a worker that finds nothing waits at first, where it is woken fastest */
   WP_PARK_MS = 100, /* bounded waits only: some engines cannot stop an unbounded one (XP-06) */
 };
 
@@ -34,6 +36,18 @@ enum wp_thread_state {
   /* doomed or already dead; nothing of it may be reused until its death is confirmed */
   WP_THREAD_DYING = 4,
 };
+
+enum wp_sleep {
+  WP_SLEEP_NOT = 0,   /* it looks by itself */
+  WP_SLEEP_SHORT = 1, /* the host must be told; but it looks by itself within WP_SHORT_WAIT_MS */
+  WP_SLEEP_LONG = 2,
+};
+
+/* What waking a thread costs: hosts take 5 to 50 microseconds (bench/). */
+#define WP_WAKE_MS 0.03F
+/* How long a worker looks for work before it sleeps: as long as main takes from one result to the next task. Longer, and it slows
+ * main down where both share a core. */
+#define WP_SPIN_MS 0.005
 
 /* Tags have 31 bits: with this one no task that runs, and no thread that runs none, is taken for the one that is meant. */
 #define WP_STOP_MARK UINT32_C(0x80000000)
@@ -60,7 +74,9 @@ typedef struct wp_thread {
   wp_atomic_u32 box_granted; /* index + 1 of the box that was granted to this waiter; see box.h */
   /* next waiter + 1, or WP_NONE for "last"; 0: not waiting. Under the scheduler lock */
   wp_atomic_u32 box_waiting;
-  uint32_t pad_wake[6];
+  /* enum wp_sleep: how it waits for a change of `wake`; written by the worker. Too much: one call of the host too many */
+  wp_atomic_u32 sleeps;
+  uint32_t pad_wake[5];
   /* Line 3: what it has finished. */
   /* newest finished slot, index + 1; pushed by the worker (or reap), taken whole by main */
   wp_atomic_u32 completions;
@@ -77,7 +93,8 @@ typedef struct wp_thread {
   double beat_ms;     /* main's: when they had changed; 0: not since the thread had nothing to do */
   /* C tasks that trapped because they were asked to; written by the worker */
   wp_atomic_u32 stopped;
-  uint32_t pad_done[2];
+  float pace_ms;   /* the worker's: how long it takes for a task, a moving average */
+  double taken_ms; /* the worker's: when it took its last task; 0: it found nothing since */
   /* Slots that it runs, index + 1 or 0; written by the worker inside the gate, before the slot says RUNNING. */
   wp_atomic_u32 slots[WP_CONCURRENCY_MAX];
 } wp_thread;
@@ -114,5 +131,8 @@ static inline void wp_thread_beat(wp_thread *thread) {
 
 /* Bumps the wake word and wakes the thread that waits on it. Any thread. */
 void wp_thread_wake(wp_thread *thread);
+
+/* Waits until the wake word is not `seen` any more, or for timeout_ms. The thread itself. */
+void wp_thread_sleep(wp_thread *thread, uint32_t seen, uint32_t timeout_ms);
 
 #endif

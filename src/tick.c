@@ -1,4 +1,5 @@
 #include "box.h"
+#include "idle.h"
 #include "recount.h"
 #include "scheduler.h"
 #include "task.h"
@@ -36,7 +37,7 @@ static bool expire(wp_pool *pool, uint32_t thread, uint32_t index, double now_ms
     record->poisoned_ms = now_ms;
     wp_sched_help(pool, WP_MAIN,
                   WP_CHORE_INBOX); /* it may have been woken for what it will not take */
-    wp_sched_wake_idle(pool, false);
+    wp_idle_wake(pool, false);
   }
   if (abandoned) return false; /* nobody is to be told */
   *action = (wp_action){WP_ACTION_EXPIRED, thread, index, wp_word_generation(word)};

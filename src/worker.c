@@ -1,6 +1,7 @@
 #include "worker.h"
 #include "base/point.h"
 #include "box.h"
+#include "idle.h"
 #include "port/port.h"
 #include "recount.h"
 #include "scheduler.h"
@@ -39,10 +40,10 @@ uint32_t wp_worker_doom(wp_pool *pool, uint32_t thread) {
   wp_atomic_store_release_u32(&record->state, WP_THREAD_DYING);
   if (seat) wp_atomic_store_seq_u32(&pool->seats[seat - 1], 0);
   wp_gate_doom(record);
-  wp_sched_leave_idle(pool, thread);
+  wp_idle_leave(pool, thread);
   /* It may have been woken for something that it will not take, and that is still in the inbox. */
   wp_sched_help(pool, WP_MAIN, WP_CHORE_INBOX);
-  wp_sched_wake_idle(pool, false);
+  wp_idle_wake(pool, false);
   return seat;
 }
 
@@ -169,6 +170,8 @@ static void reset_record(wp_thread *record) {
   wp_atomic_store_relaxed_u32(&record->tag, 0);
   wp_atomic_store_relaxed_u32(&record->stop, 0);
   record->ring = 0;
+  record->pace_ms = WP_SHORT_WAIT_MS;
+  record->taken_ms = 0;
   wp_atomic_store_seq_u32(&record->inside, 0);
   wp_atomic_store_seq_u32(&record->doomed, 0);
   wp_atomic_store_release_u32(&record->state, WP_THREAD_EMPTY);
@@ -187,13 +190,13 @@ wp_status wp_worker_reap(wp_pool *pool, uint32_t thread, bool trusted) { /* REAP
   wp_heap_rebuild(&pool->memory[thread].heap, &tag, tag ? 1 : 0);
   wp_arena_abandon(&pool->memory[thread].arena);
   reset_record(record);
-  wp_sched_leave_idle(pool, thread); /* doomed inside, it may have gone idle afterwards */
+  wp_idle_leave(pool, thread); /* doomed inside, it may have gone idle afterwards */
   wp_atomic_fetch_add_relaxed_u64(&pool->counters.reaped, 1);
   wp_sched_unlock(pool, WP_MAIN);
   if (inside) pool->recount_due = 1;
   wp_pool_recount(pool);
   wp_sched_help(pool, WP_MAIN, WP_CHORE_INBOX);
-  wp_sched_wake_idle(pool, false);
+  wp_idle_wake(pool, false);
   return WP_OK;
 }
 
@@ -228,6 +231,21 @@ void wp_worker_clean_up(wp_pool *pool, uint32_t self, uint32_t index) {
   wp_gate_leave(thread);
 }
 
+/* Small tasks come faster than a host wakes a thread: whether something came within a short time. */
+static bool spin(const wp_thread *thread, uint32_t seen) {
+  enum { LOOKS = 8 };
+  double end = wp_port_now_ms() + WP_SPIN_MS;
+  bool changed = false;
+  do {
+    for (uint32_t look = 0; !changed && look < LOOKS; look++) {
+      changed = wp_atomic_load_seq_u32(&thread->wake) != seen;
+      wp_port_pause();
+    }
+  } while (!changed && wp_port_now_ms() < end);
+  return changed;
+}
+
 void wp_worker_wait(wp_pool *pool, uint32_t self, uint32_t seen, uint32_t timeout_ms) {
-  wp_port_wait(&pool->threads[self].wake, seen, timeout_ms);
+  wp_thread *thread = &pool->threads[self];
+  if (!spin(thread, seen)) wp_thread_sleep(thread, seen, timeout_ms);
 }

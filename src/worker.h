@@ -48,7 +48,8 @@ wp_status wp_worker_run(wp_pool *pool, uint32_t self, uint32_t index);
 /* Worker: what a C task that trapped has left is taken back, its half-made result too. */
 void wp_worker_clean_up(wp_pool *pool, uint32_t self, uint32_t index);
 
-/* Worker: sleeps until its wake word differs from `seen`, for timeout_ms at most. */
+/* Worker: waits until its wake word differs from `seen`, for timeout_ms at most; the first WP_SPIN_MS of it, if no other
+ * worker does so, without sleeping. */
 void wp_worker_wait(wp_pool *pool, uint32_t self, uint32_t seen, uint32_t timeout_ms);
 
 /* The whole pool as it should be: counts, lists and states agree. WP_OK or WP_E_BROKEN_INVARIANT. With no thread active. */

@@ -9,11 +9,10 @@ import * as L from '../generated/layout.js';
 import { STATUS } from '../generated/status.js';
 import { Context } from './context.js';
 import { findHandlers } from './handlers.js';
+import { Sleep } from './sleep.js';
 
 /** How long the loop runs before it lets timers, sockets and promises of user code have a turn. */
 const SLICE_MS = 8;
-/** How long an idle worker first waits in wasm, where it is woken fastest. Its event loop stands still meanwhile. */
-const SHORT_WAIT_MS = 1;
 
 /** One worker's work, from its first task to its last. */
 export class Loop {
@@ -23,11 +22,11 @@ export class Loop {
   #byId = [];
   /** Tasks that wait for a promise. */
   #pending = 0;
-  #asleep = false;
   #active = false;
   /** @type {Map<number, (message: any) => void>} answers that main owes, by call */
   #calls = new Map();
   #nextCall = 1;
+  #sleep;
   /** @type {{ index: number, name: string } | undefined} */
   #worker;
 
@@ -46,6 +45,7 @@ export class Loop {
     this.at = this.core.thread(thread);
     this.clockOffsetMs = host.clockOffsetMs();
     this.stack = exports.stackSave();
+    this.#sleep = new Sleep(this.core, () => this.run());
   }
 
   /** What every context of this worker shows. */
@@ -106,7 +106,7 @@ export class Loop {
     const { exports, memory } = core;
     const end = performance.now() + SLICE_MS;
     for (let waited = false; ;) {
-      const seen = Atomics.load(memory.i32, (at + L.THREAD_WAKE) >>> 2); // SEEN: before the look for work, see scheduler.h
+      const seen = this.#sleep.word; // SEEN: before the look for work, see idle.h
       const now = performance.now();
       const taken = exports._wp_sched_take(core.pool, core.self, now + this.clockOffsetMs);
       if (memory.u32[(at + L.THREAD_RING) >>> 2]) this.#ringDue();
@@ -119,11 +119,11 @@ export class Loop {
       }
       const doomed = Atomics.load(memory.u32, (at + L.THREAD_DOOMED) >>> 2) !== 0; // it ends, or is pardoned and woken
       if (!doomed && !this.#pending && !waited) {
-        exports._wp_worker_wait(core.pool, core.self, seen, SHORT_WAIT_MS);
-        waited = Atomics.load(memory.i32, (at + L.THREAD_WAKE) >>> 2) === seen;
-        if (!waited) continue;
+        exports._wp_worker_wait(core.pool, core.self, seen, L.SHORT_WAIT_MS); // its event loop stands still meanwhile
+        waited = this.#sleep.word === seen;
+        continue; // PATIENCE: it may not have been woken for what has come
       }
-      if (this.#sleep(seen)) return;
+      if (this.#sleep.start(seen)) return;
     }
   }
 
@@ -154,23 +154,6 @@ export class Loop {
 
   #insideGate() {
     return Atomics.load(this.core.memory.u32, (this.at + L.THREAD_INSIDE) >>> 2) !== 0;
-  }
-
-  /**
-   * Waits in the event loop for the wake word to change.
-   * @param {number} seen
-   * @returns {boolean} false when it has changed already
-   */
-  #sleep(seen) {
-    if (this.#asleep) return true;
-    const wait = Atomics.waitAsync(this.core.memory.i32, (this.at + L.THREAD_WAKE) >>> 2, seen);
-    if (!wait.async) return false;
-    this.#asleep = true;
-    void wait.value.then(() => {
-      this.#asleep = false;
-      this.run();
-    });
-    return true;
   }
 
   /** @param {number} index of a slot that is RUNNING here */
@@ -307,7 +290,7 @@ export class Loop {
     const { exports, pool, self, memory } = this.core;
     if (exports._wp_box_request(pool, self) === STATUS.OK) return;
     for (;;) {
-      const seen = Atomics.load(memory.i32, (this.at + L.THREAD_WAKE) >>> 2);
+      const seen = this.#sleep.word;
       if (exports._wp_box_granted(pool, self)) return;
       exports._wp_worker_wait(pool, self, seen, 100);
       if (Atomics.load(memory.u32, (this.at + L.THREAD_DOOMED) >>> 2)) exports._wp_gate_enter(this.at); // parks

@@ -41,7 +41,7 @@ static void worker_main(void *argument) {
   wp_thread *thread = &pool->threads[self->self];
   wp__self = thread;
   wp__self_pool = pool;
-  for (;;) { /* ended by being killed: while it runs a task, or parked */
+  for (bool waited = false;;) { /* ended by being killed: while it runs a task, or parked */
     uint32_t seen =
         wp_atomic_load_acquire_u32(&thread->wake); /* before the look for work: see scheduler.h */
     uint32_t taken = wp_sched_take(pool, self->self, wp_port_now_ms());
@@ -52,7 +52,8 @@ static void worker_main(void *argument) {
       ring |= wp_task_finish(pool, self->self, taken - 1, status);
     }
     if (ring) wp_port_ring(pool);
-    if (!taken) wp_worker_wait(pool, self->self, seen, WP_PARK_MS);
+    if (!taken) wp_worker_wait(pool, self->self, seen, waited ? WP_PARK_MS : WP_SHORT_WAIT_MS);
+    waited = !taken;
   }
 }
 
@@ -225,7 +226,7 @@ wp_status wp_submit(wp_pool *pool, const char *name, uint32_t type, const void *
 /* Remembers the end of a task for wp_poll. */
 static void note_settled(wp_pool *pool, wp_handle handle, wp_status status) {
   wp_embedder *embedder = pool->embedder;
-  wp_task_count_settled(pool, status);
+  wp_task_count_settled(pool, 1, status != WP_OK);
   embedder->settled[embedder->settled_count++] =
       (settled_task){handle, status}; /* reserve_settled saw to the room */
 }
@@ -293,7 +294,7 @@ static wp_completion read_completion(wp_pool *pool, uint32_t index) {
   const wp_value *result = &slot->result;
   bool progress = slot->flags & WP_SLOT_EVENT;
   uint32_t generation = wp_word_generation(wp_atomic_load_acquire_u64(&slot->word));
-  if (!progress) wp_task_count_settled(pool, slot->status);
+  if (!progress) wp_task_count_settled(pool, 1, slot->status != WP_OK);
   return (wp_completion){
       .handle = progress ? (wp_handle){slot->parent, slot->parent_generation}
                          : (wp_handle){index, generation},

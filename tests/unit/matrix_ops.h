@@ -2,6 +2,7 @@
 #ifndef WP_TEST_MATRIX_OPS_H
 #define WP_TEST_MATRIX_OPS_H
 
+#include "idle.h"
 #include "matrix.h"
 
 typedef struct operation {
@@ -179,7 +180,7 @@ static void run_wait(void) {
   uint32_t seen = wake_of(s.f.pool, VICTIM);
   take_one(VICTIM);
   wp_worker_wait(s.f.pool, VICTIM, seen, 0);
-  wp_sched_leave_idle(s.f.pool, VICTIM);
+  wp_idle_leave(s.f.pool, VICTIM);
   wp_box_request(s.f.pool, VICTIM);
   wp_worker_wait(s.f.pool, VICTIM, seen, 0);
 }

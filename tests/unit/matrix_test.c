@@ -23,7 +23,8 @@ static const char *const losses[] = {"group.leave", "heap.mark", "heap.target", 
                                      "table.grow"};
 
 /* What a worker changes outside the gate, in one step each: the gate, words to wait on, its own idle bit. */
-static const char *const outside[] = {"gate.enter", "gate.left", "thread.wake", "idle.clear"};
+static const char *const outside[] = {"gate.enter", "gate.left", "thread.wake", "thread.sleep",
+                                      "idle.clear"};
 
 static bool is_in(const char *name, const char *const *names, size_t count) {
   bool found = false;

@@ -14,7 +14,7 @@ static uint64_t late(void) { return wp_atomic_load_relaxed_u64(&f.pool->counters
 static uint32_t tick(double now_ms, wp_action *actions, double *next_ms) {
   uint32_t count = wp_task_tick(f.pool, now_ms, actions, 8, next_ms);
   for (uint32_t i = 0; i < count; i++) {
-    if (actions[i].kind == WP_ACTION_EXPIRED) wp_task_count_settled(f.pool, WP_E_TIMEOUT);
+    if (actions[i].kind == WP_ACTION_EXPIRED) wp_task_count_settled(f.pool, 1, 1);
   }
   return count;
 }
@@ -453,7 +453,7 @@ static void model_drain(uint32_t limit) {
   uint32_t index = 0;
   while (limit-- && wp_task_drain(f.pool, &index, 1)) {
     model_ends[slot_of(f.pool, index)->item]++;
-    wp_task_count_settled(f.pool, slot_of(f.pool, index)->status);
+    wp_task_count_settled(f.pool, 1, slot_of(f.pool, index)->status != WP_OK);
     free_slot(f.pool, index);
   }
 }
