@@ -21,6 +21,9 @@ export const ARGUMENT = { value: L.SLOT_ARGUMENT, inline: L.SLOT_ARGUMENT_INLINE
 /** A slot's second value: what the handler returned, or threw. */
 export const RESULT = { value: L.SLOT_RESULT, inline: L.SLOT_RESULT_INLINE };
 
+/** @type {{ boxed?: boolean, transfer?: readonly Transferable[], forC?: boolean }} */
+const PLAINLY = Object.freeze({});
+
 /** The core's functions and memory, for one thread. */
 export class Core {
   /**
@@ -86,7 +89,7 @@ export class Core {
    * @returns {{ value: unknown, transfer: Transferable[] } | undefined} what must travel by message instead (type CHANNEL)
    * @throws {import('./errors.js').PoolError} NOT_SERIALIZABLE, NO_MEMORY, TOO_LARGE
    */
-  write(slot, which, value, how = {}) {
+  write(slot, which, value, how = PLAINLY) {
     const { codec, memory } = this;
     if (typeof value === 'number' && !how.boxed) {
       memory.f64[(slot + which.inline) >>> 3] = value;

@@ -107,7 +107,7 @@ export class Engine {
    * @param {number} count
    */
   admits(count) {
-    return this.core.exports._wp_task_admits(this.core.pool, count) !== 0;
+    return this.options.maxQueue === undefined || this.core.exports._wp_task_admits(this.core.pool, count) !== 0;
   }
 
   /**

@@ -129,8 +129,9 @@ export class Table {
     return base;
   }
 
-  /** Records taken and not put back. */
+  /** Records that somebody uses; main's to ask. */
   get inUse() {
-    return Atomics.load(this.memory.u32, (this.at + L.TABLE_IN_USE) >>> 2);
+    const { u32 } = this.memory;
+    return Atomics.load(u32, (this.at + L.TABLE_IN_USE) >>> 2) - u32[(this.at + L.TABLE_KEPT) >>> 2];
   }
 }

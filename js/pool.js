@@ -6,10 +6,10 @@ import { host } from './host/index.js';
 import { MapPromise, MapRun, WINDOW_PER_WORKER } from './map.js';
 import { resolveOptions } from './options.js';
 import { diagnose, poolStats } from './report.js';
-import { specify, taskName } from './spec.js';
+import { NO_EXTRA, NO_OPTIONS, specify, taskName } from './spec.js';
 import { createEngine } from './start.js';
 import { startGroup } from './group.js';
-import { callOut, guarded, ignore, Task, taskProxy, TaskPromise } from './task.js';
+import { callOut, guarded, ignore, listen, Task, taskProxy, TaskPromise } from './task.js';
 
 /** @typedef {import('./engine.js').Engine} Engine */
 /** @typedef {'error' | 'drained' | 'workerDown' | 'workerRetired'} PoolEvent */
@@ -35,6 +35,7 @@ export class Pool {
   #sticky = [];
   #ready;
   #proxy = /** @type {any} */ (undefined);
+  #plainSpec; // of a task without options of its own
 
   /**
    * Usable at once: tasks wait for workers.
@@ -43,6 +44,7 @@ export class Pool {
    */
   constructor(options) {
     this.#options = resolveOptions(options);
+    this.#plainSpec = specify(NO_OPTIONS, this.#options.taskTimeoutMs, NO_EXTRA);
     this.#ready = this.#open();
     this.#ready.catch(() => undefined);
   }
@@ -231,16 +233,17 @@ export class Pool {
    * @param {string | Function} task
    * @param {unknown} payload
    * @param {import('./task.js').TaskOptions} [options]
-   * @param {{ flags?: number, group?: number, seat?: number, unbounded?: boolean }} [extra] unbounded: admitted already
+   * @param {import('./spec.js').Extra} [extra]
    */
-  #submit(record, task, payload, options = {}, extra = {}) {
+  #submit(record, task, payload, options = NO_OPTIONS, extra = NO_EXTRA) {
     /** @type {import('./spec.js').Spec} */
     let spec;
     let name = '';
     try {
       if (this.#closed) throw poolError('POOL_DESTROYED');
       name = taskName(task);
-      spec = specify(options, this.#options.taskTimeoutMs, extra);
+      const isPlain = options === NO_OPTIONS && extra === NO_EXTRA;
+      spec = isPlain ? this.#plainSpec : specify(options, this.#options.taskTimeoutMs, extra);
     } catch (error) {
       this.#reject(record, /** @type {any} */ (error));
       return;
@@ -267,14 +270,7 @@ export class Pool {
    * @param {AbortSignal} signal
    */
   #listen(record, signal) {
-    const abort = () =>
-      void this.#giver.giveUp(record, poolError('CANCELLED', 'the task was aborted', { cause: signal.reason }), true);
-    if (signal.aborted) {
-      abort();
-      return;
-    }
-    signal.addEventListener('abort', abort, { once: true });
-    record.unlisten = () => signal.removeEventListener('abort', abort);
+    listen(record, signal, (error) => void this.#giver.giveUp(record, error, true));
   }
 
   /**

@@ -24,7 +24,8 @@ export function fillSlot(engine, handler, task, index, payload, spec) {
     flags |= L.SLOT_BOX_ARGUMENT;
     task.argument = payload;
   } else {
-    task.channel = core.write(slot, ARGUMENT, payload, { transfer: spec.transfer, forC: handler.cTask > 0 });
+    const how = spec.transfer || handler.cTask ? { transfer: spec.transfer, forC: handler.cTask > 0 } : undefined;
+    task.channel = core.write(slot, ARGUMENT, payload, how);
   }
   u32[word + (L.SLOT_NAME >>> 2)] = handler.name;
   u32[word + (L.SLOT_C_TASK >>> 2)] = handler.cTask;

@@ -15,13 +15,23 @@ import { milliseconds, priorityLane } from './options.js';
  * @property {readonly Transferable[]} [transfer]
  */
 
+/**
+ * What the pool adds to a task's options.
+ * @typedef {{ flags?: number, seat?: number, unbounded?: boolean }} Extra unbounded: admitted already
+ */
+
+/** @type {import('./task.js').TaskOptions} */
+export const NO_OPTIONS = Object.freeze({});
+/** @type {Extra} */
+export const NO_EXTRA = Object.freeze({});
+
 /** Options of single tasks that belong to later versions: refused rather than ignored. */
 const NOT_YET = ['weight', 'shardKey', 'maxWaitMs'];
 
 /**
  * @param {import('./task.js').TaskOptions} options
  * @param {number | undefined} poolTimeoutMs the pool's taskTimeoutMs
- * @param {{ flags?: number, seat?: number }} extra
+ * @param {Extra} extra
  * @returns {Spec}
  * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT, UNSUPPORTED
  */

@@ -54,6 +54,22 @@ export class Task {
   }
 }
 
+/**
+ * Gives a task up when its signal is aborted, at once if it is already.
+ * @param {Task} task
+ * @param {AbortSignal} signal
+ * @param {(error: import('./errors.js').PoolError) => void} giveUp
+ */
+export function listen(task, signal, giveUp) {
+  const abort = () => giveUp(poolError('CANCELLED', 'the task was aborted', { cause: signal.reason }));
+  if (signal.aborted) {
+    abort();
+    return;
+  }
+  signal.addEventListener('abort', abort, { once: true });
+  task.unlisten = () => signal.removeEventListener('abort', abort);
+}
+
 /** For promises whose failure is told elsewhere. */
 export const ignore = () => undefined;
 

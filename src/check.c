@@ -38,7 +38,7 @@ static bool slots_agree(const wp_pool *pool) {
     taken += state != WP_SLOT_FREE;
   }
   return waiting == wp_atomic_load_relaxed_u32(&pool->queued) &&
-         taken == wp_atomic_load_relaxed_u32(&pool->slots.in_use);
+         taken == wp_table_in_use(&pool->slots);
 }
 
 static bool threads_agree(const wp_pool *pool) {

@@ -131,7 +131,7 @@ void wp_stats_read(wp_pool *pool, wp_stats *stats) {
       wp_atomic_load_relaxed_u64(&pool->counters.processed); /* gauges: nothing follows from them */
   stats->errors = wp_atomic_load_relaxed_u64(&pool->counters.errors);
   stats->boxes_in_use = wp_atomic_load_relaxed_u32(&pool->boxes.in_use);
-  stats->tasks_in_use = wp_atomic_load_relaxed_u32(&pool->slots.in_use);
+  stats->tasks_in_use = wp_table_in_use(&pool->slots);
   stats->heap_bytes = 0;
   for (uint32_t i = 0; i < pool->thread_count; i++) {
     stats->heap_bytes += wp_heap_bytes_in_use(&pool->memory[i].heap);

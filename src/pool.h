@@ -58,11 +58,9 @@ typedef struct wp_counters {
 } wp_counters;
 
 struct wp_pool {
-  /* Line 1: what workers and main both touch all the time. */
+  /* Line 1: what workers touch all the time, and main often. */
   /* 1: main sleeps and wants to be told of completions; set by main, cleared by who rings */
   wp_atomic_u32 bell;
-  /* newest submitted slot, index + 1; pushed by producers, taken whole under the lock */
-  wp_atomic_u32 inbox;
   wp_atomic_u32 lock;   /* 0, or the holder: incarnation << 16 | number + 1 */
   wp_atomic_u32 paused; /* main */
   wp_atomic_u32 queued; /* tasks submitted and not taken: waiting ones; producers and takers */
@@ -73,7 +71,11 @@ struct wp_pool {
   /* workers asleep on the lock; too high (a sleeper died): needless wake-ups, no harm */
   wp_atomic_u32 lock_sleepers;
   wp_atomic_u32 taker; /* who took a task last: a hint; written under the lock */
-  uint32_t pad[6];
+  uint32_t pad[7];
+  /* Line 2: producers'. */
+  /* newest submitted slot, index + 1; pushed by producers, taken whole under the lock */
+  wp_atomic_u32 inbox;
+  uint32_t pad_inbox[15];
   /* bit: the worker waits; set by itself under the lock, cleared by who wakes it */
   wp_atomic_u32 idle[WP_IDLE_WORDS];
   wp_atomic_u32 seats[WP_SEATS_MAX]; /* number of the thread that holds the seat, or 0; main */

@@ -91,7 +91,7 @@ static void count_ready(wp_pool *pool, uint32_t change) {
 void wp_sched_push(wp_pool *pool, uint32_t self, uint32_t index) {
   wp_slot *slot = wp_slot_at(&pool->slots, index);
   wp_atomic_fetch_add_seq_u32(&pool->queued, 1);
-  wp_slot_move(slot, WP_SLOT_FILLING, WP_SLOT_SUBMITTED);
+  wp_slot_set(slot, WP_SLOT_SUBMITTED);
   uint32_t newest = wp_atomic_load_relaxed_u32(&pool->inbox); /* ordered by the CAS */
   do {
     wp_atomic_store_relaxed_u32(&slot->next, newest); /* published by the CAS */
@@ -118,6 +118,7 @@ static void apply_one(wp_pool *pool, uint32_t self, uint32_t index) {
 
 /* Moves everything from the inbox to the lanes, oldest first. */
 static void apply_inbox(wp_pool *pool, uint32_t self) {
+  if (!wp_atomic_load_seq_u32(&pool->inbox)) return; /* a look leaves the line with its producer */
   WP_POINT("inbox.take");
   uint32_t newest = wp_atomic_exchange_seq_u32(&pool->inbox, 0);
   uint32_t oldest = 0;

@@ -100,6 +100,9 @@ bool wp_slot_move(wp_slot *slot, uint32_t from, uint32_t to);
 /* The same, only if the slot still has this generation. */
 bool wp_slot_move_generation(wp_slot *slot, uint32_t generation, uint32_t from, uint32_t to);
 
+/* Moves a slot that nobody else may move in its state. Its owner. */
+void wp_slot_set(wp_slot *slot, uint32_t to);
+
 static inline uint32_t wp_slot_state_of(const wp_slot *slot) {
   return wp_word_state(wp_atomic_load_acquire_u64(&slot->word));
 }

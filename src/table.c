@@ -76,6 +76,34 @@ int wp_table_take(wp_table *table, wp_heap *heap, uint32_t *index) {
   }
 }
 
+int wp_table_take_kept(wp_table *table, wp_heap *heap, uint32_t *index) {
+  if (!table->kept) return wp_table_take(table, heap, index);
+  *index = table->kept_first - 1;
+  const wp_record *record = wp_table_at(table, *index);
+  table->kept_first = wp_atomic_load_relaxed_u32(&record->next); /* main's own list */
+  table->kept--;
+  return WP_OK;
+}
+
+void wp_table_put_kept(wp_table *table, uint32_t index) {
+  enum { MOST = 4096 };
+  uint32_t most = table->ceiling / 4 < MOST ? table->ceiling / 4 : MOST;
+  if (table->kept == most) {                                      /* others need some as well */
+    wp_atomic_fetch_sub_relaxed_u32(&table->in_use, table->kept); /* a gauge: orders nothing */
+    put_chain(table, table->kept_first - 1, wp_table_at(table, table->kept_last - 1));
+    table->kept = 0;
+  }
+  wp_record *record = wp_table_at(table, index);
+  wp_atomic_store_relaxed_u32(&record->next, table->kept ? table->kept_first : 0); /* main's own */
+  if (!table->kept) table->kept_last = index + 1;
+  table->kept_first = index + 1;
+  table->kept++;
+}
+
+uint32_t wp_table_in_use(const wp_table *table) {
+  return wp_atomic_load_relaxed_u32(&table->in_use) - table->kept; /* a gauge: orders nothing */
+}
+
 void wp_table_recount(wp_table *table, bool (*is_free)(const void *record)) {
   uint32_t capacity = wp_atomic_load_acquire_u32(&table->capacity), first = 0, in_use = 0;
   while (capacity < table->ceiling &&
@@ -90,6 +118,7 @@ void wp_table_recount(wp_table *table, bool (*is_free)(const void *record)) {
     wp_atomic_store_relaxed_u32(&record->next, first); /* published by the store of the head */
     first = index + 1;
   }
+  table->kept = 0; /* they are free, and listed with the others */
   wp_atomic_store_release_u32(&table->capacity, capacity);
   wp_atomic_store_relaxed_u32(&table->in_use, in_use); /* a gauge: orders nothing */
   uint64_t tag =

@@ -1,7 +1,7 @@
 /*
  * Purpose  A growing array of fixed-size records with a free list: task slots, boxes and groups live in tables.
  * Owns     its chunks (never moved, never freed before the pool) and the free list
- * Threads  take and put: any. Records are addressed by index; an index stays valid for the table's life
+ * Threads  take and put: any; _kept: main. Records are addressed by index; an index stays valid for the table's life
  * Order    the free list's head (acq_rel) publishes a record's content to its next taker
  * Kill     take, put and grow happen inside the gate. An unplanned death there leaves the one record in hand, or those of
  *          one new chunk, out of the free list until wp_table_recount; a chunk that was not yet entered is lost
@@ -29,9 +29,10 @@ typedef struct wp_record {
 typedef struct wp_table {
   wp_atomic_u64 free;     /* tag << 32 | index + 1; the tag changes with every take, against ABA */
   wp_atomic_u32 capacity; /* records that exist */
-  wp_atomic_u32 in_use;   /* records taken and not put back */
+  wp_atomic_u32 in_use;   /* records taken and not put back; those that main keeps count as taken */
   uint32_t record_bytes;
-  uint32_t ceiling;      /* never more records than this; whole chunks */
+  uint32_t ceiling;                     /* never more records than this; whole chunks */
+  uint32_t kept_first, kept_last, kept; /* main's: free records that it gives out again first */
   wp_atomic_u64 *chunks; /* addresses, as many as the ceiling takes; 0 where there is none yet */
 } wp_table;
 
@@ -43,6 +44,13 @@ int wp_table_take(wp_table *table, wp_heap *heap, uint32_t *index);
 
 /* Gives a record back; its state must be 0 already. */
 void wp_table_put(wp_table *table, uint32_t index);
+
+/* The same for main, which takes and puts all the time: from a list of its own, without the atomic operations. */
+int wp_table_take_kept(wp_table *table, wp_heap *heap, uint32_t *index);
+void wp_table_put_kept(wp_table *table, uint32_t index);
+
+/* Records that somebody uses. main. */
+uint32_t wp_table_in_use(const wp_table *table);
 
 /* The free list and the gauge anew, from the records themselves: all for which `is_free` says so, and what a chunk that was
  * being added holds. While nobody else uses the table. */

@@ -16,14 +16,26 @@ static wp_group *group_at(const wp_pool *pool, uint32_t index) {
 
 /* ---- Before it runs ---- */
 
+/* All that a task or an event may have set. By words: as one memset it becomes a call of the host's in wasm. */
+static void wipe(wp_slot *slot) {
+  const uint64_t zero = 0;
+  uint8_t *at = (uint8_t *)&slot->name, *end = slot->argument_inline;
+  for (; at < end; at += sizeof zero) {
+    memcpy(at, &zero, sizeof zero);
+    __asm__ volatile("" ::: "memory");
+  }
+}
+
 wp_status wp_task_reserve(wp_pool *pool, uint32_t self, uint32_t *index) {
-  wp_status status = wp_table_take(&pool->slots, wp_pool_heap(pool, self), index);
+  wp_heap *heap = wp_pool_heap(pool, self);
+  wp_status status = self == WP_MAIN ? wp_table_take_kept(&pool->slots, heap, index)
+                                     : wp_table_take(&pool->slots, heap, index);
   if (status) return status;
   wp_slot *slot = slot_at(pool, *index);
   /* Relaxed: published by the move. From then on a dead worker's slot is found by it. */
   wp_atomic_store_relaxed_u32(&slot->owner, self);
-  memset(&slot->name, 0, offsetof(wp_slot, argument_inline) - offsetof(wp_slot, name));
-  wp_slot_move(slot, WP_SLOT_FREE, WP_SLOT_FILLING);
+  wipe(slot);
+  wp_slot_set(slot, WP_SLOT_FILLING);
   return WP_OK;
 }
 
@@ -310,7 +322,7 @@ uint32_t wp_task_drain(wp_pool *pool, uint32_t *indexes, uint32_t limit) {
       uint32_t index = thread->undelivered - 1;
       wp_slot *slot = slot_at(pool, index);
       thread->undelivered = wp_atomic_load_relaxed_u32(&slot->next); /* main's alone */
-      wp_slot_move(slot, WP_SLOT_DONE, WP_SLOT_DELIVERED);
+      wp_slot_set(slot, WP_SLOT_DELIVERED);
       indexes[count++] = index;
     }
   }
@@ -340,7 +352,10 @@ void wp_task_free(wp_pool *pool, uint32_t self, uint32_t index) {
   uint32_t generation = wp_word_generation(wp_atomic_load_acquire_u64(&slot->word));
   WP_POINT("task.free");
   wp_atomic_store_release_u64(&slot->word, wp_word(wp_generation_after(generation), WP_SLOT_FREE));
-  wp_table_put(&pool->slots, index);
+  if (self == WP_MAIN)
+    wp_table_put_kept(&pool->slots, index);
+  else
+    wp_table_put(&pool->slots, index);
 }
 
 void wp_task_free_delivered(wp_pool *pool, const uint32_t *indexes, uint32_t count) {

@@ -65,7 +65,7 @@ TEST(recover, "TW-54, TW-57: a silent task that was stopped runs again first, as
   wp_task_recover(f.pool, w, cancelled); /* TW-56 */
   CHECK_EQ(take(f.pool, w, 0), WP_NONE);
   CHECK_EQ(deliver(f.pool, &status), WP_NONE);
-  CHECK_EQ(wp_atomic_load_relaxed_u32(&f.pool->slots.in_use), 0);
+  CHECK_EQ(wp_table_in_use(&f.pool->slots), 0);
   CHECK_EQ(wp_pool_check(f.pool), WP_OK);
   fixture_close(&f);
 }

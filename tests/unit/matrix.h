@@ -314,7 +314,7 @@ static void look_for_leaks(uint64_t spare) {
   uint64_t sum[2];
   count_memory(sum);
   const wp_pool *pool = s.f.pool;
-  if (wp_atomic_load_relaxed_u32(&pool->slots.in_use)) complain("slots in use");
+  if (wp_table_in_use(&pool->slots)) complain("slots in use");
   if (wp_atomic_load_relaxed_u32(&pool->boxes.in_use)) complain("boxes in use");
   if (wp_atomic_load_relaxed_u32(&pool->boxes_taken)) complain("places taken");
   if (wp_atomic_load_relaxed_u32(&pool->groups.in_use) > spare) complain("groups in use");

@@ -24,8 +24,7 @@ static int start(void) {
 /* Whole, and empty when what was left is done. */
 static bool is_well(void) {
   for (uint32_t w = 1; w <= 2; w++) kill_worker(f.pool, w);
-  bool well = wp_pool_check(f.pool) == WP_OK &&
-              !wp_atomic_load_relaxed_u32(&f.pool->slots.in_use) &&
+  bool well = wp_pool_check(f.pool) == WP_OK && !wp_table_in_use(&f.pool->slots) &&
               !wp_atomic_load_relaxed_u32(&f.pool->boxes.in_use) &&
               !wp_atomic_load_relaxed_u32(&f.pool->boxes_taken);
   fixture_close(&f);

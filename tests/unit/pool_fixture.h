@@ -142,7 +142,8 @@ static inline uint32_t deliver(wp_pool *pool, wp_status *status) {
   uint32_t index = WP_NONE;
   if (!wp_task_drain(pool, &index, 1)) return WP_NONE;
   *status = slot_of(pool, index)->status;
-  if (!(slot_of(pool, index)->flags & WP_SLOT_EVENT)) wp_task_count_settled(pool, 1, *status != WP_OK);
+  if (!(slot_of(pool, index)->flags & WP_SLOT_EVENT))
+    wp_task_count_settled(pool, 1, *status != WP_OK);
   free_slot(pool, index);
   return index;
 }

@@ -343,7 +343,7 @@ TEST(dies_taking,
     CHECK(lost == WP_NONE || status == WP_E_WORKER_LOST);
     CHECK(all_once_in_order(pool, w, tasks, lost));
     CHECK_EQ(wp_pool_check(pool), WP_OK);
-    CHECK_EQ(wp_atomic_load_relaxed_u32(&pool->slots.in_use), 0);
+    CHECK_EQ(wp_table_in_use(&pool->slots), 0);
     fixture_close(&f);
   }
   CHECK(n > 100); /* so the script came to where it takes */

@@ -307,13 +307,13 @@ TEST(cancel,
   CHECK_EQ(wp_task_cancel(f.pool, task[1], generation[1]), WP_CANCEL_STALE);
   CHECK_EQ(queued_of(f.pool), 2);
   CHECK_EQ(wp_task_cancel(f.pool, task[0], generation[0]), WP_CANCEL_QUEUED);
-  CHECK_EQ(wp_atomic_load_relaxed_u32(&f.pool->slots.in_use), 2); /* nobody had to take them */
+  CHECK_EQ(wp_table_in_use(&f.pool->slots), 2); /* nobody had to take them */
   CHECK_EQ(wp_task_cancel(f.pool, running, generation_of(f.pool, running)), WP_CANCEL_RUNNING);
   wp_task_finish(f.pool, w, running, WP_OK);
   CHECK_EQ(deliver(f.pool, &status), WP_NONE);
   CHECK_EQ(run_one(f.pool, w, 0), task[2]);
   CHECK_EQ(wp_task_cancel(f.pool, task[2], generation[2]), WP_CANCEL_STALE);
-  CHECK_EQ(wp_atomic_load_relaxed_u32(&f.pool->slots.in_use), 0);
+  CHECK_EQ(wp_table_in_use(&f.pool->slots), 0);
   CHECK_EQ(wp_pool_check(f.pool), WP_OK);
   fixture_close(&f);
 }
@@ -549,7 +549,7 @@ TEST(random_load,
     model_end();
     CHECK_EQ(wp_pool_check(f.pool), WP_OK);
     for (uint32_t id = 0; id < model_count; id++) CHECK_EQ(model_ends[id], 1);
-    CHECK_EQ(wp_atomic_load_relaxed_u32(&f.pool->slots.in_use), 0);
+    CHECK_EQ(wp_table_in_use(&f.pool->slots), 0);
     CHECK_EQ(queued_of(f.pool), 0);
     fixture_close(&f);
   }

@@ -212,7 +212,7 @@ TEST(given_up, "AM-44, AM-45, XP-01: tasks that were given up go with their work
   CHECK_EQ(wp_task_cancel(f.pool, dropped, generation_of(f.pool, dropped)), WP_CANCEL_RUNNING);
   for (uint32_t w = 1; w <= 2; w++) CHECK_EQ(kill_worker(f.pool, w), WP_OK);
   CHECK_EQ(deliver(f.pool, &status), WP_NONE);
-  CHECK_EQ(wp_atomic_load_relaxed_u32(&f.pool->slots.in_use), 0);
+  CHECK_EQ(wp_table_in_use(&f.pool->slots), 0);
   CHECK_EQ(wp_atomic_load_acquire_u32(&f.pool->threads[1].poisoned), 0);
   CHECK_EQ(wp_pool_check(f.pool), WP_OK);
   fixture_close(&f);
@@ -296,7 +296,7 @@ TEST(half_event,
     CHECK_EQ(wp_box_commit(f.pool, 1, box, WP_TYPE_BINARY, 0, 100), WP_OK);
     CHECK_EQ(wp_worker_reap(f.pool, 1, trusted), WP_OK);
     CHECK_EQ(deliver(f.pool, &status), task);
-    CHECK_EQ(wp_atomic_load_relaxed_u32(&f.pool->slots.in_use), 0);
+    CHECK_EQ(wp_table_in_use(&f.pool->slots), 0);
     CHECK_EQ(wp_atomic_load_relaxed_u32(&f.pool->boxes.in_use), 0);
     fixture_close(&f);
   }
@@ -362,7 +362,7 @@ TEST(trap, "XP-03: what a C task that trapped held comes back, an unsent progres
     wp_status status = WP_OK;
     wp_task_finish(f.pool, 1, task, WP_E_TASK_FAILED);
     CHECK_EQ(deliver(f.pool, &status), task);
-    CHECK_EQ(wp_atomic_load_relaxed_u32(&f.pool->slots.in_use), 0);
+    CHECK_EQ(wp_table_in_use(&f.pool->slots), 0);
   }
   fixture_close(&f);
 }
@@ -412,7 +412,7 @@ TEST(dies_finishing,
     CHECK_EQ(deliver(f.pool, &status), script_task);
     CHECK(status == WP_OK || status == WP_E_WORKER_LOST);
     CHECK_EQ(deliver(f.pool, &status), WP_NONE);
-    CHECK_EQ(wp_atomic_load_relaxed_u32(&f.pool->slots.in_use), 0);
+    CHECK_EQ(wp_table_in_use(&f.pool->slots), 0);
     fixture_close(&f);
   }
   CHECK(n > 4);
