@@ -28,7 +28,7 @@ NODE_TESTS   := $(sort $(shell find tests/js -name '*.test.js' -o -name '*.test.
 TYPE_TESTS   := $(wildcard tests/types/*.ts)
 DEMO_SOURCES := $(sort $(wildcard demo/*.c))
 DEMO_MODULE  := $(if $(DEMO_SOURCES),build/demo/digest.mjs)
-C_FORMATTED  := $(sort $(shell find src tests/unit tests/smoke tests/js wasm demo -name '*.[ch]' -not -path '*/dist/*' 2>/dev/null))
+C_FORMATTED  := $(sort $(shell find src tests/unit tests/smoke tests/js wasm demo bench -name '*.[ch]' -not -path '*/dist/*' -not -path '*/node_modules/*' 2>/dev/null))
 # The Emscripten port includes internals of Emscripten's C library, which clang-tidy has not: emcc -Werror checks it.
 C_TIDIED     := $(NATIVE) $(UNIT_TESTS) $(UNIT_SHARED)
 
@@ -68,7 +68,7 @@ demo: wasm $(DEMO_MODULE) | npm ## install what is missing, build, run the main 
 	$(Q)node demo/run.mjs
 
 test: | deps-native deps-test npm emcc ## install what is missing, build, pass every test
-	$(Q)scripts/steps.sh lint build unit-native unit-asan unit-tsan unit-kill unit-kill-asan unit-kill-tsan model node smoke types
+	$(Q)scripts/steps.sh lint build unit-native unit-asan unit-tsan unit-kill unit-kill-asan unit-kill-tsan model node smoke types ratios
 
 check: | deps-native deps-test npm emcc ## the quick part of it, about a minute
 	$(Q)scripts/steps.sh unit-native node lint types
@@ -186,7 +186,8 @@ SDK := $(WASM) $(HEADERS) build/wasm/compile.rsp build/wasm/link.rsp wasm/export
 build/demo/digest.mjs: $(DEMO_SOURCES) $(wildcard demo/*.h)
 build/smoke/tasks.mjs: tests/smoke/tasks.c
 build/js/tasks.mjs: tests/js/fixtures/tasks.c
-build/demo/digest.mjs build/smoke/tasks.mjs build/js/tasks.mjs: $(SDK) | emcc
+build/bench/tasks.mjs: bench/tasks.c
+build/demo/digest.mjs build/smoke/tasks.mjs build/js/tasks.mjs build/bench/tasks.mjs: $(SDK) | emcc
 	$(call say,EMCC,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(EMCC) $(filter %.c,$(filter-out src/%,$^)) $$($(CONFIG) --emscripten) -o $@
@@ -232,12 +233,22 @@ smoke: wasm build/smoke/tasks.mjs | npm deps-test ## the smoke suite on Node, Bu
 # ---- Benchmarks ----------------------------------------------------------------------------------------------------
 
 .PHONY: bench
-bench: wasm build/bench/O2.wasm build/bench/O3-simd.wasm | npm ## figures beside other pools, as Markdown tables
+bench: wasm bench-programs build/bench/O2.wasm build/bench/O3-simd.wasm | npm ## figures beside other pools: OPTIONS='--quick --rows start,kill'
 	@scripts/npm.sh bench
-	$(Q)node bench/first.mjs
-	$(Q)node bench/kill.mjs
+	$(Q)node bench/run.mjs $(OPTIONS)
 	$(Q)node bench/checks.mjs build/bench/O2.wasm build/bench/O3-simd.wasm
 	$(Q)tests/smoke/node_modules/.bin/bun bench/checks.mjs build/bench/O2.wasm build/bench/O3-simd.wasm
+
+.PHONY: bench-programs ratios
+bench-programs: build/bench/limit build/bench/tasks.mjs
+ratios: wasm bench-programs | npm ## the speed of this version as ratios to piscina's, in under a minute; never fails
+	@scripts/npm.sh bench
+	$(Q)node bench/ci.mjs
+
+build/bench/limit: bench/limit.c bench/tasks.c build/native/libwasmpool.a
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -O2 $^ -o $@
 
 build/bench/O2.wasm:      private OPTIMISED := -O2
 build/bench/O3-simd.wasm: private OPTIMISED := -O3 -msimd128

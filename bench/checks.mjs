@@ -9,7 +9,7 @@ import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
 import * as L from '../js/generated/layout.js';
 import { instrument } from '../js/instrument.js';
-import { median } from './report.mjs';
+import { median } from './stats.mjs';
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,

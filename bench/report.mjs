@@ -1,45 +1,144 @@
-/** Rounds, medians and tables. */
-
-/** @param {number[]} values */
-export const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
-
-/** @param {number} value */
-const show = (value) => (value >= 1000 ? Math.round(value).toLocaleString('en') : value.toPrecision(3));
-
-/** @param {number[]} values */
-const cell = (values) => `${show(median(values))} (${show(Math.min(...values))} – ${show(Math.max(...values))})`;
+/** Results as Markdown. */
+import { unitCost } from './growth.mjs';
+import { BASE, POOLS } from './pools/index.mjs';
+import { summarise } from './results.mjs';
+import { ROWS } from './rows/index.mjs';
 
 /**
- * Measures every row on every pool, interleaved: each round opens each pool once.
- * @param {Record<string, () => Promise<import('./pools/index.mjs').Pool> | import('./pools/index.mjs').Pool>} pools
- * @param {Record<string, (pool: any) => Promise<number>>} rows
- * @param {number} rounds
- * @param {(pool: any) => Promise<unknown>} warm
- * @returns {Promise<Record<string, Record<string, number[]>>>} by row and pool
+ * @typedef {object} Column one figure
+ * @property {import('./rows/index.mjs').Row} row
+ * @property {string} metric
+ * @property {'lower' | 'higher'} better
+ * @property {string} title
  */
-export async function measureAll(pools, rows, rounds, warm) {
-  /** @type {Record<string, Record<string, number[]>>} */
-  const found = {};
-  for (let round = 0; round < rounds; round++) {
-    for (const [name, open] of Object.entries(pools)) {
-      const pool = await open();
-      await warm(pool);
-      for (const [row, measure] of Object.entries(rows)) ((found[row] ??= {})[name] ??= []).push(await measure(pool));
-      await pool.close();
-    }
+
+/** A number with three digits that count. @param {number} value */
+export function show(value) {
+  if (value !== 0 && Math.abs(value) < 0.001) return value.toExponential(1);
+  if (Math.abs(value) < 1000) return Number(value.toPrecision(3)).toString();
+  return Number(value.toPrecision(3)).toLocaleString('en');
+}
+
+/**
+ * Median, lowest and highest round, how many times better than the base; or why there is none.
+ * @param {ReturnType<typeof summarise>} summary
+ * @param {boolean} [isBase]
+ */
+export function cell(summary, isBase) {
+  if (!summary) return '';
+  if ('reason' in summary) return `*${summary.reason.replaceAll('|', '\\|')}*`;
+  const { median, low, high, rounds, ratio } = summary;
+  const around = rounds > 1 && low !== high ? ` (${show(low)} – ${show(high)})` : '';
+  const times = ratio === undefined || isBase ? '' : ` ${show(ratio)}×`;
+  return `**${show(median)}**${around}${times}`;
+}
+
+/**
+ * The columns of each table, by its heading.
+ * @param {import('./results.mjs').Results} results
+ * @returns {Map<string, Column[]>}
+ */
+export function groups(results) {
+  const found = new Map();
+  for (const row of ROWS) {
+    if (!results.cells[row.id]) continue;
+    const columns = Object.entries(row.metrics).map(([metric, { title, better }]) => ({
+      row,
+      metric,
+      better,
+      title: [row.title, title].filter(Boolean).join(': '),
+    }));
+    found.set(row.group, [...(found.get(row.group) ?? []), ...columns]);
   }
   return found;
 }
 
+/** @param {import('./results.mjs').Results} results */
+export const poolsOf = (results) =>
+  Object.keys(POOLS).filter((pool) => Object.values(results.cells).some((cells) => cells[pool]));
+
 /**
- * A Markdown table: medians, with the lowest and the highest round.
- * @param {string} title
- * @param {Record<string, Record<string, number[]>>} found
+ * @param {string[]} cells
+ * @returns {string}
  */
-export function table(title, found) {
-  const columns = Object.keys(Object.values(found)[0]);
-  const lines = [`| ${title} | ${columns.join(' | ')} |`, `|---|${'---|'.repeat(columns.length)}`];
-  for (const [row, by] of Object.entries(found))
-    lines.push(`| ${row} | ${columns.map((column) => cell(by[column])).join(' | ')} |`);
-  return lines.join('\n');
+export const line = (cells) => `| ${cells.join(' | ')} |`;
+
+/**
+ * All tables.
+ * @param {import('./results.mjs').Results} results
+ * @param {string} [level] of their headings
+ */
+export function tables(results, level = '##') {
+  const parts = [];
+  for (const [group, columns] of groups(results)) {
+    parts.push(
+      `${level} ${group}\n`,
+      line(['', ...columns.map(({ title }) => title)]),
+      line(['---', ...columns.map(() => '---')]),
+      ...poolsOf(results).map((pool) => tableLine(results, columns, pool)),
+      '',
+    );
+  }
+  return parts.join('\n');
 }
+
+/**
+ * @param {import('./results.mjs').Results} results
+ * @param {Column[]} columns
+ * @param {string} pool
+ */
+function tableLine(results, columns, pool) {
+  const cells = columns.map(({ row, metric, better }) =>
+    cell(summarise(results, row.id, metric, better, pool), pool === BASE),
+  );
+  return line([POOLS[pool].title, ...cells]);
+}
+
+/**
+ * How cost grows: a line for each curve.
+ * @param {import('./results.mjs').Results} results
+ * @param {string} [level] of the heading
+ */
+export function growthTable({ growth = [] }, level = '##') {
+  if (!growth.length) return '';
+  const pools = Object.keys(growth[0].pools);
+  return [
+    `${level} Cost as work grows\n`,
+    line(['exponent; cost at the largest size', ...pools.map((pool) => POOLS[pool].title)]),
+    line(['---', ...pools.map(() => '---')]),
+    ...growth.map((curve) => line([curve.title, ...pools.map((pool) => curveCell(curve, pool))])),
+    '',
+  ].join('\n');
+}
+
+/**
+ * @param {import('./growth.mjs').Curve} curve
+ * @param {string} pool
+ */
+function curveCell(curve, pool) {
+  const { points, exponent, stopped } = curve.pools[pool];
+  const last = points.at(-1);
+  const parts = [];
+  if (exponent !== undefined) parts.push(`**${exponent.toFixed(2)}**`);
+  if (last)
+    parts.push(`${show(unitCost(curve, last))} µs per ${curve.unit || 'task'} at ${last.size.toLocaleString('en')}`);
+  if (stopped) parts.push(`*${stopped}*`);
+  return parts.join('; ');
+}
+
+/**
+ * Where and how the figures were made.
+ * @param {import('./results.mjs').Results} results
+ */
+export function origin({ date, machine, versions, workers, quick, cells }) {
+  const rounds = Math.max(0, ...Object.values(cells).flatMap((row) => Object.values(row).map((all) => all.length)));
+  const names = Object.entries(versions).filter(([pool]) => POOLS[pool].package || pool === 'wasmpool');
+  return [
+    `${date.slice(0, 10)}, Node ${machine.node}, ${workers} workers, ${machine.cores} cores (${machine.processor}),`,
+    `${machine.system}, load ${machine.load} before; ${quick ? 'a quick run, ' : ''}${rounds} ${rounds === 1 ? 'round' : 'rounds'}.`,
+    `Versions: ${names.map(([pool, version]) => `${pool} ${version}`).join(', ')}.`,
+  ].join(' ');
+}
+
+/** How to read a cell. */
+export const LEGEND = `Median of the rounds (lowest – highest), and how many times better than ${BASE} in the same round.`;

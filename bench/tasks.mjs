@@ -1,22 +1,54 @@
-/** The task bodies of the benchmark, the same for every pool. */
+/** The task bodies of the benchmarks in JavaScript, the same for every pool. bench/tasks.c has the same in C. */
+
 export const echo = (value) => value;
-/** Says that it runs, and never ends. */
-export const hang = (word) => {
-  Atomics.store(word, 0, 1);
-  for (;;);
-};
-export const burn = (ms) => {
+export const inc = (n) => n + 1;
+/** A batch by hand, for pools that have none. */
+export const incAll = (numbers) => numbers.map(inc);
+
+/** So many units of work, about half a millisecond each, that only a processor can do. */
+export function work(units) {
+  let hash = 0x811c9dc5;
+  for (let left = units * 250_000; left > 0; left--) hash = Math.imul(hash ^ (left & 255), 0x01000193);
+  return hash >>> 0;
+}
+
+/** A moment on a clock that all threads share, in milliseconds. */
+export const clock = () => performance.timeOrigin + performance.now();
+
+/** Busy for so long. @returns {number} when it was over, by the clock */
+export function burn(ms) {
   const end = performance.now() + ms;
   while (performance.now() < end);
-  return ms;
-};
-export const bytes = (length) => new Uint8Array(length);
+  return clock();
+}
+
+const MARK = 0xa5;
+
+/** Marks both ends: whoever gets the bytes can tell whether they arrived, without time spent on what lies between. */
+export function mark(bytes) {
+  bytes[0] = bytes[bytes.length - 1] = MARK;
+  return bytes;
+}
+/** @returns {number} the length, or -1 if the bytes are not as `mark` left them */
+export const inspect = (bytes) => (bytes[0] === MARK && bytes[bytes.length - 1] === MARK ? bytes.length : -1);
+export const make = (length) => mark(new Uint8Array(length));
+/** Bytes in, as many out. */
+export const remake = (bytes) => make(inspect(bytes));
+
+/** Says that it runs, and never ends. */
+export function hang(started) {
+  Atomics.store(started, 0, 1);
+  for (;;);
+}
+/** Takes its worker along. */
+export const crash = () => process.exit(3);
+
 /** Waits until `count` tasks run at the same time. */
-export const meet = ({ word, count }) => {
+export function meet({ word, count }) {
   if (Atomics.add(word, 0, 1) === count - 1) Atomics.notify(word, 0);
   for (;;) {
     const met = Atomics.load(word, 0);
-    if (met >= count) return met;
+    if (met >= count) return count;
     Atomics.wait(word, 0, met);
   }
-};
+}

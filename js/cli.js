@@ -2,6 +2,7 @@
 
 import process from 'node:process';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { runBench } from './cli/bench.js';
 import { UsageError, describe, oneLine } from './cli/fault.js';
 import { packageVersion, runInfo } from './cli/info.js';
 import { runInstrument } from './cli/instrument.js';
@@ -70,6 +71,9 @@ function program(io, state) {
   addInstrument(wasmpool).action(async (input, flags) => {
     state.status = await runInstrument(input, flags, io);
   });
+  addBench(wasmpool).action(async (flags) => {
+    state.status = await runBench(flags, /** @type {any} */ (io));
+  });
   addInfo(wasmpool).action(async (flags) => {
     state.status = await runInfo(flags, /** @type {any} */ (io));
   });
@@ -131,6 +135,18 @@ function addInstrument(wasmpool) {
     )
     .option('--flag <ADDRESS>', 'address of the word (default: 16)', integer(0))
     .addHelpText('after', INSTRUMENT_NOTES);
+}
+
+/** @param {Command} wasmpool */
+function addBench(wasmpool) {
+  return wasmpool
+    .command('bench')
+    .summary('measure this machine')
+    .description(
+      'Measures this machine: round trip, throughput, kill and recover, beside bare threads; about ten seconds.',
+    )
+    .option('-j, --workers <N>', 'workers (default: one per processor, at most 8)', integer(1))
+    .option('--json', 'as one JSON object');
 }
 
 /** @param {Command} wasmpool */

@@ -3,10 +3,15 @@ import { allocate } from './core.js';
 import { host } from './host/index.js';
 
 const LIMIT = 1024;
-/** How long main looks for the next result before it asks to be rung: a ring costs 10 to 20 microseconds, and as much latency. */
-const LOOK_MS = 0.06;
-/** A ring that came sooner than this after it was asked for: main would have done better to go on looking. */
-const SOON_MS = 0.03;
+/**
+ * How long main looks for the next result before it asks to be rung. A ring costs 10 to 20 microseconds and as much latency; but while
+ * main looks, a worker may miss its core.
+ */
+const LOOK_MS = 0.008;
+/** As many at once are a flow. */
+const MANY = 8;
+/** Of so many results that main was rung for, one is taken as a reason to look for the next: it may pay by now. */
+const TRY_EVERY = 8;
 /** For how long it looks in microtasks before everything else gets its turn of the event loop. */
 const TURN_MS = 0.2;
 
@@ -21,9 +26,9 @@ export class Completions {
   #stopped = false;
   /** Whether looking paid the last time. */
   #pays = true;
+  #rings = 0;
   #lastMs = 0;
   #turnMs = 0;
-  #armedMs = 0;
 
   /**
    * @param {import('./core.js').Core} core main's
@@ -41,7 +46,7 @@ export class Completions {
   /** A worker has rung: the bell is not armed any more. */
   ring() {
     this.#turnMs = performance.now();
-    if (this.#turnMs - this.#armedMs < SOON_MS) this.#pays = true;
+    this.#rings++;
     this.drain();
   }
 
@@ -51,10 +56,8 @@ export class Completions {
     const found = this.#takeAll();
     if (this.#stopped) return; // by a callback
     const busy = this.#isBusy();
-    if (this.#mayLook(found, busy)) this.#look();
-    else if (!this.#core.exports._wp_task_arm_bell(this.#core.pool))
-      this.#look(); // something finished just now
-    else this.#armedMs = performance.now();
+    // Something may have finished just before the bell is armed.
+    if (this.#mayLook(found, busy) || !this.#core.exports._wp_task_arm_bell(this.#core.pool)) this.#look();
   }
 
   /**
@@ -63,11 +66,13 @@ export class Completions {
    */
   #mayLook(found, busy) {
     const now = performance.now();
-    if (found > 0)
-      this.#lastMs = now; // whoever waited for these may be about to submit more
-    else if (busy) this.#pays = now - this.#lastMs < LOOK_MS;
-    else return false;
-    return this.#pays;
+    if (found > 0) {
+      // Whoever waited for these may be about to submit more.
+      this.#lastMs = now;
+      return this.#pays || found >= MANY || this.#rings % TRY_EVERY === 0;
+    }
+    if (busy) this.#pays = now - this.#lastMs < LOOK_MS;
+    return busy && this.#pays;
   }
 
   /** @returns {number} how many there were */

@@ -1,6 +1,7 @@
 /** Writes a task into its slot. */
 import { Box } from './box.js';
 import { ARGUMENT } from './core.js';
+import { poolError } from './errors.js';
 import * as L from './generated/layout.js';
 
 /**
@@ -10,7 +11,7 @@ import * as L from './generated/layout.js';
  * @param {number} index of a slot that is FILLING
  * @param {unknown} payload
  * @param {import('./spec.js').Spec} spec
- * @throws {import('./errors.js').PoolError} NOT_SERIALIZABLE, NO_MEMORY, LEASE_EXPIRED
+ * @throws {import('./errors.js').PoolError} NOT_SERIALIZABLE, NO_MEMORY, LEASE_EXPIRED, UNSUPPORTED
  */
 export function fillSlot(engine, handler, task, index, payload, spec) {
   const { core } = engine;
@@ -23,6 +24,8 @@ export function fillSlot(engine, handler, task, index, payload, spec) {
     core.attachBox(slot, ARGUMENT, payload.share(engine));
     flags |= L.SLOT_BOX_ARGUMENT;
     task.argument = payload;
+  } else if (handler.cTask && flags & L.SLOT_BATCH) {
+    throw poolError('UNSUPPORTED', 'a C task takes one item at a time: map without batchSize and sharedArgs');
   } else {
     const how = spec.transfer || handler.cTask ? { transfer: spec.transfer, forC: handler.cTask > 0 } : undefined;
     task.channel = core.write(slot, ARGUMENT, payload, how);

@@ -24,26 +24,27 @@ void wp_idle_leave(wp_pool *pool, uint32_t self) {
 
 /* PASS OVER: who will not take anything is not woken: a doomed worker is woken by its pardon, a poisoned one looks by itself after its
  * late answer. Pairs with DOOM and with the poisoning in tick.c, after which main looks for others that wait. */
+static bool would_take(const wp_thread *thread) {
+  return !wp_gate_doomed(thread) && !wp_atomic_load_seq_u32(&thread->poisoned);
+}
+
 static bool wake_if_idle(wp_pool *pool, uint32_t thread) {
   wp_thread *record = &pool->threads[thread];
-  if (!clear(pool, thread)) return false;
-  if (wp_gate_doomed(record) || wp_atomic_load_seq_u32(&record->poisoned)) return false;
+  if (!clear(pool, thread) || !would_take(record)) return false;
   wp_thread_wake(record);
   return true;
 }
 
 enum {
   WAKE_SPINNING = 1, /* only who looks for work just now: the host need not be asked */
-  WAKE_LATE = 2,     /* only who would not look by itself soon */
-  WAKE_BUSY = 4,     /* those that run something as well */
+  WAKE_BUSY = 2,     /* those that run something as well */
+  WAKE_SHORT = 4,    /* only who waits for a short time, and that one need not be woken */
 };
 
-/* PATIENCE: who waits for a short time only will look by itself. Pairs with the end of wp_thread_sleep: whoever was seen to wait sees
- * what had been pushed. */
 static bool is_meant(const wp_thread *thread, uint32_t how) {
   uint32_t sleeps = wp_atomic_load_seq_u32(&thread->sleeps);
   if (how & WAKE_SPINNING && sleeps != WP_SLEEP_NOT) return false;
-  if (how & WAKE_LATE && sleeps == WP_SLEEP_SHORT) return false;
+  if (how & WAKE_SHORT && sleeps != WP_SLEEP_SHORT) return false;
   return how & WAKE_BUSY || !wp_atomic_load_acquire_u32(&thread->running);
 }
 
@@ -52,7 +53,9 @@ static bool wake_one(wp_pool *pool, uint32_t how) {
     uint32_t bits = wp_atomic_load_seq_u32(&pool->idle[word]); /* pairs with IDLE */
     for (; bits; bits &= bits - 1) {
       uint32_t thread = word * 32 + (uint32_t)__builtin_ctz(bits);
-      if (is_meant(&pool->threads[thread], how) && wake_if_idle(pool, thread)) return true;
+      if (!is_meant(&pool->threads[thread], how)) continue;
+      if (how & WAKE_SHORT ? would_take(&pool->threads[thread]) : wake_if_idle(pool, thread))
+        return true;
     }
   }
   return false;
@@ -61,9 +64,11 @@ static bool wake_one(wp_pool *pool, uint32_t how) {
 void wp_idle_wake_free(wp_pool *pool) { wake_one(pool, 0); }
 
 bool wp_idle_wake_any(wp_pool *pool, bool patiently) {
-  uint32_t how = patiently ? WAKE_LATE : 0;
-  return wake_one(pool, WAKE_SPINNING) || wake_one(pool, how) ||
-         (pool->config.concurrency > 1 && wake_one(pool, how | WAKE_BUSY));
+  if (wake_one(pool, WAKE_SPINNING)) return true;
+  /* PATIENCE: who waits for a short time only will look by itself. Pairs with the end of wp_thread_sleep: whoever was seen to wait
+   * sees what had been pushed. */
+  if (patiently && wake_one(pool, WAKE_SHORT)) return true;
+  return wake_one(pool, 0) || (pool->config.concurrency > 1 && wake_one(pool, WAKE_BUSY));
 }
 
 void wp_idle_wake_for(wp_pool *pool, const wp_slot *slot, bool patiently) {
@@ -85,8 +90,9 @@ bool wp_idle_can_wait(wp_pool *pool) {
   uint32_t taker = wp_atomic_load_relaxed_u32(&pool->taker); /* hints: they order nothing */
   uint32_t beat = wp_atomic_load_relaxed_u32(&pool->threads[taker].beat);
   bool moved = taker == pool->taker_seen && beat != pool->beat_seen;
+  bool quick = wp_atomic_load_relaxed_u32(&pool->threads[taker].pace_ns) < WP_QUICK_NS;
   pool->taker_seen = taker;
   pool->beat_seen = beat;
   /* Pairs with IDLE: one that is not idle yet will find the push when it looks again. */
-  return moved && !is_idle(pool, taker);
+  return moved && quick && !is_idle(pool, taker);
 }

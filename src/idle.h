@@ -6,7 +6,7 @@
  * Order    a producer publishes work, then reads the idle set; a worker sets its idle bit, then looks for work again: one of the
  *          two sees the other (both seq). A worker reads its wake word before it looks for work, and waits for a change of it
  * Kill     a bit that a dead worker left costs one wake-up, which goes on to the next: doom and reap take it out and wake others.
- *          Patience passes over workers that look by themselves within WP_SHORT_WAIT_MS; if such a one dies, its reap wakes others
+ *          Patience relies on a worker that looks by itself within WP_SHORT_WAIT_MS; if that one dies, its reap wakes others
  * See      tests/unit/wake_test.c, tests/model/death.pml
  */
 #ifndef WP_IDLE_H
@@ -19,7 +19,7 @@ void wp_idle_enter(wp_pool *pool, uint32_t self);
 /* A worker's own: it got something to do. Or by main, for one that is doomed. Idempotent. */
 void wp_idle_leave(wp_pool *pool, uint32_t self);
 
-/* Wakes an idle worker; false when there is none. `patiently`: none that looks by itself soon. */
+/* Wakes an idle worker; false when there is none. `patiently`: none, if one of them will look by itself soon. */
 bool wp_idle_wake_any(wp_pool *pool, bool patiently);
 /* The same, only one that runs nothing: it can take whatever comes first. */
 void wp_idle_wake_free(wp_pool *pool);
@@ -28,7 +28,7 @@ void wp_idle_wake_for(wp_pool *pool, const wp_slot *slot, bool patiently);
 /* Wakes as many as there are ready slots, or all: after a death, a resume, a new worker. */
 void wp_idle_wake(wp_pool *pool, bool all);
 
-/* Whether the worker that took the last task has got on since the last push, and goes on: it will soon come to what was just pushed,
+/* Whether the worker that took the last task is quick, has got on since the last push, and goes on: it will soon come to what was just pushed,
  * so the rest can be left alone. main. */
 bool wp_idle_can_wait(wp_pool *pool);
 

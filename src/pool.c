@@ -52,7 +52,8 @@ static wp_status open_threads(wp_pool *pool, wp_heap *main_heap) {
   for (uint32_t i = 0; i < pool->thread_count; i++) {
     wp_heap *heap = &pool->memory[i].heap;
     pool->threads[i].index = i;
-    pool->threads[i].pace_ms = WP_SHORT_WAIT_MS; /* until it is known */
+    /* Until it is known. */
+    wp_atomic_store_relaxed_u32(&pool->threads[i].pace_ns, WP_SHORT_WAIT_MS * 1000000);
     int status = i == WP_MAIN ? WP_OK : wp_heap_open(heap, pool->segments, i);
     wp_arena_open(&pool->memory[i].arena, heap);
     if (status) return status;

@@ -207,8 +207,11 @@ static bool may_take(const wp_pool *pool, const wp_thread *thread) {
 
 /* The time from one take to the next, as long as there is something to take. */
 static void note_pace(wp_thread *thread, double now_ms) {
-  if (thread->taken_ms != 0)
-    thread->pace_ms += ((float)(now_ms - thread->taken_ms) - thread->pace_ms) / 8;
+  const double most = (double)WP_SHORT_WAIT_MS * 1e6;
+  if (thread->taken_ms == 0) return;
+  double before = wp_atomic_load_relaxed_u32(&thread->pace_ns); /* a hint: it orders nothing */
+  double now = before + ((now_ms - thread->taken_ms) * 1e6 - before) / 8;
+  wp_atomic_store_relaxed_u32(&thread->pace_ns, (uint32_t)(now < 0 ? 0 : now < most ? now : most));
 }
 
 uint32_t wp_sched_take(wp_pool *pool, uint32_t self, double now_ms) {
@@ -232,7 +235,8 @@ uint32_t wp_sched_take(wp_pool *pool, uint32_t self, double now_ms) {
     /* CHAIN: who took something wakes the next, unless it is done with the rest before that one is awake; who found only
      * what it may not take, somebody who may. */
     if (more && taken)
-      wp_idle_wake_any(pool, (float)more * thread->pace_ms < WP_WAKE_MS);
+      wp_idle_wake_any(pool,
+                       more * (double)wp_atomic_load_relaxed_u32(&thread->pace_ns) < WP_WAKE_NS);
     else if (more)
       wp_idle_wake_free(pool);
     /* LOOK AGAIN: what came between the look and the announcement would otherwise wait for ever. */

@@ -43,11 +43,16 @@ enum wp_sleep {
   WP_SLEEP_LONG = 2,
 };
 
-/* What waking a thread costs: hosts take 5 to 50 microseconds (bench/). */
-#define WP_WAKE_MS 0.03F
-/* How long a worker looks for work before it sleeps: as long as main takes from one result to the next task. Longer, and it slows
- * main down where both share a core. */
-#define WP_SPIN_MS 0.005
+/* What waking a thread costs (bench/), and how fast a worker must be for one task more not to matter. */
+#define WP_WAKE_NS 20000.0
+#define WP_QUICK_NS 3000
+
+/* How long a worker looks for work before it sleeps: as long as main takes from one result to the next task; and, when its last
+ * sleep was a short one, twice as long: main takes about that time to wake it. Longer, and it slows main
+ * down where both share a core. */
+#define WP_SPIN_MS 0.005F
+#define WP_SPIN_AGAIN_MS 0.01F
+#define WP_SLEPT_SHORTLY_MS 0.1
 
 /* Tags have 31 bits: with this one no task that runs, and no thread that runs none, is taken for the one that is meant. */
 #define WP_STOP_MARK UINT32_C(0x80000000)
@@ -76,7 +81,8 @@ typedef struct wp_thread {
   wp_atomic_u32 box_waiting;
   /* enum wp_sleep: how it waits for a change of `wake`; written by the worker. Too much: one call of the host too many */
   wp_atomic_u32 sleeps;
-  uint32_t pad_wake[5];
+  float spin_ms; /* the worker's: how long it will look before it sleeps */
+  uint32_t pad_wake[4];
   /* Line 3: what it has finished. */
   /* newest finished slot, index + 1; pushed by the worker (or reap), taken whole by main */
   wp_atomic_u32 completions;
@@ -93,7 +99,8 @@ typedef struct wp_thread {
   double beat_ms;     /* main's: when they had changed; 0: not since the thread had nothing to do */
   /* C tasks that trapped because they were asked to; written by the worker */
   wp_atomic_u32 stopped;
-  float pace_ms;   /* the worker's: how long it takes for a task, a moving average */
+  /* how many nanoseconds it takes for a task, a moving average; written by the worker, a hint for others */
+  wp_atomic_u32 pace_ns;
   double taken_ms; /* the worker's: when it took its last task; 0: it found nothing since */
   /* Slots that it runs, index + 1 or 0; written by the worker inside the gate, before the slot says RUNNING. */
   wp_atomic_u32 slots[WP_CONCURRENCY_MAX];

@@ -170,7 +170,7 @@ static void reset_record(wp_thread *record) {
   wp_atomic_store_relaxed_u32(&record->tag, 0);
   wp_atomic_store_relaxed_u32(&record->stop, 0);
   record->ring = 0;
-  record->pace_ms = WP_SHORT_WAIT_MS;
+  wp_atomic_store_relaxed_u32(&record->pace_ns, WP_SHORT_WAIT_MS * 1000000);
   record->taken_ms = 0;
   wp_atomic_store_seq_u32(&record->inside, 0);
   wp_atomic_store_seq_u32(&record->doomed, 0);
@@ -234,7 +234,7 @@ void wp_worker_clean_up(wp_pool *pool, uint32_t self, uint32_t index) {
 /* Small tasks come faster than a host wakes a thread: whether something came within a short time. */
 static bool spin(const wp_thread *thread, uint32_t seen) {
   enum { LOOKS = 8 };
-  double end = wp_port_now_ms() + WP_SPIN_MS;
+  double end = wp_port_now_ms() + (double)thread->spin_ms;
   bool changed = false;
   do {
     for (uint32_t look = 0; !changed && look < LOOKS; look++) {
@@ -247,5 +247,9 @@ static bool spin(const wp_thread *thread, uint32_t seen) {
 
 void wp_worker_wait(wp_pool *pool, uint32_t self, uint32_t seen, uint32_t timeout_ms) {
   wp_thread *thread = &pool->threads[self];
-  if (!spin(thread, seen)) wp_thread_sleep(thread, seen, timeout_ms);
+  if (spin(thread, seen)) return;
+  double start = wp_port_now_ms();
+  wp_thread_sleep(thread, seen, timeout_ms);
+  bool shortly = wp_port_now_ms() - start < WP_SLEPT_SHORTLY_MS;
+  thread->spin_ms = shortly ? WP_SPIN_AGAIN_MS : WP_SPIN_MS;
 }

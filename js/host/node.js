@@ -64,11 +64,12 @@ function createThread(url, threadName, events, { resourceLimits }) {
   };
 }
 
-/** A program given on the command line (node --input-type=module -e …): its flags are not for files, which workers run. */
+/**
+ * Workers inherit the flags of the program. Not so with one that is given on the command line (node --input-type=module -e …): its
+ * flags are not for files, which workers run.
+ */
 function execArgv() {
-  const evaluating = process.execArgv.findIndex((flag) => /^(-e|--eval|-p|--print|-pe)$/.test(flag));
-  const flags = evaluating < 0 ? process.execArgv : process.execArgv.slice(0, evaluating);
-  return flags.filter((flag) => !flag.startsWith('--input-type'));
+  return process.execArgv.some((flag) => /^(-e|--eval|-p|--print|-pe|--input-type)/.test(flag)) ? [] : undefined;
 }
 
 /** hrtime is CLOCK_MONOTONIC in every thread of the process, so no wall-clock jump shows (XP-15). */

@@ -23,6 +23,13 @@ test('C tasks: arguments arrive as bytes, text, JSON text, a number or nothing',
     assert.equal(await codeOf(pool.dispatch('input_type', { a: 1n })), 'NOT_SERIALIZABLE');
   }));
 
+test('C tasks: a map gives them one item at a time, and says so if asked for more', () =>
+  withPool(C, async (pool) => {
+    assert.deepEqual(await pool.map('twice', [1, 2]), [2, 4]);
+    for (const options of [{ batchSize: 2 }, { sharedArgs: 1 }])
+      assert.equal(await codeOf(pool.map('twice', [1, 2], options)), 'UNSUPPORTED');
+  }));
+
 test('C tasks: results arrive as what their type says, in place or copied', () =>
   withPool(C, async (pool) => {
     assert.equal(await pool.dispatch('twice', -0.25), -0.5);

@@ -1,5 +1,0 @@
-/** The tasks, as workerpool wants them. */
-import workerpool from 'workerpool';
-import * as tasks from '../tasks.mjs';
-
-workerpool.worker({ ...tasks });

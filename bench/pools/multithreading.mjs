@@ -1,0 +1,46 @@
+/** multithreading: tasks are functions, sent as text; what can be moved always is. */
+
+// It is written for later versions of Node: what Node 20 does not have.
+globalThis.navigator ??= /** @type {any} */ ({ hardwareConcurrency: 2 });
+Promise.withResolvers ??= function () {
+  let settlers;
+  const promise = new Promise((resolve, reject) => (settlers = { resolve, reject }));
+  return { promise, ...settlers };
+};
+const { initRuntime, move, shutdown, spawn } = await import('multithreading');
+
+export const cannot = {
+  abort: 'no way to end a task',
+  copy: 'what can be moved always is',
+  share: 'no results in shared memory',
+  spares: 'no spares',
+  map: 'no map',
+};
+
+/** In the worker: the module is imported once, then the task is called at once. */
+const call = (name, value) => {
+  const { tasks } = globalThis;
+  if (tasks) return tasks[name](value);
+  return import('./workers/multithreading.mjs').then((module) => {
+    globalThis.tasks = module;
+    return module[name](value);
+  });
+};
+
+/** @param {{ ok: boolean, value?: any, error?: any }} result */
+function unwrap(result) {
+  if (result.ok) return result.value;
+  throw result.error;
+}
+
+/**
+ * @param {import('./index.mjs').Config} config
+ * @returns {import('./index.mjs').Pool}
+ */
+export function open({ workers }) {
+  initRuntime({ maxWorkers: workers });
+  return {
+    run: (name, value) => spawn(move(name, value), call).join().then(unwrap),
+    close: () => shutdown(),
+  };
+}

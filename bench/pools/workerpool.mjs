@@ -1,0 +1,27 @@
+import { fileURLToPath } from 'node:url';
+import workerpool from 'workerpool';
+
+const FILE = fileURLToPath(new URL('./workers/workerpool.mjs', import.meta.url));
+
+export const cannot = { share: 'no results in shared memory', spares: 'no spares', map: 'no map' };
+
+/**
+ * @param {import('./index.mjs').Config} config
+ * @returns {import('./index.mjs').Pool}
+ */
+export function open({ workers }) {
+  const pool = workerpool.pool(FILE, {
+    minWorkers: workers,
+    maxWorkers: workers,
+    workerType: 'thread',
+    workerTerminateTimeout: 1, // by default it waits a second for the handler's own clean-up before it ends the thread
+  });
+  return {
+    run(name, value, options) {
+      const execution = pool.exec(name, [value], options?.move && { transfer: options.move });
+      options?.signal?.addEventListener('abort', () => void execution.cancel(), { once: true });
+      return execution;
+    },
+    close: () => pool.terminate(true),
+  };
+}

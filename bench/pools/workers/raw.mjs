@@ -1,0 +1,17 @@
+import { parentPort } from 'node:worker_threads';
+import * as tasks from '../../tasks.mjs';
+
+const makeShared = (length) => tasks.mark(new Uint8Array(new SharedArrayBuffer(length)));
+const handlers = {
+  ...tasks,
+  makeMoved: tasks.make,
+  remakeMoved: tasks.remake,
+  makeShared,
+  remakeShared: (bytes) => makeShared(tasks.inspect(bytes)),
+};
+const MOVES = new Set(['makeMoved', 'remakeMoved']);
+
+parentPort.on('message', ({ call, task, value }) => {
+  const result = handlers[task](value);
+  parentPort.postMessage({ call, result }, MOVES.has(task) ? [result.buffer] : undefined);
+});

@@ -1,0 +1,294 @@
+/**
+ * `wasmpool bench`: what a pool costs on this machine, beside what messages between bare threads cost. A short form of the
+ * project's bench/, which has other pools and more rows.
+ */
+
+import { availableParallelism } from 'node:os';
+import process from 'node:process';
+import { host } from '../host/index.js';
+import { describe } from './fault.js';
+import { packageVersion } from './info.js';
+
+/**
+ * @typedef {object} Figure
+ * @property {string} name
+ * @property {string} unit
+ * @property {'lower' | 'higher'} better
+ * @property {number} wasmpool
+ * @property {number} limit the same with bare threads
+ *
+ * @typedef {object} BenchPool what is used of a Pool
+ * @property {(task: string, payload?: unknown, options?: object) => Promise<unknown>} dispatch
+ * @property {(task: string, payload?: unknown) => Promise<unknown>} broadcast
+ * @property {() => Promise<void>} destroy
+ *
+ * @typedef {(n: number) => Promise<unknown>} Next gives n + 1 from another thread
+ */
+
+const TASKS = new URL('./bench-tasks.js', import.meta.url);
+const ECHO = new URL('./bench-echo.js', import.meta.url);
+
+/** What a bare thread hangs after. */
+const HANG = -1;
+
+/** Measurements of the pool and of bare threads take turns, so that what else the machine does meets both. */
+const ROUNDS = 3;
+const WINDOW_MS = 350;
+const KILLS = 8;
+/** Between kills, so that a killed spare has been replaced. */
+const PAUSE_MS = 120;
+const DEPTHS = [64, 1024];
+
+/**
+ * @param {{ workers?: number, json?: boolean }} flags
+ * @param {Pick<import('./map.js').Io, 'stdout' | 'stderr'> & { createPool: (options: object) => Promise<BenchPool> }} io
+ * @param {number} [scale] of the time that it takes, for tests
+ * @returns {Promise<number>} the exit status: 1 if there are no figures
+ */
+export async function runBench({ workers = Math.min(availableParallelism(), 8), json }, io, scale = 1) {
+  if (!json) io.stderr.write('wasmpool: measuring for about ten seconds\n');
+  const windowMs = WINDOW_MS * scale;
+  const kills = Math.max(1, Math.round(KILLS * scale));
+  /** @type {Figure[]} */
+  let figures;
+  try {
+    figures = [
+      ...(await measureTasks(io, workers, windowMs)),
+      await measureKills(io, 'a hung task is killed, all workers serve', { workers, spares: 0 }, kills),
+      await measureKills(io, 'the same, with a warm spare', { workers, spares: 1 }, kills),
+    ];
+  } catch (error) {
+    io.stderr.write(`wasmpool: no figures: ${describe(error)}\n`);
+    return 1;
+  }
+  const machine = {
+    wasmpool: packageVersion(),
+    runtime: `${host.name} ${host.version}`,
+    platform: `${process.platform} ${process.arch}`,
+    parallelism: availableParallelism(),
+    workers,
+  };
+  io.stdout.write(json ? `${JSON.stringify({ ...machine, figures })}\n` : table(machine, figures));
+  return 0;
+}
+
+/**
+ * @param {Parameters<typeof runBench>[1]} io
+ * @param {number} workers
+ * @param {number} windowMs
+ * @returns {Promise<Figure[]>}
+ */
+async function measureTasks(io, workers, windowMs) {
+  const pool = await io.createPool({ module: TASKS, workers });
+  const bare = new BareThreads(workers);
+  try {
+    /** @type {Next} */
+    const byPool = (n) => pool.dispatch('next', n);
+    /** @type {Next} */
+    const byMessage = (n) => bare.next(n);
+    const trips = await takeTurns(byPool, byMessage, (next) => roundTrip(next, windowMs));
+    const figures = [figure('round trip of one task', 'µs', 'lower', trips)];
+    for (const depth of DEPTHS) {
+      const rates = await takeTurns(byPool, byMessage, (next) => throughput(next, depth, windowMs));
+      figures.push(figure(`tasks a second, ${depth.toLocaleString('en')} in flight`, '/s', 'higher', rates));
+    }
+    return figures;
+  } finally {
+    await bare.stop();
+    await pool.destroy();
+  }
+}
+
+/**
+ * Milliseconds from the abort of a task that hangs until every worker has run another one. The limit: until a bare thread in a
+ * loop is stopped and a new one has answered.
+ * @param {Parameters<typeof runBench>[1]} io
+ * @param {string} name
+ * @param {{ workers: number, spares: number }} config
+ * @param {number} kills
+ */
+async function measureKills(io, name, config, kills) {
+  const pool = await io.createPool({ module: TASKS, ...config });
+  /** @type {{ wasmpool: number[], limit: number[] }} */
+  const times = { wasmpool: [], limit: [] };
+  try {
+    for (let i = 0; i < kills; i++) {
+      times.wasmpool.push(await killAndServe(pool));
+      times.limit.push(await replaceThread());
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    }
+  } finally {
+    await pool.destroy();
+  }
+  return figure(name, 'ms', 'lower', times);
+}
+
+/** @param {BenchPool} pool */
+async function killAndServe(pool) {
+  const controller = new AbortController();
+  /** @type {Promise<unknown> | undefined} */
+  let ended;
+  await new Promise((resolve, reject) => {
+    const hung = pool.dispatch('hang', undefined, { signal: controller.signal, onProgress: resolve });
+    ended = hung.catch(reject);
+  });
+  const start = performance.now();
+  controller.abort();
+  await ended;
+  await pool.broadcast('next', 0);
+  return performance.now() - start;
+}
+
+async function replaceThread() {
+  const old = new BareThreads(1);
+  await old.next(HANG);
+  const start = performance.now();
+  await old.stop();
+  const fresh = new BareThreads(1);
+  await fresh.next(0);
+  const ms = performance.now() - start;
+  await fresh.stop();
+  return ms;
+}
+
+/**
+ * The same measurement of both, several times, one after the other; the first of each only warms up.
+ * @param {Next} byPool
+ * @param {Next} byMessage
+ * @param {(next: Next) => Promise<number>} measure
+ */
+async function takeTurns(byPool, byMessage, measure) {
+  /** @type {{ wasmpool: number[], limit: number[] }} */
+  const found = { wasmpool: [], limit: [] };
+  for (let round = 0; round <= ROUNDS; round++) {
+    const [pool, limit] = [await measure(byPool), await measure(byMessage)];
+    if (round === 0) continue;
+    found.wasmpool.push(pool);
+    found.limit.push(limit);
+  }
+  return found;
+}
+
+/**
+ * Median microseconds, one task at a time.
+ * @param {Next} next
+ * @param {number} ms for so long
+ */
+async function roundTrip(next, ms) {
+  const times = [];
+  const end = performance.now() + ms;
+  for (let now = 0; now < end;) {
+    const start = performance.now();
+    checkNext(times.length, await next(times.length));
+    now = performance.now();
+    times.push((now - start) * 1000);
+  }
+  return median(times);
+}
+
+/**
+ * Tasks a second.
+ * @param {Next} next
+ * @param {number} depth so many in flight
+ * @param {number} ms for so long
+ */
+async function throughput(next, depth, ms) {
+  let done = 0;
+  let over = false;
+  const start = performance.now();
+  const lane = async () => {
+    while (!over) {
+      const n = done;
+      checkNext(n, await next(n));
+      if ((++done & 63) === 0) over ||= performance.now() - start >= ms;
+    }
+  };
+  await Promise.all(Array.from({ length: depth }, lane));
+  return (done / (performance.now() - start)) * 1000;
+}
+
+/**
+ * @param {number} n
+ * @param {unknown} result
+ */
+function checkNext(n, result) {
+  if (result !== n + 1) throw new Error(`a task gave ${result} instead of ${n + 1}`);
+}
+
+/** Threads of the host that take messages in turn: no queue, no errors, nothing that could end a task. */
+class BareThreads {
+  #threads;
+  /** @type {Map<number, { resolve: (result: unknown) => void, reject: (error: Error) => void }>} */
+  #waiting = new Map();
+  #calls = 0;
+
+  /** @param {number} count */
+  constructor(count) {
+    const events = {
+      onMessage: (/** @type {[number, unknown]} */ [call, result]) => {
+        this.#waiting.get(call)?.resolve(result);
+        this.#waiting.delete(call);
+      },
+      onError: (/** @type {Error} */ error) => {
+        for (const { reject } of this.#waiting.values()) reject(error);
+      },
+      onExit: () => undefined,
+    };
+    this.#threads = Array.from({ length: count }, (_, i) => host.createThread(ECHO, `Bare_${i + 1}`, events, {}));
+  }
+
+  /** @type {Next} */
+  next(n) {
+    return new Promise((resolve, reject) => {
+      const call = this.#calls++;
+      this.#waiting.set(call, { resolve, reject });
+      this.#threads[call % this.#threads.length].post([call, n]);
+    });
+  }
+
+  async stop() {
+    await Promise.all(this.#threads.map((thread) => thread.stop()));
+  }
+}
+
+/** @param {number[]} values */
+const median = (values) => values.sort((a, b) => a - b)[values.length >> 1];
+
+/**
+ * @param {string} name
+ * @param {string} unit
+ * @param {'lower' | 'higher'} better
+ * @param {{ wasmpool: number[], limit: number[] }} found
+ * @returns {Figure}
+ */
+const figure = (name, unit, better, { wasmpool, limit }) => ({
+  name,
+  unit,
+  better,
+  wasmpool: median(wasmpool),
+  limit: median(limit),
+});
+
+/** @param {number} value  with three digits that count */
+const show = (value) => Number(value.toPrecision(3)).toLocaleString('en');
+
+/**
+ * The figures as text.
+ * @param {Record<string, string | number>} machine
+ * @param {Figure[]} figures
+ */
+export function table({ wasmpool, runtime, platform, parallelism, workers }, figures) {
+  const rows = figures.map(({ name, unit, better, wasmpool: own, limit }) => {
+    const times = better === 'higher' ? own / limit : limit / own;
+    return [name, `${show(own)} ${unit}`, `${show(limit)} ${unit}`, `${show(times)}×`];
+  });
+  const head = ['', 'wasmpool', 'bare threads', 'times better'];
+  const width = (/** @type {number} */ i) => Math.max(...[head, ...rows].map((row) => row[i].length));
+  const line = (/** @type {string[]} */ row) =>
+    row.map((text, i) => (i === 0 ? text.padEnd(width(0)) : text.padStart(width(i) + 2))).join('');
+  const machine = `wasmpool ${wasmpool}, ${runtime}, ${platform}, ${workers} workers on ${parallelism} processors`;
+  return `${[machine, '', ...[head, ...rows].map(line), '', NOTE].join('\n')}\n`;
+}
+
+const NOTE = `Bare threads: a message there and one back for each task, in turn; a thread that hangs is stopped and replaced.
+Other pools on the same machine: make bench, in a checkout of the sources.`;

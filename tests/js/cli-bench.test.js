@@ -1,0 +1,83 @@
+/** `wasmpool bench`: figures of this machine beside bare threads. What the figures are is no matter of a test. */
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { PassThrough } from 'node:stream';
+import { runBench, table } from '../../js/cli/bench.js';
+import { createPool } from '../../js/index.js';
+
+const SHORT = 0.1; // one kill for each pool, windows of 35 ms
+
+/** Runs the command; `created` are the pools' options and how many workers each had killed by its end. */
+async function bench(flags, open = createPool) {
+  const created = [];
+  const io = {
+    stdout: new PassThrough({ encoding: 'utf8' }),
+    stderr: new PassThrough({ encoding: 'utf8' }),
+    createPool: async (options) => {
+      const pool = await open(options);
+      const destroy = pool.destroy.bind(pool);
+      pool.destroy = async () => {
+        created.push({ ...options, kills: pool.diagnostics?.().kills });
+        await destroy();
+      };
+      return pool;
+    },
+  };
+  const status = await runBench(flags, io, SHORT);
+  return { status, created, out: io.stdout.read() ?? '', err: io.stderr.read() ?? '' };
+}
+
+test('the pool and bare threads are measured, hung tasks are killed, every pool is destroyed', async () => {
+  const { status, created, out, err } = await bench({ workers: 2, json: true });
+  assert.deepEqual([status, err], [0, '']);
+  const { runtime, workers, figures } = JSON.parse(out);
+  assert.equal(runtime, `node ${process.versions.node}`);
+  assert.equal(workers, 2);
+  assert.deepEqual(
+    figures.map(({ name, better }) => [name, better]),
+    [
+      ['round trip of one task', 'lower'],
+      ['tasks a second, 64 in flight', 'higher'],
+      ['tasks a second, 1,024 in flight', 'higher'],
+      ['a hung task is killed, all workers serve', 'lower'],
+      ['the same, with a warm spare', 'lower'],
+    ],
+  );
+  for (const { name, wasmpool, limit } of figures) assert.ok(wasmpool > 0 && limit > 0, name);
+  assert.deepEqual(
+    created.map(({ spares, kills }) => [spares, kills]),
+    [
+      [undefined, 0],
+      [0, 1],
+      [1, 1],
+    ],
+  );
+});
+
+test('as text, what is better is more than one times better, whichever way the figure goes', () => {
+  const machine = { wasmpool: '1.2.3', runtime: 'node 1', platform: 'p', parallelism: 4, workers: 2 };
+  const lines = table(machine, [
+    { name: 'a time', unit: 'ms', better: 'lower', wasmpool: 2, limit: 5 },
+    { name: 'a rate', unit: '/s', better: 'higher', wasmpool: 1234567, limit: 2469134 },
+  ]).split('\n');
+  assert.equal(lines[0], 'wasmpool 1.2.3, node 1, p, 2 workers on 4 processors');
+  assert.match(lines[2], /^ +wasmpool +bare threads +times better$/);
+  assert.match(lines[3], /^a time +2 ms +5 ms +2\.5×$/);
+  assert.match(lines[4], /^a rate +1,230,000 \/s +2,470,000 \/s +0\.5×$/);
+});
+
+test('no pool, or one that gives wrong results: one line on stderr, status 1, nothing left running', async () => {
+  const none = await bench({ json: true }, async () => {
+    throw new Error('no threads\nhere');
+  });
+  assert.deepEqual([none.status, none.out], [1, '']);
+  assert.equal(none.err, 'wasmpool: no figures: no threads here\n');
+  const wrong = await bench({ workers: 1, json: true }, async () => ({
+    dispatch: async (_task, n) => n + 2,
+    destroy: async () => {},
+  }));
+  assert.deepEqual([wrong.status, wrong.out], [1, '']);
+  assert.equal(wrong.err, 'wasmpool: no figures: a task gave 2 instead of 1\n');
+  assert.equal(wrong.created.length, 1);
+});
