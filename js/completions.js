@@ -27,6 +27,8 @@ export class Completions {
   /** Whether looking paid the last time. */
   #pays = true;
   #rings = 0;
+  /** On a single core who looks keeps the worker from it. */
+  #alone = host.hardwareConcurrency() === 1;
   #lastMs = 0;
   #turnMs = 0;
 
@@ -65,6 +67,7 @@ export class Completions {
    * @param {boolean} busy
    */
   #mayLook(found, busy) {
+    if (this.#alone) return found >= MANY;
     const now = performance.now();
     if (found > 0) {
       // Whoever waited for these may be about to submit more.

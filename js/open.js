@@ -30,6 +30,7 @@ export function openCore(options, exports, wasmMemory) {
   set(L.CONFIG_LIVENESS_MS, options.liveness.timeoutMs ?? L.NONE);
   set(L.CONFIG_SCAN_MS, Math.min(options.liveness.scanMs, L.NONE));
   set(L.CONFIG_MAX_REDELIVERIES, options.liveness.maxRedeliveries);
+  set(L.CONFIG_CORES, host.hardwareConcurrency());
   set(L.CONFIG_BOX_COUNT, options.boxCount);
   set(L.CONFIG_LEASE_MS, options.leaseMs);
   const pool = exports._wp_js_pool_create(at, at + L.CONFIG_SIZE);

@@ -118,6 +118,8 @@ typedef struct wp_config {
   uint32_t liveness_ms;
   uint32_t scan_ms;          /* how often the signs of life are looked for */
   uint32_t max_redeliveries; /* of one task whose workers are lost; then WP_E_POISON_JOB */
+  uint32_t
+      cores; /* that the threads run on; 1: nobody looks for work without sleeping; 0: not known */
   /* ceiling for all memory of the pool (native; in wasm the memory's own maximum) */
   uint64_t memory_bytes;
 } wp_config;

@@ -247,7 +247,7 @@ static bool spin(const wp_thread *thread, uint32_t seen) {
 
 void wp_worker_wait(wp_pool *pool, uint32_t self, uint32_t seen, uint32_t timeout_ms) {
   wp_thread *thread = &pool->threads[self];
-  if (spin(thread, seen)) return;
+  if (pool->config.cores != 1 && spin(thread, seen)) return;
   double start = wp_port_now_ms();
   wp_thread_sleep(thread, seen, timeout_ms);
   bool shortly = wp_port_now_ms() - start < WP_SLEPT_SHORTLY_MS;

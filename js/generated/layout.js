@@ -116,6 +116,7 @@ export const CONFIG_LEASE_MS = 28;
 export const CONFIG_LIVENESS_MS = 32;
 export const CONFIG_SCAN_MS = 36;
 export const CONFIG_MAX_REDELIVERIES = 40;
+export const CONFIG_CORES = 44;
 export const CONFIG_MEMORY_BYTES = 48;
 
 // size of wp_stats
