@@ -8,10 +8,12 @@ const LIMIT = 1024;
  * main looks, a worker may miss its core.
  */
 const LOOK_MS = 0.008;
-/** As many at once are a flow. */
+/** Now and then, after so many rings, it looks for as long as it takes to wake a worker: it may pay by now. */
+const TRY_MS = 0.06;
+const TRY_EVERY_LEAST = 8;
+const TRY_EVERY_MOST = 128;
+/** As many results at once are a flow. */
 const MANY = 8;
-/** Of so many results that main was rung for, one is taken as a reason to look for the next: it may pay by now. */
-const TRY_EVERY = 8;
 /** For how long it looks in microtasks before everything else gets its turn of the event loop. */
 const TURN_MS = 0.2;
 
@@ -24,9 +26,10 @@ export class Completions {
   #draining = false;
   #looking = false;
   #stopped = false;
-  /** Whether looking paid the last time. */
-  #pays = true;
-  #rings = 0;
+  /** For how long after a result main looks for the next one; 0: not at all. */
+  #windowMs = LOOK_MS;
+  #tryEvery = TRY_EVERY_LEAST;
+  #ringsToTry = TRY_EVERY_LEAST;
   /** On a single core who looks keeps the worker from it. */
   #alone = host.hardwareConcurrency() === 1;
   #lastMs = 0;
@@ -48,34 +51,41 @@ export class Completions {
   /** A worker has rung: the bell is not armed any more. */
   ring() {
     this.#turnMs = performance.now();
-    this.#rings++;
-    this.drain();
+    this.drain(true);
   }
 
-  /** Takes everything that is there. From inside a delivery: once that is over. */
-  drain() {
+  /**
+   * Takes everything that is there. From inside a delivery: once that is over.
+   * @param {boolean} [rung] main did not find it by looking
+   */
+  drain(rung = false) {
     if (this.#draining) return;
     const found = this.#takeAll();
     if (this.#stopped) return; // by a callback
     const busy = this.#isBusy();
+    const now = performance.now();
+    if (found > 0) {
+      this.#lastMs = now; // whoever waited for these may be about to submit more
+      this.#windowMs = this.#windowAfter(found, rung);
+    } else if (!busy || now - this.#lastMs >= this.#windowMs) this.#windowMs = 0;
     // Something may have finished just before the bell is armed.
-    if (this.#mayLook(found, busy) || !this.#core.exports._wp_task_arm_bell(this.#core.pool)) this.#look();
+    if (this.#windowMs > 0 || !this.#core.exports._wp_task_arm_bell(this.#core.pool)) this.#look();
   }
 
   /**
    * @param {number} found
-   * @param {boolean} busy
+   * @param {boolean} rung
    */
-  #mayLook(found, busy) {
-    if (this.#alone) return found >= MANY;
-    const now = performance.now();
-    if (found > 0) {
-      // Whoever waited for these may be about to submit more.
-      this.#lastMs = now;
-      return this.#pays || found >= MANY || this.#rings % TRY_EVERY === 0;
+  #windowAfter(found, rung) {
+    if (this.#alone) return found >= MANY ? LOOK_MS : 0;
+    if (!rung) {
+      this.#tryEvery = TRY_EVERY_LEAST; // it has paid
+      return LOOK_MS;
     }
-    if (busy) this.#pays = now - this.#lastMs < LOOK_MS;
-    return busy && this.#pays;
+    if (--this.#ringsToTry > 0) return found >= MANY ? LOOK_MS : 0;
+    this.#tryEvery = Math.min(this.#tryEvery * 2, TRY_EVERY_MOST); // until it pays
+    this.#ringsToTry = this.#tryEvery;
+    return TRY_MS;
   }
 
   /** @returns {number} how many there were */
