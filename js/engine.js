@@ -43,7 +43,6 @@ export class Engine {
   inFlight = 0;
   #settled = 0; // since the core was told of them
   #failed = 0;
-  #serial = 0;
   /** Something ran since the last `drained`. */
   #busySince = false;
   /** The thread that is being taken back, for the tasks that it took along. @type {import('./member.js').Member | undefined} */
@@ -135,15 +134,11 @@ export class Engine {
     if (this.inFlight === 1 && this.options.unref) this.fleet.hold(true);
     const lookMs = Math.min(spec.timeoutMs ?? Infinity, this.options.liveness.scanMs);
     if (lookMs < Infinity) {
-      task.timed = true;
+      task.more.timed = true;
       this.clock.watch(lookMs);
     }
     exports._wp_task_submit(pool, index);
     if (!this.fleet.serves(spec.seat)) this.#desert(spec.seat ? spec.seat - 1 : undefined);
-  }
-
-  nextSerial() {
-    return this.#serial++;
   }
 
   drain() {
@@ -210,8 +205,8 @@ export class Engine {
     const { core } = this;
     const { u32 } = core.memory;
     const task = this.#tasks[u32[(slot + L.SLOT_PARENT) >>> 2]];
-    if (!task?.onProgress || task.generation !== u32[(slot + L.SLOT_PARENT_GENERATION) >>> 2]) return;
-    callOut(task.onProgress, core.read(slot, RESULT));
+    if (!task?.rare?.onProgress || task.generation !== u32[(slot + L.SLOT_PARENT_GENERATION) >>> 2]) return;
+    callOut(task.rare.onProgress, core.read(slot, RESULT));
   }
 
   /**
@@ -220,7 +215,7 @@ export class Engine {
    */
   #leave(task) {
     this.inFlight--;
-    if (task.timed) this.clock.unwatch();
+    if (task.rare?.timed) this.clock.unwatch();
     if (this.inFlight === 0 && this.options.unref) this.fleet.hold(false);
   }
 
@@ -234,8 +229,10 @@ export class Engine {
   #end(task, error, value, swept) {
     if (task.settled) return;
     task.settled = true;
-    task.unlisten?.();
-    task.channel = task.argument = undefined;
+    if (task.rare) {
+      task.rare.unlisten?.();
+      task.rare.channel = task.rare.argument = undefined;
+    }
     this.mail.forget(task);
     this.#settled++;
     if (!error) {
@@ -255,9 +252,9 @@ export class Engine {
    */
   #takeArgument(slot, generation) {
     const task = this.#tasks[slot];
-    if (task?.generation !== generation) return undefined;
-    const { channel } = task;
-    if (channel?.transfer.length) task.channel = undefined;
+    if (!task?.rare || task.generation !== generation) return undefined;
+    const { channel } = task.rare;
+    if (channel?.transfer.length) task.rare.channel = undefined;
     return channel;
   }
 

@@ -29,7 +29,7 @@ export function startGroup(engine, members, failFast, resolve, reject, listen) {
     if (failFast) engine.failGroup(group);
   });
   for (const [item, { name, payload, spec, signal }] of members.entries()) {
-    const task = new Task(sink, item, engine.nextSerial());
+    const task = new Task(sink, item);
     engine.submit(task, name, payload, { ...spec, group: group + 1 });
     if (signal && !task.settled) listen(task, signal);
   }

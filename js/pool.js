@@ -99,7 +99,7 @@ export class Pool {
   dispatch(task, payload, options) {
     /** @type {TaskPromise<R>} */
     const promise = new TaskPromise();
-    const record = new Task(promise, 0, this.#engine?.nextSerial() ?? 0);
+    const record = new Task(promise, 0);
     promise.attach(/** @type {any} */ (this.#giver), record);
     this.#submit(record, task, payload, options);
     return promise;
@@ -187,7 +187,7 @@ export class Pool {
           window: () => this.size * this.#options.concurrency * WINDOW_PER_WORKER,
           cancel: (record) => this.#giver.giveUp(record, poolError('CANCELLED', 'the map was given up')),
           submit: (payload, { batch }, sink, item) => {
-            const record = new Task(sink, item, 0);
+            const record = new Task(sink, item);
             this.#submit(record, task, payload, options, {
               flags: batch ? L.SLOT_BATCH : 0,
               unbounded: true,
@@ -222,7 +222,7 @@ export class Pool {
       if (this.#engine) start();
       else
         this.#early.push({
-          task: new Task({ fulfil: ignore, fail: (_item, error) => reject(error) }, 0, 0),
+          task: new Task({ fulfil: ignore, fail: (_item, error) => reject(error) }, 0),
           run: start,
         });
     });
@@ -280,7 +280,7 @@ export class Pool {
   #reject(record, error) {
     if (record.settled) return;
     record.settled = true;
-    record.unlisten?.();
+    record.rare?.unlisten?.();
     error.taskId ??= record.id;
     if (!this.#closed) this.#earlyProcessed++;
     record.sink.fail(record.item, error);
@@ -292,7 +292,7 @@ export class Pool {
     const engine = /** @type {Engine} */ (this.#engine);
     for (const { name, payload } of this.#sticky) {
       const quiet = { fulfil: () => undefined, fail: () => undefined };
-      engine.submit(new Task(quiet, 0, 0), name, payload, {
+      engine.submit(new Task(quiet, 0), name, payload, {
         lane: L.PRIORITY_CRITICAL,
         flags: L.SLOT_EXCLUSIVE,
         seat: seat + 1,

@@ -23,12 +23,13 @@ export function fillSlot(engine, handler, task, index, payload, spec) {
   if (payload instanceof Box) {
     core.attachBox(slot, ARGUMENT, payload.share(engine));
     flags |= L.SLOT_BOX_ARGUMENT;
-    task.argument = payload;
+    task.more.argument = payload;
   } else if (handler.cTask && flags & L.SLOT_BATCH) {
     throw poolError('UNSUPPORTED', 'a C task takes one item at a time: map without batchSize and sharedArgs');
   } else {
     const how = spec.transfer || handler.cTask ? { transfer: spec.transfer, forC: handler.cTask > 0 } : undefined;
-    task.channel = core.write(slot, ARGUMENT, payload, how);
+    const channel = core.write(slot, ARGUMENT, payload, how);
+    if (channel) task.more.channel = channel;
   }
   u32[word + (L.SLOT_NAME >>> 2)] = handler.name;
   u32[word + (L.SLOT_C_TASK >>> 2)] = handler.cTask;
@@ -39,5 +40,5 @@ export function fillSlot(engine, handler, task, index, payload, spec) {
   u32[word + (L.SLOT_ITEM >>> 2)] = task.item;
   task.index = index;
   task.generation = core.generation(slot);
-  task.onProgress = spec.onProgress;
+  if (spec.onProgress) task.more.onProgress = spec.onProgress;
 }

@@ -22,12 +22,10 @@ import { taskId } from './worker/context.js';
  *   because another member of its group had failed
  */
 
-/** The engine's record of a task. */
-export class Task {
-  /** Index of its slot; -1 before it has one. */
-  index = -1;
-  generation = 0;
-  settled = false;
+let serials = 0;
+
+/** What few tasks have. */
+class Rare {
   timed = false;
   /** @type {((value: any) => void) | undefined} */
   onProgress = undefined;
@@ -37,20 +35,35 @@ export class Task {
   channel = undefined;
   /** @type {import('./box.js').Box | undefined} keeps a leased argument from being collected */
   argument = undefined;
+  /** In the id of a task that never had a slot. */
+  serial = serials++;
+}
+
+/** The engine's record of a task: as small as can be, there may be a million of them. */
+export class Task {
+  /** Index of its slot; -1 before it has one. */
+  index = -1;
+  generation = 0;
+  settled = false;
+  /** @type {Rare | undefined} */
+  rare = undefined;
 
   /**
    * @param {Sink} sink
    * @param {number} item its place in the sink
-   * @param {number} serial of the pool; the id of a task that never had a slot
    */
-  constructor(sink, item, serial) {
+  constructor(sink, item) {
     this.sink = sink;
     this.item = item;
-    this.serial = serial;
+  }
+
+  /** What few tasks have; made when it is asked for. */
+  get more() {
+    return (this.rare ??= new Rare());
   }
 
   get id() {
-    return this.index < 0 ? `task-new.${this.serial}` : taskId(this.index, this.generation);
+    return this.index < 0 ? `task-new.${this.more.serial}` : taskId(this.index, this.generation);
   }
 }
 
@@ -67,19 +80,16 @@ export function listen(task, signal, giveUp) {
     return;
   }
   signal.addEventListener('abort', abort, { once: true });
-  task.unlisten = () => signal.removeEventListener('abort', abort);
+  task.more.unlisten = () => signal.removeEventListener('abort', abort);
 }
 
 /** For promises whose failure is told elsewhere. */
 export const ignore = () => undefined;
 
-/** @type {any} the functions that settle the promise under construction: one closure for all of them */
+/** @type {any} what settles the promise under construction: one closure for all of them */
 let resolveNext;
-/** @type {any} */
-let rejectNext;
-const keepSettlers = (/** @type {unknown} */ fulfil, /** @type {unknown} */ fail) => {
-  resolveNext = fulfil;
-  rejectNext = fail;
+const keepResolve = (/** @type {unknown} */ resolve) => {
+  resolveNext = resolve;
 };
 
 /**
@@ -92,15 +102,12 @@ export class TaskPromise extends Promise {
   #engine;
   /** @type {Task | undefined} */
   #task;
-  /** @type {(value: R) => void} */
+  /** @type {(value: R | PromiseLike<R>) => void} */
   #resolve;
-  /** @type {(error: Error) => void} */
-  #reject;
 
   constructor() {
-    super(keepSettlers);
+    super(keepResolve);
     this.#resolve = resolveNext;
-    this.#reject = rejectNext;
   }
 
   /**
@@ -128,7 +135,7 @@ export class TaskPromise extends Promise {
    */
   fail(_item, error) {
     void this.then(undefined, ignore); // a task may be fired and forgotten (AM-09); later handlers still see the error
-    this.#reject(error);
+    this.#resolve(Promise.reject(error)); // a function less to keep for each promise
   }
 
   /** Unique within the pool; the same as in errors and events. */
