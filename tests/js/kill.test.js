@@ -92,6 +92,24 @@ test('terminate and abort kill the worker of a running task, now, and only that'
     await until(() => pool.stats().freeWorkers === 2);
   }));
 
+test('NF-42 (of pools): terminate() ends an endless loop with all that it holds, and the others run on meanwhile', () =>
+  withPool({ module: DEADLY }, async (pool) => {
+    await pool.map('echo', [1, 2, 3, 4]);
+    const before = pool.diagnostics();
+    let holds;
+    const hung = pool.dispatch('holdAndHang', 1 << 20, { onProgress: (value) => (holds ||= value === 'holds') });
+    await until(() => holds);
+    assert.ok(pool.diagnostics().boxesInUse >= before.boxesInUse + 3);
+    const death = hung.terminate();
+    const others = pool.map('echo', [...Array(500).keys()]);
+    assert.deepEqual(await others, [...Array(500).keys()]);
+    await death;
+    assert.equal(await codeOf(hung), 'CANCELLED');
+    await until(() => pool.stats().freeWorkers === 2);
+    const { boxesInUse, tasksInUse, threads } = pool.diagnostics();
+    assert.deepEqual({ boxesInUse, tasksInUse, threads }, { boxesInUse: 0, tasksInUse: 0, threads: 2 });
+  }));
+
 test(`XP-16: terminate and abort, at any moment, hit their own task only (SEED=${seed})`, () =>
   withPool({ workers: 3, spares: 1 }, async (pool) => {
     const random = randomFrom(seed);
