@@ -31,6 +31,7 @@ static bool would_take(const wp_thread *thread) {
 static bool wake_if_idle(wp_pool *pool, uint32_t thread) {
   wp_thread *record = &pool->threads[thread];
   if (!clear(pool, thread) || !would_take(record)) return false;
+  wp_atomic_store_relaxed_u32(&pool->woken, thread); /* a hint: it orders nothing */
   wp_thread_wake(record);
   return true;
 }
@@ -61,6 +62,13 @@ static bool wake_one(wp_pool *pool, uint32_t how) {
   return false;
 }
 
+uint32_t wp_idle_count(const wp_pool *pool) {
+  uint32_t count = 0;
+  for (uint32_t word = 0; word * 32 < pool->thread_count; word++)
+    count += (uint32_t)__builtin_popcount(wp_atomic_load_seq_u32(&pool->idle[word]));
+  return count;
+}
+
 void wp_idle_wake_free(wp_pool *pool) { wake_one(pool, 0); }
 
 bool wp_idle_wake_any(wp_pool *pool, bool patiently) {
@@ -80,19 +88,32 @@ void wp_idle_wake_for(wp_pool *pool, const wp_slot *slot, bool patiently) {
   if (thread) wake_if_idle(pool, thread);
 }
 
+void wp_idle_wake_next(wp_pool *pool) {
+  if (wp_atomic_load_seq_u32(&pool->ready)) wp_idle_wake_any(pool, false);
+}
+
 void wp_idle_wake(wp_pool *pool, bool all) {
   uint32_t count = all ? UINT32_MAX : wp_atomic_load_seq_u32(&pool->ready);
   while (count-- && wp_idle_wake_any(pool, false)) {
   }
 }
 
-bool wp_idle_can_wait(wp_pool *pool) {
-  uint32_t taker = wp_atomic_load_relaxed_u32(&pool->taker); /* hints: they order nothing */
-  uint32_t beat = wp_atomic_load_relaxed_u32(&pool->threads[taker].beat);
-  bool moved = taker == pool->taker_seen && beat != pool->beat_seen;
-  bool quick = wp_atomic_load_relaxed_u32(&pool->threads[taker].pace_ns) < WP_QUICK_NS;
-  pool->taker_seen = taker;
-  pool->beat_seen = beat;
-  /* Pairs with IDLE: one that is not idle yet will find the push when it looks again. */
-  return moved && quick && !is_idle(pool, taker);
+void wp_idle_note_take(wp_pool *pool, uint32_t self) {
+  wp_atomic_store_relaxed_u32(&pool->taker, self); /* a hint: it orders nothing */
+}
+
+/* Pairs with IDLE: one that is not idle yet looks again before it is. */
+static bool will_look(const wp_pool *pool, uint32_t thread) {
+  const wp_thread *record = &pool->threads[thread];
+  return thread && wp_atomic_load_acquire_u32(&record->state) == WP_THREAD_LIVE &&
+         would_take(record) && !is_idle(pool, thread);
+}
+
+bool wp_idle_can_wait(const wp_pool *pool) {
+  uint32_t taker = wp_atomic_load_relaxed_u32(&pool->taker); /* hints */
+  uint32_t pace_ns = wp_atomic_load_relaxed_u32(&pool->threads[taker].pace_ns);
+  double left_ns = (double)wp_atomic_load_relaxed_u32(&pool->queued) * pace_ns;
+  if (pace_ns > WP_QUICK_NS || left_ns > WP_WAKE_NS) return false;
+  return will_look(pool, taker) ||
+         will_look(pool, wp_atomic_load_relaxed_u32(&pool->woken)); /* a hint */
 }

@@ -19,17 +19,25 @@ void wp_idle_enter(wp_pool *pool, uint32_t self);
 /* A worker's own: it got something to do. Or by main, for one that is doomed. Idempotent. */
 void wp_idle_leave(wp_pool *pool, uint32_t self);
 
+/* How many wait. */
+uint32_t wp_idle_count(const wp_pool *pool);
+
 /* Wakes an idle worker; false when there is none. `patiently`: none, if one of them will look by itself soon. */
 bool wp_idle_wake_any(wp_pool *pool, bool patiently);
 /* The same, only one that runs nothing: it can take whatever comes first. */
 void wp_idle_wake_free(wp_pool *pool);
 /* Wakes who may take this slot. */
 void wp_idle_wake_for(wp_pool *pool, const wp_slot *slot, bool patiently);
+/* Wakes one if there are ready slots: it wakes the next (CHAIN in wp_sched_take). */
+void wp_idle_wake_next(wp_pool *pool);
 /* Wakes as many as there are ready slots, or all: after a death, a resume, a new worker. */
 void wp_idle_wake(wp_pool *pool, bool all);
 
-/* Whether the worker that took the last task is quick, has got on since the last push, and goes on: it will soon come to what was just pushed,
- * so the rest can be left alone. main. */
-bool wp_idle_can_wait(wp_pool *pool);
+/* The worker has taken a task. Under the lock. */
+void wp_idle_note_take(wp_pool *pool, uint32_t self);
+
+/* Whether what waits can be left to a worker that is awake or was just woken: it is quick, and there is not more to do than it takes to
+ * wake another one. main. */
+bool wp_idle_can_wait(const wp_pool *pool);
 
 #endif

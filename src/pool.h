@@ -71,7 +71,8 @@ struct wp_pool {
   /* workers asleep on the lock; too high (a sleeper died): needless wake-ups, no harm */
   wp_atomic_u32 lock_sleepers;
   wp_atomic_u32 taker; /* who took a task last: a hint; written under the lock */
-  uint32_t pad[7];
+  wp_atomic_u32 woken; /* who was woken last: a hint; written by who woke it */
+  uint32_t pad[6];
   /* Line 2: producers'. */
   /* newest submitted slot, index + 1; pushed by producers, taken whole under the lock */
   wp_atomic_u32 inbox;
@@ -96,8 +97,7 @@ struct wp_pool {
   struct wp_embedder *embedder; /* native hosts; NULL elsewhere */
   uint64_t next_sequence;
   uint32_t pushes;
-  uint32_t taker_seen, beat_seen; /* what the last push found */
-  uint32_t leases;                /* boxes with a lease: when 0, nobody needs to look */
+  uint32_t leases; /* boxes with a lease: when 0, nobody needs to look */
   wp_table slots, boxes, groups, names;
   uint32_t recount_due; /* 1: a thread died inside the gate; see recount.h; main only */
 };

@@ -50,7 +50,7 @@ void wp_sched_unlock(wp_pool *pool, uint32_t self) {
     WP_POINT("sched.unlock");
     wp_atomic_store_seq_u32(&pool->lock, 0);
     if (wp_atomic_load_seq_u32(&pool->lock_sleepers)) wp_port_wake(&pool->lock, 1);
-    if (served) wp_idle_wake(pool, false);
+    if (served) wp_idle_wake_next(pool);
     /* CHORES: one that came up while the lock was taken: whoever raised it saw the lock and left it to its holder. */
     if (!wp_atomic_load_seq_u32(&pool->chores) || !wp_sched_try_lock(pool, self)) return;
     serve_chores_locked(pool, self);
@@ -167,7 +167,7 @@ void wp_sched_help(wp_pool *pool, uint32_t self, uint32_t chores) {
   if (wp_atomic_load_seq_u32(&pool->chores) && wp_sched_try_lock(pool, self)) {
     serve_chores_locked(pool, self);
     wp_sched_unlock(pool, self);
-    wp_idle_wake(pool, false);
+    wp_idle_wake_next(pool);
   }
   wp_gate_leave(&pool->threads[self]);
 }
@@ -205,13 +205,24 @@ static bool may_take(const wp_pool *pool, const wp_thread *thread) {
          wp_atomic_load_relaxed_u32(&thread->running) < pool->config.concurrency;
 }
 
-/* The time from one take to the next, as long as there is something to take. */
+/* The time from one take to the next, as long as there is something to take. It goes up or down by a fifth, whatever the time was:
+ * a thread that was kept from its core now and then must not pass for a slow one. */
 static void note_pace(wp_thread *thread, double now_ms) {
-  const double most = (double)WP_SHORT_WAIT_MS * 1e6;
   if (thread->taken_ms == 0) return;
   double before = wp_atomic_load_relaxed_u32(&thread->pace_ns); /* a hint: it orders nothing */
-  double now = before + ((now_ms - thread->taken_ms) * 1e6 - before) / 8;
-  wp_atomic_store_relaxed_u32(&thread->pace_ns, (uint32_t)(now < 0 ? 0 : now < most ? now : most));
+  double now = (now_ms - thread->taken_ms) * 1e6 > before ? before * 1.25 : before * 0.8;
+  if (now < WP_PACE_LEAST_NS) now = WP_PACE_LEAST_NS;
+  if (now > WP_PACE_MOST_NS) now = WP_PACE_MOST_NS;
+  wp_atomic_store_relaxed_u32(&thread->pace_ns, (uint32_t)now);
+}
+
+/* Whether what is left is done before another worker is awake; or soon, where all cores have something to do. */
+static bool is_soon_done(const wp_pool *pool, const wp_thread *thread, uint32_t left) {
+  double left_ns = (double)left * wp_atomic_load_relaxed_u32(&thread->pace_ns); /* a hint */
+  if (left_ns < WP_WAKE_NS) return true;
+  if (!pool->config.cores) return false;
+  uint32_t awake = pool->seat_count - wp_idle_count(pool);
+  return awake >= pool->config.cores && left_ns < WP_SOON_NS * awake;
 }
 
 uint32_t wp_sched_take(wp_pool *pool, uint32_t self, double now_ms) {
@@ -226,7 +237,7 @@ uint32_t wp_sched_take(wp_pool *pool, uint32_t self, double now_ms) {
     bool paused = wp_atomic_load_seq_u32(&pool->paused);
     if (!paused) taken = pick(pool, self, now_ms);
     uint32_t more = paused ? 0 : wp_atomic_load_relaxed_u32(&pool->ready); /* under the lock */
-    if (taken) wp_atomic_store_relaxed_u32(&pool->taker, self);
+    if (taken) wp_idle_note_take(pool, self);
     if (!taken)
       wp_idle_enter(pool, self);
     else
@@ -235,8 +246,7 @@ uint32_t wp_sched_take(wp_pool *pool, uint32_t self, double now_ms) {
     /* CHAIN: who took something wakes the next, unless it is done with the rest before that one is awake; who found only
      * what it may not take, somebody who may. */
     if (more && taken)
-      wp_idle_wake_any(pool,
-                       more * (double)wp_atomic_load_relaxed_u32(&thread->pace_ns) < WP_WAKE_NS);
+      wp_idle_wake_any(pool, is_soon_done(pool, thread, more));
     else if (more)
       wp_idle_wake_free(pool);
     /* LOOK AGAIN: what came between the look and the announcement would otherwise wait for ever. */

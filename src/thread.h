@@ -46,6 +46,10 @@ enum wp_sleep {
 /* What waking a thread costs (bench/), and how fast a worker must be for one task more not to matter. */
 #define WP_WAKE_NS 20000.0
 #define WP_QUICK_NS 3000
+/* Work that is not worth a worker more than there are cores. */
+#define WP_SOON_NS 2e6
+#define WP_PACE_LEAST_NS 100
+#define WP_PACE_MOST_NS 1e9
 
 /* How long a worker looks for work before it sleeps: as long as main takes from one result to the next task; and, when its last
  * sleep was a short one, twice as long: main takes about that time to wake it. Longer, and it slows main
