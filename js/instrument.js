@@ -1,5 +1,5 @@
 /**
- * Loop checks: a wasm module gets a check at the head of each loop and at the entry of each function that calls, so that
+ * Loop checks: a wasm module gets a check at the head of each loop that may run long and at the entry of each function that calls, so that
  * whatever it runs can be stopped from another thread, in any engine, without ending its thread.
  * Why a rewriter of our own, and what the checks cost: docs/decisions/0008-loop-checks.md
  */
@@ -55,6 +55,7 @@ const KIND = { memory: 2, global: 3 };
  * @typedef {object} Report
  * @property {number} functions that the module has
  * @property {number} loops that got a check
+ * @property {number} spared loops that need none: they end soon, or each of their rounds passes another check
  * @property {number} entries of functions that got one
  * @property {boolean} unchanged it had these checks already
  * @property {string[]} warnings
@@ -91,7 +92,7 @@ export function instrument(bytes, { engine, check = { kind: 'word' } }) {
 function unchanged(before, mark) {
   const text = new TextDecoder().decode(before);
   if (text !== mark) throw poolError('INVALID_ARGUMENT', `the module has other checks already: ${text}`);
-  return { functions: 0, loops: 0, entries: 0, unchanged: true, warnings: [] };
+  return { functions: 0, loops: 0, spared: 0, entries: 0, unchanged: true, warnings: [] };
 }
 
 /**

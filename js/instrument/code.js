@@ -1,11 +1,11 @@
 /** Puts checks into function bodies. */
 import { poolError } from '../errors.js';
+import { Loops } from './loops.js';
 import { PLAIN_IMMEDIATES, PREFIXED_IMMEDIATES } from './opcodes.js';
 import { Reader } from './reader.js';
 import { skipBlockType, skipValueType, skipVector } from './types.js';
 import { Writer } from './writer.js';
 
-const LOOP = 0x03;
 const FIRST_CALL = 0x10;
 const LAST_CALL = 0x15;
 const FIRST_PREFIX = 0xfb;
@@ -65,6 +65,7 @@ export function skipInstruction(reader) {
 export class Counts {
   functions = 0;
   loops = 0;
+  spared = 0;
   entries = 0;
 }
 
@@ -73,37 +74,41 @@ export class Counts {
  * @param {Reader} reader exactly the body
  * @param {Uint8Array} check
  * @param {Counts} counts
- * @param {number[]} heads scratch: positions behind the loops' heads
  * @param {Writer} output
  */
-function copyBody(reader, check, counts, heads, output) {
+function copyBody(reader, check, counts, output) {
   const start = reader.at;
   skipVector(reader, () => {
     reader.skipNumber();
     skipValueType(reader);
   });
   const entry = reader.at;
+  const loops = new Loops();
   let calls = false;
-  heads.length = 0;
   while (reader.at < reader.end) {
+    const { at } = reader;
     const opcode = skipInstruction(reader);
-    if (opcode === LOOP) heads.push(reader.at);
-    else if (opcode >= FIRST_CALL && opcode <= LAST_CALL) calls = true;
+    loops.see(opcode, reader.bytes, at, reader.at);
+    calls ||= opcode >= FIRST_CALL && opcode <= LAST_CALL;
   }
-  if (calls) heads.unshift(entry);
-  counts.entries += calls ? 1 : 0;
-  counts.loops += heads.length - (calls ? 1 : 0);
-  output.number(reader.end - start + heads.length * check.length);
+  const places = loops.heads.sort((one, other) => one - other);
+  counts.loops += places.length;
+  counts.spared += loops.spared;
+  if (calls) {
+    places.unshift(entry);
+    counts.entries++;
+  }
+  output.number(reader.end - start + places.length * check.length);
   let copied = start;
-  for (const head of heads) {
-    output.bytes(reader.bytes.subarray(copied, head)).bytes(check);
-    copied = head;
+  for (const place of places) {
+    output.bytes(reader.bytes.subarray(copied, place)).bytes(check);
+    copied = place;
   }
   output.bytes(reader.bytes.subarray(copied, reader.end));
 }
 
 /**
- * Puts a check at the head of each loop, and at the entry of each function that calls: recursion has no loop.
+ * Puts a check at the head of each loop that needs one (see loops.js), and at the entry of each function that calls: recursion has no loop.
  * @param {Reader} reader of the code section
  * @param {Uint8Array} check
  * @param {Counts} counts
@@ -112,14 +117,12 @@ function copyBody(reader, check, counts, heads, output) {
 export function instrumentCode(reader, check, counts) {
   const output = new Writer(Math.ceil(reader.end * 1.25) + 64);
   const count = reader.number();
-  /** @type {number[]} */
-  const heads = [];
   output.number(count);
   for (let index = 0; index < count; index++) {
     const size = reader.number();
     const end = reader.at + size;
     if (end > reader.end) reader.fail('a function body ends behind its section');
-    copyBody(new Reader(reader.bytes, reader.at, end, `function body ${index}`), check, counts, heads, output);
+    copyBody(new Reader(reader.bytes, reader.at, end, `function body ${index}`), check, counts, output);
     reader.at = end;
   }
   counts.functions = count;

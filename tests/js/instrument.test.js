@@ -141,7 +141,7 @@ test('checks stand at loop heads and at the entry of functions that call, and no
   const source = `(memory 1)
     (func $leaf (param i32) (result i32) local.get 0 i32.const 1 i32.add)
     (func $caller (result i32) i32.const 1 call $leaf)
-    (func $looper loop $a loop $b br 0 end end)`;
+    (func $looper (param i32) loop $a local.get 0 br_if $a loop $b br 0 end end)`;
   const { report, bytes } = instrument(assemble(`(module ${source})`), { engine: 'v8' });
   assert.deepEqual([report.functions, report.loops, report.entries, report.unchanged], [3, 2, 1, false]);
   assert.equal(checkedText(bytes).split('i32.atomic.load').length - 1, 3);
