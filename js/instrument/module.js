@@ -74,9 +74,10 @@ export class Module {
       section.content = content;
       return;
     }
+    // Right behind those that come before it: custom sections behind them stay behind, as names must.
     const rank = ORDER.indexOf(id);
-    const next = this.sections.findIndex((other) => other.id !== 0 && ORDER.indexOf(other.id) > rank);
-    this.sections.splice(next < 0 ? this.sections.length : next, 0, { id, content });
+    const last = this.sections.findLastIndex((other) => other.id !== 0 && ORDER.indexOf(other.id) < rank);
+    this.sections.splice(last + 1, 0, { id, content });
   }
 
   /**

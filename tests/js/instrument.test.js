@@ -177,6 +177,10 @@ test('memory: a private one is shared and exported, one that is exported is not 
   assert.match(imported.report.warnings.join(), /must be a shared one/);
 });
 
+test('sections that are added stand before those of names', () => {
+  for (const engine of ENGINES) checkedText(instrument(assemble('(module)'), { engine }).bytes);
+});
+
 test('custom sections are kept, but for those that name places in the code', () => {
   const plain = assemble(`(module (func $with_a_name loop br 0 end))`);
   const added = [
