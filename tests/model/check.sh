@@ -39,6 +39,8 @@ right() {
   run fleet-full holds fleet -DSEATS=3 -DSPARES=1 -DDEATHS=3
   run bell-full holds bell -DW=3 -DTASKS=4 -DDEATHS=2
   run bell-limited holds bell -DW=3 -DTASKS=3 -DDEATHS=2 -DLIMITED
+  run sleep-full holds sleep -DW=3 -DTASKS=3 -DDEATHS=1
+  run sleep-retired holds sleep -DW=2 -DTASKS=3 -DDEATHS=1 -DNEVER_SERVED
 }
 
 # Broken rules, each by the flag of that name; and the largest model that is right.
@@ -61,6 +63,10 @@ wrong() {
     refuse bell $rule -DTASKS=3 -DDEATHS=1
   done
   refuse bell KEEP_UNDELIVERED -DTASKS=3 -DDEATHS=1 -DLIMITED
+  for rule in SLEEP_LATE WAKE_EARLY LONG_PASSED NO_RELOOK LATE_NOT; do
+    refuse sleep $rule -DW=2 -DTASKS=3 -DDEATHS=1
+  done
+  refuse sleep NO_REAP_WAKE -DW=2 -DTASKS=3 -DDEATHS=1 -DNEVER_SERVED
   for rule in REUSE_DYING SPARE_NOT_READY SPARE_NOT_REPLACED FORGET_UNSERVED; do
     refuse fleet $rule
   done
