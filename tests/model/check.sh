@@ -39,7 +39,8 @@ right() {
   run fleet-full holds fleet -DSEATS=3 -DSPARES=1 -DDEATHS=3
   run bell-full holds bell -DW=3 -DTASKS=4 -DDEATHS=2
   run bell-limited holds bell -DW=3 -DTASKS=3 -DDEATHS=2 -DLIMITED
-  run sleep-full holds sleep -DW=3 -DTASKS=3 -DDEATHS=1
+  run sleep-full holds sleep -DW=3 -DTASKS=1 -DDEATHS=1
+  run sleep-long holds sleep -DW=2 -DTASKS=4 -DDEATHS=2
   run sleep-retired holds sleep -DW=2 -DTASKS=3 -DDEATHS=1 -DNEVER_SERVED
 }
 
