@@ -10,10 +10,10 @@ export class NoFigure extends Error {}
 
 /**
  * @param {boolean} right
- * @param {string} what
+ * @param {() => string} what said only if it is not: making a text for each task would cost as much as the task
  */
 export function check(right, what) {
-  if (!right) throw new WrongResult(what);
+  if (!right) throw new WrongResult(what());
 }
 
 /**
@@ -47,7 +47,7 @@ export async function stream(pool, depth, { task, value, fits }, ms) {
     for (let i = done; !over; i = done) {
       const sent = value(i);
       const result = await pool.run(task, sent);
-      check(fits(sent, result), `${task}(${JSON.stringify(sent)}) gave ${JSON.stringify(result)}`);
+      check(fits(sent, result), () => `${task}(${JSON.stringify(sent)}) gave ${JSON.stringify(result)}`);
       // The clock is looked at now and then only: at a million tasks a second it is a cost of its own.
       if ((++done & 63) === 0 || depth < 64) over ||= performance.now() - start >= ms;
     }
@@ -69,7 +69,7 @@ export async function roundTrips(pool, ms) {
     const start = performance.now();
     const result = await pool.run('inc', count);
     now = performance.now();
-    check(result === count + 1, `inc(${count}) gave ${result}`);
+    check(result === count + 1, () => `inc(${count}) gave ${result}`);
     samples[count++] = (now - start) * 1000;
   }
   const taken = samples.subarray(0, count);

@@ -11,10 +11,13 @@ import { poolError } from './errors.js';
 import { Fleet } from './fleet.js';
 import * as L from './generated/layout.js';
 import { STATUS } from './generated/status.js';
+import { host } from './host/index.js';
+import { Governor } from './governor.js';
+import { Ledger } from './ledger.js';
 import { answer, Mail } from './mail.js';
 import { workerName } from './member.js';
 import { Names } from './names.js';
-import { openCore, readFailure, readStats, taskNames } from './open.js';
+import { openCore, readFailure, taskNames } from './open.js';
 import { fillSlot } from './slot.js';
 import { callOut } from './task.js';
 
@@ -39,15 +42,8 @@ export class Engine {
   /** @type {(Task | undefined)[]} by slot */
   #tasks = [];
   #names;
-  #statsBuffer;
-  inFlight = 0;
-  #settled = 0; // since the core was told of them
-  #failed = 0;
-  /** Something ran since the last `drained`. */
-  #busySince = false;
   /** The thread that is being taken back, for the tasks that it took along. @type {import('./member.js').Member | undefined} */
   #gone;
-  closed = false;
 
   /**
    * @param {import('./options.js').ResolvedOptions} options
@@ -61,19 +57,26 @@ export class Engine {
     this.options = options;
     this.events = events;
     this.core = openCore(options, exports, memory);
-    this.#statsBuffer = allocate(exports, L.STATS_SIZE);
+    this.governor = new Governor(this.core);
     this.#names = new Names(this.core, taskNames(this.core));
+    this.ledger = new Ledger(this.core, {
+      busy: (busy) => options.unref && this.fleet.hold(busy),
+      unwatch: () => this.clock.unwatch(),
+      forget: (task) => this.mail.forget(task),
+      error: events.error,
+      drained: events.drained,
+    });
     this.mail = new Mail((task, value) => {
-      this.#leave(task);
-      this.#end(task, undefined, value);
-      this.#checkDrained();
+      this.ledger.leave(task);
+      this.ledger.end(task, undefined, value);
+      this.ledger.checkDrained();
     });
     this.clock = new Clock(
       this.core,
       options.scheduler,
       allocate(exports, Clock.BYTES),
       (action) => this.#act(action),
-      () => options.unref && this.inFlight === 0,
+      () => options.unref && this.ledger.inFlight === 0,
     );
     this.fleet = new Fleet(this.core, options, program, threads, {
       bell: () => this.completions.ring(),
@@ -81,8 +84,14 @@ export class Engine {
         if (message.kind === 'value') this.mail.receive(message, this.#tasks[message.slot]);
         else answer(member.thread, message, options.main, (slot, generation) => this.#takeArgument(slot, generation));
       },
-      seating: events.seating,
-      down: (member, error) => events.down(member, error),
+      seating: (seat) => {
+        events.seating(seat);
+        host.defer(() => this.ledger.checkDrained()); // when it has its seat, it may have been the last that was missing
+      },
+      down: (member, error) => {
+        this.ledger.down(member, error);
+        events.down(member, error);
+      },
       retired: (member, error) => {
         events.retired(member, error);
         this.#desert(this.fleet.serves() ? member.seat : undefined);
@@ -93,13 +102,17 @@ export class Engine {
       this.core,
       (index) => this.#deliver(index),
       () => {
-        this.#checkDrained();
-        return this.inFlight > 0;
+        this.ledger.checkDrained();
+        return this.ledger.inFlight > 0;
       },
     );
   }
 
   // ---- In ----
+
+  get closed() {
+    return this.ledger.closed;
+  }
 
   /**
    * Whether that many more tasks may wait.
@@ -125,18 +138,15 @@ export class Engine {
     } catch (error) {
       if (index !== undefined) exports._wp_task_free(pool, L.MAIN, index);
       else if (spec.group) exports._wp_group_leave(pool, spec.group - 1);
-      this.#end(task, /** @type {any} */ (error), undefined);
+      this.ledger.end(task, /** @type {any} */ (error), undefined);
       return;
     }
     this.#tasks[index] = task;
-    this.inFlight++;
-    this.#busySince = true;
-    if (this.inFlight === 1 && this.options.unref) this.fleet.hold(true);
-    const lookMs = Math.min(spec.timeoutMs ?? Infinity, this.options.liveness.scanMs);
-    if (lookMs < Infinity) {
+    if (spec.lookMs !== undefined && spec.lookMs < Infinity) {
       task.more.timed = true;
-      this.clock.watch(lookMs);
+      this.clock.watch(spec.lookMs);
     }
+    this.ledger.queued(task, name, index);
     exports._wp_task_submit(pool, index);
     if (!this.fleet.serves(spec.seat)) this.#desert(spec.seat ? spec.seat - 1 : undefined);
   }
@@ -158,6 +168,7 @@ export class Engine {
     }
     this.#tasks[index] = undefined;
     const status = i32[(slot + L.SLOT_STATUS) >>> 2];
+    this.ledger.observer?.ran(task, slot);
     const thread = u32[(slot + L.SLOT_OWNER) >>> 2];
     const byMessage = status === STATUS.OK && core.typeOf(slot, RESULT) === TYPE.CHANNEL;
     let value;
@@ -174,8 +185,8 @@ export class Engine {
       this.mail.collect(task, thread);
       return;
     }
-    this.#leave(task);
-    this.#end(task, error, value, status === STATUS.CANCELLED);
+    this.ledger.leave(task);
+    this.ledger.end(task, error, value, status === STATUS.CANCELLED);
   }
 
   /** @param {number} slot */
@@ -210,42 +221,6 @@ export class Engine {
   }
 
   /**
-   * A task is no longer in flight.
-   * @param {Task} task
-   */
-  #leave(task) {
-    this.inFlight--;
-    if (task.rare?.timed) this.clock.unwatch();
-    if (this.inFlight === 0 && this.options.unref) this.fleet.hold(false);
-  }
-
-  /**
-   * Tells the sink, once.
-   * @param {Task} task
-   * @param {import('./errors.js').PoolError | undefined} error
-   * @param {unknown} value
-   * @param {boolean} [swept] the core ended it, with its group
-   */
-  #end(task, error, value, swept) {
-    if (task.settled) return;
-    task.settled = true;
-    if (task.rare) {
-      task.rare.unlisten?.();
-      task.rare.channel = task.rare.argument = undefined;
-    }
-    this.mail.forget(task);
-    this.#settled++;
-    if (!error) {
-      task.sink.fulfil(task.item, value);
-      return;
-    }
-    error.taskId ??= task.id;
-    this.#failed++;
-    task.sink.fail(task.item, error, swept);
-    this.events.error(error);
-  }
-
-  /**
    * The argument of a task that a worker has started, if only a message can carry it; what is transferred goes only once.
    * @param {number} slot
    * @param {number} generation
@@ -272,20 +247,20 @@ export class Engine {
     const { exports, pool, memory } = this.core;
     const { index, generation } = task;
     if (index < 0 || this.#tasks[index] !== task) {
-      this.#end(task, error, undefined); // not queued yet, or its result is on its way by message
+      this.ledger.end(task, error, undefined); // not queued yet, or its result is on its way by message
       return;
     }
     const result = exports._wp_task_cancel(pool, index, generation);
     const thread = memory.u32[(this.core.slots.record(index) + L.SLOT_OWNER) >>> 2]; // known once it runs, not before
     if (result === L.CANCEL_STALE) {
-      this.#end(task, error, undefined); // it has finished, and main has not taken it yet:
+      this.ledger.end(task, error, undefined); // it has finished, and main has not taken it yet:
       this.drain(); // it finds the task settled
       return;
     }
     this.#tasks[index] = undefined;
-    this.#leave(task);
-    this.#end(task, error, undefined);
-    this.#checkDrained();
+    this.ledger.leave(task);
+    this.ledger.end(task, error, undefined);
+    this.ledger.checkDrained();
     if (kill && result === L.CANCEL_RUNNING) {
       await this.fleet.kill(thread, () => exports._wp_worker_runs(pool, thread, index, generation) !== 0, {
         taskId: task.id,
@@ -295,12 +270,20 @@ export class Engine {
 
   /**
    * @param {number} members
-   * @param {boolean} failFast
+   * @param {number} kind L.GROUP_… bits
    * @returns {number} the group
    */
-  createGroup(members, failFast) {
+  createGroup(members, kind) {
     const { exports, pool } = this.core;
-    return this.core.index(exports._wp_js_group_create(pool, members, failFast ? 1 : 0));
+    return this.core.index(exports._wp_js_group_create(pool, members, kind));
+  }
+
+  /**
+   * A member that never got a slot.
+   * @param {number} group
+   */
+  leaveGroup(group) {
+    this.core.exports._wp_group_leave(this.core.pool, group);
   }
 
   /**
@@ -309,6 +292,16 @@ export class Engine {
    */
   failGroup(group) {
     this.core.exports._wp_group_fail(this.core.pool, group);
+  }
+
+  /**
+   * Whether some handler or C task has this name; undefined while no worker has said so.
+   * @param {string} name
+   */
+  knows(name) {
+    if (this.#names.isC(name)) return true;
+    for (const { handlers } of this.fleet.members.values()) if (handlers) return handlers.includes(name);
+    return undefined;
   }
 
   /** @param {import('./clock.js').Action} action */
@@ -327,8 +320,12 @@ export class Engine {
     this.#tasks[index] = undefined;
     const where = this.#where(task, thread);
     const limit = this.core.memory.u32[(this.core.slots.record(index) + L.SLOT_TIMEOUT_MS) >>> 2];
-    this.#leave(task);
-    this.#end(task, poolError('TIMEOUT', `the task ran longer than ${limit} ms on ${where.worker}`, where), undefined);
+    this.ledger.leave(task);
+    this.ledger.end(
+      task,
+      poolError('TIMEOUT', `the task ran longer than ${limit} ms on ${where.worker}`, where),
+      undefined,
+    );
   }
 
   // ---- Workers ----
@@ -340,11 +337,15 @@ export class Engine {
     this.#gone = undefined;
     for (const task of this.mail.takeLost(member.number)) {
       const where = { taskId: task.id, worker: member.name };
-      this.#leave(task);
-      this.#end(task, poolError('WORKER_LOST', `${member.name} ended before its result arrived`, where), undefined);
+      this.ledger.leave(task);
+      this.ledger.end(
+        task,
+        poolError('WORKER_LOST', `${member.name} ended before its result arrived`, where),
+        undefined,
+      );
     }
     this.clock.look();
-    this.#checkDrained();
+    this.ledger.checkDrained();
   }
 
   /**
@@ -363,35 +364,24 @@ export class Engine {
     }
   }
 
-  #checkDrained() {
-    if (!this.#busySince || this.inFlight > 0 || this.closed) return;
-    const { free, total } = this.stats();
-    if (free !== total) return;
-    this.#busySince = false;
-    this.events.drained();
-  }
-
-  /** A snapshot of the core's gauges. */
-  stats() {
-    this.core.exports._wp_task_count_settled(this.core.pool, this.#settled, this.#failed);
-    this.#settled = this.#failed = 0;
-    return readStats(this.core, this.#statsBuffer);
-  }
-
   /**
    * Ends everything: every task fails, every thread is stopped.
    * @param {import('./errors.js').PoolError} reason
    */
   async close(reason) {
-    this.closed = true;
+    this.ledger.closed = true;
     this.clock.stop();
     this.completions.stop();
     for (const task of [...this.#tasks, ...this.mail.takeLost()]) {
       if (task)
-        this.#end(task, poolError(reason.code, reason.message, { taskId: task.id, cause: reason.cause }), undefined);
+        this.ledger.end(
+          task,
+          poolError(reason.code, reason.message, { taskId: task.id, cause: reason.cause }),
+          undefined,
+        );
     }
     this.#tasks = [];
-    this.inFlight = 0;
+    this.ledger.inFlight = 0;
     await this.fleet.close();
   }
 }

@@ -129,7 +129,7 @@ export class Fleet {
     if (message === 0) this.events.bell();
     else if (member.state === 'dying') return;
     else if (message.kind === 'ready') this.#initialise(member, block);
-    else if (message.kind === 'started') this.#started(member);
+    else if (message.kind === 'started') this.#started(member, message.handlers);
     else if (message.kind === 'failed')
       this.#lost(
         member,
@@ -168,9 +168,10 @@ export class Fleet {
     }
   }
 
-  /** @param {Member} member */
-  #started(member) {
+  /** @param {Member} member @param {string[]} handlers */
+  #started(member, handlers) {
     this.#timers.cancel(member.readyTimer);
+    member.handlers = handlers;
     member.state = 'warm';
     if (member.seat === undefined) {
       this.#spares.push(member);

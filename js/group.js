@@ -1,5 +1,6 @@
 /** Batches and broadcasts: several tasks that succeed or fail together. */
 import { poolError } from './errors.js';
+import * as L from './generated/layout.js';
 import { GroupSink, Task } from './task.js';
 
 /**
@@ -9,6 +10,21 @@ import { GroupSink, Task } from './task.js';
  * @property {import('./spec.js').Spec} spec
  * @property {AbortSignal} [signal]
  */
+
+/**
+ * @param {readonly { task: string | Function, payload?: unknown, priority?: import('./options.js').Priority }[]} jobs
+ * @param {import('./task.js').TaskOptions} options for all of them
+ * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT
+ */
+export function batchMembers(jobs, options) {
+  if (!Array.isArray(jobs)) throw poolError('INVALID_ARGUMENT', 'jobs: expected an array');
+  return jobs.map((job, index) => {
+    if (job === null || typeof job !== 'object')
+      throw poolError('INVALID_ARGUMENT', `jobs: expected an object at ${index}`);
+    const { task, payload, priority } = job;
+    return { task, payload, options: { ...options, priority: priority === undefined ? options.priority : priority } };
+  });
+}
 
 /**
  * Queues all members, or none.
@@ -24,7 +40,7 @@ export function startGroup(engine, members, failFast, resolve, reject, listen) {
     reject(poolError('QUEUE_FULL', `a batch of ${members.length} does not fit`));
     return;
   }
-  const group = engine.createGroup(members.length, failFast);
+  const group = engine.createGroup(members.length, failFast ? L.GROUP_FAIL_FAST : 0);
   const sink = new GroupSink(members.length, resolve, reject, () => {
     if (failFast) engine.failGroup(group);
   });

@@ -40,4 +40,12 @@ export class Names {
     }
     return found;
   }
+
+  /**
+   * Whether there is a C task by this name.
+   * @param {string} text
+   */
+  isC(text) {
+    return this.#cTasks.includes(text);
+  }
 }

@@ -16,7 +16,7 @@ import { Memory } from './memory.js';
  */
 export function openCore(options, exports, wasmMemory) {
   const at = allocate(exports, L.CONFIG_SIZE + 8);
-  const { u32, i32 } = new Memory(wasmMemory);
+  const { u32, i32, f64 } = new Memory(wasmMemory);
   const set = (/** @type {number} */ field, /** @type {number} */ value) => {
     u32[(at + field) >>> 2] = value;
   };
@@ -30,9 +30,14 @@ export function openCore(options, exports, wasmMemory) {
   set(L.CONFIG_LIVENESS_MS, options.liveness.timeoutMs ?? L.NONE);
   set(L.CONFIG_SCAN_MS, Math.min(options.liveness.scanMs, L.NONE));
   set(L.CONFIG_MAX_REDELIVERIES, options.liveness.maxRedeliveries);
+  set(L.CONFIG_LIVENESS_ALL, options.liveness.all ? 1 : 0);
+  set(L.CONFIG_LOW_SKIPS, options.aging.lowSkips ?? L.NONE);
+  set(L.CONFIG_HEAVY_SKIPS, options.aging.heavySkips ?? L.NONE);
+  set(L.CONFIG_SLOW_MS, options.slowMs);
   set(L.CONFIG_CORES, host.hardwareConcurrency());
   set(L.CONFIG_BOX_COUNT, options.boxCount);
   set(L.CONFIG_LEASE_MS, options.leaseMs);
+  f64[(at + L.CONFIG_DISPATCH_BUDGET_MS) >>> 3] = options.dispatchBudgetMs;
   const pool = exports._wp_js_pool_create(at, at + L.CONFIG_SIZE);
   const status = i32[(at + L.CONFIG_SIZE) >>> 2] ?? 0;
   exports._free(at);

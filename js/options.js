@@ -2,6 +2,7 @@
 import { poolError } from './errors.js';
 import * as L from './generated/layout.js';
 import { host } from './host/index.js';
+import { THRESHOLDS } from './telemetry.js';
 
 /** @typedef {'critical' | 'high' | 'normal' | 'low' | 'background'} Priority highest first; background is served as low */
 
@@ -27,6 +28,15 @@ import { host } from './host/index.js';
  * @property {number} [max] restarts within the window before the seat is given up; 10; -1: no limit
  * @property {number} [windowMs] 60,000; 0: for ever
  *
+ * @typedef {object} AgingOptions
+ * @property {number} [lowSkips] after so many tasks of higher levels one of the lowest goes first; 50
+ * @property {number} [heavySkips] after so many tasks that went before it, a heavy task runs beside bulk jobs; 10
+ *
+ * @typedef {object} TelemetryOptions
+ * @property {number} [ring] samples in the window, one for each tick; 600
+ * @property {number} [tickMs] 16
+ * @property {Partial<Record<import('./telemetry.js').ThresholdName, readonly [warm: number, overloaded: number]>>} [thresholds]
+ *
  * @typedef {object} LivenessOptions signs of life: a heartbeat, progress, a task's start or end, and, while a handler awaits
  *   something, the worker's event loop. Without one the task is stopped: it ends with WORKER_LOST, or runs again with
  *   `onLost: 'requeue'`
@@ -45,7 +55,8 @@ import { host } from './host/index.js';
  * @property {number} [taskTimeoutMs] time limit of a task, from its start; none
  * @property {number} [recycleTimeoutMs] how long a worker may stay silent after a time-out before it is killed; undefined: for
  *   ever, 0: it is killed at once
- * @property {LivenessOptions | false} [liveness] recovers workers that run a task and give no sign of life; false
+ * @property {LivenessOptions | false} [liveness] recovers workers that run a task and give no sign of life: given, for all tasks;
+ *   false, for none; by default for those of `split`, `bulkSplit` and `sequence`
  * @property {{ count?: number, size?: number | string }} [boxes] leased results at once, and their size; 64, '1mb'
  * @property {number} [leaseMs] how long a leased result lives without being released; 5,000
  * @property {{ maximum?: number | string }} [memory] ceiling of the pool's memory in bytes, or '512mb'; '4gb'
@@ -57,6 +68,14 @@ import { host } from './host/index.js';
  * @property {object} [resourceLimits] passed to the host where it knows them
  * @property {Record<string, (argument: any) => unknown>} [main] functions that handlers may call by context.main(name)
  * @property {Partial<Scheduler>} [scheduler]
+ * @property {boolean | AgingOptions} [aging] false: the order of levels is strict; true
+ * @property {number} [slowMs] light tasks run beside bulk jobs while some worker takes so long for a task on average; 16
+ * @property {number} [dispatchBudgetMs] how long `split` and `sequence` may keep main busy in each tick of 16 ms; what is over
+ *   waits for the next tick; 8
+ * @property {number} [maxSliceItems] items in a slice of a bulk job, at most; 256
+ * @property {boolean | TelemetryOptions} [telemetry] samples the pool's health for `report` and `taskLoad`; false
+ * @property {boolean} [dev] for development: names of tasks are checked before they are queued, and results that may not be kept
+ *   are spoiled when their callback is over
  * @property {(message: string, taskId: string) => void} [onWorkerError] every failed task; lost workers are told by the event workerDown
  */
 
@@ -84,12 +103,17 @@ export const DEFAULTS = Object.freeze({
     windowMs: 60_000,
   }),
   liveness: Object.freeze({ timeoutMs: 5000, scanMs: 1000, maxRedeliveries: 3 }),
+  aging: Object.freeze({ lowSkips: 50, heavySkips: 10 }),
+  slowMs: 16,
+  dispatchBudgetMs: 8,
+  maxSliceItems: 256,
+  telemetry: Object.freeze({ ring: L.TELEMETRY_RING, tickMs: 16 }),
   readyTimeoutMs: 10_000,
   concurrentTasksPerWorker: 1,
 });
 
 /** Options of later versions: refused rather than ignored. */
-const NOT_YET = ['isolated', 'telemetry', 'resources', 'backend', 'topology', 'aging', 'dev'];
+const NOT_YET = ['isolated', 'resources', 'backend', 'topology'];
 
 /**
  * @param {string} name
@@ -195,17 +219,54 @@ function moduleUrl(name, value) {
 }
 
 /** @param {LivenessOptions | false} [liveness] */
-function livenessOptions(liveness = false) {
-  if (liveness !== false && (liveness === null || typeof liveness !== 'object'))
+function livenessOptions(liveness) {
+  if (liveness !== undefined && liveness !== false && (liveness === null || typeof liveness !== 'object'))
     throw wrong('liveness', liveness, 'an object or false');
   const merged = { ...DEFAULTS.liveness, ...liveness };
   const duration = (/** @type {'timeoutMs' | 'scanMs'} */ key) =>
     Math.max(1, milliseconds(`liveness.${key}`, merged[key]) ?? LONGEST_MS);
   return Object.freeze({
+    all: liveness !== undefined,
     timeoutMs: liveness === false ? undefined : duration('timeoutMs'),
     scanMs: liveness === false ? Infinity : duration('scanMs'),
     maxRedeliveries: integer('liveness.maxRedeliveries', merged.maxRedeliveries, 0, 2 ** 31),
   });
+}
+
+/** @param {boolean | AgingOptions} [aging] */
+function agingOptions(aging = true) {
+  if (typeof aging !== 'boolean' && (aging === null || typeof aging !== 'object'))
+    throw wrong('aging', aging, 'a boolean or an object');
+  if (aging === false) return Object.freeze({ lowSkips: undefined, heavySkips: undefined });
+  const { lowSkips, heavySkips } = { ...DEFAULTS.aging, ...(aging === true ? {} : aging) };
+  return Object.freeze({
+    lowSkips: integer('aging.lowSkips', lowSkips, 1, 2 ** 31),
+    heavySkips: integer('aging.heavySkips', heavySkips, 1, 2 ** 31),
+  });
+}
+
+/** @param {boolean | TelemetryOptions} [telemetry] */
+function telemetryOptions(telemetry = false) {
+  if (typeof telemetry !== 'boolean' && (telemetry === null || typeof telemetry !== 'object'))
+    throw wrong('telemetry', telemetry, 'a boolean or an object');
+  if (telemetry === false) return undefined;
+  const given = { ...DEFAULTS.telemetry, thresholds: {}, ...(telemetry === true ? {} : telemetry) };
+  return Object.freeze({
+    ring: integer('telemetry.ring', given.ring, 1, 1 << 20),
+    tickMs: Math.max(1, milliseconds('telemetry.tickMs', given.tickMs) ?? LONGEST_MS),
+    thresholds: Object.freeze(thresholdOptions(given.thresholds)),
+  });
+}
+
+/** @param {TelemetryOptions['thresholds']} [thresholds] */
+function thresholdOptions(thresholds = {}) {
+  for (const [name, pair] of Object.entries(thresholds)) {
+    if (!THRESHOLDS.includes(/** @type {any} */ (name)))
+      throw wrong('telemetry.thresholds', name, THRESHOLDS.join(', '));
+    if (!Array.isArray(pair) || pair.length !== 2 || !pair.every(Number.isFinite))
+      throw wrong(`telemetry.thresholds.${name}`, pair, '[warm, overloaded]');
+  }
+  return { ...thresholds };
 }
 
 /** @param {RestartOptions} [restart] */
@@ -280,6 +341,13 @@ export function resolveOptions(options) {
     resourceLimits: options.resourceLimits,
     main: options.main ?? {},
     scheduler: schedulerOf(options.scheduler),
+    aging: agingOptions(options.aging),
+    slowMs: milliseconds('slowMs', options.slowMs ?? DEFAULTS.slowMs) ?? LONGEST_MS,
+    dispatchBudgetMs:
+      milliseconds('dispatchBudgetMs', options.dispatchBudgetMs ?? DEFAULTS.dispatchBudgetMs) ?? Infinity,
+    maxSliceItems: integer('maxSliceItems', options.maxSliceItems ?? DEFAULTS.maxSliceItems, 1, 2 ** 31),
+    telemetry: telemetryOptions(options.telemetry),
+    dev: options.dev === true,
     onWorkerError,
   });
 }

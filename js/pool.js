@@ -3,13 +3,17 @@ import { Emitter } from './events.js';
 import { poolError } from './errors.js';
 import * as L from './generated/layout.js';
 import { host } from './host/index.js';
+import { batchMembers } from './group.js';
+import { Intake } from './intake.js';
+import { Jobs } from './jobs.js';
 import { MapPromise, MapRun, WINDOW_PER_WORKER } from './map.js';
 import { resolveOptions } from './options.js';
 import { diagnose, poolStats } from './report.js';
-import { NO_EXTRA, NO_OPTIONS, specify, taskName } from './spec.js';
+import { taskName } from './spec.js';
 import { createEngine } from './start.js';
-import { startGroup } from './group.js';
-import { callOut, guarded, ignore, listen, Task, taskProxy, TaskPromise } from './task.js';
+import { callOut, ignore, Task, taskProxy, TaskPromise } from './task.js';
+import { Telemetry } from './telemetry.js';
+import { Traces } from './traces.js';
 
 /** @typedef {import('./engine.js').Engine} Engine */
 /** @typedef {'error' | 'drained' | 'workerDown' | 'workerRetired'} PoolEvent */
@@ -19,23 +23,21 @@ import { callOut, guarded, ignore, listen, Task, taskProxy, TaskPromise } from '
  * @template [M=any] the worker module's type: `createPool<typeof import('./worker.js')>(…)`
  */
 export class Pool {
-  /** @type {Engine | undefined} */
-  #engine;
   #starting = /** @type {Promise<Engine> | undefined} */ (undefined);
   #options;
-  #closed = false;
   /** @type {Promise<void> | undefined} */
   #closing;
   #paused = false;
-  /** @type {{ task: Task, run: () => void }[]} submitted before the core was loaded */
-  #early = [];
-  #earlyProcessed = 0;
   #events = new Emitter();
+  #intake;
+  #jobs;
+  /** @type {Telemetry | undefined} */
+  #telemetry;
+  #traces = new Traces();
   /** @type {{ name: string, payload: unknown }[]} broadcasts that every new worker gets */
   #sticky = [];
   #ready;
   #proxy = /** @type {any} */ (undefined);
-  #plainSpec; // of a task without options of its own
 
   /**
    * Usable at once: tasks wait for workers.
@@ -44,7 +46,8 @@ export class Pool {
    */
   constructor(options) {
     this.#options = resolveOptions(options);
-    this.#plainSpec = specify(NO_OPTIONS, this.#options.taskTimeoutMs, NO_EXTRA);
+    this.#intake = new Intake(this.#options, (error) => this.#failed(error));
+    this.#jobs = new Jobs(this.#intake, this.#options, (message, taskId) => this.#tell(message, taskId));
     this.#ready = this.#open();
     this.#ready.catch(() => undefined);
   }
@@ -74,16 +77,25 @@ export class Pool {
         seating: (seat) => this.#replay(seat),
       });
       const engine = await this.#starting;
-      if (this.#closed) return; // #shut ends it
-      this.#engine = engine;
+      if (this.#intake.closed) return; // #shut ends it
       if (this.#paused) engine.core.exports._wp_pause(engine.core.pool);
-      for (const { task, run } of this.#early.splice(0)) if (!task.settled) run();
+      this.#watch(engine);
+      this.#intake.open(engine);
       await engine.fleet.open();
-      if (this.#options.unref && engine.inFlight === 0) engine.fleet.hold(false);
+      if (this.#options.unref && engine.ledger.inFlight === 0) engine.fleet.hold(false);
     } catch (error) {
       await this.#shut(/** @type {any} */ (error)); // no thread is left behind
       throw error;
     }
+  }
+
+  /** @param {Engine} engine */
+  #watch(engine) {
+    const { telemetry } = this.#options;
+    this.#traces.open(engine);
+    if (!telemetry) return;
+    this.#telemetry = new Telemetry(engine, this.#jobs.buffers, telemetry);
+    this.#jobs.sample(this.#telemetry);
   }
 
   // ---- Tasks ----
@@ -100,23 +112,10 @@ export class Pool {
     /** @type {TaskPromise<R>} */
     const promise = new TaskPromise();
     const record = new Task(promise, 0);
-    promise.attach(/** @type {any} */ (this.#giver), record);
-    this.#submit(record, task, payload, options);
+    promise.attach(/** @type {any} */ (this.#intake), record);
+    this.#intake.submit(record, task, payload, options);
     return promise;
   }
-
-  /** What a TaskPromise gives tasks up with, also before the core is loaded. */
-  #giver = {
-    /**
-     * @param {Task} task
-     * @param {import('./errors.js').PoolError} error
-     * @param {boolean} [kill]
-     */
-    giveUp: async (task, error, kill) => {
-      if (this.#engine) return this.#engine.giveUp(task, error, kill);
-      this.#reject(task, error);
-    },
-  };
 
   /**
    * Calls with the handlers' own names: `pool.tasks.add({ a: 1, b: 2 })`.
@@ -134,16 +133,7 @@ export class Pool {
    * @returns {Promise<R[]>} results in the order of the jobs; its error has the failing `index`
    */
   batch(jobs, options = {}) {
-    if (!Array.isArray(jobs)) return Promise.reject(poolError('INVALID_ARGUMENT', 'jobs: expected an array'));
-    if (jobs.length === 0 && !this.#closed) return Promise.resolve([]);
-    return this.#group(
-      jobs.map(({ task, payload, priority }) => ({
-        task,
-        payload,
-        options: { ...options, priority: priority ?? options.priority },
-      })),
-      true,
-    );
+    return this.#intake.group(() => batchMembers(jobs, options), true);
   }
 
   /**
@@ -155,16 +145,10 @@ export class Pool {
    * @returns {Promise<R[]>} results by worker index
    */
   broadcast(task, payload, options = {}) {
-    const promise = this.#group(
-      Array.from({ length: this.size }, (_, seat) => ({
-        task,
-        payload,
-        options: {},
-        seat: seat + 1,
-      })),
-      false,
-    );
-    if (options.sticky && !this.#closed) this.#sticky.push({ name: taskName(task), payload });
+    const copies = () =>
+      Array.from({ length: this.size }, (_, seat) => ({ task, payload, options: {}, seat: seat + 1 }));
+    const promise = this.#intake.group(copies, false);
+    if (options?.sticky && !this.#intake.closed) this.#sticky.push({ name: taskName(task), payload });
     return promise;
   }
 
@@ -185,10 +169,10 @@ export class Pool {
       return new MapRun(
         {
           window: () => this.size * this.#options.concurrency * WINDOW_PER_WORKER,
-          cancel: (record) => this.#giver.giveUp(record, poolError('CANCELLED', 'the map was given up')),
+          cancel: (record) => void this.#intake.giveUp(record, poolError('CANCELLED', 'the map was given up')),
           submit: (payload, { batch }, sink, item) => {
             const record = new Task(sink, item);
-            this.#submit(record, task, payload, options, {
+            this.#intake.submit(record, task, payload, options, {
               flags: batch ? L.SLOT_BATCH : 0,
               unbounded: true,
             });
@@ -202,94 +186,47 @@ export class Pool {
   }
 
   /**
-   * @param {{ task: string | Function, payload: unknown, options: import('./task.js').TaskOptions, seat?: number }[]} jobs
-   * @param {boolean} failFast
-   * @returns {Promise<any[]>}
-   */
-  #group(jobs, failFast) {
-    return guarded((resolve, reject) => {
-      if (this.#closed) throw poolError('POOL_DESTROYED');
-      const members = jobs.map(({ task, payload, options, seat }) => ({
-        name: taskName(task),
-        payload,
-        spec: specify(options, this.#options.taskTimeoutMs, { seat }),
-        signal: options.signal,
-      }));
-      const start = () => {
-        const listen = (/** @type {Task} */ record, /** @type {AbortSignal} */ signal) => this.#listen(record, signal);
-        startGroup(/** @type {Engine} */ (this.#engine), members, failFast, resolve, reject, listen);
-      };
-      if (this.#engine) start();
-      else
-        this.#early.push({
-          task: new Task({ fulfil: ignore, fail: (_item, error) => reject(error) }, 0),
-          run: start,
-        });
-    });
-  }
-
-  /**
-   * @param {Task} record
+   * Runs a handler, and calls back in the very turn in which its end is learned. Heavy, unless `weight` says otherwise; it runs again
+   * when its worker is lost or gives no sign of life, at most 3 times.
    * @param {string | Function} task
    * @param {unknown} payload
+   * @param {(result: any) => void} callback must not be asynchronous; gets undefined if the task failed (event 'error')
    * @param {import('./task.js').TaskOptions} [options]
-   * @param {import('./spec.js').Extra} [extra]
+   * @returns {import('./callback.js').Handle}
+   * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT; with `dev` also UNKNOWN_TASK
    */
-  #submit(record, task, payload, options = NO_OPTIONS, extra = NO_EXTRA) {
-    /** @type {import('./spec.js').Spec} */
-    let spec;
-    let name = '';
-    try {
-      if (this.#closed) throw poolError('POOL_DESTROYED');
-      name = taskName(task);
-      const isPlain = options === NO_OPTIONS && extra === NO_EXTRA;
-      spec = isPlain ? this.#plainSpec : specify(options, this.#options.taskTimeoutMs, extra);
-    } catch (error) {
-      this.#reject(record, /** @type {any} */ (error));
-      return;
-    }
-    const { signal } = options;
-    if (signal) this.#listen(record, signal);
-    if (record.settled) return;
-    if (!this.#engine) {
-      if (!extra.unbounded && this.#early.length >= (this.#options.maxQueue ?? Infinity))
-        this.#reject(record, poolError('QUEUE_FULL'));
-      else
-        this.#early.push({
-          task: record,
-          run: () => /** @type {Engine} */ (this.#engine).submit(record, name, payload, spec),
-        });
-      return;
-    }
-    if (!extra.unbounded && !this.#engine.admits(1)) this.#reject(record, poolError('QUEUE_FULL'));
-    else this.#engine.submit(record, name, payload, spec);
+  split(task, payload, callback, options) {
+    return this.#jobs.split(task, payload, callback, options);
   }
 
   /**
-   * @param {Task} record
-   * @param {AbortSignal} signal
+   * Runs a handler over slices of a list, on all workers: it gets a slice and returns as many results.
+   * @param {string | Function} task
+   * @param {readonly unknown[]} items
+   * @param {(results: any[]) => void} callback once, when every slice is back; `results` is valid during the call only, with undefined
+   *   where a slice failed. Without items it is called before this method returns
+   * @param {import('./jobs.js').BulkOptions} [options]
+   * @returns {import('./callback.js').Handle}
+   * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT; with `dev` also UNKNOWN_TASK
    */
-  #listen(record, signal) {
-    listen(record, signal, (error) => void this.#giver.giveUp(record, error, true));
+  bulkSplit(task, items, callback, options) {
+    return this.#jobs.bulkSplit(task, items, callback, options);
   }
 
   /**
-   * @param {Task} record
-   * @param {import('./errors.js').PoolError} error
+   * Runs steps one after the other. A step that fails gives undefined; a payload function that throws ends the sequence.
+   * @param {readonly import('./sequence.js').Step[]} steps
+   * @param {(results: any[]) => void} [callback]
+   * @returns {import('./sequence.js').Sequence} may be awaited as well
+   * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT
    */
-  #reject(record, error) {
-    if (record.settled) return;
-    record.settled = true;
-    record.rare?.unlisten?.();
-    error.taskId ??= record.id;
-    if (!this.#closed) this.#earlyProcessed++;
-    record.sink.fail(record.item, error);
-    this.#failed(error);
+  sequence(steps, callback) {
+    return this.#jobs.sequence(steps, callback);
   }
 
   /** @param {number} seat a worker is about to serve it */
   #replay(seat) {
-    const engine = /** @type {Engine} */ (this.#engine);
+    const engine = /** @type {Engine} */ (this.#intake.engine);
     for (const { name, payload } of this.#sticky) {
       const quiet = { fulfil: () => undefined, fail: () => undefined };
       engine.submit(new Task(quiet, 0), name, payload, {
@@ -305,17 +242,19 @@ export class Pool {
   /** No task is started any more; running ones finish. Idempotent, not nested. */
   pause() {
     this.#paused = true;
-    if (this.#engine && !this.#closed) this.#engine.core.exports._wp_pause(this.#engine.core.pool);
+    const core = this.#intake.engine?.core;
+    core?.exports._wp_pause(core.pool);
   }
 
   resume() {
     this.#paused = false;
-    if (this.#engine && !this.#closed) this.#engine.core.exports._wp_resume(this.#engine.core.pool);
+    const core = this.#intake.engine?.core;
+    core?.exports._wp_resume(core.pool);
   }
 
   /** Settles when no task is waiting or running. */
   async drain() {
-    while (!this.#closed && ((this.#engine?.inFlight ?? 0) > 0 || this.#early.length > 0)) {
+    while (!this.#intake.closed && ((this.#intake.engine?.ledger.inFlight ?? 0) > 0 || this.#intake.waiting > 0)) {
       await new Promise((resolve) => {
         const off = this.on('drained', () => {
           off();
@@ -331,15 +270,41 @@ export class Pool {
 
   /** Numbers of this moment; a new object each time. `processed` counts settled tasks, `errors` those among them that failed. */
   stats() {
-    const outside = { settled: this.#earlyProcessed, waiting: this.#early.length };
-    return poolStats(this.#closed ? undefined : this.#engine, this.#closed ? 0 : this.size, outside, this.#final);
+    const { engine, closed, processed, waiting } = this.#intake;
+    const outside = { settled: processed, waiting: waiting + this.#jobs.held };
+    return poolStats(engine, closed ? 0 : this.size, outside, this.#final);
   }
 
   #final = { processed: 0, errors: 0 };
 
   /** What the pool holds: for finding leaks. */
   diagnostics() {
-    return diagnose(this.#closed ? undefined : this.#engine);
+    return diagnose(this.#intake.engine);
+  }
+
+  /**
+   * The pool's health over the last samples. Reading it resets nothing but `WindowSec`.
+   * @returns {import('./telemetry.js').Report | undefined} undefined: `telemetry` is off, or there is no sample yet
+   */
+  report() {
+    return this.#telemetry?.report();
+  }
+
+  /**
+   * How busy main and the workers were in the last second.
+   * @returns {import('./telemetry.js').TaskLoad | undefined} undefined: `telemetry` is off
+   */
+  taskLoad() {
+    return this.#telemetry?.load;
+  }
+
+  /**
+   * Records every task's life from now on, for chrome://tracing or ui.perfetto.dev; ends with its `stop()`.
+   * @returns {import('./trace.js').Trace}
+   * @throws {import('./errors.js').PoolError} UNSUPPORTED before the pool is ready
+   */
+  trace() {
+    return this.#traces.start(this.#intake.engine);
   }
 
   /**
@@ -354,9 +319,17 @@ export class Pool {
 
   /** @param {import('./errors.js').PoolError} error */
   #failed(error) {
+    this.#tell(error.message, error.taskId ?? '');
+  }
+
+  /**
+   * @param {string} message
+   * @param {string} taskId
+   */
+  #tell(message, taskId) {
     const { onWorkerError } = this.#options;
-    if (onWorkerError) callOut(() => onWorkerError(error.message, error.taskId ?? ''), undefined);
-    this.#events.emit('error', error.message, error.taskId);
+    if (onWorkerError) callOut(() => onWorkerError(message, taskId), undefined);
+    this.#events.emit('error', message, taskId);
   }
 
   /**
@@ -374,17 +347,19 @@ export class Pool {
   #shut(reason) {
     if (this.#closing) return this.#closing;
     this.#closing = (async () => {
-      for (const { task } of this.#early.splice(0))
-        this.#reject(task, poolError(reason.code, reason.message, { cause: reason.cause }));
-      const { processed, errors } = this.#engine?.stats() ?? this.#final;
+      this.#intake.abandon(reason);
+      this.#jobs.close(reason);
+      const { processed, errors } = this.#intake.engine?.ledger.stats() ?? this.#final;
       this.#final = { processed, errors };
-      this.#closed = true;
+      this.#intake.close(reason);
       const ending = this.#starting?.then((engine) => engine.close(reason), ignore);
+      this.#telemetry = undefined;
       this.#events.clear();
       this.#sticky = [];
       for (const wake of this.#onClose) wake();
       await ending;
-      this.#engine = this.#starting = undefined; // with it goes the memory
+      this.#traces.close();
+      this.#starting = undefined; // with it goes the memory
     })();
     return this.#closing;
   }

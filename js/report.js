@@ -31,7 +31,7 @@ import { noStops } from './ladder.js';
  * @returns {Stats}
  */
 export function poolStats(engine, size, outside, final) {
-  const gauges = engine?.stats() ?? { ...final, free: 0, busy: size, total: size, queued: 0 };
+  const gauges = engine?.ledger.stats() ?? { ...final, free: 0, busy: size, total: size, queued: 0 };
   return {
     freeWorkers: gauges.free,
     busyWorkers: gauges.busy,
@@ -47,7 +47,7 @@ export function poolStats(engine, size, outside, final) {
  * @returns {Diagnostics}
  */
 export function diagnose(engine) {
-  const gauges = engine?.stats();
+  const gauges = engine?.ledger.stats();
   return {
     boxesInUse: gauges?.boxesInUse ?? 0,
     tasksInUse: gauges?.tasksInUse ?? 0,

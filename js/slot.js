@@ -24,7 +24,7 @@ export function fillSlot(engine, handler, task, index, payload, spec) {
     core.attachBox(slot, ARGUMENT, payload.share(engine));
     flags |= L.SLOT_BOX_ARGUMENT;
     task.more.argument = payload;
-  } else if (handler.cTask && flags & L.SLOT_BATCH) {
+  } else if (handler.cTask && flags & (L.SLOT_BATCH | L.SLOT_SLICE)) {
     throw poolError('UNSUPPORTED', 'a C task takes one item at a time: map without batchSize and sharedArgs');
   } else {
     const how = spec.transfer || handler.cTask ? { transfer: spec.transfer, forC: handler.cTask > 0 } : undefined;
@@ -38,6 +38,7 @@ export function fillSlot(engine, handler, task, index, payload, spec) {
   u32[word + (L.SLOT_TIMEOUT_MS >>> 2)] = spec.timeoutMs ?? 0;
   u32[word + (L.SLOT_SEAT >>> 2)] = spec.seat ?? 0;
   u32[word + (L.SLOT_ITEM >>> 2)] = task.item;
+  if (spec.dueMs !== undefined) core.memory.f64[(slot + L.SLOT_DUE_MS) >>> 3] = spec.dueMs;
   task.index = index;
   task.generation = core.generation(slot);
   if (spec.onProgress) task.more.onProgress = spec.onProgress;

@@ -8,16 +8,24 @@ import { milliseconds, priorityLane } from './options.js';
  * @typedef {object} Spec
  * @property {number} lane
  * @property {number} [timeoutMs]
+ * @property {number} [lookMs] main must look at the clocks as often while it runs
  * @property {number} [flags] of the slot
  * @property {number} [group] index + 1
  * @property {number} [seat] index + 1
+ * @property {number} [dueMs] of a slice: from then on it goes before single tasks
  * @property {(value: any) => void} [onProgress]
  * @property {readonly Transferable[]} [transfer]
  */
 
 /**
  * What the pool adds to a task's options.
- * @typedef {{ flags?: number, seat?: number, unbounded?: boolean }} Extra unbounded: admitted already
+ * @typedef {object} Extra
+ * @property {number} [flags] of the slot
+ * @property {number} [seat] index + 1
+ * @property {number} [group] index + 1
+ * @property {number} [dueMs] of a slice, absolute
+ * @property {boolean} [unbounded] admitted already
+ * @property {boolean} [isJob] of split, bulkSplit or sequence: it is run again when its worker is lost or silent
  */
 
 /** @type {import('./task.js').TaskOptions} */
@@ -26,28 +34,40 @@ export const NO_OPTIONS = Object.freeze({});
 export const NO_EXTRA = Object.freeze({});
 
 /** Options of single tasks that belong to later versions: refused rather than ignored. */
-const NOT_YET = ['weight', 'shardKey', 'maxWaitMs'];
+const NOT_YET = ['shardKey'];
+
+const WEIGHTS = Object.freeze({ light: L.SLOT_LIGHT, heavy: L.SLOT_HEAVY });
 
 /**
  * @param {import('./task.js').TaskOptions} options
- * @param {number | undefined} poolTimeoutMs the pool's taskTimeoutMs
+ * @param {Pick<import('./options.js').ResolvedOptions, 'taskTimeoutMs' | 'liveness'>} pool
  * @param {Extra} extra
  * @returns {Spec}
  * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT, UNSUPPORTED
  */
-export function specify(options, poolTimeoutMs, extra) {
+export function specify(options, pool, extra) {
   const later = NOT_YET.find((key) => /** @type {any} */ (options)[key] !== undefined);
   if (later) throw poolError('UNSUPPORTED', `option ${later} is not available in this version`);
-  const { onLost = 'reject', deliver = 'copy', timeoutMs = poolTimeoutMs } = options;
+  const { onLost = extra.isJob ? 'requeue' : 'reject', deliver = 'copy', weight } = options;
   if (onLost !== 'reject' && onLost !== 'requeue') throw poolError('INVALID_ARGUMENT', `onLost: '${onLost}'`);
   if (deliver !== 'copy' && deliver !== 'lease') throw poolError('INVALID_ARGUMENT', `deliver: '${deliver}'`);
-  const lease = deliver === 'lease' ? L.SLOT_LEASE : 0;
-  const requeue = onLost === 'requeue' ? L.SLOT_REQUEUE : 0;
+  if (weight !== undefined && !Object.hasOwn(WEIGHTS, weight))
+    throw poolError('INVALID_ARGUMENT', `weight: '${weight}'`);
+  const timeoutMs = timeLimit(options.timeoutMs === undefined ? pool.taskTimeoutMs : options.timeoutMs);
+  const isWatched = pool.liveness.timeoutMs !== undefined && (pool.liveness.all || extra.isJob === true);
   return {
     lane: options.priority === undefined ? L.PRIORITY_NORMAL : priorityLane(options.priority),
-    timeoutMs: timeLimit(timeoutMs),
-    flags: (extra.flags ?? 0) | lease | requeue,
+    timeoutMs,
+    lookMs: Math.min(timeoutMs ?? Infinity, isWatched ? pool.liveness.scanMs : Infinity),
+    flags:
+      (extra.flags ?? 0) |
+      (weight ? WEIGHTS[weight] : 0) |
+      (deliver === 'lease' ? L.SLOT_LEASE : 0) |
+      (onLost === 'requeue' ? L.SLOT_REQUEUE : 0) |
+      (isWatched ? L.SLOT_WATCHED : 0),
     seat: extra.seat,
+    group: extra.group,
+    dueMs: extra.dueMs,
     onProgress: options.onProgress,
     transfer: options.transfer,
   };

@@ -5,6 +5,8 @@ import { taskId } from './worker/context.js';
 /**
  * @typedef {object} TaskOptions
  * @property {import('./options.js').Priority} [priority] 'normal'
+ * @property {'light' | 'heavy'} [weight] how it goes together with bulk jobs: a heavy task waits until none is active, a light one
+ *   runs beside them; without a weight it knows nothing of them. Of `split` and `sequence`: 'heavy'
  * @property {number} [timeoutMs] time limit from its start; the pool's taskTimeoutMs
  * @property {AbortSignal} [signal] aborting a waiting task cancels it; a running one is killed with its worker
  * @property {'reject' | 'requeue'} [onLost] what happens when its worker is lost: 'reject' (WORKER_LOST), or it runs again, at
@@ -18,8 +20,8 @@ import { taskId } from './worker/context.js';
  * Where a task's end is told: a promise, or one place of a batch.
  * @typedef {object} Sink
  * @property {(item: number, value: any) => void} fulfil
- * @property {(item: number, error: import('./errors.js').PoolError, swept?: boolean) => void} fail swept: it never started,
- *   because another member of its group had failed
+ * @property {(item: number, error: import('./errors.js').PoolError, swept?: boolean) => void | false} fail swept: it never
+ *   started, because another member of its group had failed. False: nobody wants to know, no event is raised
  */
 
 let serials = 0;

@@ -18,16 +18,29 @@ static uint32_t list_length(const wp_pool *pool, const wp_list *list) {
 }
 
 static bool lists_agree(const wp_pool *pool) {
-  uint32_t ready = 0;
-  for (uint32_t lane = 0; lane < WP_PRIORITY_COUNT; lane++) {
-    uint32_t length = list_length(pool, &pool->lanes[lane]);
-    if (length == WP_NONE) return false;
-    ready += length;
+  uint32_t waiting = 0;
+  for (uint32_t level = 0; level < WP_PRIORITY_COUNT; level++) {
+    for (uint32_t class = 0; class < WP_CLASS_COUNT; class ++) {
+      uint32_t length = list_length(pool, &pool->lanes.lists[level][class]);
+      bool filled = pool->lanes.filled >> (level * WP_CLASS_COUNT + class) & 1;
+      if (length != pool->lanes.counts[level][class] || filled != (length > 0)) return false;
+      waiting += length;
+    }
   }
   for (uint32_t seat = 0; seat < pool->seat_count; seat++) {
-    if (list_length(pool, &pool->seat_lanes[seat]) == WP_NONE) return false;
+    if (list_length(pool, &pool->lanes.seats[seat]) == WP_NONE) return false;
   }
-  return ready == wp_atomic_load_relaxed_u32(&pool->ready);
+  return waiting ==
+         wp_atomic_load_relaxed_u32(&pool->ready) + wp_atomic_load_relaxed_u32(&pool->held);
+}
+
+static bool groups_agree(const wp_pool *pool) {
+  uint32_t bulks = 0;
+  for (uint32_t i = 0; i < wp_atomic_load_relaxed_u32(&pool->groups.capacity); i++) {
+    const wp_group *group = wp_table_at(&pool->groups, i);
+    bulks += wp_atomic_load_relaxed_u32(&group->members) && (group->kind & WP_GROUP_BULK);
+  }
+  return bulks == wp_atomic_load_relaxed_u32(&pool->bulks);
 }
 
 static bool slots_agree(const wp_pool *pool) {
@@ -112,8 +125,8 @@ static bool line_agrees(const wp_pool *pool) {
 
 wp_status wp_pool_check(wp_pool *pool) {
   bool fine = !wp_atomic_load_seq_u32(&pool->lock) && !pool->recount_due && tables_agree(pool) &&
-              lists_agree(pool) && slots_agree(pool) && threads_agree(pool) && boxes_agree(pool) &&
-              line_agrees(pool);
+              lists_agree(pool) && groups_agree(pool) && slots_agree(pool) && threads_agree(pool) &&
+              boxes_agree(pool) && line_agrees(pool);
   for (uint32_t i = 0; fine && i < pool->thread_count; i++) {
     fine = wp_heap_check(&pool->memory[i].heap) == WP_OK;
   }

@@ -1,5 +1,6 @@
 #include "idle.h"
 #include "base/point.h"
+#include "lanes.h"
 
 static bool is_idle(const wp_pool *pool, uint32_t thread) {
   return wp_atomic_load_seq_u32(&pool->idle[thread >> 5]) >> (thread & 31) & 1;
@@ -45,19 +46,34 @@ enum {
 static bool is_meant(const wp_thread *thread, uint32_t how) {
   uint32_t sleeps = wp_atomic_load_seq_u32(&thread->sleeps);
   if (how & WAKE_SPINNING && sleeps != WP_SLEEP_NOT) return false;
-  if (how & WAKE_SHORT && sleeps != WP_SLEEP_SHORT) return false;
+  if (how & WAKE_SHORT && (sleeps != WP_SLEEP_SHORT || !would_take(thread))) return false;
   return how & WAKE_BUSY || !wp_atomic_load_acquire_u32(&thread->running);
 }
 
-static bool wake_one(wp_pool *pool, uint32_t how) {
+/* CHOOSE: of those that wait, the one whose tasks take the shortest time, in milliseconds: less is the host's noise
+ * (REQUIREMENTS TW-06). Its number, or WP_MAIN for none. */
+static uint32_t choose(const wp_pool *pool, uint32_t how) {
+  uint32_t best = WP_MAIN, best_ms = WP_NONE;
   for (uint32_t word = 0; word * 32 < pool->thread_count; word++) {
     uint32_t bits = wp_atomic_load_seq_u32(&pool->idle[word]); /* pairs with IDLE */
     for (; bits; bits &= bits - 1) {
       uint32_t thread = word * 32 + (uint32_t)__builtin_ctz(bits);
-      if (!is_meant(&pool->threads[thread], how)) continue;
-      if (how & WAKE_SHORT ? would_take(&pool->threads[thread]) : wake_if_idle(pool, thread))
-        return true;
+      const wp_thread *record = &pool->threads[thread];
+      uint32_t mean_ms = wp_atomic_load_relaxed_u32(&record->exec_us) / 1000; /* a hint */
+      if (mean_ms >= best_ms || !is_meant(record, how)) continue;
+      best = thread;
+      best_ms = mean_ms;
     }
+  }
+  return best;
+}
+
+static bool wake_one(wp_pool *pool, uint32_t how) {
+  /* Who was chosen may have been woken by another, or be doomed: its bit is then clear. */
+  for (uint32_t tries = 0; tries < pool->thread_count; tries++) {
+    uint32_t thread = choose(pool, how);
+    if (thread == WP_MAIN) return false;
+    if (how & WAKE_SHORT || wake_if_idle(pool, thread)) return true;
   }
   return false;
 }
@@ -89,11 +105,11 @@ void wp_idle_wake_for(wp_pool *pool, const wp_slot *slot, bool patiently) {
 }
 
 void wp_idle_wake_next(wp_pool *pool) {
-  if (wp_atomic_load_seq_u32(&pool->ready)) wp_idle_wake_any(pool, false);
+  if (wp_lanes_ready(pool)) wp_idle_wake_any(pool, false);
 }
 
 void wp_idle_wake(wp_pool *pool, bool all) {
-  uint32_t count = all ? UINT32_MAX : wp_atomic_load_seq_u32(&pool->ready);
+  uint32_t count = all ? UINT32_MAX : wp_lanes_ready(pool);
   while (count-- && wp_idle_wake_any(pool, false)) {
   }
 }

@@ -16,6 +16,11 @@ void wp_config_defaults(wp_config *config) {
       .liveness_ms = WP_NONE,
       .scan_ms = 1000,       /* REQUIREMENTS TW-54 */
       .max_redeliveries = 3, /* REQUIREMENTS TW-57 */
+      .liveness_all = 1,
+      .low_skips = 50,         /* REQUIREMENTS TW-27 */
+      .heavy_skips = 10,       /* REQUIREMENTS TW-09 */
+      .slow_ms = 16,           /* REQUIREMENTS TW-08 */
+      .dispatch_budget_ms = 8, /* REQUIREMENTS TW-31 */
       .memory_bytes = UINT64_C(1) << 32,
   };
 }

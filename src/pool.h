@@ -32,14 +32,41 @@ typedef struct wp_list {
   uint32_t first, last;
 } wp_list;
 
-/* What several threads may fail together: a batch, a map or a broadcast. */
+/* What distinguishes waiting tasks of one level: see lanes.h. */
+enum wp_class {
+  WP_CLASS_PLAIN = 0,
+  WP_CLASS_LIGHT = 1,
+  WP_CLASS_HEAVY = 2,
+  WP_CLASS_SLICE = 3,
+  WP_CLASS_COUNT = 4,
+};
+
+/* Under the scheduler lock. */
+typedef struct wp_lanes {
+  wp_list lists[WP_PRIORITY_COUNT][WP_CLASS_COUNT];
+  uint32_t counts[WP_PRIORITY_COUNT][WP_CLASS_COUNT]; /* slots in each */
+  uint32_t peaks[WP_PRIORITY_COUNT][WP_CLASS_COUNT];  /* since telemetry read them */
+  wp_list seats[WP_SEATS_MAX];                        /* tasks for one seat only */
+  uint32_t filled; /* bit level * WP_CLASS_COUNT + class: that list is not empty */
+  /* Tasks of higher levels taken while one of the lowest waited; tasks taken while a heavy one was held. Since the last that went. */
+  uint32_t low_skips, heavy_skips;
+  uint32_t low_skips_peak, heavy_skips_peak; /* since telemetry read them */
+  uint32_t counts_peaks;                     /* telemetry is on */
+} wp_lanes;
+
+enum wp_group_kind {
+  WP_GROUP_FAIL_FAST = 1, /* a failure cancels the rest */
+  WP_GROUP_BULK = 2,      /* heavy tasks wait until it is gone */
+};
+
+/* What several threads may fail together: a batch, a broadcast, a bulk job. */
 typedef struct wp_group {
   wp_atomic_u64 word;    /* wp_record */
   wp_atomic_u32 next;    /* wp_record */
   wp_atomic_u32 members; /* slots that name it; the last one to go frees it */
   /* item + 1 of the first failure, or 0. Once set, members that have not started never do */
   wp_atomic_u32 failed;
-  uint32_t fail_fast; /* whether a failure cancels the rest; constant */
+  uint32_t kind; /* enum wp_group_kind bits; constant */
   uint32_t reserved[2];
 } wp_group;
 
@@ -57,6 +84,13 @@ typedef struct wp_counters {
   wp_atomic_u64 bells; /* doorbells rung; workers */
 } wp_counters;
 
+/* Main's; see governor.h. */
+typedef struct wp_governor {
+  double used_ms; /* of the budget, in this tick */
+  bool is_over;   /* something had to wait for the next tick */
+  bool was_over;  /* in the tick before */
+} wp_governor;
+
 struct wp_pool {
   /* Line 1: what workers touch all the time, and main often. */
   /* 1: main sleeps and wants to be told of completions; set by main, cleared by who rings */
@@ -64,7 +98,8 @@ struct wp_pool {
   wp_atomic_u32 lock;   /* 0, or the holder: incarnation << 16 | number + 1 */
   wp_atomic_u32 paused; /* main */
   wp_atomic_u32 queued; /* tasks submitted and not taken: waiting ones; producers and takers */
-  wp_atomic_u32 ready;  /* of them, in the common lanes; written under the lock */
+  /* of them, in the common lanes and not held; written under the lock */
+  wp_atomic_u32 ready;
   /* enum wp_chore bits: what somebody must do under the lock; set by any, cleared by the holder */
   wp_atomic_u32 chores;
   wp_atomic_u32 boxes_taken; /* pooled boxes; under the lock to take, by anyone to give back */
@@ -72,7 +107,9 @@ struct wp_pool {
   wp_atomic_u32 lock_sleepers;
   wp_atomic_u32 taker; /* who took a task last: a hint; written under the lock */
   wp_atomic_u32 woken; /* who was woken last: a hint; written by who woke it */
-  uint32_t pad[6];
+  wp_atomic_u32 held;  /* heavy tasks that wait while a bulk job is active; under the lock */
+  wp_atomic_u32 bulks; /* bulk jobs that are active; raised by main, lowered by who ends one */
+  uint32_t pad[4];
   /* Line 2: producers'. */
   /* newest submitted slot, index + 1; pushed by producers, taken whole under the lock */
   wp_atomic_u32 inbox;
@@ -90,14 +127,16 @@ struct wp_pool {
   const wp_task_entry *const *tasks; /* C tasks of the program, in order of registration */
   uint32_t task_count;
   /* Under the lock. */
-  wp_list lanes[WP_PRIORITY_COUNT];
-  wp_list seat_lanes[WP_SEATS_MAX];
+  wp_lanes lanes;
   wp_list box_line; /* threads that wait for a box, linked through box_waiting */
   /* main only */
   struct wp_embedder *embedder; /* native hosts; NULL elsewhere */
   uint64_t next_sequence;
   uint32_t pushes;
   uint32_t leases; /* boxes with a lease: when 0, nobody needs to look */
+  wp_governor governor;
+  struct wp_telemetry *telemetry; /* NULL: off */
+  uint32_t bulks_peak;            /* since telemetry read it */
   wp_table slots, boxes, groups, names;
   uint32_t recount_due; /* 1: a thread died inside the gate; see recount.h; main only */
 };

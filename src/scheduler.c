@@ -2,6 +2,7 @@
 #include "base/point.h"
 #include "box.h"
 #include "idle.h"
+#include "lanes.h"
 #include "port/port.h"
 #include "task.h"
 #include <stdlib.h>
@@ -57,35 +58,6 @@ void wp_sched_unlock(wp_pool *pool, uint32_t self) {
   }
 }
 
-/* ---- Lanes ---- */
-
-static void append(wp_pool *pool, wp_list *list, uint32_t index) {
-  wp_slot *slot = wp_slot_at(&pool->slots, index);
-  wp_atomic_store_relaxed_u32(&slot->next, 0); /* lists are guarded by the lock */
-  WP_POINT("lane.append");
-  if (list->last) {
-    wp_atomic_store_relaxed_u32(&wp_slot_at(&pool->slots, list->last - 1)->next, index + 1);
-  } else {
-    list->first = index + 1;
-  }
-  WP_POINT("lane.last");
-  list->last = index + 1;
-}
-
-static uint32_t take_first(wp_pool *pool, wp_list *list) {
-  uint32_t index = list->first - 1;
-  WP_POINT("lane.take");
-  list->first = wp_atomic_load_relaxed_u32(&wp_slot_at(&pool->slots, index)->next);
-  if (!list->first) list->last = 0;
-  return index;
-}
-
-static void count_ready(wp_pool *pool, uint32_t change) {
-  uint32_t ready = wp_atomic_load_relaxed_u32(&pool->ready); /* written under the lock only */
-  WP_POINT("lane.ready");
-  wp_atomic_store_seq_u32(&pool->ready, ready + change);
-}
-
 /* ---- Inbox ---- */
 
 void wp_sched_push(wp_pool *pool, uint32_t self, uint32_t index) {
@@ -107,13 +79,9 @@ static void apply_one(wp_pool *pool, uint32_t self, uint32_t index) {
     wp_task_free(pool, self, index); /* cancelled before anybody saw it */
     return;
   }
-  if (slot->seat) {
-    append(pool, &pool->seat_lanes[slot->seat - 1], index);
+  wp_lanes_add(pool, index);
+  if (slot->seat)
     wp_idle_wake_for(pool, slot, false); /* it may have gone idle before this slot left the inbox */
-    return;
-  }
-  append(pool, &pool->lanes[slot->priority], index);
-  count_ready(pool, 1);
 }
 
 /* Moves everything from the inbox to the lanes, oldest first. */
@@ -136,27 +104,13 @@ static void apply_inbox(wp_pool *pool, uint32_t self) {
   }
 }
 
-/* Cancelled slots wait for somebody to come across them; where nobody takes anything, nobody does. */
-static void purge(wp_pool *pool, uint32_t self, wp_list *list, bool common) {
-  while (list->first &&
-         wp_slot_state_of(wp_slot_at(&pool->slots, list->first - 1)) == WP_SLOT_CANCELLED) {
-    uint32_t index = take_first(pool, list);
-    if (common) count_ready(pool, (uint32_t)-1);
-    wp_task_free(pool, self, index);
-  }
-}
-
 static void serve_chores_locked(wp_pool *pool, uint32_t self) {
   WP_POINT("chores.take");
   uint32_t chores = wp_atomic_exchange_seq_u32(&pool->chores, 0);
   WP_POINT("chores.taken");
   if (chores & WP_CHORE_INBOX) apply_inbox(pool, self);
   if (chores & WP_CHORE_BOXES) wp_box_serve_line_locked(pool);
-  if (!(chores & WP_CHORE_PURGE)) return;
-  for (uint32_t lane = 0; lane < WP_PRIORITY_COUNT; lane++)
-    purge(pool, self, &pool->lanes[lane], true);
-  for (uint32_t seat = 0; seat < pool->seat_count; seat++)
-    purge(pool, self, &pool->seat_lanes[seat], false);
+  if (chores & WP_CHORE_PURGE) wp_lanes_purge(pool, self);
 }
 
 void wp_sched_help(wp_pool *pool, uint32_t self, uint32_t chores) {
@@ -174,30 +128,6 @@ void wp_sched_help(wp_pool *pool, uint32_t self, uint32_t chores) {
 
 /* ---- Taking ---- */
 
-/* Takes the first slot of the list that is still wanted and makes it RUNNING on `self`; index + 1 or 0. */
-static uint32_t take_from(wp_pool *pool, wp_list *list, bool common, uint32_t self, double now_ms) {
-  while (list->first) {
-    wp_slot *slot = wp_slot_at(&pool->slots, list->first - 1);
-    if (slot->flags & WP_SLOT_EXCLUSIVE && wp_atomic_load_relaxed_u32(&pool->threads[self].running))
-      return 0;
-    uint32_t index = take_first(pool, list);
-    if (common) count_ready(pool, (uint32_t)-1);
-    if (wp_task_begin(pool, self, index, now_ms)) return index + 1;
-  }
-  return 0;
-}
-
-static uint32_t pick(wp_pool *pool, uint32_t self, double now_ms) {
-  const wp_thread *thread = &pool->threads[self];
-  if (wp_atomic_load_relaxed_u32(&thread->exclusive)) return 0; /* only this thread writes it */
-  uint32_t seat = wp_atomic_load_relaxed_u32(&thread->seat);    /* constant while it is LIVE */
-  uint32_t taken = seat ? take_from(pool, &pool->seat_lanes[seat - 1], false, self, now_ms) : 0;
-  for (uint32_t lane = 0; !taken && lane < WP_PRIORITY_COUNT; lane++) {
-    taken = take_from(pool, &pool->lanes[lane], true, self, now_ms);
-  }
-  return taken;
-}
-
 static bool may_take(const wp_pool *pool, const wp_thread *thread) {
   return wp_atomic_load_acquire_u32(&thread->state) == WP_THREAD_LIVE &&
          !wp_atomic_load_acquire_u32(&thread->poisoned) &&
@@ -205,10 +135,18 @@ static bool may_take(const wp_pool *pool, const wp_thread *thread) {
          wp_atomic_load_relaxed_u32(&thread->running) < pool->config.concurrency;
 }
 
+/* REQUIREMENTS TW-48: new = 0.25 x + 0.75 old. */
+static void note_execution(wp_thread *thread, double ms) {
+  double before = wp_atomic_load_relaxed_u32(&thread->exec_us); /* a hint: it orders nothing */
+  double now = 0.25 * (ms * 1000) + 0.75 * before + 0.5;
+  wp_atomic_store_relaxed_u32(&thread->exec_us, now < UINT32_MAX ? (uint32_t)now : UINT32_MAX);
+}
+
 /* The time from one take to the next, as long as there is something to take. It goes up or down by a fifth, whatever the time was:
  * a thread that was kept from its core now and then must not pass for a slow one. */
 static void note_pace(wp_thread *thread, double now_ms) {
   if (thread->taken_ms == 0) return;
+  note_execution(thread, now_ms - thread->taken_ms);
   double before = wp_atomic_load_relaxed_u32(&thread->pace_ns); /* a hint: it orders nothing */
   double now = (now_ms - thread->taken_ms) * 1e6 > before ? before * 1.25 : before * 0.8;
   if (now < WP_PACE_LEAST_NS) now = WP_PACE_LEAST_NS;
@@ -225,6 +163,12 @@ static bool is_soon_done(const wp_pool *pool, const wp_thread *thread, uint32_t 
   return awake >= pool->config.cores && left_ns < WP_SOON_NS * awake;
 }
 
+/* Something new, or what was held and is not any more (OPEN in lanes.c). */
+static bool has_come(const wp_pool *pool, uint32_t ready_before) {
+  return wp_atomic_load_seq_u32(&pool->inbox) != 0 ||
+         (wp_atomic_load_seq_u32(&pool->held) && wp_lanes_ready(pool) > ready_before);
+}
+
 uint32_t wp_sched_take(wp_pool *pool, uint32_t self, double now_ms) {
   wp_thread *thread = &pool->threads[self];
   uint32_t taken = 0;
@@ -235,8 +179,8 @@ uint32_t wp_sched_take(wp_pool *pool, uint32_t self, double now_ms) {
     wp_sched_wait_lock(pool, self);
     apply_inbox(pool, self);
     bool paused = wp_atomic_load_seq_u32(&pool->paused);
-    if (!paused) taken = pick(pool, self, now_ms);
-    uint32_t more = paused ? 0 : wp_atomic_load_relaxed_u32(&pool->ready); /* under the lock */
+    if (!paused) taken = wp_lanes_take(pool, self, now_ms);
+    uint32_t more = paused ? 0 : wp_lanes_ready(pool);
     if (taken) wp_idle_note_take(pool, self);
     if (!taken)
       wp_idle_enter(pool, self);
@@ -250,8 +194,7 @@ uint32_t wp_sched_take(wp_pool *pool, uint32_t self, double now_ms) {
     else if (more)
       wp_idle_wake_free(pool);
     /* LOOK AGAIN: what came between the look and the announcement would otherwise wait for ever. */
-    again = !taken && (paused ? !wp_atomic_load_seq_u32(&pool->paused)
-                              : wp_atomic_load_seq_u32(&pool->inbox) != 0);
+    again = !taken && (paused ? !wp_atomic_load_seq_u32(&pool->paused) : has_come(pool, more));
     if (again) wp_idle_leave(pool, self);
   }
   thread->taken_ms = taken ? now_ms : 0;
@@ -267,22 +210,8 @@ void wp_resume(wp_pool *pool) {
 /* ---- After a death ---- */
 
 void wp_sched_requeue_locked(wp_pool *pool, uint32_t index) {
-  wp_slot *slot = wp_slot_at(&pool->slots, index);
-  wp_list *list = slot->seat ? &pool->seat_lanes[slot->seat - 1] : &pool->lanes[slot->priority];
-  uint32_t before = 0, after = list->first;
-  /* Behind those that came back with it and were submitted earlier: a few at the head. */
-  while (after && wp_slot_at(&pool->slots, after - 1)->sequence < slot->sequence) {
-    before = after;
-    /* Relaxed: lists are guarded by the lock. */
-    after = wp_atomic_load_relaxed_u32(&wp_slot_at(&pool->slots, after - 1)->next);
-  }
-  wp_atomic_store_relaxed_u32(&slot->next, after);
-  if (before)
-    wp_atomic_store_relaxed_u32(&wp_slot_at(&pool->slots, before - 1)->next, index + 1);
-  else
-    list->first = index + 1;
-  if (!after) list->last = index + 1;
-  if (!slot->seat) count_ready(pool, 1);
+  const wp_slot *slot = wp_slot_at(&pool->slots, index);
+  wp_lanes_put_back(pool, index);
   wp_atomic_fetch_add_seq_u32(&pool->queued, 1);
   if (slot->seat)
     wp_idle_wake_for(pool, slot, false); /* who has the seat by now may have found nothing */
@@ -309,9 +238,7 @@ static void enter_anew(wp_pool *pool, wp_slot *slot, uint32_t index) {
 static void rebuild(wp_pool *pool) {
   uint32_t capacity = wp_atomic_load_acquire_u32(&pool->slots.capacity), count = 0;
   wp_atomic_exchange_seq_u32(&pool->inbox, 0); /* its slots are SUBMITTED and found below */
-  for (uint32_t lane = 0; lane < WP_PRIORITY_COUNT; lane++) pool->lanes[lane] = (wp_list){0, 0};
-  for (uint32_t seat = 0; seat < WP_SEATS_MAX; seat++) pool->seat_lanes[seat] = (wp_list){0, 0};
-  wp_atomic_store_seq_u32(&pool->ready, 0);
+  wp_lanes_reset(pool);
   wp_atomic_store_seq_u32(&pool->queued, 0);
   wp_heap *heap = wp_pool_heap(pool, WP_MAIN);
   wp_slot **found = wp_heap_alloc(heap, sizeof(wp_slot *) * ((size_t)capacity + 1), 0);

@@ -49,6 +49,13 @@ enum wp_slot_flags {
   /* the argument is a box that its caller shares; the handler reads it in place */
   WP_SLOT_BOX_ARGUMENT = 16,
   WP_SLOT_BATCH = 32, /* the argument is { items, shared }: one run of the handler for each item */
+  WP_SLOT_SLICE = 64, /* part of a bulk job; { items, shared } as well, and one run for all items */
+  /* Weights: how it goes together with bulk jobs, see lanes.h. */
+  WP_SLOT_LIGHT = 128,
+  WP_SLOT_HEAVY = 256,
+  WP_SLOT_AGED = 512,     /* a heavy one that was passed over often; set under the lock */
+  WP_SLOT_WATCHED = 1024, /* its worker must give signs of life, see liveness_ms */
+  WP_SLOT_TRACED = 2048,  /* somebody wants to know how long it ran */
 };
 
 enum {
@@ -82,7 +89,8 @@ typedef struct wp_slot {
   uint64_t sequence;          /* order of submission */
   wp_value argument, result;
   uint32_t listed; /* main's, while it takes a dead thread back; 0 otherwise */
-  uint32_t reserved[3];
+  uint32_t ran_us; /* of a TRACED slot: from its start until its worker was done with it */
+  double due_ms;   /* of a slice: from then on it goes before single tasks of its level */
   uint8_t argument_inline[WP_INLINE_BYTES];
   uint8_t result_inline[WP_INLINE_BYTES];
 } wp_slot;

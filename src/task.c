@@ -1,6 +1,7 @@
 #include "task.h"
 #include "base/point.h"
 #include "box.h"
+#include "lanes.h"
 #include "scheduler.h"
 #include <string.h>
 
@@ -60,14 +61,15 @@ void wp_task_submit(wp_pool *pool, uint32_t index) {
   wp_sched_push(pool, WP_MAIN, index);
 }
 
-wp_status wp_group_create(wp_pool *pool, uint32_t members, bool fail_fast, uint32_t *group) {
+wp_status wp_group_create(wp_pool *pool, uint32_t members, uint32_t kind, uint32_t *group) {
   wp_status status = wp_table_take(&pool->groups, wp_pool_heap(pool, WP_MAIN), group);
   if (status) return status;
   wp_group *record = group_at(pool, *group);
   /* Relaxed: published with the slots that name it. */
   wp_atomic_store_relaxed_u32(&record->members, members);
   wp_atomic_store_relaxed_u32(&record->failed, 0);
-  record->fail_fast = fail_fast;
+  record->kind = kind;
+  if (kind & WP_GROUP_BULK) wp_lanes_bulk_begin(pool);
   return WP_OK;
 }
 
@@ -78,6 +80,7 @@ void wp_group_leave(wp_pool *pool, uint32_t group) {
   WP_POINT("group.leave");
   if (wp_atomic_fetch_sub_acq_rel_u32(&record->members, 1) != 1) return;
   WP_POINT("group.free");
+  if (record->kind & WP_GROUP_BULK) wp_lanes_bulk_end(pool);
   wp_atomic_store_release_u64(&record->word, wp_word(wp_generation_after(generation), 0));
   wp_table_put(&pool->groups, group);
 }
@@ -86,7 +89,8 @@ static void fail_group(wp_pool *pool, const wp_slot *slot) {
   wp_group *group = group_at(pool, slot->group - 1);
   uint32_t none = 0;
   WP_POINT("group.fail");
-  if (group->fail_fast) wp_atomic_cas_acq_rel_u32(&group->failed, &none, slot->item + 1);
+  if (group->kind & WP_GROUP_FAIL_FAST)
+    wp_atomic_cas_acq_rel_u32(&group->failed, &none, slot->item + 1);
 }
 
 void wp_group_fail(wp_pool *pool, uint32_t group) {
@@ -123,8 +127,7 @@ static bool leave_record(wp_thread *thread, uint32_t index) {
 bool wp_task_begin(wp_pool *pool, uint32_t self, uint32_t index, double now_ms) {
   wp_slot *slot = slot_at(pool, index);
   wp_thread *thread = &pool->threads[self];
-  if (slot->group && wp_atomic_load_acquire_u32(&group_at(pool, slot->group - 1)->failed) &&
-      group_at(pool, slot->group - 1)->fail_fast) {
+  if (slot->group && wp_atomic_load_acquire_u32(&group_at(pool, slot->group - 1)->failed)) {
     slot->status = WP_E_CANCELLED;
     wp_atomic_store_relaxed_u32(&slot->owner, self); /* published by the move */
     if (!wp_slot_move(slot, WP_SLOT_READY, WP_SLOT_DONE)) {

@@ -86,7 +86,9 @@ typedef struct wp_thread {
   /* enum wp_sleep: how it waits for a change of `wake`; written by the worker. Too much: one call of the host too many */
   wp_atomic_u32 sleeps;
   float spin_ms; /* the worker's: how long it will look before it sleeps */
-  uint32_t pad_wake[4];
+  /* how long its tasks take in microseconds, as an exponential moving average; written by the worker, a hint for others */
+  wp_atomic_u32 exec_us;
+  uint32_t pad_wake[3];
   /* Line 3: what it has finished. */
   /* newest finished slot, index + 1; pushed by the worker (or reap), taken whole by main */
   wp_atomic_u32 completions;

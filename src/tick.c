@@ -60,12 +60,22 @@ static bool recycle(const wp_pool *pool, uint32_t thread, double now_ms, wp_acti
   return true;
 }
 
+/* Whether signs of life are expected of the thread. */
+static bool is_watched(const wp_pool *pool, uint32_t thread) {
+  if (pool->config.liveness_all) return true;
+  for (uint32_t place = 0; place < pool->config.concurrency; place++) {
+    uint32_t index = wp_atomic_load_acquire_u32(&pool->threads[thread].slots[place]);
+    if (index && wp_slot_at(&pool->slots, index - 1)->flags & WP_SLOT_WATCHED) return true;
+  }
+  return false;
+}
+
 /* Signs of life are looked for every scan_ms, while there is something to do. */
 static bool silent(wp_pool *pool, uint32_t thread, double now_ms, wp_action *action,
                    double *next_ms) {
   wp_thread *record = &pool->threads[thread];
   if (pool->config.liveness_ms == WP_NONE ||
-      wp_atomic_load_acquire_u32(&record->state) != WP_THREAD_LIVE) {
+      wp_atomic_load_acquire_u32(&record->state) != WP_THREAD_LIVE || !is_watched(pool, thread)) {
     return false;
   }
   uint32_t beat = wp_atomic_load_acquire_u32(&record->beat);

@@ -118,6 +118,15 @@ typedef struct wp_config {
   uint32_t liveness_ms;
   uint32_t scan_ms;          /* how often the signs of life are looked for */
   uint32_t max_redeliveries; /* of one task whose workers are lost; then WP_E_POISON_JOB */
+  uint32_t liveness_all; /* 1: liveness_ms is for all tasks; 0: for those that ask for it */
+  /* Ageing: after so many tasks of higher levels one of the lowest goes first; WP_NONE: never */
+  uint32_t low_skips;
+  /* after so many tasks that went before it, a heavy task runs beside bulk jobs; WP_NONE: never */
+  uint32_t heavy_skips;
+  /* light tasks run beside bulk jobs while some worker takes so long on average */
+  uint32_t slow_ms;
+  /* how long main may be busy in each tick with giving single tasks to the pool (governor.h) */
+  double dispatch_budget_ms;
   uint32_t
       cores; /* that the threads run on; 1: nobody looks for work without sleeping; 0: not known */
   /* ceiling for all memory of the pool (native; in wasm the memory's own maximum) */

@@ -171,6 +171,7 @@ static void reset_record(wp_thread *record) {
   wp_atomic_store_relaxed_u32(&record->stop, 0);
   record->ring = 0;
   wp_atomic_store_relaxed_u32(&record->pace_ns, WP_SHORT_WAIT_MS * 1000000);
+  wp_atomic_store_relaxed_u32(&record->exec_us, 0);
   record->taken_ms = 0;
   wp_atomic_store_seq_u32(&record->inside, 0);
   wp_atomic_store_seq_u32(&record->doomed, 0);

@@ -11,6 +11,7 @@
 #include "port/emscripten.h"
 #include "scheduler.h"
 #include "task.h"
+#include "telemetry.h"
 #include "worker.h"
 #include <ctype.h>
 #include <stddef.h>

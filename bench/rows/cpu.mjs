@@ -17,7 +17,7 @@ export const cpuRows = [
       const expected = work(UNITS);
       const share = async () => {
         const results = await Promise.all(Array.from({ length: TASKS }, () => pool.run('work', UNITS)));
-        for (const result of results) check(result === expected, `work(${UNITS}) gave ${result}`);
+        for (const result of results) check(result === expected, () => `work(${UNITS}) gave ${result}`);
       };
       await share();
       const runs = quick ? 1 : 3;

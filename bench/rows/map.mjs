@@ -7,8 +7,8 @@ const GROUP = 'Many tasks at once';
 
 /** @param {number[]} results */
 function checkAll(results) {
-  check(results.length === COUNT, `${results.length} results instead of ${COUNT}`);
-  results.forEach((result, i) => check(result === i + 1, `inc(${i}) gave ${result}`));
+  check(results.length === COUNT, () => `${results.length} results instead of ${COUNT}`);
+  results.forEach((result, i) => check(result === i + 1, () => `inc(${i}) gave ${result}`));
 }
 
 /** The pool's own batches, or the same by hand. */

@@ -12,7 +12,7 @@ const SIZES = {
 const WAYS = { copy: 'copied', move: 'moved', share: 'in shared memory' };
 
 /** @param {number} bytes */
-const sees = (bytes) => (/** @type {number} */ seen) => check(seen === bytes, `${bytes} bytes sent, ${seen} arrived`);
+const sees = (bytes) => (/** @type {number} */ seen) => check(seen === bytes, () => `${bytes} bytes sent, ${seen} arrived`);
 
 /** What is timed for each way of going: a preparation, the run, and a check. @type {Record<string, any>} */
 const WAYS_TO_GO = {
@@ -122,7 +122,7 @@ export const payloadRows = /** @type {any} */ ([
       const sent = tree(100_000);
       const text = JSON.stringify(sent);
       const run = () => pool.run('echo', sent);
-      check(JSON.stringify(await run()) === text, 'the object came back changed');
+      check(JSON.stringify(await run()) === text, () => 'the object came back changed');
       return { ms: await timed(quick ? 50 : 200, run) };
     },
   },

@@ -25,6 +25,11 @@
  * @property {() => number} hardwareConcurrency
  * @property {(name: string) => string | undefined} environment
  * @property {(url: URL) => Promise<Uint8Array<ArrayBuffer>>} read the bytes at a URL
+ * @property {(path: string, text: string) => void} [write] a file
+ * @property {Record<'queued' | 'settled' | 'down', { hasSubscribers: boolean, publish: (message: object) => void }>} [channels] of
+ *   diagnostics_channel: wasmpool:queued and so on
+ * @property {() => () => number} [mainLoad] gives a function that tells which part of the time since its last call this thread was
+ *   busy, 0 … 1
  * @property {(specifier: string | URL) => string} resolve an absolute URL for a module that a user named
  * @property {import('../codec.js').CodecHost} codec what the host does for the codec
  */

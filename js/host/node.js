@@ -1,5 +1,8 @@
 /** Node, Bun and Deno: worker_threads. */
+import { channel } from 'node:diagnostics_channel';
+import { writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { performance } from 'node:perf_hooks';
 import { availableParallelism } from 'node:os';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
@@ -32,6 +35,13 @@ export const host = {
   environment: (key) => process.env[key],
   read: async (url) =>
     new Uint8Array(await (url.protocol === 'file:' ? readFile(url) : (await fetch(url)).arrayBuffer())),
+  write: writeFileSync,
+  channels: {
+    queued: channel('wasmpool:queued'),
+    settled: channel('wasmpool:settled'),
+    down: channel('wasmpool:down'),
+  },
+  mainLoad: name === 'node' ? mainLoad : undefined,
   resolve,
   codec: createSerializer(),
 };
@@ -61,6 +71,17 @@ function createThread(url, threadName, events, { resourceLimits }) {
       await gone;
     },
     hold: (held) => (held ? worker.ref() : worker.unref()),
+  };
+}
+
+/** @type {NonNullable<Host['mainLoad']>} */
+function mainLoad() {
+  let last = performance.eventLoopUtilization();
+  return () => {
+    const now = performance.eventLoopUtilization();
+    const { utilization } = performance.eventLoopUtilization(now, last);
+    last = now;
+    return utilization;
   };
 }
 

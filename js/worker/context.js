@@ -43,7 +43,7 @@ export class Context {
     return this.#loop.init.initData;
   }
 
-  /** The same value for every item of a map: its `sharedArgs`. */
+  /** The same value for every item of a map or a bulk job: its `sharedArgs`. */
   get sharedArgs() {
     return this.#shared;
   }
@@ -135,8 +135,9 @@ export class Context {
    */
   call(handler, argument) {
     const flags = this.#loop.core.memory.u32[(this.#slot + L.SLOT_FLAGS) >>> 2];
-    if (!(flags & L.SLOT_BATCH)) return handler(argument, this);
+    if (!(flags & (L.SLOT_BATCH | L.SLOT_SLICE))) return handler(argument, this);
     this.#shared = argument.shared;
+    if (flags & L.SLOT_SLICE) return handler(argument.items, this);
     return runBatch(handler, argument.items, this);
   }
 

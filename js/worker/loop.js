@@ -60,7 +60,6 @@ export class Loop {
       scopeInitData(init.initData);
       this.#handlers = findHandlers(await import(/* @vite-ignore */ /* webpackIgnore: true */ init.module));
     }
-    if (init.beatMs) setInterval(() => Atomics.add(core.memory.u32, (this.at + L.THREAD_BEAT) >>> 2, 1), init.beatMs);
     core.exports._wp_worker_ready(core.pool, core.self);
     host.post({ kind: 'started', handlers: [...this.#handlers.keys()] });
     host.defer(() => this.run()); // not from here: what breaks the core there has nothing to do with the start
@@ -231,6 +230,16 @@ export class Loop {
     this.#complete(index, slot, result, context);
   }
 
+  /** From the first task on that awaits something the event loop gives signs of life. */
+  #showLife() {
+    const { beatMs } = this.init;
+    if (this.#showsLife || !beatMs) return;
+    this.#showsLife = true;
+    setInterval(() => Atomics.add(this.core.memory.u32, (this.at + L.THREAD_BEAT) >>> 2, 1), beatMs);
+  }
+
+  #showsLife = false;
+
   /**
    * @template T
    * @param {PromiseLike<T>} promise
@@ -239,6 +248,7 @@ export class Loop {
    */
   #settleLater(promise, done, failed) {
     this.#pending++;
+    this.#showLife();
     promise.then(
       (value) => {
         this.#pending--;
@@ -358,7 +368,12 @@ export class Loop {
    */
   finish(index, status) {
     if (this.#insideGate()) throw new Error('a call into the core was cut off inside the gate');
-    const { exports, pool, self } = this.core;
+    const { exports, pool, self, memory } = this.core;
+    const slot = this.core.slots.record(index);
+    if (memory.u32[(slot + L.SLOT_FLAGS) >>> 2] & L.SLOT_TRACED) {
+      const startedMs = memory.f64[(slot + L.SLOT_STARTED_MS) >>> 3];
+      memory.u32[(slot + L.SLOT_RAN_US) >>> 2] = (performance.now() + this.clockOffsetMs - startedMs) * 1000;
+    }
     if (exports._wp_task_finish(pool, self, index, status)) this.ring();
   }
 }

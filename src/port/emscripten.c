@@ -255,9 +255,9 @@ int32_t wp_js_task_event(wp_pool *pool, uint32_t self, uint32_t parent) {
   return index_or(status, index);
 }
 
-int32_t wp_js_group_create(wp_pool *pool, uint32_t members, uint32_t fail_fast) {
+int32_t wp_js_group_create(wp_pool *pool, uint32_t members, uint32_t kind) {
   uint32_t index = 0;
-  wp_status status = wp_group_create(pool, members, fail_fast != 0, &index);
+  wp_status status = wp_group_create(pool, members, kind, &index);
   return index_or(status, index);
 }
 

@@ -42,7 +42,7 @@ wp_status wp_js_box_commit(wp_pool *pool, uint32_t self, uint32_t index, uint32_
                            uint32_t aux, uint32_t bytes);
 int32_t wp_js_task_reserve(wp_pool *pool);
 int32_t wp_js_task_event(wp_pool *pool, uint32_t self, uint32_t parent);
-int32_t wp_js_group_create(wp_pool *pool, uint32_t members, uint32_t fail_fast);
+int32_t wp_js_group_create(wp_pool *pool, uint32_t members, uint32_t kind);
 int32_t wp_js_name_intern(wp_pool *pool, const char *name, uint32_t bytes);
 
 #endif

@@ -38,6 +38,11 @@ test('AM-01: every option is checked before a thread starts', () => {
     restart: { policy: 'perhaps' },
     readyTimeoutMs: {},
     concurrentTasksPerWorker: 0,
+    aging: { lowSkips: 0 },
+    slowMs: -1,
+    dispatchBudgetMs: 'x',
+    maxSliceItems: 0,
+    telemetry: { ring: 0 },
     onWorkerError: 1,
   };
   for (const [name, value] of Object.entries(wrong)) {
@@ -47,9 +52,9 @@ test('AM-01: every option is checked before a thread starts', () => {
       name,
     );
   }
-  assert.throws(make({ module: MODULE, telemetry: true }), {
+  assert.throws(make({ module: MODULE, topology: 'mesh' }), {
     code: 'UNSUPPORTED',
-    message: /telemetry/,
+    message: /topology/,
   });
 });
 
@@ -74,10 +79,10 @@ test('AM-14: an unknown priority rejects, nothing is queued', () =>
       await codeOf(pool.batch([{ task: 'echo' }, { task: 'echo', priority: 'urgent' }])),
       'INVALID_ARGUMENT',
     );
-    for (const options of [{ timeoutMs: -1 }, { onLost: 'x' }, { deliver: 'x' }]) {
+    for (const options of [{ timeoutMs: -1 }, { onLost: 'x' }, { deliver: 'x' }, { weight: 'x' }]) {
       assert.equal(await codeOf(pool.dispatch('echo', 1, options)), 'INVALID_ARGUMENT');
     }
-    assert.equal(await codeOf(pool.dispatch('echo', 1, { weight: 'heavy' })), 'UNSUPPORTED');
+    assert.equal(await codeOf(pool.dispatch('echo', 1, { shardKey: 'a' })), 'UNSUPPORTED');
     assert.equal(await codeOf(pool.dispatch('', 1)), 'INVALID_ARGUMENT');
   }));
 

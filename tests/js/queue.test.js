@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { createPool } from '../../js/index.js';
+import { createPool, Pool } from '../../js/index.js';
 import { blocker, codeOf, MODULE, until, withPool } from './helpers.js';
 import { poolError } from '../../js/errors.js';
 import { GroupSink } from '../../js/task.js';
@@ -278,4 +278,33 @@ test('AM-58: no timer remains when all tasks have settled, nor after destroy', a
   await pool.destroy();
   assert.equal(await running, 'POOL_DESTROYED');
   assert.equal(timers.size, 0);
+});
+
+test('AM-35: drained fires although the last task ended before the last worker was ready; drain() settles', async () => {
+  const pool = new Pool({ module: MODULE, workers: 2 });
+  let drained = 0;
+  pool.on('drained', () => drained++);
+  await Promise.all([pool.dispatch('echo'), pool.drain()]);
+  await pool.ready;
+  assert.equal(drained, 1);
+  await pool.destroy();
+});
+
+test('AM-07, AM-09: a batch or broadcast of something else rejects, and never throws', () =>
+  withPool({}, async (pool) => {
+    for (const jobs of [{}, [null], [1], undefined]) {
+      void pool.batch(/** @type {any} */ (jobs)); // nobody listens: no unhandled rejection
+      assert.equal(await codeOf(pool.batch(/** @type {any} */ (jobs))), 'INVALID_ARGUMENT');
+    }
+    assert.equal(await codeOf(pool.batch([{ task: 'echo', priority: /** @type {any} */ (null) }])), 'INVALID_ARGUMENT');
+    assert.equal((await pool.broadcast('echo', 1, /** @type {any} */ (null))).length, pool.size);
+  }));
+
+test('AM-42: after a failed start every task says why there is no pool', async () => {
+  const pool = new Pool({ module: new URL('./fixtures/not-there.js', import.meta.url), workers: 1 });
+  await assert.rejects(pool.ready, { code: 'START_FAILED' });
+  const error = await pool.dispatch('echo').catch((/** @type {any} */ caught) => caught);
+  assert.equal(error.code, 'POOL_DESTROYED');
+  assert.equal(error.cause.code, 'START_FAILED');
+  assert.ok(error.message.includes(error.cause.message));
 });

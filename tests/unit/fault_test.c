@@ -116,7 +116,7 @@ static void submit_all(void) {
     }
     wp_task_submit(pool, track(index));
   }
-  status[3] = wp_group_create(pool, 1, true, &group);
+  status[3] = wp_group_create(pool, 1, WP_GROUP_FAIL_FAST, &group);
   if (!status[3]) wp_group_leave(pool, group);
   status[4] = wp_name_intern(pool, "name", 4, &name);
   for (int i = 0; i < 6; i++) {

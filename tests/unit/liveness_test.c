@@ -36,6 +36,27 @@ TEST(silent,
   fixture_close(&f);
 }
 
+TEST(some_watched, "C-07, TW-54: where not all tasks are watched, those are that ask for it") {
+  wp_config config = fixture_config(2);
+  config.liveness_ms = 5000;
+  config.liveness_all = 0;
+  wp_action action[8];
+  double next_ms = 0, now_ms = 1e6;
+  CHECK_EQ(fixture_open(&f, &config), WP_OK);
+  uint32_t a = start_worker(f.pool, 0), b = start_worker(f.pool, 1);
+  uint32_t plain = submit_normal(f.pool);
+  CHECK_EQ(take(f.pool, a, now_ms), plain);
+  CHECK_EQ(tick(now_ms, action, &next_ms), 0);
+  CHECK_EQ(next_ms, 0); /* nobody has to give a sign */
+  uint32_t watched = submit_flags(f.pool, WP_SLOT_WATCHED);
+  CHECK_EQ(take(f.pool, b, now_ms), watched);
+  CHECK_EQ(tick(now_ms, action, &next_ms), 0);
+  CHECK_EQ(next_ms, now_ms + 1000);
+  CHECK_EQ(tick(now_ms + 5000, action, &next_ms), 1);
+  CHECK(action[0].kind == WP_ACTION_SILENT && action[0].thread == b);
+  fixture_close(&f);
+}
+
 TEST(recover, "TW-54, TW-57: a silent task that was stopped runs again first, as often as it may") {
   wp_config config = fixture_config(1);
   config.max_redeliveries = 2;

@@ -23,7 +23,7 @@ static void victim_takes(uint32_t count) {
 }
 
 static void make_group(uint32_t members) {
-  if (wp_group_create(s.f.pool, members, true, &s.group)) complain("no group");
+  if (wp_group_create(s.f.pool, members, WP_GROUP_FAIL_FAST, &s.group)) complain("no group");
   for (uint32_t item = 0; item < members; item++) submit_in_group(item);
 }
 

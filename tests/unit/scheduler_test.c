@@ -265,8 +265,9 @@ TEST(broken_lock,
   uint32_t copy = submit(pool, WP_PRIORITY_NORMAL, 2);
   wp_gate_enter(&pool->threads[dead]);
   CHECK(wp_sched_try_lock(pool, dead));
-  pool->lanes[0] = (wp_list){WP_NONE, 17}; /* what a death in the middle of a change may leave */
-  pool->lanes[2].first = 0;
+  wp_list *lane = &pool->lanes.lists[0][WP_CLASS_PLAIN];
+  *lane = (wp_list){WP_NONE, 17}; /* what a death in the middle of a change may leave */
+  pool->lanes.lists[2][WP_CLASS_PLAIN].first = 0;
   wp_atomic_store_seq_u32(&pool->ready, 12345);
   CHECK(!wp_sched_try_lock(pool, w));
   CHECK_EQ(wp_worker_reap(pool, dead, false), WP_OK);

@@ -108,7 +108,7 @@ TEST(fail_fast, "AM-19: a failed member cancels those that have not started; run
   wp_config config = fixture_config(2);
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
   uint32_t a = start_worker(f.pool, 0), b = start_worker(f.pool, 1), group = 0, m[5];
-  CHECK_EQ(wp_group_create(f.pool, 5, true, &group), WP_OK);
+  CHECK_EQ(wp_group_create(f.pool, 5, WP_GROUP_FAIL_FAST, &group), WP_OK);
   for (uint32_t i = 0; i < 5; i++) m[i] = submit_member(f.pool, group, i);
   uint32_t after = submit_normal(f.pool);
   CHECK_EQ(take(f.pool, a, 0), m[0]);
@@ -143,7 +143,7 @@ TEST(not_fail_fast, "AM-19: only a batch that asked for it; main may fail a grou
   uint32_t w = start_worker(f.pool, 0), group[2] = {0, 0}, m[2][2];
   wp_status status = WP_OK;
   for (uint32_t g = 0; g < 2; g++) {
-    CHECK_EQ(wp_group_create(f.pool, 2, g == 1, &group[g]), WP_OK);
+    CHECK_EQ(wp_group_create(f.pool, 2, g == 1 ? WP_GROUP_FAIL_FAST : 0, &group[g]), WP_OK);
     for (uint32_t i = 0; i < 2; i++) m[g][i] = submit_member(f.pool, group[g], i);
   }
   wp_group_fail(f.pool, group[1]);

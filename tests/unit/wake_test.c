@@ -31,6 +31,29 @@ TEST(stale_idle_bit,
   fixture_close(&f);
 }
 
+TEST(fastest_first,
+     "TW-06: of those that wait, the one with the shortest tasks is woken; of equals, the first") {
+  wp_config config = fixture_config(3);
+  CHECK_EQ(fixture_open(&f, &config), WP_OK);
+  uint32_t w[3];
+  for (uint32_t seat = 0; seat < 3; seat++) {
+    w[seat] = start_worker(f.pool, seat);
+    CHECK_EQ(take(f.pool, w[seat], 0), WP_NONE);
+  }
+  wp_thread *slow = &f.pool->threads[w[0]];
+  wp_atomic_store_relaxed_u32(&slow->exec_us, 20000);
+  uint32_t before[3] = {wake_of(f.pool, w[0]), wake_of(f.pool, w[1]), wake_of(f.pool, w[2])};
+  submit_normal(f.pool);
+  CHECK(wake_of(f.pool, w[1]) != before[1]);
+  CHECK(wake_of(f.pool, w[0]) == before[0] && wake_of(f.pool, w[2]) == before[2]);
+  submit_normal(f.pool);
+  CHECK(wake_of(f.pool, w[2]) != before[2]);
+  CHECK_EQ(wake_of(f.pool, w[0]), before[0]);
+  submit_normal(f.pool); /* better slow than not at all */
+  CHECK(wake_of(f.pool, w[0]) != before[0]);
+  fixture_close(&f);
+}
+
 TEST(poisoned_then_pushed,
      "XP-03: a poisoned worker is not woken in place of one that takes tasks") {
   wp_config config = fixture_config(2);

@@ -1,0 +1,187 @@
+/**
+ * `wasmpool/actor-manager`: the pool for people who come from ActorManager, a Luau library. Its names, its units (seconds) and
+ * its defaults; everything that happens is the pool's. What differs is in docs/actor-manager.md.
+ */
+import { poolError } from './errors.js';
+import { Pool } from './pool.js';
+import { defineWorker as defineHandlers } from './worker/handlers.js';
+
+/**
+ * @typedef {'CRITICAL' | 'HIGH' | 'NORMAL' | 'LOW'} PriorityLevel highest first
+ * @typedef {{ priority?: PriorityLevel }} DispatchOptions 'NORMAL'
+ * @typedef {{ task: string, payload?: unknown, priority?: PriorityLevel }} BatchJob
+ * @typedef {ReturnType<Pool['stats']>} Stats
+ * @typedef {{ Disconnect: () => void }} Connection
+ *
+ * @typedef {object} ActorManagerOptions
+ * @property {string | URL} workerModule what each worker imports; a URL, or a path from the working directory
+ * @property {number} [workerCount] 8
+ * @property {number} [taskTimeout] seconds that a task may run; none
+ * @property {number} [workerRecycleTimeout] seconds that a timed-out worker may stay silent before it is replaced; for ever
+ * @property {number} [maxQueueSize] tasks that may wait; unbounded
+ * @property {(err: string, taskId: string) => void} [onWorkerError] every failed task
+ * @property {Record<string, (argument: any) => unknown>} [main] functions of this thread that handlers call by
+ *   context.main(name, argument), where they would have called task.synchronize()
+ */
+
+/**
+ * @template {unknown[]} A what its listeners get
+ * @typedef {{ Connect: (listener: (...details: A) => void) => Connection }} Signal
+ */
+
+/** @type {ReadonlyMap<unknown, any>} */
+const PRIORITIES = new Map(Object.entries({ CRITICAL: 'critical', HIGH: 'high', NORMAL: 'normal', LOW: 'low' }));
+
+/** The pool's names of options, and the names that they have here. @type {Record<string, string>} */
+const OPTION_NAMES = {
+  module: 'workerModule',
+  workers: 'workerCount',
+  taskTimeoutMs: 'taskTimeout',
+  recycleTimeoutMs: 'workerRecycleTimeout',
+  maxQueue: 'maxQueueSize',
+};
+
+/**
+ * What is no level is left as it is: the pool refuses it.
+ * @param {unknown} level
+ */
+const poolPriority = (level) => PRIORITIES.get(level) ?? level;
+
+/**
+ * @param {string} name
+ * @param {unknown} seconds
+ */
+function milliseconds(name, seconds) {
+  if (seconds === undefined) return undefined;
+  if (typeof seconds === 'number' && seconds >= 0) return seconds * 1000;
+  throw poolError('INVALID_ARGUMENT', `${name}: expected seconds from 0, got ${typeof seconds} ${String(seconds)}`);
+}
+
+/**
+ * @param {ActorManagerOptions} options
+ * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT naming the option as it is called here
+ */
+function createPool(options) {
+  const { workerModule: module, maxQueueSize: maxQueue, onWorkerError, main } = options;
+  const workers = options.workerCount ?? 8;
+  if (module === undefined) throw poolError('INVALID_ARGUMENT', 'workerModule: expected a URL or a path');
+  const taskTimeoutMs = milliseconds('taskTimeout', options.taskTimeout);
+  const recycleTimeoutMs = milliseconds('workerRecycleTimeout', options.workerRecycleTimeout);
+  try {
+    return new Pool({ module, workers, taskTimeoutMs, recycleTimeoutMs, maxQueue, onWorkerError, main });
+  } catch (cause) {
+    const { code, message } = /** @type {import('./errors.js').PoolError} */ (cause);
+    const renamed = message.replace(/^\w+/, (name) => OPTION_NAMES[name] ?? name);
+    throw poolError(code, renamed, { cause });
+  }
+}
+
+/**
+ * @param {Pool} pool
+ * @param {import('./pool.js').PoolEvent} event
+ * @returns {Signal<any>}
+ */
+function signal(pool, event) {
+  // A function of its own for each connection: the same listener may be connected twice.
+  return { Connect: (listener) => ({ Disconnect: pool.on(event, (...details) => listener(...details)) }) };
+}
+
+/** A pool of workers. */
+export class ActorManager {
+  #pool;
+
+  /**
+   * Usable at once: tasks wait for workers.
+   * @param {ActorManagerOptions} options
+   * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT naming the option
+   */
+  constructor(options) {
+    this.#pool = createPool(options ?? {});
+    /** @type {Signal<[err: string, taskId: string]>} a task failed */
+    this.onError = signal(this.#pool, 'error');
+    /** @type {Signal<[]>} the queue has become empty and all workers free */
+    this.onDrained = signal(this.#pool, 'drained');
+  }
+
+  /**
+   * `ActorManager.new(options)` is `new ActorManager(options)`.
+   * @param {ActorManagerOptions} options
+   */
+  static new(options) {
+    return new ActorManager(options);
+  }
+
+  /**
+   * Runs a handler on the next free worker.
+   * @template [R=any]
+   * @param {string} task name of the handler
+   * @param {unknown} [payload] any value that structured clone carries
+   * @param {DispatchOptions} [options]
+   * @returns {import('./task.js').TaskPromise<R>} never throws; its `id` is the task's id in errors
+   */
+  Dispatch(task, payload, options) {
+    return this.#pool.dispatch(task, payload, options && { priority: poolPriority(options.priority) });
+  }
+
+  /**
+   * Runs several tasks; the first failure rejects, and members that have not started never do.
+   * @template [R=any]
+   * @param {BatchJob[]} jobs
+   * @returns {Promise<R[]>} results in the order of the jobs
+   */
+  Batch(jobs) {
+    const toPool = (/** @type {BatchJob} */ job) => ({ ...job, priority: poolPriority(job?.priority) });
+    return this.#pool.batch(Array.isArray(jobs) ? jobs.map(toPool) : jobs);
+  }
+
+  /**
+   * Runs a task once on every worker.
+   * @template [R=any]
+   * @param {string} task
+   * @param {unknown} [payload]
+   * @param {{ sticky?: boolean }} [options] sticky: workers that start later run it too, before they become free
+   * @returns {Promise<R[]>} one result for each worker
+   */
+  Broadcast(task, payload, options) {
+    return this.#pool.broadcast(task, payload, options);
+  }
+
+  /** @returns {Stats} numbers of this moment; a new object each time */
+  GetStats() {
+    return this.#pool.stats();
+  }
+
+  /** No task is started any more; running ones finish, new ones wait. Idempotent, not nested. */
+  Pause() {
+    this.#pool.pause();
+  }
+
+  /** Starts what has been waiting. */
+  Resume() {
+    this.#pool.resume();
+  }
+
+  /**
+   * Rejects all waiting and running tasks and ends all workers. May be called again.
+   * @returns {Promise<void>} settles when the threads are gone
+   */
+  Destroy() {
+    return this.#pool.destroy();
+  }
+}
+
+/**
+ * Declares the handlers of a worker module: `export default defineWorker(globalThis, { add: ({ a, b }) => a + b })`. Outside
+ * a worker it has no effect but to return the handlers.
+ * @template {Record<string, (payload: any, context: import('./worker/context.js').Context) => unknown>} H
+ * @param {typeof globalThis} scope the worker's global scope
+ * @param {H} handlers functions by name
+ * @returns {H}
+ * @throws {TypeError} when the scope is another, or a handler is no function
+ */
+export function defineWorker(scope, handlers) {
+  if (scope === globalThis) return defineHandlers(handlers);
+  throw new TypeError(
+    'defineWorker: expected (globalThis, handlers); it must be called inside a worker, by its module',
+  );
+}

@@ -1,0 +1,101 @@
+/** Bulk jobs on main: slices out, results back in their places. */
+import { callBack } from './callback.js';
+
+/** REQUIREMENTS TW-59, TW-25: so many buffers for so many results are kept. */
+const BUFFERS = 16;
+const BUFFER_ITEMS = 1024;
+
+/** What a result buffer holds in development when its callback is over. */
+export const SPOILED = Object.freeze({
+  wasmpool: 'results of a bulk job are valid during its callback only: copy what is to be kept',
+});
+
+/** Arrays for the results of bulk jobs: each is lent to one callback at a time. */
+export class ResultBuffers {
+  /** @type {unknown[][]} */
+  #free = Array.from({ length: BUFFERS }, () => []);
+  #spoils;
+
+  /** @param {boolean} spoils for development: what is given back shows that it was */
+  constructor(spoils) {
+    this.#spoils = spoils;
+  }
+
+  /** For telemetry. */
+  get gauge() {
+    return { free: this.#free.length, capacity: BUFFERS };
+  }
+
+  /**
+   * @param {number} items
+   * @returns {unknown[]} as many times undefined
+   */
+  take(items) {
+    const buffer = (items <= BUFFER_ITEMS ? this.#free.pop() : undefined) ?? [];
+    buffer.length = items;
+    return buffer.fill(undefined);
+  }
+
+  /** @param {unknown[]} buffer of take() */
+  give(buffer) {
+    if (this.#spoils) buffer.fill(SPOILED);
+    if (buffer.length <= BUFFER_ITEMS && this.#free.length < BUFFERS) this.#free.push(buffer);
+  }
+}
+
+/** Where the slices of one bulk job end. Its callback runs once, with the last of them; or never. */
+export class BulkSink {
+  #callback;
+  #buffers;
+  #results;
+  #missing;
+  #sliceItems;
+  #emit;
+  /** Nobody has disconnected it. */
+  connected = true;
+
+  /**
+   * @param {(results: any[]) => void} callback
+   * @param {ResultBuffers} buffers
+   * @param {number} items
+   * @param {number} sliceItems
+   * @param {(message: string) => void} emit tells of misuse
+   */
+  constructor(callback, buffers, items, sliceItems, emit) {
+    this.#callback = callback;
+    this.#buffers = buffers;
+    this.#results = buffers.take(items);
+    this.#missing = Math.ceil(items / sliceItems);
+    this.#sliceItems = sliceItems;
+    this.#emit = emit;
+  }
+
+  /**
+   * One slice's results: too few leave gaps, too many are dropped; neighbours stay as they are (TW-21).
+   * @param {number} start index of its first item
+   * @param {any} values
+   */
+  fulfil(start, values) {
+    const length = Math.min(this.#sliceItems, this.#results.length - start);
+    const given = Array.isArray(values) || ArrayBuffer.isView(values) ? /** @type {any} */ (values) : [];
+    if (this.connected && given.length !== length)
+      this.#emit(`items ${start} to ${start + length - 1}: expected ${length} results, got ${given.length}`);
+    const count = Math.min(length, given.length);
+    for (let i = 0; i < count; i++) this.#results[start + i] = given[i];
+    this.#finishOne();
+  }
+
+  /** A slice that failed leaves a gap (TW-22). */
+  fail() {
+    this.#finishOne();
+    return this.connected ? undefined : /** @type {const} */ (false);
+  }
+
+  #finishOne() {
+    if (--this.#missing > 0) return;
+    const results = this.#results;
+    if (this.connected) callBack(this.#callback, results, this.#emit);
+    this.connected = false;
+    this.#buffers.give(results);
+  }
+}

@@ -1,0 +1,71 @@
+/** Callbacks of users: called in the turn in which main learns of a result, and never trusted. */
+
+/**
+ * Calls it. What it throws is logged and stops nothing (TW-04); it must not be asynchronous (TW-03).
+ * @template T
+ * @param {(value: T) => unknown} callback
+ * @param {T} value
+ * @param {(message: string) => void} emit tells of misuse
+ */
+export function callBack(callback, value, emit) {
+  try {
+    const result = /** @type {any} */ (callback(value));
+    if (typeof result?.then !== 'function') return;
+    emit('USAGE_ASYNC_CALLBACK: a callback must not be asynchronous: it has only its turn');
+    result.then(undefined, (/** @type {unknown} */ error) => console.error('wasmpool: a callback rejected', error));
+  } catch (error) {
+    console.error('wasmpool: a callback threw', error);
+  }
+}
+
+/** Where a single task's end is told: to a callback, unless it was disconnected before. */
+export class CallbackSink {
+  #callback;
+  #emit;
+  connected = true;
+
+  /**
+   * @param {(value: any) => void} callback gets the result, or undefined if there is none
+   * @param {(message: string) => void} emit tells of misuse
+   */
+  constructor(callback, emit) {
+    this.#callback = callback;
+    this.#emit = emit;
+  }
+
+  /**
+   * @param {number} _item
+   * @param {unknown} value
+   */
+  fulfil(_item, value) {
+    if (!this.connected) return;
+    this.connected = false;
+    callBack(this.#callback, value, this.#emit);
+  }
+
+  fail() {
+    if (!this.connected) return /** @type {const} */ (false);
+    this.fulfil(0, undefined);
+    return undefined;
+  }
+}
+
+/** What `split` and `bulkSplit` return. */
+export class Handle {
+  /** @type {(() => void) | undefined} */
+  #disconnect;
+
+  /** @param {(() => void)} [disconnect] nothing: an inert handle */
+  constructor(disconnect) {
+    this.#disconnect = disconnect;
+  }
+
+  /**
+   * From the moment that it returns the callback cannot run any more. What has not started never will; what runs is finished by its
+   * worker, and its result dropped. Idempotent; without effect when the job is over.
+   */
+  disconnect() {
+    this.#disconnect?.();
+    this.#disconnect = undefined;
+  }
+}

@@ -1,0 +1,194 @@
+/** Tasks on their way into the pool: their options are checked, they wait while the core loads, and may be given up meanwhile. */
+import { poolError } from './errors.js';
+import { startGroup } from './group.js';
+import { NO_EXTRA, NO_OPTIONS, specify, taskName } from './spec.js';
+import { guarded, ignore, listen, Task } from './task.js';
+
+/**
+ * @typedef {import('./engine.js').Engine} Engine
+ * @typedef {import('./task.js').TaskOptions} TaskOptions
+ * @typedef {{ task: string | Function, payload: unknown, options: TaskOptions, seat?: number }} Member of a batch or broadcast
+ */
+
+/** The way in. */
+export class Intake {
+  /** @type {Engine | undefined} undefined: not loaded yet, or gone */
+  engine;
+  closed = false;
+  /** Settled without having reached the core. */
+  processed = 0;
+  /** @type {{ task: Task, run: () => void }[]} submitted before the core was loaded */
+  #early = [];
+  #options;
+  #failed;
+  #plainSpec; // of a task without options of its own
+
+  /**
+   * @param {import('./options.js').ResolvedOptions} options
+   * @param {(error: import('./errors.js').PoolError) => void} failed is told of each task that fails here
+   */
+  constructor(options, failed) {
+    this.#options = options;
+    this.#failed = failed;
+    this.#plainSpec = specify(NO_OPTIONS, options, NO_EXTRA);
+  }
+
+  /** How many wait for the core. */
+  get waiting() {
+    return this.#early.length;
+  }
+
+  /**
+   * @param {Engine} engine it is loaded: what waited for it runs
+   */
+  open(engine) {
+    this.engine = engine;
+    for (const { task, run } of this.#early.splice(0)) if (!task.settled) run();
+  }
+
+  /** @type {import('./errors.js').PoolError | undefined} */
+  #reason;
+
+  /** @param {import('./errors.js').PoolError} reason why nothing comes in any more */
+  close(reason) {
+    this.closed = true;
+    this.engine = undefined;
+    this.#reason = reason;
+  }
+
+  /** A pool that could not start says why to every task (AM-42). */
+  #goneError() {
+    const reason = this.#reason;
+    if (!reason || reason.code === 'POOL_DESTROYED') return poolError('POOL_DESTROYED');
+    return poolError('POOL_DESTROYED', `the pool was destroyed: ${reason.message}`, { cause: reason });
+  }
+
+  /** @param {import('./errors.js').PoolError} reason what waited for the core fails with it */
+  abandon(reason) {
+    for (const { task } of this.#early.splice(0))
+      this.reject(task, poolError(reason.code, reason.message, { cause: reason.cause }));
+  }
+
+  /**
+   * Runs it with the engine: now, or when there is one.
+   * @param {Task} record if it has settled by then, nothing runs
+   * @param {(engine: Engine) => void} run
+   */
+  withEngine(record, run) {
+    if (this.engine) run(this.engine);
+    else if (this.closed) this.reject(record, this.#goneError());
+    else this.#early.push({ task: record, run: () => run(/** @type {Engine} */ (this.engine)) });
+  }
+
+  /**
+   * @param {Task} record
+   * @param {string | Function} task
+   * @param {unknown} payload
+   * @param {TaskOptions} [options]
+   * @param {import('./spec.js').Extra} [extra]
+   */
+  submit(record, task, payload, options = NO_OPTIONS, extra = NO_EXTRA) {
+    /** @type {import('./spec.js').Spec} */
+    let spec;
+    let name;
+    try {
+      if (this.closed) throw this.#goneError();
+      name = taskName(task);
+      const isPlain = options === NO_OPTIONS && extra === NO_EXTRA;
+      spec = isPlain ? this.#plainSpec : this.check(options, extra);
+    } catch (error) {
+      this.reject(record, /** @type {any} */ (error));
+      return;
+    }
+    this.send(record, name, payload, spec, options.signal, extra.unbounded);
+  }
+
+  /**
+   * @param {TaskOptions} options
+   * @param {import('./spec.js').Extra} extra
+   * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT, UNSUPPORTED
+   */
+  check(options, extra) {
+    return specify(options, this.#options, extra);
+  }
+
+  /**
+   * What is checked already.
+   * @param {Task} record
+   * @param {string} name
+   * @param {unknown} payload
+   * @param {import('./spec.js').Spec} spec
+   * @param {AbortSignal} [signal]
+   * @param {boolean} [unbounded] maxQueue is not for it
+   */
+  send(record, name, payload, spec, signal, unbounded) {
+    if (signal) this.#listen(record, signal);
+    if (record.settled) return;
+    if (!unbounded && this.#isFull()) this.reject(record, poolError('QUEUE_FULL'));
+    else if (this.engine) this.engine.submit(record, name, payload, spec);
+    else this.withEngine(record, (engine) => engine.submit(record, name, payload, spec));
+  }
+
+  #isFull() {
+    return this.engine ? !this.engine.admits(1) : this.#early.length >= (this.#options.maxQueue ?? Infinity);
+  }
+
+  /**
+   * Several tasks that succeed or fail together.
+   * @param {() => Member[]} jobs what it throws rejects
+   * @param {boolean} failFast
+   * @returns {Promise<any[]>}
+   */
+  group(jobs, failFast) {
+    return guarded((resolve, reject) => {
+      if (this.closed) throw this.#goneError();
+      const members = jobs().map(({ task, payload, options, seat }) => ({
+        name: taskName(task),
+        payload,
+        spec: specify(options, this.#options, { seat }),
+        signal: options.signal,
+      }));
+      if (members.length === 0) {
+        resolve([]);
+        return;
+      }
+      const waits = new Task({ fulfil: ignore, fail: (_item, error) => reject(error) }, 0);
+      this.withEngine(waits, (engine) =>
+        startGroup(engine, members, failFast, resolve, reject, (record, signal) => this.#listen(record, signal)),
+      );
+    });
+  }
+
+  /**
+   * @param {Task} record
+   * @param {AbortSignal} signal
+   */
+  #listen(record, signal) {
+    listen(record, signal, (error) => void this.giveUp(record, error, true));
+  }
+
+  /**
+   * Settles a task with an error, wherever it is.
+   * @param {Task} record
+   * @param {import('./errors.js').PoolError} error
+   * @param {boolean} [kill] the worker that runs it
+   */
+  async giveUp(record, error, kill) {
+    if (this.engine) return this.engine.giveUp(record, error, kill);
+    this.reject(record, error);
+  }
+
+  /**
+   * Settles a task that never reached the core.
+   * @param {Task} record
+   * @param {import('./errors.js').PoolError} error
+   */
+  reject(record, error) {
+    if (record.settled) return;
+    record.settled = true;
+    record.rare?.unlisten?.();
+    error.taskId ??= record.id;
+    if (!this.closed) this.processed++;
+    if (record.sink.fail(record.item, error) !== false) this.#failed(error);
+  }
+}

@@ -1,0 +1,134 @@
+/** What is in flight, and how tasks settle: each once. */
+import { allocate } from './core.js';
+import * as L from './generated/layout.js';
+import { host } from './host/index.js';
+import { readStats } from './open.js';
+
+/**
+ * @typedef {import('./task.js').Task} Task
+ *
+ * @typedef {object} LedgerPort
+ * @property {(busy: boolean) => void} busy the first task is in flight, or none is any more
+ * @property {() => void} unwatch a task that main had to look after has left
+ * @property {(task: Task) => void} forget whatever is known of it elsewhere
+ * @property {(error: import('./errors.js').PoolError) => void} error a task failed
+ * @property {() => void} drained
+ *
+ * @typedef {object} Observer who watches tasks go by; nobody does by default
+ * @property {(task: Task, name: string, index: number) => void} queued `index` of its slot
+ * @property {(task: Task, slot: number) => void} ran its worker is done with it: `slot` is the address of its record
+ * @property {(task: Task, error: import('./errors.js').PoolError | undefined) => void} settled
+ * @property {(member: import('./fleet.js').Member, error: Error) => void} down a worker is lost, or was killed
+ */
+
+const { channels } = host;
+
+/** The count of tasks, and the one place where they settle. */
+export class Ledger {
+  inFlight = 0;
+  closed = false;
+  /** @type {Observer | undefined} */
+  observer = undefined;
+  #core;
+  #port;
+  #statsBuffer;
+  #settled = 0; // since the core was told of them
+  #failed = 0;
+  /** Something ran since the last `drained`. */
+  #busySince = false;
+
+  /**
+   * @param {import('./core.js').Core} core
+   * @param {LedgerPort} port
+   */
+  constructor(core, port) {
+    this.#core = core;
+    this.#port = port;
+    this.#statsBuffer = allocate(core.exports, L.STATS_SIZE);
+  }
+
+  /** A task is in flight from now on, or held back. */
+  enter() {
+    this.#busySince = true;
+    if (++this.inFlight === 1) this.#port.busy(true);
+  }
+
+  /**
+   * It goes to the core.
+   * @param {Task} task
+   * @param {string} name
+   * @param {number} index of its slot
+   */
+  queued(task, name, index) {
+    this.enter();
+    this.observer?.queued(task, name, index);
+    if (channels?.queued.hasSubscribers) channels.queued.publish({ taskId: task.id, task: name });
+  }
+
+  /**
+   * A worker is lost, or was killed.
+   * @param {import('./fleet.js').Member} member
+   * @param {Error} error
+   */
+  down(member, error) {
+    this.observer?.down(member, error);
+    if (channels?.down.hasSubscribers) channels.down.publish({ worker: member.name, error });
+  }
+
+  /** One that was held back goes on its way, or is given up. */
+  withdraw() {
+    if (--this.inFlight === 0) this.#port.busy(false);
+  }
+
+  /**
+   * A task is no longer in flight.
+   * @param {Task} task
+   */
+  leave(task) {
+    if (task.rare?.timed) this.#port.unwatch();
+    if (--this.inFlight === 0) this.#port.busy(false);
+  }
+
+  /**
+   * Tells the sink, once.
+   * @param {Task} task
+   * @param {import('./errors.js').PoolError | undefined} error
+   * @param {unknown} value
+   * @param {boolean} [swept] the core ended it, with its group
+   */
+  end(task, error, value, swept) {
+    if (task.settled) return;
+    task.settled = true;
+    if (task.rare) {
+      task.rare.unlisten?.();
+      task.rare.channel = task.rare.argument = undefined;
+    }
+    this.#port.forget(task);
+    this.#settled++;
+    this.observer?.settled(task, error);
+    if (channels?.settled.hasSubscribers) channels.settled.publish({ taskId: task.id, error });
+    if (!error) {
+      task.sink.fulfil(task.item, value);
+      return;
+    }
+    error.taskId ??= task.id;
+    this.#failed++;
+    if (task.sink.fail(task.item, error, swept) !== false) this.#port.error(error);
+  }
+
+  /** Says so when the last task has gone and every worker is free. */
+  checkDrained() {
+    if (!this.#busySince || this.inFlight > 0 || this.closed) return;
+    const { free, total } = this.stats();
+    if (free !== total) return;
+    this.#busySince = false;
+    this.#port.drained();
+  }
+
+  /** A snapshot of the core's gauges. */
+  stats() {
+    this.#core.exports._wp_task_count_settled(this.#core.pool, this.#settled, this.#failed);
+    this.#settled = this.#failed = 0;
+    return readStats(this.#core, this.#statsBuffer);
+  }
+}

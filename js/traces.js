@@ -1,0 +1,65 @@
+/** Who watches a pool's tasks: traces that its user asks for, and the one that WASMPOOL_TRACE asks for. */
+import { poolError } from './errors.js';
+import { host } from './host/index.js';
+import { Trace } from './trace.js';
+
+/** Traces written by this process, for their files' names. */
+let files = 0;
+
+/** The traces of one pool. */
+export class Traces {
+  /** @type {Set<Trace>} */
+  #running = new Set();
+  /** @type {import('./engine.js').Engine | undefined} */
+  #engine;
+  /** @type {Trace | undefined} */
+  #toFile;
+
+  /** @param {import('./engine.js').Engine} engine no task has been given to it yet */
+  open(engine) {
+    this.#engine = engine;
+    if (host.write && host.environment('WASMPOOL_TRACE')) this.#toFile = this.start(engine);
+  }
+
+  /**
+   * @param {import('./engine.js').Engine | undefined} engine
+   * @returns {Trace}
+   */
+  start(engine) {
+    if (!engine) throw poolError('UNSUPPORTED', 'a trace starts when the pool is ready, and not after its end');
+    const trace = new Trace(engine, () => {
+      this.#running.delete(trace);
+      this.#observe();
+    });
+    this.#running.add(trace);
+    this.#observe();
+    return trace;
+  }
+
+  /** One observer for all of them, none for none. */
+  #observe() {
+    if (!this.#engine) return;
+    const [first, ...others] = this.#running;
+    this.#engine.ledger.observer = others.length ? fanOut([first, ...others]) : first;
+  }
+
+  /** The pool is gone: the trace that the environment asked for is written. */
+  close() {
+    if (!this.#toFile || !host.write) return;
+    const path = /** @type {string} */ (host.environment('WASMPOOL_TRACE'));
+    host.write(files++ ? `${path}.${files}` : path, JSON.stringify(this.#toFile.stop()));
+  }
+}
+
+/**
+ * @param {readonly Trace[]} traces
+ * @returns {import('./ledger.js').Observer}
+ */
+function fanOut(traces) {
+  return {
+    queued: (task, name, index) => traces.forEach((trace) => trace.queued(task, name, index)),
+    ran: (task, slot) => traces.forEach((trace) => trace.ran(task, slot)),
+    settled: (task, error) => traces.forEach((trace) => trace.settled(task, error)),
+    down: (member, error) => traces.forEach((trace) => trace.down(member, error)),
+  };
+}

@@ -1,0 +1,23 @@
+/*
+ * Purpose  How much time main spends on giving single tasks to the pool: a budget for each tick, so that a flood of them
+ *          leaves main its frame (REQUIREMENTS TW-31). Slices of bulk jobs are not asked.
+ * Owns     the clock of the tick, what was used of it
+ * Threads  main
+ * Kill     no worker touches it
+ * See      tests/unit/governor_test.c
+ */
+#ifndef WP_GOVERNOR_H
+#define WP_GOVERNOR_H
+
+#include "pool.h"
+
+/* A new tick begins: the budget is whole again. */
+void wp_governor_tick(wp_pool *pool);
+
+/* Whether one more task may be given to the pool in this tick. If not, the tick counts as one over its budget. */
+bool wp_governor_admits(wp_pool *pool);
+
+/* So much time went into giving tasks to the pool. */
+void wp_governor_spend(wp_pool *pool, double ms);
+
+#endif

@@ -1,0 +1,281 @@
+#include "lanes.h"
+#include "base/point.h"
+#include "idle.h"
+#include "task.h"
+
+enum { CLASS_BITS = (1 << WP_CLASS_COUNT) - 1 };
+
+/* ---- Lists ---- */
+
+static wp_slot *slot_at(const wp_pool *pool, uint32_t index) {
+  return wp_slot_at(&pool->slots, index);
+}
+static wp_list *list_of(wp_pool *pool, uint32_t level, enum wp_class class) {
+  return &pool->lanes.lists[level][class];
+}
+
+static enum wp_class class_of(const wp_slot *slot) {
+  if (slot->flags & WP_SLOT_SLICE) return WP_CLASS_SLICE;
+  if (slot->flags & (WP_SLOT_LIGHT | WP_SLOT_AGED)) return WP_CLASS_LIGHT;
+  return slot->flags & WP_SLOT_HEAVY ? WP_CLASS_HEAVY : WP_CLASS_PLAIN;
+}
+
+static bool knows_no_gate(uint32_t level) { return level == WP_PRIORITY_CRITICAL; }
+
+static void count(wp_atomic_u32 *word, uint32_t change) {
+  uint32_t before = wp_atomic_load_relaxed_u32(word); /* written under the lock only */
+  WP_POINT("lane.count");
+  wp_atomic_store_seq_u32(word, before + change);
+}
+
+/* A slot has come into a list of a level, or left it. */
+static void count_in(wp_pool *pool, uint32_t level, enum wp_class class, uint32_t change) {
+  wp_lanes *lanes = &pool->lanes;
+  uint32_t bit = UINT32_C(1) << (level * WP_CLASS_COUNT + class);
+  uint32_t slots = lanes->counts[level][class] += change;
+  if (lanes->counts_peaks && slots > lanes->peaks[level][class]) lanes->peaks[level][class] = slots;
+  lanes->filled = slots ? lanes->filled | bit : lanes->filled & ~bit;
+  bool held = class == WP_CLASS_HEAVY && !knows_no_gate(level);
+  count(held ? &pool->held : &pool->ready, change);
+}
+
+/* Between `before` and `after`, indexes + 1, 0 for the ends. */
+static void link_slot(wp_pool *pool, wp_list *list, uint32_t index, uint32_t before,
+                      uint32_t after) {
+  wp_atomic_store_relaxed_u32(&slot_at(pool, index)->next, after); /* lists are under the lock */
+  WP_POINT("lane.link");
+  if (before)
+    wp_atomic_store_relaxed_u32(&slot_at(pool, before - 1)->next, index + 1);
+  else
+    list->first = index + 1;
+  WP_POINT("lane.last");
+  if (!after) list->last = index + 1;
+}
+
+static uint32_t unlink_first(wp_pool *pool, wp_list *list) {
+  uint32_t index = list->first - 1;
+  WP_POINT("lane.take");
+  list->first = wp_atomic_load_relaxed_u32(&slot_at(pool, index)->next);
+  if (!list->first) list->last = 0;
+  return index;
+}
+
+void wp_lanes_add(wp_pool *pool, uint32_t index) {
+  const wp_slot *slot = slot_at(pool, index);
+  if (slot->seat) {
+    wp_list *list = &pool->lanes.seats[slot->seat - 1];
+    link_slot(pool, list, index, list->last, 0);
+    return;
+  }
+  enum wp_class class = class_of(slot);
+  wp_list *list = list_of(pool, slot->priority, class);
+  link_slot(pool, list, index, list->last, 0);
+  count_in(pool, slot->priority, class, 1);
+}
+
+void wp_lanes_put_back(wp_pool *pool, uint32_t index) {
+  const wp_slot *slot = slot_at(pool, index);
+  enum wp_class class = class_of(slot);
+  wp_list *list =
+      slot->seat ? &pool->lanes.seats[slot->seat - 1] : list_of(pool, slot->priority, class);
+  uint32_t before = 0, after = list->first; /* a few at the head */
+  while (after && slot_at(pool, after - 1)->sequence < slot->sequence) {
+    before = after;
+    after = wp_atomic_load_relaxed_u32(&slot_at(pool, after - 1)->next); /* under the lock */
+  }
+  link_slot(pool, list, index, before, after);
+  if (!slot->seat) count_in(pool, slot->priority, class, 1);
+}
+
+void wp_lanes_reset(wp_pool *pool) {
+  bool counts_peaks = pool->lanes.counts_peaks;
+  pool->lanes = (wp_lanes){.counts_peaks = counts_peaks};
+  wp_atomic_store_seq_u32(&pool->ready, 0);
+  wp_atomic_store_seq_u32(&pool->held, 0);
+}
+
+static bool is_cancelled(const wp_pool *pool, const wp_list *list) {
+  return list->first && wp_slot_state_of(slot_at(pool, list->first - 1)) == WP_SLOT_CANCELLED;
+}
+
+/* Cancelled slots wait for somebody to come across them; where nobody takes anything, nobody does. */
+void wp_lanes_purge(wp_pool *pool, uint32_t self) {
+  for (uint32_t level = 0; level < WP_PRIORITY_COUNT; level++) {
+    for (uint32_t class = 0; class < WP_CLASS_COUNT; class ++) {
+      wp_list *list = list_of(pool, level, class);
+      while (is_cancelled(pool, list)) {
+        uint32_t index = unlink_first(pool, list);
+        count_in(pool, level, class, (uint32_t)-1);
+        wp_task_free(pool, self, index);
+      }
+    }
+  }
+  for (uint32_t seat = 0; seat < pool->seat_count; seat++) {
+    wp_list *list = &pool->lanes.seats[seat];
+    while (is_cancelled(pool, list)) wp_task_free(pool, self, unlink_first(pool, list));
+  }
+}
+
+/* ---- The gate for weights ---- */
+
+uint32_t wp_lanes_ready(const wp_pool *pool) {
+  uint32_t ready = wp_atomic_load_seq_u32(&pool->ready);
+  uint32_t held = wp_atomic_load_seq_u32(&pool->held);
+  return held && !wp_atomic_load_seq_u32(&pool->bulks) ? ready + held : ready;
+}
+
+void wp_lanes_bulk_begin(wp_pool *pool) {
+  uint32_t bulks = wp_atomic_fetch_add_seq_u32(&pool->bulks, 1) + 1;
+  if (pool->telemetry && bulks > pool->bulks_peak) pool->bulks_peak = bulks;
+}
+
+void wp_lanes_bulk_end(wp_pool *pool) {
+  WP_POINT("bulk.end");
+  /* OPEN: before the look at the idle workers; they are idle before they look at it. */
+  if (wp_atomic_fetch_sub_seq_u32(&pool->bulks, 1) != 1) return;
+  if (wp_atomic_load_seq_u32(&pool->held)) wp_idle_wake(pool, false);
+}
+
+static const wp_slot *first_of(const wp_pool *pool, uint32_t level, enum wp_class class) {
+  uint32_t first = pool->lanes.lists[level][class].first;
+  return first ? slot_at(pool, first - 1) : NULL;
+}
+
+static bool is_due(const wp_slot *slice, double now_ms) { return slice && now_ms >= slice->due_ms; }
+
+static bool some_worker_is_slow(const wp_pool *pool) {
+  for (uint32_t i = 1; i < pool->thread_count; i++) {
+    const wp_thread *thread = &pool->threads[i];
+    if (wp_atomic_load_acquire_u32(&thread->running) &&
+        wp_atomic_load_relaxed_u32(&thread->exec_us) / 1000 >= pool->config.slow_ms) /* a hint */
+      return true;
+  }
+  return false;
+}
+
+/* Whether a light task may run beside an active bulk job. */
+static bool light_may_pass(const wp_pool *pool, double now_ms) {
+  const wp_slot *first_slice = NULL;
+  for (uint32_t level = 0; !first_slice && level < WP_PRIORITY_COUNT; level++)
+    first_slice = first_of(pool, level, WP_CLASS_SLICE);
+  return !first_slice || is_due(first_slice, now_ms) || some_worker_is_slow(pool);
+}
+
+/* ---- Taking ---- */
+
+static uint32_t lists_filled(const wp_pool *pool, uint32_t level) {
+  return pool->lanes.filled >> (level * WP_CLASS_COUNT) & CLASS_BITS;
+}
+
+/* The light or heavy task that may go next on this level; NULL if none may. */
+static const wp_slot *next_weighted(const wp_pool *pool, uint32_t level, double now_ms) {
+  bool is_open = knows_no_gate(level) || !wp_atomic_load_seq_u32(&pool->bulks);
+  const wp_slot *light = first_of(pool, level, WP_CLASS_LIGHT);
+  if (light && (is_open || light->flags & WP_SLOT_AGED || light_may_pass(pool, now_ms)))
+    return light;
+  return is_open && !light ? first_of(pool, level, WP_CLASS_HEAVY) : NULL;
+}
+
+static const wp_slot *earlier(const wp_slot *a, const wp_slot *b) {
+  if (!a || !b) return a ? a : b;
+  return a->sequence <= b->sequence ? a : b;
+}
+
+/* Which slot goes next on a level; NULL if none may. */
+static const wp_slot *choose(const wp_pool *pool, uint32_t level, double now_ms) {
+  uint32_t filled = lists_filled(pool, level);
+  const wp_slot *plain = first_of(pool, level, WP_CLASS_PLAIN);
+  if (!(filled & ~(UINT32_C(1) << WP_CLASS_PLAIN))) return plain;
+  const wp_slot *slice = first_of(pool, level, WP_CLASS_SLICE);
+  if (is_due(slice, now_ms)) return slice;
+  const wp_slot *weighted = next_weighted(pool, level, now_ms);
+  if (weighted && weighted->flags & WP_SLOT_AGED) return weighted;
+  return earlier(earlier(plain, slice), weighted);
+}
+
+static bool suits(const wp_pool *pool, uint32_t self, const wp_slot *slot) {
+  return !(slot->flags & WP_SLOT_EXCLUSIVE) ||
+         !wp_atomic_load_relaxed_u32(&pool->threads[self].running); /* own word */
+}
+
+static uint32_t take_from_level(wp_pool *pool, uint32_t self, uint32_t level, double now_ms) {
+  while (lists_filled(pool, level)) {
+    const wp_slot *slot = choose(pool, level, now_ms);
+    if (!slot || !suits(pool, self, slot)) return 0;
+    enum wp_class class = class_of(slot);
+    uint32_t index = unlink_first(pool, list_of(pool, level, class));
+    count_in(pool, level, class, (uint32_t)-1);
+    if (wp_task_begin(pool, self, index, now_ms)) return index + 1;
+  }
+  return 0;
+}
+
+static uint32_t take_from_seat(wp_pool *pool, uint32_t self, uint32_t seat, double now_ms) {
+  wp_list *list = &pool->lanes.seats[seat];
+  while (list->first && suits(pool, self, slot_at(pool, list->first - 1))) {
+    uint32_t index = unlink_first(pool, list);
+    if (wp_task_begin(pool, self, index, now_ms)) return index + 1;
+  }
+  return 0;
+}
+
+/* ---- Ageing ---- */
+
+static void raise(uint32_t *skips, uint32_t *peak, bool counts_peaks) {
+  ++*skips;
+  if (counts_peaks && *skips > *peak) *peak = *skips;
+}
+
+/* The first heavy task of the highest level that has one goes to the head of the light ones. */
+static void promote_heavy(wp_pool *pool) {
+  for (uint32_t level = WP_PRIORITY_CRITICAL + 1; level < WP_PRIORITY_COUNT; level++) {
+    wp_list *heavy = list_of(pool, level, WP_CLASS_HEAVY);
+    wp_list *light = list_of(pool, level, WP_CLASS_LIGHT);
+    if (!heavy->first) continue;
+    uint32_t index = unlink_first(pool, heavy);
+    count_in(pool, level, WP_CLASS_HEAVY, (uint32_t)-1);
+    slot_at(pool, index)->flags |= WP_SLOT_AGED; /* its class from now on */
+    link_slot(pool, light, index, 0, light->first);
+    count_in(pool, level, WP_CLASS_LIGHT, 1);
+    return;
+  }
+}
+
+static void age_heavy(wp_pool *pool) {
+  wp_lanes *lanes = &pool->lanes;
+  if (!wp_atomic_load_relaxed_u32(&pool->held) || !wp_atomic_load_seq_u32(&pool->bulks)) {
+    lanes->heavy_skips = 0;
+    return;
+  }
+  raise(&lanes->heavy_skips, &lanes->heavy_skips_peak, lanes->counts_peaks);
+  if (lanes->heavy_skips < pool->config.heavy_skips) return;
+  lanes->heavy_skips = 0;
+  promote_heavy(pool);
+}
+
+/* A task of this level was taken: who else was passed over? */
+static void age(wp_pool *pool, uint32_t level) {
+  wp_lanes *lanes = &pool->lanes;
+  age_heavy(pool);
+  if (level == WP_PRIORITY_LOW || !lists_filled(pool, WP_PRIORITY_LOW))
+    lanes->low_skips = 0;
+  else
+    raise(&lanes->low_skips, &lanes->low_skips_peak, lanes->counts_peaks);
+}
+
+uint32_t wp_lanes_take(wp_pool *pool, uint32_t self, double now_ms) {
+  const wp_thread *thread = &pool->threads[self];
+  if (wp_atomic_load_relaxed_u32(&thread->exclusive)) return 0; /* only this thread writes it */
+  uint32_t seat = wp_atomic_load_relaxed_u32(&thread->seat);    /* constant while it is LIVE */
+  uint32_t taken = seat ? take_from_seat(pool, self, seat - 1, now_ms) : 0;
+  if (taken || !pool->lanes.filled) return taken;
+  bool low_first = pool->lanes.low_skips >= pool->config.low_skips;
+  uint32_t level = WP_PRIORITY_LOW;
+  if (low_first) taken = take_from_level(pool, self, level, now_ms);
+  for (uint32_t next = 0; !taken && next < WP_PRIORITY_COUNT; next++) {
+    level = next;
+    taken = take_from_level(pool, self, level, now_ms);
+  }
+  if (taken) age(pool, level);
+  return taken;
+}

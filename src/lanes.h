@@ -1,0 +1,46 @@
+/*
+ * Purpose  The order in which waiting tasks leave: levels, weights, slices of bulk jobs, ageing. Plain data and decisions, no
+ *          clock of its own.
+ * Owns     the lists of waiting slots, the counts of skips
+ * Threads  whoever holds the scheduler's lock; wp_lanes_ready: any
+ * Order    `ready`, `held` and `bulks` are read without the lock by who decides whether to wake somebody: seq, see idle.h
+ * Kill     changed under the lock only: after a death inside, everything is entered anew from the slots (scheduler.c,
+ *          REBUILD). A slot's place follows from its fields alone
+ * See      tests/unit/lanes_test.c, docs/decisions/0010-scheduling.md
+ *
+ * One level after the other. Within a level, in the order of submission, except that
+ *   - slices of a bulk job whose wait is over go first;
+ *   - a light task goes before every heavy one;
+ *   - while a bulk job is active (queued or running), a heavy task waits, and a light one lets slices go first, unless some
+ *     busy worker is slow, the first slice's wait is over, or no slice waits;
+ *   - a heavy task that was passed over heavy_skips times goes first.
+ * Critical tasks know no gate. After low_skips tasks of higher levels one of the lowest level goes first.
+ */
+#ifndef WP_LANES_H
+#define WP_LANES_H
+
+#include "pool.h"
+
+/* At the end of its list. */
+void wp_lanes_add(wp_pool *pool, uint32_t index);
+
+/* To the head of its list, behind those that came back with it and were submitted earlier. */
+void wp_lanes_put_back(wp_pool *pool, uint32_t index);
+
+/* Takes the next slot that `self` may run and that is still wanted, and makes it RUNNING there; index + 1 or 0. */
+uint32_t wp_lanes_take(wp_pool *pool, uint32_t self, double now_ms);
+
+/* Frees cancelled slots at the heads of lists. */
+void wp_lanes_purge(wp_pool *pool, uint32_t self);
+
+/* Forgets all lists. */
+void wp_lanes_reset(wp_pool *pool);
+
+/* How many wait that somebody may take, seats aside. */
+uint32_t wp_lanes_ready(const wp_pool *pool);
+
+/* A bulk job is active from now on, or not any more; then heavy tasks may go. main; any, inside the gate. */
+void wp_lanes_bulk_begin(wp_pool *pool);
+void wp_lanes_bulk_end(wp_pool *pool);
+
+#endif

@@ -1,0 +1,82 @@
+/*
+ * Purpose  The pool's health over a window: a ring of samples, one for each tick, and a report with grades (REQUIREMENTS
+ *          TW-42 to TW-53).
+ * Owns     the ring; the peaks that the lanes count between two samples
+ * Threads  main
+ * Order    gauges are read as they are: a report is a picture, nothing follows from it
+ * Kill     no worker touches the ring. Peaks are written under the scheduler's lock; a death there loses one
+ * See      tests/unit/telemetry_test.c, docs/telemetry.md
+ *
+ * Off, the pool has no ring: pool->telemetry is NULL, and nothing here does anything.
+ */
+#ifndef WP_TELEMETRY_H
+#define WP_TELEMETRY_H
+
+#include "pool.h"
+
+enum {
+  WP_TELEMETRY_RING = 600, /* samples by default: ten seconds of ticks at 60 a second */
+};
+
+/* Metrics of a report, in the order of wp_report.metrics. */
+enum wp_metric {
+  WP_METRIC_SLOTS = 0,  /* free descriptors of tasks */
+  WP_METRIC_GROUPS = 1, /* free descriptors of batches and bulk jobs */
+  WP_METRIC_BOXES = 2,  /* free places for leased results */
+  WP_METRIC_LIGHT = 3,  /* peak number of waiting light tasks; so on for the next four */
+  WP_METRIC_HEAVY = 4,
+  WP_METRIC_BULK_CRITICAL = 5, /* slices of bulk jobs */
+  WP_METRIC_BULK_NORMAL = 6,   /* high and normal ones */
+  WP_METRIC_BULK_BACKGROUND = 7,
+  WP_METRIC_INTERVENTIONS = 8, /* workers recovered because they gave no sign of life */
+  WP_METRIC_BUDGET = 9,        /* ms; no grade */
+  WP_METRIC_OVER_BUDGET = 10,  /* part of the ticks that used up the budget, 0 … 1 */
+  WP_METRIC_ACTIVE_BULKS = 11, /* peak */
+  WP_METRIC_LOW_SKIPS = 12,    /* peak of tasks that went before one of the lowest level */
+  WP_METRIC_HEAVY_SKIPS = 13,  /* peak of tasks that went before a held heavy one */
+  WP_METRIC_COUNT = 14,
+};
+
+enum wp_grade { WP_HEALTHY = 0, WP_WARM = 1, WP_OVERLOADED = 2 };
+
+/* Where "warm" and "overloaded" begin: at the value, or at the free part for descriptors. */
+typedef struct wp_threshold {
+  double warm, overloaded;
+} wp_threshold;
+
+typedef struct wp_thresholds {
+  wp_threshold free_part, depth, exec_seconds, over_budget, active_bulks, low_skips, heavy_skips,
+      interventions;
+} wp_thresholds;
+
+typedef struct wp_measure {
+  double value, capacity; /* capacity: of descriptors only */
+  uint32_t grade;         /* enum wp_grade */
+  uint32_t pad;
+} wp_measure;
+
+typedef struct wp_report {
+  wp_measure metrics[WP_METRIC_COUNT];
+  wp_measure exec[WP_SEATS_MAX]; /* by seat: mean time of a task in seconds, and its grade */
+  uint32_t total, free, busy;    /* workers, latest */
+  uint32_t samples;              /* in the ring */
+  double window_seconds;         /* since the report before, or since the start */
+} wp_report;
+
+/* Switches it on. `ring`: samples that it holds. WP_E_NO_MEMORY, WP_E_INVALID_ARGUMENT (0). */
+wp_status wp_telemetry_open(wp_pool *pool, uint32_t ring, double now_ms);
+
+/* The thresholds that apply, to be changed in place: defaults of TW-51. NULL when it is off. */
+wp_thresholds *wp_telemetry_thresholds(wp_pool *pool);
+
+/* One sample; at each tick. Does nothing when it is off. `interventions`: so many since the sample before. */
+void wp_telemetry_sample(wp_pool *pool, uint32_t interventions);
+
+/* The picture of the window; reading it resets nothing but `window_seconds`. False: off, or no sample yet. */
+bool wp_telemetry_report(wp_pool *pool, double now_ms, wp_report *report);
+
+/* At the threshold or above it; a free part: below it (REQUIREMENTS TW-51). */
+enum wp_grade wp_telemetry_grade(wp_threshold threshold, double value);
+enum wp_grade wp_telemetry_grade_free(wp_threshold threshold, double free, double capacity);
+
+#endif

@@ -1,0 +1,220 @@
+#include "governor.h"
+#include "lanes.h"
+#include "pool_fixture.h"
+#include "telemetry.h"
+
+#ifdef WP_KILL_POINTS
+#include "kill.h"
+void (*wp__point_hook)(const char *name);
+#endif
+
+static fixture f;
+static wp_report report;
+
+static void open_pool(uint32_t workers, uint32_t ring) {
+  wp_config config = fixture_config(workers);
+  CHECK_EQ(fixture_open(&f, &config), WP_OK);
+  CHECK_EQ(wp_telemetry_open(f.pool, ring, 1000), WP_OK);
+}
+
+static double value_of(enum wp_metric metric) { return report.metrics[metric].value; }
+static uint32_t grade_of(enum wp_metric metric) { return report.metrics[metric].grade; }
+
+static uint32_t submit_class(uint32_t flags, uint32_t priority) {
+  uint32_t index = reserve(f.pool, priority, 0);
+  slot_of(f.pool, index)->flags = flags;
+  wp_task_submit(f.pool, index);
+  return index;
+}
+
+TEST(off, "TW-42, TW-44: off, there is no report, no ring, and a sample does nothing") {
+  wp_config config = fixture_config(1);
+  CHECK_EQ(fixture_open(&f, &config), WP_OK);
+  wp_stats before, after;
+  wp_stats_read(f.pool, &before);
+  for (int i = 0; i < 10; i++) wp_telemetry_sample(f.pool, 1);
+  wp_stats_read(f.pool, &after);
+  CHECK_EQ(before.heap_bytes, after.heap_bytes);
+  CHECK(!wp_telemetry_report(f.pool, 1, &report));
+  CHECK(!wp_telemetry_thresholds(f.pool));
+  submit_class(WP_SLOT_HEAVY, WP_PRIORITY_NORMAL);
+  wp_sched_help(f.pool, WP_MAIN, WP_CHORE_INBOX);
+  CHECK_EQ(f.pool->lanes.counts[WP_PRIORITY_NORMAL][WP_CLASS_HEAVY], 1);
+  CHECK_EQ(f.pool->lanes.peaks[WP_PRIORITY_NORMAL][WP_CLASS_HEAVY], 0);
+  fixture_close(&f);
+}
+
+TEST(ring,
+     "TW-43, TW-53: 700 ticks leave 600 samples, the oldest gone; reading resets the window only") {
+  open_pool(1, WP_TELEMETRY_RING);
+  CHECK(!wp_telemetry_report(f.pool, 1500, &report)); /* on, but no sample yet */
+  for (int tick = 0; tick < 700; tick++) wp_telemetry_sample(f.pool, tick < 100 ? 1 : 0);
+  CHECK(wp_telemetry_report(f.pool, 3000, &report));
+  CHECK_EQ(report.samples, 600);
+  CHECK_EQ(value_of(WP_METRIC_INTERVENTIONS), 0); /* they were in the first hundred */
+  CHECK_EQ(report.window_seconds, 2);
+  CHECK(wp_telemetry_report(f.pool, 3500, &report));
+  CHECK_EQ(report.samples, 600);
+  CHECK_EQ(report.window_seconds, 0.5);
+  fixture_close(&f);
+}
+
+TEST(few_samples, "TW-53: means are over the samples that there are") {
+  open_pool(1, WP_TELEMETRY_RING);
+  uint32_t w = start_worker(f.pool, 0);
+  wp_atomic_store_relaxed_u32(&f.pool->threads[w].exec_us, 20000);
+  for (int i = 0; i < 3; i++) wp_telemetry_sample(f.pool, 1);
+  CHECK(wp_telemetry_report(f.pool, 2000, &report));
+  CHECK(report.exec[0].value > 0.0199 && report.exec[0].value < 0.0201);
+  CHECK_EQ(report.exec[0].grade, WP_WARM);
+  CHECK_EQ(value_of(WP_METRIC_INTERVENTIONS), 3);
+  CHECK_EQ(grade_of(WP_METRIC_INTERVENTIONS), WP_OVERLOADED);
+  fixture_close(&f);
+}
+
+TEST(depths, "TW-47: a spike of 30 within one tick shows, though it is gone at the next sample") {
+  open_pool(1, WP_TELEMETRY_RING);
+  uint32_t w = start_worker(f.pool, 0);
+  for (int i = 0; i < 30; i++) submit_class(WP_SLOT_HEAVY, WP_PRIORITY_NORMAL);
+  for (int i = 0; i < 4; i++) submit_class(WP_SLOT_LIGHT, WP_PRIORITY_NORMAL);
+  for (int i = 0; i < 34; i++) CHECK(run_one(f.pool, w, 0) != WP_NONE);
+  wp_telemetry_sample(f.pool, 0);
+  wp_telemetry_sample(f.pool, 0);
+  CHECK(wp_telemetry_report(f.pool, 2000, &report));
+  CHECK_EQ(value_of(WP_METRIC_HEAVY), 30);
+  CHECK_EQ(grade_of(WP_METRIC_HEAVY), WP_OVERLOADED);
+  CHECK_EQ(value_of(WP_METRIC_LIGHT), 4);
+  CHECK_EQ(grade_of(WP_METRIC_LIGHT), WP_HEALTHY);
+  fixture_close(&f);
+}
+
+TEST(inbox_counts, "TW-47: what no worker has looked at yet waits as well") {
+  open_pool(1, WP_TELEMETRY_RING);
+  static const uint32_t level[] = {WP_PRIORITY_CRITICAL, WP_PRIORITY_NORMAL, WP_PRIORITY_LOW};
+  for (uint32_t i = 0; i < 3; i++)
+    for (uint32_t n = 0; n <= i; n++) submit_class(WP_SLOT_SLICE, level[i]);
+  wp_telemetry_sample(f.pool, 0);
+  CHECK(wp_telemetry_report(f.pool, 2000, &report));
+  CHECK_EQ(value_of(WP_METRIC_BULK_CRITICAL), 1);
+  CHECK_EQ(value_of(WP_METRIC_BULK_NORMAL), 2);
+  CHECK_EQ(value_of(WP_METRIC_BULK_BACKGROUND), 3);
+  fixture_close(&f);
+}
+
+TEST(pools, "TW-46, TW-48: free descriptors drop while tasks wait and return; workers are as of "
+            "the latest sample") {
+  open_pool(2, WP_TELEMETRY_RING);
+  uint32_t w = start_worker(f.pool, 0), tasks[100];
+  start_worker(f.pool, 1);
+  for (int i = 0; i < 100; i++) tasks[i] = submit_normal(f.pool);
+  CHECK_EQ(take(f.pool, w, 0), tasks[0]);
+  wp_telemetry_sample(f.pool, 0);
+  CHECK(wp_telemetry_report(f.pool, 2000, &report));
+  const wp_measure *slots = &report.metrics[WP_METRIC_SLOTS];
+  CHECK_EQ(slots->capacity - slots->value, 100);
+  CHECK_EQ(slots->grade, WP_HEALTHY);
+  CHECK_EQ(report.total, 2);
+  CHECK_EQ(report.busy, 1);
+  CHECK_EQ(report.free, 1);
+  wp_status status;
+  wp_task_finish(f.pool, w, tasks[0], WP_OK);
+  CHECK_EQ(deliver(f.pool, &status), tasks[0]);
+  for (int i = 1; i < 100; i++) CHECK_EQ(run_one(f.pool, w, 0), tasks[i]);
+  wp_telemetry_sample(f.pool, 0);
+  CHECK(wp_telemetry_report(f.pool, 2000, &report));
+  CHECK_EQ(slots->capacity, slots->value);
+  CHECK_EQ(report.free, 2);
+  fixture_close(&f);
+}
+
+TEST(execution, "TW-48: a worker's mean is 0.25 x + 0.75 of what it was") {
+  open_pool(1, WP_TELEMETRY_RING);
+  uint32_t w = start_worker(f.pool, 0);
+  double now_ms = 5000, mean_us = 0;
+  static const double took_ms[] = {40, 8, 100, 0.5, 16};
+  submit_normal(f.pool);
+  uint32_t running = take(f.pool, w, now_ms);
+  for (uint32_t i = 0; i < 5; i++) {
+    wp_status status;
+    submit_normal(f.pool);
+    wp_task_finish(f.pool, w, running, WP_OK);
+    CHECK_EQ(deliver(f.pool, &status), running);
+    now_ms += took_ms[i];
+    running = take(f.pool, w, now_ms);
+    mean_us = 0.25 * took_ms[i] * 1000 + 0.75 * mean_us;
+    double seen = wp_atomic_load_relaxed_u32(&f.pool->threads[w].exec_us);
+    CHECK(seen - mean_us < 2 && mean_us - seen < 2);
+  }
+  fixture_close(&f);
+}
+
+TEST(starvation, "TW-49, TW-50: active bulk jobs and consecutive skips show as peaks") {
+  open_pool(1, WP_TELEMETRY_RING);
+  uint32_t w = start_worker(f.pool, 0), group;
+  CHECK_EQ(wp_group_create(f.pool, 1, WP_GROUP_BULK, &group), WP_OK);
+  submit(f.pool, WP_PRIORITY_LOW, 0);
+  submit_class(WP_SLOT_HEAVY, WP_PRIORITY_NORMAL);
+  for (int i = 0; i < 7; i++) submit_normal(f.pool);
+  for (int i = 0; i < 7; i++) CHECK(run_one(f.pool, w, 0) != WP_NONE);
+  wp_group_leave(f.pool, group);
+  CHECK(run_one(f.pool, w, 0) != WP_NONE);
+  CHECK(run_one(f.pool, w, 0) != WP_NONE);
+  wp_telemetry_sample(f.pool, 0);
+  CHECK(wp_telemetry_report(f.pool, 2000, &report));
+  CHECK_EQ(value_of(WP_METRIC_HEAVY_SKIPS), 7);
+  CHECK_EQ(grade_of(WP_METRIC_HEAVY_SKIPS), WP_WARM);
+  CHECK_EQ(value_of(WP_METRIC_LOW_SKIPS), 8);
+  CHECK_EQ(value_of(WP_METRIC_ACTIVE_BULKS), 1);
+  CHECK_EQ(grade_of(WP_METRIC_ACTIVE_BULKS), WP_WARM);
+  fixture_close(&f);
+}
+
+TEST(grades,
+     "TW-51: at the threshold counts; a free part counts below it; all of them can be changed") {
+  const wp_threshold depth = {10, 25}, part = {0.5, 0.2};
+  CHECK_EQ(wp_telemetry_grade(depth, 9), WP_HEALTHY);
+  CHECK_EQ(wp_telemetry_grade(depth, 10), WP_WARM);
+  CHECK_EQ(wp_telemetry_grade(depth, 24), WP_WARM);
+  CHECK_EQ(wp_telemetry_grade(depth, 25), WP_OVERLOADED);
+  CHECK_EQ(wp_telemetry_grade_free(part, 5, 10), WP_HEALTHY);
+  CHECK_EQ(wp_telemetry_grade_free(part, 4, 10), WP_WARM);
+  CHECK_EQ(wp_telemetry_grade_free(part, 2, 10), WP_WARM);
+  CHECK_EQ(wp_telemetry_grade_free(part, 1, 10), WP_OVERLOADED);
+  CHECK_EQ(wp_telemetry_grade_free(part, 0, 0), WP_HEALTHY);
+  open_pool(1, 4);
+  const wp_thresholds *defaults = wp_telemetry_thresholds(f.pool);
+  static const double expected[8][2] = {{0.5, 0.2}, {10, 25}, {0.016, 0.030}, {0.05, 0.2},
+                                        {1, 3},     {20, 45}, {5, 8},         {1, 3}};
+  for (uint32_t i = 0; i < 8; i++) {
+    CHECK_EQ((&defaults->free_part)[i].warm, expected[i][0]);
+    CHECK_EQ((&defaults->free_part)[i].overloaded, expected[i][1]);
+  }
+  wp_telemetry_thresholds(f.pool)->interventions = (wp_threshold){5, 9};
+  wp_telemetry_sample(f.pool, 4);
+  CHECK(wp_telemetry_report(f.pool, 2000, &report));
+  CHECK_EQ(grade_of(WP_METRIC_INTERVENTIONS), WP_HEALTHY);
+  fixture_close(&f);
+}
+
+TEST(budget,
+     "TW-31, TW-49: what goes over the budget waits for the next tick, and that tick counts") {
+  open_pool(1, 4);
+  CHECK(wp_governor_admits(f.pool));
+  wp_governor_spend(f.pool, 7.5);
+  CHECK(wp_governor_admits(f.pool));
+  wp_governor_spend(f.pool, 0.5);
+  CHECK(!wp_governor_admits(f.pool));
+  wp_governor_tick(f.pool);
+  wp_telemetry_sample(f.pool, 0);
+  CHECK(wp_governor_admits(f.pool));
+  for (int i = 0; i < 3; i++) {
+    wp_governor_tick(f.pool);
+    wp_telemetry_sample(f.pool, 0);
+  }
+  CHECK(wp_telemetry_report(f.pool, 2000, &report));
+  CHECK_EQ(value_of(WP_METRIC_BUDGET), 8);
+  CHECK_EQ(grade_of(WP_METRIC_BUDGET), WP_HEALTHY);
+  CHECK_EQ(value_of(WP_METRIC_OVER_BUDGET), 0.25); /* one of four */
+  CHECK_EQ(grade_of(WP_METRIC_OVER_BUDGET), WP_OVERLOADED);
+  fixture_close(&f);
+}
