@@ -2,6 +2,7 @@
 import { poolError } from './errors.js';
 import * as L from './generated/layout.js';
 import { host } from './host/index.js';
+import { Time } from './scheduler.js';
 import { THRESHOLDS } from './telemetry.js';
 
 /** @typedef {'critical' | 'high' | 'normal' | 'low' | 'background'} Priority highest first; background is served as low */
@@ -15,10 +16,7 @@ import { THRESHOLDS } from './telemetry.js';
  * @property {boolean} killWasm a C task that never returns can be stopped
  * @property {boolean} confirmedDeath the host says when a killed worker is gone for certain
  *
- * @typedef {object} Scheduler the functions of time that the pool uses; replaceable, for tests
- * @property {() => number} now milliseconds, monotonic
- * @property {(run: () => void, ms: number) => unknown} setTimeout
- * @property {(timer: any) => void} clearTimeout
+ * @typedef {import('./scheduler.js').Scheduler} Scheduler
  *
  * @typedef {object} RestartOptions what happens after a worker crashed (not after the pool killed it)
  * @property {'always' | 'on-failure' | 'never'} [policy] 'on-failure'
@@ -281,19 +279,6 @@ function restartOptions(restart = {}) {
 }
 
 /**
- * @param {Partial<Scheduler>} [given]
- * @returns {Scheduler}
- */
-function schedulerOf(given = {}) {
-  const offset = host.clockOffsetMs();
-  return {
-    now: given.now ?? (() => performance.now() + offset),
-    setTimeout: given.setTimeout ?? ((run, ms) => globalThis.setTimeout(run, ms)),
-    clearTimeout: given.clearTimeout ?? ((timer) => globalThis.clearTimeout(timer)),
-  };
-}
-
-/**
  * @param {PoolOptions} options
  * @returns all options, frozen, with defaults
  * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT naming the option, UNSUPPORTED for one of a later version
@@ -340,7 +325,7 @@ export function resolveOptions(options) {
     ),
     resourceLimits: options.resourceLimits,
     main: options.main ?? {},
-    scheduler: schedulerOf(options.scheduler),
+    scheduler: new Time(options.scheduler),
     aging: agingOptions(options.aging),
     slowMs: milliseconds('slowMs', options.slowMs ?? DEFAULTS.slowMs) ?? LONGEST_MS,
     dispatchBudgetMs:

@@ -239,6 +239,18 @@ export class Pool {
 
   // ---- The pool as a whole ----
 
+  /**
+   * Replaces the functions of time that the pool uses, from now on.
+   * @param {string} name of the library, for messages
+   * @param {Partial<import('./options.js').Scheduler>} lib what it lacks is the runtime's; other names are ignored
+   * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT for what is no function; with `dev` also without a name
+   */
+  inject(name, lib) {
+    if (this.#options.dev && (typeof name !== 'string' || name === ''))
+      throw poolError('INVALID_ARGUMENT', 'name: expected the name of a library');
+    this.#options.scheduler.inject(lib);
+  }
+
   /** No task is started any more; running ones finish. Idempotent, not nested. */
   pause() {
     this.#paused = true;

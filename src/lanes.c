@@ -60,30 +60,32 @@ static uint32_t unlink_first(wp_pool *pool, wp_list *list) {
   return index;
 }
 
-void wp_lanes_add(wp_pool *pool, uint32_t index) {
-  const wp_slot *slot = slot_at(pool, index);
-  if (slot->seat) {
-    wp_list *list = &pool->lanes.seats[slot->seat - 1];
-    link_slot(pool, list, index, list->last, 0);
-    return;
-  }
-  enum wp_class class = class_of(slot);
-  wp_list *list = list_of(pool, slot->priority, class);
-  link_slot(pool, list, index, list->last, 0);
-  count_in(pool, slot->priority, class, 1);
+static bool goes_before(const wp_slot *a, const wp_slot *b) {
+  uint32_t a_aged = a->flags & WP_SLOT_AGED, b_aged = b->flags & WP_SLOT_AGED;
+  return a_aged != b_aged ? a_aged != 0 : a->sequence < b->sequence;
 }
 
-void wp_lanes_put_back(wp_pool *pool, uint32_t index) {
+/* In its place: who aged first, then in order of submission. */
+static void insert(wp_pool *pool, wp_list *list, uint32_t index) {
   const wp_slot *slot = slot_at(pool, index);
-  enum wp_class class = class_of(slot);
-  wp_list *list =
-      slot->seat ? &pool->lanes.seats[slot->seat - 1] : list_of(pool, slot->priority, class);
-  uint32_t before = 0, after = list->first; /* a few at the head */
-  while (after && slot_at(pool, after - 1)->sequence < slot->sequence) {
-    before = after;
-    after = wp_atomic_load_relaxed_u32(&slot_at(pool, after - 1)->next); /* under the lock */
+  uint32_t before = list->last, after = 0;
+  if (before && goes_before(slot, slot_at(pool, before - 1))) {
+    before = 0;
+    after = list->first; /* it came back, or aged: its place is near the head */
+    while (after && !goes_before(slot, slot_at(pool, after - 1))) {
+      before = after;
+      after = wp_atomic_load_relaxed_u32(&slot_at(pool, after - 1)->next); /* under the lock */
+    }
   }
   link_slot(pool, list, index, before, after);
+}
+
+void wp_lanes_add(wp_pool *pool, uint32_t index) {
+  const wp_slot *slot = slot_at(pool, index);
+  enum wp_class class = class_of(slot);
+  insert(pool,
+         slot->seat ? &pool->lanes.seats[slot->seat - 1] : list_of(pool, slot->priority, class),
+         index);
   if (!slot->seat) count_in(pool, slot->priority, class, 1);
 }
 
@@ -98,17 +100,27 @@ static bool is_cancelled(const wp_pool *pool, const wp_list *list) {
   return list->first && wp_slot_state_of(slot_at(pool, list->first - 1)) == WP_SLOT_CANCELLED;
 }
 
-/* Cancelled slots wait for somebody to come across them; where nobody takes anything, nobody does. */
+/* The heads of lists are wanted, or main purges at once: who is passed over, or gates others, is looked for there. */
+static void drop_cancelled(wp_pool *pool, uint32_t self, uint32_t level, enum wp_class class) {
+  wp_list *list = list_of(pool, level, class);
+  while (is_cancelled(pool, list)) {
+    uint32_t index = unlink_first(pool, list);
+    count_in(pool, level, class, (uint32_t)-1);
+    wp_task_free(pool, self, index);
+  }
+}
+
+static uint32_t remove_first(wp_pool *pool, uint32_t self, uint32_t level, enum wp_class class) {
+  uint32_t index = unlink_first(pool, list_of(pool, level, class));
+  count_in(pool, level, class, (uint32_t)-1);
+  drop_cancelled(pool, self, level, class);
+  return index;
+}
+
 void wp_lanes_purge(wp_pool *pool, uint32_t self) {
   for (uint32_t level = 0; level < WP_PRIORITY_COUNT; level++) {
-    for (uint32_t class = 0; class < WP_CLASS_COUNT; class ++) {
-      wp_list *list = list_of(pool, level, class);
-      while (is_cancelled(pool, list)) {
-        uint32_t index = unlink_first(pool, list);
-        count_in(pool, level, class, (uint32_t)-1);
-        wp_task_free(pool, self, index);
-      }
-    }
+    for (uint32_t class = 0; class < WP_CLASS_COUNT; class ++)
+      drop_cancelled(pool, self, level, class);
   }
   for (uint32_t seat = 0; seat < pool->seat_count; seat++) {
     wp_list *list = &pool->lanes.seats[seat];
@@ -168,12 +180,12 @@ static uint32_t lists_filled(const wp_pool *pool, uint32_t level) {
 }
 
 /* The light or heavy task that may go next on this level; NULL if none may. */
-static const wp_slot *next_weighted(const wp_pool *pool, uint32_t level, double now_ms) {
-  bool is_open = knows_no_gate(level) || !wp_atomic_load_seq_u32(&pool->bulks);
+static const wp_slot *next_weighted(const wp_pool *pool, uint32_t level, bool is_open,
+                                    double now_ms) {
   const wp_slot *light = first_of(pool, level, WP_CLASS_LIGHT);
-  if (light && (is_open || light->flags & WP_SLOT_AGED || light_may_pass(pool, now_ms)))
-    return light;
-  return is_open && !light ? first_of(pool, level, WP_CLASS_HEAVY) : NULL;
+  if (!light) return is_open ? first_of(pool, level, WP_CLASS_HEAVY) : NULL;
+  bool may_go = is_open || light->flags & WP_SLOT_AGED || light_may_pass(pool, now_ms);
+  return may_go ? light : NULL;
 }
 
 static const wp_slot *earlier(const wp_slot *a, const wp_slot *b) {
@@ -181,15 +193,16 @@ static const wp_slot *earlier(const wp_slot *a, const wp_slot *b) {
   return a->sequence <= b->sequence ? a : b;
 }
 
-/* Which slot goes next on a level; NULL if none may. */
-static const wp_slot *choose(const wp_pool *pool, uint32_t level, double now_ms) {
+/* Which slot goes next on a level; NULL if none may. `forced`: no gate holds it. */
+static const wp_slot *choose(const wp_pool *pool, uint32_t level, bool forced, double now_ms) {
   uint32_t filled = lists_filled(pool, level);
   const wp_slot *plain = first_of(pool, level, WP_CLASS_PLAIN);
   if (!(filled & ~(UINT32_C(1) << WP_CLASS_PLAIN))) return plain;
+  bool is_open = forced || knows_no_gate(level) || !wp_atomic_load_seq_u32(&pool->bulks);
   const wp_slot *slice = first_of(pool, level, WP_CLASS_SLICE);
-  if (is_due(slice, now_ms)) return slice;
-  const wp_slot *weighted = next_weighted(pool, level, now_ms);
+  const wp_slot *weighted = next_weighted(pool, level, is_open, now_ms);
   if (weighted && weighted->flags & WP_SLOT_AGED) return weighted;
+  if (is_due(slice, now_ms)) return slice;
   return earlier(earlier(plain, slice), weighted);
 }
 
@@ -198,16 +211,13 @@ static bool suits(const wp_pool *pool, uint32_t self, const wp_slot *slot) {
          !wp_atomic_load_relaxed_u32(&pool->threads[self].running); /* own word */
 }
 
-static uint32_t take_from_level(wp_pool *pool, uint32_t self, uint32_t level, double now_ms) {
-  while (lists_filled(pool, level)) {
-    const wp_slot *slot = choose(pool, level, now_ms);
-    if (!slot || !suits(pool, self, slot)) return 0;
-    enum wp_class class = class_of(slot);
-    uint32_t index = unlink_first(pool, list_of(pool, level, class));
-    count_in(pool, level, class, (uint32_t)-1);
-    if (wp_task_begin(pool, self, index, now_ms)) return index + 1;
-  }
-  return 0;
+/* Index + 1; 0: nothing there for it; WP_NONE: nobody wanted that one any more, and it may have gated others. */
+static uint32_t take_from_level(wp_pool *pool, uint32_t self, uint32_t level, bool forced,
+                                double now_ms) {
+  const wp_slot *slot = lists_filled(pool, level) ? choose(pool, level, forced, now_ms) : NULL;
+  if (!slot || !suits(pool, self, slot)) return 0;
+  uint32_t index = remove_first(pool, self, level, class_of(slot));
+  return wp_task_begin(pool, self, index, now_ms) ? index + 1 : WP_NONE;
 }
 
 static uint32_t take_from_seat(wp_pool *pool, uint32_t self, uint32_t seat, double now_ms) {
@@ -222,26 +232,22 @@ static uint32_t take_from_seat(wp_pool *pool, uint32_t self, uint32_t seat, doub
 /* ---- Ageing ---- */
 
 static void raise(uint32_t *skips, uint32_t *peak, bool counts_peaks) {
-  ++*skips;
+  if (*skips + 1 < WP_NONE) ++*skips; /* WP_NONE is never reached */
   if (counts_peaks && *skips > *peak) *peak = *skips;
 }
 
 /* The first heavy task of the highest level that has one goes to the head of the light ones. */
-static void promote_heavy(wp_pool *pool) {
+static void promote_heavy(wp_pool *pool, uint32_t self) {
   for (uint32_t level = WP_PRIORITY_CRITICAL + 1; level < WP_PRIORITY_COUNT; level++) {
-    wp_list *heavy = list_of(pool, level, WP_CLASS_HEAVY);
-    wp_list *light = list_of(pool, level, WP_CLASS_LIGHT);
-    if (!heavy->first) continue;
-    uint32_t index = unlink_first(pool, heavy);
-    count_in(pool, level, WP_CLASS_HEAVY, (uint32_t)-1);
+    if (!first_of(pool, level, WP_CLASS_HEAVY)) continue;
+    uint32_t index = remove_first(pool, self, level, WP_CLASS_HEAVY);
     slot_at(pool, index)->flags |= WP_SLOT_AGED; /* its class from now on */
-    link_slot(pool, light, index, 0, light->first);
-    count_in(pool, level, WP_CLASS_LIGHT, 1);
+    wp_lanes_add(pool, index);
     return;
   }
 }
 
-static void age_heavy(wp_pool *pool) {
+static void age_heavy(wp_pool *pool, uint32_t self) {
   wp_lanes *lanes = &pool->lanes;
   if (!wp_atomic_load_relaxed_u32(&pool->held) || !wp_atomic_load_seq_u32(&pool->bulks)) {
     lanes->heavy_skips = 0;
@@ -250,17 +256,25 @@ static void age_heavy(wp_pool *pool) {
   raise(&lanes->heavy_skips, &lanes->heavy_skips_peak, lanes->counts_peaks);
   if (lanes->heavy_skips < pool->config.heavy_skips) return;
   lanes->heavy_skips = 0;
-  promote_heavy(pool);
+  promote_heavy(pool, self);
 }
 
 /* A task of this level was taken: who else was passed over? */
-static void age(wp_pool *pool, uint32_t level) {
+static void age(wp_pool *pool, uint32_t self, uint32_t level) {
   wp_lanes *lanes = &pool->lanes;
-  age_heavy(pool);
+  age_heavy(pool, self);
   if (level == WP_PRIORITY_LOW || !lists_filled(pool, WP_PRIORITY_LOW))
     lanes->low_skips = 0;
   else
     raise(&lanes->low_skips, &lanes->low_skips_peak, lanes->counts_peaks);
+}
+
+static uint32_t take_in_order(wp_pool *pool, uint32_t self, double now_ms) {
+  bool low_first = pool->lanes.low_skips >= pool->config.low_skips;
+  uint32_t taken = low_first ? take_from_level(pool, self, WP_PRIORITY_LOW, true, now_ms) : 0;
+  for (uint32_t level = 0; !taken && level < WP_PRIORITY_COUNT; level++)
+    taken = take_from_level(pool, self, level, false, now_ms);
+  return taken;
 }
 
 uint32_t wp_lanes_take(wp_pool *pool, uint32_t self, double now_ms) {
@@ -268,14 +282,9 @@ uint32_t wp_lanes_take(wp_pool *pool, uint32_t self, double now_ms) {
   if (wp_atomic_load_relaxed_u32(&thread->exclusive)) return 0; /* only this thread writes it */
   uint32_t seat = wp_atomic_load_relaxed_u32(&thread->seat);    /* constant while it is LIVE */
   uint32_t taken = seat ? take_from_seat(pool, self, seat - 1, now_ms) : 0;
-  if (taken || !pool->lanes.filled) return taken;
-  bool low_first = pool->lanes.low_skips >= pool->config.low_skips;
-  uint32_t level = WP_PRIORITY_LOW;
-  if (low_first) taken = take_from_level(pool, self, level, now_ms);
-  for (uint32_t next = 0; !taken && next < WP_PRIORITY_COUNT; next++) {
-    level = next;
-    taken = take_from_level(pool, self, level, now_ms);
-  }
-  if (taken) age(pool, level);
+  if (taken) return taken;
+  do taken = take_in_order(pool, self, now_ms);
+  while (taken == WP_NONE);
+  if (taken) age(pool, self, slot_at(pool, taken - 1)->priority);
   return taken;
 }

@@ -9,23 +9,20 @@
  * See      tests/unit/lanes_test.c, docs/decisions/0010-scheduling.md
  *
  * One level after the other. Within a level, in the order of submission, except that
- *   - slices of a bulk job whose wait is over go first;
+ *   - a heavy task that was passed over heavy_skips times goes first;
+ *   - then slices, once the wait of the first one is over;
  *   - a light task goes before every heavy one;
  *   - while a bulk job is active (queued or running), a heavy task waits, and a light one lets slices go first, unless some
- *     busy worker is slow, the first slice's wait is over, or no slice waits;
- *   - a heavy task that was passed over heavy_skips times goes first.
- * Critical tasks know no gate. After low_skips tasks of higher levels one of the lowest level goes first.
+ *     busy worker is slow, the first slice's wait is over, or no slice waits.
+ * Critical tasks know no gate. After low_skips tasks of higher levels one of the lowest level goes first, whatever its weight.
  */
 #ifndef WP_LANES_H
 #define WP_LANES_H
 
 #include "pool.h"
 
-/* At the end of its list. */
+/* In its place: at the end of its list, or near the head if it comes back. */
 void wp_lanes_add(wp_pool *pool, uint32_t index);
-
-/* To the head of its list, behind those that came back with it and were submitted earlier. */
-void wp_lanes_put_back(wp_pool *pool, uint32_t index);
 
 /* Takes the next slot that `self` may run and that is still wanted, and makes it RUNNING there; index + 1 or 0. */
 uint32_t wp_lanes_take(wp_pool *pool, uint32_t self, double now_ms);

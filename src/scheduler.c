@@ -211,7 +211,7 @@ void wp_resume(wp_pool *pool) {
 
 void wp_sched_requeue_locked(wp_pool *pool, uint32_t index) {
   const wp_slot *slot = wp_slot_at(&pool->slots, index);
-  wp_lanes_put_back(pool, index);
+  wp_lanes_add(pool, index);
   wp_atomic_fetch_add_seq_u32(&pool->queued, 1);
   if (slot->seat)
     wp_idle_wake_for(pool, slot, false); /* who has the seat by now may have found nothing */

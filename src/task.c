@@ -62,6 +62,7 @@ void wp_task_submit(wp_pool *pool, uint32_t index) {
 }
 
 wp_status wp_group_create(wp_pool *pool, uint32_t members, uint32_t kind, uint32_t *group) {
+  if (!members) return WP_E_INVALID_ARGUMENT; /* nobody would end it */
   wp_status status = wp_table_take(&pool->groups, wp_pool_heap(pool, WP_MAIN), group);
   if (status) return status;
   wp_group *record = group_at(pool, *group);

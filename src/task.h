@@ -86,7 +86,7 @@ uint32_t wp_task_tick(wp_pool *pool, double now_ms, wp_action *actions, uint32_t
 /* So many tasks have settled, so many of them not with a result. main. */
 void wp_task_count_settled(wp_pool *pool, uint32_t settled, uint32_t failed);
 
-/* A group of `members` slots; `kind`: enum wp_group_kind bits. WP_E_NO_MEMORY. main. */
+/* A group of `members` slots, one at least, which get them in this turn; `kind`: enum wp_group_kind bits. WP_E_NO_MEMORY. main. */
 wp_status wp_group_create(wp_pool *pool, uint32_t members, uint32_t kind, uint32_t *group);
 /* A member that never got a slot. The last member to go frees the group; slots leave it when they are freed. Any thread. */
 void wp_group_leave(wp_pool *pool, uint32_t group);

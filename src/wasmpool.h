@@ -118,7 +118,7 @@ typedef struct wp_config {
   uint32_t liveness_ms;
   uint32_t scan_ms;          /* how often the signs of life are looked for */
   uint32_t max_redeliveries; /* of one task whose workers are lost; then WP_E_POISON_JOB */
-  uint32_t liveness_all; /* 1: liveness_ms is for all tasks; 0: for those that ask for it */
+  uint32_t liveness_all;     /* 1: liveness_ms is for all tasks; 0: for those that ask for it */
   /* Ageing: after so many tasks of higher levels one of the lowest goes first; WP_NONE: never */
   uint32_t low_skips;
   /* after so many tasks that went before it, a heavy task runs beside bulk jobs; WP_NONE: never */

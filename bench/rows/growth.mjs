@@ -44,7 +44,8 @@ export const growthRows = [
     async ({ open, size }) => {
       const pool = await open();
       const sent = make(size);
-      const seen = (/** @type {number} */ length) => check(length === size, () => `${size} bytes sent, ${length} arrived`);
+      const seen = (/** @type {number} */ length) =>
+        check(length === size, () => `${size} bytes sent, ${length} arrived`);
       return { ms: await timed(runsFor(size), { run: () => pool.run('inspect', sent), after: seen }, 3000) };
     },
     ['copy'],
@@ -54,7 +55,8 @@ export const growthRows = [
     'ms',
     async ({ open, size }) => {
       const pool = await open();
-      const seen = (/** @type {Uint8Array} */ bytes) => check(inspect(bytes) === size, () => 'the bytes arrived changed');
+      const seen = (/** @type {Uint8Array} */ bytes) =>
+        check(inspect(bytes) === size, () => 'the bytes arrived changed');
       return { ms: await timed(runsFor(size), { run: () => pool.run('make', size), after: seen }, 3000) };
     },
     ['copy'],

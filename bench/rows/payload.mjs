@@ -12,7 +12,8 @@ const SIZES = {
 const WAYS = { copy: 'copied', move: 'moved', share: 'in shared memory' };
 
 /** @param {number} bytes */
-const sees = (bytes) => (/** @type {number} */ seen) => check(seen === bytes, () => `${bytes} bytes sent, ${seen} arrived`);
+const sees = (bytes) => (/** @type {number} */ seen) =>
+  check(seen === bytes, () => `${bytes} bytes sent, ${seen} arrived`);
 
 /** What is timed for each way of going: a preparation, the run, and a check. @type {Record<string, any>} */
 const WAYS_TO_GO = {

@@ -27,6 +27,31 @@ static void make_group(uint32_t members) {
   for (uint32_t item = 0; item < members; item++) submit_in_group(item);
 }
 
+/* ---- bulk: slices and weights; heavy tasks are held, age, and go when the job ends with a cancelled slice ---- */
+
+static void prepare_bulk(void) {
+  if (wp_group_create(s.f.pool, 2, WP_GROUP_BULK, &s.group)) complain("no group");
+  uint32_t slices[2];
+  for (uint32_t item = 0; item < 2; item++) {
+    slices[item] = give(WP_SLOT_SLICE, WP_PRIORITY_LOW, 0);
+    slot_of(s.f.pool, slices[item])->group = s.group + 1;
+  }
+  for (int i = 0; i < 2; i++) submit_flagged(WP_SLOT_HEAVY | WP_SLOT_REQUEUE);
+  submit_flagged(WP_SLOT_LIGHT);
+  wp_sched_help(s.f.pool, WP_MAIN, WP_CHORE_INBOX);
+  block_lock(true);
+  for (uint32_t item = 0; item < 2; item++) {
+    wp_task_submit(s.f.pool, slices[item]);
+    cancel((wp_handle){slices[item], generation_of(s.f.pool, slices[item])});
+  }
+  submit_plain();
+  block_lock(false);
+}
+
+static void run_bulk(void) {
+  for (int i = 0; i < 4; i++) take_one(VICTIM);
+}
+
 /* ---- take: from inbox and lanes, past what was cancelled ---- */
 
 static void prepare_take(void) {
@@ -338,6 +363,7 @@ static void run_help(void) { wp_sched_help(s.f.pool, VICTIM, WP_CHORE_INBOX); }
 
 static const operation operations[] = {
     {"take", prepare_take, run_take, NULL},
+    {"bulk", prepare_bulk, run_bulk, NULL},
     {"copy in", prepare_copy, run_copy, NULL},
     {"run", prepare_run, run_run, NULL},
     {"commit", prepare_commit, run_commit, NULL},
