@@ -14,6 +14,14 @@ export { defineWorker } from './worker/handlers.js';
 /** @typedef {import('./options.js').RestartOptions} RestartOptions */
 /** @typedef {import('./task.js').TaskOptions} TaskOptions */
 /** @typedef {import('./map.js').MapOptions} MapOptions */
+/** @typedef {import('./jobs.js').BulkOptions} BulkOptions */
+/** @typedef {import('./callback.js').Handle} Handle */
+/** @typedef {import('./sequence.js').Step} Step */
+/** @typedef {import('./sequence.js').Sequence} Sequence */
+/** @typedef {import('./options.js').TelemetryOptions} TelemetryOptions */
+/** @typedef {import('./telemetry.js').Report} Report */
+/** @typedef {import('./telemetry.js').TaskLoad} TaskLoad */
+/** @typedef {import('./trace.js').Trace} Trace */
 /** @typedef {import('./worker/context.js').Context} Ctx */
 
 /**

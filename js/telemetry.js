@@ -67,7 +67,7 @@ export class Telemetry {
     this.#now = options.scheduler.now;
     core.check(core.exports._wp_telemetry_open(core.pool, ring, this.#now()), 'telemetry');
     this.#at = allocate(core.exports, L.REPORT_SIZE);
-    this.#load = new Load(engine, options.workers, tickMs);
+    this.#load = new Load(engine, options.workers, tickMs, host.mainLoad?.());
     this.#setThresholds(thresholds);
   }
 
@@ -184,7 +184,7 @@ function worstColour(colours) {
 }
 
 /** How busy the threads are: workers by samples, main by what its host measures, or else by how late its ticks come. */
-class Load {
+export class Load {
   #engine;
   #now;
   #tickMs;
@@ -194,7 +194,7 @@ class Load {
   #lateMs = 0;
   /** @type {number[]} samples at which the worker ran something, by seat */
   #busy;
-  #meter = host.mainLoad?.();
+  #meter;
   /** @type {TaskLoad} */
   latest;
 
@@ -202,9 +202,11 @@ class Load {
    * @param {import('./engine.js').Engine} engine
    * @param {number} workers
    * @param {number} tickMs
+   * @param {(() => number) | undefined} meter what the host measures of main
    */
-  constructor(engine, workers, tickMs) {
+  constructor(engine, workers, tickMs, meter) {
     this.#engine = engine;
+    this.#meter = meter;
     this.#now = engine.options.scheduler.now;
     this.#tickMs = tickMs;
     this.#sinceMs = this.#lastMs = this.#now();

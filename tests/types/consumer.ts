@@ -2,6 +2,7 @@
  * AM-57: a strict-mode user of every option, result and event, against the declarations that the package ships. It is only
  * compiled (`make types`), never run. Each @ts-expect-error is a wrong call that the declarations must refuse.
  */
+import { ActorManager } from '../../types/actor-manager.js';
 import {
   Box,
   createPool,
@@ -10,13 +11,21 @@ import {
   Pool,
   PoolError,
   TaskPromise,
+  type BulkOptions,
   type Caps,
   type Ctx,
+  type Handle,
   type MapOptions,
   type PoolOptions,
   type Priority,
+  type Report,
   type RestartOptions,
+  type Sequence,
+  type Step,
+  type TaskLoad,
   type TaskOptions,
+  type TelemetryOptions,
+  type Trace,
 } from '../../types/index.js';
 
 /** True if both are the same type: neither any nor unknown passes for something else. */
@@ -82,6 +91,12 @@ const everything: Required<PoolOptions> = {
   leaseMs: 1000,
   memory: { maximum: '512mb' },
   restart,
+  aging: { lowSkips: 20, heavySkips: 5 },
+  slowMs: 16,
+  dispatchBudgetMs: 8,
+  maxSliceItems: 64,
+  telemetry: { ring: 60, tickMs: 100, thresholds: { depth: [50, 100] } },
+  dev: true,
   readyTimeoutMs: 1000,
   initData: { level: 3 },
   unref: true,
@@ -117,6 +132,7 @@ const priorities: Priority[] = ['critical', 'high', 'normal', 'low', 'background
 const wrongPriority: Priority = 'urgent';
 
 const options: Required<TaskOptions> = {
+  weight: 'light',
   priority: priorities[0] ?? wrongPriority,
   timeoutMs: 100,
   signal: new AbortController().signal,
@@ -203,6 +219,39 @@ export async function several(pool: Pool): Promise<void> {
   void pool.map('length', [], { batchSize: 'all' });
 }
 
+// ---- Bulk jobs and sequences ----
+
+export async function jobs(pool: Pool): Promise<void> {
+  const single: Handle = pool.split('add', { a: 1, b: 2 }, (sum: number) => void sum, options);
+  const how: Required<Pick<BulkOptions, 'batchSize' | 'sharedArgs' | 'maxWaitMs' | 'priority'>> = {
+    batchSize: 4,
+    sharedArgs: 2,
+    maxWaitMs: 10,
+    priority: 'background',
+  };
+  const bulk: Handle = pool.bulkSplit('scale', [1, 2, 3], (results: number[]) => void results.length, how);
+  const steps: Step[] = [{ task: 'a', payload: 1 }, { task: 'b', payload: (before: unknown) => before, weight: 'heavy' }];
+  const chain: Sequence = pool.sequence(steps, (results) => void results);
+  const results: unknown[] = await chain;
+  for (const handle of [single, bulk, chain]) handle.disconnect();
+  // @ts-expect-error a callback is required
+  pool.split('add', 1);
+  // @ts-expect-error a list of items
+  pool.bulkSplit('scale', 5, () => undefined);
+  // @ts-expect-error no such weight
+  pool.split('add', 1, () => undefined, { weight: 'medium' });
+
+  const telemetry: TelemetryOptions = { ring: 1 };
+  const report: Report | undefined = pool.report();
+  const colour: 'Green' | 'Yellow' | 'Red' | undefined = report?.Overall;
+  const load: TaskLoad | undefined = pool.taskLoad();
+  const percent: number[] | undefined = load?.workers;
+  const trace: Trace = pool.trace();
+  const events: unknown[] = trace.stop().traceEvents;
+  pool.inject('clock', { now: () => 0 });
+  void [results, telemetry, colour, percent, events];
+}
+
 // ---- Leases ----
 
 export async function leasing(pool: Pool): Promise<void> {
@@ -278,3 +327,13 @@ export function explain(reason: unknown): string {
 void new PoolError('TIMEOUT', 'too slow', { taskId: 'task-1.1', worker: 'Worker_1', cause: new Error('why') });
 // @ts-expect-error codes are text
 void new PoolError(5);
+
+// ---- Entry points for users of other systems ----
+
+export async function actorManager(): Promise<void> {
+  const manager = new ActorManager({ workerModule: './worker.js', workerCount: 2, taskTimeout: 1.5 });
+  await manager.Dispatch('add', { a: 1, b: 2 }, { priority: 'CRITICAL' });
+  const { Disconnect } = manager.onError.Connect((message: string, taskId: string) => console.error(message, taskId));
+  Disconnect();
+  await manager.Destroy();
+}

@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { Pool } from '../../js/index.js';
+import { Load, Telemetry } from '../../js/telemetry.js';
+import { FakeTime } from './fake-time.js';
+import { blocker, MODULE, until, withPool } from './helpers.js';
+
+test('TW-42, TW-44, C-24: off, there is no report, no load, no timer; on, none before the first sample', () =>
+  withPool({ workers: 1 }, async (pool) => {
+    await pool.dispatch('echo', 1);
+    assert.equal(pool.report(), undefined);
+    assert.equal(pool.taskLoad(), undefined);
+    const time = new FakeTime();
+    const quiet = new Pool({ module: MODULE, workers: 1, scheduler: time });
+    await quiet.ready;
+    await quiet.dispatch('echo', 1);
+    assert.equal(time.pending, 0, 'nothing ticks');
+    await quiet.destroy();
+  }));
+
+test('TW-44: no sampling code runs while telemetry is off, split and bulkSplit included', async (t) => {
+  const sample = t.mock.method(Telemetry.prototype, 'sample');
+  await withPool({ workers: 1 }, async (pool) => {
+    await new Promise((resolve) => pool.split('echo', 1, resolve));
+    await new Promise((resolve) => pool.bulkSplit('echo', [1, 2], resolve));
+    assert.ok(pool);
+  });
+  assert.equal(sample.mock.callCount(), 0);
+  await withPool({ workers: 1, telemetry: { tickMs: 1 } }, () => until(() => sample.mock.callCount() > 2));
+});
+
+test('TW-45, TW-48, TW-52: the shape of a report; the worst metric colours its group and the whole', () =>
+  withPool({ workers: 2, telemetry: { tickMs: 1, thresholds: { depth: [2, 3] } } }, async (pool) => {
+    await until(() => pool.report()?.Workers.Free === 2);
+    const report = /** @type {import('../../js/telemetry.js').Report} */ (pool.report());
+    assert.deepEqual(Object.keys(report), [
+      'Pools',
+      'Queues',
+      'Workers',
+      'FrameGovernor',
+      'Starvation',
+      'Overall',
+      'WindowSec',
+      'SampleCount',
+      'Timestamp',
+    ]);
+    assert.equal(report.Overall, 'Green');
+    assert.deepEqual(report.Queues.Heavy, { Value: 0, Status: 'Healthy' });
+    assert.deepEqual(Object.keys(report.Pools.ResultBuffer).sort(), ['Capacity', 'Status', 'Value']);
+    assert.equal(report.Workers.AvgExecTime.length, 2);
+    assert.equal(report.FrameGovernor.BudgetMs.Value, 8);
+    const { Total, Free, Busy } = report.Workers;
+    assert.deepEqual([Total, Free, Busy], [2, 2, 0]);
+    const gates = [blocker(pool), blocker(pool)];
+    await Promise.all(gates.map((gate) => gate.running));
+    const done = Promise.all([1, 2, 3].map((i) => new Promise((resolve) => pool.split('echo', i, resolve))));
+    await until(() => pool.report()?.Queues.Heavy.Value === 3);
+    const red = /** @type {import('../../js/telemetry.js').Report} */ (pool.report());
+    assert.equal(red.Queues.Heavy.Status, 'Overloaded');
+    assert.equal(red.Queues.Status, 'Red');
+    assert.equal(red.Overall, 'Red');
+    assert.equal(red.Workers.Busy, 2);
+    assert.equal(red.Pools.Node.Capacity - red.Pools.Node.Value, 5);
+    for (const gate of gates) await gate.release();
+    await done;
+  }));
+
+test('TW-43: reading a report resets only its window', async () => {
+  const time = new FakeTime();
+  const pool = new Pool({ module: MODULE, workers: 1, telemetry: true, scheduler: time });
+  await pool.ready;
+  for (let i = 0; i < 10; i++) time.pass(16);
+  const first = pool.report();
+  time.pass(16);
+  const second = pool.report();
+  assert.deepEqual([first?.SampleCount, second?.SampleCount], [10, 11]);
+  assert.ok(Math.abs((second?.WindowSec ?? 0) - 0.016) < 1e-9, `${second?.WindowSec}`);
+  await pool.destroy();
+  assert.equal(time.pending, 0);
+});
+
+test('TW-64: how busy the threads are, refreshed once a second, O(1) to read', () =>
+  withPool({ workers: 2, telemetry: { tickMs: 5 } }, async (pool) => {
+    assert.equal(pool.taskLoad(), pool.taskLoad(), 'the same object until it is refreshed');
+    assert.deepEqual(pool.taskLoad(), { environment: 'server', mainThread: 0, workers: [0, 0] });
+    const gate = blocker(pool);
+    await gate.running;
+    const busyOne = () => [...(pool.taskLoad()?.workers ?? [])].sort((a, b) => a - b);
+    await until(() => busyOne()[1] === 100); // a whole second of samples
+    assert.equal(busyOne()[0], 0);
+    assert.ok(Number(pool.taskLoad()?.mainThread) >= 0 && Number(pool.taskLoad()?.mainThread) <= 100);
+    await gate.release();
+    await until(() => busyOne()[1] === 0);
+  }));
+
+test('TW-64: without a meter of the host main is as busy as its ticks are late', () => {
+  let now = 0;
+  const engine = /** @type {any} */ ({
+    core: {},
+    fleet: { members: new Map() },
+    options: { scheduler: { now: () => now } },
+  });
+  const load = new Load(engine, 1, 10, undefined);
+  for (let tick = 0; tick < 50; tick++) {
+    now += 20; // twice as long as it should be
+    load.sample();
+  }
+  assert.equal(load.latest.mainThread, 50);
+});
+
+test('TW-60: time is replaceable while the pool runs; its timers are ended by who made them', async () => {
+  const first = new FakeTime();
+  const second = new FakeTime();
+  const pool = new Pool({ module: MODULE, workers: 1, telemetry: true, dev: true, scheduler: first });
+  await pool.ready;
+  assert.equal(first.pending, 1);
+  pool.inject('Assignment', second);
+  first.pass(16); // the tick that was set; the next one is the other's
+  assert.deepEqual([first.pending, second.pending], [0, 1]);
+  second.pass(16);
+  assert.equal(pool.report()?.SampleCount, 2);
+  pool.inject(
+    'Partial',
+    /** @type {any} */ ({ now: first.now, spawn: () => assert.fail('unknown names are ignored') }),
+  );
+  second.pass(16);
+  assert.equal(second.pending, 0, 'what is missing is the runtime’s');
+  for (const [name, lib] of /** @type {any[]} */ ([
+    ['', {}],
+    ['x', null],
+    ['x', { now: 1 }],
+  ]))
+    assert.throws(() => pool.inject(name, lib), { code: 'INVALID_ARGUMENT' });
+  await pool.destroy();
+});
