@@ -2,6 +2,7 @@
 #include "lanes_fixture.h"
 
 #ifdef WP_KILL_POINTS
+#include "base/fault.h"
 #include "kill.h"
 void (*wp__point_hook)(const char *name);
 #endif
@@ -162,3 +163,37 @@ TEST(dies_ending, "TW-29, XP-01: a worker dies at each point of the end of a can
   CHECK(n > 10);
 }
 #endif
+
+#ifdef WP_KILL_POINTS
+static uint32_t allocations;
+
+static bool count_allocation(const char *name) {
+  allocations += !strcmp(name, "heap");
+  return false;
+}
+#endif
+
+TEST(steady, "TW-59: 5,000 tasks at once all run; a hundred thousand after them allocate nothing") {
+  enum { AT_ONCE = 5000, LATER = 100000 };
+  CHECK(open_pool(1));
+  for (uint32_t i = 0; i < AT_ONCE; i++) single(NORMAL, i % 2 ? WP_SLOT_HEAVY : WP_SLOT_LIGHT);
+  for (uint32_t i = 0; i < AT_ONCE; i++) CHECK(run(1) != WP_NONE);
+  CHECK_EQ(run(1), WP_NONE);
+  wp_stats before, after;
+  wp_stats_read(f.pool, &before);
+#ifdef WP_KILL_POINTS
+  allocations = 0;
+  wp__fault_hook = count_allocation;
+#endif
+  for (uint32_t i = 0; i < LATER; i++) {
+    single(i % WP_PRIORITY_COUNT, i % 3 ? WP_SLOT_HEAVY : 0);
+    CHECK(run(1) != WP_NONE);
+  }
+  wp_stats_read(f.pool, &after);
+  CHECK_EQ(before.heap_bytes, after.heap_bytes);
+#ifdef WP_KILL_POINTS
+  wp__fault_hook = NULL;
+  CHECK_EQ(allocations, 0);
+#endif
+  CHECK(close_pool());
+}
