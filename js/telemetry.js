@@ -66,7 +66,7 @@ export class Telemetry {
     this.#buffers = buffers;
     this.#now = options.scheduler.now;
     core.check(core.exports._wp_telemetry_open(core.pool, ring, this.#now()), 'telemetry');
-    this.#at = allocate(core.exports, L.REPORT_SIZE);
+    this.#at = allocate(core.exports, L.HEALTH_SIZE);
     this.#load = new Load(engine, options.workers, tickMs, host.mainLoad?.());
     this.#setThresholds(thresholds);
   }
@@ -100,10 +100,10 @@ export class Telemetry {
       Value: f64[(at + offset + L.MEASURE_VALUE) >>> 3],
       Status: STATUSES[u32[(at + offset + L.MEASURE_GRADE) >>> 2]],
     });
-    const metric = (/** @type {number} */ index) => measure(L.REPORT_METRICS + index * L.MEASURE_SIZE);
+    const metric = (/** @type {number} */ index) => measure(L.HEALTH_METRICS + index * L.MEASURE_SIZE);
     const gauge = (/** @type {number} */ index) => ({
       ...metric(index),
-      Capacity: f64[(at + L.REPORT_METRICS + index * L.MEASURE_SIZE + L.MEASURE_CAPACITY) >>> 3],
+      Capacity: f64[(at + L.HEALTH_METRICS + index * L.MEASURE_SIZE + L.MEASURE_CAPACITY) >>> 3],
     });
     const count = (/** @type {number} */ offset) => u32[(at + offset) >>> 2];
     const groups = {
@@ -122,11 +122,11 @@ export class Telemetry {
         BulkBackground: metric(L.METRIC_BULK_BACKGROUND),
       }),
       Workers: withStatus({
-        Total: count(L.REPORT_TOTAL),
-        Free: count(L.REPORT_FREE),
-        Busy: count(L.REPORT_BUSY),
+        Total: count(L.HEALTH_TOTAL),
+        Free: count(L.HEALTH_FREE),
+        Busy: count(L.HEALTH_BUSY),
         AvgExecTime: Array.from({ length: this.#engine.options.workers }, (_, seat) =>
-          measure(L.REPORT_EXEC + seat * L.MEASURE_SIZE),
+          measure(L.HEALTH_EXEC + seat * L.MEASURE_SIZE),
         ),
         WatchdogInterventions: metric(L.METRIC_INTERVENTIONS),
       }),
@@ -143,8 +143,8 @@ export class Telemetry {
     return {
       ...groups,
       Overall: worstColour(Object.values(groups).map(({ Status }) => Status)),
-      WindowSec: f64[(at + L.REPORT_WINDOW_SECONDS) >>> 3],
-      SampleCount: count(L.REPORT_SAMPLES),
+      WindowSec: f64[(at + L.HEALTH_WINDOW_SECONDS) >>> 3],
+      SampleCount: count(L.HEALTH_SAMPLES),
       Timestamp: now / 1000,
     };
   }

@@ -145,12 +145,12 @@ enum wp_grade wp_telemetry_grade_free(wp_threshold threshold, double free, doubl
   return part < threshold.warm ? WP_WARM : WP_HEALTHY;
 }
 
-static void raise_to(wp_report *report, enum wp_metric metric, double value) {
+static void raise_to(wp_health *report, enum wp_metric metric, double value) {
   if (value > report->metrics[metric].value) report->metrics[metric].value = value;
 }
 
 /* Peaks and sums over the window; means are sums until finish(). */
-static void add(wp_report *report, const sample *one, uint32_t seats) {
+static void add(wp_health *report, const sample *one, uint32_t seats) {
   for (uint32_t i = 0; i < DEPTHS; i++)
     raise_to(report, (enum wp_metric)(WP_METRIC_LIGHT + i), one->depths[i]);
   raise_to(report, WP_METRIC_ACTIVE_BULKS, one->bulks);
@@ -162,7 +162,7 @@ static void add(wp_report *report, const sample *one, uint32_t seats) {
     report->exec[seat].value += one->exec_us[seat] * 1e-6;
 }
 
-static void add_latest(wp_report *report, const sample *latest) {
+static void add_latest(wp_health *report, const sample *latest) {
   report->metrics[WP_METRIC_SLOTS] = (wp_measure){latest->slots_free, latest->slots, 0, 0};
   report->metrics[WP_METRIC_GROUPS] = (wp_measure){latest->groups_free, latest->groups, 0, 0};
   report->metrics[WP_METRIC_BOXES] = (wp_measure){latest->boxes_free, latest->boxes, 0, 0};
@@ -179,7 +179,7 @@ static wp_threshold threshold_of(const wp_thresholds *thresholds, uint32_t metri
   return metric == WP_METRIC_LOW_SKIPS ? thresholds->low_skips : thresholds->heavy_skips;
 }
 
-static void grade(wp_report *report, const wp_thresholds *thresholds, uint32_t seats) {
+static void grade(wp_health *report, const wp_thresholds *thresholds, uint32_t seats) {
   for (uint32_t metric = 0; metric < WP_METRIC_COUNT; metric++) {
     wp_measure *measure = &report->metrics[metric];
     if (metric == WP_METRIC_BUDGET) continue;
@@ -193,7 +193,7 @@ static void grade(wp_report *report, const wp_thresholds *thresholds, uint32_t s
         wp_telemetry_grade(thresholds->exec_seconds, report->exec[seat].value);
 }
 
-bool wp_telemetry_report(wp_pool *pool, double now_ms, wp_report *report) {
+bool wp_telemetry_report(wp_pool *pool, double now_ms, wp_health *report) {
   struct wp_telemetry *telemetry = pool->telemetry;
   if (!telemetry || !telemetry->count) return false;
   memset(report, 0, sizeof *report);

@@ -18,7 +18,7 @@ enum {
   WP_TELEMETRY_RING = 600, /* samples by default: ten seconds of ticks at 60 a second */
 };
 
-/* Metrics of a report, in the order of wp_report.metrics. */
+/* Metrics of a report, in the order of wp_health.metrics. */
 enum wp_metric {
   WP_METRIC_SLOTS = 0,  /* free descriptors of tasks */
   WP_METRIC_GROUPS = 1, /* free descriptors of batches and bulk jobs */
@@ -55,13 +55,13 @@ typedef struct wp_measure {
   uint32_t pad;
 } wp_measure;
 
-typedef struct wp_report {
+typedef struct wp_health {
   wp_measure metrics[WP_METRIC_COUNT];
   wp_measure exec[WP_SEATS_MAX]; /* by seat: mean time of a task in seconds, and its grade */
   uint32_t total, free, busy;    /* workers, latest */
   uint32_t samples;              /* in the ring */
   double window_seconds;         /* since the report before, or since the start */
-} wp_report;
+} wp_health;
 
 /* Switches it on. `ring`: samples that it holds. WP_E_NO_MEMORY, WP_E_INVALID_ARGUMENT (0). */
 wp_status wp_telemetry_open(wp_pool *pool, uint32_t ring, double now_ms);
@@ -73,7 +73,7 @@ wp_thresholds *wp_telemetry_thresholds(wp_pool *pool);
 void wp_telemetry_sample(wp_pool *pool, uint32_t interventions);
 
 /* The picture of the window; reading it resets nothing but `window_seconds`. False: off, or no sample yet. */
-bool wp_telemetry_report(wp_pool *pool, double now_ms, wp_report *report);
+bool wp_telemetry_report(wp_pool *pool, double now_ms, wp_health *report);
 
 /* At the threshold or above it; a free part: below it (REQUIREMENTS TW-51). */
 enum wp_grade wp_telemetry_grade(wp_threshold threshold, double value);

@@ -138,8 +138,12 @@ typedef struct wp_handle {
   uint32_t index, generation;
 } wp_handle;
 
+/* How a task goes together with bulk jobs (docs/scheduling.md); without a weight it takes no notice of them. */
+enum wp_weight { WP_WEIGHT_NONE = 0, WP_WEIGHT_LIGHT = 1, WP_WEIGHT_HEAVY = 2 };
+
 typedef struct wp_submit_options {
   uint32_t priority;   /* enum wp_priority */
+  uint32_t weight;     /* enum wp_weight */
   uint32_t timeout_ms; /* from the task's start; 0: none */
   bool requeue;        /* run again if its worker is lost, max_redeliveries times at most */
 } wp_submit_options;

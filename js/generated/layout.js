@@ -144,15 +144,15 @@ export const MEASURE_VALUE = 0;
 export const MEASURE_CAPACITY = 8;
 export const MEASURE_GRADE = 16;
 
-// size of wp_report
-export const REPORT_SIZE = 3240;
-export const REPORT_METRICS = 0;
-export const REPORT_EXEC = 336;
-export const REPORT_TOTAL = 3216;
-export const REPORT_FREE = 3220;
-export const REPORT_BUSY = 3224;
-export const REPORT_SAMPLES = 3228;
-export const REPORT_WINDOW_SECONDS = 3232;
+// size of wp_health
+export const HEALTH_SIZE = 3240;
+export const HEALTH_METRICS = 0;
+export const HEALTH_EXEC = 336;
+export const HEALTH_TOTAL = 3216;
+export const HEALTH_FREE = 3220;
+export const HEALTH_BUSY = 3224;
+export const HEALTH_SAMPLES = 3228;
+export const HEALTH_WINDOW_SECONDS = 3232;
 export const METRIC_SLOTS = 0;
 export const METRIC_GROUPS = 1;
 export const METRIC_BOXES = 2;

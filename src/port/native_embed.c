@@ -197,9 +197,11 @@ static bool reserve_settled(wp_pool *pool) {
 
 wp_status wp_submit(wp_pool *pool, const char *name, uint32_t type, const void *data, size_t bytes,
                     const wp_submit_options *options, wp_handle *handle) {
+  static const uint32_t weights[] = {0, WP_SLOT_LIGHT, WP_SLOT_HEAVY};
   const wp_submit_options plain = {.priority = WP_PRIORITY_NORMAL};
   if (!options) options = &plain;
-  if (!name || (bytes && !data) || options->priority >= WP_PRIORITY_COUNT)
+  if (!name || (bytes && !data) || options->priority >= WP_PRIORITY_COUNT ||
+      options->weight > WP_WEIGHT_HEAVY)
     return WP_E_INVALID_ARGUMENT;
   uint32_t task = find_task(pool, name), index = 0;
   if (!task) return WP_E_UNKNOWN_TASK;
@@ -211,7 +213,7 @@ wp_status wp_submit(wp_pool *pool, const char *name, uint32_t type, const void *
   slot->c_task = task;
   slot->priority = options->priority;
   slot->timeout_ms = options->timeout_ms;
-  slot->flags = options->requeue ? WP_SLOT_REQUEUE : 0;
+  slot->flags = weights[options->weight] | (options->requeue ? WP_SLOT_REQUEUE : 0U);
   status = fill_argument(pool, slot, type, data, bytes);
   if (status) {
     wp_task_free(pool, WP_MAIN, index);

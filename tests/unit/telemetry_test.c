@@ -9,7 +9,7 @@ void (*wp__point_hook)(const char *name);
 #endif
 
 static fixture f;
-static wp_report report;
+static wp_health report;
 
 static void open_pool(uint32_t workers, uint32_t ring) {
   wp_config config = fixture_config(workers);
