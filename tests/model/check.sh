@@ -41,6 +41,7 @@ right() {
   run bell-limited holds bell -DW=3 -DTASKS=3 -DDEATHS=2 -DLIMITED
   run sleep-full holds sleep -DW=3 -DTASKS=1 -DDEATHS=1
   run sleep-long holds sleep -DW=2 -DTASKS=4 -DDEATHS=2
+  run weights-full holds weights -DW=3 -DHEAVY=4 -DMEMBERS=4 -DDEATHS=2
   run sleep-retired holds sleep -DW=2 -DTASKS=3 -DDEATHS=1 -DNEVER_SERVED
 }
 
@@ -68,6 +69,10 @@ wrong() {
     refuse sleep $rule -DW=2 -DTASKS=3 -DDEATHS=1
   done
   refuse sleep NO_REAP_WAKE -DW=2 -DTASKS=3 -DDEATHS=1 -DNEVER_SERVED
+  for rule in OPEN_LATE NO_WAKE_AT_END NO_LOOK_AGAIN NO_GATE; do
+    refuse weights $rule -DW=2 -DDEATHS=0
+  done
+  refuse weights NO_RECOUNT -DW=2
   for rule in REUSE_DYING SPARE_NOT_READY SPARE_NOT_REPLACED FORGET_UNSERVED; do
     refuse fleet $rule
   done
