@@ -7,6 +7,13 @@ export const echo = ({ number, value }, context) => {
   note(context, number);
   return value;
 };
+/** A slice: each item notes itself; one of them may hang. */
+export const slice = (items, context) =>
+  items.map(({ number, value, hangs }) => {
+    note(context, number);
+    while (hangs);
+    return value;
+  });
 export const later = async ({ number, value }, context) => {
   note(context, number);
   await new Promise((resolve) => setTimeout(resolve, number % 3));

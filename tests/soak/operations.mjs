@@ -100,6 +100,74 @@ async function requeue(run) {
   await run.expect(run.pool.dispatch('echo', payload, { onLost: 'requeue' }), same(7));
 }
 
+/**
+ * A callback as a promise: settles with what it got, or with nothing in a later turn when it was disconnected. A second call is an error.
+ * @param {(callback: (value: any) => void) => { disconnect: () => void }} start
+ * @param {number} [disconnectAfter] turns
+ */
+function called(start, disconnectAfter) {
+  return new Promise((resolve, reject) => {
+    let calls = 0;
+    let connected = true;
+    const handle = start((value) => {
+      if (++calls > 1 || !connected) reject(new Error('a callback ran twice, or after its end'));
+      else resolve(Array.isArray(value) ? [...value] : value);
+    });
+    if (disconnectAfter === undefined) return;
+    void turns(disconnectAfter).then(() => {
+      handle.disconnect();
+      handle.disconnect();
+      connected = false;
+      if (calls === 0) resolve('disconnected');
+    });
+  });
+}
+
+async function split(run) {
+  const weight = ['light', 'heavy'][run.below(2)];
+  const payload = { number: run.number(RUNS_MAX), value: 3 };
+  const after = run.random() < 0.3 ? run.below(4) : undefined;
+  const promise = called((callback) => run.pool.split('later', payload, callback, { weight }), after);
+  const lost = run.wild ? [undefined] : [];
+  await run.expect(
+    promise,
+    (value) => value === 3 || (after !== undefined && value === 'disconnected') || lost.includes(value),
+  );
+}
+
+/** Slices of which one may hang until its time is over: it leaves a gap, the others are there. */
+async function bulk(run) {
+  const hung = run.random() < 0.2 ? run.below(12) : -1;
+  const items = Array.from({ length: 12 }, (_, value) => ({
+    number: run.number(RUNS_MAX),
+    value,
+    hangs: value === hung,
+  }));
+  const after = run.random() < 0.2 ? run.below(6) : undefined;
+  const options = {
+    batchSize: 1 + run.below(4),
+    priority: ['critical', 'normal', 'background'][run.below(3)],
+    maxWaitMs: run.below(3),
+    ...(hung >= 0 && { timeoutMs: 3 }),
+  };
+  const promise = called((callback) => run.pool.bulkSplit('slice', items, callback, options), after);
+  await run.expect(promise, (values) => {
+    if (values === 'disconnected') return after !== undefined;
+    const fits = (/** @type {any} */ value, /** @type {number} */ i) =>
+      value === i || (value === undefined && (hung >= 0 || run.wild));
+    return values.length === 12 && values.every(fits) && (hung < 0 || values[hung] === undefined);
+  });
+}
+
+async function sequence(run) {
+  const step = (/** @type {number} */ value) => ({ task: 'echo', payload: { number: run.number(RUNS_MAX), value } });
+  const last = run.number(RUNS_MAX);
+  const steps = [step(1), step(2), { task: 'echo', payload: (value) => ({ number: last, value }) }];
+  await run.expect(run.pool.sequence(steps), (values) =>
+    values.every((value, i) => value === [1, 2, 2][i] || (run.wild && value === undefined)),
+  );
+}
+
 /** A task that hangs, and its time limit. */
 const hangs = (name) => (run) =>
   run.expect(run.pool.dispatch(name, { number: run.number() }, { timeoutMs: 1 + run.below(8) }), () => false, LATE);
@@ -157,6 +225,9 @@ export const operations = [
   [pause, 1],
   [requeue, 3],
   [raced, 4],
+  [split, 4],
+  [bulk, 3],
+  [sequence, 2],
   [hangs('spin'), 1],
   [hangs('wait'), 1],
   [hangs('polite'), 1],
