@@ -108,7 +108,7 @@ export class Jobs {
     const sliceItems = this.#sliceItems(items.length, options.batchSize);
     const maxWaitMs = milliseconds('maxWaitMs', options.maxWaitMs ?? MAX_WAIT_MS) ?? Infinity;
     const dueMs = this.#options.scheduler.now() + maxWaitMs;
-    const spec = this.#intake.check(options, { flags: L.SLOT_SLICE, dueMs, isJob: true });
+    const spec = this.#intake.check(options, { flags: L.SLOT_SLICE | L.SLOT_LIST, dueMs, isJob: true });
     if (items.length === 0) {
       callback([]); // TW-23
       return new Handle();

@@ -6,6 +6,7 @@ import { guarded } from './task.js';
  * @typedef {object} MapExtras
  * @property {number} [batchSize] items that travel together and run one after another on one worker; 1
  * @property {unknown} [sharedArgs] the same value for every item: context.sharedArgs
+ * @property {number} [maxWaitMs] how long a batch may wait before it goes ahead of single tasks of its level; none
  * @property {(done: number, total: number | undefined) => void} [onItems] progress: items done, and all of them if known
  * @typedef {import('./task.js').TaskOptions & MapExtras} MapOptions
  */

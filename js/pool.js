@@ -7,7 +7,7 @@ import { batchMembers } from './group.js';
 import { Intake } from './intake.js';
 import { Jobs } from './jobs.js';
 import { MapPromise, MapRun, WINDOW_PER_WORKER } from './map.js';
-import { resolveOptions } from './options.js';
+import { milliseconds, resolveOptions } from './options.js';
 import { diagnose, poolStats } from './report.js';
 import { taskName } from './spec.js';
 import { createEngine } from './start.js';
@@ -161,11 +161,13 @@ export class Pool {
    * @returns {MapPromise<R>} await it for an array; `for await` gives results in input order, with bounded memory
    */
   map(task, items, options = {}) {
-    const { batchSize } = options;
     return new MapPromise(() => {
+      const { batchSize, maxWaitMs } = options;
       if (batchSize !== undefined && !(Number.isSafeInteger(batchSize) && batchSize > 0)) {
         throw poolError('INVALID_ARGUMENT', `batchSize: expected a whole number from 1, got ${batchSize}`);
       }
+      const waitMs = maxWaitMs === undefined ? undefined : milliseconds('maxWaitMs', maxWaitMs);
+      const { now } = this.#options.scheduler;
       return new MapRun(
         {
           window: () => this.size * this.#options.concurrency * WINDOW_PER_WORKER,
@@ -173,7 +175,8 @@ export class Pool {
           submit: (payload, { batch }, sink, item) => {
             const record = new Task(sink, item);
             this.#intake.submit(record, task, payload, options, {
-              flags: batch ? L.SLOT_BATCH : 0,
+              flags: (batch ? L.SLOT_BATCH : 0) | (waitMs === undefined ? 0 : L.SLOT_SLICE),
+              dueMs: waitMs === undefined ? undefined : now() + waitMs,
               unbounded: true,
             });
             return record;

@@ -24,7 +24,7 @@ export function fillSlot(engine, handler, task, index, payload, spec) {
     core.attachBox(slot, ARGUMENT, payload.share(engine));
     flags |= L.SLOT_BOX_ARGUMENT;
     task.more.argument = payload;
-  } else if (handler.cTask && flags & (L.SLOT_BATCH | L.SLOT_SLICE)) {
+  } else if (handler.cTask && flags & (L.SLOT_BATCH | L.SLOT_LIST)) {
     throw poolError('UNSUPPORTED', 'a C task takes one item at a time: map without batchSize and sharedArgs');
   } else {
     const how = spec.transfer || handler.cTask ? { transfer: spec.transfer, forC: handler.cTask > 0 } : undefined;

@@ -49,13 +49,14 @@ enum wp_slot_flags {
   /* the argument is a box that its caller shares; the handler reads it in place */
   WP_SLOT_BOX_ARGUMENT = 16,
   WP_SLOT_BATCH = 32, /* the argument is { items, shared }: one run of the handler for each item */
-  WP_SLOT_SLICE = 64, /* part of a bulk job; { items, shared } as well, and one run for all items */
+  WP_SLOT_SLICE = 64, /* part of a bulk job, or of a map that has a deadline: see due_ms and lanes.h */
   /* Weights: how it goes together with bulk jobs, see lanes.h. */
   WP_SLOT_LIGHT = 128,
   WP_SLOT_HEAVY = 256,
   WP_SLOT_AGED = 512,     /* a heavy one that was passed over often; set under the lock */
   WP_SLOT_WATCHED = 1024, /* its worker must give signs of life, see liveness_ms */
   WP_SLOT_TRACED = 2048,  /* somebody wants to know how long it ran */
+  WP_SLOT_LIST = 4096, /* the argument is { items, shared } as well: one run of the handler for all of them */
 };
 
 enum {

@@ -53,6 +53,7 @@ export const SLOT_EVENT = 8;
 export const SLOT_BOX_ARGUMENT = 16;
 export const SLOT_BATCH = 32;
 export const SLOT_SLICE = 64;
+export const SLOT_LIST = 4096;
 export const SLOT_LIGHT = 128;
 export const SLOT_HEAVY = 256;
 export const SLOT_WATCHED = 1024;

@@ -135,9 +135,9 @@ export class Context {
    */
   call(handler, argument) {
     const flags = this.#loop.core.memory.u32[(this.#slot + L.SLOT_FLAGS) >>> 2];
-    if (!(flags & (L.SLOT_BATCH | L.SLOT_SLICE))) return handler(argument, this);
+    if (!(flags & (L.SLOT_BATCH | L.SLOT_LIST))) return handler(argument, this);
     this.#shared = argument.shared;
-    if (flags & L.SLOT_SLICE) return handler(argument.items, this);
+    if (flags & L.SLOT_LIST) return handler(argument.items, this);
     return runBatch(handler, argument.items, this);
   }
 

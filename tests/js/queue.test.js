@@ -308,3 +308,22 @@ test('AM-42: after a failed start every task says why there is no pool', async (
   assert.equal(error.cause.code, 'START_FAILED');
   assert.ok(error.message.includes(error.cause.message));
 });
+
+test('TW-28: a map with maxWaitMs goes ahead of single tasks once it has waited that long', () =>
+  withPool({ workers: 1 }, async (pool) => {
+    for (const [maxWaitMs, expected] of /** @type {any[]} */ ([
+      [0, ['map', 'single', 'single']],
+      [undefined, ['single', 'single', 'map']],
+    ])) {
+      const gate = blocker(pool);
+      await gate.running;
+      const singles = ['single', 'single'].map((value) => pool.dispatch('note', value));
+      const mapped = pool.map('note', ['map'], { maxWaitMs });
+      const done = mapped.then();
+      await new Promise((resolve) => setImmediate(resolve)); // it has been submitted
+      await gate.release();
+      await Promise.all([...singles, done]);
+      assert.deepEqual(await pool.dispatch('notes'), expected);
+    }
+    assert.equal(await codeOf(pool.map('note', [1], { maxWaitMs: -1 })), 'INVALID_ARGUMENT');
+  }));

@@ -199,6 +199,7 @@ export async function several(pool: Pool): Promise<void> {
     ...options,
     batchSize: 16,
     sharedArgs: { level: 1 },
+    maxWaitMs: 20,
     onItems: (done, total) => {
       same<Same<typeof done, number>>();
       same<Same<typeof total, number | undefined>>();
