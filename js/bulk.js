@@ -87,8 +87,9 @@ export class BulkSink {
 
   /** A slice that failed leaves a gap (TW-22). */
   fail() {
+    const { connected } = this; // if it is the last one, nobody is afterwards
     this.#finishOne();
-    return this.connected ? undefined : /** @type {const} */ (false);
+    return connected ? undefined : /** @type {const} */ (false);
   }
 
   #finishOne() {

@@ -1,6 +1,6 @@
 /** Tasks with callbacks: split, bulkSplit and sequence. They know weights, run again when they are lost, and keep to main's budget. */
 import { BulkSink, ResultBuffers } from './bulk.js';
-import { CallbackSink, Handle } from './callback.js';
+import { callBack, CallbackSink, Handle } from './callback.js';
 import { poolError } from './errors.js';
 import * as L from './generated/layout.js';
 import { milliseconds } from './options.js';
@@ -110,7 +110,7 @@ export class Jobs {
     const dueMs = this.#options.scheduler.now() + maxWaitMs;
     const spec = this.#intake.check(options, { flags: L.SLOT_SLICE | L.SLOT_LIST, dueMs, isJob: true });
     if (items.length === 0) {
-      callback([]); // TW-23
+      callBack(callback, [], (message) => this.#emit(message, '')); // TW-23
       return new Handle();
     }
     const sink = new BulkSink(callback, this.buffers, items.length, sliceItems, (message) => this.#emit(message, ''));
@@ -193,7 +193,7 @@ export class Jobs {
    */
   #job(sink, item, task, payload, options) {
     const name = this.#checkName(task);
-    const spec = this.#intake.check({ weight: 'heavy', ...options }, { isJob: true });
+    const spec = this.#intake.check({ ...options, weight: options.weight ?? 'heavy' }, { isJob: true });
     return { record: new Task(sink, item), name, payload, spec, signal: options.signal };
   }
 

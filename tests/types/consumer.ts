@@ -3,6 +3,7 @@
  * compiled (`make types`), never run. Each @ts-expect-error is a wrong call that the declarations must refuse.
  */
 import { ActorManager } from '../../types/actor-manager.js';
+import { createTwin, Twin } from '../../types/twin.js';
 import {
   Box,
   createPool,
@@ -337,4 +338,14 @@ export async function actorManager(): Promise<void> {
   const { Disconnect } = manager.onError.Connect((message: string, taskId: string) => console.error(message, taskId));
   Disconnect();
   await manager.Destroy();
+}
+
+export function twin(): void {
+  const own = createTwin({ TELEMETRY_ENABLED: true });
+  const handle = own.Split('./jobs.js', 'score', 1, (score: number) => void score, { ____Weight: 'light' });
+  own.BulkSplit('./jobs.js', 'assess', [1], (results: number[]) => void results, { MaxWaitTime: 0.01 });
+  Twin.Sequence([{ ____Module: './jobs.js', ____FunctionName: 'rank' }], (results: unknown[]) => void results);
+  handle.Disconnect();
+  // @ts-expect-error no such weight
+  own.Split('./jobs.js', 'score', 1, () => undefined, { Weight: 'medium' });
 }

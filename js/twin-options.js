@@ -1,0 +1,171 @@
+/** What `wasmpool/twin` takes: Twin's configuration, its option keys and its task libraries, as the pool wants them. */
+import { PoolError, poolError } from './errors.js';
+import { host } from './host/index.js';
+
+/**
+ * @typedef {{ [K in keyof typeof DEFAULTS]: typeof DEFAULTS[K] extends boolean ? boolean : number }} Settings
+ * @typedef {Partial<Settings>} TwinConfiguration
+ *
+ * @typedef {object} TaskLibrary functions of time; other names are ignored
+ * @property {(seconds: number, run: () => void) => unknown} [delay] also as Delay
+ * @property {(handle: any) => void} [cancel] also as Cancel
+ */
+
+/** Names and values of Twin's configuration; times in seconds. Each pair of thresholds: from there on Warm, and Overloaded. */
+export const DEFAULTS = Object.freeze({
+  /** Development: arguments are checked before they are queued, and results that may not be kept are spoiled. */
+  ENABLE_STRICT_API_PARAMETER_CHECKER_POLICE: false,
+  SERVER_WORKER_COUNT: 3,
+  CLIENT_WORKER_COUNT: 5,
+  DEFAULT_MAX_WAIT: 0.05,
+  STARVATION_THRESHOLD: 10,
+  BG_STARVATION_THRESHOLD: 50,
+  SPECULATIVE_THRESHOLD: 0.016,
+  FRAME_BUDGET_SEC: 0.008,
+  MAX_BATCH_SIZE: 256,
+  TELEMETRY_ENABLED: false,
+  TELEMETRY_RING_SIZE: 600,
+  POOL_WARN_RATIO: 0.5,
+  POOL_CRIT_RATIO: 0.2,
+  QUEUE_WARN_DEPTH: 10,
+  QUEUE_CRIT_DEPTH: 25,
+  WORKER_WARN_EXEC: 0.016,
+  WORKER_CRIT_EXEC: 0.03,
+  OVER_BUDGET_RATE_WARN: 0.05,
+  OVER_BUDGET_RATE_CRIT: 0.2,
+  ACTIVE_BULK_WARN: 1,
+  ACTIVE_BULK_CRIT: 3,
+  BG_SKIP_WARN: 20,
+  BG_SKIP_CRITICAL: 45,
+  HEAVY_SKIP_WARN: 5,
+  HEAVY_SKIP_CRITICAL: 8,
+  WATCHDOG_ENABLED: true,
+  WATCHDOG_TIMEOUT: 5,
+  WATCHDOG_INTERVAL: 1,
+  WATCHDOG_INTERVENTIONS_WARN: 1,
+  WATCHDOG_INTERVENTIONS_CRITICAL: 3,
+});
+
+/** Node, Bun and Deno are servers. */
+export const isServer = host.name !== 'browser';
+
+/** The pool's names in its messages, and the names that they have here. @type {Record<string, string>} */
+const NAMES = {
+  workers: isServer ? 'SERVER_WORKER_COUNT' : 'CLIENT_WORKER_COUNT',
+  'aging.heavySkips': 'STARVATION_THRESHOLD',
+  'aging.lowSkips': 'BG_STARVATION_THRESHOLD',
+  maxSliceItems: 'MAX_BATCH_SIZE',
+  'telemetry.ring': 'TELEMETRY_RING_SIZE',
+  callback: 'Callback',
+  items: 'Items',
+  steps: 'Steps',
+  weight: 'Weight',
+  priority: 'Priority',
+  batchSize: 'BatchSize',
+  maxWaitMs: 'MaxWaitTime',
+  name: 'ModuleName',
+};
+
+/** @param {string} message */
+export const wrong = (message) => poolError('INVALID_ARGUMENT', message);
+
+/**
+ * @template R
+ * @param {() => R} call what the pool throws has this entry point's names
+ */
+export function translated(call) {
+  try {
+    return call();
+  } catch (cause) {
+    if (!(cause instanceof PoolError)) throw cause;
+    throw poolError(
+      cause.code,
+      cause.message.replace(/^[\w.]+/, (name) => NAMES[name] ?? name),
+      { cause },
+    );
+  }
+}
+
+/**
+ * @param {string} name
+ * @param {unknown} seconds
+ * @throws {PoolError} INVALID_ARGUMENT
+ */
+export function milliseconds(name, seconds) {
+  if (typeof seconds === 'number' && seconds >= 0) return seconds * 1000;
+  throw wrong(`${name}: expected seconds from 0, got ${typeof seconds} ${String(seconds)}`);
+}
+
+/**
+ * @param {Settings} given
+ * @returns {import('./options.js').PoolOptions}
+ */
+export function poolOptions(given) {
+  const ms = (/** @type {keyof typeof DEFAULTS} */ name) => milliseconds(name, given[name]);
+  /** @type {import('./options.js').TelemetryOptions['thresholds']} */
+  const thresholds = {
+    freePart: [given.POOL_WARN_RATIO, given.POOL_CRIT_RATIO],
+    depth: [given.QUEUE_WARN_DEPTH, given.QUEUE_CRIT_DEPTH],
+    execSeconds: [given.WORKER_WARN_EXEC, given.WORKER_CRIT_EXEC],
+    overBudget: [given.OVER_BUDGET_RATE_WARN, given.OVER_BUDGET_RATE_CRIT],
+    activeBulks: [given.ACTIVE_BULK_WARN, given.ACTIVE_BULK_CRIT],
+    lowSkips: [given.BG_SKIP_WARN, given.BG_SKIP_CRITICAL],
+    heavySkips: [given.HEAVY_SKIP_WARN, given.HEAVY_SKIP_CRITICAL],
+    interventions: [given.WATCHDOG_INTERVENTIONS_WARN, given.WATCHDOG_INTERVENTIONS_CRITICAL],
+  };
+  return {
+    module: new URL('./twin-worker.js', import.meta.url),
+    workers: isServer ? given.SERVER_WORKER_COUNT : given.CLIENT_WORKER_COUNT,
+    aging: { heavySkips: given.STARVATION_THRESHOLD, lowSkips: given.BG_STARVATION_THRESHOLD },
+    slowMs: ms('SPECULATIVE_THRESHOLD'),
+    dispatchBudgetMs: ms('FRAME_BUDGET_SEC'),
+    maxSliceItems: given.MAX_BATCH_SIZE,
+    telemetry: given.TELEMETRY_ENABLED && { ring: given.TELEMETRY_RING_SIZE, thresholds },
+    liveness: given.WATCHDOG_ENABLED && { timeoutMs: ms('WATCHDOG_TIMEOUT'), scanMs: ms('WATCHDOG_INTERVAL') },
+    dev: given.ENABLE_STRICT_API_PARAMETER_CHECKER_POLICE,
+    unref: true, // Twin knows no end: an idle one must not keep a program alive
+  };
+}
+
+/**
+ * The two belong together: what a library has delayed no other can cancel.
+ * @param {any} library
+ * @returns {Partial<import('./options.js').Scheduler>}
+ */
+export function schedulerOf(library) {
+  const [delay, cancel] = [library?.delay ?? library?.Delay, library?.cancel ?? library?.Cancel];
+  if (typeof delay !== 'function') return {};
+  return {
+    setTimeout: (run, ms) => {
+      const timer = { isDue: true, handle: /** @type {unknown} */ (undefined) };
+      timer.handle = delay.call(library, ms / 1000, () => timer.isDue && run());
+      return timer;
+    },
+    clearTimeout: (timer) => {
+      timer.isDue = false;
+      if (typeof cancel === 'function') cancel.call(library, timer.handle);
+    },
+  };
+}
+
+/**
+ * A table whose keys may have four underscores in front, as Twin's editors complete them; another number is a mistake (TW-61).
+ * @param {string} what for messages
+ * @param {any} table
+ * @param {readonly string[]} known
+ * @param {boolean} isStrict other keys are mistakes, too
+ * @returns {Record<string, any>} the same without the prefix
+ * @throws {PoolError} INVALID_ARGUMENT
+ */
+export function keysOf(what, table, known, isStrict) {
+  if (isStrict && table !== undefined && (table === null || typeof table !== 'object'))
+    throw wrong(`${what}: expected an object`);
+  /** @type {Record<string, any>} */
+  const plain = {};
+  for (const [key, value] of Object.entries(table ?? {})) {
+    const name = key.replace(/^____/, '');
+    if (name.startsWith('_') || (isStrict && !known.includes(name))) throw wrong(`${what}: there is no key '${key}'`);
+    plain[name] = value;
+  }
+  return plain;
+}
