@@ -64,6 +64,24 @@ export function cases({ module, wasm }) {
           items.map(({ a }) => a + 1),
         );
       }),
+    'split, bulkSplit, sequence, with telemetry and a trace': () =>
+      withPool({ telemetry: { tickMs: 4 }, dev: true }, async (pool) => {
+        const trace = pool.trace();
+        equal(await new Promise((resolve) => pool.split('add', { a: 1, b: 2 }, resolve)), 3);
+        const bulk = new Promise((resolve) => pool.bulkSplit('echo', [1, 2, 3], (results) => resolve([...results])));
+        equal(await bulk, [1, 2, 3]);
+        equal(
+          await pool.sequence([
+            { task: 'later', payload: 1 },
+            { task: 'echo', payload: (one) => one + 1 },
+          ]),
+          [1, 2],
+        );
+        while (!pool.report()) await new Promise((resolve) => setTimeout(resolve, 4));
+        equal(pool.report().Workers.Total, 2);
+        equal(pool.taskLoad().workers.length, 2);
+        equal(trace.stop().traceEvents.filter(({ ph }) => ph === 'X').length, 5);
+      }),
     'lease: a result read in place': () =>
       withPool({}, async (pool) => {
         const box = await pool.dispatch('bytes', 1000, { deliver: 'lease' });
