@@ -133,8 +133,9 @@ export class Engine {
     const { exports, pool } = this.core;
     let index;
     try {
+      const handler = this.#names.find(name);
       index = this.core.index(exports._wp_js_task_reserve(pool));
-      fillSlot(this, this.#names.find(name), task, index, payload, spec);
+      fillSlot(this, handler, task, index, payload, spec);
     } catch (error) {
       if (index !== undefined) exports._wp_task_free(pool, L.MAIN, index);
       else if (spec.group) exports._wp_group_leave(pool, spec.group - 1);
@@ -181,7 +182,7 @@ export class Engine {
     } catch (caught) {
       error = caught;
     }
-    if (byMessage) {
+    if (byMessage && !task.settled) {
       this.mail.collect(task, thread);
       return;
     }
@@ -253,8 +254,7 @@ export class Engine {
     const result = exports._wp_task_cancel(pool, index, generation);
     const thread = memory.u32[(this.core.slots.record(index) + L.SLOT_OWNER) >>> 2]; // known once it runs, not before
     if (result === L.CANCEL_STALE) {
-      this.ledger.end(task, error, undefined); // it has finished, and main has not taken it yet:
-      this.drain(); // it finds the task settled
+      this.ledger.end(task, error, undefined); // it has finished: main will take it, and find it settled
       return;
     }
     this.#tasks[index] = undefined;

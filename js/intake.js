@@ -65,8 +65,10 @@ export class Intake {
 
   /** @param {import('./errors.js').PoolError} reason what waited for the core fails with it */
   abandon(reason) {
-    for (const { task } of this.#early.splice(0))
+    for (const { task } of this.#early.splice(0)) {
+      if (!task.settled) this.processed++; // they were submitted to a pool that was open
       this.reject(task, poolError(reason.code, reason.message, { cause: reason.cause }));
+    }
   }
 
   /**

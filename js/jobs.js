@@ -1,4 +1,5 @@
 /** Tasks with callbacks: split, bulkSplit and sequence. They know weights, run again when they are lost, and keep to main's budget. */
+import { Box } from './box.js';
 import { BulkSink, ResultBuffers } from './bulk.js';
 import { callBack, CallbackSink, Handle } from './callback.js';
 import { poolError } from './errors.js';
@@ -219,11 +220,31 @@ export class Jobs {
     if (closed) this.#intake.reject(job.record, poolError('POOL_DESTROYED'));
     else if (!engine) this.#intake.send(job.record, job.name, job.payload, job.spec, job.signal);
     else if (this.#held.size === 0 && engine.governor.admits()) this.#dispatch(engine, job);
-    else {
-      this.#held.set(job.record, job);
-      engine.ledger.enter();
-      this.#ticker.need(true);
+    else if (!engine.admits(this.#held.size + 1)) this.#intake.reject(job.record, poolError('QUEUE_FULL'));
+    else this.#hold(engine, job);
+  }
+
+  /**
+   * Until the next tick, as it is now (TW-62).
+   * @param {Engine} engine
+   * @param {Job} job
+   */
+  #hold(engine, job) {
+    const { payload, spec } = job;
+    try {
+      if (!(payload instanceof Box)) {
+        const transfer = [...(spec.transfer ?? [])];
+        const moved = structuredClone({ payload, transfer }, { transfer });
+        job.payload = moved.payload;
+        if (transfer.length) job.spec = { ...spec, transfer: moved.transfer };
+      }
+    } catch (cause) {
+      this.#intake.reject(job.record, poolError('NOT_SERIALIZABLE', undefined, { cause }));
+      return;
     }
+    this.#held.set(job.record, job);
+    engine.ledger.enter();
+    this.#ticker.need(true);
   }
 
   /**
@@ -267,8 +288,10 @@ export class Jobs {
 
   /** @param {Task} record */
   #giveUp(record) {
-    if (this.#held.delete(record)) this.#intake.engine?.ledger.withdraw();
+    const wasHeld = this.#held.delete(record);
+    if (wasHeld) this.#intake.engine?.ledger.withdraw();
     if (!record.settled) void this.#intake.giveUp(record, poolError('CANCELLED', 'the job was disconnected'));
+    if (wasHeld) this.#intake.engine?.ledger.checkDrained(); // it may have been the last
   }
 
   #tick() {
@@ -282,6 +305,7 @@ export class Jobs {
       engine.ledger.withdraw();
       if (!record.settled) this.#dispatch(engine, job);
     }
+    engine.ledger.checkDrained(); // what failed on its way may have been the last
     if (this.#held.size > 0) return 'busy';
     return this.#telemetry || wasUsed ? 'idle' : 'over';
   }

@@ -81,6 +81,7 @@ export class Pool {
       if (this.#paused) engine.core.exports._wp_pause(engine.core.pool);
       this.#watch(engine);
       this.#intake.open(engine);
+      for (const wake of this.#onClose) wake(); // what drain() waits for may have been given up meanwhile
       await engine.fleet.open();
       if (this.#options.unref && engine.ledger.inFlight === 0) engine.fleet.hold(false);
     } catch (error) {
@@ -362,11 +363,12 @@ export class Pool {
   #shut(reason) {
     if (this.#closing) return this.#closing;
     this.#closing = (async () => {
+      const { engine } = this.#intake;
+      this.#intake.close(reason); // first: what callbacks submit from now on is refused
       this.#intake.abandon(reason);
       this.#jobs.close(reason);
-      const { processed, errors } = this.#intake.engine?.ledger.stats() ?? this.#final;
+      const { processed, errors } = engine?.ledger.stats() ?? this.#final;
       this.#final = { processed, errors };
-      this.#intake.close(reason);
       const ending = this.#starting?.then((engine) => engine.close(reason), ignore);
       this.#telemetry = undefined;
       this.#events.clear();

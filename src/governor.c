@@ -7,7 +7,7 @@ void wp_governor_tick(wp_pool *pool) {
 
 bool wp_governor_admits(wp_pool *pool) {
   wp_governor *governor = &pool->governor;
-  bool admits = governor->used_ms < pool->config.dispatch_budget_ms;
+  bool admits = governor->used_ms <= 0 || governor->used_ms < pool->config.dispatch_budget_ms;
   governor->is_over = governor->is_over || !admits;
   return admits;
 }

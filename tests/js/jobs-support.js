@@ -1,0 +1,120 @@
+/** Shared by the tests of split, bulkSplit and sequence. */
+import assert from 'node:assert/strict';
+import { host } from '../../js/host/index.js';
+import { withPool } from './helpers.js';
+
+export const JOBS = new URL('./fixtures/jobs.js', import.meta.url);
+
+/** @param {number} count */
+export const words = (count) => new Int32Array(new SharedArrayBuffer(4 * count));
+
+/** @param {number} count */
+export const upTo = (count) => Array.from({ length: count }, (_, i) => i);
+
+/**
+ * What a callback throws is only logged by the pool: an assertion in one is to fail the test.
+ * @param {() => Promise<void>} use
+ */
+export async function heedingCallbacks(use) {
+  const { error } = console;
+  /** @type {Error[]} */
+  const failures = [];
+  console.error = (...parts) => {
+    const failure = parts.find((part) => part instanceof assert.AssertionError);
+    if (failure) failures.push(failure);
+    else error(...parts);
+  };
+  try {
+    await use();
+  } finally {
+    console.error = error;
+  }
+  if (failures.length > 0) throw failures[0];
+}
+
+/** @param {object} options @param {(pool: any) => Promise<void>} use */
+export const withJobs = (options, use) => heedingCallbacks(() => withPool({ module: JOBS, ...options }, use));
+
+/** What the callback of a job gets. */
+export function job(pool, task, payload, options) {
+  return new Promise((resolve) => void pool.split(task, payload, resolve, options));
+}
+
+/** A copy of what the callback of a bulk job gets. */
+export function bulk(pool, task, items, options) {
+  return new Promise((resolve) => void pool.bulkSplit(task, items, (results) => resolve([...results]), options));
+}
+
+/** What the pool tells its listeners of errors. */
+export function errorsOf(pool) {
+  const messages = [];
+  pool.on('error', (message) => messages.push(message));
+  return messages;
+}
+
+/**
+ * Time for a pool that stands still until the test moves it. `costMs`: so much passes with each look at the clock.
+ */
+export class FakeClock {
+  costMs = 0;
+  #now;
+  /** @type {Map<number, { at: number, run: () => void }>} */
+  #timers = new Map();
+  #next = 1;
+
+  /** @param {number} [aheadMs] of the workers, who keep their own time */
+  constructor(aheadMs = 0) {
+    this.#now = performance.now() + host.clockOffsetMs() + aheadMs;
+  }
+
+  /** For the option `scheduler`. */
+  scheduler = {
+    now: () => (this.#now += this.costMs),
+    setTimeout: (run, ms) => {
+      this.#timers.set(this.#next, { at: this.#now + ms, run });
+      return this.#next++;
+    },
+    clearTimeout: (timer) => void this.#timers.delete(timer),
+  };
+
+  get timers() {
+    return this.#timers.size;
+  }
+
+  /** Time passes, timers run when they are due. @param {number} ms */
+  advance(ms) {
+    const end = this.#now + ms;
+    for (;;) {
+      const [due] = [...this.#timers].filter(([, { at }]) => at <= end).sort(([, a], [, b]) => a.at - b.at);
+      if (!due) break;
+      const [timer, { at, run }] = due;
+      this.#timers.delete(timer);
+      this.#now = Math.max(this.#now, at);
+      run();
+    }
+    this.#now = Math.max(this.#now, end);
+  }
+}
+
+/** Lets a handler `block` end. */
+export function release(gate) {
+  Atomics.store(gate, 1, 1);
+  Atomics.notify(gate, 1);
+}
+
+/** Main does nothing else until a worker has set a word: all that was finished before that is delivered together afterwards. */
+export function standStillUntil(array, at, value) {
+  while (Atomics.load(array, at) !== value);
+}
+
+/**
+ * Whether a promise settles by itself: it gets time enough for everything that is under way.
+ * @param {Promise<unknown>} promise
+ */
+export async function settles(promise) {
+  let settled = false;
+  const note = () => void (settled = true);
+  promise.then(note, note);
+  for (let turn = 0; turn < 500 && !settled; turn++) await new Promise((resolve) => setTimeout(resolve, 5));
+  return settled;
+}

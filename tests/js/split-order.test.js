@@ -1,0 +1,294 @@
+/** Single jobs beside bulk jobs: weights and ageing; and main's budget for them. */
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { createPool } from '../../js/index.js';
+import { blocker, until } from './helpers.js';
+import { bulk, errorsOf, FakeClock, job, JOBS, release, settles, upTo, withJobs, words } from './jobs-support.js';
+
+const NEVER = { maxWaitMs: Infinity };
+const patient = { aging: { heavySkips: 1e6 } };
+
+/** In which order a worker that was blocked takes what `send` gives to the pool meanwhile. */
+async function orderOf(options, send) {
+  let order;
+  await withJobs({ workers: 1, ...options }, async (pool) => {
+    const gate = blocker(pool);
+    await gate.running;
+    const jobs = send(pool);
+    await gate.release();
+    await Promise.all(jobs);
+    order = await pool.dispatch('notes');
+  });
+  return order;
+}
+
+/** An active bulk job whose only slice runs until it is released. */
+async function activeBulk(pool) {
+  const gate = words(3);
+  const done = bulk(pool, 'blockSlice', [0], { sharedArgs: { words: gate } });
+  await until(() => Atomics.load(gate, 2) === 1);
+  return () => (release(gate), done);
+}
+
+// ---- Weights ----
+
+test('TW-10: while no bulk job is active light goes before heavy, first come first served within each', async () => {
+  const send = (pool) =>
+    ['H1', 'L1', 'H2', 'L2'].map((n) => job(pool, 'note', n, n[0] === 'L' ? { weight: 'light' } : {}));
+  assert.deepEqual(await orderOf({}, send), ['L1', 'L2', 'H1', 'H2']);
+});
+
+test('TW-07: heavy is the default, and starts after the callback of the bulk job, though a worker is idle', () =>
+  withJobs(patient, async (pool) => {
+    const gate = words(3);
+    const runs = words(1);
+    const order = [];
+    pool.bulkSplit('blockSlice', [0], () => order.push(`bulk, runs ${Atomics.load(runs, 0)}`), {
+      sharedArgs: { words: gate },
+    });
+    await until(() => Atomics.load(gate, 2) === 1);
+    const heavy = [
+      job(pool, 'count', runs).then(() => order.push('default')),
+      job(pool, 'count', runs, { weight: 'heavy' }).then(() => order.push('heavy')),
+      job(pool, 'count', runs, { weight: undefined }).then(() => order.push('undefined')),
+    ];
+    for (let i = 0; i < 50; i++) assert.equal(await pool.dispatch('echo', i), i, 'plain tasks go on');
+    assert.equal(Atomics.load(runs, 0), 0);
+    assert.equal(pool.stats().queued, 3);
+    release(gate);
+    await Promise.all(heavy);
+    assert.equal(order[0], 'bulk, runs 0');
+    assert.equal(order.length, 4);
+  }));
+
+test('TW-08, C-03: light runs beside a bulk job when no slice waits', () =>
+  withJobs(patient, async (pool) => {
+    const end = await activeBulk(pool);
+    assert.equal(await job(pool, 'echo', 'light', { weight: 'light' }), 'light');
+    await end();
+  }));
+
+test('TW-08: light lets slices that wait go first, until the first one’s maxWaitMs is over', async () => {
+  const send = (maxWaitMs) => (pool) => [
+    job(pool, 'note', 'light', { weight: 'light' }),
+    bulk(pool, 'noteFirst', ['slice', 'slice'], { batchSize: 1, priority: 'low', maxWaitMs }),
+  ];
+  assert.deepEqual(await orderOf({ slowMs: 1e6 }, send(Infinity)), ['slice', 'slice', 'light']);
+  assert.deepEqual(await orderOf({ slowMs: 1e6 }, send(0)), ['light', 'slice', 'slice']);
+});
+
+test('TW-08: light runs beside slices that wait while some busy worker takes 16 ms and more on average', async () => {
+  for (const [ms, expected] of [
+    [0, ['slice', 'slice', 'light']],
+    [60, ['light', 'slice', 'slice']],
+  ]) {
+    await withJobs({}, async (pool) => {
+      for (let i = 0; i < 3; i++) await pool.broadcast('burn', ms);
+      const gates = [blocker(pool), blocker(pool)];
+      await Promise.all(gates.map((gate) => gate.running));
+      const jobs = [
+        job(pool, 'note', 'light', { weight: 'light' }),
+        bulk(pool, 'noteFirst', ['slice', 'slice'], { batchSize: 1, ...NEVER }),
+      ];
+      gates[0].release(); // the other one is busy all the time: everything is noted by one worker
+      await Promise.all(jobs);
+      const order = await pool.dispatch('notes');
+      await gates[1].release();
+      assert.deepEqual(order, expected, `${ms} ms`);
+    });
+  }
+});
+
+test('C-01: critical heavy jobs know no gate', () =>
+  withJobs(patient, async (pool) => {
+    const end = await activeBulk(pool);
+    assert.equal(await job(pool, 'echo', 'critical', { priority: 'critical' }), 'critical');
+    await end();
+  }));
+
+test('TW-09: a heavy job runs after 10 tasks that went before it while bulk jobs are active; then the count begins anew', async () => {
+  const send = (pool) => [
+    job(pool, 'note', 'heavy'),
+    job(pool, 'note', 'heavy'),
+    bulk(pool, 'noteFirst', upTo(40), { batchSize: 1, ...NEVER }),
+  ];
+  const places = async (aging) => {
+    const order = await orderOf({ aging, slowMs: 1e6 }, send);
+    return [order.indexOf('heavy'), order.lastIndexOf('heavy')];
+  };
+  const [first, second] = await places(undefined);
+  assert.equal(first, 10);
+  assert.ok(second > 15 && second <= 22, `then at ${second}`);
+  assert.equal((await places({ heavySkips: 3 }))[0], 3);
+  assert.deepEqual(await places(false), [40, 41]);
+});
+
+test('TW-09: under a stream of bulk jobs without an end, heavy jobs are served', () =>
+  withJobs({}, async (pool) => {
+    let streaming = true;
+    const next = () => streaming && pool.bulkSplit('doubles', upTo(8), next, { batchSize: 1 });
+    for (let i = 0; i < 4; i++) next();
+    for (let i = 0; i < 20; i++) assert.equal(await job(pool, 'double', i), 2 * i);
+    streaming = false;
+    await pool.drain();
+  }));
+
+// ---- The budget ----
+
+/** A pool whose clock the test moves: giving a job to the pool takes `costMs` while that is set. */
+async function withBudget(options, use) {
+  const clock = new FakeClock();
+  await withJobs({ scheduler: clock.scheduler, liveness: false, ...options }, (pool) => use(pool, clock));
+}
+
+test('TW-31: 5,000 jobs keep to the budget of each tick, in order; bulk jobs and dispatch are not held back', () =>
+  withBudget({ workers: 1 }, async (pool, clock) => {
+    const results = [];
+    clock.costMs = 1;
+    for (const i of upTo(5000)) pool.split('echo', i, (value) => results.push(value), { weight: 'light' });
+    await until(() => results.length === 8);
+    assert.deepEqual(
+      await bulk(pool, 'doubles', upTo(300)),
+      upTo(300).map((i) => 2 * i),
+    );
+    assert.equal(await pool.dispatch('echo', 'plain'), 'plain');
+    assert.equal(results.length, 8);
+    assert.equal(pool.stats().queued, 4992, 'held ones are counted as waiting');
+    clock.advance(16);
+    await until(() => results.length === 16);
+    assert.equal(pool.stats().queued, 4984);
+    clock.costMs = 0; // from now on they cost nothing: all in one tick
+    clock.advance(16);
+    await until(() => results.length === 5000);
+    assert.deepEqual(results, upTo(5000));
+    clock.advance(16);
+    clock.advance(16);
+    assert.equal(clock.timers, 0, 'no tick is needed any more');
+  }));
+
+test('TW-31: steps of a sequence keep to the budget as well; dispatchBudgetMs: Infinity switches it off', async () => {
+  await withBudget({ dispatchBudgetMs: 2 }, async (pool, clock) => {
+    clock.costMs = 1;
+    const seen = [];
+    const steps = upTo(5).map((i) => ({ task: 'echo', payload: () => (seen.push(i), i) }));
+    const results = pool.sequence(steps);
+    await until(() => seen.length === 3 && pool.stats().queued === 1);
+    clock.advance(16);
+    await until(() => seen.length === 5 && pool.stats().queued === 1);
+    clock.advance(16);
+    assert.deepEqual(await results, upTo(5));
+  });
+  await withBudget({ dispatchBudgetMs: Infinity }, async (pool, clock) => {
+    clock.costMs = 1;
+    assert.deepEqual(await Promise.all(upTo(100).map((i) => job(pool, 'echo', i))), upTo(100));
+  });
+});
+
+test('TW-31: however small the budget, some job goes in each tick', () =>
+  withBudget({ dispatchBudgetMs: 0 }, async (pool, clock) => {
+    const result = job(pool, 'echo', 'served');
+    for (let tick = 0; tick < 3; tick++) clock.advance(16);
+    const isHeld = pool.stats().queued === 1 && pool.diagnostics().tasksInUse === 0;
+    assert.equal(isHeld, false, 'it is held for ever');
+    assert.equal(await result, 'served');
+  }));
+
+/** Jobs until the budget is used up, and their results. */
+async function useUp(pool, clock) {
+  clock.costMs = 8;
+  assert.equal(await job(pool, 'echo', 'first'), 'first');
+  clock.costMs = 0;
+}
+
+test('TW-31, TW-13: a job that is held is disconnected: it never runs, and drain() settles', () =>
+  withBudget({}, async (pool, clock) => {
+    await useUp(pool, clock);
+    const handle = pool.split('echo', 1, () => assert.fail('called'));
+    const others = pool.sequence([{ task: 'echo' }], () => assert.fail('called'));
+    assert.equal(pool.stats().queued, 2);
+    let drained = 0;
+    pool.on('drained', () => drained++);
+    await until(() => pool.stats().freeWorkers === 2);
+    const drain = pool.drain();
+    handle.disconnect();
+    others.disconnect();
+    assert.equal(pool.stats().queued, 0);
+    assert.ok(await settles(drain), 'drain() waits for ever');
+    assert.equal(drained, 1);
+    clock.advance(16);
+  }));
+
+test('TW-31, TW-12: held jobs that fail on their way are told of, and drain() settles', () =>
+  withBudget({}, async (pool, clock) => {
+    await useUp(pool, clock);
+    const errors = errorsOf(pool);
+    const abort = new AbortController();
+    const failing = [job(pool, 'echo', Symbol('no value')), job(pool, 'echo', 1, { signal: abort.signal })];
+    await until(() => pool.stats().freeWorkers === 2);
+    const drain = pool.drain();
+    abort.abort();
+    clock.advance(16);
+    assert.deepEqual(await Promise.all(failing), [undefined, undefined]);
+    assert.equal(errors.length, 2);
+    assert.ok(await settles(drain), 'drain() waits for ever');
+  }));
+
+test('TW-31, TW-62: the payload of a held job is a copy of what it was when split was called', () =>
+  withBudget({}, async (pool, clock) => {
+    await useUp(pool, clock);
+    const payload = { n: 1 };
+    const result = job(pool, 'echo', payload);
+    payload.n = 2;
+    clock.advance(16);
+    assert.deepEqual(await result, { n: 1 });
+  }));
+
+test('TW-31, C-09: held jobs count for maxQueue: what is too many is refused at once', () =>
+  withBudget({ workers: 1, maxQueue: 5 }, async (pool, clock) => {
+    await useUp(pool, clock);
+    await until(() => pool.stats().freeWorkers === 1);
+    const results = [];
+    for (const i of upTo(100)) pool.split('echo', i, (value) => results.push(value));
+    assert.equal(results.length, 94, 'five wait, one would run now');
+    clock.advance(16);
+    await until(() => results.length === 100);
+    assert.deepEqual(results.slice(94), upTo(6));
+  }));
+
+test('TW-31, TW-30: destroy calls back what is held, once; a callback that tries again does not keep it from ending', async () => {
+  const clock = new FakeClock();
+  const pool = await createPool({ module: JOBS, workers: 1, scheduler: clock.scheduler, liveness: false });
+  await useUp(pool, clock);
+  let calls = 0;
+  const again = (value) => {
+    assert.equal(value, undefined);
+    if (++calls < 20) pool.split('echo', 1, again);
+  };
+  pool.split('echo', 1, again);
+  const other = [];
+  pool.split('echo', 1, (value) => other.push(value));
+  await pool.destroy();
+  assert.deepEqual([calls, other], [20, [undefined]]);
+  assert.equal(clock.timers, 0);
+});
+
+test('TW-60, TW-31: a pool that is given another clock keeps to that one', () =>
+  withJobs({ liveness: false, dev: true }, async (pool) => {
+    const clock = new FakeClock();
+    pool.inject('fake', { ...clock.scheduler, frobnicate: 1 });
+    await useUp(pool, clock);
+    const result = job(pool, 'echo', 'held');
+    assert.equal(pool.stats().queued, 1);
+    clock.advance(16);
+    assert.equal(await result, 'held');
+    for (const [name, lib] of [
+      ['', {}],
+      ['fake', null],
+      ['fake', 7],
+      ['fake', { now: 1 }],
+    ])
+      assert.throws(() => pool.inject(name, lib), { code: 'INVALID_ARGUMENT' });
+    clock.advance(100);
+    pool.inject('native', {}); // what is missing is the runtime's
+    assert.deepEqual(await Promise.all(upTo(500).map((i) => job(pool, 'echo', i))), upTo(500));
+  }));
