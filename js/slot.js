@@ -38,6 +38,7 @@ export function fillSlot(engine, handler, task, index, payload, spec) {
   u32[word + (L.SLOT_TIMEOUT_MS >>> 2)] = spec.timeoutMs ?? 0;
   u32[word + (L.SLOT_SEAT >>> 2)] = spec.seat ?? 0;
   u32[word + (L.SLOT_ITEM >>> 2)] = task.item;
+  core.memory.f64[(slot + L.SLOT_SERIAL) >>> 3] = task.serial;
   if (spec.dueMs !== undefined) core.memory.f64[(slot + L.SLOT_DUE_MS) >>> 3] = spec.dueMs;
   task.index = index;
   task.generation = core.generation(slot);

@@ -24,6 +24,7 @@ import { taskId } from './worker/context.js';
  *   started, because another member of its group had failed. False: nobody wants to know, no event is raised
  */
 
+/** Tasks of this program, of all pools. */
 let serials = 0;
 
 /** What few tasks have. */
@@ -37,8 +38,6 @@ class Rare {
   channel = undefined;
   /** @type {import('./box.js').Box | undefined} keeps a leased argument from being collected */
   argument = undefined;
-  /** In the id of a task that never had a slot. */
-  serial = serials++;
 }
 
 /** The engine's record of a task: as small as can be, there may be a million of them. */
@@ -47,6 +46,8 @@ export class Task {
   index = -1;
   generation = 0;
   settled = false;
+  /** Grows from task to task; makes its id (AM-36, TW-66). */
+  serial = ++serials;
   /** @type {Rare | undefined} */
   rare = undefined;
 
@@ -65,7 +66,7 @@ export class Task {
   }
 
   get id() {
-    return this.index < 0 ? `task-new.${this.more.serial}` : taskId(this.index, this.generation);
+    return taskId(this.serial);
   }
 }
 

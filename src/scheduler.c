@@ -245,7 +245,7 @@ static void rebuild(wp_pool *pool) {
   for (uint32_t i = 0; i < capacity; i++) {
     wp_slot *slot = wp_slot_at(&pool->slots, i);
     if (!waits(slot)) continue;
-    slot->parent = i; /* its index, for the loop below: only events use the field */
+    slot->listed = i + 1; /* for the loop below */
     if (found)
       found[count++] = slot;
     else
@@ -253,7 +253,11 @@ static void rebuild(wp_pool *pool) {
   }
   if (!found) return;
   qsort(found, count, sizeof *found, by_sequence);
-  for (uint32_t i = 0; i < count; i++) enter_anew(pool, found[i], found[i]->parent);
+  for (uint32_t i = 0; i < count; i++) {
+    uint32_t index = found[i]->listed - 1;
+    found[i]->listed = 0;
+    enter_anew(pool, found[i], index);
+  }
   wp_heap_free(heap, found);
 }
 

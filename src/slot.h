@@ -49,14 +49,16 @@ enum wp_slot_flags {
   /* the argument is a box that its caller shares; the handler reads it in place */
   WP_SLOT_BOX_ARGUMENT = 16,
   WP_SLOT_BATCH = 32, /* the argument is { items, shared }: one run of the handler for each item */
-  WP_SLOT_SLICE = 64, /* part of a bulk job, or of a map that has a deadline: see due_ms and lanes.h */
+  WP_SLOT_SLICE =
+      64, /* part of a bulk job, or of a map that has a deadline: see due_ms and lanes.h */
   /* Weights: how it goes together with bulk jobs, see lanes.h. */
   WP_SLOT_LIGHT = 128,
   WP_SLOT_HEAVY = 256,
   WP_SLOT_AGED = 512,     /* a heavy one that was passed over often; set under the lock */
   WP_SLOT_WATCHED = 1024, /* its worker must give signs of life, see liveness_ms */
   WP_SLOT_TRACED = 2048,  /* somebody wants to know how long it ran */
-  WP_SLOT_LIST = 4096, /* the argument is { items, shared } as well: one run of the handler for all of them */
+  WP_SLOT_LIST =
+      4096, /* the argument is { items, shared } as well: one run of the handler for all of them */
 };
 
 enum {
@@ -84,10 +86,15 @@ typedef struct wp_slot {
   uint32_t timeout_ms; /* from the start; 0: none */
   int32_t status;      /* wp_status, once DONE */
   uint32_t redeliveries;
-  uint32_t parent;            /* events: the task's slot */
-  uint32_t parent_generation; /* events: its generation */
-  double started_ms;          /* when a worker took it; only if timeout_ms */
-  uint64_t sequence;          /* order of submission */
+  union {
+    double serial; /* of a task: what its id is made of; JavaScript's */
+    struct {
+      uint32_t parent;            /* of an event: the task's slot */
+      uint32_t parent_generation; /* and its generation */
+    };
+  };
+  double started_ms; /* when a worker took it; only if timeout_ms */
+  uint64_t sequence; /* order of submission */
   wp_value argument, result;
   uint32_t listed; /* main's, while it takes a dead thread back; 0 otherwise */
   uint32_t ran_us; /* of a TRACED slot: from its start until its worker was done with it */

@@ -34,6 +34,7 @@ export const SLOT_PRIORITY = 36;
 export const SLOT_FLAGS = 40;
 export const SLOT_TIMEOUT_MS = 44;
 export const SLOT_STATUS = 48;
+export const SLOT_SERIAL = 56;
 export const SLOT_PARENT = 56;
 export const SLOT_PARENT_GENERATION = 60;
 export const SLOT_STARTED_MS = 64;

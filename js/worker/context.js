@@ -7,7 +7,7 @@ export class Context {
   #loop;
   #index;
   #slot;
-  #generation;
+  #serial;
   #done = false;
   /** @type {Map<Uint8Array, number> | undefined} boxes that alloc handed out, by their bytes */
   #boxes;
@@ -25,7 +25,7 @@ export class Context {
     this.#loop = loop;
     this.#index = index;
     this.#slot = slot;
-    this.#generation = loop.core.generation(slot);
+    this.#serial = loop.core.memory.f64[(slot + L.SLOT_SERIAL) >>> 3];
   }
 
   /** The worker that runs the task: `index` is its seat in the pool, from 0. */
@@ -35,7 +35,7 @@ export class Context {
 
   /** The task's id, as in the errors of the pool. */
   get taskId() {
-    return taskId(this.#index, this.#generation);
+    return taskId(this.#serial);
   }
 
   /** What the pool was created with as `initData`. */
@@ -210,10 +210,9 @@ async function finishBatch(handler, items, context, results, from, first) {
 }
 
 /**
- * A task's id. Unique within the pool as long as its slot's generation does not wrap.
- * @param {number} index
- * @param {number} generation
+ * A task's id: unique in its program, and greater than those of tasks submitted before it.
+ * @param {number} serial
  */
-export function taskId(index, generation) {
-  return `task-${index}.${generation}`;
+export function taskId(serial) {
+  return `task-${serial}`;
 }

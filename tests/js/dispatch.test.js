@@ -288,3 +288,19 @@ test('cancel: a waiting task never runs; an aborted signal cancels too', () =>
     await waiting[2];
     assert.deepEqual(await pool.dispatch('notes'), [3]);
   }));
+
+test('AM-36, TW-66: ids grow, are the same before and after a task has a slot, and in its worker', async () => {
+  const pool = new Pool({ module: MODULE, workers: 1 });
+  const early = pool.dispatch('id');
+  const { id } = early;
+  assert.equal(await early, id);
+  assert.equal(early.id, id);
+  const number = (/** @type {string} */ text) => Number(/^task-(\d+)$/.exec(text)?.[1]);
+  const later = Array.from({ length: 3000 }, () => pool.dispatch('id'));
+  const numbers = [id, ...(await Promise.all(later))].map(number);
+  assert.deepEqual(
+    numbers,
+    [...new Set(numbers)].sort((a, b) => a - b),
+  );
+  await pool.destroy();
+});
