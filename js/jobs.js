@@ -76,18 +76,9 @@ export class Jobs {
    */
   split(task, payload, callback, options = NO_OPTIONS) {
     this.#checkCallback(callback);
-    const job = this.#job(
-      new CallbackSink(
-        callback,
-        this.#misuse(() => job.record),
-      ),
-      0,
-      task,
-      payload,
-      options,
-    );
+    const sink = new CallbackSink(callback, (message) => this.#emit(message, job.record.id));
+    const job = this.#job(sink, 0, task, payload, options);
     this.#give(job);
-    const sink = /** @type {CallbackSink} */ (job.record.sink);
     return new Handle(() => {
       sink.connected = false;
       this.#giveUp(job.record);
@@ -175,11 +166,6 @@ export class Jobs {
       throw poolError('INVALID_ARGUMENT', `batchSize: expected a whole number from 1, got ${batchSize}`);
     const wanted = batchSize ?? Math.ceil(items / this.#options.workers);
     return Math.max(1, Math.min(wanted, this.#options.maxSliceItems)); // TW-18: a hard cap
-  }
-
-  /** @param {() => Task} record */
-  #misuse(record) {
-    return (/** @type {string} */ message) => this.#emit(message, record().id);
   }
 
   // ---- On their way ----

@@ -81,7 +81,7 @@ export class Pool {
       if (this.#paused) engine.core.exports._wp_pause(engine.core.pool);
       this.#watch(engine);
       this.#intake.open(engine);
-      for (const wake of this.#onClose) wake(); // what drain() waits for may have been given up meanwhile
+      for (const wake of [...this.#wakers]) wake(); // what drain() waits for may have been given up meanwhile
       await engine.fleet.open();
       if (this.#options.unref && engine.ledger.inFlight === 0) engine.fleet.hold(false);
     } catch (error) {
@@ -272,17 +272,19 @@ export class Pool {
   async drain() {
     while (!this.#intake.closed && ((this.#intake.engine?.ledger.inFlight ?? 0) > 0 || this.#intake.waiting > 0)) {
       await new Promise((resolve) => {
-        const off = this.on('drained', () => {
+        const wake = () => {
           off();
+          this.#wakers.delete(wake);
           resolve(undefined);
-        });
-        this.#onClose.add(() => resolve(undefined));
+        };
+        const off = this.on('drained', wake);
+        this.#wakers.add(wake);
       });
     }
   }
 
-  /** @type {Set<() => void>} */
-  #onClose = new Set();
+  /** Those that wait in drain(). @type {Set<() => void>} */
+  #wakers = new Set();
 
   /** Numbers of this moment; a new object each time. `processed` counts settled tasks, `errors` those among them that failed. */
   stats() {
@@ -373,7 +375,7 @@ export class Pool {
       this.#telemetry = undefined;
       this.#events.clear();
       this.#sticky = [];
-      for (const wake of this.#onClose) wake();
+      for (const wake of [...this.#wakers]) wake();
       await ending;
       this.#traces.close();
       this.#starting = undefined; // with it goes the memory
