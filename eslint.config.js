@@ -53,7 +53,17 @@ export default [
   },
   {
     // The only code that knows which host it runs on, and programs that are Node's or a browser's.
-    files: ['js/host/**', 'js/cli.js', 'js/cli/**', 'bin/**', 'scripts/**', 'tests/**', 'demo/**', 'bench/**'],
+    files: [
+      'js/host/**',
+      'js/cli.js',
+      'js/cli/**',
+      'bin/**',
+      'scripts/**',
+      'tests/**',
+      'demo/**',
+      'bench/**',
+      'examples/**',
+    ],
     languageOptions: { globals: { ...globals.node, ...globals.browser } },
   },
   {

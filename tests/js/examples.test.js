@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import process from 'node:process';
+import test from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { findPath, step } from '../../examples/simulation-worker.mjs';
+
+const SIMULATION = fileURLToPath(new URL('../../examples/simulation.mjs', import.meta.url));
+
+test('TW-08, TW-17, TW-31, TW-45: the simulation computes in frames what one thread would, finds its paths, and reports', () => {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [SIMULATION, '41', '300'], { encoding: 'utf8' });
+  assert.equal(status, 0, stdout + stderr);
+  assert.match(stdout, /^41 frames of 300 bodies, \d+ late; as computed on one thread: yes$/m);
+  assert.match(stdout, /^[1-3] paths found of 3 asked for, each 961 long$/m); // one that is asked for anew is given up
+  assert.match(stdout, /^overall: (Green|Yellow|Red), of \d+ samples$/m);
+  assert.match(stdout, /^FrameGovernor \{"BudgetMs":\{"Value":8,"Status":"Healthy"\}/m);
+});
+
+test('the simulation’s handlers: a body falls towards a well; the shortest way is found, and none is none', () => {
+  const [moved] = step([{ x: 10, y: 0, vx: 0, vy: 0 }], {
+    sharedArgs: { wells: [{ x: 0, y: 0, mass: 50 }], seconds: 1 },
+  });
+  assert.ok(moved.x < 10 && moved.vx < 0 && moved.y === 0);
+  const context = { isCancelled: false };
+  const path = findPath({ grid: ['..', '#.', '..'], from: [0, 0], to: [2, 0] }, context);
+  assert.deepEqual(path, [
+    [0, 0],
+    [0, 1],
+    [1, 1],
+    [2, 1],
+    [2, 0],
+  ]);
+  assert.equal(findPath({ grid: ['.', '#', '.'], from: [0, 0], to: [2, 0] }, context), undefined);
+});
