@@ -2,6 +2,7 @@
  * `wasmpool/actor-manager`: the pool for people who come from ActorManager, a Luau library. Its names, its units (seconds) and
  * its defaults; everything that happens is the pool's. What differs is in docs/actor-manager.md.
  */
+import { milliseconds, renamed } from './compat.js';
 import { poolError } from './errors.js';
 import { Pool } from './pool.js';
 import { defineWorker as defineHandlers } from './worker/handlers.js';
@@ -48,16 +49,6 @@ const OPTION_NAMES = {
 const poolPriority = (level) => PRIORITIES.get(level) ?? level;
 
 /**
- * @param {string} name
- * @param {unknown} seconds
- */
-function milliseconds(name, seconds) {
-  if (seconds === undefined) return undefined;
-  if (typeof seconds === 'number' && seconds >= 0) return seconds * 1000;
-  throw poolError('INVALID_ARGUMENT', `${name}: expected seconds from 0, got ${typeof seconds} ${String(seconds)}`);
-}
-
-/**
  * @param {ActorManagerOptions} options
  * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT naming the option as it is called here
  */
@@ -65,15 +56,10 @@ function createPool(options) {
   const { workerModule: module, maxQueueSize: maxQueue, onWorkerError, main } = options;
   const workers = options.workerCount ?? 8;
   if (module === undefined) throw poolError('INVALID_ARGUMENT', 'workerModule: expected a URL or a path');
-  const taskTimeoutMs = milliseconds('taskTimeout', options.taskTimeout);
-  const recycleTimeoutMs = milliseconds('workerRecycleTimeout', options.workerRecycleTimeout);
-  try {
-    return new Pool({ module, workers, taskTimeoutMs, recycleTimeoutMs, maxQueue, onWorkerError, main });
-  } catch (cause) {
-    const { code, message } = /** @type {import('./errors.js').PoolError} */ (cause);
-    const renamed = message.replace(/^\w+/, (name) => OPTION_NAMES[name] ?? name);
-    throw poolError(code, renamed, { cause });
-  }
+  const ms = (/** @type {'taskTimeout' | 'workerRecycleTimeout'} */ name) =>
+    options[name] === undefined ? undefined : milliseconds(name, options[name]);
+  const times = { taskTimeoutMs: ms('taskTimeout'), recycleTimeoutMs: ms('workerRecycleTimeout') };
+  return renamed(OPTION_NAMES, () => new Pool({ module, workers, maxQueue, onWorkerError, main, ...times }));
 }
 
 /**

@@ -126,7 +126,8 @@ export class Intake {
   send(record, name, payload, spec, signal, unbounded) {
     if (signal) this.#listen(record, signal);
     if (record.settled) return;
-    if (!unbounded && this.#isFull()) this.reject(record, poolError('QUEUE_FULL'));
+    if (this.closed) this.reject(record, this.#goneError());
+    else if (!unbounded && this.#isFull()) this.reject(record, poolError('QUEUE_FULL'));
     else if (this.engine) this.engine.submit(record, name, payload, spec);
     else this.withEngine(record, (engine) => engine.submit(record, name, payload, spec));
   }

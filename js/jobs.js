@@ -4,7 +4,7 @@ import { BulkSink, ResultBuffers } from './bulk.js';
 import { callBack, CallbackSink, Handle } from './callback.js';
 import { poolError } from './errors.js';
 import * as L from './generated/layout.js';
-import { milliseconds } from './options.js';
+import { integer, milliseconds } from './options.js';
 import { Sequence } from './sequence.js';
 import { NO_OPTIONS, taskName } from './spec.js';
 import { ignore, Task } from './task.js';
@@ -162,9 +162,8 @@ export class Jobs {
    * @param {number | undefined} batchSize
    */
   #sliceItems(items, batchSize) {
-    if (batchSize !== undefined && !(Number.isSafeInteger(batchSize) && batchSize > 0))
-      throw poolError('INVALID_ARGUMENT', `batchSize: expected a whole number from 1, got ${batchSize}`);
-    const wanted = batchSize ?? Math.ceil(items / this.#options.workers);
+    const wanted =
+      batchSize === undefined ? Math.ceil(items / this.#options.workers) : integer('batchSize', batchSize, 1);
     return Math.max(1, Math.min(wanted, this.#options.maxSliceItems)); // TW-18: a hard cap
   }
 
@@ -202,9 +201,8 @@ export class Jobs {
    * @param {Job} job
    */
   #give(job) {
-    const { engine, closed } = this.#intake;
-    if (closed) this.#intake.reject(job.record, poolError('POOL_DESTROYED'));
-    else if (!engine) this.#intake.send(job.record, job.name, job.payload, job.spec, job.signal);
+    const { engine } = this.#intake;
+    if (!engine) this.#intake.send(job.record, job.name, job.payload, job.spec, job.signal);
     else if (this.#held.size === 0 && engine.governor.admits()) this.#dispatch(engine, job);
     else if (!engine.admits(this.#held.size + 1)) this.#intake.reject(job.record, poolError('QUEUE_FULL'));
     else this.#hold(engine, job);

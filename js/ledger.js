@@ -86,7 +86,7 @@ export class Ledger {
    */
   leave(task) {
     if (task.rare?.timed) this.#port.unwatch();
-    if (--this.inFlight === 0) this.#port.busy(false);
+    this.withdraw();
   }
 
   /**

@@ -137,7 +137,7 @@ function display(value) {
  * @param {number} least
  * @param {number} [most]
  */
-function integer(name, value, least, most = Number.MAX_SAFE_INTEGER) {
+export function integer(name, value, least, most = Number.MAX_SAFE_INTEGER) {
   if (!Number.isSafeInteger(value) || /** @type {number} */ (value) < least || /** @type {number} */ (value) > most) {
     throw wrong(
       name,

@@ -7,7 +7,7 @@ import { batchMembers } from './group.js';
 import { Intake } from './intake.js';
 import { Jobs } from './jobs.js';
 import { MapPromise, MapRun, WINDOW_PER_WORKER } from './map.js';
-import { milliseconds, resolveOptions } from './options.js';
+import { integer, milliseconds, resolveOptions } from './options.js';
 import { diagnose, poolStats } from './report.js';
 import { taskName } from './spec.js';
 import { createEngine } from './start.js';
@@ -164,9 +164,7 @@ export class Pool {
   map(task, items, options = {}) {
     return new MapPromise(() => {
       const { batchSize, maxWaitMs } = options;
-      if (batchSize !== undefined && !(Number.isSafeInteger(batchSize) && batchSize > 0)) {
-        throw poolError('INVALID_ARGUMENT', `batchSize: expected a whole number from 1, got ${batchSize}`);
-      }
+      if (batchSize !== undefined) integer('batchSize', batchSize, 1);
       const waitMs = maxWaitMs === undefined ? undefined : milliseconds('maxWaitMs', maxWaitMs);
       const { now } = this.#options.scheduler;
       return new MapRun(

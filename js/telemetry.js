@@ -24,7 +24,7 @@ export const THRESHOLDS = /** @type {const} */ ([
  *
  * @typedef {object} Report
  * @property {{ Node: Gauge, SingleJob: Gauge, BulkEntry: Gauge, BulkBatch: Gauge, ResultBuffer: Gauge, Status: GroupStatus }} Pools
- *   descriptors of tasks (Node, SingleJob and BulkBatch share one table), of bulk jobs, and buffers for their results; as of now
+ *   descriptors of tasks (Node, SingleJob and BulkBatch share one table), of bulk jobs, and buffers for their results; latest sample
  * @property {{ Light: Metric, Heavy: Metric, BulkCritical: Metric, BulkNormal: Metric, BulkBackground: Metric,
  *   Status: GroupStatus }} Queues peaks of what waited
  * @property {{ Total: number, Free: number, Busy: number, AvgExecTime: Metric[], WatchdogInterventions: Metric,
@@ -84,7 +84,8 @@ export class Telemetry {
   /** At each tick. */
   sample() {
     const { core, fleet } = this.#engine;
-    core.exports._wp_telemetry_sample(core.pool, fleet.interventions - this.#interventions);
+    const { free, capacity } = this.#buffers.gauge;
+    core.exports._wp_telemetry_sample(core.pool, fleet.interventions - this.#interventions, free, capacity);
     this.#interventions = fleet.interventions;
     this.#load.sample();
   }
@@ -112,7 +113,7 @@ export class Telemetry {
         SingleJob: gauge(L.METRIC_SLOTS),
         BulkEntry: gauge(L.METRIC_GROUPS),
         BulkBatch: gauge(L.METRIC_SLOTS),
-        ResultBuffer: this.#resultBuffers(),
+        ResultBuffer: gauge(L.METRIC_BUFFERS),
       }),
       Queues: withStatus({
         Light: metric(L.METRIC_LIGHT),
@@ -147,15 +148,6 @@ export class Telemetry {
       SampleCount: count(L.HEALTH_SAMPLES),
       Timestamp: now / 1000,
     };
-  }
-
-  /** They are JavaScript's; graded as the core grades its own. */
-  #resultBuffers() {
-    const { free, capacity } = this.#buffers.gauge;
-    const { exports, pool, memory } = this.#engine.core;
-    const [warm, overloaded] = memory.f64.subarray(exports._wp_telemetry_thresholds(pool) >>> 3);
-    const part = free / capacity;
-    return { Value: free, Capacity: capacity, Status: STATUSES[part < overloaded ? 2 : part < warm ? 1 : 0] };
   }
 
   /** Refreshed once a second; reading it costs nothing. */

@@ -1,5 +1,6 @@
 /** What `wasmpool/twin` takes: Twin's configuration, its option keys and its task libraries, as the pool wants them. */
-import { PoolError, poolError } from './errors.js';
+import { milliseconds, renamed } from './compat.js';
+import { poolError } from './errors.js';
 import { host } from './host/index.js';
 
 /**
@@ -73,28 +74,7 @@ export const wrong = (message) => poolError('INVALID_ARGUMENT', message);
  * @template R
  * @param {() => R} call what the pool throws has this entry point's names
  */
-export function translated(call) {
-  try {
-    return call();
-  } catch (cause) {
-    if (!(cause instanceof PoolError)) throw cause;
-    throw poolError(
-      cause.code,
-      cause.message.replace(/^[\w.]+/, (name) => NAMES[name] ?? name),
-      { cause },
-    );
-  }
-}
-
-/**
- * @param {string} name
- * @param {unknown} seconds
- * @throws {PoolError} INVALID_ARGUMENT
- */
-export function milliseconds(name, seconds) {
-  if (typeof seconds === 'number' && seconds >= 0) return seconds * 1000;
-  throw wrong(`${name}: expected seconds from 0, got ${typeof seconds} ${String(seconds)}`);
-}
+export const translated = (call) => renamed(NAMES, call);
 
 /**
  * @param {Settings} given
@@ -155,7 +135,7 @@ export function schedulerOf(library) {
  * @param {readonly string[]} known
  * @param {boolean} isStrict other keys are mistakes, too
  * @returns {Record<string, any>} the same without the prefix
- * @throws {PoolError} INVALID_ARGUMENT
+ * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT
  */
 export function keysOf(what, table, known, isStrict) {
   if (isStrict && table !== undefined && (table === null || typeof table !== 'object'))

@@ -2,11 +2,12 @@
  * `wasmpool/twin`: the pool for people who come from Twin, a Luau framework. Its names, its units (seconds) and its defaults;
  * everything that happens is the pool's. What differs is in docs/twin.md.
  */
+import { milliseconds } from './compat.js';
 import { poolError } from './errors.js';
 import { host } from './host/index.js';
 import { Pool } from './pool.js';
 import { ignore } from './task.js';
-import { DEFAULTS, keysOf, milliseconds, poolOptions, schedulerOf, translated, wrong } from './twin-options.js';
+import { DEFAULTS, keysOf, poolOptions, schedulerOf, translated, wrong } from './twin-options.js';
 
 /**
  * @typedef {import('./twin-options.js').TwinConfiguration} TwinConfiguration

@@ -1,5 +1,6 @@
 /* wp_pool_check: the pool as a whole, for tests and after a rebuild. No thread may be active. */
 #include "box.h"
+#include "lanes.h"
 #include "task.h"
 #include "worker.h"
 
@@ -31,16 +32,8 @@ static bool lists_agree(const wp_pool *pool) {
     if (list_length(pool, &pool->lanes.seats[seat]) == WP_NONE) return false;
   }
   return waiting ==
-         wp_atomic_load_relaxed_u32(&pool->ready) + wp_atomic_load_relaxed_u32(&pool->held);
-}
-
-static bool groups_agree(const wp_pool *pool) {
-  uint32_t bulks = 0;
-  for (uint32_t i = 0; i < wp_atomic_load_relaxed_u32(&pool->groups.capacity); i++) {
-    const wp_group *group = wp_table_at(&pool->groups, i);
-    bulks += wp_atomic_load_relaxed_u32(&group->members) && (group->kind & WP_GROUP_BULK);
-  }
-  return bulks == wp_atomic_load_relaxed_u32(&pool->bulks);
+             wp_atomic_load_relaxed_u32(&pool->ready) + wp_atomic_load_relaxed_u32(&pool->held) &&
+         wp_lanes_count_bulks(pool) == wp_atomic_load_relaxed_u32(&pool->bulks);
 }
 
 static bool slots_agree(const wp_pool *pool) {
@@ -125,8 +118,8 @@ static bool line_agrees(const wp_pool *pool) {
 
 wp_status wp_pool_check(wp_pool *pool) {
   bool fine = !wp_atomic_load_seq_u32(&pool->lock) && !pool->recount_due && tables_agree(pool) &&
-              lists_agree(pool) && groups_agree(pool) && slots_agree(pool) && threads_agree(pool) &&
-              boxes_agree(pool) && line_agrees(pool);
+              lists_agree(pool) && slots_agree(pool) && threads_agree(pool) && boxes_agree(pool) &&
+              line_agrees(pool);
   for (uint32_t i = 0; fine && i < pool->thread_count; i++) {
     fine = wp_heap_check(&pool->memory[i].heap) == WP_OK;
   }

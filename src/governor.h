@@ -1,10 +1,10 @@
 /*
  * Purpose  How much time main spends on giving single tasks to the pool: a budget for each tick, so that a flood of them
  *          leaves main its frame (REQUIREMENTS TW-31). Slices of bulk jobs are not asked.
- * Owns     the clock of the tick, what was used of it
+ * Owns     what was used of the tick's budget, and whether that was not enough
  * Threads  main
  * Kill     no worker touches it
- * See      tests/unit/governor_test.c
+ * See      tests/unit/telemetry_test.c
  */
 #ifndef WP_GOVERNOR_H
 #define WP_GOVERNOR_H

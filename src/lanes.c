@@ -33,7 +33,7 @@ static void count_in(wp_pool *pool, uint32_t level, enum wp_class class, uint32_
   wp_lanes *lanes = &pool->lanes;
   uint32_t bit = UINT32_C(1) << (level * WP_CLASS_COUNT + class);
   uint32_t slots = lanes->counts[level][class] += change;
-  if (lanes->counts_peaks && slots > lanes->peaks[level][class]) lanes->peaks[level][class] = slots;
+  if (pool->telemetry && slots > lanes->peaks[level][class]) lanes->peaks[level][class] = slots;
   lanes->filled = slots ? lanes->filled | bit : lanes->filled & ~bit;
   bool held = class == WP_CLASS_HEAVY && !knows_no_gate(level);
   count(held ? &pool->held : &pool->ready, change);
@@ -90,8 +90,7 @@ void wp_lanes_add(wp_pool *pool, uint32_t index) {
 }
 
 void wp_lanes_reset(wp_pool *pool) {
-  bool counts_peaks = pool->lanes.counts_peaks;
-  pool->lanes = (wp_lanes){.counts_peaks = counts_peaks};
+  pool->lanes = (wp_lanes){0};
   wp_atomic_store_seq_u32(&pool->ready, 0);
   wp_atomic_store_seq_u32(&pool->held, 0);
 }
@@ -134,6 +133,15 @@ uint32_t wp_lanes_ready(const wp_pool *pool) {
   uint32_t ready = wp_atomic_load_seq_u32(&pool->ready);
   uint32_t held = wp_atomic_load_seq_u32(&pool->held);
   return held && !wp_atomic_load_seq_u32(&pool->bulks) ? ready + held : ready;
+}
+
+uint32_t wp_lanes_count_bulks(const wp_pool *pool) {
+  uint32_t bulks = 0;
+  for (uint32_t i = 0; i < wp_atomic_load_acquire_u32(&pool->groups.capacity); i++) {
+    const wp_group *group = wp_table_at(&pool->groups, i);
+    bulks += wp_atomic_load_acquire_u32(&group->members) && (group->kind & WP_GROUP_BULK);
+  }
+  return bulks;
 }
 
 void wp_lanes_bulk_begin(wp_pool *pool) {
@@ -231,9 +239,9 @@ static uint32_t take_from_seat(wp_pool *pool, uint32_t self, uint32_t seat, doub
 
 /* ---- Ageing ---- */
 
-static void raise(uint32_t *skips, uint32_t *peak, bool counts_peaks) {
+static void raise(const wp_pool *pool, uint32_t *skips, uint32_t *peak) {
   if (*skips + 1 < WP_NONE) ++*skips; /* WP_NONE is never reached */
-  if (counts_peaks && *skips > *peak) *peak = *skips;
+  if (pool->telemetry && *skips > *peak) *peak = *skips;
 }
 
 /* The first heavy task of the highest level that has one goes to the head of the light ones. */
@@ -253,7 +261,7 @@ static void age_heavy(wp_pool *pool, uint32_t self) {
     lanes->heavy_skips = 0;
     return;
   }
-  raise(&lanes->heavy_skips, &lanes->heavy_skips_peak, lanes->counts_peaks);
+  raise(pool, &lanes->heavy_skips, &lanes->heavy_skips_peak);
   if (lanes->heavy_skips < pool->config.heavy_skips) return;
   lanes->heavy_skips = 0;
   promote_heavy(pool, self);
@@ -266,7 +274,7 @@ static void age(wp_pool *pool, uint32_t self, uint32_t level) {
   if (level == WP_PRIORITY_LOW || !lists_filled(pool, WP_PRIORITY_LOW))
     lanes->low_skips = 0;
   else
-    raise(&lanes->low_skips, &lanes->low_skips_peak, lanes->counts_peaks);
+    raise(pool, &lanes->low_skips, &lanes->low_skips_peak);
 }
 
 static uint32_t take_in_order(wp_pool *pool, uint32_t self, double now_ms) {

@@ -40,4 +40,7 @@ uint32_t wp_lanes_ready(const wp_pool *pool);
 void wp_lanes_bulk_begin(wp_pool *pool);
 void wp_lanes_bulk_end(wp_pool *pool);
 
+/* How many are, by the groups themselves. While nobody else is inside the gate. */
+uint32_t wp_lanes_count_bulks(const wp_pool *pool);
+
 #endif

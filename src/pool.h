@@ -51,7 +51,6 @@ typedef struct wp_lanes {
   /* Tasks of higher levels taken while one of the lowest waited; tasks taken while a heavy one was held. Since the last that went. */
   uint32_t low_skips, heavy_skips;
   uint32_t low_skips_peak, heavy_skips_peak; /* since telemetry read them */
-  uint32_t counts_peaks;                     /* telemetry is on */
 } wp_lanes;
 
 enum wp_group_kind {
@@ -135,7 +134,7 @@ struct wp_pool {
   uint32_t pushes;
   uint32_t leases; /* boxes with a lease: when 0, nobody needs to look */
   wp_governor governor;
-  struct wp_telemetry *telemetry; /* NULL: off */
+  struct wp_telemetry *telemetry; /* NULL: off; set before the first worker is seated */
   uint32_t bulks_peak;            /* since telemetry read it */
   wp_table slots, boxes, groups, names;
   uint32_t recount_due; /* 1: a thread died inside the gate; see recount.h; main only */

@@ -1,5 +1,6 @@
 #include "recount.h"
 #include "box.h"
+#include "lanes.h"
 #include "port/port.h"
 
 /* Looks at a thread that is inside: sections are short, but their thread may not be running now, or be dead as well. */
@@ -41,23 +42,14 @@ static void count_members(wp_pool *pool) {
   }
 }
 
-/* Who died while it ended a bulk job may have left it active. */
-static void count_bulks(wp_pool *pool) {
-  uint32_t bulks = 0;
-  for (uint32_t i = 0; i < wp_atomic_load_acquire_u32(&pool->groups.capacity); i++) {
-    const wp_group *group = wp_table_at(&pool->groups, i);
-    bulks += !is_free_group(group) && (group->kind & WP_GROUP_BULK);
-  }
-  wp_atomic_store_seq_u32(&pool->bulks, bulks);
-}
-
 static void count(wp_pool *pool) {
   wp_table_recount(&pool->slots, is_free_slot);
   count_members(pool);
   wp_table_recount(&pool->groups, is_free_group);
   wp_table_recount(&pool->boxes, is_free_box);
   wp_box_recount(pool);
-  count_bulks(pool);
+  /* Who died while it ended a bulk job may have left it active. */
+  wp_atomic_store_seq_u32(&pool->bulks, wp_lanes_count_bulks(pool));
 }
 
 bool wp_pool_recount(wp_pool *pool) {

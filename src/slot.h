@@ -93,7 +93,7 @@ typedef struct wp_slot {
       uint32_t parent_generation; /* and its generation */
     };
   };
-  double started_ms; /* when a worker took it; only if timeout_ms */
+  double started_ms; /* when a worker took it */
   uint64_t sequence; /* order of submission */
   wp_value argument, result;
   uint32_t listed; /* main's, while it takes a dead thread back; 0 otherwise */

@@ -5,7 +5,7 @@
 enum { DEPTHS = WP_METRIC_BULK_BACKGROUND - WP_METRIC_LIGHT + 1 };
 
 typedef struct sample {
-  uint32_t slots_free, slots, groups_free, groups, boxes_free, boxes;
+  uint32_t slots_free, slots, groups_free, groups, buffers_free, buffers;
   uint32_t depths[DEPTHS]; /* from WP_METRIC_LIGHT on */
   uint32_t total, free, busy;
   uint32_t interventions, bulks, low_skips, heavy_skips;
@@ -54,10 +54,6 @@ wp_status wp_telemetry_open(wp_pool *pool, uint32_t ring, double now_ms) {
                                      .stride = stride,
                                      .samples = samples};
   pool->telemetry = telemetry;
-  if (wp_sched_try_lock(pool, WP_MAIN)) { /* when it is opened, nobody works yet */
-    pool->lanes.counts_peaks = true;
-    wp_sched_unlock(pool, WP_MAIN);
-  }
   return WP_OK;
 }
 
@@ -113,16 +109,17 @@ static void read_tables(const wp_pool *pool, sample *now) {
   now->slots_free = now->slots - wp_table_in_use(&pool->slots);
   now->groups = wp_atomic_load_acquire_u32(&pool->groups.capacity);
   now->groups_free = now->groups - wp_table_in_use(&pool->groups);
-  now->boxes = pool->config.box_count;
-  uint32_t taken = wp_atomic_load_acquire_u32(&pool->boxes_taken);
-  now->boxes_free = taken < now->boxes ? now->boxes - taken : 0;
 }
 
-void wp_telemetry_sample(wp_pool *pool, uint32_t interventions) {
+void wp_telemetry_sample(wp_pool *pool, uint32_t interventions, uint32_t buffers_free,
+                         uint32_t buffers) {
   struct wp_telemetry *telemetry = pool->telemetry;
   if (!telemetry) return;
   sample *now = sample_at(telemetry, telemetry->next);
-  *now = (sample){.interventions = interventions, .over_budget = pool->governor.was_over};
+  *now = (sample){.interventions = interventions,
+                  .buffers_free = buffers_free,
+                  .buffers = buffers,
+                  .over_budget = pool->governor.was_over};
   read_tables(pool, now);
   read_lanes(pool, now);
   read_workers(pool, now);
@@ -149,7 +146,7 @@ static void raise_to(wp_health *report, enum wp_metric metric, double value) {
   if (value > report->metrics[metric].value) report->metrics[metric].value = value;
 }
 
-/* Peaks and sums over the window; means are sums until finish(). */
+/* Peaks and sums over the window: whoever wants means divides. */
 static void add(wp_health *report, const sample *one, uint32_t seats) {
   for (uint32_t i = 0; i < DEPTHS; i++)
     raise_to(report, (enum wp_metric)(WP_METRIC_LIGHT + i), one->depths[i]);
@@ -165,7 +162,7 @@ static void add(wp_health *report, const sample *one, uint32_t seats) {
 static void add_latest(wp_health *report, const sample *latest) {
   report->metrics[WP_METRIC_SLOTS] = (wp_measure){latest->slots_free, latest->slots, 0, 0};
   report->metrics[WP_METRIC_GROUPS] = (wp_measure){latest->groups_free, latest->groups, 0, 0};
-  report->metrics[WP_METRIC_BOXES] = (wp_measure){latest->boxes_free, latest->boxes, 0, 0};
+  report->metrics[WP_METRIC_BUFFERS] = (wp_measure){latest->buffers_free, latest->buffers, 0, 0};
   report->total = latest->total;
   report->free = latest->free;
   report->busy = latest->busy;
@@ -184,7 +181,7 @@ static void grade(wp_health *report, const wp_thresholds *thresholds, uint32_t s
     wp_measure *measure = &report->metrics[metric];
     if (metric == WP_METRIC_BUDGET) continue;
     measure->grade =
-        metric <= WP_METRIC_BOXES
+        metric <= WP_METRIC_BUFFERS
             ? wp_telemetry_grade_free(thresholds->free_part, measure->value, measure->capacity)
             : wp_telemetry_grade(threshold_of(thresholds, metric), measure->value);
   }

@@ -20,10 +20,10 @@ enum {
 
 /* Metrics of a report, in the order of wp_health.metrics. */
 enum wp_metric {
-  WP_METRIC_SLOTS = 0,  /* free descriptors of tasks */
-  WP_METRIC_GROUPS = 1, /* free descriptors of batches and bulk jobs */
-  WP_METRIC_BOXES = 2,  /* free places for leased results */
-  WP_METRIC_LIGHT = 3,  /* peak number of waiting light tasks; so on for the next four */
+  WP_METRIC_SLOTS = 0,   /* free descriptors of tasks */
+  WP_METRIC_GROUPS = 1,  /* free descriptors of batches and bulk jobs */
+  WP_METRIC_BUFFERS = 2, /* free buffers for results of bulk jobs; the embedder's */
+  WP_METRIC_LIGHT = 3,   /* peak number of waiting light tasks; so on for the next four */
   WP_METRIC_HEAVY = 4,
   WP_METRIC_BULK_CRITICAL = 5, /* slices of bulk jobs */
   WP_METRIC_BULK_NORMAL = 6,   /* high and normal ones */
@@ -63,14 +63,16 @@ typedef struct wp_health {
   double window_seconds;         /* since the report before, or since the start */
 } wp_health;
 
-/* Switches it on. `ring`: samples that it holds. WP_E_NO_MEMORY, WP_E_INVALID_ARGUMENT (0). */
+/* Switches it on, before the first worker is seated. `ring`: samples that it holds. WP_E_NO_MEMORY, WP_E_INVALID_ARGUMENT (0). */
 wp_status wp_telemetry_open(wp_pool *pool, uint32_t ring, double now_ms);
 
 /* The thresholds that apply, to be changed in place: defaults of TW-51. NULL when it is off. */
 wp_thresholds *wp_telemetry_thresholds(wp_pool *pool);
 
-/* One sample; at each tick. Does nothing when it is off. `interventions`: so many since the sample before. */
-void wp_telemetry_sample(wp_pool *pool, uint32_t interventions);
+/* One sample; at each tick. Does nothing when it is off. `interventions`: so many since the sample before; `buffers`: for results of
+ * bulk jobs, which are the embedder's. */
+void wp_telemetry_sample(wp_pool *pool, uint32_t interventions, uint32_t buffers_free,
+                         uint32_t buffers);
 
 /* The picture of the window; reading it resets nothing but `window_seconds`. False: off, or no sample yet. */
 bool wp_telemetry_report(wp_pool *pool, double now_ms, wp_health *report);

@@ -1,13 +1,11 @@
 /** The entry point `wasmpool/actor-manager`: every usage example of ActorManager's documentation, and what the facade adds. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import test from 'node:test';
 import { isMainThread, threadId } from 'node:worker_threads';
 import { ActorManager, defineWorker } from '../../js/actor-manager.js';
 import { codeOf, countingThreads, until } from './helpers.js';
+import { checkExample } from './page-example.js';
 
 const workerModule = new URL('./fixtures/actor-manager-echo.js', import.meta.url);
 
@@ -184,18 +182,7 @@ test('AM-59: the example of docs/actor-manager.md prints what its comments say',
   const entry = JSON.stringify(new URL('../../js/actor-manager.js', import.meta.url));
   const blocks = [...page.matchAll(/```js\n([\s\S]*?)```/g)].map(([, text]) => text);
   const [worker, program] = blocks.map((text) => text.replace("'wasmpool/actor-manager'", entry));
-  const scratch = mkdtempSync(join(tmpdir(), 'wasmpool-'));
-  try {
-    writeFileSync(join(scratch, 'echo-worker.js'), worker);
-    writeFileSync(join(scratch, 'main.mjs'), program);
-    writeFileSync(join(scratch, 'package.json'), '{ "type": "module" }');
-    const run = spawnSync(process.execPath, ['main.mjs'], { cwd: scratch, encoding: 'utf8', timeout: 60_000 });
-    const expected = [...program.matchAll(/console\.log.*\/\/ (.*)/g)].map(([, text]) => text);
-    assert.ok(expected.length > 0);
-    assert.deepEqual([run.status, run.stdout.trim().split('\n')], [0, expected], run.stderr);
-  } finally {
-    rmSync(scratch, { recursive: true });
-  }
+  checkExample({ 'echo-worker.js': worker, 'main.mjs': program });
 });
 
 // ---- Options ----

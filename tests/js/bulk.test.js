@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { blocker, codeOf, randomFrom, until } from './helpers.js';
-import { bulk, errorsOf, FakeClock, job, release, standStillUntil, upTo, withJobs, words } from './jobs-support.js';
+import { FakeClock } from './fake-clock.js';
+import { bulk, errorsOf, job, release, standStillUntil, upTo, withJobs, words } from './jobs-support.js';
 
 const liveness = { timeoutMs: 80, scanMs: 10 };
 const NEVER = { maxWaitMs: Infinity };

@@ -4,20 +4,10 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import test from 'node:test';
 import loadWabt from 'wabt';
 import { instrument } from '../../js/instrument.js';
+import { WABT_FEATURES } from './wabt-features.js';
 
 const DATA = new URL('../../.cache/spec/data/', import.meta.url);
-const FEATURES = {
-  exceptions: true,
-  simd: true,
-  threads: true,
-  tail_call: true,
-  memory64: true,
-  multi_memory: true,
-  extended_const: true,
-  relaxed_simd: true,
-  function_references: true,
-  gc: true,
-};
+const FEATURES = { ...WABT_FEATURES, gc: true };
 /** Where few tests write; those that do are not compared any further. */
 const FLAG = 65000;
 const wabt = await loadWabt();

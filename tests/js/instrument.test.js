@@ -6,19 +6,9 @@ import { Worker } from 'node:worker_threads';
 import loadWabt from 'wabt';
 import { PoolError } from '../../js/errors.js';
 import { instrument } from '../../js/instrument.js';
+import { WABT_FEATURES as FEATURES } from './wabt-features.js';
 
 const wabt = await loadWabt();
-const FEATURES = {
-  exceptions: true,
-  simd: true,
-  threads: true,
-  tail_call: true,
-  memory64: true,
-  multi_memory: true,
-  extended_const: true,
-  relaxed_simd: true,
-  function_references: true,
-};
 const ENGINES = /** @type {const} */ (['v8', 'jsc', 'spidermonkey', 'cranelift', 'generic']);
 const THREAD = { kind: /** @type {const} */ ('thread'), flag: 64, stop: 8, tag: 12, inside: 0 };
 

@@ -1,6 +1,5 @@
 /** Shared by the tests of split, bulkSplit and sequence. */
 import assert from 'node:assert/strict';
-import { host } from '../../js/host/index.js';
 import { withPool } from './helpers.js';
 
 export const JOBS = new URL('./fixtures/jobs.js', import.meta.url);
@@ -50,50 +49,6 @@ export function errorsOf(pool) {
   const messages = [];
   pool.on('error', (message) => messages.push(message));
   return messages;
-}
-
-/**
- * Time for a pool that stands still until the test moves it. `costMs`: so much passes with each look at the clock.
- */
-export class FakeClock {
-  costMs = 0;
-  #now;
-  /** @type {Map<number, { at: number, run: () => void }>} */
-  #timers = new Map();
-  #next = 1;
-
-  /** @param {number} [aheadMs] of the workers, who keep their own time */
-  constructor(aheadMs = 0) {
-    this.#now = performance.now() + host.clockOffsetMs() + aheadMs;
-  }
-
-  /** For the option `scheduler`. */
-  scheduler = {
-    now: () => (this.#now += this.costMs),
-    setTimeout: (run, ms) => {
-      this.#timers.set(this.#next, { at: this.#now + ms, run });
-      return this.#next++;
-    },
-    clearTimeout: (timer) => void this.#timers.delete(timer),
-  };
-
-  get timers() {
-    return this.#timers.size;
-  }
-
-  /** Time passes, timers run when they are due. @param {number} ms */
-  advance(ms) {
-    const end = this.#now + ms;
-    for (;;) {
-      const [due] = [...this.#timers].filter(([, { at }]) => at <= end).sort(([, a], [, b]) => a.at - b.at);
-      if (!due) break;
-      const [timer, { at, run }] = due;
-      this.#timers.delete(timer);
-      this.#now = Math.max(this.#now, at);
-      run();
-    }
-    this.#now = Math.max(this.#now, end);
-  }
 }
 
 /** Lets a handler `block` end. */

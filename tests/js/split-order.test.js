@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { createPool } from '../../js/index.js';
 import { blocker, until } from './helpers.js';
-import { bulk, errorsOf, FakeClock, job, JOBS, release, settles, upTo, withJobs, words } from './jobs-support.js';
+import { FakeClock } from './fake-clock.js';
+import { bulk, errorsOf, job, JOBS, release, settles, upTo, withJobs, words } from './jobs-support.js';
 
 const NEVER = { maxWaitMs: Infinity };
 const patient = { aging: { heavySkips: 1e6 } };

@@ -4,9 +4,9 @@ import test from 'node:test';
 import { Completions } from '../../js/completions.js';
 import { createPool, Pool } from '../../js/index.js';
 import { blocker, codeOf, until } from './helpers.js';
+import { FakeClock } from './fake-clock.js';
 import {
   errorsOf,
-  FakeClock,
   heedingCallbacks,
   job,
   JOBS,

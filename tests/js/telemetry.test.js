@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Pool } from '../../js/index.js';
 import { Load, Telemetry } from '../../js/telemetry.js';
-import { FakeTime } from './fake-time.js';
+import { FakeClock } from './fake-clock.js';
 import { blocker, MODULE, until, withPool } from './helpers.js';
 
 test('TW-42, TW-44, C-24: off, there is no report, no load, no timer; on, none before the first sample', () =>
@@ -10,11 +10,11 @@ test('TW-42, TW-44, C-24: off, there is no report, no load, no timer; on, none b
     await pool.dispatch('echo', 1);
     assert.equal(pool.report(), undefined);
     assert.equal(pool.taskLoad(), undefined);
-    const time = new FakeTime();
-    const quiet = new Pool({ module: MODULE, workers: 1, scheduler: time });
+    const time = new FakeClock();
+    const quiet = new Pool({ module: MODULE, workers: 1, scheduler: time.scheduler });
     await quiet.ready;
     await quiet.dispatch('echo', 1);
-    assert.equal(time.pending, 0, 'nothing ticks');
+    assert.equal(time.timers, 0, 'nothing ticks');
     await quiet.destroy();
   }));
 
@@ -66,17 +66,17 @@ test('TW-45, TW-48, TW-52: the shape of a report; the worst metric colours its g
   }));
 
 test('TW-43: reading a report resets only its window', async () => {
-  const time = new FakeTime();
-  const pool = new Pool({ module: MODULE, workers: 1, telemetry: true, scheduler: time });
+  const time = new FakeClock();
+  const pool = new Pool({ module: MODULE, workers: 1, telemetry: true, scheduler: time.scheduler });
   await pool.ready;
-  for (let i = 0; i < 10; i++) time.pass(16);
+  for (let i = 0; i < 10; i++) time.advance(16);
   const first = pool.report();
-  time.pass(16);
+  time.advance(16);
   const second = pool.report();
   assert.deepEqual([first?.SampleCount, second?.SampleCount], [10, 11]);
   assert.ok(Math.abs((second?.WindowSec ?? 0) - 0.016) < 1e-9, `${second?.WindowSec}`);
   await pool.destroy();
-  assert.equal(time.pending, 0);
+  assert.equal(time.timers, 0);
 });
 
 test('TW-64: how busy the threads are, refreshed once a second, O(1) to read', () =>
@@ -109,22 +109,22 @@ test('TW-64: without a meter of the host main is as busy as its ticks are late',
 });
 
 test('TW-60: time is replaceable while the pool runs; its timers are ended by who made them', async () => {
-  const first = new FakeTime();
-  const second = new FakeTime();
-  const pool = new Pool({ module: MODULE, workers: 1, telemetry: true, dev: true, scheduler: first });
+  const first = new FakeClock();
+  const second = new FakeClock();
+  const pool = new Pool({ module: MODULE, workers: 1, telemetry: true, dev: true, scheduler: first.scheduler });
   await pool.ready;
-  assert.equal(first.pending, 1);
-  pool.inject('Assignment', second);
-  first.pass(16); // the tick that was set; the next one is the other's
-  assert.deepEqual([first.pending, second.pending], [0, 1]);
-  second.pass(16);
+  assert.equal(first.timers, 1);
+  pool.inject('Assignment', second.scheduler);
+  first.advance(16); // the tick that was set; the next one is the other's
+  assert.deepEqual([first.timers, second.timers], [0, 1]);
+  second.advance(16);
   assert.equal(pool.report()?.SampleCount, 2);
   pool.inject(
     'Partial',
-    /** @type {any} */ ({ now: first.now, spawn: () => assert.fail('unknown names are ignored') }),
+    /** @type {any} */ ({ now: first.scheduler.now, spawn: () => assert.fail('unknown names are ignored') }),
   );
-  second.pass(16);
-  assert.equal(second.pending, 0, 'what is missing is the runtime’s');
+  second.advance(16);
+  assert.equal(second.timers, 0, 'what is missing is the runtime’s');
   for (const [name, lib] of /** @type {any[]} */ ([
     ['', {}],
     ['x', null],

@@ -1,9 +1,6 @@
 /** The entry point `wasmpool/twin`: every usage example of Twin's documentation, and what the facade adds. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import test, { mock } from 'node:test';
 import { threadId } from 'node:worker_threads';
 import { Pool } from '../../js/pool.js';
@@ -11,6 +8,7 @@ import { createTwin, Twin } from '../../js/twin.js';
 import { DEFAULTS, schedulerOf } from '../../js/twin-options.js';
 import { blocker, bulk, bulkBlocker, gate, jobs, sequence, split, withTwin, word } from './fixtures/twin-support.js';
 import { countingThreads, until } from './helpers.js';
+import { checkExample } from './page-example.js';
 
 const table = new URL('./fixtures/twin-table.js', import.meta.url);
 const broken = new URL('./fixtures/twin-broken.js', import.meta.url);
@@ -583,16 +581,5 @@ test('AM-59: the example of docs/twin.md prints what its comments say, and ends 
   const page = readFileSync(new URL('../../docs/twin.md', import.meta.url), 'utf8');
   const entry = JSON.stringify(new URL('../../js/twin.js', import.meta.url));
   const [module, program] = [...page.matchAll(/```js\n([\s\S]*?)```/g)].map(([, text]) => text);
-  const scratch = mkdtempSync(join(tmpdir(), 'wasmpool-'));
-  try {
-    writeFileSync(join(scratch, 'threats.js'), module);
-    writeFileSync(join(scratch, 'main.mjs'), program.replace("'wasmpool/twin'", entry));
-    writeFileSync(join(scratch, 'package.json'), '{ "type": "module" }');
-    const run = spawnSync(process.execPath, ['main.mjs'], { cwd: scratch, encoding: 'utf8', timeout: 60_000 });
-    const expected = [...program.matchAll(/console\.log.*\/\/ (.*)/g)].map(([, text]) => text);
-    assert.ok(expected.length > 0);
-    assert.deepEqual([run.status, run.stdout.trim().split('\n')], [0, expected], run.stderr);
-  } finally {
-    rmSync(scratch, { recursive: true });
-  }
+  checkExample({ 'threats.js': module, 'main.mjs': program.replace("'wasmpool/twin'", entry) });
 });

@@ -17,6 +17,8 @@ static void open_pool(uint32_t workers, uint32_t ring) {
   CHECK_EQ(wp_telemetry_open(f.pool, ring, 1000), WP_OK);
 }
 
+static void sample(uint32_t interventions) { wp_telemetry_sample(f.pool, interventions, 16, 16); }
+
 static double value_of(enum wp_metric metric) { return report.metrics[metric].value; }
 static uint32_t grade_of(enum wp_metric metric) { return report.metrics[metric].grade; }
 
@@ -32,7 +34,7 @@ TEST(off, "TW-42, TW-44: off, there is no report, no ring, and a sample does not
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
   wp_stats before, after;
   wp_stats_read(f.pool, &before);
-  for (int i = 0; i < 10; i++) wp_telemetry_sample(f.pool, 1);
+  for (int i = 0; i < 10; i++) sample(1);
   wp_stats_read(f.pool, &after);
   CHECK_EQ(before.heap_bytes, after.heap_bytes);
   CHECK(!wp_telemetry_report(f.pool, 1, &report));
@@ -48,7 +50,7 @@ TEST(ring,
      "TW-43, TW-53: 700 ticks leave 600 samples, the oldest gone; reading resets the window only") {
   open_pool(1, WP_TELEMETRY_RING);
   CHECK(!wp_telemetry_report(f.pool, 1500, &report)); /* on, but no sample yet */
-  for (int tick = 0; tick < 700; tick++) wp_telemetry_sample(f.pool, tick < 100 ? 1 : 0);
+  for (int tick = 0; tick < 700; tick++) sample(tick < 100 ? 1 : 0);
   CHECK(wp_telemetry_report(f.pool, 3000, &report));
   CHECK_EQ(report.samples, 600);
   CHECK_EQ(value_of(WP_METRIC_INTERVENTIONS), 0); /* they were in the first hundred */
@@ -63,7 +65,7 @@ TEST(few_samples, "TW-53: means are over the samples that there are") {
   open_pool(1, WP_TELEMETRY_RING);
   uint32_t w = start_worker(f.pool, 0);
   wp_atomic_store_relaxed_u32(&f.pool->threads[w].exec_us, 20000);
-  for (int i = 0; i < 3; i++) wp_telemetry_sample(f.pool, 1);
+  for (int i = 0; i < 3; i++) sample(1);
   CHECK(wp_telemetry_report(f.pool, 2000, &report));
   CHECK(report.exec[0].value > 0.0199 && report.exec[0].value < 0.0201);
   CHECK_EQ(report.exec[0].grade, WP_WARM);
@@ -78,8 +80,8 @@ TEST(depths, "TW-47: a spike of 30 within one tick shows, though it is gone at t
   for (int i = 0; i < 30; i++) submit_class(WP_SLOT_HEAVY, WP_PRIORITY_NORMAL);
   for (int i = 0; i < 4; i++) submit_class(WP_SLOT_LIGHT, WP_PRIORITY_NORMAL);
   for (int i = 0; i < 34; i++) CHECK(run_one(f.pool, w, 0) != WP_NONE);
-  wp_telemetry_sample(f.pool, 0);
-  wp_telemetry_sample(f.pool, 0);
+  sample(0);
+  sample(0);
   CHECK(wp_telemetry_report(f.pool, 2000, &report));
   CHECK_EQ(value_of(WP_METRIC_HEAVY), 30);
   CHECK_EQ(grade_of(WP_METRIC_HEAVY), WP_OVERLOADED);
@@ -93,7 +95,7 @@ TEST(inbox_counts, "TW-47: what no worker has looked at yet waits as well") {
   static const uint32_t level[] = {WP_PRIORITY_CRITICAL, WP_PRIORITY_NORMAL, WP_PRIORITY_LOW};
   for (uint32_t i = 0; i < 3; i++)
     for (uint32_t n = 0; n <= i; n++) submit_class(WP_SLOT_SLICE, level[i]);
-  wp_telemetry_sample(f.pool, 0);
+  sample(0);
   CHECK(wp_telemetry_report(f.pool, 2000, &report));
   CHECK_EQ(value_of(WP_METRIC_BULK_CRITICAL), 1);
   CHECK_EQ(value_of(WP_METRIC_BULK_NORMAL), 2);
@@ -108,7 +110,7 @@ TEST(pools, "TW-46, TW-48: free descriptors drop while tasks wait and return; wo
   start_worker(f.pool, 1);
   for (int i = 0; i < 100; i++) tasks[i] = submit_normal(f.pool);
   CHECK_EQ(take(f.pool, w, 0), tasks[0]);
-  wp_telemetry_sample(f.pool, 0);
+  sample(0);
   CHECK(wp_telemetry_report(f.pool, 2000, &report));
   const wp_measure *slots = &report.metrics[WP_METRIC_SLOTS];
   CHECK_EQ(slots->capacity - slots->value, 100);
@@ -120,7 +122,7 @@ TEST(pools, "TW-46, TW-48: free descriptors drop while tasks wait and return; wo
   wp_task_finish(f.pool, w, tasks[0], WP_OK);
   CHECK_EQ(deliver(f.pool, &status), tasks[0]);
   for (int i = 1; i < 100; i++) CHECK_EQ(run_one(f.pool, w, 0), tasks[i]);
-  wp_telemetry_sample(f.pool, 0);
+  sample(0);
   CHECK(wp_telemetry_report(f.pool, 2000, &report));
   CHECK_EQ(slots->capacity, slots->value);
   CHECK_EQ(report.free, 2);
@@ -159,7 +161,7 @@ TEST(starvation, "TW-49, TW-50: active bulk jobs and consecutive skips show as p
   wp_group_leave(f.pool, group);
   CHECK(run_one(f.pool, w, 0) != WP_NONE);
   CHECK(run_one(f.pool, w, 0) != WP_NONE);
-  wp_telemetry_sample(f.pool, 0);
+  sample(0);
   CHECK(wp_telemetry_report(f.pool, 2000, &report));
   CHECK_EQ(value_of(WP_METRIC_HEAVY_SKIPS), 7);
   CHECK_EQ(grade_of(WP_METRIC_HEAVY_SKIPS), WP_WARM);
@@ -190,7 +192,7 @@ TEST(grades,
     CHECK_EQ((&defaults->free_part)[i].overloaded, expected[i][1]);
   }
   wp_telemetry_thresholds(f.pool)->interventions = (wp_threshold){5, 9};
-  wp_telemetry_sample(f.pool, 4);
+  sample(4);
   CHECK(wp_telemetry_report(f.pool, 2000, &report));
   CHECK_EQ(grade_of(WP_METRIC_INTERVENTIONS), WP_HEALTHY);
   fixture_close(&f);
@@ -205,11 +207,11 @@ TEST(budget,
   wp_governor_spend(f.pool, 0.5);
   CHECK(!wp_governor_admits(f.pool));
   wp_governor_tick(f.pool);
-  wp_telemetry_sample(f.pool, 0);
+  sample(0);
   CHECK(wp_governor_admits(f.pool));
   for (int i = 0; i < 3; i++) {
     wp_governor_tick(f.pool);
-    wp_telemetry_sample(f.pool, 0);
+    sample(0);
   }
   CHECK(wp_telemetry_report(f.pool, 2000, &report));
   CHECK_EQ(value_of(WP_METRIC_BUDGET), 8);

@@ -8,15 +8,21 @@ void (*wp__point_hook)(const char *name);
 
 static fixture f;
 
+/* A pool whose workers have looked for work and found none. */
+static bool open_idle(uint32_t *workers, uint32_t count) {
+  wp_config config = fixture_config(count);
+  bool idle = fixture_open(&f, &config) == WP_OK;
+  for (uint32_t seat = 0; idle && seat < count; seat++) {
+    workers[seat] = start_worker(f.pool, seat);
+    idle = take(f.pool, workers[seat], 0) == WP_NONE;
+  }
+  return idle;
+}
+
 TEST(stale_idle_bit,
      "XP-03: a worker that looks by itself and takes a task has left the idle set") {
-  wp_config config = fixture_config(3);
-  CHECK_EQ(fixture_open(&f, &config), WP_OK);
   uint32_t w[3];
-  for (uint32_t seat = 0; seat < 3; seat++) {
-    w[seat] = start_worker(f.pool, seat);
-    CHECK_EQ(take(f.pool, w[seat], 0), WP_NONE);
-  }
+  CHECK(open_idle(w, 3));
   uint32_t first = submit_normal(f.pool); /* wakes the first worker, */
   wp_gate_doom(&f.pool->threads[w[1]]);
   wp_gate_pardon(&f.pool->threads[w[1]]);
@@ -33,13 +39,8 @@ TEST(stale_idle_bit,
 
 TEST(fastest_first,
      "TW-06: of those that wait, the one with the shortest tasks is woken; of equals, the first") {
-  wp_config config = fixture_config(3);
-  CHECK_EQ(fixture_open(&f, &config), WP_OK);
   uint32_t w[3];
-  for (uint32_t seat = 0; seat < 3; seat++) {
-    w[seat] = start_worker(f.pool, seat);
-    CHECK_EQ(take(f.pool, w[seat], 0), WP_NONE);
-  }
+  CHECK(open_idle(w, 3));
   wp_thread *slow = &f.pool->threads[w[0]];
   wp_atomic_store_relaxed_u32(&slow->exec_us, 20000);
   uint32_t before[3] = {wake_of(f.pool, w[0]), wake_of(f.pool, w[1]), wake_of(f.pool, w[2])};
