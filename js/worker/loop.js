@@ -372,7 +372,8 @@ export class Loop {
     const slot = this.core.slots.record(index);
     if (memory.u32[(slot + L.SLOT_FLAGS) >>> 2] & L.SLOT_TRACED) {
       const startedMs = memory.f64[(slot + L.SLOT_STARTED_MS) >>> 3];
-      memory.u32[(slot + L.SLOT_RAN_US) >>> 2] = (performance.now() + this.clockOffsetMs - startedMs) * 1000;
+      const ranUs = (performance.now() + this.clockOffsetMs - startedMs) * 1000;
+      memory.u32[(slot + L.SLOT_RAN_US) >>> 2] = Math.max(1, ranUs); // 0: it was lost; some clocks are coarse
     }
     if (exports._wp_task_finish(pool, self, index, status)) this.ring();
   }
