@@ -224,32 +224,29 @@ export class Fleet {
   async kill(number, isRight, { taskId, silent = false } = {}) {
     const member = this.members.get(number);
     if (!member || this.#closed || (silent && member.recovering)) return;
-    const start = performance.now();
+    const note = this.ladder.watch(number, member.name, taskId);
     if (silent) this.interventions++;
     member.recovering ||= silent;
-    const rung = (await this.ladder.spare(number, isRight, silent)) ?? (await this.#killThread(member, isRight));
+    const end = (await this.ladder.spare(number, isRight, silent)) ? 'spared' : await this.#killThread(member, isRight);
+    if (end !== 'spared') await member.end;
     if (silent) member.recovering = false;
-    if (rung) this.ladder.note({ rung, worker: member.name, taskId, ms: performance.now() - start });
+    if (end) note(end);
   }
 
   /**
    * KILL: ends a thread, wherever it is. Its seat is served again at once if there is a spare, otherwise by a new thread.
    * @param {Member} member
    * @param {() => boolean} isRight
-   * @returns {Promise<'terminate' | undefined>} undefined: it was pardoned, or somebody else was faster
+   * @returns {Promise<'terminate' | 'spared' | undefined>} undefined: somebody else was faster
    */
   async #killThread(member, isRight) {
-    if (!(await this.#convict(member, isRight))) {
-      await member.end;
-      return undefined;
-    }
+    if (!(await this.#convict(member, isRight))) return member.end || this.#closed ? undefined : 'spared';
     const { seat } = member;
     this.kills++;
     this.events.down(member, poolError('WORKER_LOST', `${member.name} was killed: its task would not end`));
     member.end = this.#end(member, true);
     if (seat === undefined) this.#start(undefined);
     else if (!this.#promote(seat)) this.#start(seat);
-    await member.end;
     return 'terminate';
   }
 

@@ -53,23 +53,22 @@ export class Ladder {
    * @param {number} thread
    * @param {() => boolean} isRight whether it still runs what it is to die for
    * @param {boolean} [any] whether a task that is still wanted is meant, too
-   * @returns {Promise<Rung | undefined>} what helped; undefined: nothing, it has to die
+   * @returns {Promise<boolean>} whether they helped; otherwise it has to die
    */
   async spare(thread, isRight, any = false) {
-    const stopped = this.#stopped(thread);
     const start = performance.now();
     for (let limit = FLAG_LIMIT_MS; isRight(); limit = this.#arm(thread, any) ? CHECK_LIMIT_MS : limit) {
       // Armed in the second turn at the earliest, so that a task that reads its flag may end as it likes; and asked for in
       // each turn, as a task that was only just taken may not have begun.
-      if (performance.now() - start > limit) return undefined;
+      if (performance.now() - start > limit) return false;
       await turn();
     }
     this.disarm(thread);
-    return this.#stopped(thread) === stopped ? 'flag' : 'check';
+    return true;
   }
 
-  /** @param {number} thread */
-  #stopped(thread) {
+  /** @param {number} thread @returns {number} how often a loop check has ended what it ran */
+  #traps(thread) {
     return this.#core.load(this.#core.thread(thread) + L.THREAD_STOPPED);
   }
 
@@ -120,8 +119,24 @@ export class Ladder {
     return true;
   }
 
+  /**
+   * Before a task is stopped.
+   * @param {number} thread
+   * @param {string} worker
+   * @param {string | undefined} taskId
+   * @returns {(end: 'spared' | 'terminate') => void} to be called when it is over: notes what stopped it, and how long it took
+   */
+  watch(thread, worker, taskId) {
+    const start = performance.now();
+    const traps = this.#traps(thread);
+    return (end) => {
+      const rung = end === 'terminate' ? end : this.#traps(thread) === traps ? 'flag' : 'check';
+      this.#note({ rung, worker, taskId, ms: performance.now() - start });
+    };
+  }
+
   /** @param {Stop} stop */
-  note(stop) {
+  #note(stop) {
     const times = this.rungs[stop.rung];
     times.count++;
     times.totalMs += stop.ms;

@@ -1,11 +1,10 @@
 /** Bulk jobs: slices out, results back in their places. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { blocker, codeOf, randomFrom, until } from './helpers.js';
+import { blocker, codeOf, liveness, randomFrom, until } from './helpers.js';
 import { FakeClock } from './fake-clock.js';
 import { bulk, errorsOf, job, release, standStillUntil, upTo, withJobs, words } from './jobs-support.js';
 
-const liveness = { timeoutMs: 80, scanMs: 10 };
 const NEVER = { maxWaitMs: Infinity };
 
 /** The sizes of a bulk job's slices, in order. */

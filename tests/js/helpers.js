@@ -10,6 +10,9 @@ export const C_TASKS = new URL('../../build/js/tasks.mjs', import.meta.url);
 /** Handlers that die, hang and overflow in special ways. */
 export const DEADLY = new URL('./fixtures/deadly.js', import.meta.url);
 
+/** Silence that is soon noticed, but not so soon that a thread which waits for a processor is taken for a silent one. */
+export const liveness = { timeoutMs: 250, scanMs: 10 };
+
 /**
  * Runs a test against a pool, destroys the pool, and requires that it holds nothing any more.
  * @param {object} options

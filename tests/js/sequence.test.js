@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { createPool } from '../../js/index.js';
-import { blocker, codeOf, until } from './helpers.js';
+import { blocker, codeOf, liveness, until } from './helpers.js';
 import { errorsOf, job, JOBS, release, standStillUntil, upTo, withJobs, words } from './jobs-support.js';
 
 /** What the callback gets. */
@@ -297,7 +297,7 @@ test('TW-62: the list of steps is taken as it is when sequence is called', () =>
   }));
 
 test('C-04, TW-54: a step that hangs runs again, and the chain goes on', () =>
-  withJobs({ workers: 1, liveness: { timeoutMs: 60, scanMs: 10 } }, async (pool) => {
+  withJobs({ workers: 1, liveness }, async (pool) => {
     const runs = words(1);
     const steps = [
       { task: 'echo', payload: 1 },

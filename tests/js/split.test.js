@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Completions } from '../../js/completions.js';
 import { createPool, Pool } from '../../js/index.js';
-import { blocker, codeOf, until } from './helpers.js';
+import { blocker, codeOf, liveness, until } from './helpers.js';
 import { FakeClock } from './fake-clock.js';
 import {
   errorsOf,
@@ -17,8 +17,6 @@ import {
   withJobs,
   words,
 } from './jobs-support.js';
-
-const liveness = { timeoutMs: 60, scanMs: 10 };
 
 // ---- Calls ----
 
