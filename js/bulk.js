@@ -31,15 +31,30 @@ export class ResultBuffers {
    * @returns {unknown[]} as many times undefined
    */
   take(items) {
-    const buffer = (items <= BUFFER_ITEMS ? this.#free.pop() : undefined) ?? [];
-    buffer.length = items;
-    return buffer.fill(undefined);
+    const buffer = items <= BUFFER_ITEMS ? this.#free.pop() : undefined;
+    return (buffer && refilled(buffer, items, undefined)) ?? new Array(items).fill(undefined);
   }
 
   /** @param {unknown[]} buffer of take() */
   give(buffer) {
-    if (this.#spoils) buffer.fill(SPOILED);
+    if (this.#spoils) refilled(buffer, buffer.length, SPOILED);
     if (buffer.length <= BUFFER_ITEMS && this.#free.length < BUFFERS) this.#free.push(buffer);
+  }
+}
+
+/**
+ * @param {unknown[]} buffer whose borrower may have changed its elements into accessors, or frozen it
+ * @param {number} length
+ * @param {unknown} value
+ * @returns {unknown[] | undefined} undefined: it cannot be used any more
+ */
+function refilled(buffer, length, value) {
+  try {
+    buffer.length = 0;
+    buffer.length = length;
+    return buffer.fill(value);
+  } catch {
+    return undefined;
   }
 }
 

@@ -14,6 +14,8 @@ const TRY_EVERY_LEAST = 8;
 const TRY_EVERY_MOST = 128;
 /** As many results at once are a flow. */
 const MANY = 8;
+/** After so many, what takes their places is submitted in a burst: pushes that wake a worker each would cost main a third of its time. */
+const BURST = 64;
 /** For how long it looks in microtasks before everything else gets its turn of the event loop. */
 const TURN_MS = 0.2;
 
@@ -26,6 +28,7 @@ export class Completions {
   #draining = false;
   #looking = false;
   #stopped = false;
+  #bursting = false;
   /** For how long after a result main looks for the next one; 0: not at all. */
   #windowMs = LOOK_MS;
   #tryEvery = TRY_EVERY_LEAST;
@@ -59,7 +62,8 @@ export class Completions {
    * @param {boolean} [rung] main did not find it by looking
    */
   drain(rung = false) {
-    if (this.#draining) return;
+    if (this.#draining || this.#stopped) return;
+    this.#burst(false);
     const found = this.#takeAll();
     if (this.#stopped) return; // by a callback
     const busy = this.#isBusy();
@@ -68,8 +72,16 @@ export class Completions {
       this.#lastMs = now; // whoever waited for these may be about to submit more
       this.#windowMs = this.#windowAfter(found, rung);
     } else if (!busy || now - this.#lastMs >= this.#windowMs) this.#windowMs = 0;
+    this.#burst(found >= BURST);
     // Something may have finished just before the bell is armed.
     if (this.#windowMs > 0 || !this.#core.exports._wp_task_arm_bell(this.#core.pool)) this.#look();
+  }
+
+  /** @param {boolean} begins */
+  #burst(begins) {
+    if (begins === this.#bursting) return;
+    this.#bursting = begins;
+    this.#core.exports._wp_sched_burst(this.#core.pool, begins ? 1 : 0);
   }
 
   /**
@@ -96,16 +108,22 @@ export class Completions {
     this.#draining = true;
     for (let count = LIMIT; count === LIMIT && !this.#stopped; total += count) {
       count = exports._wp_task_drain(pool, this.#buffer, LIMIT);
-      try {
-        for (let i = 0; i < count; i++) this.#deliver(/** @type {number} */ (memory.u32[first + i]));
-      } finally {
-        if (count > 0) exports._wp_task_free_delivered(pool, this.#buffer, count);
-        this.#draining = false;
-      }
-      this.#draining = true;
+      for (let i = 0; i < count; i++) this.#deliverOne(/** @type {number} */ (memory.u32[first + i]));
+      if (count > 0) exports._wp_task_free_delivered(pool, this.#buffer, count);
     }
     this.#draining = false;
     return total;
+  }
+
+  /** @param {number} index What is thrown meanwhile is the program's to hear of, but takes no other delivery with it. */
+  #deliverOne(index) {
+    try {
+      this.#deliver(index);
+    } catch (error) {
+      host.defer(() => {
+        throw error;
+      });
+    }
   }
 
   /** Looks again when what waits for these results has run; after TURN_MS, when everything else has had a turn. */

@@ -132,6 +132,7 @@ struct wp_pool {
   struct wp_embedder *embedder; /* native hosts; NULL elsewhere */
   uint64_t next_sequence;
   uint32_t pushes;
+  uint32_t burst;  /* pushes of a burst so far, + 1; 0: there is none (wp_sched_burst) */
   uint32_t leases; /* boxes with a lease: when 0, nobody needs to look */
   wp_governor governor;
   struct wp_telemetry *telemetry; /* NULL: off; set before the first worker is seated */

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 
 enum {
+  /* pushes of a burst between two that may wake a worker */
+  BURST_WAKES_EVERY = 32,
   /* pushes between two looks at the lock: bounds what the next holder must apply */
   HELP_EVERY = 64,
   /* tries before a worker sleeps for the lock; its holder is usually gone within a few */
@@ -69,8 +71,17 @@ void wp_sched_push(wp_pool *pool, uint32_t self, uint32_t index) {
     wp_atomic_store_relaxed_u32(&slot->next, newest); /* published by the CAS */
     WP_POINT("inbox.push");
   } while (!wp_atomic_cas_seq_u32(&pool->inbox, &newest, index + 1));
-  wp_idle_wake_for(pool, slot, wp_idle_can_wait(pool));
+  bool patiently = wp_idle_can_wait(pool);
+  if (pool->burst && pool->burst++ % BURST_WAKES_EVERY != 0) patiently = true;
+  wp_idle_wake_for(pool, slot, patiently);
   if (++pool->pushes % HELP_EVERY == 0) wp_sched_help(pool, self, WP_CHORE_INBOX);
+}
+
+void wp_sched_burst(wp_pool *pool, bool begins) {
+  bool owes = !begins && pool->burst > 1;
+  pool->burst = begins;
+  if (owes && (wp_atomic_load_seq_u32(&pool->inbox) || wp_lanes_ready(pool)))
+    wp_idle_wake_any(pool, wp_idle_can_wait(pool));
 }
 
 static void apply_one(wp_pool *pool, uint32_t self, uint32_t index) {

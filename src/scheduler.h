@@ -15,6 +15,11 @@
 /* Publishes a FILLING slot and wakes an idle worker for it. Any thread. */
 void wp_sched_push(wp_pool *pool, uint32_t self, uint32_t index);
 
+/* Main has learned of many ends and is about to push what takes their places; or this burst is over. Pushes of a burst are
+ * patient (wp_idle_wake_any) whatever the workers are doing, but for one in 32; the end of a burst wakes a worker if there is
+ * something to do. main. */
+void wp_sched_burst(wp_pool *pool, bool begins);
+
 /* The next slot for a worker, RUNNING and entered into its record, as index + 1; 0 when there is none: the worker is then
  * in the idle set and may wait on its wake word, as it was before the call. When thread->ring is set afterwards, the worker
  * must clear it and ring the bell: it has come across tasks whose batch had failed. Worker, outside the gate. */

@@ -191,6 +191,31 @@ test('TW-24, TW-59: a buffer is not lent twice at once, and a failed slice shows
     assert.ok(open.size > 16, 'more than there are buffers: the others were made for once');
   }));
 
+for (const dev of [false, true])
+  test(`TW-04, TW-24: what a callback does to the array that it was lent is its own affair (dev: ${dev})`, () =>
+    withJobs({ dev }, async (pool) => {
+      const harms = [
+        Object.freeze,
+        Object.seal,
+        (results) => Object.defineProperty(results, 0, { get: () => 'mine', set: undefined, configurable: true }),
+        (results) => Object.defineProperty(results, 0, { value: 'mine', writable: false }),
+        (results) => Object.setPrototypeOf(results, null),
+      ];
+      const others = upTo(40).map((n) => pool.dispatch('echo', n));
+      for (const harm of harms) pool.bulkSplit('doubles', [1, 2], harm);
+      assert.deepEqual(await Promise.all(others), upTo(40));
+      await pool.drain();
+      for (let round = 0; round < 20; round++) {
+        const lists = await Promise.all(
+          upTo(16).map((n) => new Promise((resolve) => pool.bulkSplit('doubles', [n], (list) => resolve([...list])))),
+        );
+        assert.deepEqual(
+          lists.flat(),
+          upTo(16).map((n) => 2 * n),
+        );
+      }
+    }));
+
 test('TW-25: a list above 1,024 items does not take the place of a kept buffer', () =>
   withJobs({}, async (pool) => {
     const run = (count) => new Promise((resolve) => void pool.bulkSplit('doubles', upTo(count), resolve));

@@ -149,6 +149,47 @@ TEST(exclusive_ahead,
   fixture_close(&f);
 }
 
+/* How many workers have been woken since `before` was noted. */
+static int woken(const uint32_t *workers, const uint32_t *before, int count) {
+  int sum = 0;
+  for (int i = 0; i < count; i++) sum += wake_of(f.pool, workers[i]) != before[i];
+  return sum;
+}
+
+TEST(burst,
+     "pushes of a burst leave who looks by itself soon alone, but for one in 32; its end wakes "
+     "for what is left") {
+  uint32_t w[2];
+  CHECK(open_idle(w, 2));
+  wp_atomic_store_relaxed_u32(&f.pool->threads[w[0]].sleeps, WP_SLEEP_SHORT);
+  wp_atomic_store_relaxed_u32(&f.pool->threads[w[1]].sleeps, WP_SLEEP_LONG);
+  const uint32_t before[2] = {wake_of(f.pool, w[0]), wake_of(f.pool, w[1])};
+  wp_sched_burst(f.pool, true);
+  for (int i = 0; i < 31; i++) submit_normal(f.pool);
+  CHECK_EQ(woken(w, before, 2), 0);
+  submit_normal(f.pool);
+  CHECK_EQ(woken(w, before, 2), 1);
+  wp_sched_burst(f.pool, false);
+  CHECK_EQ(woken(w, before, 2), 2);
+  fixture_close(&f);
+}
+
+TEST(burst_of_sleepers,
+     "a burst wakes at once where everybody sleeps for long; an empty one wakes nobody") {
+  uint32_t w[2];
+  CHECK(open_idle(w, 2));
+  for (int i = 0; i < 2; i++)
+    wp_atomic_store_relaxed_u32(&f.pool->threads[w[i]].sleeps, WP_SLEEP_LONG);
+  const uint32_t before[2] = {wake_of(f.pool, w[0]), wake_of(f.pool, w[1])};
+  wp_sched_burst(f.pool, true);
+  wp_sched_burst(f.pool, false);
+  CHECK_EQ(woken(w, before, 2), 0);
+  wp_sched_burst(f.pool, true);
+  submit_normal(f.pool);
+  CHECK_EQ(woken(w, before, 2), 1);
+  fixture_close(&f);
+}
+
 #ifdef WP_KILL_POINTS
 static uint32_t victim;
 
