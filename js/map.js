@@ -1,6 +1,6 @@
 /** pool.map: one handler over many inputs, results in input order, with bounded memory. */
 import { poolError } from './errors.js';
-import { guarded } from './task.js';
+import { callOut, guarded } from './task.js';
 
 /**
  * @typedef {object} MapExtras
@@ -181,7 +181,8 @@ export class MapRun {
 
   /** @param {unknown[]} items */
   #send(items) {
-    const batch = this.#batchSize > 1 || this.#options.sharedArgs !== undefined;
+    const { onItems, sharedArgs } = this.#options;
+    const batch = this.#batchSize > 1 || sharedArgs !== undefined;
     const entry = {
       task: /** @type {any} */ (undefined),
       value: /** @type {any} */ (undefined),
@@ -198,7 +199,7 @@ export class MapRun {
       fulfil: (_item, value) => {
         entry.value = batch && this.#batchSize === 1 ? value[0] : value;
         this.#done += items.length;
-        this.#options.onItems?.(this.#done, this.#total);
+        if (onItems) callOut(() => onItems(this.#done, this.#total), undefined);
         finish();
       },
       fail: (item, error) => {
@@ -207,7 +208,7 @@ export class MapRun {
         finish();
       },
     };
-    const payload = batch ? { items, shared: this.#options.sharedArgs } : items[0];
+    const payload = batch ? { items, shared: sharedArgs } : items[0];
     entry.task = this.#port.submit(payload, { batch }, sink, this.#sent);
     this.#sent += items.length;
   }

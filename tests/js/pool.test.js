@@ -99,6 +99,18 @@ test('map: inputs are taken no faster than results are read; stopping closes the
     await pool.drain();
   }));
 
+test('map: what onItems throws is logged, and neither ends the map nor touches its neighbours', (t) =>
+  withPool({}, async (pool) => {
+    const logged = t.mock.method(console, 'error', () => undefined);
+    const onItems = () => {
+      throw new Error('in onItems');
+    };
+    const neighbours = Array.from({ length: 50 }, (_, i) => pool.dispatch('echo', i));
+    assert.deepEqual(await pool.map('echo', [1, 2, 3], { onItems }), [1, 2, 3]);
+    assert.equal((await Promise.all(neighbours)).length, 50);
+    assert.equal(logged.mock.callCount(), 3);
+  }));
+
 test('map: the first failure in input order rejects, with its index; wrong options reject', () =>
   withPool({}, async (pool) => {
     const error = await pool.map('add', [{ a: 1, b: 1 }, null, { a: 2, b: 2 }]).catch((caught) => caught);
