@@ -1,3 +1,4 @@
+/** Events and who listens to them. */
 import { callOut } from './task.js';
 
 /** Listeners by event. */
@@ -23,7 +24,7 @@ export class Emitter {
    * @param {...unknown} details
    */
   emit(event, ...details) {
-    for (const listener of [...(this.#listeners.get(event) ?? [])]) callOut(() => listener(...details), undefined);
+    for (const listener of [...(this.#listeners.get(event) ?? [])]) callOut(listener, ...details);
   }
 
   clear() {

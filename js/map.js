@@ -199,7 +199,7 @@ export class MapRun {
       fulfil: (_item, value) => {
         entry.value = batch && this.#batchSize === 1 ? value[0] : value;
         this.#done += items.length;
-        if (onItems) callOut(() => onItems(this.#done, this.#total), undefined);
+        if (onItems) callOut(onItems, this.#done, this.#total);
         finish();
       },
       fail: (item, error) => {

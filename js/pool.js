@@ -344,7 +344,7 @@ export class Pool {
    */
   #tell(message, taskId) {
     const { onWorkerError } = this.#options;
-    if (onWorkerError) callOut(() => onWorkerError(message, taskId), undefined);
+    if (onWorkerError) callOut(onWorkerError, message, taskId);
     this.#events.emit('error', message, taskId);
   }
 

@@ -243,12 +243,12 @@ export function guarded(start) {
 
 /**
  * Calls a user's callback; what it throws is its own business.
- * @param {(value: any) => void} callback
- * @param {unknown} value
+ * @param {(...values: any[]) => void} callback
+ * @param {...unknown} values
  */
-export function callOut(callback, value) {
+export function callOut(callback, ...values) {
   try {
-    callback(value);
+    callback(...values);
   } catch (error) {
     console.error('wasmpool: a callback threw', error);
   }
