@@ -118,7 +118,7 @@ const NOT_YET = ['isolated', 'resources', 'backend', 'topology'];
  * @param {unknown} value
  * @param {string} expected
  */
-function wrong(name, value, expected) {
+export function wrong(name, value, expected) {
   return poolError('INVALID_ARGUMENT', `${name}: expected ${expected}, got ${display(value)}`);
 }
 

@@ -146,11 +146,10 @@ export class Pool {
    * @returns {Promise<R[]>} results by worker index
    */
   broadcast(task, payload, options = {}) {
-    const copies = () =>
-      Array.from({ length: this.size }, (_, seat) => ({ task, payload, options: {}, seat: seat + 1 }));
-    const promise = this.#intake.group(copies, false);
-    if (options?.sticky && !this.#intake.closed) this.#sticky.push({ name: taskName(task), payload });
-    return promise;
+    return this.#intake.group(() => {
+      if (options?.sticky) this.#sticky.push({ name: taskName(task), payload });
+      return Array.from({ length: this.size }, (_, seat) => ({ task, payload, options: {}, seat: seat + 1 }));
+    }, false);
   }
 
   /**

@@ -1,7 +1,7 @@
 /** A task's options, checked and turned into what the core needs. */
 import { poolError } from './errors.js';
 import * as L from './generated/layout.js';
-import { milliseconds, priorityLane } from './options.js';
+import { milliseconds, priorityLane, wrong } from './options.js';
 
 /**
  * Everything of a task but its name and payload.
@@ -22,7 +22,6 @@ import { milliseconds, priorityLane } from './options.js';
  * @typedef {object} Extra
  * @property {number} [flags] of the slot
  * @property {number} [seat] index + 1
- * @property {number} [group] index + 1
  * @property {number} [dueMs] of a slice, absolute
  * @property {boolean} [unbounded] admitted already
  * @property {boolean} [isJob] of split, bulkSplit or sequence: it is run again when its worker is lost or silent
@@ -46,13 +45,8 @@ const WEIGHTS = Object.freeze({ light: L.SLOT_LIGHT, heavy: L.SLOT_HEAVY });
  * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT, UNSUPPORTED
  */
 export function specify(options, pool, extra) {
-  const later = NOT_YET.find((key) => /** @type {any} */ (options)[key] !== undefined);
-  if (later) throw poolError('UNSUPPORTED', `option ${later} is not available in this version`);
-  const { onLost = extra.isJob ? 'requeue' : 'reject', deliver = 'copy', weight } = options;
-  if (onLost !== 'reject' && onLost !== 'requeue') throw poolError('INVALID_ARGUMENT', `onLost: '${onLost}'`);
-  if (deliver !== 'copy' && deliver !== 'lease') throw poolError('INVALID_ARGUMENT', `deliver: '${deliver}'`);
-  if (weight !== undefined && !Object.hasOwn(WEIGHTS, weight))
-    throw poolError('INVALID_ARGUMENT', `weight: '${weight}'`);
+  checkOptions(options);
+  const { onLost = extra.isJob ? 'requeue' : 'reject', deliver, weight, onProgress, transfer } = options;
   const timeoutMs = timeLimit(options.timeoutMs === undefined ? pool.taskTimeoutMs : options.timeoutMs);
   const isWatched = pool.liveness.timeoutMs !== undefined && (pool.liveness.all || extra.isJob === true);
   return {
@@ -66,11 +60,28 @@ export function specify(options, pool, extra) {
       (onLost === 'requeue' ? L.SLOT_REQUEUE : 0) |
       (isWatched ? L.SLOT_WATCHED : 0),
     seat: extra.seat,
-    group: extra.group,
+    group: 0, // a batch's or a bulk job's comes later
     dueMs: extra.dueMs,
-    onProgress: options.onProgress,
-    transfer: options.transfer,
+    onProgress,
+    transfer,
   };
+}
+
+/**
+ * @param {import('./task.js').TaskOptions} options
+ * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT, UNSUPPORTED
+ */
+function checkOptions(options) {
+  if (options === null || typeof options !== 'object') throw wrong('options', options, 'an object');
+  const later = NOT_YET.find((key) => /** @type {any} */ (options)[key] !== undefined);
+  if (later) throw poolError('UNSUPPORTED', `option ${later} is not available in this version`);
+  const { onLost = 'reject', deliver = 'copy', weight, signal, transfer, onProgress } = options;
+  if (onLost !== 'reject' && onLost !== 'requeue') throw wrong('onLost', onLost, 'reject, requeue');
+  if (deliver !== 'copy' && deliver !== 'lease') throw wrong('deliver', deliver, 'copy, lease');
+  if (weight !== undefined && !Object.hasOwn(WEIGHTS, weight)) throw wrong('weight', weight, 'light, heavy');
+  if (signal && typeof signal.addEventListener !== 'function') throw wrong('signal', signal, 'an AbortSignal');
+  if (transfer && !Array.isArray(transfer)) throw wrong('transfer', transfer, 'an array');
+  if (onProgress && typeof onProgress !== 'function') throw wrong('onProgress', onProgress, 'a function');
 }
 
 /**

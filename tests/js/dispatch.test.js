@@ -4,6 +4,14 @@ import test from 'node:test';
 import { PoolError, Pool } from '../../js/index.js';
 import { blocker, codeOf, MODULE, withPool } from './helpers.js';
 
+test('AM-07: options of a wrong type reject with INVALID_ARGUMENT; neither dispatch nor broadcast throws', () =>
+  withPool({}, async (pool) => {
+    const wrong = [null, 5, { signal: {} }, { transfer: { length: 1 } }, { onProgress: 1 }, { weight: 'none' }];
+    for (const options of wrong)
+      assert.equal(await codeOf(pool.dispatch('echo', 1, options)), 'INVALID_ARGUMENT', JSON.stringify(options));
+    assert.equal(await codeOf(pool.broadcast('', null, { sticky: true })), 'INVALID_ARGUMENT');
+  }));
+
 test('AM-07: dispatch runs a handler and never throws', () =>
   withPool({}, async (pool) => {
     assert.equal(await pool.dispatch('add', { a: 10, b: 32 }), 42);
