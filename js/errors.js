@@ -55,17 +55,6 @@ export function poolError(code, message, extra) {
 }
 
 /**
- * Makes the PoolError of a negative status that a call into the core returned.
- * @param {number} status negative status number
- * @param {string} [message] details, put after the table's text
- * @param {PoolErrorExtra} [extra]
- * @returns {PoolError}
- */
-export function statusError(status, message, extra) {
-  return poolError(STATUS_ROWS[-status]?.code ?? 'BROKEN_INVARIANT', message, extra);
-}
-
-/**
  * One line about why, for the message of another error.
  * @param {unknown} reason
  */

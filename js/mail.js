@@ -2,6 +2,7 @@
  * Values that only a message can carry (type CHANNEL): what is transferred, shared memory, ports. The message and the
  * completion of its task come by two ways, in any order.
  */
+import { toCloneable } from './codec/errors.js';
 
 /**
  * @typedef {import('./task.js').Task} Task
@@ -94,18 +95,6 @@ export async function answer(thread, request, functions, takeArgument) {
       thread.post({ kind: 'answer', call, value: await target(request.argument) });
     }
   } catch (error) {
-    thread.post({ kind: 'answer', call, error: cloneable(error) });
-  }
-}
-
-/**
- * What was thrown, in a form that a message carries.
- * @param {unknown} error
- */
-function cloneable(error) {
-  try {
-    return structuredClone(error);
-  } catch {
-    return new Error(String(error));
+    thread.post({ kind: 'answer', call, error: toCloneable(error) });
   }
 }

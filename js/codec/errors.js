@@ -1,6 +1,6 @@
 /**
- * Errors as plain records: what a handler throws must reach the caller with its name, message,
- * stack, code, cause and own properties, whatever odd object it is. Nothing here throws.
+ * Errors on their way to another thread. As plain records: what a handler throws must reach the caller with its name,
+ * message, stack, code, cause and own properties, whatever odd object it is. Nothing here throws.
  */
 
 import { PoolError } from '../errors.js';
@@ -69,6 +69,18 @@ export function safeText(value) {
     return String(value);
   } catch {
     return 'a value that has no text';
+  }
+}
+
+/**
+ * What was thrown, in a form that a message carries.
+ * @param {unknown} thrown
+ */
+export function toCloneable(thrown) {
+  try {
+    return structuredClone(thrown);
+  } catch {
+    return new Error(safeText(thrown));
   }
 }
 

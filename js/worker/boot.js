@@ -6,6 +6,7 @@
  * handed its commands directly instead, so that its own ways of listening (which differ between its versions and hosts)
  * do not matter.
  */
+import { toCloneable } from '../codec/errors.js';
 import { Loop } from './loop.js';
 
 /**
@@ -93,16 +94,4 @@ export function boot(host) {
     else loop?.receive(message);
   });
   host.post({ kind: 'ready' });
-}
-
-/**
- * An error that a message can carry.
- * @param {unknown} error
- */
-function toCloneable(error) {
-  try {
-    return structuredClone(error);
-  } catch {
-    return new Error(String(error));
-  }
 }

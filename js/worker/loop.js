@@ -84,7 +84,7 @@ export class Loop {
   call(request, transfer) {
     const call = this.#nextCall++;
     return new Promise((resolve, reject) => {
-      this.#calls.set(call, (answer) => (answer.error ? reject(answer.error) : resolve(answer.value)));
+      this.#calls.set(call, (answer) => ('error' in answer ? reject(answer.error) : resolve(answer.value)));
       this.host.post({ ...request, call }, transfer);
     });
   }

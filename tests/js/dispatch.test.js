@@ -248,6 +248,18 @@ test('AM-50: a handler calls main and gets the answer; errors come back too', ()
     assert.match(error.message, /nobody/);
   }));
 
+test('AM-50: whatever a function of main throws is an error for the handler', async () => {
+  const twice = (thrown) => {
+    // Without text, and not to be cloned.
+    if (thrown === 'odd') throw Object.assign(Object.create(null), { f() {} });
+    throw thrown;
+  };
+  await withPool({ main: { twice } }, async (pool) => {
+    for (const thrown of [undefined, null, 0, 'odd'])
+      assert.equal(await codeOf(pool.dispatch('askMain', thrown)), 'TASK_FAILED', String(thrown));
+  });
+});
+
 test('initData reaches every worker', () =>
   withPool({ initData: { level: 3 } }, async (pool) => {
     assert.deepEqual(await pool.broadcast('initData'), [{ level: 3 }, { level: 3 }]);
