@@ -1,6 +1,7 @@
 /** pool.map: one handler over many inputs, results in input order, with bounded memory. */
 import { poolError } from './errors.js';
-import { callOut, guarded } from './task.js';
+import { turn } from './member.js';
+import { callOut, guarded, ignore } from './task.js';
 
 /**
  * @typedef {object} MapExtras
@@ -97,7 +98,13 @@ export class MapRun {
   #options;
   #total;
   #batchSize;
+  /** No further input is wanted: there are none, or the map is over. */
   #exhausted = false;
+  #reading = false;
+  /** @type {{ error: unknown } | undefined} what an asynchronous source threw */
+  #broken;
+  /** @type {unknown[]} inputs of the next batch */
+  #items = [];
   #done = 0;
   /** Items given to the pool. */
   #sent = 0;
@@ -143,10 +150,15 @@ export class MapRun {
   async *#batches() {
     try {
       for (;;) {
-        await this.#fill();
+        if (this.#asynchronous) void this.#read();
+        else while (this.#hasRoom) this.#take(/** @type {IteratorResult<unknown>} */ (this.#source.next()));
+        if (this.#broken) throw this.#broken.error;
         const oldest = this.#window[this.#first];
-        if (!oldest) return;
-        while (!oldest.settled) await this.#change();
+        if (!oldest && this.#exhausted) return;
+        if (!oldest?.settled) {
+          await this.#change();
+          continue;
+        }
         if (oldest.error) throw oldest.error;
         this.#shift();
         yield this.#batchSize === 1 ? [oldest.value] : oldest.value;
@@ -163,20 +175,29 @@ export class MapRun {
     this.#first = 0;
   }
 
-  /** Takes inputs until the window is full or there are none. */
-  async #fill() {
-    const limit = this.#port.window();
-    while (!this.#exhausted && this.#window.length - this.#first < limit) {
-      /** @type {unknown[]} */
-      const items = [];
-      while (items.length < this.#batchSize && !this.#exhausted) {
-        const step = this.#source.next();
-        const { done, value } = this.#asynchronous ? await step : /** @type {IteratorResult<unknown>} */ (step);
-        if (done) this.#exhausted = true;
-        else items.push(value);
-      }
-      if (items.length) this.#send(items);
+  get #hasRoom() {
+    return !this.#exhausted && this.#window.length - this.#first < this.#port.window();
+  }
+
+  /** Takes inputs until the window is full or there are none. Beside the results: a slow source does not hold them up. */
+  async #read() {
+    if (this.#reading || !this.#hasRoom) return;
+    this.#reading = true;
+    try {
+      while (this.#hasRoom) this.#take(await this.#source.next());
+    } catch (error) {
+      this.#broken = { error };
     }
+    this.#reading = false;
+    this.#wake();
+  }
+
+  /** @param {IteratorResult<unknown>} step of the source */
+  #take({ done, value }) {
+    if (this.#exhausted) return; // the map is over
+    if (done) this.#exhausted = true;
+    else this.#items.push(value);
+    if (this.#items.length === this.#batchSize || (done && this.#items.length > 0)) this.#send(this.#items.splice(0));
   }
 
   /** @param {unknown[]} items */
@@ -225,9 +246,11 @@ export class MapRun {
     for (const entry of this.#window.slice(this.#first)) if (entry && !entry.settled) this.#port.cancel(entry.task);
     this.#window = [];
     this.#first = 0;
-    if (!this.#exhausted) {
-      this.#exhausted = true;
-      await this.#source.return?.();
-    }
+    if (this.#exhausted) return;
+    this.#exhausted = true;
+    const closing = this.#source.return?.();
+    if (!this.#reading) await closing;
+    // A source that is waiting for its next input may be long in closing.
+    else await Promise.race([Promise.resolve(closing).catch(ignore), turn()]);
   }
 }

@@ -99,6 +99,30 @@ test('map: inputs are taken no faster than results are read; stopping closes the
     await pool.drain();
   }));
 
+test('map: a source that waits for its next input holds up neither results nor the end', () =>
+  withPool({}, async (pool) => {
+    let next;
+    async function* source() {
+      for (let i = 0; ; i++) {
+        yield i;
+        await new Promise((resolve) => (next = resolve)); // until its result was read
+      }
+    }
+    const read = [];
+    for await (const value of pool.map('echo', source())) {
+      read.push(value);
+      if (read.length === 5) break; // while the source waits
+      next();
+    }
+    assert.deepEqual(read, [0, 1, 2, 3, 4]);
+    async function* broken() {
+      yield 1;
+      throw new Error('no further line');
+    }
+    await assert.rejects(async () => pool.map('echo', broken()), /no further line/);
+    await pool.drain();
+  }));
+
 test('map: what onItems throws is logged, and neither ends the map nor touches its neighbours', (t) =>
   withPool({}, async (pool) => {
     const logged = t.mock.method(console, 'error', () => undefined);
