@@ -34,7 +34,8 @@ export class Pool {
   /** @type {Telemetry | undefined} */
   #telemetry;
   #traces = new Traces();
-  /** @type {{ name: string, payload: unknown }[]} broadcasts that every new worker gets */
+  /** @type {{ name: string, payload: unknown, due: Set<number> }[]} broadcasts that every new worker gets; `due`: on these seats the
+   *   broadcast itself waits for the next one */
   #sticky = [];
   #ready;
   #proxy = /** @type {any} */ (undefined);
@@ -147,7 +148,7 @@ export class Pool {
    */
   broadcast(task, payload, options = {}) {
     return this.#intake.group(() => {
-      if (options?.sticky) this.#sticky.push({ name: taskName(task), payload });
+      if (options?.sticky) this.#sticky.push({ name: taskName(task), payload, due: this.#emptySeats() });
       return Array.from({ length: this.size }, (_, seat) => ({ task, payload, options: {}, seat: seat + 1 }));
     }, false);
   }
@@ -225,10 +226,18 @@ export class Pool {
     return this.#jobs.sequence(steps, callback);
   }
 
+  #emptySeats() {
+    const seats = new Set(Array.from({ length: this.size }, (_, seat) => seat));
+    for (const { seat, state } of this.#intake.engine?.fleet.members.values() ?? [])
+      if (seat !== undefined && state === 'live') seats.delete(seat);
+    return seats;
+  }
+
   /** @param {number} seat a worker is about to serve it */
   #replay(seat) {
     const engine = /** @type {Engine} */ (this.#intake.engine);
-    for (const { name, payload } of this.#sticky) {
+    for (const { name, payload, due } of this.#sticky) {
+      if (due.delete(seat)) continue;
       const quiet = { fulfil: () => undefined, fail: () => undefined };
       engine.submit(new Task(quiet, 0), name, payload, {
         lane: L.PRIORITY_CRITICAL,

@@ -185,6 +185,22 @@ test('AM-26: a sticky broadcast is replayed to a new worker before it becomes fr
     assert.notEqual(await pool.dispatch('thread'), first);
   }));
 
+test('AM-26: a sticky broadcast runs once on a worker that it has waited for', async () => {
+  const pool = new Pool({ module: MODULE, workers: 2, recycleTimeoutMs: 0 });
+  try {
+    assert.deepEqual(await pool.broadcast('count', null, { sticky: true }), [1, 1]);
+    await pool.drain();
+    assert.deepEqual(await pool.broadcast('count'), [2, 2]);
+    const hung = pool.dispatch('spin');
+    await until(() => pool.stats().busyWorkers === 1);
+    await hung.terminate();
+    await until(() => pool.stats().freeWorkers === 2);
+    assert.deepEqual((await pool.broadcast('count')).sort(), [2, 3]);
+  } finally {
+    await pool.destroy();
+  }
+});
+
 test('AM-27, AM-28: stats are snapshots, and their sums hold under load', () =>
   withPool({}, async (pool) => {
     const first = pool.stats();
