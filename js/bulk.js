@@ -6,7 +6,7 @@ const BUFFERS = 16;
 const BUFFER_ITEMS = 1024;
 
 /** What a result buffer holds in development when its callback is over. */
-export const SPOILED = Object.freeze({
+const SPOILED = Object.freeze({
   wasmpool: 'results of a bulk job are valid during its callback only: copy what is to be kept',
 });
 

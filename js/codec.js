@@ -12,7 +12,7 @@
  * text some 20 ns and no allocation; see bench/ for the rest.
  */
 
-import { copyBytes, isOrdinaryBuffer, privateCopy } from './codec/bytes.js';
+import { copyBytes, isOrdinaryBuffer } from './codec/bytes.js';
 import { Decoder } from './codec/decoder.js';
 import { isError, safeText, toRecord } from './codec/errors.js';
 import { explainRefusal } from './codec/explain.js';
@@ -57,7 +57,7 @@ export class Codec extends Decoder {
 
   /**
    * The bytes when they did not fit inline. May be memory of the caller's value or of the codec:
-   * copy them before anything else runs, or call takeBytes().
+   * copy them before anything else runs.
    * @type {Uint8Array | undefined}
    */
   bytes = undefined;
@@ -69,7 +69,6 @@ export class Codec extends Decoder {
   transfer = [];
 
   #maxNodes;
-  #bytesAreOwn = false;
   #u8 = NOTHING;
   #offset = 0;
   #capacity = 0;
@@ -160,7 +159,7 @@ export class Codec extends Decoder {
         const bytes = isBuffer
           ? new Uint8Array(value)
           : new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
-        return this.#put(bytes, false);
+        return this.#put(bytes);
       }
       case 'cbor': {
         if (!isSimple([value], MAX_NODES_ALONE)) throw notSerializable(value);
@@ -200,16 +199,6 @@ export class Codec extends Decoder {
   }
 
   /**
-   * @returns {Uint8Array} `bytes` as memory that nobody else writes; for callers that must wait
-   *   before they can copy. Cost: a copy where the bytes are not private already.
-   */
-  takeBytes() {
-    const bytes = this.bytes ?? new Uint8Array(0);
-    this.bytes = undefined;
-    return this.#bytesAreOwn ? bytes : privateCopy(bytes, 0, bytes.length);
-  }
-
-  /**
    * Forgets the value encoded last and takes the target of the next.
    * @param {Uint8Array} u8
    * @param {number} offset
@@ -227,16 +216,14 @@ export class Codec extends Decoder {
 
   /**
    * @param {Uint8Array} bytes
-   * @param {boolean} areOwn nobody else holds or writes them
    * @returns {number}
    */
-  #put(bytes, areOwn) {
+  #put(bytes) {
     if (bytes.length <= this.#capacity) {
       copyBytes(bytes, 0, bytes.length, this.#u8, this.#offset);
       return bytes.length;
     }
     this.bytes = bytes;
-    this.#bytesAreOwn = areOwn;
     return -1;
   }
 
@@ -247,7 +234,7 @@ export class Codec extends Decoder {
   #encodeNumber(value) {
     this.type = TYPE.NUMBER;
     this.#numberView.setFloat64(0, value, true);
-    return this.#put(this.#numberBytes, false);
+    return this.#put(this.#numberBytes);
   }
 
   /**
@@ -257,12 +244,12 @@ export class Codec extends Decoder {
   #encodeText(text) {
     if (!isWellFormed(text)) {
       this.type = TYPE.STRING_UTF16;
-      return this.#put(utf16Bytes(text), true);
+      return this.#put(utf16Bytes(text));
     }
     this.type = TYPE.STRING;
     const written = tryWriteText(this._host, text, this.#u8, this.#offset, this.#capacity);
     if (written >= 0) return written;
-    return this.#put(textBytes(this._host, text), true);
+    return this.#put(textBytes(this._host, text));
   }
 
   /**
@@ -278,7 +265,7 @@ export class Codec extends Decoder {
       throw notSerializable(value, cause);
     }
     if (text === undefined) throw notSerializable(value);
-    return this.#put(textBytes(this._host, text), true);
+    return this.#put(textBytes(this._host, text));
   }
 
   /**
@@ -290,7 +277,7 @@ export class Codec extends Decoder {
     if (isSimple(value, this.#maxNodes)) return this.#encodeCbor(value);
     if (value instanceof ArrayBuffer && isOrdinaryBuffer(value) && value.byteLength > 0) {
       this.type = TYPE.ARRAY_BUFFER;
-      return this.#put(new Uint8Array(value), false);
+      return this.#put(new Uint8Array(value));
     }
     return this.#encodeByHost(value);
   }
@@ -307,13 +294,13 @@ export class Codec extends Decoder {
     const name = kindOfView.call(view) ?? 'DataView';
     if (name === 'Uint8Array') {
       this.type = TYPE.BINARY;
-      return this.#put(/** @type {Uint8Array} */ (view), false);
+      return this.#put(/** @type {Uint8Array} */ (view));
     }
     this.type = TYPE.TYPED_ARRAY;
     this.aux = VIEW_KINDS.indexOf(name);
     if (this.aux < 0) return this.#encodeByHost(view);
     const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
-    return this.#put(bytes, false);
+    return this.#put(bytes);
   }
 
   /**
@@ -331,7 +318,6 @@ export class Codec extends Decoder {
     }
     if (length > this.#capacity) {
       this.bytes = cbor.take();
-      this.#bytesAreOwn = cbor.isOwn;
       return -1;
     }
     copyBytes(cbor.buffer, cbor.start, length, this.#u8, this.#offset);
@@ -356,7 +342,7 @@ export class Codec extends Decoder {
       throw notSerializable(value, cause);
     }
     this.type = TYPE.HOST;
-    return this.#put(bytes, true);
+    return this.#put(bytes);
   }
 
   /**

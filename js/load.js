@@ -104,7 +104,7 @@ export async function instantiate(program, memoryBytes) {
  * has no way to ask.
  * @param {Uint8Array} bytes
  */
-export function memoryLimits(bytes) {
+function memoryLimits(bytes) {
   let at = 8; // magic and version
   const number = () => {
     let value = 0;

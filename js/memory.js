@@ -128,10 +128,4 @@ export class Table {
     this.chunks[chunk] = base;
     return base;
   }
-
-  /** Records that somebody uses; main's to ask. */
-  get inUse() {
-    const { u32 } = this.memory;
-    return Atomics.load(u32, (this.at + L.TABLE_IN_USE) >>> 2) - u32[(this.at + L.TABLE_KEPT) >>> 2];
-  }
 }

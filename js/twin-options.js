@@ -48,7 +48,7 @@ export const DEFAULTS = Object.freeze({
 });
 
 /** Node, Bun and Deno are servers. */
-export const isServer = host.name !== 'browser';
+const isServer = host.name !== 'browser';
 
 /** The pool's names in its messages, and the names that they have here. @type {Record<string, string>} */
 const NAMES = {

@@ -40,8 +40,6 @@ export class Cbor {
   buffer = new Uint8Array(0);
   start = 0;
   end = 0;
-  /** Whether the library has let go of `buffer`, so that it stays valid. */
-  isOwn = false;
 
   /** @type {Library} */
   #library;
@@ -62,8 +60,7 @@ export class Cbor {
     this.buffer = buffer;
     this.start = buffer.start;
     this.end = buffer.end;
-    this.isOwn = buffer.length > KEPT_BUFFER_BYTES;
-    if (this.isOwn) this.#library.useBuffer(freshBuffer());
+    if (buffer.length > KEPT_BUFFER_BYTES) this.#library.useBuffer(freshBuffer());
     return this.end - this.start;
   }
 

@@ -62,19 +62,6 @@ export class Decoder {
   }
 
   /**
-   * Decodes what encodeError() wrote.
-   * @param {number} type
-   * @param {number} aux
-   * @param {Uint8Array} u8
-   * @param {number} offset
-   * @param {number} length
-   * @returns {unknown} an Error, or the thrown value itself
-   */
-  decodeError(type, aux, u8, offset, length) {
-    return this.decode(type, aux, u8, offset, length);
-  }
-
-  /**
    * @param {number} type
    * @param {number} aux
    * @param {Uint8Array} u8
