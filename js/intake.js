@@ -1,4 +1,5 @@
 /** Tasks on their way into the pool: their options are checked, they wait while the core loads, and may be given up meanwhile. */
+import { Box } from './box.js';
 import { poolError } from './errors.js';
 import { startGroup } from './group.js';
 import { NO_EXTRA, NO_OPTIONS, specify, taskName } from './spec.js';
@@ -9,6 +10,24 @@ import { guarded, ignore, listen, Task } from './task.js';
  * @typedef {import('./task.js').TaskOptions} TaskOptions
  * @typedef {{ task: string | Function, payload: unknown, options: TaskOptions, seat?: number }} Member of a batch or broadcast
  */
+
+/**
+ * A payload as it is now, for a task that has to wait: what its caller does to it afterwards is not for the worker to see (TW-62).
+ * What cannot be copied stays as it is, and is refused when it is sent.
+ * @param {unknown} payload
+ * @param {import('./spec.js').Spec} spec
+ * @returns {{ payload: unknown, spec: import('./spec.js').Spec }}
+ */
+export function asItIsNow(payload, spec) {
+  if (payload instanceof Box) return { payload, spec };
+  const transfer = [...(spec.transfer ?? [])];
+  try {
+    const now = structuredClone({ payload, transfer }, { transfer });
+    return { payload: now.payload, spec: transfer.length ? { ...spec, transfer: now.transfer } : spec };
+  } catch {
+    return { payload, spec };
+  }
+}
 
 /** The way in. */
 export class Intake {
@@ -129,7 +148,10 @@ export class Intake {
     if (this.closed) this.reject(record, this.#goneError());
     else if (!unbounded && this.#isFull()) this.reject(record, poolError('QUEUE_FULL'));
     else if (this.engine) this.engine.submit(record, name, payload, spec);
-    else this.withEngine(record, (engine) => engine.submit(record, name, payload, spec));
+    else {
+      const now = asItIsNow(payload, spec);
+      this.withEngine(record, (engine) => engine.submit(record, name, now.payload, now.spec));
+    }
   }
 
   #isFull() {
@@ -145,12 +167,12 @@ export class Intake {
   group(jobs, failFast) {
     return guarded((resolve, reject) => {
       if (this.closed) throw this.#goneError();
-      const members = jobs().map(({ task, payload, options, seat }) => ({
-        name: taskName(task),
-        payload,
-        spec: specify(options, this.#options, { seat }),
-        signal: options.signal,
-      }));
+      const members = jobs().map(({ task, payload, options, seat }) => {
+        const name = taskName(task);
+        const spec = specify(options, this.#options, { seat });
+        const now = this.engine ? { payload, spec } : asItIsNow(payload, spec);
+        return { name, ...now, signal: options.signal };
+      });
       if (members.length === 0) {
         resolve([]);
         return;

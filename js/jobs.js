@@ -1,9 +1,9 @@
 /** Tasks with callbacks: split, bulkSplit and sequence. They know weights, run again when they are lost, and keep to main's budget. */
-import { Box } from './box.js';
 import { BulkSink, ResultBuffers } from './bulk.js';
 import { callBack, CallbackSink, Handle } from './callback.js';
 import { poolError } from './errors.js';
 import * as L from './generated/layout.js';
+import { asItIsNow } from './intake.js';
 import { integer, milliseconds } from './options.js';
 import { Sequence } from './sequence.js';
 import { NO_OPTIONS, taskName } from './spec.js';
@@ -109,8 +109,10 @@ export class Jobs {
     /** @type {Task[]} */
     const slices = [];
     for (let start = 0; start < items.length; start += sliceItems) slices.push(new Task(sink, start));
+    const input = { items, shared: options.sharedArgs };
+    const now = this.#intake.engine ? { payload: input, spec } : asItIsNow(input, spec);
     const send = (/** @type {Engine} */ engine) =>
-      this.#sendSlices(engine, slices, name, items, { ...spec }, { sliceItems, options });
+      this.#sendSlices(engine, slices, name, now, sliceItems, options.signal);
     const abandoned = (/** @type {unknown} */ _item, /** @type {any} */ error) => {
       for (const slice of slices) this.#intake.reject(slice, error);
       return /** @type {const} */ (false);
@@ -209,24 +211,12 @@ export class Jobs {
   }
 
   /**
-   * Until the next tick, as it is now (TW-62).
+   * Until the next tick.
    * @param {Engine} engine
    * @param {Job} job
    */
   #hold(engine, job) {
-    const { payload, spec } = job;
-    try {
-      if (!(payload instanceof Box)) {
-        const transfer = [...(spec.transfer ?? [])];
-        const moved = structuredClone({ payload, transfer }, { transfer });
-        job.payload = moved.payload;
-        if (transfer.length) job.spec = { ...spec, transfer: moved.transfer };
-      }
-    } catch (cause) {
-      this.#intake.reject(job.record, poolError('NOT_SERIALIZABLE', undefined, { cause }));
-      return;
-    }
-    this.#held.set(job.record, job);
+    this.#held.set(job.record, { ...job, ...asItIsNow(job.payload, job.spec) });
     engine.ledger.enter();
     this.#ticker.need(true);
   }
@@ -248,25 +238,27 @@ export class Jobs {
    * @param {Engine} engine
    * @param {Task[]} slices
    * @param {string} name
-   * @param {readonly unknown[]} items
-   * @param {import('./spec.js').Spec} spec
-   * @param {{ sliceItems: number, options: BulkOptions }} how
+   * @param {{ payload: any, spec: import('./spec.js').Spec }} input payload: all items, and what they share
+   * @param {number} sliceItems
+   * @param {AbortSignal} [signal]
    */
-  #sendSlices(engine, slices, name, items, spec, { sliceItems, options }) {
+  #sendSlices(engine, slices, name, { payload: { items, shared }, spec }, sliceItems, signal) {
+    let group;
     try {
-      spec.group = engine.createGroup(slices.length, L.GROUP_BULK) + 1;
+      group = engine.createGroup(slices.length, L.GROUP_BULK);
     } catch (error) {
       for (const slice of slices) this.#intake.reject(slice, /** @type {any} */ (error));
       return;
     }
+    const grouped = { ...spec, group: group + 1 };
     for (const slice of slices) {
-      if (options.signal?.aborted) this.#giveUp(slice);
+      if (signal?.aborted) this.#giveUp(slice);
       if (slice.settled) {
-        engine.leaveGroup(spec.group - 1);
+        engine.leaveGroup(group);
         continue;
       }
-      const payload = { items: items.slice(slice.item, slice.item + sliceItems), shared: options.sharedArgs };
-      this.#intake.send(slice, name, payload, spec, options.signal, true);
+      const payload = { items: items.slice(slice.item, slice.item + sliceItems), shared };
+      this.#intake.send(slice, name, payload, grouped, signal, true);
     }
   }
 

@@ -4,7 +4,7 @@ import { poolError } from './errors.js';
 import * as L from './generated/layout.js';
 import { host } from './host/index.js';
 import { batchMembers } from './group.js';
-import { Intake } from './intake.js';
+import { asItIsNow, Intake } from './intake.js';
 import { Jobs } from './jobs.js';
 import { MapPromise, MapRun, WINDOW_PER_WORKER } from './map.js';
 import { integer, milliseconds, resolveOptions } from './options.js';
@@ -17,6 +17,9 @@ import { Traces } from './traces.js';
 
 /** @typedef {import('./engine.js').Engine} Engine */
 /** @typedef {'error' | 'drained' | 'workerDown' | 'workerRetired'} PoolEvent */
+
+/** How a worker gets what was broadcast before it was there. */
+const REPLAYED = Object.freeze({ lane: L.PRIORITY_CRITICAL, flags: L.SLOT_EXCLUSIVE });
 
 /**
  * A pool of workers.
@@ -148,7 +151,12 @@ export class Pool {
    */
   broadcast(task, payload, options = {}) {
     return this.#intake.group(() => {
-      if (options?.sticky) this.#sticky.push({ name: taskName(task), payload, due: this.#emptySeats() });
+      if (options?.sticky)
+        this.#sticky.push({
+          name: taskName(task),
+          payload: asItIsNow(payload, REPLAYED).payload,
+          due: this.#emptySeats(),
+        });
       return Array.from({ length: this.size }, (_, seat) => ({ task, payload, options: {}, seat: seat + 1 }));
     }, false);
   }
@@ -239,11 +247,7 @@ export class Pool {
     for (const { name, payload, due } of this.#sticky) {
       if (due.delete(seat)) continue;
       const quiet = { fulfil: () => undefined, fail: () => undefined };
-      engine.submit(new Task(quiet, 0), name, payload, {
-        lane: L.PRIORITY_CRITICAL,
-        flags: L.SLOT_EXCLUSIVE,
-        seat: seat + 1,
-      });
+      engine.submit(new Task(quiet, 0), name, payload, { ...REPLAYED, seat: seat + 1 });
     }
   }
 

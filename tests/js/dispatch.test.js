@@ -260,6 +260,32 @@ test('AM-50: whatever a function of main throws is an error for the handler', as
   });
 });
 
+test('TW-62: payloads are copies of what they are when a task is submitted, before the pool is ready as well', async () => {
+  const pool = new Pool({ module: MODULE, workers: 1 });
+  try {
+    for (const state of ['starting', 'ready']) {
+      const [tree, bytes, moved] = [{ a: [1] }, new Uint8Array(200).fill(1), new Uint8Array(8).fill(1)];
+      const results = [
+        pool.dispatch('echo', tree),
+        pool.dispatch('echo', bytes),
+        pool.dispatch('echo', moved, { transfer: [moved.buffer] }),
+        pool.batch([{ task: 'echo', payload: tree }]),
+        pool.broadcast('echo', tree),
+        new Promise((resolve) => pool.bulkSplit('echo', [tree], (found) => resolve([...found]))),
+      ];
+      assert.equal(moved.byteLength, 0);
+      tree.a.push(2);
+      bytes.fill(2);
+      const found = await Promise.all(results);
+      assert.deepEqual(found[0], { a: [1] }, state);
+      assert.deepEqual([found[1][0], found[2][0]], [1, 1], state);
+      for (const list of found.slice(3)) assert.deepEqual(list, [{ a: [1] }], state);
+    }
+  } finally {
+    await pool.destroy();
+  }
+});
+
 test('initData reaches every worker', () =>
   withPool({ initData: { level: 3 } }, async (pool) => {
     assert.deepEqual(await pool.broadcast('initData'), [{ level: 3 }, { level: 3 }]);
