@@ -2,19 +2,21 @@
 import * as L from './generated/layout.js';
 
 const ACTION_LIMIT = 64;
+/** Where the actions begin: behind the time of the next look, which the core writes first. */
+const ACTIONS_AT = 16;
 
 /**
  * What a look at the clocks asks main to do.
  * @typedef {object} Action
- * @property {number} kind ACTION_EXPIRED or ACTION_KILL
+ * @property {number} kind L.ACTION_…
  * @property {number} thread
- * @property {number} slot
- * @property {number} generation
+ * @property {number} slot of ACTION_EXPIRED
+ * @property {number} generation of the slot; of ACTION_SILENT: the thread's count of beats
  */
 
 export class Clock {
   /** Bytes of core memory that it needs. */
-  static BYTES = 16 + ACTION_LIMIT * L.ACTION_SIZE;
+  static BYTES = ACTIONS_AT + ACTION_LIMIT * L.ACTION_SIZE;
 
   #core;
   #scheduler;
@@ -97,7 +99,7 @@ export class Clock {
    */
   #readActions(now) {
     const { exports, pool, memory } = this.#core;
-    const first = this.#buffer + 16;
+    const first = this.#buffer + ACTIONS_AT;
     for (;;) {
       const count = exports._wp_task_tick(pool, now, first, ACTION_LIMIT, this.#buffer);
       /** @type {Action[]} */

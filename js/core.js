@@ -1,6 +1,6 @@
 /**
  * The core as JavaScript sees it, on main and on workers alike: its functions, and values in its slots and boxes.
- * What belongs to one side only is in js/pool.js and js/worker/.
+ * What belongs to one side only is in js/engine.js and js/worker/.
  */
 import { TYPE } from './codec.js';
 import { poolError } from './errors.js';

@@ -310,7 +310,6 @@ export class Fleet {
    * @param {number} code
    */
   #exited(member, code) {
-    if (member.state === 'dying') return;
     this.#lost(member, member.error ?? poolError('WORKER_LOST', `${member.name} exited with code ${code}`), code === 0);
   }
 

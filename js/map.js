@@ -243,7 +243,7 @@ export class MapRun {
 
   /** The reader stopped, or something failed: what waits never runs, and the source is closed. */
   async #abandon() {
-    for (const entry of this.#window.slice(this.#first)) if (entry && !entry.settled) this.#port.cancel(entry.task);
+    for (const entry of this.#window.slice(this.#first)) if (!entry.settled) this.#port.cancel(entry.task);
     this.#window = [];
     this.#first = 0;
     if (this.#exhausted) return;

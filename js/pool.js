@@ -117,7 +117,7 @@ export class Pool {
     /** @type {TaskPromise<R>} */
     const promise = new TaskPromise();
     const record = new Task(promise, 0);
-    promise.attach(/** @type {any} */ (this.#intake), record);
+    promise.attach(this.#intake, record);
     this.#intake.submit(record, task, payload, options);
     return promise;
   }

@@ -8,7 +8,7 @@ import { taskId } from './worker/context.js';
  * @property {'light' | 'heavy'} [weight] how it goes together with bulk jobs: a heavy task waits until none is active, a light one
  *   runs beside them; without a weight it knows nothing of them. Of `split` and `sequence`: 'heavy'
  * @property {number} [timeoutMs] time limit from its start; the pool's taskTimeoutMs
- * @property {AbortSignal} [signal] aborting a waiting task cancels it; a running one is killed with its worker
+ * @property {AbortSignal} [signal] aborting a waiting task cancels it; a running one is stopped, if need be with its worker
  * @property {'reject' | 'requeue'} [onLost] what happens when its worker is lost: 'reject' (WORKER_LOST), or it runs again, at
  *   most 3 times
  * @property {'copy' | 'lease'} [deliver] 'copy': the result; 'lease': a Box that is read in place and must be released
@@ -86,6 +86,11 @@ export function listen(task, signal, giveUp) {
   task.more.unlisten = () => signal.removeEventListener('abort', abort);
 }
 
+/**
+ * Who can end a task early.
+ * @typedef {{ giveUp(task: Task, error: import('./errors.js').PoolError, kill?: boolean): Promise<void> }} TaskOwner
+ */
+
 /** For promises whose failure is told elsewhere. */
 export const ignore = () => undefined;
 
@@ -101,8 +106,8 @@ const keepResolve = (/** @type {unknown} */ resolve) => {
  * @extends {Promise<R>}
  */
 export class TaskPromise extends Promise {
-  /** @type {import('./engine.js').Engine | undefined} */
-  #engine;
+  /** @type {TaskOwner | undefined} */
+  #owner;
   /** @type {Task | undefined} */
   #task;
   /** @type {(value: R | PromiseLike<R>) => void} */
@@ -114,12 +119,12 @@ export class TaskPromise extends Promise {
   }
 
   /**
-   * Binds it to its task. The engine's.
-   * @param {import('./engine.js').Engine} engine
+   * Binds it to its task. The pool's.
+   * @param {TaskOwner} owner
    * @param {Task} task
    */
-  attach(engine, task) {
-    this.#engine = engine;
+  attach(owner, task) {
+    this.#owner = owner;
     this.#task = task;
     return this;
   }
@@ -141,7 +146,7 @@ export class TaskPromise extends Promise {
     this.#resolve(Promise.reject(error)); // a function less to keep for each promise
   }
 
-  /** Unique within the pool; the same as in errors and events. */
+  /** Unique within the program; the same as in errors and events. */
   get id() {
     return this.#task?.id ?? '';
   }
@@ -153,22 +158,21 @@ export class TaskPromise extends Promise {
    * @returns {boolean} false when it had settled already
    */
   cancel(reason) {
-    if (!this.#engine || !this.#task || this.#task.settled) return false;
-    this.#engine.giveUp(
-      this.#task,
-      poolError('CANCELLED', 'the task was cancelled', { cause: reason, taskId: this.id }),
-    );
+    if (!this.#owner || !this.#task || this.#task.settled) return false;
+    const error = poolError('CANCELLED', 'the task was cancelled', { cause: reason, taskId: this.id });
+    void this.#owner.giveUp(this.#task, error);
     return true;
   }
 
   /**
-   * Kills the worker that runs the task, now; the promise rejects with CANCELLED. A task that has not started is cancelled.
-   * @returns {Promise<void>} settles when the worker's death is confirmed
+   * Stops the task, whatever it is doing, if need be with its worker; the promise rejects with CANCELLED at once. A task that has not
+   * started is cancelled.
+   * @returns {Promise<void>} settles when the task is over; with its worker's confirmed death, if that had to die
    */
   async terminate() {
-    if (!this.#engine || !this.#task || this.#task.settled) return;
+    if (!this.#owner || !this.#task || this.#task.settled) return;
     const error = poolError('CANCELLED', 'the task was terminated', { taskId: this.id });
-    await this.#engine.giveUp(this.#task, error, true);
+    await this.#owner.giveUp(this.#task, error, true);
   }
 }
 

@@ -1,6 +1,7 @@
 /** Every task's life as a trace that chrome://tracing and ui.perfetto.dev show. */
 import * as L from './generated/layout.js';
 import { STATUS_ROWS } from './generated/status.js';
+import { workerName } from './member.js';
 
 /**
  * @typedef {object} TraceEvent of the Trace Event Format
@@ -124,7 +125,7 @@ export class Trace {
   toJSON() {
     const named = (/** @type {number} */ tid, /** @type {string} */ name) =>
       /** @type {TraceEvent} */ ({ name: 'thread_name', ph: 'M', pid: PID, tid, args: { name } });
-    const workers = Array.from({ length: this.#seats }, (_, seat) => named(seat + 1, `Worker_${seat + 1}`));
+    const workers = Array.from({ length: this.#seats }, (_, seat) => named(seat + 1, workerName(seat)));
     return { traceEvents: [named(MAIN, 'main'), ...workers, ...this.#events], displayTimeUnit: 'ms' };
   }
 
