@@ -1,13 +1,10 @@
 /** Entry file of a worker in a browser. Loaded anywhere else it does nothing. */
 import { boot } from '../worker/boot.js';
+import { defer } from './defer-browser.js';
 
 const scope = /** @type {any} */ (globalThis);
 
 if (typeof scope.WorkerGlobalScope === 'function' && scope.name?.startsWith('em-pthread')) {
-  const channel = new MessageChannel();
-  /** @type {(() => void)[]} */
-  const deferred = [];
-  channel.port1.onmessage = () => deferred.shift()?.();
   boot({
     post: (message, transfer) => scope.postMessage(message, transfer ?? []),
     listen: (onMessage) =>
@@ -17,10 +14,7 @@ if (typeof scope.WorkerGlobalScope === 'function' && scope.name?.startsWith('em-
         else onMessage(event.data);
       }),
     clockOffsetMs: () => performance.timeOrigin,
-    defer: (run) => {
-      deferred.push(run);
-      channel.port2.postMessage(0);
-    },
+    defer,
     codec: {},
   });
 }

@@ -1,5 +1,6 @@
 /** Entry file of a worker thread on Node, Bun and Deno. Loaded anywhere else it does nothing. */
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
+import { clockOffsetMs } from './clock-node.js';
 import { createSerializer } from './serialize-node.js';
 import { boot } from '../worker/boot.js';
 
@@ -9,10 +10,7 @@ if (!isMainThread && parentPort && workerData === 'em-pthread') {
     post: (message, transfer) =>
       port.postMessage(message, /** @type {import('node:worker_threads').Transferable[] | undefined} */ (transfer)),
     listen: (onMessage) => port.on('message', onMessage),
-    clockOffsetMs: () => {
-      const [seconds, nanoseconds] = process.hrtime();
-      return seconds * 1e3 + nanoseconds / 1e6 - performance.now();
-    },
+    clockOffsetMs,
     defer: setImmediate,
     codec: createSerializer(),
   });

@@ -1,4 +1,5 @@
 /** Browsers: module workers. */
+import { defer } from './defer-browser.js';
 
 /** @typedef {import('./index.js').Host} Host */
 
@@ -41,20 +42,6 @@ function engineOf(agent) {
   if (/Chrom(e|ium)\//.test(agent)) return 'v8';
   if (/Firefox\//.test(agent)) return 'spidermonkey';
   return /AppleWebKit\//.test(agent) ? 'jsc' : 'generic';
-}
-
-const channel = new MessageChannel();
-/** @type {(() => void)[]} */
-const deferred = [];
-channel.port1.onmessage = () => deferred.shift()?.();
-
-/**
- * A message to oneself: chained timers would wait 4 ms each.
- * @param {() => void} run
- */
-function defer(run) {
-  deferred.push(run);
-  channel.port2.postMessage(0);
 }
 
 /**

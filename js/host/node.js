@@ -6,6 +6,7 @@ import { performance } from 'node:perf_hooks';
 import { availableParallelism } from 'node:os';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
+import { clockOffsetMs } from './clock-node.js';
 import { createSerializer } from './serialize-node.js';
 
 /** @typedef {import('./index.js').Host} Host */
@@ -91,12 +92,6 @@ function mainLoad() {
  */
 function execArgv() {
   return process.execArgv.some((flag) => /^(-e|--eval|-p|--print|-pe|--input-type)/.test(flag)) ? [] : undefined;
-}
-
-/** hrtime is CLOCK_MONOTONIC in every thread of the process, so no wall-clock jump shows (XP-15). */
-function clockOffsetMs() {
-  const [seconds, nanoseconds] = process.hrtime();
-  return seconds * 1e3 + nanoseconds / 1e6 - performance.now();
 }
 
 /**

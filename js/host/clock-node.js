@@ -1,0 +1,9 @@
+/** The clock that all threads of a process share, on Node, Deno and Bun. */
+import { performance } from 'node:perf_hooks';
+import process from 'node:process';
+
+/** hrtime is CLOCK_MONOTONIC in every thread of the process, so no wall-clock jump shows (XP-15). */
+export function clockOffsetMs() {
+  const [seconds, nanoseconds] = process.hrtime();
+  return seconds * 1e3 + nanoseconds / 1e6 - performance.now();
+}
