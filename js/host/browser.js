@@ -1,5 +1,6 @@
 /** Browsers: module workers. */
 import { defer } from './defer-browser.js';
+import { fetchBytes } from './fetch.js';
 
 /** @typedef {import('./index.js').Host} Host */
 
@@ -25,11 +26,7 @@ export const host = {
   defer,
   hardwareConcurrency: () => globalThis.navigator?.hardwareConcurrency ?? 0,
   environment: () => undefined,
-  read: async (url) => {
-    const response = await fetch(url);
-    if (!response.ok) throw new Error(`${url}: ${response.status} ${response.statusText}`);
-    return new Uint8Array(await response.arrayBuffer());
-  },
+  read: fetchBytes,
   resolve: (specifier) => new URL(specifier, globalThis.location?.href).href,
   codec: {},
 };

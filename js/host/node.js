@@ -7,6 +7,7 @@ import { availableParallelism } from 'node:os';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { clockOffsetMs } from './clock-node.js';
+import { fetchBytes } from './fetch.js';
 import { createSerializer } from './serialize-node.js';
 
 /** @typedef {import('./index.js').Host} Host */
@@ -18,7 +19,7 @@ const name = versions.bun ? 'bun' : versions.deno ? 'deno' : 'node';
 export const host = {
   name,
   version: versions[name] ?? '',
-  // Measured: FACTS of the decision record docs/decisions/0007-capabilities.md
+  // Measured: docs/decisions/0007-capabilities.md
   caps: Object.freeze({
     threads: true,
     sharedMemory: true,
@@ -34,8 +35,7 @@ export const host = {
   defer: setImmediate,
   hardwareConcurrency: availableParallelism,
   environment: (key) => process.env[key],
-  read: async (url) =>
-    new Uint8Array(await (url.protocol === 'file:' ? readFile(url) : (await fetch(url)).arrayBuffer())),
+  read: async (url) => (url.protocol === 'file:' ? new Uint8Array(await readFile(url)) : fetchBytes(url)),
   write: writeFileSync,
   channels: {
     queued: channel('wasmpool:queued'),
