@@ -2,28 +2,19 @@
 
 // size of wp_pool
 export const POOL_SIZE = 2288;
-export const POOL_BELL = 0;
-export const POOL_PAUSED = 8;
-export const POOL_QUEUED = 12;
 export const POOL_SLOTS = 2120;
 export const POOL_BOXES = 2160;
 export const POOL_NAMES = 2240;
 export const POOL_THREADS = 804;
-export const POOL_THREAD_COUNT = 644;
 export const POOL_LEASES = 2088;
-export const POOL_COUNTERS = 648;
 
 // size of wp_table
 export const TABLE_SIZE = 40;
 export const TABLE_CHUNKS = 36;
-export const TABLE_CAPACITY = 8;
-export const TABLE_IN_USE = 12;
-export const TABLE_KEPT = 32;
 export const TABLE_CHUNK_SHIFT = 10;
 
 // size of wp_slot
 export const SLOT_SIZE = 256;
-export const SLOT_WORD = 0;
 export const SLOT_OWNER = 12;
 export const SLOT_NAME = 16;
 export const SLOT_C_TASK = 20;
@@ -69,10 +60,8 @@ export const VALUE_BOX = 12;
 
 // size of wp_box
 export const BOX_SIZE = 96;
-export const BOX_WORD = 0;
 export const BOX_ADDRESS = 16;
 export const BOX_BYTES = 24;
-export const BOX_CAPACITY_BYTES = 32;
 export const BOX_LEASE_END_MS = 40;
 export const BOX_TYPE = 48;
 export const BOX_AUX = 52;
@@ -91,7 +80,6 @@ export const THREAD_DOOMED = 4;
 export const THREAD_STOP = 8;
 export const THREAD_WAKE = 64;
 export const THREAD_SLEEPS = 104;
-export const THREAD_STATE = 68;
 export const THREAD_SEAT = 76;
 export const THREAD_POISONED = 80;
 export const THREAD_RUNNING = 84;
@@ -100,7 +88,6 @@ export const THREAD_TAG = 144;
 export const THREAD_STOPPED = 176;
 export const THREAD_RING = 156;
 export const THREAD_EVENT = 160;
-export const THREAD_SLOTS = 192;
 export const SLEEP_NOT = 0;
 export const SLEEP_LONG = 2;
 export const SHORT_WAIT_MS = 1;
@@ -108,9 +95,6 @@ export const STOP_FLAG = 64;
 export const STOP_NONE = 0;
 export const STOP_ASKED = 2;
 export const STOP_MARK = 2147483648;
-export const THREAD_EMPTY = 0;
-export const THREAD_LIVE = 3;
-export const THREAD_DYING = 4;
 export const CONCURRENCY_MAX = 256;
 export const SEATS_MAX = 120;
 
@@ -133,12 +117,8 @@ export const CONFIG_HEAVY_SKIPS = 52;
 export const CONFIG_SLOW_MS = 56;
 export const CONFIG_DISPATCH_BUDGET_MS = 64;
 export const CONFIG_CORES = 72;
-export const CONFIG_MEMORY_BYTES = 80;
 export const GROUP_FAIL_FAST = 1;
 export const GROUP_BULK = 2;
-
-// size of wp_thresholds
-export const THRESHOLDS_SIZE = 128;
 
 // size of wp_measure
 export const MEASURE_SIZE = 24;
@@ -196,7 +176,6 @@ export const NONE = 4294967295;
 export const MAIN = 0;
 export const TABLE_RECORDS_MAX = 16777216;
 export const CANCEL_STALE = 0;
-export const CANCEL_QUEUED = 1;
 export const CANCEL_RUNNING = 2;
 export const PRIORITY_CRITICAL = 0;
 export const PRIORITY_HIGH = 1;
