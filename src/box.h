@@ -45,8 +45,9 @@ static inline wp_box *wp_box_at(const wp_pool *pool, uint32_t index);
 wp_status wp_box_create(wp_pool *pool, uint32_t self, uint64_t bytes, uint32_t *index);
 
 /* A box that counts against the pool's box_count, for values that readers keep. When all are taken: the caller is put
- * in line (once, however often it asks), WP_E_QUEUE_FULL is returned, and wp_box_granted tells when its turn has come (first come, first served: NF-18).
- * A larger value than a box of the pool just takes more memory. Workers; under no lock. */
+ * in line (once, however often it asks), WP_E_QUEUE_FULL is returned, and wp_box_granted tells when its turn has come
+ * (first come, first served: NF-18). A larger value than a box of the pool just takes more memory. Workers; under no
+ * lock. */
 wp_status wp_box_request(wp_pool *pool, uint32_t self);
 bool wp_box_granted(const wp_pool *pool, uint32_t self);
 /* Uses the caller's grant: like wp_box_create, but marked WP_BOX_POOLED. Failure gives the grant back. WP_E_QUEUE_FULL: it
@@ -70,7 +71,8 @@ wp_status wp_box_read(wp_pool *pool, uint32_t index, uint32_t generation, uint32
 bool wp_box_release(wp_pool *pool, uint32_t self, uint32_t index, uint32_t generation,
                     uint32_t reader);
 
-/* A slot's or a writer's reference (dropping the writer's gives an unfinished box up). retain fails (false) when the box is not READY or has no reference left: a count never rises from 0. */
+/* A slot's or a writer's reference (dropping the writer's gives an unfinished box up). retain fails (false) when the box is
+ * not READY or has no reference left: a count never rises from 0. */
 bool wp_box_retain(wp_pool *pool, uint32_t self, uint32_t index, uint32_t generation);
 void wp_box_drop(wp_pool *pool, uint32_t self, uint32_t index);
 

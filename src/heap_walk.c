@@ -93,8 +93,8 @@ void wp__heap_adopt_orphans(wp_heap *heap) {
 
 /* ---- Rebuild ---- */
 
-/* Tells the heap whose block the dead thread was freeing to look for it. Its generation has ended.
- * */
+/* Tells the heap whose block the dead thread was freeing to look for it. The dead one's generation
+ * has ended. */
 static void report_orphan(wp_heap *heap) {
   wp_heap *target = (wp_heap *)(uintptr_t)wp_atomic_load_acquire_u64(&heap->remote_target);
   WP_POINT("heap.orphan");

@@ -62,7 +62,7 @@ void wp_sched_unlock(wp_pool *pool, uint32_t self) {
 
 /* ---- Inbox ---- */
 
-void wp_sched_push(wp_pool *pool, uint32_t self, uint32_t index) {
+void wp_sched_push(wp_pool *pool, uint32_t index) {
   wp_slot *slot = wp_slot_at(&pool->slots, index);
   wp_atomic_fetch_add_seq_u32(&pool->queued, 1);
   wp_slot_set(slot, WP_SLOT_SUBMITTED);
@@ -74,7 +74,7 @@ void wp_sched_push(wp_pool *pool, uint32_t self, uint32_t index) {
   bool patiently = wp_idle_can_wait(pool);
   if (pool->burst && pool->burst++ % BURST_WAKES_EVERY != 0) patiently = true;
   wp_idle_wake_for(pool, slot, patiently);
-  if (++pool->pushes % HELP_EVERY == 0) wp_sched_help(pool, self, WP_CHORE_INBOX);
+  if (++pool->pushes % HELP_EVERY == 0) wp_sched_help(pool, WP_MAIN, WP_CHORE_INBOX);
 }
 
 void wp_sched_burst(wp_pool *pool, bool begins) {

@@ -1,7 +1,7 @@
 /*
  * Purpose  Who runs what next: inbox, lanes, seats. A monitor: whoever holds the lock runs it.
  * Owns     lock, inbox, lanes, seat lanes, the line for boxes
- * Threads  push: any. take: workers. help: any, never waits
+ * Threads  push: main. take: workers. help: any, never waits
  * Order    push stores the inbox, then wakes (idle.h); a worker enters the idle set, then reads the inbox
  * Kill     the lock is held only inside the gate. A holder that dies there unplanned is found by its number and incarnation
  *          in the lock word; wp_sched_break_lock rebuilds lanes from the slots
@@ -12,8 +12,8 @@
 
 #include "pool.h"
 
-/* Publishes a FILLING slot and wakes an idle worker for it. Any thread. */
-void wp_sched_push(wp_pool *pool, uint32_t self, uint32_t index);
+/* Publishes a FILLING slot and wakes an idle worker for it. main. */
+void wp_sched_push(wp_pool *pool, uint32_t index);
 
 /* Main has learned of many ends and is about to push what takes their places; or this burst is over. Pushes of a burst are
  * patient (wp_idle_wake_any) whatever the workers are doing, but for one in 32; the end of a burst wakes a worker if there is

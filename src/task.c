@@ -58,7 +58,7 @@ bool wp_task_admits(const wp_pool *pool, uint32_t count) {
 
 void wp_task_submit(wp_pool *pool, uint32_t index) {
   slot_at(pool, index)->sequence = pool->next_sequence++;
-  wp_sched_push(pool, WP_MAIN, index);
+  wp_sched_push(pool, index);
 }
 
 wp_status wp_group_create(wp_pool *pool, uint32_t members, uint32_t kind, uint32_t *group) {

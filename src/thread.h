@@ -79,8 +79,9 @@ typedef struct wp_thread {
   wp_atomic_u32 running; /* tasks it runs; written by the worker under the gate, reset at reap */
   /* 1: runs a task that tolerates no other beside it; written like running */
   wp_atomic_u32 exclusive;
-  wp_atomic_u32 beat;        /* heartbeats; written by the worker */
-  wp_atomic_u32 box_granted; /* index + 1 of the box that was granted to this waiter; see box.h */
+  wp_atomic_u32 beat; /* heartbeats; written by the worker */
+  /* 1: it has a place for a box that it has not used; set under the lock, cleared by itself or reap; see box.h */
+  wp_atomic_u32 box_granted;
   /* next waiter + 1, or WP_NONE for "last"; 0: not waiting. Under the scheduler lock */
   wp_atomic_u32 box_waiting;
   /* enum wp_sleep: how it waits for a change of `wake`; written by the worker. Too much: one call of the host too many */
@@ -126,7 +127,7 @@ typedef struct wp_thread_memory {
 void wp_gate_enter(wp_thread *thread);
 void wp_gate_leave(wp_thread *thread);
 
-/* True when the worker was asked to die: for the worker's own loop, to stop instead of parking. Worker itself. */
+/* Whether the worker was asked to die, or is halted for a moment (recount.h). Any thread. */
 bool wp_gate_doomed(const wp_thread *thread);
 
 /* Asks a worker to die. From then on it cannot enter the gate; once wp_gate_inside is false it may be terminated. main. */

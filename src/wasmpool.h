@@ -104,7 +104,7 @@ enum wp_priority {
 
 typedef struct wp_config {
   uint32_t workers; /* seats: threads that serve tasks, 1 … 120 */
-  uint32_t spares;  /* warm stand-ins, 0 … 120 */
+  uint32_t spares;  /* warm stand-ins, with the workers 120 at most; native hosts start none */
   /* tasks at once on one worker, 1 … 256; more than 1 only for asynchronous handlers */
   uint32_t concurrency;
   uint32_t max_queue; /* waiting tasks; WP_NONE: no limit */
@@ -112,7 +112,7 @@ typedef struct wp_config {
   /* after a time-out, how long a worker may stay silent before it is killed; WP_NONE: for ever */
   uint32_t recycle_ms;
   uint32_t box_count; /* leased boxes at once */
-  uint32_t lease_ms;  /* how long a leased box lives without a sign of interest */
+  uint32_t lease_ms;  /* how long a leased box lives; applied by the host, not by the core */
   /* how long a worker with a task may give no sign of life (heartbeats, progress, a task's end) before it is recovered: its
    * tasks end with WP_E_WORKER_LOST, or run again if they were submitted with `requeue`; WP_NONE: for ever */
   uint32_t liveness_ms;

@@ -48,8 +48,8 @@ wp_status wp_worker_run(wp_pool *pool, uint32_t self, uint32_t index);
 /* Worker: what a C task that trapped has left is taken back, its half-made result too. */
 void wp_worker_clean_up(wp_pool *pool, uint32_t self, uint32_t index);
 
-/* Worker: waits until its wake word differs from `seen`, for timeout_ms at most; the first WP_SPIN_MS of it, if no other
- * worker does so, without sleeping. */
+/* Worker: waits until its wake word differs from `seen`, for timeout_ms at most; first it looks for some microseconds without
+ * sleeping (WP_SPIN_MS), unless there is one core only. */
 void wp_worker_wait(wp_pool *pool, uint32_t self, uint32_t seen, uint32_t timeout_ms);
 
 /* The whole pool as it should be: counts, lists and states agree. WP_OK or WP_E_BROKEN_INVARIANT. With no thread active. */

@@ -32,8 +32,8 @@ void wp_port_wake(wp_atomic_u32 *word, uint32_t count) {
   __builtin_wasm_memory_atomic_notify((int *)word, count);
 }
 
-/* wasm has no instruction for it. A chain of slow operations leaves the core to its other hardware thread, which may be main's:
- * About 50 ns. */
+/* wasm has no instruction for it. A chain of slow operations, about 50 ns, leaves the core to its other hardware thread, which
+ * may be main's. */
 void wp_port_pause(void) {
   enum { DIVISIONS = 10 };
   double value = 3;
