@@ -29,6 +29,7 @@ export class Ticker {
    */
   need(isBusy = false) {
     if (this.#stopped) return;
+    const isFirst = this.#timer === undefined;
     this.#timer ??= this.#scheduler.setTimeout(() => {
       this.#timer = undefined;
       const next = this.#tick();
@@ -36,7 +37,7 @@ export class Ticker {
     }, this.#tickMs);
     const timer = /** @type {{ ref?: () => void, unref?: () => void }} */ (this.#timer);
     if (isBusy) timer?.ref?.();
-    else timer?.unref?.();
+    else if (isFirst) timer?.unref?.(); // never for who waits for it already
   }
 
   /** No tick comes any more. */

@@ -4,6 +4,7 @@ import test from 'node:test';
 import { blocker, codeOf, liveness, randomFrom, until } from './helpers.js';
 import { FakeClock } from './fake-clock.js';
 import { bulk, errorsOf, job, release, standStillUntil, upTo, withJobs, words } from './jobs-support.js';
+import { Ticker } from '../../js/ticker.js';
 
 const NEVER = { maxWaitMs: Infinity };
 
@@ -403,3 +404,14 @@ test('TW-56, TW-29: a disconnected bulk job whose slice hangs: it is stopped, no
     await until(() => pool.stats().freeWorkers === 2);
     assert.deepEqual([runs[0], pool.diagnostics().interventions], [1, 1]);
   }));
+
+test('a tick that the process waits for is waited for, whoever asks for it afterwards', () => {
+  const calls = [];
+  const timer = { ref: () => calls.push('ref'), unref: () => calls.push('unref') };
+  const scheduler = { now: () => 0, setTimeout: () => timer, clearTimeout: () => undefined };
+  const ticker = new Ticker(scheduler, 16, () => 'over');
+  ticker.need();
+  ticker.need(true);
+  ticker.need();
+  assert.deepEqual(calls, ['unref', 'ref']);
+});
