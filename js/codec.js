@@ -21,7 +21,7 @@ import { textBytes, tryWriteText, utf16Bytes } from './codec/text.js';
 import { TYPE, VIEW_KINDS } from './codec/types.js';
 import { poolError } from './errors.js';
 
-export { TYPE, VIEW_KINDS };
+export { TYPE };
 
 /** @typedef {import('./codec/types.js').CodecHost} CodecHost */
 /** @typedef {'json' | 'string' | 'binary' | 'cbor'} Format */

@@ -41,6 +41,8 @@ export class Intake {
   #options;
   #failed;
   #plainSpec; // of a task without options of its own
+  /** Why nothing comes in any more. @type {import('./errors.js').PoolError | undefined} */
+  #reason;
 
   /**
    * @param {import('./options.js').ResolvedOptions} options
@@ -64,9 +66,6 @@ export class Intake {
     this.engine = engine;
     for (const { task, run } of this.#early.splice(0)) if (!task.settled) run();
   }
-
-  /** @type {import('./errors.js').PoolError | undefined} */
-  #reason;
 
   /** @param {import('./errors.js').PoolError} reason why nothing comes in any more */
   close(reason) {

@@ -35,6 +35,7 @@ export class MapPromise {
   #start;
   /** @type {Promise<R[]> | undefined} */
   #all;
+  #iterated = false;
 
   /** @param {() => MapRun<R>} start */
   constructor(start) {
@@ -44,8 +45,6 @@ export class MapPromise {
       if (!this.#iterated) void this.#promise();
     });
   }
-
-  #iterated = false;
 
   #promise() {
     if (this.#iterated)

@@ -40,6 +40,10 @@ export class Pool {
   /** @type {{ name: string, payload: unknown, due: Set<number> }[]} broadcasts that every new worker gets; `due`: on these seats the
    *   broadcast itself waits for the next one */
   #sticky = [];
+  /** Those that wait in drain(). @type {Set<() => void>} */
+  #wakers = new Set();
+  /** What the core had counted when it was closed. */
+  #final = { processed: 0, errors: 0 };
   #ready;
   #proxy = /** @type {any} */ (undefined);
 
@@ -272,6 +276,7 @@ export class Pool {
     core?.exports._wp_pause(core.pool);
   }
 
+  /** Starts what has been waiting. */
   resume() {
     this.#paused = false;
     const core = this.#intake.engine?.core;
@@ -293,17 +298,12 @@ export class Pool {
     }
   }
 
-  /** Those that wait in drain(). @type {Set<() => void>} */
-  #wakers = new Set();
-
   /** Numbers of this moment; a new object each time. `processed` counts settled tasks, `errors` those among them that failed. */
   stats() {
     const { engine, closed, processed, waiting } = this.#intake;
     const outside = { settled: processed, waiting: waiting + this.#jobs.held };
     return poolStats(engine, closed ? 0 : this.size, outside, this.#final);
   }
-
-  #final = { processed: 0, errors: 0 };
 
   /** What the pool holds: for finding leaks. */
   diagnostics() {

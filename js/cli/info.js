@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import process from 'node:process';
+import { host } from '../host/index.js';
 import { describe } from './fault.js';
 
 /** @returns {string} the package's version */
@@ -19,11 +20,10 @@ export function packageVersion() {
  */
 export async function runInfo(flags, io) {
   const { versions } = process;
-  const [name, version] = versions.bun ? ['bun', versions.bun] : ['node', versions.node];
   /** @type {Record<string, unknown>} */
   const info = {
     wasmpool: packageVersion(),
-    runtime: `${name} ${version}`,
+    runtime: `${host.name} ${host.version}`,
     engine: versions.webkit ? `JavaScriptCore ${versions.webkit}` : `V8 ${versions.v8}`,
     platform: `${process.platform} ${process.arch}`,
     parallelism: availableParallelism(),

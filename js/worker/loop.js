@@ -23,6 +23,7 @@ export class Loop {
   /** Tasks that wait for a promise. */
   #pending = 0;
   #active = false;
+  #showsLife = false;
   /** @type {Map<number, (message: any) => void>} answers that main owes, by call */
   #calls = new Map();
   #nextCall = 1;
@@ -237,8 +238,6 @@ export class Loop {
     this.#showsLife = true;
     setInterval(() => Atomics.add(this.core.memory.u32, (this.at + L.THREAD_BEAT) >>> 2, 1), beatMs);
   }
-
-  #showsLife = false;
 
   /**
    * @template T
