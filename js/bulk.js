@@ -61,28 +61,30 @@ function refilled(buffer, length, value) {
 /** Where the slices of one bulk job end. Its callback runs once, with the last of them; or never. */
 export class BulkSink {
   #callback;
+  #port;
   #buffers;
   #results;
   #missing;
   #sliceItems;
-  #emit;
   /** Nobody has disconnected it. */
   connected = true;
+  /** As CallbackSink.entering. */
+  entering = true;
 
   /**
    * @param {(results: any[]) => void} callback
+   * @param {import('./callback.js').CallbackPort} port
    * @param {ResultBuffers} buffers
    * @param {number} items
    * @param {number} sliceItems
-   * @param {(message: string) => void} emit tells of misuse
    */
-  constructor(callback, buffers, items, sliceItems, emit) {
+  constructor(callback, port, buffers, items, sliceItems) {
     this.#callback = callback;
+    this.#port = port;
     this.#buffers = buffers;
     this.#results = buffers.take(items);
     this.#missing = Math.ceil(items / sliceItems);
     this.#sliceItems = sliceItems;
-    this.#emit = emit;
   }
 
   /**
@@ -94,7 +96,7 @@ export class BulkSink {
     const length = Math.min(this.#sliceItems, this.#results.length - start);
     const given = Array.isArray(values) || ArrayBuffer.isView(values) ? /** @type {any} */ (values) : [];
     if (this.connected && given.length !== length)
-      this.#emit(`items ${start} to ${start + length - 1}: expected ${length} results, got ${given.length}`);
+      this.#port.emit(`items ${start} to ${start + length - 1}: expected ${length} results, got ${given.length}`);
     const count = Math.min(length, given.length);
     for (let i = 0; i < count; i++) this.#results[start + i] = given[i];
     this.#finishOne();
@@ -109,8 +111,13 @@ export class BulkSink {
 
   #finishOne() {
     if (--this.#missing > 0) return;
+    if (this.entering) this.#port.later(() => this.#finish());
+    else this.#finish();
+  }
+
+  #finish() {
     const results = this.#results;
-    if (this.connected) callBack(this.#callback, results, this.#emit);
+    if (this.connected) callBack(this.#callback, results, this.#port.emit);
     this.connected = false;
     this.#buffers.give(results);
   }

@@ -18,19 +18,27 @@ export function callBack(callback, value, emit) {
   }
 }
 
+/**
+ * @typedef {object} CallbackPort
+ * @property {(message: string) => void} emit tells of misuse
+ * @property {(run: () => void) => void} later runs it when the code that submits has returned
+ */
+
 /** Where a single task's end is told: to a callback, unless it was disconnected before. */
 export class CallbackSink {
   #callback;
-  #emit;
+  #port;
   connected = true;
+  /** It is being submitted. Who fails at once is told later: a callback that submits again must not nest, and may want its handle. */
+  entering = true;
 
   /**
    * @param {(value: any) => void} callback gets the result, or undefined if there is none
-   * @param {(message: string) => void} emit tells of misuse
+   * @param {CallbackPort} port
    */
-  constructor(callback, emit) {
+  constructor(callback, port) {
     this.#callback = callback;
-    this.#emit = emit;
+    this.#port = port;
   }
 
   /**
@@ -40,17 +48,18 @@ export class CallbackSink {
   fulfil(_item, value) {
     if (!this.connected) return;
     this.connected = false;
-    callBack(this.#callback, value, this.#emit);
+    callBack(this.#callback, value, this.#port.emit);
   }
 
   fail() {
     if (!this.connected) return /** @type {const} */ (false);
-    this.fulfil(0, undefined);
+    if (this.entering) this.#port.later(() => this.fulfil(0, undefined));
+    else this.fulfil(0, undefined);
     return undefined;
   }
 }
 
-/** What `split` and `bulkSplit` return. */
+/** What `split` and `bulkSplit` return, and what a sequence is. */
 export class Handle {
   /** @type {(() => void) | undefined} */
   #disconnect;

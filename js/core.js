@@ -3,6 +3,7 @@
  * What belongs to one side only is in js/engine.js and js/worker/.
  */
 import { TYPE } from './codec.js';
+import { privately } from './codec/private.js';
 import { poolError } from './errors.js';
 import * as L from './generated/layout.js';
 import { STATUS, STATUS_ROWS } from './generated/status.js';
@@ -99,7 +100,7 @@ export class Core {
     const capacity = how.boxed ? -1 : L.INLINE_BYTES;
     const length = this.#encode(value, slot + which.inline, capacity, how);
     if (length >= 0) this.#describe(slot, which, codec.type, codec.aux, length, 0);
-    else if (codec.type === TYPE.CHANNEL) return this.#channel(slot, which);
+    else if (codec.type === TYPE.CHANNEL) return this.#channel(slot, which, value, how);
     else this.#describeBox(slot, which, how.boxed);
     return undefined;
   }
@@ -116,7 +117,7 @@ export class Core {
     const { codec } = this;
     const { u8 } = this.memory;
     if (transfer?.length) {
-      codec.encodeTransfer(value, [...transfer]);
+      codec.encodeTransfer(this.#privately(value), [...transfer]);
       return -1;
     }
     if (!boxed && !forC) return codec.encode(value, u8, at, capacity);
@@ -128,13 +129,26 @@ export class Core {
   /**
    * @param {number} slot
    * @param {typeof ARGUMENT} which
+   * @param {unknown} value
+   * @param {{ boxed?: boolean, transfer?: readonly Transferable[], forC?: boolean }} how
+   * @returns {ReturnType<Core['write']>}
    */
-  #channel(slot, which) {
+  #channel(slot, which, value, how) {
     const { codec } = this;
+    const own = how.transfer?.length ? value : this.#privately(value);
+    if (own !== value) return this.write(slot, which, own, how);
     const message = { value: codec.channel, transfer: codec.transfer };
     codec.channel = undefined;
     this.#describe(slot, which, TYPE.CHANNEL, 0, 0, 0);
     return message;
+  }
+
+  /**
+   * What shows this memory is only lent: others get a copy.
+   * @param {unknown} value
+   */
+  #privately(value) {
+    return privately(value, (view) => this.memory.owns(view));
   }
 
   /**

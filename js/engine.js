@@ -18,7 +18,7 @@ import { answer, Mail } from './mail.js';
 import { workerName } from './member.js';
 import { Names } from './names.js';
 import { openCore, readFailure, taskNames } from './open.js';
-import { fillSlot } from './slot.js';
+import { takeSlot } from './slot.js';
 import { callOut } from './task.js';
 
 /**
@@ -41,7 +41,6 @@ export class Engine {
   fleet;
   /** @type {(Task | undefined)[]} by slot */
   #tasks = [];
-  #names;
   /** The thread that is being taken back, for the tasks that it took along. @type {import('./member.js').Member | undefined} */
   #gone;
 
@@ -58,7 +57,7 @@ export class Engine {
     this.events = events;
     this.core = openCore(options, exports, memory);
     this.governor = new Governor(this.core);
-    this.#names = new Names(this.core, taskNames(this.core));
+    this.names = new Names(this.core, taskNames(this.core));
     this.ledger = new Ledger(this.core, {
       busy: (busy) => options.unref && this.fleet.hold(busy),
       unwatch: () => this.clock.unwatch(),
@@ -130,26 +129,49 @@ export class Engine {
    * @param {Spec} spec
    */
   submit(task, name, payload, spec) {
-    const { exports, pool } = this.core;
-    let index;
+    if (this.prepare(task, name, payload, spec)) this.release(task, name, spec);
+  }
+
+  /**
+   * The first half of submit(): the task is in its slot, as it is now.
+   * @param {Task} task
+   * @param {string} name
+   * @param {unknown} payload
+   * @param {Spec} spec
+   * @returns {boolean} false: it failed, and its sink knows
+   */
+  prepare(task, name, payload, spec) {
     try {
-      const handler = this.#names.find(name);
-      index = this.core.index(exports._wp_js_task_reserve(pool));
-      fillSlot(this, handler, task, index, payload, spec);
+      takeSlot(this, task, name, payload, spec);
+      return true;
     } catch (error) {
-      if (index !== undefined) exports._wp_task_free(pool, L.MAIN, index);
-      else if (spec.group) exports._wp_group_leave(pool, spec.group - 1);
       this.ledger.end(task, /** @type {any} */ (error), undefined);
-      return;
+      return false;
     }
+  }
+
+  /**
+   * The second half.
+   * @param {Task} task
+   * @param {string} name
+   * @param {Spec} spec
+   */
+  release(task, name, spec) {
+    const { index } = task;
     this.#tasks[index] = task;
     if (spec.lookMs !== undefined && spec.lookMs < Infinity) {
       task.more.timed = true;
       this.clock.watch(spec.lookMs);
     }
     this.ledger.queued(task, name, index);
-    exports._wp_task_submit(pool, index);
+    this.core.exports._wp_task_submit(this.core.pool, index);
     if (!this.fleet.serves(spec.seat)) this.#desert(spec.seat ? spec.seat - 1 : undefined);
+  }
+
+  /** @param {Task} task prepared, and not wanted any more */
+  discard(task) {
+    this.core.exports._wp_task_free(this.core.pool, L.MAIN, task.index);
+    task.index = -1;
   }
 
   drain() {
@@ -269,37 +291,11 @@ export class Engine {
   }
 
   /**
-   * @param {number} members
-   * @param {number} kind L.GROUP_… bits
-   * @returns {number} the group
-   */
-  createGroup(members, kind) {
-    const { exports, pool } = this.core;
-    return this.core.index(exports._wp_js_group_create(pool, members, kind));
-  }
-
-  /**
-   * A member that never got a slot.
-   * @param {number} group
-   */
-  leaveGroup(group) {
-    this.core.exports._wp_group_leave(this.core.pool, group);
-  }
-
-  /**
-   * Tasks of a group that have not started never will.
-   * @param {number} group
-   */
-  failGroup(group) {
-    this.core.exports._wp_group_fail(this.core.pool, group);
-  }
-
-  /**
    * Whether some handler or C task has this name; undefined while no worker has said so.
    * @param {string} name
    */
   knows(name) {
-    if (this.#names.isC(name)) return true;
+    if (this.names.isC(name)) return true;
     for (const { handlers } of this.fleet.members.values()) if (handlers) return handlers.includes(name);
     return undefined;
   }

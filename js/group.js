@@ -27,6 +27,26 @@ export function batchMembers(jobs, options) {
 }
 
 /**
+ * @param {import('./core.js').Core} core
+ * @param {number} members
+ * @param {number} kind L.GROUP_… bits
+ * @returns {number} the group
+ * @throws {import('./errors.js').PoolError} NO_MEMORY
+ */
+export function createGroup(core, members, kind) {
+  return core.index(core.exports._wp_js_group_create(core.pool, members, kind));
+}
+
+/**
+ * For a member that never got a slot.
+ * @param {import('./core.js').Core} core
+ * @param {number} group
+ */
+export function leaveGroup(core, group) {
+  core.exports._wp_group_leave(core.pool, group);
+}
+
+/**
  * Queues all members, or none.
  * @param {import('./engine.js').Engine} engine
  * @param {GroupMember[]} members
@@ -40,9 +60,10 @@ export function startGroup(engine, members, failFast, resolve, reject, listen) {
     reject(poolError('QUEUE_FULL', `a batch of ${members.length} does not fit`));
     return;
   }
-  const group = engine.createGroup(members.length, failFast ? L.GROUP_FAIL_FAST : 0);
+  const { core } = engine;
+  const group = createGroup(core, members.length, failFast ? L.GROUP_FAIL_FAST : 0);
   const sink = new GroupSink(members.length, resolve, reject, () => {
-    if (failFast) engine.failGroup(group);
+    if (failFast) core.exports._wp_group_fail(core.pool, group); // those that have not started never will
   });
   for (const [item, { name, payload, spec, signal }] of members.entries()) {
     const task = new Task(sink, item);

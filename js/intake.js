@@ -1,6 +1,8 @@
 /** Tasks on their way into the pool: their options are checked, they wait while the core loads, and may be given up meanwhile. */
 import { Box } from './box.js';
+import { Dispatcher } from './dispatcher.js';
 import { poolError } from './errors.js';
+import * as L from './generated/layout.js';
 import { startGroup } from './group.js';
 import { NO_EXTRA, NO_OPTIONS, specify, taskName } from './spec.js';
 import { guarded, ignore, listen, Task } from './task.js';
@@ -29,6 +31,14 @@ export function asItIsNow(payload, spec) {
   }
 }
 
+/**
+ * Whether main's budget is for it: single tasks with a weight (TW-31).
+ * @param {import('./spec.js').Spec} spec
+ */
+function isBudgeted({ flags = 0 }) {
+  return (flags & (L.SLOT_LIGHT | L.SLOT_HEAVY)) !== 0 && !(flags & L.SLOT_SLICE);
+}
+
 /** The way in. */
 export class Intake {
   /** @type {Engine | undefined} undefined: not loaded yet, or gone */
@@ -52,11 +62,12 @@ export class Intake {
     this.#options = options;
     this.#failed = failed;
     this.#plainSpec = specify(NO_OPTIONS, options, NO_EXTRA);
+    this.dispatcher = new Dispatcher(options);
   }
 
   /** How many wait for the core. */
   get waiting() {
-    return this.#early.length;
+    return this.#early.length + this.dispatcher.held;
   }
 
   /**
@@ -64,6 +75,7 @@ export class Intake {
    */
   open(engine) {
     this.engine = engine;
+    this.dispatcher.open(engine);
     for (const { task, run } of this.#early.splice(0)) if (!task.settled) run();
   }
 
@@ -83,7 +95,8 @@ export class Intake {
 
   /** @param {import('./errors.js').PoolError} reason what waited for the core fails with it */
   abandon(reason) {
-    for (const { task } of this.#early.splice(0)) {
+    const early = this.#early.splice(0).map(({ task }) => task);
+    for (const task of [...early, ...this.dispatcher.close()]) {
       if (!task.settled) this.processed++; // they were submitted to a pool that was open
       this.reject(task, poolError(reason.code, reason.message, { cause: reason.cause }));
     }
@@ -146,15 +159,21 @@ export class Intake {
     if (record.settled) return;
     if (this.closed) this.reject(record, this.#goneError());
     else if (!unbounded && this.#isFull()) this.reject(record, poolError('QUEUE_FULL'));
-    else if (this.engine) this.engine.submit(record, name, payload, spec);
+    else if (this.engine && !isBudgeted(spec)) this.engine.submit(record, name, payload, spec);
+    else if (this.engine) this.dispatcher.give({ task: record, name, payload, spec });
     else {
-      const now = asItIsNow(payload, spec);
-      this.withEngine(record, (engine) => engine.submit(record, name, now.payload, now.spec));
+      const entry = { task: record, name, ...asItIsNow(payload, spec), isCopy: true };
+      this.withEngine(record, (engine) => {
+        if (isBudgeted(spec)) this.dispatcher.give(entry);
+        else engine.submit(record, name, entry.payload, entry.spec);
+      });
     }
   }
 
   #isFull() {
-    return this.engine ? !this.engine.admits(1) : this.#early.length >= (this.#options.maxQueue ?? Infinity);
+    return this.engine
+      ? !this.engine.admits(1 + this.dispatcher.held)
+      : this.#early.length >= (this.#options.maxQueue ?? Infinity);
   }
 
   /**
@@ -198,8 +217,14 @@ export class Intake {
    * @param {boolean} [kill] the worker that runs it
    */
   async giveUp(record, error, kill) {
-    if (this.engine) return this.engine.giveUp(record, error, kill);
-    this.reject(record, error);
+    if (!this.engine) {
+      this.reject(record, error);
+      return undefined;
+    }
+    const wasHeld = this.dispatcher.withdraw(record);
+    const end = this.engine.giveUp(record, error, kill);
+    if (wasHeld) this.engine.ledger.checkDrained(); // it may have been the last
+    return end;
   }
 
   /**

@@ -2,13 +2,14 @@
 import { BulkSink, ResultBuffers } from './bulk.js';
 import { callBack, CallbackSink, Handle } from './callback.js';
 import { poolError } from './errors.js';
+import { createGroup, leaveGroup } from './group.js';
 import * as L from './generated/layout.js';
+import { host } from './host/index.js';
 import { asItIsNow } from './intake.js';
 import { integer, milliseconds } from './options.js';
 import { Sequence } from './sequence.js';
 import { NO_OPTIONS, taskName } from './spec.js';
 import { ignore, Task } from './task.js';
-import { Ticker, TICK_MS } from './ticker.js';
 
 /**
  * @typedef {import('./engine.js').Engine} Engine
@@ -19,13 +20,6 @@ import { Ticker, TICK_MS } from './ticker.js';
  * @property {unknown} [sharedArgs] the same value for every slice: context.sharedArgs
  * @property {number} [maxWaitMs] how long its slices may wait before they go ahead of single tasks of their level; 50
  * @typedef {Omit<TaskOptions, 'weight' | 'deliver' | 'transfer'> & BulkExtras} BulkOptions
- *
- * @typedef {object} Job a single task on its way to the core
- * @property {Task} record
- * @property {string} name
- * @property {unknown} payload
- * @property {import('./spec.js').Spec} spec
- * @property {AbortSignal} [signal]
  */
 
 const MAX_WAIT_MS = 50; // REQUIREMENTS TW-28
@@ -35,12 +29,9 @@ export class Jobs {
   buffers;
   #intake;
   #options;
-  #ticker;
   #emit;
-  /** Over the budget of this tick, in order. @type {Map<Task, Job>} */
-  #held = new Map();
-  /** @type {import('./telemetry.js').Telemetry | undefined} */
-  #telemetry;
+  /** What is to be told soon. @type {Set<() => void>} */
+  #late = new Set();
 
   /**
    * @param {import('./intake.js').Intake} intake
@@ -52,18 +43,6 @@ export class Jobs {
     this.#options = options;
     this.#emit = emit;
     this.buffers = new ResultBuffers(options.dev);
-    this.#ticker = new Ticker(options.scheduler, options.telemetry?.tickMs ?? TICK_MS, () => this.#tick());
-  }
-
-  /** Tasks that wait for a tick. */
-  get held() {
-    return this.#held.size;
-  }
-
-  /** @param {import('./telemetry.js').Telemetry} telemetry is to be sampled at each tick */
-  sample(telemetry) {
-    this.#telemetry = telemetry;
-    this.#ticker.need();
   }
 
   /**
@@ -76,12 +55,16 @@ export class Jobs {
    */
   split(task, payload, callback, options = NO_OPTIONS) {
     this.#checkCallback(callback);
-    const sink = new CallbackSink(callback, (message) => this.#emit(message, job.record.id));
-    const job = this.#job(sink, 0, task, payload, options);
-    this.#give(job);
+    const sink = new CallbackSink(
+      callback,
+      this.#port((message) => this.#emit(message, record.id)),
+    );
+    const record = new Task(sink, 0);
+    this.#send(record, task, payload, options);
+    sink.entering = false;
     return new Handle(() => {
       sink.connected = false;
-      this.#giveUp(job.record);
+      this.#giveUp(record);
     });
   }
 
@@ -97,15 +80,16 @@ export class Jobs {
     this.#checkCallback(callback);
     if (!Array.isArray(items)) throw poolError('INVALID_ARGUMENT', 'items: expected an array');
     const name = this.#checkName(task);
+    const spec = this.#intake.check(options, { flags: L.SLOT_SLICE | L.SLOT_LIST, isJob: true });
     const sliceItems = this.#sliceItems(items.length, options.batchSize);
     const maxWaitMs = milliseconds('maxWaitMs', options.maxWaitMs ?? MAX_WAIT_MS) ?? Infinity;
-    const dueMs = this.#options.scheduler.now() + maxWaitMs;
-    const spec = this.#intake.check(options, { flags: L.SLOT_SLICE | L.SLOT_LIST, dueMs, isJob: true });
+    spec.dueMs = this.#options.scheduler.now() + maxWaitMs;
+    const port = this.#port((message) => this.#emit(message, ''));
     if (items.length === 0) {
-      callBack(callback, [], (message) => this.#emit(message, '')); // TW-23
+      callBack(callback, [], port.emit); // TW-23
       return new Handle();
     }
-    const sink = new BulkSink(callback, this.buffers, items.length, sliceItems, (message) => this.#emit(message, ''));
+    const sink = new BulkSink(callback, port, this.buffers, items.length, sliceItems);
     /** @type {Task[]} */
     const slices = [];
     for (let start = 0; start < items.length; start += sliceItems) slices.push(new Task(sink, start));
@@ -118,6 +102,7 @@ export class Jobs {
       return /** @type {const} */ (false);
     };
     this.#intake.withEngine(new Task({ fulfil: ignore, fail: abandoned }, 0), send);
+    sink.entering = false;
     return new Handle(() => {
       sink.connected = false;
       for (const slice of slices) this.#giveUp(slice);
@@ -133,11 +118,11 @@ export class Jobs {
   sequence(steps, callback) {
     if (callback !== undefined) this.#checkCallback(callback);
     if (!Array.isArray(steps)) throw poolError('INVALID_ARGUMENT', 'steps: expected an array');
-    if (this.#options.dev && steps.length === 0) throw poolError('INVALID_ARGUMENT', 'steps: expected at least one');
+    if (this.#options.dev) this.#checkSteps(steps);
     return new Sequence(steps, callback, {
       send: (record, step, payload) => this.#sendStep(record, step, payload),
       giveUp: (record) => this.#giveUp(record),
-      emit: (message) => this.#emit(message, ''),
+      ...this.#port((message) => this.#emit(message, '')),
     });
   }
 
@@ -159,6 +144,12 @@ export class Jobs {
     return name;
   }
 
+  /** @param {readonly import('./sequence.js').Step[]} steps */
+  #checkSteps(steps) {
+    if (steps.length === 0) throw poolError('INVALID_ARGUMENT', 'steps: expected at least one');
+    for (const step of steps) if (step?.task) this.#checkName(step.task);
+  }
+
   /**
    * @param {number} items
    * @param {number | undefined} batchSize
@@ -172,17 +163,15 @@ export class Jobs {
   // ---- On their way ----
 
   /**
-   * @param {import('./task.js').Sink} sink
-   * @param {number} item
+   * @param {Task} record
    * @param {string | Function} task
    * @param {unknown} payload
    * @param {TaskOptions} options
-   * @returns {Job}
    */
-  #job(sink, item, task, payload, options) {
+  #send(record, task, payload, options) {
     const name = this.#checkName(task);
-    const spec = this.#intake.check({ ...options, weight: options.weight ?? 'heavy' }, { isJob: true });
-    return { record: new Task(sink, item), name, payload, spec, signal: options.signal };
+    const spec = this.#intake.check(options, { weight: 'heavy', isJob: true });
+    this.#intake.send(record, name, payload, spec, options.signal);
   }
 
   /**
@@ -192,45 +181,10 @@ export class Jobs {
    */
   #sendStep(record, step, payload) {
     try {
-      this.#give({ ...this.#job(record.sink, record.item, step.task, payload, step), record });
+      this.#send(record, step.task, payload, step);
     } catch (error) {
       this.#intake.reject(record, /** @type {any} */ (error));
     }
-  }
-
-  /**
-   * To the core, or, if main has spent its budget for this tick, to those that wait for the next one.
-   * @param {Job} job
-   */
-  #give(job) {
-    const { engine } = this.#intake;
-    if (!engine) this.#intake.send(job.record, job.name, job.payload, job.spec, job.signal);
-    else if (this.#held.size === 0 && engine.governor.admits()) this.#dispatch(engine, job);
-    else if (!engine.admits(this.#held.size + 1)) this.#intake.reject(job.record, poolError('QUEUE_FULL'));
-    else this.#hold(engine, job);
-  }
-
-  /**
-   * Until the next tick.
-   * @param {Engine} engine
-   * @param {Job} job
-   */
-  #hold(engine, job) {
-    this.#held.set(job.record, { ...job, ...asItIsNow(job.payload, job.spec) });
-    engine.ledger.enter();
-    this.#ticker.need(true);
-  }
-
-  /**
-   * @param {Engine} engine
-   * @param {Job} job
-   */
-  #dispatch(engine, { record, name, payload, spec, signal }) {
-    const { now } = this.#options.scheduler;
-    const start = now();
-    this.#intake.send(record, name, payload, spec, signal);
-    engine.governor.spend(now() - start);
-    this.#ticker.need();
   }
 
   /**
@@ -245,7 +199,7 @@ export class Jobs {
   #sendSlices(engine, slices, name, { payload: { items, shared }, spec }, sliceItems, signal) {
     let group;
     try {
-      group = engine.createGroup(slices.length, L.GROUP_BULK);
+      group = createGroup(engine.core, slices.length, L.GROUP_BULK);
     } catch (error) {
       for (const slice of slices) this.#intake.reject(slice, /** @type {any} */ (error));
       return;
@@ -254,7 +208,7 @@ export class Jobs {
     for (const slice of slices) {
       if (signal?.aborted) this.#giveUp(slice);
       if (slice.settled) {
-        engine.leaveGroup(group);
+        leaveGroup(engine.core, group);
         continue;
       }
       const payload = { items: items.slice(slice.item, slice.item + sliceItems), shared };
@@ -264,33 +218,38 @@ export class Jobs {
 
   /** @param {Task} record */
   #giveUp(record) {
-    const wasHeld = this.#held.delete(record);
-    if (wasHeld) this.#intake.engine?.ledger.withdraw();
     if (!record.settled) void this.#intake.giveUp(record, poolError('CANCELLED', 'the job was disconnected'));
-    if (wasHeld) this.#intake.engine?.ledger.checkDrained(); // it may have been the last
   }
 
-  #tick() {
-    const { engine } = this.#intake;
-    if (!engine) return 'over';
-    const wasUsed = engine.governor.tick();
-    this.#telemetry?.sample();
-    for (const [record, job] of this.#held) {
-      if (!engine.governor.admits()) break;
-      this.#held.delete(record);
-      engine.ledger.withdraw();
-      if (!record.settled) this.#dispatch(engine, job);
-    }
-    engine.ledger.checkDrained(); // what failed on its way may have been the last
-    if (this.#held.size > 0) return 'busy';
-    return this.#telemetry || wasUsed ? 'idle' : 'over';
+  // ---- Told ----
+
+  /**
+   * @param {(message: string) => void} emit
+   * @returns {import('./callback.js').CallbackPort}
+   */
+  #port(emit) {
+    return { emit, later: (run) => this.#later(run) };
   }
 
-  /** @param {import('./errors.js').PoolError} reason what is held fails with it */
-  close(reason) {
-    this.#ticker.stop();
-    for (const record of this.#held.keys())
-      this.#intake.reject(record, poolError(reason.code, reason.message, { cause: reason.cause }));
-    this.#held.clear();
+  /**
+   * In the next turn; until then the job is in flight.
+   * @param {() => void} run
+   */
+  #later(run) {
+    const ledger = this.#intake.engine?.ledger;
+    ledger?.enter();
+    this.#late.add(run);
+    host.defer(() => {
+      if (!this.#late.delete(run)) return; // close() has run it
+      run();
+      if (!ledger || ledger.closed) return;
+      ledger.withdraw();
+      ledger.checkDrained();
+    });
+  }
+
+  /** Nothing is told any more when it returns. */
+  close() {
+    for (const run of [...this.#late]) if (this.#late.delete(run)) run();
   }
 }

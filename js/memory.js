@@ -8,6 +8,9 @@ import * as L from './generated/layout.js';
 
 /** The views, and what is read and written through them. */
 export class Memory {
+  /** Every buffer that has shown it: growth makes a new one. @type {WeakSet<ArrayBufferLike>} */
+  #buffers = new WeakSet();
+
   /** @param {WebAssembly.Memory} wasmMemory shared */
   constructor(wasmMemory) {
     this.wasmMemory = wasmMemory;
@@ -17,6 +20,7 @@ export class Memory {
     this.i32 = new Int32Array(buffer);
     this.u32 = new Uint32Array(buffer);
     this.f64 = new Float64Array(buffer);
+    this.#buffers.add(buffer);
   }
 
   /** Takes up growth by any thread. */
@@ -27,6 +31,15 @@ export class Memory {
     this.i32 = new Int32Array(buffer);
     this.u32 = new Uint32Array(buffer);
     this.f64 = new Float64Array(buffer);
+    this.#buffers.add(buffer);
+  }
+
+  /**
+   * Whether a view shows this memory.
+   * @param {ArrayBufferView} view
+   */
+  owns(view) {
+    return this.#buffers.has(view.buffer);
   }
 
   /**

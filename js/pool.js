@@ -104,7 +104,7 @@ export class Pool {
     this.#traces.open(engine);
     if (!telemetry) return;
     this.#telemetry = new Telemetry(engine, this.#jobs.buffers, telemetry);
-    this.#jobs.sample(this.#telemetry);
+    this.#intake.dispatcher.sample(this.#telemetry);
   }
 
   // ---- Tasks ----
@@ -301,7 +301,7 @@ export class Pool {
   /** Numbers of this moment; a new object each time. `processed` counts settled tasks, `errors` those among them that failed. */
   stats() {
     const { engine, closed, processed, waiting } = this.#intake;
-    const outside = { settled: processed, waiting: waiting + this.#jobs.held };
+    const outside = { settled: processed, waiting };
     return poolStats(engine, closed ? 0 : this.size, outside, this.#final);
   }
 
@@ -378,7 +378,7 @@ export class Pool {
       const { engine } = this.#intake;
       this.#intake.close(reason); // first: what callbacks submit from now on is refused
       this.#intake.abandon(reason);
-      this.#jobs.close(reason);
+      this.#jobs.close();
       const { processed, errors } = engine?.ledger.stats() ?? this.#final;
       this.#final = { processed, errors };
       const ending = this.#starting?.then((engine) => engine.close(reason), ignore);

@@ -1,5 +1,5 @@
 /** A chain of tasks, one after the other. */
-import { callBack } from './callback.js';
+import { callBack, Handle } from './callback.js';
 import { poolError } from './errors.js';
 import { guarded, Task } from './task.js';
 
@@ -9,17 +9,17 @@ import { guarded, Task } from './task.js';
  * @property {unknown} [payload] a value; or a function of the result before it, called just before the step is sent
  * @typedef {import('./task.js').TaskOptions & StepExtras} Step
  *
- * @typedef {object} SequencePort
+ * @typedef {object} StepPort
  * @property {(record: Task, step: Step, payload: unknown) => void} send
  * @property {(record: Task) => void} giveUp
- * @property {(message: string) => void} emit tells of misuse
+ * @typedef {import('./callback.js').CallbackPort & StepPort} SequencePort
  */
 
 /**
  * A running sequence: disconnect it, or await its results.
  * @implements {PromiseLike<any[]>}
  */
-export class Sequence {
+export class Sequence extends Handle {
   #steps;
   #callback;
   #port;
@@ -28,7 +28,8 @@ export class Sequence {
   /** @type {Task | undefined} the step that is under way */
   #record;
   #over = false;
-  #advancing = false;
+  /** A step is being submitted; as CallbackSink.entering. */
+  #entering = false;
   /** @type {(results: any[]) => void} */
   #resolve = () => {};
   /** @type {(error: Error) => void} */
@@ -41,6 +42,7 @@ export class Sequence {
    * @param {SequencePort} port
    */
   constructor(steps, callback, port) {
+    super(() => this.#giveUp());
     this.#steps = [...steps];
     this.#callback = callback;
     this.#port = port;
@@ -51,10 +53,7 @@ export class Sequence {
     this.#advance();
   }
 
-  /**
-   * The step under way is given up, no further one is sent, the callback never runs; the promise rejects with CANCELLED.
-   */
-  disconnect() {
+  #giveUp() {
     if (this.#over) return;
     this.#stop(poolError('CANCELLED', 'the sequence was disconnected'));
     if (this.#record) this.#port.giveUp(this.#record);
@@ -70,15 +69,10 @@ export class Sequence {
     return this.#promise.then(onFulfilled, onRejected);
   }
 
-  /** Sends steps until one is under way. A loop: a step that fails at once must not call the next from inside. */
   #advance() {
-    if (this.#advancing) return;
-    this.#advancing = true;
-    while (!this.#over && !this.#record) {
-      if (this.#results.length === this.#steps.length) this.#finish();
-      else this.#send(this.#results.length);
-    }
-    this.#advancing = false;
+    if (this.#over) return;
+    if (this.#results.length === this.#steps.length) this.#finish();
+    else this.#send(this.#results.length);
   }
 
   /** @param {number} index */
@@ -95,7 +89,9 @@ export class Sequence {
     }
     if (this.#over) return; // disconnected by its own payload function
     this.#record = new Task(this, index);
+    this.#entering = true;
     this.#port.send(this.#record, step, payload);
+    this.#entering = false;
   }
 
   /**
@@ -109,10 +105,16 @@ export class Sequence {
     this.#advance();
   }
 
-  /** A step that failed gives undefined, and the chain goes on (TW-36). */
-  fail() {
+  /**
+   * A step that failed gives undefined, and the chain goes on (TW-36); not if there is no pool any more.
+   * @param {number} _index
+   * @param {import('./errors.js').PoolError} error
+   */
+  fail(_index, error) {
     const wasOver = this.#over;
-    this.fulfil(0, undefined);
+    const goOn = () => (error.code === 'POOL_DESTROYED' ? this.#abandon(error) : this.fulfil(0, undefined));
+    if (this.#entering) this.#port.later(goOn);
+    else goOn();
     return wasOver ? /** @type {const} */ (false) : undefined;
   }
 
@@ -120,6 +122,14 @@ export class Sequence {
     this.#over = true;
     if (this.#callback) callBack(this.#callback, this.#results, this.#port.emit);
     this.#resolve(this.#results);
+  }
+
+  /** @param {Error} error what has no result yet will never have one */
+  #abandon(error) {
+    if (this.#over) return;
+    this.#results = this.#steps.map((_, index) => this.#results[index]);
+    this.#reject(error);
+    this.#finish();
   }
 
   /** @param {Error} error */

@@ -1,4 +1,4 @@
-/** Writes a task into its slot. */
+/** Gives a task its slot, and writes it there. */
 import { Box } from './box.js';
 import { ARGUMENT } from './core.js';
 import { poolError } from './errors.js';
@@ -6,14 +6,35 @@ import * as L from './generated/layout.js';
 
 /**
  * @param {import('./engine.js').Engine} engine
+ * @param {import('./task.js').Task} task gets its slot, which is FILLING, and its argument if only a message can carry it
+ * @param {string} name
+ * @param {unknown} payload
+ * @param {import('./spec.js').Spec} spec its group is left if there is an error
+ * @throws {import('./errors.js').PoolError} NOT_SERIALIZABLE, NO_MEMORY, LEASE_EXPIRED, UNSUPPORTED, QUEUE_FULL
+ */
+export function takeSlot(engine, task, name, payload, spec) {
+  const { exports, pool } = engine.core;
+  let index;
+  try {
+    const handler = engine.names.find(name);
+    index = engine.core.index(exports._wp_js_task_reserve(pool));
+    fillSlot(engine, handler, task, index, payload, spec);
+  } catch (error) {
+    if (index !== undefined) exports._wp_task_free(pool, L.MAIN, index);
+    else if (spec.group) exports._wp_group_leave(pool, spec.group - 1);
+    throw error;
+  }
+}
+
+/**
+ * @param {import('./engine.js').Engine} engine
  * @param {{ name: number, cTask: number }} handler
- * @param {import('./task.js').Task} task gets its slot, and its argument if only a message can carry it
+ * @param {import('./task.js').Task} task
  * @param {number} index of a slot that is FILLING
  * @param {unknown} payload
  * @param {import('./spec.js').Spec} spec
- * @throws {import('./errors.js').PoolError} NOT_SERIALIZABLE, NO_MEMORY, LEASE_EXPIRED, UNSUPPORTED
  */
-export function fillSlot(engine, handler, task, index, payload, spec) {
+function fillSlot(engine, handler, task, index, payload, spec) {
   const { core } = engine;
   const slot = core.slots.record(index);
   const { u32 } = core.memory;

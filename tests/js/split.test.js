@@ -195,8 +195,10 @@ test('C-09: maxQueue refuses at once: the callback gets undefined, and nothing i
     await gate.running;
     const results = [];
     for (const i of upTo(4)) pool.split('echo', i, (value) => results.push(value));
-    assert.deepEqual(results, [undefined, undefined]);
     assert.equal(errors.length, 2);
+    assert.deepEqual(results, [], 'a callback never runs before its handle is known');
+    await until(() => results.length === 2);
+    assert.deepEqual(results, [undefined, undefined]);
     await gate.release();
     await until(() => results.length === 4);
     assert.deepEqual(results.slice(2), [0, 1]);
@@ -370,7 +372,7 @@ test('TW-30: destroy calls back what waits and what runs, once, with undefined; 
   assert.deepEqual(called, new Array(6).fill(undefined));
   for (const handle of handles) handle.disconnect();
   pool.split('echo', 1, (value) => called.push(value));
-  assert.equal(called.length, 7, 'one that comes too late, too');
+  await until(() => called.length === 7); // one that comes too late, too
 });
 
 test('TW-30, AM-42: a callback that tries again while the pool is destroyed is called back as well', async () => {
@@ -381,8 +383,39 @@ test('TW-30, AM-42: a callback that tries again while the pool is destroyed is c
   };
   pool.split('echo', 0, again);
   await pool.destroy();
-  assert.equal(calls, 10);
+  await until(() => calls === 10);
 });
+
+test('TW-01: whoever is refused hears of it after the call: trying again does not nest, and drain() waits for it', () =>
+  withJobs({ workers: 1, maxQueue: 1 }, async (pool) => {
+    const gate = blocker(pool);
+    await gate.running;
+    const waiting = job(pool, 'echo', 'waits');
+    let tries = 0;
+    const done = new Promise((resolve) => {
+      const again = (value) => (value === 'served' ? resolve(value) : (++tries, pool.split('echo', 'served', again)));
+      again();
+    });
+    await until(() => tries > 20_000); // so many calls would not fit on the stack
+    const handles = [
+      pool.split('echo', 1, () => assert.fail('called')),
+      pool.sequence([{ task: 'echo' }], () => assert.fail('called')),
+    ];
+    for (const handle of handles) handle.disconnect();
+    await gate.release();
+    assert.deepEqual([await waiting, await done], ['waits', 'served']);
+  }));
+
+test('TW-01: drain() settles after the callbacks of those that were refused', () =>
+  withJobs({}, async (pool) => {
+    let called = 0;
+    for (let i = 0; i < 3; i++) pool.split('echo', Symbol('no value'), () => called++);
+    pool.bulkSplit('echo', [Symbol('no value')], () => called++);
+    pool.sequence([{ task: 'echo', payload: Symbol('no value') }], () => called++);
+    assert.equal(called, 0);
+    await pool.drain();
+    assert.equal(called, 5);
+  }));
 
 // ---- Lost and late ----
 

@@ -1,0 +1,147 @@
+/**
+ * Tasks with a weight on their way to the core. Main gives them away as long as its budget for this tick lasts; the others wait, each in
+ * its slot, for the next one.
+ */
+import { PRIORITY_COUNT } from './generated/layout.js';
+import { Ticker, TICK_MS } from './ticker.js';
+
+/**
+ * @typedef {import('./engine.js').Engine} Engine
+ * @typedef {import('./task.js').Task} Task
+ *
+ * @typedef {object} Entry a task that is to go to the core
+ * @property {Task} task
+ * @property {string} name
+ * @property {unknown} payload
+ * @property {import('./spec.js').Spec} spec
+ * @property {boolean} [isCopy] the payload is its own already
+ */
+
+/** The pool's ticks, and what waits for them. */
+export class Dispatcher {
+  #scheduler;
+  #ticker;
+  /** @type {Engine | undefined} */
+  #engine;
+  /** @type {import('./telemetry.js').Telemetry | undefined} */
+  #telemetry;
+  /** What is held back, by level, in order. @type {Map<Task, Entry>[]} */
+  #levels = Array.from({ length: PRIORITY_COUNT }, () => new Map());
+  /** Tasks that are held back. */
+  held = 0;
+
+  /** @param {import('./options.js').ResolvedOptions} options */
+  constructor({ scheduler, telemetry }) {
+    this.#scheduler = scheduler;
+    this.#ticker = new Ticker(scheduler, telemetry?.tickMs ?? TICK_MS, () => this.#tick());
+  }
+
+  /** @param {Engine} engine */
+  open(engine) {
+    this.#engine = engine;
+  }
+
+  /** @param {import('./telemetry.js').Telemetry} telemetry is to be sampled at each tick */
+  sample(telemetry) {
+    this.#telemetry = telemetry;
+    this.#ticker.need();
+  }
+
+  /**
+   * To the core at once, or at a tick to come, as it is now (TW-62). What fails is told to its sink.
+   * @param {Entry} entry
+   */
+  give(entry) {
+    const { governor } = this.#open;
+    const isFirst = !this.#levels.some((level, lane) => lane <= entry.spec.lane && level.size > 0);
+    if (isFirst && governor.admits())
+      this.#measured((engine) => engine.submit(entry.task, entry.name, entry.payload, entry.spec));
+    else this.#hold(entry);
+  }
+
+  get #open() {
+    return /** @type {Engine} */ (this.#engine);
+  }
+
+  /**
+   * @template T
+   * @param {(engine: Engine) => T} use
+   * @returns {T}
+   */
+  #measured(use) {
+    const engine = this.#open;
+    const start = this.#scheduler.now();
+    const result = use(engine);
+    engine.governor.spend(this.#scheduler.now() - start);
+    this.#ticker.need();
+    return result;
+  }
+
+  /** @param {Entry} entry */
+  #hold(entry) {
+    const { task, name, payload, spec } = entry;
+    if (!entry.isCopy) {
+      if (!this.#measured((engine) => engine.prepare(task, name, payload, spec))) return;
+      entry.payload = undefined; // its slot has it
+    }
+    this.#levels[spec.lane]?.set(task, entry);
+    this.held++;
+    this.#open.ledger.enter();
+    this.#ticker.need(true);
+  }
+
+  /**
+   * It does not wait any more.
+   * @param {Task} task
+   * @returns {boolean} whether it did
+   */
+  withdraw(task) {
+    const entry = this.#take(task);
+    if (!entry) return false;
+    if (!entry.isCopy) this.#open.discard(task);
+    return true;
+  }
+
+  /** @param {Task} task */
+  #take(task) {
+    for (const level of this.#levels) {
+      const entry = level.get(task);
+      if (!entry) continue;
+      level.delete(task);
+      this.held--;
+      this.#open.ledger.withdraw();
+      return entry;
+    }
+    return undefined;
+  }
+
+  #first() {
+    for (const level of this.#levels) for (const entry of level.values()) return entry;
+    return undefined;
+  }
+
+  #tick() {
+    const engine = this.#engine;
+    if (!engine) return 'over';
+    const wasUsed = engine.governor.tick();
+    this.#telemetry?.sample();
+    for (let entry = this.#first(); entry && engine.governor.admits(); entry = this.#first()) {
+      const { task, name, payload, spec, isCopy } = entry;
+      this.#take(task);
+      this.#measured(() => (isCopy ? engine.submit(task, name, payload, spec) : engine.release(task, name, spec)));
+    }
+    engine.ledger.checkDrained(); // what failed on its way may have been the last
+    if (this.held > 0) return 'busy';
+    return this.#telemetry || wasUsed ? 'idle' : 'over';
+  }
+
+  /**
+   * No tick comes any more.
+   * @returns {Task[]} what was held back
+   */
+  close() {
+    this.#ticker.stop();
+    this.held = 0;
+    return this.#levels.flatMap((level) => [...level.keys()]);
+  }
+}
