@@ -95,7 +95,7 @@ export class BulkSink {
   fulfil(start, values) {
     const length = Math.min(this.#sliceItems, this.#results.length - start);
     const given = Array.isArray(values) || ArrayBuffer.isView(values) ? /** @type {any} */ (values) : [];
-    if (this.connected && given.length !== length)
+    if (given.length !== length)
       this.#port.emit(`items ${start} to ${start + length - 1}: expected ${length} results, got ${given.length}`);
     const count = Math.min(length, given.length);
     for (let i = 0; i < count; i++) this.#results[start + i] = given[i];

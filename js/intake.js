@@ -4,6 +4,7 @@ import { Dispatcher } from './dispatcher.js';
 import { poolError } from './errors.js';
 import * as L from './generated/layout.js';
 import { startGroup } from './group.js';
+import { host } from './host/index.js';
 import { NO_EXTRA, NO_OPTIONS, specify, taskName } from './spec.js';
 import { guarded, ignore, listen, Task } from './task.js';
 
@@ -238,6 +239,7 @@ export class Intake {
     record.rare?.unlisten?.();
     error.taskId ??= record.id;
     if (!this.closed) this.processed++;
+    if (host.channels?.settled.hasSubscribers) host.channels.settled.publish({ taskId: record.id, error });
     if (record.sink.fail(record.item, error) !== false) this.#failed(error);
   }
 }

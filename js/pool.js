@@ -261,11 +261,11 @@ export class Pool {
    * Replaces the functions of time that the pool uses, from now on.
    * @param {string} name of the library, for messages
    * @param {Partial<import('./options.js').Scheduler>} lib what it lacks is the runtime's; other names are ignored
-   * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT for what is no function; with `dev` also without a name
+   * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT for what is no function; with `dev` also without a name, or a library
    */
   inject(name, lib) {
-    if (this.#options.dev && (typeof name !== 'string' || name === ''))
-      throw poolError('INVALID_ARGUMENT', 'name: expected the name of a library');
+    if (this.#options.dev && (typeof name !== 'string' || name === '' || lib === undefined))
+      throw poolError('INVALID_ARGUMENT', 'inject: expected the name of a library, and its functions');
     this.#options.scheduler.inject(lib);
   }
 

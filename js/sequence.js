@@ -100,7 +100,6 @@ export class Sequence extends Handle {
    */
   fulfil(_index, value) {
     this.#record = undefined;
-    if (this.#over) return;
     this.#results.push(value);
     this.#advance();
   }

@@ -217,6 +217,18 @@ for (const dev of [false, true])
       }
     }));
 
+test('TW-21, TW-29: of a job that was disconnected nothing is told, whatever its slices give', () =>
+  withJobs({ workers: 1 }, async (pool) => {
+    const errors = errorsOf(pool);
+    const gate = words(3);
+    const handle = pool.bulkSplit('blockShort', [1], () => assert.fail('called'), { sharedArgs: { words: gate } });
+    await until(() => Atomics.load(gate, 0) === 1);
+    handle.disconnect();
+    release(gate);
+    await pool.drain();
+    assert.deepEqual(errors, []);
+  }));
+
 test('TW-25: a list above 1,024 items does not take the place of a kept buffer', () =>
   withJobs({}, async (pool) => {
     const run = (count) => new Promise((resolve) => void pool.bulkSplit('doubles', upTo(count), resolve));

@@ -58,7 +58,10 @@ test('AM-08, XP-14: every value that structured clone carries arrives as it was,
 test('AM-38, AM-39: what it cannot carry fails that task only, in both directions', () =>
   withPool({ workers: 1 }, async (pool) => {
     for (const value of [() => 1, Symbol('s'), { f() {} }, new WeakMap(), Promise.resolve()]) {
-      assert.equal(await codeOf(pool.dispatch('echo', value)), 'NOT_SERIALIZABLE');
+      const task = pool.dispatch('echo', value);
+      const error = await task.catch((caught) => caught);
+      assert.deepEqual([error.code, error.taskId], ['NOT_SERIALIZABLE', task.id]);
+      assert.match(error.message, /^echo: /);
     }
     assert.equal(await codeOf(pool.dispatch('aFunction')), 'NOT_SERIALIZABLE');
     assert.equal(await pool.dispatch('echo', 'usable'), 'usable');

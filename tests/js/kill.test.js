@@ -2,7 +2,19 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { createPool } from '../../js/index.js';
-import { blocker, C_MODULE, codeOf, DEADLY, MODULE, randomFrom, rounds, seed, until, withPool } from './helpers.js';
+import {
+  blocker,
+  C_MODULE,
+  codeOf,
+  countingThreads,
+  DEADLY,
+  MODULE,
+  randomFrom,
+  rounds,
+  seed,
+  until,
+  withPool,
+} from './helpers.js';
 
 const quick = { minMs: 1, maxMs: 1, max: -1 };
 
@@ -194,23 +206,25 @@ async function threadMark() {
 }
 
 test('spares: the seat of a killed worker is served by a thread that was there before', () =>
-  withPool({ workers: 2, spares: 1 }, async (pool) => {
-    await until(() => pool.diagnostics().threads === 3);
-    const threads = await pool.broadcast('thread');
-    const mark = await threadMark();
-    const hung = pool.dispatch('spin');
-    await until(() => pool.stats().freeWorkers === 1 && pool.stats().queued === 0);
-    const after = pool.broadcast('thread');
-    const names = pool.broadcast('worker');
-    await hung.terminate();
-    const [served] = (await after).filter((thread) => !threads.includes(thread));
-    assert.ok(served < mark, `thread ${served} was started after ${mark}`);
-    assert.deepEqual(
-      (await names).map(({ name }) => name),
-      ['Worker_1', 'Worker_2'],
-    );
-    await until(() => pool.diagnostics().threads === 3); // and there is a new spare
-  }));
+  countingThreads((started) =>
+    withPool({ workers: 2, spares: 1 }, async (pool) => {
+      await until(() => started.warm === 3);
+      const threads = await pool.broadcast('thread');
+      const mark = await threadMark();
+      const hung = pool.dispatch('spin');
+      await until(() => pool.stats().freeWorkers === 1 && pool.stats().queued === 0);
+      const after = pool.broadcast('thread');
+      const names = pool.broadcast('worker');
+      await hung.terminate();
+      const [served] = (await after).filter((thread) => !threads.includes(thread));
+      assert.ok(served < mark, `thread ${served} was started after ${mark}`);
+      assert.deepEqual(
+        (await names).map(({ name }) => name),
+        ['Worker_1', 'Worker_2'],
+      );
+      await until(() => pool.diagnostics().threads === 3); // and there is a new spare
+    }),
+  ));
 
 test('spares: more workers die at once than there are spares', () =>
   withPool({ workers: 3, spares: 1, taskTimeoutMs: 50, recycleTimeoutMs: 0 }, async (pool) => {

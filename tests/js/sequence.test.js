@@ -109,6 +109,7 @@ test('TW-37: disconnected during step 2 of 3, no further step is sent, the callb
   withJobs({ workers: 1 }, async (pool) => {
     const gate = words(2);
     const runs = words(1);
+    const errors = errorsOf(pool);
     const steps = [{ task: 'echo' }, { task: 'block', payload: gate }, { task: 'count', payload: runs }];
     const chain = pool.sequence(steps, () => assert.fail('called'));
     await until(() => Atomics.load(gate, 0) === 1);
@@ -117,7 +118,7 @@ test('TW-37: disconnected during step 2 of 3, no further step is sent, the callb
     assert.equal(await codeOf(chain), 'CANCELLED');
     release(gate);
     assert.equal(await job(pool, 'echo', 'next'), 'next');
-    assert.deepEqual([runs[0], pool.diagnostics().kills], [0, 0]);
+    assert.deepEqual([runs[0], pool.diagnostics().kills, errors], [0, 0, []]);
   }));
 
 test('TW-37, TW-13: disconnected while its step waits, the step never runs', () =>

@@ -317,6 +317,22 @@ test('TW-31: jobs that come before the core is loaded keep to the budget as well
   await pool.destroy();
 });
 
+test('TW-31: a job that comes in the middle of a tick does not overtake those that are held', async () => {
+  const clock = new FakeClock();
+  const pool = new Pool({ module: JOBS, workers: 1, scheduler: clock.scheduler, liveness: false });
+  const order = [];
+  const send = (payload) => pool.split('echo', payload, (value) => order.push(value), { weight: 'light' });
+  clock.costMs = 8;
+  for (const payload of ['first', Symbol('fails when it is sent'), 'held 1', 'held 2']) send(payload);
+  pool.on('error', () => send('late'));
+  await pool.ready;
+  clock.costMs = 0;
+  clock.advance(16);
+  await until(() => order.length === 5);
+  assert.deepEqual(order.filter(Boolean), ['first', 'held 1', 'held 2', 'late']);
+  await pool.destroy();
+});
+
 test('TW-31, C-09: held jobs count for maxQueue: what is too many is refused at once', () =>
   withBudget({ workers: 1, maxQueue: 5 }, async (pool, clock) => {
     await useUp(pool, clock);
@@ -363,6 +379,7 @@ test('TW-60, TW-31: a pool that is given another clock keeps to that one', () =>
       ['fake', { now: 1 }],
     ])
       assert.throws(() => pool.inject(name, lib), { code: 'INVALID_ARGUMENT' });
+    assert.throws(() => pool.inject('fake'), { code: 'INVALID_ARGUMENT' });
     clock.advance(100);
     pool.inject('native', {}); // what is missing is the runtime's
     assert.deepEqual(await Promise.all(upTo(500).map((i) => job(pool, 'echo', i))), upTo(500));

@@ -106,6 +106,9 @@ test('diagnostics_channel tells of tasks and workers to who has subscribed', () 
     await new Promise((resolve) => setImmediate(resolve));
     await hung.terminate();
     await ended;
+    const refused = pool.dispatch('echo', 1, { priority: 'no such' });
+    const unsent = pool.dispatch('echo', () => 1);
+    await Promise.allSettled([refused, unsent]);
     for (const off of listeners) off();
     await pool.dispatch('echo', 2);
     assert.deepEqual(seen[0], ['queued', { taskId: task.id, task: 'echo' }]);
@@ -116,6 +119,8 @@ test('diagnostics_channel tells of tasks and workers to who has subscribed', () 
       [
         [task.id, undefined],
         [hung.id, 'CANCELLED'],
+        [refused.id, 'INVALID_ARGUMENT'],
+        [unsent.id, 'NOT_SERIALIZABLE'],
       ],
     );
   }));
