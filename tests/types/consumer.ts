@@ -234,6 +234,8 @@ export async function jobs(pool: Pool): Promise<void> {
   const bulk: Handle = pool.bulkSplit('scale', [1, 2, 3], (results: number[]) => void results.length, how);
   const steps: Step[] = [{ task: 'a', payload: 1 }, { task: 'b', payload: (before: unknown) => before, weight: 'heavy' }];
   const chain: Sequence = pool.sequence(steps, (results) => void results);
+  const asHandle: Handle = chain;
+  asHandle.disconnect();
   const results: unknown[] = await chain;
   for (const handle of [single, bulk, chain]) handle.disconnect();
   // @ts-expect-error a callback is required
