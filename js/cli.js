@@ -116,9 +116,10 @@ function addMap(wasmpool) {
 const INSTRUMENT_NOTES = `
 Whatever the module runs then traps once the word at ADDRESS of its first memory is not 0: at the
 next loop or call, in any engine, and its thread lives on. Another thread sets the word, so the
-memory is made a shared one. ADDRESS and the four bytes behind it must be free: the default is,
-in programs that LLVM linked. Modules of C tasks need none of this: createPool() does it when it
-loads them.`;
+memory is made a shared one. ADDRESS is a multiple of 4 in the memory as it is at the start, and
+nothing else may use its eight bytes: the default is free in programs that LLVM linked. Data there
+is noticed and refused; a stack or a heap is not. Modules of C tasks need none of this: createPool()
+does it when it loads them.`;
 
 /** @param {Command} wasmpool */
 function addInstrument(wasmpool) {

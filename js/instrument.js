@@ -6,8 +6,9 @@
 import { poolError } from './errors.js';
 import { checkBytes } from './instrument/check.js';
 import { Counts, instrumentCode } from './instrument/code.js';
+import { checkAligned, checkPlace } from './instrument/flag.js';
 import { Module, SECTION } from './instrument/module.js';
-import { writeLimits } from './instrument/types.js';
+import { pageBytes, writeLimits } from './instrument/types.js';
 import { Writer } from './instrument/writer.js';
 
 /** Custom section of modules that have checks: which. */
@@ -18,10 +19,11 @@ const SCRATCH = 'wasmpool_scratch';
 const MEMORY = 'wasmpool_memory';
 /** What programs that LLVM linked leave free: their data starts at 1024. */
 const DEFAULT_FLAG = 16;
-/** Bytes of the flag; behind it lie those that a check of the jsc form overwrites. */
+/** Bytes of the flag; behind it lie as many that a check of the jsc form overwrites. */
 const FLAG_BYTES = 4;
-/** 64 KiB pages: what a memory that must be shared gets as its maximum if it has none. */
-const MAXIMUM_PAGES = 65536;
+/** What a memory that must be shared gets as its maximum if it has none; in pages, whose number has 32 bits. */
+const MAXIMUM_BYTES = 2 ** 32;
+const MOST_PAGES = 2 ** 32 - 1;
 
 const ENGINES = ['v8', 'jsc', 'spidermonkey', 'cranelift', 'generic'];
 const I32 = 0x7f;
@@ -46,7 +48,8 @@ const KIND = { memory: 2, global: 3 };
  * For any other module. A check traps when the word at an address of its first memory is not 0.
  * @typedef {object} WordCheck
  * @property {'word'} kind
- * @property {number} [address] default 16, which programs that LLVM linked leave free; the four bytes behind it must be free, too
+ * @property {number} [address] a multiple of 4 in the memory's minimum; default 16, which programs that LLVM linked leave free;
+ *   in the form 'jsc' the four bytes behind it must be free, too
  *
  * @typedef {object} InstrumentOptions
  * @property {import('./instrument/check.js').Engine} engine what the module will run on; 'generic' is right everywhere
@@ -66,11 +69,12 @@ const KIND = { memory: 2, global: 3 };
  * @param {Uint8Array<ArrayBuffer>} bytes the module; stays as it is
  * @param {InstrumentOptions} options
  * @returns {{ bytes: Uint8Array<ArrayBuffer>, report: Report }}
- * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT: not a module, or one with other checks;
- *   UNSUPPORTED: an object file, a component, an instruction that is not known
+ * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT: not a module, one with other checks, or a flag at an
+ *   address that is not aligned, not in its memory, or in its data; UNSUPPORTED: an object file, a component, an instruction that is not known
  */
-export function instrument(bytes, { engine, check = { kind: 'word' } }) {
+export function instrument(bytes, { engine, check: wanted = { kind: 'word' } }) {
   if (!ENGINES.includes(engine)) throw poolError('INVALID_ARGUMENT', `engine: expected one of ${ENGINES.join(', ')}`);
+  const check = complete(wanted);
   const module = new Module(bytes);
   const mark = JSON.stringify({ version: 1, engine, check });
   const before = module.custom(MARK);
@@ -82,6 +86,22 @@ export function instrument(bytes, { engine, check = { kind: 'word' } }) {
   if (code) module.put(SECTION.code, instrumentCode(code, plan.check, counts));
   module.sections.push({ id: SECTION.custom, content: new Writer().name(MARK).bytes(utf8.encode(mark)).written });
   return { bytes: module.encode(), report: { ...counts, unchanged: false, warnings: [...warnings, ...plan.warnings] } };
+}
+
+/**
+ * The check with all that it leaves open, in one spelling: it is compared with that of another run.
+ * @param {ThreadCheck | WordCheck} check
+ * @returns {ThreadCheck | Required<WordCheck>}
+ */
+function complete(check) {
+  if (check.kind === 'word') {
+    const { address = DEFAULT_FLAG } = check;
+    checkAligned({ address });
+    return { kind: 'word', address };
+  }
+  const { flag, stop, tag, inside } = check;
+  checkAligned({ flag, stop, tag, inside });
+  return { kind: 'thread', flag, stop, tag, inside };
 }
 
 /**
@@ -132,14 +152,16 @@ class Plan {
   /**
    * @param {Module} module
    * @param {import('./instrument/check.js').Engine} engine
-   * @param {ThreadCheck | WordCheck} check
+   * @param {ThreadCheck | Required<WordCheck>} check
    */
   constructor(module, engine, check) {
     this.#module = module;
     this.#imports = module.readImports();
     this.#globals = this.#imports.globals + module.count(SECTION.global);
-    this.#wide = this.#shareMemory(check.kind);
-    const address = check.kind === 'thread' ? check.flag : (check.address ?? DEFAULT_FLAG);
+    const limits = this.#shareMemory(check.kind);
+    this.#wide = (limits.flags & WIDE) !== 0;
+    const address = check.kind === 'thread' ? check.flag : check.address;
+    checkPlace(module, limits, address, engine === 'jsc' ? 2 * FLAG_BYTES : FLAG_BYTES);
     const scratch = engine === 'jsc' ? this.#addGlobal(SCRATCH, address + FLAG_BYTES, this.#wide) : undefined;
     const thread = check.kind === 'thread' ? this.#threadOf(check) : undefined;
     this.check = checkBytes({ wide: this.#wide, address, scratch, thread });
@@ -148,25 +170,24 @@ class Plan {
   /**
    * Sees to it that there is a memory and that other threads can reach it.
    * @param {'thread' | 'word'} kind
-   * @returns {boolean} whether its addresses have 64 bits
+   * @returns {import('./instrument/types.js').Limits} its limits
    */
   #shareMemory(kind) {
     const imported = this.#imports.memories[0];
     const own = this.#module.readMemories();
     if (!imported && own.length === 0) own.push({ flags: 0, minimum: 1, maximum: 1, pageSize: undefined });
     const { limits } = imported ?? { limits: own[0] };
-    const wide = (limits.flags & WIDE) !== 0;
-    if (kind === 'thread' && (!imported || !(limits.flags & SHARED) || wide))
+    if (kind === 'thread' && (!imported || !(limits.flags & SHARED) || limits.flags & WIDE))
       throw poolError('INVALID_ARGUMENT', 'not linked with the core: it imports no shared memory of 32-bit addresses');
     const shared = (limits.flags & SHARED) !== 0;
     if (!shared) {
       limits.flags |= HAS_MAXIMUM | SHARED;
-      limits.maximum ??= Math.max(limits.minimum, MAXIMUM_PAGES);
+      limits.maximum ??= Math.max(limits.minimum, Math.min(MOST_PAGES, MAXIMUM_BYTES / pageBytes(limits)));
       if (imported) this.#rewriteImport(imported);
       this.warnings.push(imported ? 'the memory that it imports must be a shared one now' : 'its memory is shared now');
     }
     if (!imported) this.#ownMemory(own, shared);
-    return wide;
+    return limits;
   }
 
   /** @param {import('./instrument/module.js').MemoryImport} memory */

@@ -85,12 +85,13 @@ function copyBody(reader, check, counts, output) {
   const entry = reader.at;
   const loops = new Loops();
   let calls = false;
-  while (reader.at < reader.end) {
+  while (reader.at < reader.end && !loops.isOver) {
     const { at } = reader;
     const opcode = skipInstruction(reader);
     loops.see(opcode, reader.bytes, at, reader.at);
     calls ||= opcode >= FIRST_CALL && opcode <= LAST_CALL;
   }
+  if (reader.at < reader.end || !loops.isOver) reader.fail('its end is not where the body ends');
   const places = loops.heads.sort((one, other) => one - other);
   counts.loops += places.length;
   counts.spared += loops.spared;
@@ -125,6 +126,7 @@ export function instrumentCode(reader, check, counts) {
     copyBody(new Reader(reader.bytes, reader.at, end, `function body ${index}`), check, counts, output);
     reader.at = end;
   }
+  if (reader.at < reader.end) reader.fail('there is more than the bodies that it says it has');
   counts.functions = count;
   return output.written;
 }

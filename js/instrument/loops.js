@@ -74,8 +74,8 @@ export class Loops {
   heads = [];
   /** Loops that need none. */
   spared = 0;
-  /** Blocks that are open; the loops among them. @type {(Loop | undefined)[]} */
-  #open = [];
+  /** Blocks that are open, the outermost of them the function's body; the loops among them. @type {(Loop | undefined)[]} */
+  #open = [undefined];
   /** @type {Loop[]} */
   #loops = [];
   /** @type {Map<number, number>} */
@@ -98,6 +98,11 @@ export class Loops {
     else if (opcode === OP.else || opcode === OP.catch || opcode === OP.catchAll) this.#forget();
     else if (opcode === OP.brTable) this.#branchTable(bytes, at + 1);
     else this.#step(opcode, bytes, at);
+  }
+
+  /** Whether the function's own end was seen. */
+  get isOver() {
+    return this.#open.length === 0;
   }
 
   #forget() {

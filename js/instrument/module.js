@@ -42,11 +42,28 @@ export class Module {
     this.preamble = bytes.subarray(0, 8);
     /** @type {Section[]} */
     this.sections = [];
+    let last = 0;
     while (reader.at < reader.end) {
       const id = reader.byte();
       if (id > 13) reader.fail(`unknown section ${id}`);
+      if (id !== SECTION.custom) {
+        if (last && ORDER.indexOf(id) <= ORDER.indexOf(last)) reader.fail(`section ${id} behind section ${last}`);
+        last = id;
+      }
       this.sections.push({ id, content: reader.take(reader.number()) });
     }
+    this.#agree(SECTION.function, SECTION.code);
+    if (this.find(SECTION.dataCount)) this.#agree(SECTION.dataCount, SECTION.data);
+  }
+
+  /**
+   * @param {number} one of two sections that must have equally many items
+   * @param {number} other
+   */
+  #agree(one, other) {
+    const [first, second] = [this.count(one), this.count(other)];
+    if (first === second) return;
+    throw poolError('INVALID_ARGUMENT', `section ${one} announces ${first} items, section ${other} has ${second}`);
   }
 
   /** @param {number} id */
@@ -105,7 +122,7 @@ export class Module {
     /** @type {{ globals: number, memories: MemoryImport[] }} */
     const found = { globals: 0, memories: [] };
     const reader = this.reader(SECTION.import);
-    reader?.vector(() => {
+    reader?.all(() => {
       reader.skip(reader.number());
       reader.skip(reader.number());
       const kind = reader.byte();
@@ -130,13 +147,13 @@ export class Module {
   /** The module's own memories. */
   readMemories() {
     const reader = this.reader(SECTION.memory);
-    return reader?.vector(() => readLimits(reader)) ?? [];
+    return reader?.all(() => readLimits(reader)) ?? [];
   }
 
   /** @returns {{ name: string, kind: number, index: number }[]} */
   readExports() {
     const reader = this.reader(SECTION.export);
-    return reader?.vector(() => ({ name: reader.name(), kind: reader.byte(), index: reader.number() })) ?? [];
+    return reader?.all(() => ({ name: reader.name(), kind: reader.byte(), index: reader.number() })) ?? [];
   }
 
   /**

@@ -47,6 +47,17 @@ export class Reader {
     }
   }
 
+  /** A signed LEB128 number; as `number()`. */
+  signed() {
+    let value = 0;
+    for (let scale = 1; ; scale *= 128) {
+      const byte = this.byte();
+      value += (byte & 0x7f) * scale;
+      if (byte < 0x80) return byte & 0x40 ? value - scale * 128 : value;
+      if (scale > 2 ** 63) this.fail('a number is too long');
+    }
+  }
+
   /** Goes past one LEB128 number of any kind. */
   skipNumber() {
     for (let length = 1; this.byte() >= 0x80; length++) if (length === 10) this.fail('a number is too long');
@@ -88,6 +99,18 @@ export class Reader {
   vector(item) {
     const items = [];
     for (let count = this.number(); count > 0; count--) items.push(item());
+    return items;
+  }
+
+  /**
+   * Reads a vector that is all there is.
+   * @template T
+   * @param {() => T} item reads one
+   * @returns {T[]}
+   */
+  all(item) {
+    const items = this.vector(item);
+    if (this.at < this.end) this.fail('there is more than the items that it says it has');
     return items;
   }
 }

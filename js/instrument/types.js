@@ -50,6 +50,9 @@ export function readLimits(reader) {
   return { flags, minimum, maximum, pageSize: flags & 8 ? reader.number() : undefined };
 }
 
+/** @param {Limits} limits of a memory */
+export const pageBytes = ({ pageSize = 16 }) => 2 ** pageSize;
+
 /**
  * @param {import('./writer.js').Writer} writer
  * @param {Limits} limits
