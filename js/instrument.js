@@ -1,6 +1,6 @@
 /**
- * Loop checks: a wasm module gets a check at the head of each loop that may run long and at the entry of each function that calls, so that
- * whatever it runs can be stopped from another thread, in any engine, without ending its thread.
+ * Loop checks: a wasm module gets a check at the head of each loop that may run long and at the entry of each function that calls or has much
+ * to do, so that whatever it runs can be stopped from another thread, in any engine, without ending its thread.
  * Why a rewriter of our own, and what the checks cost: docs/decisions/0008-loop-checks.md
  */
 import { poolError } from './errors.js';

@@ -6,8 +6,6 @@ import { Reader } from './reader.js';
 import { skipBlockType, skipValueType, skipVector } from './types.js';
 import { Writer } from './writer.js';
 
-const FIRST_CALL = 0x10;
-const LAST_CALL = 0x15;
 const FIRST_PREFIX = 0xfb;
 const LAST_PREFIX = 0xfe;
 
@@ -84,18 +82,16 @@ function copyBody(reader, check, counts, output) {
   });
   const entry = reader.at;
   const loops = new Loops();
-  let calls = false;
   while (reader.at < reader.end && !loops.isOver) {
     const { at } = reader;
     const opcode = skipInstruction(reader);
     loops.see(opcode, reader.bytes, at, reader.at);
-    calls ||= opcode >= FIRST_CALL && opcode <= LAST_CALL;
   }
   if (reader.at < reader.end || !loops.isOver) reader.fail('its end is not where the body ends');
   const places = loops.heads.sort((one, other) => one - other);
   counts.loops += places.length;
   counts.spared += loops.spared;
-  if (calls) {
+  if (loops.needsEntry(reader.end - entry)) {
     places.unshift(entry);
     counts.entries++;
   }
@@ -109,7 +105,7 @@ function copyBody(reader, check, counts, output) {
 }
 
 /**
- * Puts a check at the head of each loop that needs one (see loops.js), and at the entry of each function that calls: recursion has no loop.
+ * Puts a check at the head of each loop that needs one (see loops.js), and at the entry of each function that needs one.
  * @param {Reader} reader of the code section
  * @param {Uint8Array} check
  * @param {Counts} counts

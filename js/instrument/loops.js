@@ -1,6 +1,6 @@
 /**
- * Which loops of a function need a check. One that provably ends soon does not; nor does one of which each round passes another check.
- * Whatever is not understood needs one.
+ * Which loops of a function need a check. One that provably ends soon does not, as long as all of these together do; nor does one of which
+ * each round passes another check. Whatever is not understood needs one.
  *
  * A loop ends soon if, in all of its body, the only branch back to its head is
  *
@@ -17,6 +17,8 @@ const OP = {
   br: 0x0c,
   brIf: 0x0d,
   brTable: 0x0e,
+  firstCall: 0x10,
+  lastCall: 0x15,
   delegate: 0x18,
   catchAll: 0x19,
   get: 0x20,
@@ -30,11 +32,20 @@ const OP = {
 const OPENS = new Set([0x02, 0x03, 0x04, 0x06, 0x1f]);
 /** Labels that are not followed: try_table, delegate, br_on_null, br_on_non_null, and br_on_cast with all of its prefix. */
 const ODD = new Set([0x1f, 0x18, 0xd5, 0xd6, 0xfb]);
-/** What may take long by itself: calls, and with their prefixes memory.fill and the like, and waits. */
-const LONG = new Set([0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0xfc, 0xfe]);
+/**
+ * What may take long by itself: throws, calls, memory.grow, and with their prefixes what allocates (0xfb), memory.fill, table.grow and the
+ * like, and waits.
+ */
+const LONG = new Set([0x08, 0x09, 0x0a, 0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x40, 0xfb, 0xfc, 0xfe]);
+/** Divisions and square roots, of integers and of floats. */
+const SLOW = new Set([0x6d, 0x6e, 0x6f, 0x70, 0x7f, 0x80, 0x81, 0x82, 0x91, 0x95, 0x9f, 0xa3]);
+/** Bytes of other code that take as long as one of them. */
+const SLOW_WORK = 16;
 
 /** Bytes of code that may run between two checks: some 100,000 instructions, below 0.1 ms; below 1 ms at 20 cycles for each. */
 const MOST_WORK = 1 << 18;
+/** The same for what may run hundreds of times in a row without one: functions that do not call, and what is behind a call, as recursion ends. */
+const MOST_REPEATED_WORK = 1 << 11;
 /** The longest pattern: get, const, add, tee, const, ne. */
 const RECENT = 6;
 
@@ -82,6 +93,9 @@ export class Loops {
   #known = new Map();
   /** @type {Step[]} */
   #recent = [];
+  /** What runs outside of all loops that have a check: spared loops in all their rounds, and what is slow. In bytes of code. */
+  work = 0;
+  #calls = false;
 
   /**
    * The next instruction.
@@ -93,11 +107,21 @@ export class Loops {
   see(opcode, bytes, at, next) {
     if (ODD.has(opcode)) for (const loop of this.#loops) loop.isOdd = true;
     if (LONG.has(opcode)) for (const loop of this.#loops) loop.isLong = true;
+    if (opcode >= OP.firstCall && opcode <= OP.lastCall) this.#calls = true;
+    if (SLOW.has(opcode)) (this.#loops.at(-1) ?? this).work += SLOW_WORK;
     if (OPENS.has(opcode)) this.#enter(opcode, next);
     else if (opcode === OP.end || opcode === OP.delegate) this.#leave(at);
     else if (opcode === OP.else || opcode === OP.catch || opcode === OP.catchAll) this.#forget();
     else if (opcode === OP.brTable) this.#branchTable(bytes, at + 1);
     else this.#step(opcode, bytes, at);
+  }
+
+  /**
+   * Whether the function needs a check at its entry: recursion has no loop.
+   * @param {number} bytes of its code
+   */
+  needsEntry(bytes) {
+    return this.#calls || bytes + this.work > MOST_REPEATED_WORK;
   }
 
   /** Whether the function's own end was seen. */
@@ -139,10 +163,11 @@ export class Loops {
     if (around) {
       for (const [local, count] of loop.writes) around.writes.set(local, (around.writes.get(local) ?? 0) + count);
     }
-    const rounds = this.#rounds(loop);
-    if (work * rounds <= MOST_WORK) {
+    const outside = around ?? this;
+    const total = outside.work + work * this.#rounds(loop);
+    if (total <= (this.#calls ? MOST_REPEATED_WORK : MOST_WORK)) {
       this.spared++;
-      if (around) around.work += work * rounds;
+      outside.work = total;
     } else if (loop.covered) this.spared++;
     else {
       this.heads.push(loop.head);

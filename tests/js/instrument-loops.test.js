@@ -19,6 +19,7 @@ function assemble(source) {
 /** A function `run` with this body, and what instrument() reports of it. */
 function report(body) {
   const source = `(module (memory (export "memory") 1 1 shared) (global $n (export "n") (mut i32) (i32.const 0))
+    (table $t 1 funcref) (tag $e) (data $d "abcd") (elem $s func $leaf)
     (func $leaf) (func (export "run") (param i32) (result i32) (local $i i32) (local $j i32) (local $k i64)
       ${body} local.get $i))`;
   return instrument(assemble(source), { engine: 'v8' }).report;
@@ -26,7 +27,7 @@ function report(body) {
 
 const step = (by = 1) => `local.get $i i32.const ${by} i32.add local.tee $i`;
 const counted = (from, last, by, inside = '') =>
-  `i32.const ${from} local.set $i loop $l ${inside} ${step(by)} i32.const ${last} i32.ne br_if $l end`;
+  `i32.const ${from} local.set $i loop $l ${inside} ${step(by)} i32.const ${last} i32.ne br_if $l end\n`;
 
 const SPARED = {
   'counts up': counted(0, 100, 1),
@@ -69,6 +70,15 @@ const CHECKED = {
   'calls, which may take long': counted(0, 100, 1, 'call $leaf'),
   'fills memory': counted(0, 100, 1, 'i32.const 32 i32.const 0 i32.const 60000 memory.fill'),
   waits: counted(0, 9, 1, 'i32.const 32 i32.const 0 i64.const -1 memory.atomic.wait32 drop'),
+  'copies memory': counted(0, 100, 1, 'i32.const 32 i32.const 0 i32.const 60000 memory.copy'),
+  'copies from a segment': counted(0, 100, 1, 'i32.const 32 i32.const 0 i32.const 4 memory.init $d'),
+  'makes memory larger': counted(0, 100, 1, 'i32.const 0 memory.grow drop'),
+  'makes a table larger': counted(0, 100, 1, 'ref.null func i32.const 9 table.grow $t drop'),
+  'fills a table': counted(0, 100, 1, 'i32.const 0 ref.null func i32.const 1 table.fill $t'),
+  'copies a table': counted(0, 100, 1, 'i32.const 0 i32.const 0 i32.const 1 table.copy $t $t'),
+  'copies into a table': counted(0, 100, 1, 'i32.const 0 i32.const 0 i32.const 1 table.init $t $s'),
+  throws: counted(0, 100, 1, 'try throw $e catch_all end'),
+  'throws again': counted(0, 100, 1, 'try try throw $e catch_all rethrow 0 end catch_all end'),
 };
 
 for (const [what, body] of Object.entries(SPARED))
@@ -78,6 +88,55 @@ for (const [what, body] of Object.entries(SPARED))
   });
 
 for (const [what, body] of Object.entries(CHECKED)) test(`a check: ${what}`, () => assert.equal(report(body).loops, 1));
+
+test('short loops are spared as long as all that run in a row are short together', () => {
+  const round = 'i32.const 7 drop '.repeat(5);
+  const third = counted(0, 1 << 12, 1, round); // 27 bytes in each round
+  const found = (body) => {
+    const { loops, spared } = report(body);
+    return { loops, spared };
+  };
+  assert.deepEqual(found(third.repeat(2)), { loops: 0, spared: 2 });
+  assert.deepEqual(found(third.repeat(9)), { loops: 7, spared: 2 });
+  const endless = (body) => found(`loop $o ${body} br $o end`);
+  assert.deepEqual(endless(third.repeat(2)), { loops: 1, spared: 2 });
+  assert.equal(endless(third.repeat(9)).spared, 3, 'the one around them passes their checks');
+  assert.deepEqual(found(`${third} loop $o br $o end ${third} ${third}`), { loops: 2, spared: 2 });
+});
+
+test('divisions and square roots count for more', () => {
+  const loops = (body) => report(counted(0, 1 << 12, 1, body)).loops;
+  /** Three operations with a second operand, or without one. */
+  const chain = (type, name, operand) => `${type}.const 9 ${`${operand} ${type}.${name} `.repeat(3)} drop`;
+  for (const type of ['i32', 'i64', 'f32', 'f64']) {
+    const [binary, slow] = [`${type}.const 3`, type[0] === 'i' ? ['div_s', 'div_u', 'rem_s', 'rem_u'] : ['div']];
+    assert.equal(loops(chain(type, 'mul', binary)), 0, type);
+    for (const name of slow) assert.equal(loops(chain(type, name, binary)), 1, `${type}.${name}`);
+  }
+  for (const type of ['f32', 'f64'])
+    assert.deepEqual([loops(chain(type, 'abs', '')), loops(chain(type, 'sqrt', ''))], [0, 1], type);
+});
+
+test('what may run many times in a row without another check has one: at its entry, or in loops behind a call', () => {
+  const entries = (rounds) => report(counted(0, rounds, 1)).entries;
+  assert.deepEqual([entries(16), entries(1000)], [0, 1]);
+  const loops = (body) => report(body).loops;
+  assert.equal(loops(counted(0, 1000, 1)), 0);
+  assert.equal(loops(`call $leaf ${counted(0, 16, 1)}`), 0);
+  assert.equal(loops(`call $leaf ${counted(0, 1000, 1)}`), 1);
+});
+
+test('a stop is noticed on the way out of recursion, too', () => {
+  const source = `(module (memory (export "memory") 1 1 shared) (global $n (export "n") (mut i32) (i32.const 0))
+    (func $down (export "run") (param $deep i32) (local $i i32)
+      local.get $deep if local.get $deep i32.const 1 i32.sub call $down
+      else i32.const ${FLAG} i32.const 1 i32.store end
+      ${counted(0, 1000, 1, '(global.set $n (i32.add (global.get $n) (i32.const 1)))')}))`;
+  const { bytes } = instrument(assemble(source), { engine: 'v8' });
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes));
+  assert.throws(() => exports.run(1000), WebAssembly.RuntimeError);
+  assert.ok(exports.n.value <= 1000, `${exports.n.value} rounds`);
+});
 
 test('a round that passes the check of a loop inside needs none of its own', () => {
   const inner = 'loop $m local.get 0 br_if $m end';
