@@ -102,11 +102,17 @@ test('a flag in data is refused, in front of it and behind it is not', () => {
     assert.match(outcome(assemble(`${source} ${LOOP}`)), inData, source);
   for (const source of [
     '(memory 1) (data "not placed")',
-    '(memory 1) (memory $b 1) (data (memory $b) (i32.const 0) "elsewhere, all of it")',
     '(import "env" "base" (global i32)) (memory 1) (data (global.get 0) "a place that is not known")',
     '(memory 1) (data (i32.add (i32.const 16) (i32.const 16)) "computed")',
   ])
     assert.equal(outcome(assemble(`${source} ${LOOP}`)), 'done', source);
+});
+
+test('data of another memory is no matter', () => {
+  const memories = [5, 5, 2, 0, 1, 0, 1];
+  const data = (memory) => [11, 10, 1, 2, memory, 0x41, 16, 0x0b, 3, 1, 2, 3];
+  assert.equal(outcome(module(TYPE, FUNCTION, memories, CODE, data(1))), 'done');
+  assert.match(outcome(module(TYPE, FUNCTION, memories, CODE, data(0))), /lies in data segment 0 \(16 to 18\)/);
 });
 
 test('checks are put in once, however the address is said', () => {

@@ -1,27 +1,15 @@
 /** Loop checks in the test modules of the WebAssembly specification: valid, put in once, and the same results. */
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import test from 'node:test';
 import loadWabt from 'wabt';
 import { instrument } from '../../js/instrument.js';
+import { noSpecModules, specModules } from './spec-modules.js';
 import { WABT_FEATURES } from './wabt-features.js';
 
-const DATA = new URL('../../.cache/spec/data/', import.meta.url);
 const FEATURES = { ...WABT_FEATURES, gc: true };
 /** Where few tests write; those that do are not compared any further. */
 const FLAG = 65000;
 const wabt = await loadWabt();
-
-/** The forms at the top of a script, as text. */
-function* forms(text) {
-  const code = text.replace(/\(;[^]*?;\)|;;.*|"(?:[^"\\]|\\[^])*"/g, (part) => (part[0] === '"' ? part : ' '));
-  let depth = 0;
-  let start = 0;
-  for (const { 0: token, index } of code.matchAll(/"(?:[^"\\]|\\[^])*"|[()]/g)) {
-    if (token === '(' && depth++ === 0) start = index;
-    else if (token === ')' && --depth === 0) yield code.slice(start, index + 1);
-  }
-}
 
 /** @returns {Uint8Array<ArrayBuffer> | undefined} undefined: wabt does not know what is in it */
 function assemble(source) {
@@ -34,22 +22,6 @@ function assemble(source) {
   } finally {
     parsed?.destroy();
   }
-}
-
-/** A call of a script with plain numbers: name and arguments. */
-function callOf(form) {
-  const found =
-    /^\(assert_(?:return|trap)\s*\(invoke\s+"([^"\\]*)"((?:\s*\((?:i32|i64|f32|f64)\.const [^\s()]+\))*)\s*\)/.exec(
-      form,
-    );
-  if (!found || /nan/.test(found[2])) return undefined;
-  const values = [...found[2].matchAll(/\((i32|i64|f32|f64)\.const ([^\s()]+)\)/g)].map(([, type, number]) => {
-    const plain = number.replaceAll('_', '').replace(/^\+/, '');
-    const [sign, digits] = plain[0] === '-' ? [-1, plain.slice(1)] : [1, plain];
-    if (type === 'i64') return BigInt(sign) * BigInt(digits);
-    return sign * (digits === 'inf' ? Infinity : Number(digits)); // hexadecimal fractions are NaN, for both alike
-  });
-  return { name: found[1], values };
 }
 
 /** What a call does; loops without end are not in the specification's tests. */
@@ -81,38 +53,20 @@ function isUnflagged(exports) {
   return memory.buffer.byteLength > FLAG && new DataView(memory.buffer).getInt32(FLAG, true) === 0;
 }
 
-const files = existsSync(DATA)
-  ? readdirSync(DATA, { recursive: true })
-      .map(String)
-      .filter((name) => name.endsWith('.wast'))
-  : [];
-
-test(
-  "the specification's test modules",
-  { skip: !files.length && 'not there: scripts/spec-tests.mjs says why' },
-  (t) => {
-    const seen = new Set();
-    const counts = { modules: 0, unknownToWabt: 0, refused: 0, run: 0, calls: 0, loops: 0, spared: 0 };
-    for (const file of files) {
-      let instances;
-      for (const form of forms(readFileSync(new URL(file, DATA), 'utf8'))) {
-        if (/^\(module\b/.test(form)) {
-          instances = undefined;
-          if (seen.has(form) || /^\(module\s+(\$\S+\s+)?(binary|quote|definition|instance)\b/.test(form)) continue;
-          seen.add(form);
-          instances = check(form, file, counts);
-        }
-        const call = instances && isUnflagged(instances[1]) && callOf(form);
-        if (!call) continue;
-        counts.calls++;
-        const [before, after] = instances.map((exports) => outcome(exports, call));
-        assert.deepEqual(after, before, `${file}: ${form}`);
-      }
+test("the specification's test modules", { skip: noSpecModules }, (t) => {
+  const counts = { modules: 0, unknownToWabt: 0, refused: 0, run: 0, calls: 0, loops: 0, spared: 0 };
+  for (const { file, source, calls } of specModules()) {
+    const instances = check(source, file, counts);
+    for (const call of calls) {
+      if (!instances || !isUnflagged(instances[1])) break;
+      counts.calls++;
+      const [before, after] = instances.map((exports) => outcome(exports, call));
+      assert.deepEqual(after, before, `${file}: ${call.name}(${call.values})`);
     }
-    t.diagnostic(JSON.stringify(counts));
-    assert.ok(counts.modules > 1000 && counts.calls > 5000, JSON.stringify(counts));
-  },
-);
+  }
+  t.diagnostic(JSON.stringify(counts));
+  assert.ok(counts.modules > 1000 && counts.calls > 5000, JSON.stringify(counts));
+});
 
 /** Instruments a module in the form for V8 and for JavaScriptCore. */
 function check(form, file, counts) {
