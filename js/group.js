@@ -61,7 +61,13 @@ export function startGroup(engine, members, failFast, resolve, reject, listen) {
     return;
   }
   const { core } = engine;
-  const group = createGroup(core, members.length, failFast ? L.GROUP_FAIL_FAST : 0);
+  let group;
+  try {
+    group = createGroup(core, members.length, failFast ? L.GROUP_FAIL_FAST : 0);
+  } catch (error) {
+    reject(/** @type {Error} */ (error));
+    return;
+  }
   const sink = new GroupSink(members.length, resolve, reject, () => {
     if (failFast) core.exports._wp_group_fail(core.pool, group); // those that have not started never will
   });

@@ -62,10 +62,11 @@ static uint32_t unlink_first(wp_pool *pool, wp_list *list) {
 
 static bool goes_before(const wp_slot *a, const wp_slot *b) {
   uint32_t a_aged = a->flags & WP_SLOT_AGED, b_aged = b->flags & WP_SLOT_AGED;
-  return a_aged != b_aged ? a_aged != 0 : a->sequence < b->sequence;
+  if (a_aged != b_aged) return a_aged != 0;
+  return a->priority != b->priority ? a->priority < b->priority : a->sequence < b->sequence;
 }
 
-/* In its place: who aged first, then in order of submission. */
+/* In its place: who aged first, then by level (in a seat's lane there may be several), then in order of submission. */
 static void insert(wp_pool *pool, wp_list *list, uint32_t index) {
   const wp_slot *slot = slot_at(pool, index);
   uint32_t before = list->last, after = 0;

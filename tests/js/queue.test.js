@@ -185,6 +185,16 @@ test('AM-26: a sticky broadcast is replayed to a new worker before it becomes fr
     assert.notEqual(await pool.dispatch('thread'), first);
   }));
 
+test('AM-26: a broadcast that waits for a new worker runs after what is replayed to it', () =>
+  withPool({ workers: 1 }, async (pool) => {
+    await pool.broadcast('setConfig', { level: 3 }, { sticky: true });
+    const hung = pool.dispatch('spin');
+    await until(() => pool.stats().queued === 0 && pool.stats().freeWorkers === 0);
+    const waiting = pool.broadcast('getConfig');
+    await hung.terminate();
+    assert.deepEqual(await waiting, [{ level: 3 }]);
+  }));
+
 test('AM-26: a sticky broadcast runs once on a worker that it has waited for', async () => {
   const pool = new Pool({ module: MODULE, workers: 2, recycleTimeoutMs: 0 });
   try {

@@ -48,6 +48,26 @@ TEST(order, "AM-13: equal level keeps the order of submission, over lane and inb
   fixture_close(&f);
 }
 
+TEST(seat_levels,
+     "AM-26: in a seat's lane, what a new worker is told first goes before what waited") {
+  wp_config config = fixture_config(1);
+  CHECK_EQ(fixture_open(&f, &config), WP_OK);
+  uint32_t waiting = reserve(f.pool, WP_PRIORITY_NORMAL, 1);
+  wp_task_submit(f.pool, waiting);
+  uint32_t w = start_worker(f.pool, 0);
+  uint32_t sticky[2];
+  for (int i = 0; i < 2; i++) {
+    sticky[i] = reserve(f.pool, WP_PRIORITY_CRITICAL, 1);
+    wp_task_submit(f.pool, sticky[i]);
+  }
+  for (int i = 0; i < 2; i++) {
+    CHECK_EQ(take(f.pool, w, 0), sticky[i]);
+    wp_task_finish(f.pool, w, sticky[i], WP_OK);
+  }
+  CHECK_EQ(take(f.pool, w, 0), waiting);
+  fixture_close(&f);
+}
+
 TEST(broadcast, "AM-22, AM-23: a seat's copy goes to that seat once, before ordinary work") {
   wp_config config = fixture_config(3);
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
