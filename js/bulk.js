@@ -117,7 +117,7 @@ export class BulkSink {
 
   #finish() {
     const results = this.#results;
-    if (this.connected) callBack(this.#callback, results, this.#port.emit);
+    if (this.connected) callBack(this.#callback, results, this.#port);
     this.connected = false;
     this.#buffers.give(results);
   }

@@ -5,13 +5,14 @@
  * @template T
  * @param {(value: T) => unknown} callback
  * @param {T} value
- * @param {(message: string) => void} emit tells of misuse
+ * @param {CallbackPort} port
+ * @param {import('./task.js').Task} [task] whose end it tells
  */
-export function callBack(callback, value, emit) {
+export function callBack(callback, value, port, task) {
   try {
     const result = /** @type {any} */ (callback(value));
     if (typeof result?.then !== 'function') return;
-    emit('USAGE_ASYNC_CALLBACK: a callback must not be asynchronous: it has only its turn');
+    port.emit('USAGE_ASYNC_CALLBACK: a callback must not be asynchronous: it has only its turn', task?.id);
     result.then(undefined, (/** @type {unknown} */ error) => console.error('wasmpool: a callback rejected', error));
   } catch (error) {
     console.error('wasmpool: a callback threw', error);
@@ -20,7 +21,7 @@ export function callBack(callback, value, emit) {
 
 /**
  * @typedef {object} CallbackPort
- * @property {(message: string) => void} emit tells of misuse
+ * @property {(message: string, taskId?: string) => void} emit tells of misuse
  * @property {(run: () => void) => void} later runs it when the code that submits has returned
  */
 
@@ -31,6 +32,8 @@ export class CallbackSink {
   connected = true;
   /** It is being submitted. Who fails at once is told later: a callback that submits again must not nest, and may want its handle. */
   entering = true;
+  /** @type {import('./task.js').Task | undefined} its task, once there is one */
+  task = undefined;
 
   /**
    * @param {(value: any) => void} callback gets the result, or undefined if there is none
@@ -48,7 +51,7 @@ export class CallbackSink {
   fulfil(_item, value) {
     if (!this.connected) return;
     this.connected = false;
-    callBack(this.#callback, value, this.#port.emit);
+    callBack(this.#callback, value, this.#port, this.task);
   }
 
   fail() {

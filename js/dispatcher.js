@@ -52,36 +52,34 @@ export class Dispatcher {
    * @param {Entry} entry
    */
   give(entry) {
-    const { governor } = this.#open;
-    const isFirst = !this.#levels.some((level, lane) => lane <= entry.spec.lane && level.size > 0);
-    if (isFirst && governor.admits())
-      this.#measured((engine) => engine.submit(entry.task, entry.name, entry.payload, entry.spec));
-    else this.#hold(entry);
+    const engine = this.#open;
+    const isFirst = this.held === 0 || !this.#levels.some((level, lane) => lane <= entry.spec.lane && level.size > 0);
+    if (!isFirst || !engine.governor.admits()) this.#hold(entry);
+    else {
+      const start = this.#scheduler.now();
+      engine.submit(entry.task, entry.name, entry.payload, entry.spec);
+      this.#spend(start);
+    }
   }
 
   get #open() {
     return /** @type {Engine} */ (this.#engine);
   }
 
-  /**
-   * @template T
-   * @param {(engine: Engine) => T} use
-   * @returns {T}
-   */
-  #measured(use) {
-    const engine = this.#open;
-    const start = this.#scheduler.now();
-    const result = use(engine);
-    engine.governor.spend(this.#scheduler.now() - start);
+  /** @param {number} start when main began to give something away */
+  #spend(start) {
+    this.#open.governor.spend(this.#scheduler.now() - start);
     this.#ticker.need();
-    return result;
   }
 
   /** @param {Entry} entry */
   #hold(entry) {
     const { task, name, payload, spec } = entry;
     if (!entry.isCopy) {
-      if (!this.#measured((engine) => engine.prepare(task, name, payload, spec))) return;
+      const start = this.#scheduler.now();
+      const isFilled = this.#open.prepare(task, name, payload, spec);
+      this.#spend(start);
+      if (!isFilled) return;
       entry.payload = undefined; // its slot has it
     }
     this.#levels[spec.lane]?.set(task, entry);
@@ -128,7 +126,10 @@ export class Dispatcher {
     for (let entry = this.#first(); entry && engine.governor.admits(); entry = this.#first()) {
       const { task, name, payload, spec, isCopy } = entry;
       this.#take(task);
-      this.#measured(() => (isCopy ? engine.submit(task, name, payload, spec) : engine.release(task, name, spec)));
+      const start = this.#scheduler.now();
+      if (isCopy) engine.submit(task, name, payload, spec);
+      else engine.release(task, name, spec);
+      this.#spend(start);
     }
     engine.ledger.checkDrained(); // what failed on its way may have been the last
     if (this.held > 0) return 'busy';

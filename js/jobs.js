@@ -29,7 +29,8 @@ export class Jobs {
   buffers;
   #intake;
   #options;
-  #emit;
+  /** @type {import('./callback.js').CallbackPort} */
+  #port;
   /** What is to be told soon. @type {Set<() => void>} */
   #late = new Set();
 
@@ -41,7 +42,7 @@ export class Jobs {
   constructor(intake, options, emit) {
     this.#intake = intake;
     this.#options = options;
-    this.#emit = emit;
+    this.#port = { emit: (message, taskId = '') => emit(message, taskId), later: (run) => this.#later(run) };
     this.buffers = new ResultBuffers(options.dev);
   }
 
@@ -55,11 +56,9 @@ export class Jobs {
    */
   split(task, payload, callback, options = NO_OPTIONS) {
     this.#checkCallback(callback);
-    const sink = new CallbackSink(
-      callback,
-      this.#port((message) => this.#emit(message, record.id)),
-    );
+    const sink = new CallbackSink(callback, this.#port);
     const record = new Task(sink, 0);
+    sink.task = record;
     this.#send(record, task, payload, options);
     sink.entering = false;
     return new Handle(() => {
@@ -84,12 +83,11 @@ export class Jobs {
     const sliceItems = this.#sliceItems(items.length, options.batchSize);
     const maxWaitMs = milliseconds('maxWaitMs', options.maxWaitMs ?? MAX_WAIT_MS) ?? Infinity;
     spec.dueMs = this.#options.scheduler.now() + maxWaitMs;
-    const port = this.#port((message) => this.#emit(message, ''));
     if (items.length === 0) {
-      callBack(callback, [], port.emit); // TW-23
+      callBack(callback, [], this.#port); // TW-23
       return new Handle();
     }
-    const sink = new BulkSink(callback, port, this.buffers, items.length, sliceItems);
+    const sink = new BulkSink(callback, this.#port, this.buffers, items.length, sliceItems);
     /** @type {Task[]} */
     const slices = [];
     for (let start = 0; start < items.length; start += sliceItems) slices.push(new Task(sink, start));
@@ -122,7 +120,7 @@ export class Jobs {
     return new Sequence(steps, callback, {
       send: (record, step, payload) => this.#sendStep(record, step, payload),
       giveUp: (record) => this.#giveUp(record),
-      ...this.#port((message) => this.#emit(message, '')),
+      ...this.#port,
     });
   }
 
@@ -222,14 +220,6 @@ export class Jobs {
   }
 
   // ---- Told ----
-
-  /**
-   * @param {(message: string) => void} emit
-   * @returns {import('./callback.js').CallbackPort}
-   */
-  #port(emit) {
-    return { emit, later: (run) => this.#later(run) };
-  }
 
   /**
    * In the next turn; until then the job is in flight.

@@ -119,7 +119,7 @@ export class Sequence extends Handle {
 
   #finish() {
     this.#over = true;
-    if (this.#callback) callBack(this.#callback, this.#results, this.#port.emit);
+    if (this.#callback) callBack(this.#callback, this.#results, this.#port);
     this.#resolve(this.#results);
   }
 
