@@ -45,3 +45,22 @@ export function findHandlers(module) {
   for (const [name, value] of Object.entries(module)) add(name, value);
   return found;
 }
+
+/**
+ * The handlers of the user's module, which finds `initData` in its scope.
+ * @param {string} url
+ * @param {unknown} initData
+ */
+export async function loadHandlers(url, initData) {
+  /** @type {any} */ (globalThis).wasmpoolThread.initData = initData;
+  return findHandlers(await import(/* @vite-ignore */ /* webpackIgnore: true */ url));
+}
+
+/**
+ * The promise that a handler returned. Another thenable may settle twice, or throw: a promise of ours stands before it.
+ * @param {any} result
+ * @returns {Promise<unknown> | undefined} undefined: it is no thenable
+ */
+export function promiseOf(result) {
+  return typeof result?.then === 'function' ? Promise.resolve(result) : undefined;
+}

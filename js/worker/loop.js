@@ -8,11 +8,13 @@ import { poolError, PoolError } from '../errors.js';
 import * as L from '../generated/layout.js';
 import { STATUS } from '../generated/status.js';
 import { Context } from './context.js';
-import { findHandlers } from './handlers.js';
+import { loadHandlers, promiseOf } from './handlers.js';
 import { Sleep } from './sleep.js';
 
 /** How long the loop runs before it lets timers, sockets and promises of user code have a turn. */
 const SLICE_MS = 8;
+/** As `await` does: a promise may have a `then` of its own, which may do anything. */
+const { then } = Promise.prototype;
 
 /** One worker's work, from its first task to its last. */
 export class Loop {
@@ -58,8 +60,7 @@ export class Loop {
   async open() {
     const { core, init, host } = this;
     if (init.module) {
-      scopeInitData(init.initData);
-      this.#handlers = findHandlers(await import(/* @vite-ignore */ /* webpackIgnore: true */ init.module));
+      this.#handlers = await loadHandlers(init.module, init.initData);
     }
     core.exports._wp_worker_ready(core.pool, core.self);
     host.post({ kind: 'started', handlers: [...this.#handlers.keys()] });
@@ -210,16 +211,18 @@ export class Loop {
   #invoke(index, slot, handler, argument) {
     const context = new Context(this, index, slot);
     let result;
+    let promise;
     try {
       result = context.call(handler, argument);
+      promise = promiseOf(result);
     } catch (error) {
       context.dropBoxes();
       this.fail(index, slot, error);
       return;
     }
-    if (typeof (/** @type {any} */ (result)?.then) === 'function') {
+    if (promise) {
       this.#settleLater(
-        /** @type {PromiseLike<unknown>} */ (result),
+        promise,
         (value) => this.#complete(index, slot, value, context),
         (error) => {
           context.dropBoxes();
@@ -241,14 +244,15 @@ export class Loop {
 
   /**
    * @template T
-   * @param {PromiseLike<T>} promise
+   * @param {Promise<T>} promise
    * @param {(value: T) => void} done
    * @param {(error: unknown) => void} failed
    */
   #settleLater(promise, done, failed) {
     this.#pending++;
     this.#showLife();
-    promise.then(
+    then.call(
+      promise,
       (value) => {
         this.#pending--;
         done(value);
@@ -390,9 +394,4 @@ function statusOf(error) {
 /** @param {number} seat of the thread's record: seat + 1 */
 function seatOf(seat) {
   return { index: seat - 1, name: `Worker_${seat}` };
-}
-
-/** @param {unknown} initData */
-function scopeInitData(initData) {
-  /** @type {any} */ (globalThis).wasmpoolThread.initData = initData;
 }

@@ -1,0 +1,50 @@
+/** What handlers and C tasks may return, send and throw that nobody expects: it is their own trouble only. */
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { C_TASKS, codeOf, DEADLY, withPool } from './helpers.js';
+
+const D = { module: DEADLY, workers: 1 };
+
+/** Runs `use` with console.error silenced; what was written there. */
+async function quietly(use) {
+  const { error } = console;
+  const written = [];
+  console.error = (...parts) => written.push(parts);
+  try {
+    await use();
+  } finally {
+    console.error = error;
+  }
+  return written;
+}
+
+test('AM-39 a thenable that settles twice settles its own task, once', () =>
+  withPool(D, async (pool) => {
+    for (const how of ['twice', 'ownThen']) {
+      assert.equal(await pool.dispatch('thenable', how), 'first');
+      for (const value of ['a', 'b']) assert.equal(await pool.dispatch('settleAgain', value), value);
+    }
+  }));
+
+test('AM-39 a thenable that throws, wherever it does, fails its task, and its worker goes on', () =>
+  withPool(D, async (pool) => {
+    const thread = await pool.dispatch('thread');
+    for (const how of ['getter', 'throws', 'nested']) {
+      const error = await pool.dispatch('thenable', how).catch((caught) => caught);
+      assert.deepEqual([error.code, error.cause.message.slice(0, 5)], ['TASK_FAILED', 'from '], how);
+    }
+    assert.equal(await pool.dispatch('thread'), thread);
+  }));
+
+test('progress that nobody can read is reported, and costs no other task its result', () =>
+  withPool({ wasm: C_TASKS, workers: 1 }, async (pool) => {
+    const seen = [];
+    const written = await quietly(async () => {
+      const tasks = [pool.dispatch('twice', 1)];
+      tasks.push(pool.dispatch('progress_broken', 2, { onProgress: (value) => seen.push(value) }));
+      tasks.push(pool.dispatch('twice', 3));
+      assert.deepEqual(await Promise.all(tasks), [2, 2, 6]);
+    });
+    assert.deepEqual(seen, []);
+    assert.equal(written[0]?.[1]?.code, 'NOT_SERIALIZABLE');
+  }));
