@@ -240,7 +240,8 @@ export class Engine {
     const { u32 } = core.memory;
     const task = this.#tasks[u32[(slot + L.SLOT_PARENT) >>> 2]];
     if (!task?.rare?.onProgress || task.generation !== u32[(slot + L.SLOT_PARENT_GENERATION) >>> 2]) return;
-    callOut(task.rare.onProgress, core.read(slot, RESULT));
+    const { onProgress } = task.rare;
+    callOut(() => onProgress(core.read(slot, RESULT)), undefined); // a C task may send what nobody can read
   }
 
   /**
