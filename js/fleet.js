@@ -3,9 +3,11 @@
  * what dead ones held. The only file that asks a host to stop a thread.
  */
 import { describeReason, poolError } from './errors.js';
+import * as L from './generated/layout.js';
 import { host } from './host/index.js';
 import { Ladder } from './ladder.js';
-import { pause, turn, workerName } from './member.js';
+import { isOurs } from './mail.js';
+import { newMember, Opening, pause, turn, workerName } from './member.js';
 import { RestartBudget } from './restart.js';
 import { Timers } from './timers.js';
 
@@ -30,11 +32,11 @@ export class Fleet {
   #budget;
   #timers;
   #threads;
-  /** @type {(number | undefined)[]} seats that wait for a free thread record */
+  /** @type {(number | undefined)[]} seats that wait for what a dying thread holds */
   #unserved = [];
   #closed = false;
   #held = true;
-  /** @type {{ resolve: () => void, reject: (error: Error) => void } | undefined} until all seats are taken for the first time */
+  /** @type {Opening | undefined} until all seats are taken for the first time */
   #opening;
   /** Workers ended because of their task. */
   kills = 0;
@@ -65,13 +67,10 @@ export class Fleet {
 
   /** Starts everything; settles when every seat is served. */
   open() {
-    return /** @type {Promise<void>} */ (
-      new Promise((resolve, reject) => {
-        this.#opening = { resolve, reject };
-        for (let seat = 0; seat < this.#seats.length; seat++) this.#start(seat);
-        for (let spare = 0; spare < this.options.spares; spare++) this.#start(undefined);
-      })
-    );
+    const opening = (this.#opening = new Opening());
+    for (let seat = 0; this.#opening && seat < this.#seats.length; seat++) this.#start(seat);
+    for (let spare = 0; this.#opening && spare < this.options.spares; spare++) this.#start(undefined);
+    return opening.promise;
   }
 
   /** @param {number | undefined} seat */
@@ -80,24 +79,18 @@ export class Fleet {
     const { exports, pool } = this.core;
     const number = exports._wp_worker_open(pool);
     const block = number ? exports._wp_js_thread_block(pool, number) >>> 0 : 0;
-    if (!block) {
-      this.#unserved.push(seat); // until a dead one is confirmed
+    const dying = () => [...this.members.values()].some(({ state }) => state === 'dying');
+    if (!block && dying()) {
+      this.#unserved.push(seat); // until its death is confirmed: its record has what a thread needs
       return;
     }
     const name = seat === undefined ? `Spare_${++this.#sparesStarted}` : workerName(seat);
-    /** @type {Member} */
-    const member = {
-      number,
-      name,
-      seat,
-      state: 'starting',
-      thread: /** @type {any} */ (undefined),
-      readyTimer: undefined,
-      error: undefined,
-      end: undefined,
-      suspicions: 0,
-      recovering: false,
-    };
+    const member = newMember(number, name, seat);
+    if (!block) {
+      const error = poolError('NO_MEMORY', `${name} cannot start: there is no memory for its stack`);
+      if (seat === undefined || !this.#failOpening(member, error)) this.#replace(member, error); // spares are not waited for
+      return;
+    }
     this.members.set(number, member);
     if (seat !== undefined) this.#seats[seat] = member;
     try {
@@ -127,7 +120,7 @@ export class Fleet {
    */
   #receive(member, message, block) {
     if (message === 0) this.events.bell();
-    else if (member.state === 'dying') return;
+    else if (member.state === 'dying' || !isOurs(message, member.state === 'starting')) return;
     else if (message.kind === 'ready') this.#initialise(member, block);
     else if (message.kind === 'started') this.#started(member, message.handlers);
     else if (message.kind === 'failed')
@@ -194,7 +187,7 @@ export class Fleet {
     this.events.seating(seat);
     this.core.exports._wp_worker_seat(this.core.pool, member.number, seat);
     if (this.#opening && this.#seats.every((holder) => holder?.state === 'live')) {
-      this.#opening.resolve();
+      this.#opening.done();
       this.#opening = undefined;
     }
   }
@@ -310,22 +303,33 @@ export class Fleet {
    * @param {number} code
    */
   #exited(member, code) {
-    this.#lost(member, member.error ?? poolError('WORKER_LOST', `${member.name} exited with code ${code}`), code === 0);
+    const idle = member.state !== 'starting' && !this.core.load(this.core.thread(member.number) + L.THREAD_RUNNING);
+    const error = member.error ?? poolError('WORKER_LOST', `${member.name} exited with code ${code}`);
+    this.#lost(member, error, code === 0 && idle);
   }
 
   /**
    * LOST: a thread is gone, or useless, that nobody had asked to die.
    * @param {Member} member
    * @param {Error} error
-   * @param {boolean} [clean] it ended by itself, without an error
+   * @param {boolean} [clean] it ended by itself, between tasks and without an error
    */
   #lost(member, error, clean = false) {
     if (member.state === 'dying' || this.#closed) return;
-    const { seat } = member;
     member.error = error;
     const starting = member.state === 'starting';
     member.end = this.#end(member, false);
-    if (starting && this.#failOpening(member, error)) return;
+    if (!starting || !this.#failOpening(member, error)) this.#replace(member, error, clean);
+  }
+
+  /**
+   * Has a new thread started, or gives up the seat.
+   * @param {Member} member lost, or not started
+   * @param {Error} error why
+   * @param {boolean} [clean]
+   */
+  #replace(member, error, clean = false) {
+    const { seat } = member;
     this.events.down(member, error);
     const delay = this.#budget.take(seat ?? -1, this.options.scheduler.now(), clean);
     if (delay === undefined) {
@@ -345,9 +349,7 @@ export class Fleet {
    */
   #failOpening(member, error) {
     if (!this.#opening) return false;
-    const known = ['START_FAILED', 'NOT_SERIALIZABLE'].includes(/** @type {any} */ (error).code);
-    const text = `${member.name}: ${describeReason(error)}`;
-    this.#opening.reject(known ? error : poolError('START_FAILED', text, { cause: error }));
+    this.#opening.failFor(member, error);
     this.#opening = undefined;
     return true;
   }
@@ -375,7 +377,7 @@ export class Fleet {
   /** Ends all threads; settles when they are gone. The core is not touched any more. */
   async close() {
     this.#closed = true;
-    this.#opening?.reject(poolError('POOL_DESTROYED', 'the pool was destroyed while it started'));
+    this.#opening?.fail(poolError('POOL_DESTROYED', 'the pool was destroyed while it started'));
     this.#opening = undefined;
     this.#timers.clear();
     const { exports, pool } = this.core;

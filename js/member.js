@@ -1,4 +1,5 @@
 /** What the fleet knows of a thread, and tells of it; and its small helpers. */
+import { describeReason, poolError } from './errors.js';
 import { host } from './host/index.js';
 
 /**
@@ -27,6 +28,53 @@ import { host } from './host/index.js';
  * @property {(member: Member, error: Error) => void} retired its seat is given up
  * @property {(member: Member) => void} reaped what it held is taken back
  */
+
+/**
+ * @param {number} number
+ * @param {string} name
+ * @param {number | undefined} seat
+ * @returns {Member} whose thread is still to come
+ */
+export function newMember(number, name, seat) {
+  return {
+    number,
+    name,
+    seat,
+    state: 'starting',
+    thread: /** @type {any} */ (undefined),
+    readyTimer: undefined,
+    error: undefined,
+    end: undefined,
+    suspicions: 0,
+    recovering: false,
+  };
+}
+
+/** What a pool's creation waits for: that all seats are served for the first time. */
+export class Opening {
+  /** @type {() => void} */
+  done = () => undefined;
+  /** @type {(error: Error) => void} */
+  fail = () => undefined;
+
+  promise = /** @type {Promise<void>} */ (
+    new Promise((resolve, reject) => {
+      this.done = resolve;
+      this.fail = reject;
+    })
+  );
+
+  /**
+   * A thread that it waits for is lost.
+   * @param {Member} member
+   * @param {Error} error why
+   */
+  failFor(member, error) {
+    const known = ['START_FAILED', 'NOT_SERIALIZABLE', 'NO_MEMORY'].includes(/** @type {any} */ (error).code);
+    const text = `${member.name}: ${describeReason(error)}`;
+    this.fail(known ? error : poolError('START_FAILED', text, { cause: error }));
+  }
+}
 
 /**
  * A worker's readable name, by its seat.

@@ -19,7 +19,7 @@ import { THRESHOLDS } from './telemetry.js';
  * @typedef {import('./scheduler.js').Scheduler} Scheduler
  *
  * @typedef {object} RestartOptions what happens after a worker crashed (not after the pool killed it)
- * @property {'always' | 'on-failure' | 'never'} [policy] 'on-failure'
+ * @property {'always' | 'on-failure' | 'never'} [policy] 'always'; 'on-failure': not after `process.exit(0)` while it ran no task
  * @property {number} [minMs] delay before the first restart; 200
  * @property {number} [maxMs] it doubles up to this; 10,000
  * @property {number} [jitter] random part of the delay, 0 … 1; 0.2
@@ -93,7 +93,7 @@ export const DEFAULTS = Object.freeze({
   leaseMs: 5000,
   memory: Object.freeze({ maximum: '4gb' }),
   restart: Object.freeze({
-    policy: /** @type {const} */ ('on-failure'),
+    policy: /** @type {const} */ ('always'),
     minMs: 200,
     maxMs: 10_000,
     jitter: 0.2,

@@ -8,6 +8,7 @@ import { host } from '../../js/host/index.js';
 import { codeOf, countingThreads, DEADLY, until, withPool } from './helpers.js';
 
 const quick = { minMs: 1, maxMs: 1, jitter: 0, max: -1 };
+const patient = { minMs: 1, maxMs: 1, jitter: 0 };
 const D = { module: DEADLY, restart: quick };
 
 test('AM-54: a task that dies with its worker rejects with WORKER_LOST, naming task, worker and reason; others wait and run', () =>
@@ -42,6 +43,36 @@ test('AM-54: a worker that dies between tasks costs nobody a result', () =>
       off();
     }
     await until(() => pool.stats().freeWorkers === 1);
+  }));
+
+for (const [policy, task, retired] of [
+  [undefined, 'exit', false],
+  [undefined, 'exitLater', false],
+  ['on-failure', 'exit', false],
+  ['on-failure', 'exitLater', true],
+]) {
+  const when = task === 'exit' ? 'in a task' : 'between tasks';
+  test(`AM-54, AT-28: process.exit(0) ${when}, policy ${policy}: ${retired ? 'no' : 'a'} new worker comes`, () =>
+    withPool({ module: DEADLY, workers: 1, restart: { ...patient, ...(policy && { policy }) } }, async (pool) => {
+      const seen = [];
+      pool.on('workerRetired', ({ worker }) => seen.push(worker));
+      let down = 0;
+      pool.on('workerDown', () => down++);
+      assert.equal(await codeOf(pool.dispatch(task, 0)), task === 'exit' ? 'WORKER_LOST' : 'fulfilled');
+      await until(() => down === 1);
+      assert.equal(await codeOf(pool.dispatch('echo', 1)), retired ? 'WORKER_LOST' : 'fulfilled');
+      assert.deepEqual(seen, retired ? ['Worker_1'] : []);
+    }));
+}
+
+test('AM-54: a spare that exits with 0 is replaced', () =>
+  countingThreads(async (threads) => {
+    const loads = new Int32Array(new SharedArrayBuffer(4));
+    const options = { module: DEADLY, workers: 1, spares: 1, restart: patient, initData: { secondExits: loads } };
+    await withPool(options, async () => {
+      await until(() => threads.gone === 1);
+      await until(() => threads.warm === 3);
+    });
   }));
 
 test('AM-54: a map goes on over crashes, and says where they were', () =>

@@ -48,3 +48,46 @@ test('progress that nobody can read is reported, and costs no other task its res
     assert.deepEqual(seen, []);
     assert.equal(written[0]?.[1]?.code, 'NOT_SERIALIZABLE');
   }));
+
+const FOREIGN = {
+  null: null,
+  undefined,
+  number: 1,
+  text: 'hello',
+  list: [],
+  unknown: { kind: 'unknown' },
+  'value of nothing': { kind: 'value' },
+  'value of a place that is none': { kind: 'value', slot: 'length', generation: undefined },
+  'value without a name': { kind: 'value', slot: { toString: 1, valueOf: 1 }, generation: { toString: 1 } },
+  'value of a task that is not': { kind: 'value', slot: 1e9, generation: 1, value: 1 },
+  'kind without a name': { kind: { toString: 1, valueOf: 1 } },
+  'call without a number': { kind: 'main', name: 'x' },
+  'a start': { kind: 'started' },
+  ready: { kind: 'ready' },
+  failed: { kind: 'failed', error: { message: { toString: 1, valueOf: 1 } } },
+};
+
+for (const [name, message] of Object.entries(FOREIGN)) {
+  test(`what a handler posts to main by itself (${name}) is nobody's trouble`, () =>
+    withPool(D, async (pool) => {
+      const thread = await pool.dispatch('thread');
+      assert.equal(await codeOf(pool.dispatch('post', message)), 'fulfilled');
+      await pool.dispatch('post', { kind: 'argument', call: 0 }); // arrives after it
+      assert.equal(await pool.dispatch('thread'), thread);
+      assert.deepEqual(await pool.dispatch('echo', new SharedArrayBuffer(8)), new SharedArrayBuffer(8), 'by message');
+    }));
+}
+
+test('what a function of main throws reaches the handler, whatever it is', () => {
+  const hostile = () => {
+    throw {
+      toString() {
+        throw new Error('no text');
+      },
+    };
+  };
+  return withPool({ ...D, main: { hostile } }, async (pool) => {
+    assert.equal(await codeOf(pool.dispatch('callMain', 'hostile')), 'TASK_FAILED');
+    assert.equal(await pool.dispatch('echo', 1), 1);
+  });
+});
