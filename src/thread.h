@@ -26,7 +26,7 @@ enum {
   WP_PARK_MS = 100, /* bounded waits only: some engines cannot stop an unbounded one (XP-06) */
 };
 
-/* Legal moves: EMPTY > STARTING > READY > LIVE > DYING > EMPTY, and from every state to DYING. main writes. */
+/* Legal moves: EMPTY > STARTING > READY > LIVE > DYING > EMPTY, STARTING > EMPTY, and from every state to DYING. main writes. */
 enum wp_thread_state {
   WP_THREAD_EMPTY = 0,    /* no thread */
   WP_THREAD_STARTING = 1, /* the host was asked for a thread; it has not spoken yet */

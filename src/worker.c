@@ -19,6 +19,10 @@ uint32_t wp_worker_open(wp_pool *pool) {
   return 0;
 }
 
+void wp_worker_close(wp_pool *pool, uint32_t thread) {
+  wp_atomic_store_release_u32(&pool->threads[thread].state, WP_THREAD_EMPTY);
+}
+
 void wp_worker_ready(wp_pool *pool, uint32_t self) {
   uint32_t starting = WP_THREAD_STARTING;
   wp_atomic_cas_acq_rel_u32(&pool->threads[self].state, &starting, WP_THREAD_READY);

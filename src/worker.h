@@ -16,6 +16,9 @@
 /* An EMPTY thread record becomes STARTING; 0 when none is left (dead ones that are not confirmed yet hold them). */
 uint32_t wp_worker_open(wp_pool *pool);
 
+/* Takes that back, before a thread was started for it. STARTING > EMPTY. */
+void wp_worker_close(wp_pool *pool, uint32_t thread);
+
 /* Worker: it runs, and has loaded what it needs. STARTING > READY. */
 void wp_worker_ready(wp_pool *pool, uint32_t self);
 

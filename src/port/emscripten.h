@@ -29,7 +29,7 @@ enum wp_stop wp_js_worker_stop(wp_pool *pool, uint32_t thread, bool any);
 void wp_js_worker_stop_end(wp_pool *pool, uint32_t thread);
 
 /* Prepares the memory that makes a worker a pthread (its control block, thread-local data and stack), for the record
- * `thread`; NULL when there is no memory. The block is reused by the record's next incarnation. */
+ * `thread`; NULL when there is no memory: the record is closed. The block is reused by the record's next incarnation. */
 void *wp_js_thread_block(wp_pool *pool, uint32_t thread);
 
 /* What JavaScript hands to the glue's "run" command: the start routine and, as its argument, the thread's description. */

@@ -16,13 +16,12 @@
 
 enum {
   STACK_BYTES = 512 * 1024,
-  TLS_BYTES = 4096,       /* thread-local variables of the whole program; checked at start */
   FIRST_TID = 0x20000000, /* out of the way of the runtime's own ids */
 };
 
+/* Behind it lie the thread-local variables of the program, as aligned as they need it. */
 typedef struct thread_block {
   struct pthread control;
-  _Alignas(16) char tls[TLS_BYTES];
   _Alignas(16) char stack[STACK_BYTES];
 } thread_block;
 
@@ -37,11 +36,21 @@ static thread_argument arguments[WP_THREADS_MAX];
 /* wasm/library.js */
 extern void wp_js_thread_start(wp_pool *pool, uint32_t thread, wp_thread *record);
 
+static size_t aligned(size_t bytes, size_t align) { return (bytes + align - 1) / align * align; }
+
 void *wp_js_thread_block(wp_pool *pool, uint32_t thread) {
-  if (__builtin_wasm_tls_size() > TLS_BYTES) return NULL;
+  size_t align = __builtin_wasm_tls_align();
+  if (align < _Alignof(thread_block)) align = _Alignof(thread_block);
+  size_t tls = aligned(sizeof(thread_block), align);
   thread_block *block = blocks[thread];
-  if (!block) block = wp_heap_alloc_aligned(wp_pool_heap(pool, WP_MAIN), 16, sizeof *block, 0);
-  if (!block) return NULL;
+  if (!block) {
+    size_t bytes = tls + __builtin_wasm_tls_size();
+    block = wp_heap_alloc_aligned(wp_pool_heap(pool, WP_MAIN), align, bytes, 0);
+  }
+  if (!block) {
+    wp_worker_close(pool, thread);
+    return NULL;
+  }
   blocks[thread] = block;
   memset(&block->control, 0, sizeof block->control);
   struct pthread *control = &block->control;
@@ -52,7 +61,7 @@ void *wp_js_thread_block(wp_pool *pool, uint32_t thread) {
   control->detach_state = DT_DETACHED;
   control->stack = block->stack + STACK_BYTES;
   control->stack_size = STACK_BYTES;
-  control->tls_base = block->tls;
+  control->tls_base = (char *)block + tls;
   libc.need_locks =
       1; /* the library's own locks are used from now on, although its list has one thread */
   return control;

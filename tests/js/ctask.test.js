@@ -46,6 +46,11 @@ test('C tasks: results arrive as what their type says, in place or copied', () =
     assert.equal(await pool.dispatch('twice', 1), 2);
   }));
 
+test('C tasks: thread-local variables of any size', () =>
+  withPool({ ...C, workers: 1 }, async (pool) => {
+    for (const count of [1, 2, 3]) assert.equal(await pool.dispatch('count_on_thread'), count);
+  }));
+
 test('C tasks: a returned status is the code of the error; a text is its message', () =>
   withPool(C, async (pool) => {
     const codes = { [-4]: 'TASK_FAILED', [-22]: 'NO_MEMORY', [-1]: 'INVALID_ARGUMENT', [-10]: 'TOO_LARGE' };

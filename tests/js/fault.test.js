@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { host } from '../../js/host/index.js';
-import { createPool } from '../../js/index.js';
+import { createPool, Pool } from '../../js/index.js';
 import { C_MODULE, codeOf, MODULE, until } from './helpers.js';
 
 const MB = 1 << 20;
@@ -103,4 +103,26 @@ test('XP-16: whichever start of a thread the host refuses: a clear error, or ano
     });
   }
   assert.deepEqual([...outcomes].sort(), ['START_FAILED', 'fulfilled']); // one that is refused early is asked for again
+});
+
+/** As little memory as a pool may have: stacks for fewer threads than these options ask for. */
+const tight = { module: MODULE, memory: { maximum: 16 * MB }, restart: { ...quick, max: 3, windowMs: 0 } };
+
+test('XP-16: no memory for the stacks of all workers: the pool does not open, and says why', async () => {
+  assert.equal(await codeOf(createPool({ ...tight, workers: 30 })), 'NO_MEMORY');
+});
+
+test('XP-16: no memory for the stacks of all spares: the pool opens without them, and says so', async () => {
+  const pool = new Pool({ ...tight, workers: 2, spares: 30 });
+  const codes = [];
+  pool.on('workerDown', ({ worker, error }) => worker.startsWith('Spare_') && codes.push(error.code));
+  await pool.ready;
+  try {
+    assert.ok(codes.length > 0);
+    assert.deepEqual([...new Set(codes)], ['NO_MEMORY']);
+    const { threads } = pool.diagnostics();
+    assert.ok(threads >= 2 && threads < 32, `${threads}`);
+  } finally {
+    await pool.destroy();
+  }
 });

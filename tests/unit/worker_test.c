@@ -113,6 +113,17 @@ TEST(states, "AM-28, AM-45: empty, starting, ready, live, dying, empty; a record
   fixture_close(&f);
 }
 
+TEST(closed, "XP-16: a record that no thread was started for is empty again") {
+  wp_config config = fixture_config(1);
+  CHECK_EQ(fixture_open(&f, &config), WP_OK);
+  uint32_t w = wp_worker_open(f.pool);
+  wp_worker_close(f.pool, w);
+  CHECK_EQ(thread_state(w), WP_THREAD_EMPTY);
+  CHECK_EQ(wp_pool_check(f.pool), WP_OK);
+  CHECK_EQ(wp_worker_open(f.pool), w);
+  fixture_close(&f);
+}
+
 TEST(never_started, "XP-16: a thread that dies before it is ready comes back to the empty ones") {
   wp_config config = fixture_config(1);
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
