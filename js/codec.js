@@ -8,14 +8,15 @@
  * value arrives with exactly its own bytes at byteOffset 0; structuredClone would copy the whole
  * buffer under it. Inside other values views keep their buffers, as there.
  *
- * A codec is used by one thread; its fields are valid until its next call. Cost: numbers and short
- * text some 20 ns and no allocation; see bench/ for the rest.
+ * A codec is used by one thread; its fields are valid until its next call. Getters, toJSON and traps of
+ * Proxies run while a value is encoded, and may encode another one: after them the codec begins anew.
+ * Cost: numbers and short text some 20 ns and no allocation; see bench/ for the rest.
  */
 
 import { copyBytes, isOrdinaryBuffer } from './codec/bytes.js';
 import { Decoder } from './codec/decoder.js';
-import { isError, safeText, toRecord } from './codec/errors.js';
-import { explainRefusal } from './codec/explain.js';
+import { encodeRecord, isError, safeText } from './codec/errors.js';
+import { notSerializable } from './codec/explain.js';
 import { isSimple, isWellFormed } from './codec/simple.js';
 import { textBytes, tryWriteText, utf16Bytes } from './codec/text.js';
 import { TYPE, VIEW_KINDS } from './codec/types.js';
@@ -33,19 +34,12 @@ const NOTHING = new Uint8Array(0);
 const MAX_NODES_BEFORE_HOST = 1024;
 const MAX_NODES_ALONE = 1 << 24;
 
+/** Whether a plain tree is being encoded, by any codec: what does it keeps its state for all of them. */
+let inTree = false;
+
 const typedArrayPrototype = Object.getPrototypeOf(Uint8Array.prototype);
 /** @type {(this: unknown) => string | undefined} */
 const kindOfView = /** @type {any} */ (Object.getOwnPropertyDescriptor(typedArrayPrototype, Symbol.toStringTag)?.get);
-
-/**
- * @param {unknown} value
- * @param {unknown} [cause]
- * @returns {import('./errors.js').PoolError}
- */
-function notSerializable(value, cause) {
-  const reason = explainRefusal(value) ?? (isError(cause) ? safeText(cause.message) : undefined);
-  return poolError('NOT_SERIALIZABLE', reason, { cause });
-}
 
 /** Encoder and decoder of one thread. */
 export class Codec extends Decoder {
@@ -104,11 +98,11 @@ export class Codec extends Decoder {
         this.type = TYPE.UNDEFINED;
         return 0;
       case 'object':
-        if (value !== null) return this.#encodeObject(value);
+        if (value !== null) return this.#encodeObject(value, u8, offset, capacity);
         this.type = TYPE.NULL;
         return 0;
       case 'bigint':
-        return this.#encodeByHost(value);
+        return this.#encodeByHost(value, u8, offset, capacity);
       default:
         throw notSerializable(value);
     }
@@ -124,6 +118,7 @@ export class Codec extends Decoder {
     this.#begin(NOTHING, 0, 0);
     try {
       const clone = structuredClone({ value, transfer }, { transfer });
+      this.#begin(NOTHING, 0, 0);
       this.type = TYPE.CHANNEL;
       this.channel = clone.value;
       this.transfer = clone.transfer;
@@ -147,7 +142,7 @@ export class Codec extends Decoder {
     this.#begin(u8, offset, capacity);
     switch (format) {
       case 'json':
-        return this.#encodeJson(value);
+        return this.#encodeJson(value, u8, offset, capacity);
       case 'string': {
         if (typeof value !== 'string' || !isWellFormed(value)) throw notSerializable(value);
         return this.#encodeText(value);
@@ -162,8 +157,9 @@ export class Codec extends Decoder {
         return this.#put(bytes);
       }
       case 'cbor': {
-        if (!isSimple([value], MAX_NODES_ALONE)) throw notSerializable(value);
-        return this.#encodeCbor(value);
+        const length = this.#tryTree(value, [value], MAX_NODES_ALONE, u8, offset, capacity);
+        if (length === undefined) throw notSerializable(value);
+        return length;
       }
       default:
         throw poolError('INVALID_ARGUMENT', `format ${safeText(format)}`);
@@ -191,10 +187,10 @@ export class Codec extends Decoder {
       }
     }
     try {
-      return this.#encodeRecord(/** @type {Error} */ (error), u8, offset, capacity);
+      return encodeRecord(this, /** @type {Error} */ (error), u8, offset, capacity);
     } catch {
       const plain = new Error(safeText(error)); // an error that resists, such as a throwing Proxy
-      return this.#encodeRecord(plain, u8, offset, capacity);
+      return encodeRecord(this, plain, u8, offset, capacity);
     }
   }
 
@@ -254,10 +250,12 @@ export class Codec extends Decoder {
 
   /**
    * @param {unknown} value
+   * @param {Uint8Array} u8
+   * @param {number} offset
+   * @param {number} capacity
    * @returns {number}
    */
-  #encodeJson(value) {
-    this.type = TYPE.JSON;
+  #encodeJson(value, u8, offset, capacity) {
     let text;
     try {
       text = JSON.stringify(value);
@@ -265,31 +263,40 @@ export class Codec extends Decoder {
       throw notSerializable(value, cause);
     }
     if (text === undefined) throw notSerializable(value);
+    this.#begin(u8, offset, capacity);
+    this.type = TYPE.JSON;
     return this.#put(textBytes(this._host, text));
   }
 
   /**
    * @param {object} value
+   * @param {Uint8Array} u8
+   * @param {number} offset
+   * @param {number} capacity
    * @returns {number}
    */
-  #encodeObject(value) {
-    if (ArrayBuffer.isView(value)) return this.#encodeView(value);
-    if (isSimple(value, this.#maxNodes)) return this.#encodeCbor(value);
+  #encodeObject(value, u8, offset, capacity) {
+    if (ArrayBuffer.isView(value)) return this.#encodeView(value, u8, offset, capacity);
+    const length = this.#tryTree(value, value, this.#maxNodes, u8, offset, capacity);
+    if (length !== undefined) return length;
     if (value instanceof ArrayBuffer && isOrdinaryBuffer(value) && value.byteLength > 0) {
       this.type = TYPE.ARRAY_BUFFER;
       return this.#put(new Uint8Array(value));
     }
-    return this.#encodeByHost(value);
+    return this.#encodeByHost(value, u8, offset, capacity);
   }
 
   /**
    * @param {ArrayBufferView} view
+   * @param {Uint8Array} u8
+   * @param {number} offset
+   * @param {number} capacity
    * @returns {number}
    */
-  #encodeView(view) {
+  #encodeView(view, u8, offset, capacity) {
     // Length 0 may mean a detached buffer, which structured clone refuses: for the full path.
     if (view.byteLength === 0 || !isOrdinaryBuffer(view.buffer)) {
-      return this.#encodeByHost(view);
+      return this.#encodeByHost(view, u8, offset, capacity);
     }
     const name = kindOfView.call(view) ?? 'DataView';
     if (name === 'Uint8Array') {
@@ -298,74 +305,67 @@ export class Codec extends Decoder {
     }
     this.type = TYPE.TYPED_ARRAY;
     this.aux = VIEW_KINDS.indexOf(name);
-    if (this.aux < 0) return this.#encodeByHost(view);
+    if (this.aux < 0) return this.#encodeByHost(view, u8, offset, capacity);
     const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
     return this.#put(bytes);
   }
 
   /**
-   * @param {unknown} value a simple one
-   * @returns {number}
+   * @param {unknown} value
+   * @param {object} shown what is looked at: the value, or an array around it
+   * @param {number} maxNodes
+   * @param {Uint8Array} u8
+   * @param {number} offset
+   * @param {number} capacity
+   * @returns {number | undefined} undefined: it is no plain tree, or a part of one encodes it
    */
-  #encodeCbor(value) {
-    this.type = TYPE.CBOR;
+  #tryTree(value, shown, maxNodes, u8, offset, capacity) {
+    if (inTree) return undefined;
     const cbor = this._cbor;
     let length;
+    inTree = true;
     try {
+      if (!isSimple(shown, maxNodes)) return undefined;
       length = cbor.encode(value);
     } catch (cause) {
       throw notSerializable(value, cause); // a Proxy that showed something else the second time
+    } finally {
+      inTree = false;
+      this.#begin(u8, offset, capacity);
     }
-    if (length > this.#capacity) {
+    this.type = TYPE.CBOR;
+    if (length > capacity) {
       this.bytes = cbor.take();
       return -1;
     }
-    copyBytes(cbor.buffer, cbor.start, length, this.#u8, this.#offset);
+    copyBytes(cbor.buffer, cbor.start, length, u8, offset);
     return length;
   }
 
   /**
    * @param {unknown} value
-   * @returns {number}
-   */
-  #encodeByHost(value) {
-    this.aux = 0;
-    let bytes;
-    try {
-      bytes = this._host.serialize?.(value);
-      if (bytes === undefined) {
-        this.channel = structuredClone(value);
-        this.type = TYPE.CHANNEL;
-        return -1;
-      }
-    } catch (cause) {
-      throw notSerializable(value, cause);
-    }
-    this.type = TYPE.HOST;
-    return this.#put(bytes);
-  }
-
-  /**
-   * @param {Error} error
    * @param {Uint8Array} u8
    * @param {number} offset
    * @param {number} capacity
    * @returns {number}
    */
-  #encodeRecord(error, u8, offset, capacity) {
-    const canCarry = (/** @type {unknown} */ value) => {
-      try {
-        this.encode(value, NOTHING, 0, 0);
-        return this.type !== TYPE.CHANNEL;
-      } catch {
-        return false;
-      }
-    };
-    const record = toRecord(error, canCarry);
-    const length = this.encode(record, u8, offset, capacity);
-    this.aux = this.type;
-    this.type = TYPE.ERROR;
-    return length;
+  #encodeByHost(value, u8, offset, capacity) {
+    let bytes;
+    let clone;
+    try {
+      bytes = this._host.serialize?.(value);
+      if (bytes === undefined) clone = structuredClone(value);
+    } catch (cause) {
+      throw notSerializable(value, cause);
+    }
+    this.#begin(u8, offset, capacity);
+    if (bytes === undefined) {
+      this.channel = clone;
+      this.type = TYPE.CHANNEL;
+      return -1;
+    }
+    this.type = TYPE.HOST;
+    return this.#put(bytes);
   }
 }
 

@@ -1,9 +1,10 @@
 /**
  * Errors on their way to another thread. As plain records: what a handler throws must reach the caller with its name,
- * message, stack, code, cause and own properties, whatever odd object it is. Nothing here throws.
+ * message, stack, code, cause and own properties, whatever odd object it is. Nothing here throws, but encodeRecord.
  */
 
 import { PoolError } from '../errors.js';
+import { TYPE } from './types.js';
 
 const MAX_DEPTH = 8;
 const MAX_PROPS = 64;
@@ -146,7 +147,7 @@ function propsOf(error, canCarry, path) {
  * @param {object[]} [around] errors around this one
  * @returns {ErrorRecord}
  */
-export function toRecord(error, canCarry, around = []) {
+function toRecord(error, canCarry, around = []) {
   const path = [...around, error];
   const stack = read(error, 'stack');
   const code = read(error, 'code');
@@ -165,6 +166,32 @@ export function toRecord(error, canCarry, around = []) {
     record.errors = errors.map((item) => wrap(item, canCarry, path) ?? { value: undefined });
   }
   return record;
+}
+
+/**
+ * Encodes an error as its record.
+ * @param {import('../codec.js').Codec} codec
+ * @param {Error} error
+ * @param {Uint8Array} u8
+ * @param {number} offset
+ * @param {number} capacity
+ * @returns {number} as codec.encode()
+ * @throws when its properties resist
+ */
+export function encodeRecord(codec, error, u8, offset, capacity) {
+  const canCarry = (/** @type {unknown} */ value) => {
+    try {
+      codec.encode(value, new Uint8Array(0), 0, 0);
+      return codec.type !== TYPE.CHANNEL;
+    } catch {
+      return false;
+    }
+  };
+  const record = toRecord(error, canCarry);
+  const length = codec.encode(record, u8, offset, capacity);
+  codec.aux = codec.type;
+  codec.type = TYPE.ERROR;
+  return length;
 }
 
 /**

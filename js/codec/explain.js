@@ -1,5 +1,8 @@
 /** Says what in a value cannot be cloned, for the message of NOT_SERIALIZABLE. Slow path only. */
 
+import { poolError } from '../errors.js';
+import { isError, safeText } from './errors.js';
+
 const MAX_NODES = 10_000;
 const REFUSED = new Set([
   'Promise',
@@ -76,4 +79,15 @@ export function explainRefusal(value) {
     // A Proxy or a class with side effects: the message does without the path.
   }
   return undefined;
+}
+
+/**
+ * The error for a value that cannot be carried.
+ * @param {unknown} value
+ * @param {unknown} [cause]
+ * @returns {import('../errors.js').PoolError}
+ */
+export function notSerializable(value, cause) {
+  const reason = explainRefusal(value) ?? (isError(cause) ? safeText(cause.message) : undefined);
+  return poolError('NOT_SERIALIZABLE', reason, { cause });
 }

@@ -213,6 +213,55 @@ test('AM-08 getters are called once', () => {
   });
 });
 
+/** A value that runs `act` while it is encoded, by each way to run code there. */
+const ACTORS = {
+  getter: (act) => ({ x: 'outer', get y() { act(); return 2; } }), // prettier-ignore
+  'getter of an element': (act) => Object.defineProperty([1, 'outer'], 0, { get: () => (act(), 1), enumerable: true }),
+  proxy: (act) => new Proxy({ x: 'outer', y: 2 }, { ownKeys: (target) => (act(), Reflect.ownKeys(target)) }),
+  'property of a proxy': (act) =>
+    new Proxy({ x: 'outer' }, { get: (target, key) => (act(), Reflect.get(target, key)) }),
+};
+const INNER = {
+  text: 'inner',
+  long: 'i'.repeat(100),
+  tree: { i: [1, 2] },
+  host: new Map([[1, 2]]),
+  big: { i: 'i'.repeat(5000) },
+};
+
+for (const [how, actor] of Object.entries(ACTORS)) {
+  test(`AM-08 a ${how} may encode another value with the same codec`, () => {
+    everyWay((host, capacity, way) => {
+      for (const [name, inner] of Object.entries(INNER)) {
+        for (const format of ['cbor', 'json', undefined]) {
+          const codec = createCodec(host);
+          const memory = new Uint8Array(20_000);
+          const read = (at, length) => {
+            if (codec.type === TYPE.CHANNEL) return codec.channel;
+            const bytes = length < 0 ? Uint8Array.from(codec.bytes) : memory.slice(at, at + length);
+            return createCodec(host).decode(codec.type, codec.aux, bytes, 0, bytes.length);
+          };
+          const seen = [];
+          const value = actor(() => seen.push(read(10_000, codec.encode(inner, memory, 10_000, 10_000))));
+          let got;
+          try {
+            got = read(
+              0,
+              format ? codec.encodeAs(format, value, memory, 0, capacity) : codec.encode(value, memory, 0, capacity),
+            );
+          } catch (error) {
+            assert.equal(error.code, 'NOT_SERIALIZABLE'); // where no format has it
+          }
+          const shown = actor(() => undefined);
+          if (got !== undefined) assert.deepStrictEqual(got, Array.isArray(shown) ? [1, 'outer'] : { ...shown }, way);
+          assert.ok(seen.length > 0 || got === undefined);
+          for (const one of seen) assert.deepStrictEqual(one, inner, `${way} ${name} ${format}`);
+        }
+      }
+    });
+  });
+}
+
 const REFUSED = {
   function: () => 1,
   symbol: Symbol('x'),

@@ -49,6 +49,28 @@ test('progress that nobody can read is reported, and costs no other task its res
     assert.equal(written[0]?.[1]?.code, 'NOT_SERIALIZABLE');
   }));
 
+test('AM-08 a payload may dispatch another task while it is encoded, and a result send progress', () =>
+  withPool({ ...D, wasm: C_TASKS }, async (pool) => {
+    for (const [task, key] of [
+      ['echo', 'get'],
+      ['input_type', 'toJSON'],
+    ]) {
+      const inner = [];
+      const act = () => {
+        inner.push(pool.dispatch('echo', new Map([[1, 'inner']])), pool.dispatch('echo', 'inner'.repeat(100)));
+        return 2;
+      };
+      const payload =
+        key === 'get' ? Object.defineProperty({ x: 1 }, 'y', { get: act, enumerable: true }) : { toJSON: act };
+      const expected = key === 'get' ? { x: 1, y: 2 } : 3;
+      pool.pause();
+      const outer = pool.dispatch(task, payload);
+      pool.resume();
+      assert.deepEqual(await outer, expected);
+      assert.deepEqual(await Promise.all(inner), [new Map([[1, 'inner']]), 'inner'.repeat(100)]);
+    }
+  }));
+
 const FOREIGN = {
   null: null,
   undefined,
