@@ -116,7 +116,7 @@ export class Core {
   #encode(value, at, capacity, { boxed, transfer, forC }) {
     const { codec } = this;
     const { u8 } = this.memory;
-    if (transfer?.length) {
+    if (transfer?.length && !forC) {
       codec.encodeTransfer(this.#privately(value), [...transfer]);
       return -1;
     }

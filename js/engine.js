@@ -193,7 +193,8 @@ export class Engine {
     const status = i32[(slot + L.SLOT_STATUS) >>> 2];
     this.ledger.observer?.ran(task, slot);
     const thread = u32[(slot + L.SLOT_OWNER) >>> 2];
-    const byMessage = status === STATUS.OK && core.typeOf(slot, RESULT) === TYPE.CHANNEL;
+    const byMessage =
+      status === STATUS.OK && core.typeOf(slot, RESULT) === TYPE.CHANNEL && !u32[(slot + L.SLOT_C_TASK) >>> 2];
     let value;
     /** @type {any} */
     let error;

@@ -36,10 +36,9 @@ const void *wp_task_input(const wp_task *task, size_t *bytes, uint32_t *type) {
 static void *make_room(wp_task *task, wp_value *value, uint8_t *inline_bytes, uint32_t type,
                        size_t bytes, wp_status *status) {
   *status = WP_OK;
-  if (bytes > UINT32_MAX) {
-    *status = WP_E_TOO_LARGE;
-    return NULL;
-  }
+  if (type > WP_TYPE_LAST) *status = WP_E_INVALID_ARGUMENT;
+  if (bytes > UINT32_MAX) *status = WP_E_TOO_LARGE;
+  if (*status) return NULL;
   if (bytes <= WP_INLINE_BYTES && !(task->slot->flags & WP_SLOT_LEASE)) {
     *value = (wp_value){type, 0, (uint32_t)bytes, 0};
     return inline_bytes;

@@ -22,12 +22,13 @@ extern "C" {
 
 /* How the bytes of a value are to be read. The same numbers as TYPE in js/codec.js. */
 enum wp_type {
-  WP_TYPE_UNDEFINED = 0, /* no bytes */
-  WP_TYPE_BINARY = 1,    /* bytes; a Uint8Array in JavaScript */
-  WP_TYPE_STRING = 2,    /* UTF-8, not terminated */
-  WP_TYPE_JSON = 3,      /* JSON text in UTF-8 */
-  WP_TYPE_CBOR = 4,      /* one CBOR item (RFC 8949) */
-  WP_TYPE_NUMBER = 5,    /* one IEEE 754 double, 8 bytes, little-endian */
+  WP_TYPE_UNDEFINED = 0,         /* no bytes */
+  WP_TYPE_BINARY = 1,            /* bytes; a Uint8Array in JavaScript */
+  WP_TYPE_STRING = 2,            /* UTF-8, not terminated */
+  WP_TYPE_JSON = 3,              /* JSON text in UTF-8 */
+  WP_TYPE_CBOR = 4,              /* one CBOR item (RFC 8949) */
+  WP_TYPE_NUMBER = 5,            /* one IEEE 754 double, 8 bytes, little-endian */
+  WP_TYPE_LAST = WP_TYPE_NUMBER, /* the types above it are JavaScript's own */
 };
 
 /* ---- Task side ------------------------------------------------------------------------------------------------- */
@@ -58,10 +59,12 @@ void wp_task_register(wp_task_entry *entry);
 /* The argument's bytes, in place (immutable, valid until the task returns); never NULL. `bytes` and `type` may be NULL. */
 const void *wp_task_input(const wp_task *task, size_t *bytes, uint32_t *type);
 
-/* Copies the result. A second call replaces the first. WP_E_NO_MEMORY, WP_E_TOO_LARGE, WP_E_INVALID_ARGUMENT (no data). */
+/* Copies the result. A second call replaces the first. WP_E_NO_MEMORY, WP_E_TOO_LARGE, WP_E_INVALID_ARGUMENT (no data, or a
+ * type that enum wp_type has not); the task has no result then. */
 wp_status wp_task_result(wp_task *task, uint32_t type, const void *data, size_t bytes);
 
-/* Memory that is the result: what the task writes there is delivered without a copy. NULL when memory is exhausted. */
+/* Memory that is the result: what the task writes there is delivered without a copy. NULL when memory is exhausted, or the type
+ * is none of enum wp_type. */
 void *wp_task_result_alloc(wp_task *task, uint32_t type, size_t bytes);
 
 /* Scratch memory, 16-byte aligned, taken back when the task ends in any way. NULL when memory is exhausted. */
@@ -76,7 +79,7 @@ bool wp_task_cancelled(const wp_task *task);
 /* Tells the pool that the task is alive. One store. */
 void wp_task_heartbeat(wp_task *task);
 
-/* Sends an intermediate value to the caller, in order, before the result. WP_E_NO_MEMORY. */
+/* Sends an intermediate value to the caller, in order, before the result. Errors as wp_task_result. */
 wp_status wp_task_progress(wp_task *task, uint32_t type, const void *data, size_t bytes);
 
 /* malloc and free of the pool: what a task allocated is taken back when it is killed or traps. In wasm builds plain

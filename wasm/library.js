@@ -22,4 +22,58 @@ addToLibrary({
   __handle_stack_overflow: (_requested) => _wp_js_stack_overflow(),
 
   wp_js_ring: () => globalThis.wasmpoolThread.ring(),
+
+  // exit, _Exit and pthread_exit end the task that calls them, as a trap does. Emscripten's own end the whole program, by way of
+  // main, or leave a thread that no task runs on any more.
+  exit: (status) => {
+    throw new Error(`the task called exit(${status})`);
+  },
+  proc_exit__proxy: '',
+  proc_exit: (status) => {
+    throw new Error(`the task called _Exit(${status})`);
+  },
+  emscripten_force_exit__proxy: '',
+  emscripten_force_exit: (status) => {
+    throw new Error(`the task called exit(${status})`);
+  },
+  wp_js_thread_exit: () => {
+    throw new Error('the task called pthread_exit');
+  },
 });
+
+/* global FILESYSTEM, LibraryManager, HEAPU8, HEAPU32, UTF8ArrayToString, err, out, wasmpoolLines */
+// Without a file system its calls fail, where they are made. Emscripten's own have main answer them, with success, and main would
+// wait for a lock of a thread that is killed meanwhile.
+if (!FILESYSTEM) {
+  const { library } = LibraryManager;
+  for (const name of Object.keys(library)) {
+    if (typeof library[name] !== 'function' || !/^(__syscall|fd)_/.test(name)) continue;
+    library[`${name}__proxy`] = '';
+    if (name.startsWith('fd_')) continue;
+    delete library[`${name}__i53abi`];
+    library[`${name}__deps`] = [];
+    library[name] = (_1, _2, _3, _4, _5, _6, _7, _8) => -52; // ENOSYS
+  }
+  addToLibrary({
+    // Lines go to the console, when they are complete.
+    $wasmpoolLines: [[], []],
+    fd_write__deps: ['$wasmpoolLines', '$UTF8ArrayToString'],
+    fd_write__postset: '',
+    fd_write: (fd, iov, count, written) => {
+      if (fd !== 1 && fd !== 2) return 8; // EBADF
+      let bytes = 0;
+      for (const end = iov + count * 8; iov !== end; iov += 8) {
+        const from = HEAPU32[iov >>> 2];
+        const length = HEAPU32[(iov + 4) >>> 2];
+        const line = wasmpoolLines[fd - 1];
+        for (let at = from; at < from + length; at++) {
+          if (HEAPU8[at] !== 10) line.push(HEAPU8[at]);
+          else (fd === 1 ? out : err)(UTF8ArrayToString(line.splice(0)));
+        }
+        bytes += length;
+      }
+      HEAPU32[written >>> 2] = bytes;
+      return 0;
+    },
+  });
+}
