@@ -194,6 +194,7 @@ wp_status wp_worker_reap(wp_pool *pool, uint32_t thread, bool trusted) { /* REAP
   uint32_t tag = wp_atomic_load_relaxed_u32(&record->tag); /* its writer is dead */
   wp_heap_rebuild(&pool->memory[thread].heap, &tag, tag ? 1 : 0);
   wp_arena_abandon(&pool->memory[thread].arena);
+  wp_port_thread_reset(thread);
   reset_record(record);
   wp_idle_leave(pool, thread); /* doomed inside, it may have gone idle afterwards */
   wp_atomic_fetch_add_relaxed_u64(&pool->counters.reaped, 1);
@@ -232,6 +233,7 @@ void wp_worker_clean_up(wp_pool *pool, uint32_t self, uint32_t index) {
   lose_event(pool, self, self);
   wp_heap_free_tagged(&pool->memory[self].heap, tag);
   wp_arena_reset(&pool->memory[self].arena);
+  wp_port_thread_reset(self);
   wp_atomic_store_release_u32(&thread->tag, 0);
   wp_gate_leave(thread);
 }

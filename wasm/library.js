@@ -41,7 +41,7 @@ addToLibrary({
   },
 });
 
-/* global FILESYSTEM, LibraryManager, HEAPU8, HEAPU32, UTF8ArrayToString, err, out, wasmpoolLines */
+/* global FILESYSTEM, LibraryManager, HEAPU8, HEAPU32, UTF8ArrayToString, err, out, wasmpoolLines, wasmpoolPrint */
 // Without a file system its calls fail, where they are made. Emscripten's own have main answer them, with success, and main would
 // wait for a lock of a thread that is killed meanwhile.
 if (!FILESYSTEM) {
@@ -57,23 +57,36 @@ if (!FILESYSTEM) {
   addToLibrary({
     // Lines go to the console, when they are complete.
     $wasmpoolLines: [[], []],
-    fd_write__deps: ['$wasmpoolLines', '$UTF8ArrayToString'],
+    $wasmpoolPrint: (print, line) => {
+      const text = UTF8ArrayToString(line.splice(0));
+      for (;;) {
+        try {
+          print(text);
+          return 0;
+        } catch (error) {
+          if (error?.code !== 'EAGAIN') return 29; // EIO
+          Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1); // a pipe that is full, on Node
+        }
+      }
+    },
+    $wasmpoolPrint__deps: ['$UTF8ArrayToString'],
+    fd_write__deps: ['$wasmpoolLines', '$wasmpoolPrint'],
     fd_write__postset: '',
     fd_write: (fd, iov, count, written) => {
       if (fd !== 1 && fd !== 2) return 8; // EBADF
-      let bytes = 0;
+      let [bytes, failed] = [0, 0];
       for (const end = iov + count * 8; iov !== end; iov += 8) {
         const from = HEAPU32[iov >>> 2];
         const length = HEAPU32[(iov + 4) >>> 2];
         const line = wasmpoolLines[fd - 1];
         for (let at = from; at < from + length; at++) {
           if (HEAPU8[at] !== 10) line.push(HEAPU8[at]);
-          else (fd === 1 ? out : err)(UTF8ArrayToString(line.splice(0)));
+          else failed = wasmpoolPrint(fd === 1 ? out : err, line) || failed;
         }
         bytes += length;
       }
       HEAPU32[written >>> 2] = bytes;
-      return 0;
+      return failed;
     },
   });
 }

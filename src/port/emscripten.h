@@ -36,6 +36,12 @@ void *wp_js_thread_block(wp_pool *pool, uint32_t thread);
 void *wp_js_thread_routine(void);
 void *wp_js_thread_argument(wp_pool *pool, uint32_t thread);
 
+/* The numbers of the workers as threads of the C library: out of the way of the runtime's own. */
+enum { WP_FIRST_TID = 0x20000000 };
+
+/* Before the first worker: from now on the standard streams are locked when they are used. */
+void wp_js_streams_open(void);
+
 /* The core's functions in a form that fits JavaScript: they return an index or a negative status. */
 int32_t wp_js_box_create(wp_pool *pool, uint32_t self, uint32_t bytes, uint32_t granted);
 wp_status wp_js_box_commit(wp_pool *pool, uint32_t self, uint32_t index, uint32_t type,

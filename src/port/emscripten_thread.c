@@ -16,7 +16,6 @@
 
 enum {
   STACK_BYTES = 512 * 1024,
-  FIRST_TID = 0x20000000, /* out of the way of the runtime's own ids */
 };
 
 /* Behind it lie the thread-local variables of the program, as aligned as they need it. */
@@ -56,7 +55,7 @@ void *wp_js_thread_block(wp_pool *pool, uint32_t thread) {
   memset(&block->control, 0, sizeof block->control);
   struct pthread *control = &block->control;
   control->self = control->next = control->prev = control;
-  control->tid = FIRST_TID + (int)thread;
+  control->tid = WP_FIRST_TID + (int)thread;
   control->robust_list.head = &control->robust_list.head;
   control->locale = &libc.global_locale;
   control->detach_state = DT_DETACHED;
@@ -65,6 +64,7 @@ void *wp_js_thread_block(wp_pool *pool, uint32_t thread) {
   control->tls_base = (char *)block + tls;
   libc.need_locks =
       1; /* the library's own locks are used from now on, although its list has one thread */
+  wp_js_streams_open();
   return control;
 }
 

@@ -68,6 +68,8 @@ int wp_port_region_extend(const wp_region *region, uint64_t used_bytes) {
   return failed ? WP_E_NO_MEMORY : WP_OK;
 }
 
+void wp_port_thread_reset(uint32_t thread) { (void)thread; }
+
 void wp_port_region_close(wp_region *region) {
   if (region->base) munmap(region->base, (size_t)region->limit_bytes);
   region->base = NULL;

@@ -44,6 +44,10 @@ void wp_port_thread_kill(wp_port_thread *thread);
 /* Waits for a thread that returns by itself. */
 void wp_port_thread_join(wp_port_thread *thread);
 
+/* Opens the locks of the host's own that a thread held when its task was cut off, or when it died (wasm: those of the standard
+ * streams). The thread itself, or main after its death. */
+void wp_port_thread_reset(uint32_t thread);
+
 /* One contiguous range of addresses that is backed by memory step by step. */
 typedef struct wp_region {
   uint8_t *base;        /* aligned to 64 KiB; never moves */

@@ -35,14 +35,18 @@ test('C tasks: without a file system calls fail, and nobody waits for them', () 
     assert.equal(await pool.dispatch('twice', 1), 2);
   }));
 
-test('C tasks: what they print is on the console, line by line', () => {
-  const program = `
+/** Runs a program with a pool of its own. */
+function run(program) {
+  const text = `
     import { createPool } from ${JSON.stringify(new URL('../../js/index.js', import.meta.url))};
-    const pool = await createPool({ wasm: new URL(${JSON.stringify(C_TASKS)}), workers: 1 });
-    await pool.dispatch('print', 'grüße');
-    await pool.dispatch('print', 'two\\nlines');
+    const pool = await createPool({ wasm: new URL(${JSON.stringify(C_TASKS)}), workers: 2 });
+    ${program}
     await pool.destroy();`;
-  const { stderr, status } = spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' });
+  return spawnSync(process.execPath, ['--input-type=module', '-e', text], { encoding: 'utf8' });
+}
+
+test('C tasks: what they print is on the console, line by line', () => {
+  const { stderr, status } = run("await pool.dispatch('print', 'grüße'); await pool.dispatch('print', 'two\\nlines');");
   assert.deepEqual([stderr, status], ['grüße\ntwo\nlines\n', 0]);
 });
 
@@ -54,6 +58,25 @@ test('XP-04: a C task that is killed while it prints holds up nobody who prints'
     }
     await until(() => pool.stats().freeWorkers === 2);
   }));
+
+for (const hangs of [0, 1]) {
+  test(`XP-03: what a C task that ${hangs ? 'is killed' : 'traps'} has locked of stdout is open again`, () =>
+    withPool({ ...C, workers: 2, recycleTimeoutMs: 0, loopChecks: false }, async (pool) => {
+      for (let round = 0; round < 5; round++) {
+        const code = await codeOf(pool.dispatch('print_and_die', hangs, { timeoutMs: 20 }));
+        assert.equal(code, hangs ? 'TIMEOUT' : 'TASK_FAILED');
+        assert.deepEqual(await pool.broadcast('print_little'), [undefined, undefined]);
+      }
+    }));
+}
+
+test('C tasks: lines that several print at once come whole', () => {
+  const { stdout, status } = run(`await pool.broadcast('print_lines', 2000);`);
+  assert.equal(status, 0);
+  const lines = stdout.trimEnd().split('\n');
+  assert.equal(lines.length, 4000);
+  for (const line of lines) assert.match(line, /^(.)\1{99}$/);
+});
 
 test('C results: types that are not for C are refused, and settle, whoever writes them', async () => {
   const { error } = console;

@@ -1,0 +1,84 @@
+/*
+ * The C library's standard streams, among threads that may end at any instruction. Their locks carry the number of the thread that
+ * holds them, so that they can be opened when it is gone.
+ */
+#define _GNU_SOURCE
+#define hidden                                                                                     \
+  __attribute__((__visibility__("hidden"))) /* as the C library defines them for its own sources */
+#define weak __attribute__((__weak__))
+#include "pthread_impl.h"
+#include "stdio_impl.h"
+
+#include "port/emscripten.h"
+#include "port/port.h"
+#include "task_side.h"
+
+enum { STREAMS = 3 };
+
+/* Those that the program uses: the C library defines them, each with its stream. */
+weak FILE *volatile __stdin_used = NULL;
+weak FILE *volatile __stdout_used = NULL;
+weak FILE *volatile __stderr_used = NULL;
+
+/* A stream and its buffer; while something is printed another buffer may stand in for it. */
+typedef struct stream {
+  FILE *file;
+  unsigned char *buffer;
+  size_t bytes;
+} stream;
+
+static stream streams[STREAMS];
+
+void wp_js_streams_open(void) {
+  FILE *files[STREAMS] = {__stdin_used, __stdout_used, __stderr_used};
+  for (int i = 0; i < STREAMS; i++) {
+    FILE *file = files[i];
+    if (!file || streams[i].file) continue;
+    streams[i] = (stream){file, file->buf, file->buf_size};
+    if (file->lock < 0) file->lock = 0; /* as the library does at its first pthread_create */
+  }
+}
+
+/* ---- Instead of the C library's, whose waits have no end, and whose putc locks without a name ---- */
+
+int __lockfile(FILE *file) {
+  enum { WAIT_MS = 10 }; /* who unlocked it may have died before it could wake anybody */
+  int self = __pthread_self()->tid;
+  if (file->lock == self) return 0;
+  for (int owner = a_cas(&file->lock, 0, self); owner; owner = a_cas(&file->lock, 0, self)) {
+    wp_port_wait((wp_atomic_u32 *)(void *)&file->lock, (uint32_t)owner, WAIT_MS);
+  }
+  return 1;
+}
+
+void __unlockfile(FILE *file) {
+  a_store(&file->lock, 0);
+  wp_port_wake((wp_atomic_u32 *)(void *)&file->lock, 1);
+}
+
+int fputc(int character, FILE *file) {
+  FLOCK(file);
+  int put = putc_unlocked(character, file);
+  FUNLOCK(file);
+  return put;
+}
+
+int putc(int character, FILE *file) { return fputc(character, file); }
+
+int putchar(int character) { return fputc(character, stdout); }
+
+/* ---- After a death ---- */
+
+void wp_port_thread_reset(uint32_t thread) {
+  if (wp__self && wp__self->index == thread) __pthread_self()->stdio_locks = NULL;
+  for (int i = 0; i < STREAMS; i++) {
+    FILE *file = streams[i].file;
+    if (!file || file->lock != WP_FIRST_TID + (int)thread) continue;
+    file->wpos = file->wbase = file->wend = NULL; /* what it had half printed is dropped */
+    file->rpos = file->rend = NULL;
+    file->buf = streams[i].buffer;
+    file->buf_size = streams[i].bytes;
+    file->lockcount = 0;
+    __unlockfile(file);
+  }
+}
