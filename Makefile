@@ -273,6 +273,7 @@ lint-js: | npm
 	$(Q)$(ESLINT) --max-warnings 0 .
 lint-rules: | npm
 	$(Q)node scripts/lint-rules.mjs
+	$(Q)node scripts/lint-points.mjs
 
 # A file that was found clean is looked at again when it, or any header, changes.
 build/tidy/%.ok: % $(HEADERS) .clang-tidy | deps-test

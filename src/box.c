@@ -41,7 +41,8 @@ static wp_status create(wp_pool *pool, uint32_t self, uint64_t bytes, uint32_t f
   box->owner = self;
   box->flags = flags;
   for (uint32_t i = 0; i < WP_THREADS_MAX / 32; i++)
-    wp_atomic_store_relaxed_u32(&box->readers[i], 0);
+    wp_atomic_store_relaxed_u32(&box->readers[i], 0); /* no point: a FREE box has no readers */
+  WP_POINT("box.count");
   wp_atomic_store_relaxed_u32(&box->count, 1); /* published by the store of the word */
   uint32_t generation = wp_word_generation(wp_atomic_load_acquire_u64(&box->word));
   WP_POINT("box.writing");
@@ -82,6 +83,7 @@ wp_status wp_box_commit(wp_pool *pool, uint32_t self, uint32_t index, uint32_t t
 static void give_back_place(wp_pool *pool) {
   WP_POINT("box.place");
   wp_atomic_fetch_sub_seq_u32(&pool->boxes_taken, 1);
+  WP_POINT("box.ask");
   /* Pairs with the load in wp_sched_unlock. */
   wp_atomic_fetch_or_seq_u32(&pool->chores, WP_CHORE_BOXES);
 }
@@ -153,6 +155,7 @@ wp_status wp_box_read(wp_pool *pool, uint32_t index, uint32_t generation, uint32
   const wp_box *box = box_of(pool, index, generation);
   if (!box) return WP_E_STALE_HANDLE;
   if (!(wp_atomic_load_acquire_u32(&box->readers[reader >> 5]) & reader_bit(reader))) {
+    WP_POINT("box.denied");
     wp_atomic_fetch_add_relaxed_u64(&pool->counters.denied, 1);
     return WP_E_DENIED;
   }
@@ -188,6 +191,7 @@ static bool take_place_locked(wp_pool *pool) {
 }
 
 static void append_to_line(wp_pool *pool, uint32_t number) {
+  WP_POINT("line.wait");
   /* Relaxed: the line is guarded by the lock. */
   wp_atomic_store_relaxed_u32(&pool->threads[number].box_waiting, WP_NONE);
   WP_POINT("line.append");
@@ -210,6 +214,7 @@ wp_status wp_box_request(wp_pool *pool, uint32_t self) {
   } else if (wp_atomic_load_relaxed_u32(&thread->box_waiting)) {
     status = WP_E_QUEUE_FULL; /* likewise, and keeps its place in line */
   } else if (!pool->box_line.first && take_place_locked(pool)) {
+    WP_POINT("box.request");
     wp_atomic_store_seq_u32(&thread->box_granted, 1);
   } else {
     status = WP_E_QUEUE_FULL;
@@ -272,7 +277,7 @@ void wp_box_serve_line_locked(wp_pool *pool) {
   }
 }
 
-/* In line again if it was and has not been granted a box since. */
+/* In line again if it was and has not been granted a box since. No points: main only. */
 static void enter_anew(wp_pool *pool, uint32_t number) {
   wp_atomic_u32 *waiting = &pool->threads[number].box_waiting;
   bool waits = wp_atomic_load_relaxed_u32(waiting) && !wp_box_granted(pool, number);
@@ -298,6 +303,7 @@ void wp_box_mend_line_locked(wp_pool *pool) {
 
 /* ---- Leases and deaths ---- */
 
+/* No points: main only. */
 static uint32_t clear_readers(wp_box *box) {
   uint32_t references = 0;
   for (uint32_t i = 0; i < WP_THREADS_MAX / 32; i++) {
@@ -327,6 +333,7 @@ double wp_box_expire(wp_pool *pool, double now_ms) {
   return next_ms;
 }
 
+/* No points: main only. */
 void wp_box_reap(wp_pool *pool, uint32_t thread) {
   uint32_t capacity = wp_atomic_load_acquire_u32(&pool->boxes.capacity);
   for (uint32_t i = 0; i < capacity; i++) {
@@ -344,13 +351,14 @@ void wp_box_reap(wp_pool *pool, uint32_t thread) {
   if (wp_atomic_exchange_seq_u32(&pool->threads[thread].box_granted, 0)) give_back_place(pool);
 }
 
-/* Only READY boxes: the slot that names a box that is WRITING has its writer's reference. */
+/* Only READY boxes: the slot that names a box that is WRITING has its writer's reference. No points: main only. */
 static void count_name(wp_pool *pool, const wp_value *value) {
   wp_box *box = value->box && exists(pool, value->box - 1) ? wp_box_at(pool, value->box - 1) : NULL;
   if (!box || !has_state(wp_atomic_load_acquire_u64(&box->word), WP_BOX_READY)) return;
   wp_atomic_fetch_add_relaxed_u32(&box->count, 1); /* nobody else counts now */
 }
 
+/* No points: main only. */
 void wp_box_recount(wp_pool *pool) {
   uint32_t capacity = wp_atomic_load_acquire_u32(&pool->boxes.capacity), taken = 0;
   for (uint32_t i = 0; i < capacity; i++) {

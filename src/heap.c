@@ -78,7 +78,9 @@ uint32_t wp__heap_units(size_t bytes) {
 void wp__heap_count(wp_heap *heap, int64_t units, int64_t blocks) {
   /* Relaxed: one writer, and only numbers. Wraps as it should for negative ones. */
   uint64_t bytes = wp_atomic_load_relaxed_u64(&heap->bytes) + (uint64_t)units * WP__UNIT;
+  WP_POINT("heap.bytes");
   wp_atomic_store_relaxed_u64(&heap->bytes, bytes);
+  WP_POINT("heap.blocks");
   wp_atomic_store_relaxed_u64(&heap->blocks,
                               wp_atomic_load_relaxed_u64(&heap->blocks) + (uint64_t)blocks);
 }

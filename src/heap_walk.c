@@ -104,6 +104,7 @@ static void report_orphan(wp_heap *heap) {
   wp_atomic_store_release_u64(&heap->remote_target, 0);
 }
 
+/* No points: main only. */
 static void forget_indexes(wp_heap *heap) {
   memset(heap->bins, 0, sizeof heap->bins);
   memset(heap->step_map, 0, sizeof heap->step_map);

@@ -32,6 +32,7 @@ static bool would_take(const wp_thread *thread) {
 static bool wake_if_idle(wp_pool *pool, uint32_t thread) {
   wp_thread *record = &pool->threads[thread];
   if (!clear(pool, thread) || !would_take(record)) return false;
+  WP_POINT("idle.woken");
   wp_atomic_store_relaxed_u32(&pool->woken, thread); /* a hint: it orders nothing */
   wp_thread_wake(record);
   return true;
@@ -115,6 +116,7 @@ void wp_idle_wake(wp_pool *pool, bool all) {
 }
 
 void wp_idle_note_take(wp_pool *pool, uint32_t self) {
+  WP_POINT("idle.taker");
   wp_atomic_store_relaxed_u32(&pool->taker, self); /* a hint: it orders nothing */
 }
 

@@ -31,6 +31,7 @@ static void count(wp_atomic_u32 *word, uint32_t change) {
 /* A slot has come into a list of a level, or left it. */
 static void count_in(wp_pool *pool, uint32_t level, enum wp_class class, uint32_t change) {
   wp_lanes *lanes = &pool->lanes;
+  WP_POINT("lane.counts");
   uint32_t bit = UINT32_C(1) << (level * WP_CLASS_COUNT + class);
   uint32_t slots = lanes->counts[level][class] += change;
   if (pool->telemetry && slots > lanes->peaks[level][class]) lanes->peaks[level][class] = slots;
@@ -42,6 +43,7 @@ static void count_in(wp_pool *pool, uint32_t level, enum wp_class class, uint32_
 /* Between `before` and `after`, indexes + 1, 0 for the ends. */
 static void link_slot(wp_pool *pool, wp_list *list, uint32_t index, uint32_t before,
                       uint32_t after) {
+  WP_POINT("lane.next");
   wp_atomic_store_relaxed_u32(&slot_at(pool, index)->next, after); /* lists are under the lock */
   WP_POINT("lane.link");
   if (before)
@@ -90,6 +92,7 @@ void wp_lanes_add(wp_pool *pool, uint32_t index) {
   if (!slot->seat) count_in(pool, slot->priority, class, 1);
 }
 
+/* No points: main only. */
 void wp_lanes_reset(wp_pool *pool) {
   pool->lanes = (wp_lanes){0};
   wp_atomic_store_seq_u32(&pool->ready, 0);
@@ -145,6 +148,7 @@ uint32_t wp_lanes_count_bulks(const wp_pool *pool) {
   return bulks;
 }
 
+/* No points: main only. */
 void wp_lanes_bulk_begin(wp_pool *pool) {
   uint32_t bulks = wp_atomic_fetch_add_seq_u32(&pool->bulks, 1) + 1;
   if (pool->telemetry && bulks > pool->bulks_peak) pool->bulks_peak = bulks;
@@ -250,6 +254,7 @@ static void promote_heavy(wp_pool *pool, uint32_t self) {
   for (uint32_t level = WP_PRIORITY_CRITICAL + 1; level < WP_PRIORITY_COUNT; level++) {
     if (!first_of(pool, level, WP_CLASS_HEAVY)) continue;
     uint32_t index = remove_first(pool, self, level, WP_CLASS_HEAVY);
+    WP_POINT("lane.age");
     slot_at(pool, index)->flags |= WP_SLOT_AGED; /* its class from now on */
     wp_lanes_add(pool, index);
     return;

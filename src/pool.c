@@ -51,6 +51,7 @@ static void *zeroed(wp_heap *heap, size_t bytes) {
   return block;
 }
 
+/* No points: there are no other threads yet. */
 static wp_status open_threads(wp_pool *pool, wp_heap *main_heap) {
   pool->threads = zeroed(main_heap, sizeof(wp_thread) * pool->thread_count);
   if (!pool->threads) return WP_E_NO_MEMORY;
@@ -127,6 +128,7 @@ wp_status wp_name_intern(wp_pool *pool, const char *name, uint32_t bytes, uint32
   return WP_OK;
 }
 
+/* No points: main only. */
 void wp_pause(wp_pool *pool) { wp_atomic_store_seq_u32(&pool->paused, 1); }
 
 void wp_stats_read(wp_pool *pool, wp_stats *stats) {

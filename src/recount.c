@@ -27,7 +27,7 @@ static bool is_free_group(const void *record) {
 }
 
 /* Who died between a slot's leaving its group and the group's noticing left it with a member too many: for ever active, if it is a
- * bulk job. Exact, as main gives all members their slots in one go, and does so itself. */
+ * bulk job. Exact, as main gives all members their slots in one go, and does so itself. No points: main only. */
 static void count_members(wp_pool *pool) {
   uint32_t groups = wp_atomic_load_acquire_u32(&pool->groups.capacity);
   for (uint32_t i = 0; i < groups; i++) {
@@ -42,6 +42,7 @@ static void count_members(wp_pool *pool) {
   }
 }
 
+/* No points: main only. */
 static void count(wp_pool *pool) {
   wp_table_recount(&pool->slots, is_free_slot);
   count_members(pool);

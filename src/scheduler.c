@@ -31,8 +31,10 @@ bool wp_sched_try_lock(wp_pool *pool, uint32_t self) {
 }
 
 static void sleep_on_lock(wp_pool *pool, uint32_t holder) {
+  WP_POINT("lock.sleep");
   wp_atomic_fetch_add_seq_u32(&pool->lock_sleepers, 1); /* pairs with the load in wp_sched_unlock */
   wp_port_wait(&pool->lock, holder, LOCK_WAIT_MS);
+  WP_POINT("lock.awake");
   wp_atomic_fetch_sub_seq_u32(&pool->lock_sleepers, 1);
 }
 
@@ -62,6 +64,7 @@ void wp_sched_unlock(wp_pool *pool, uint32_t self) {
 
 /* ---- Inbox ---- */
 
+/* No points: main only, and who submits is not killed. */
 void wp_sched_push(wp_pool *pool, uint32_t index) {
   wp_slot *slot = wp_slot_at(&pool->slots, index);
   wp_atomic_fetch_add_seq_u32(&pool->queued, 1);
@@ -69,7 +72,6 @@ void wp_sched_push(wp_pool *pool, uint32_t index) {
   uint32_t newest = wp_atomic_load_relaxed_u32(&pool->inbox); /* ordered by the CAS */
   do {
     wp_atomic_store_relaxed_u32(&slot->next, newest); /* published by the CAS */
-    WP_POINT("inbox.push");
   } while (!wp_atomic_cas_seq_u32(&pool->inbox, &newest, index + 1));
   bool patiently = wp_idle_can_wait(pool);
   if (pool->burst && pool->burst++ % BURST_WAKES_EVERY != 0) patiently = true;
@@ -104,6 +106,7 @@ static void apply_inbox(wp_pool *pool, uint32_t self) {
   while (newest) {
     wp_slot *slot = wp_slot_at(&pool->slots, newest - 1);
     uint32_t before = wp_atomic_load_relaxed_u32(&slot->next);
+    WP_POINT("inbox.link");
     wp_atomic_store_relaxed_u32(&slot->next, oldest); /* the list is this thread's alone */
     oldest = newest;
     newest = before;
@@ -150,6 +153,7 @@ static bool may_take(const wp_pool *pool, const wp_thread *thread) {
 static void note_execution(wp_thread *thread, double ms) {
   double before = wp_atomic_load_relaxed_u32(&thread->exec_us); /* a hint: it orders nothing */
   double now = 0.25 * (ms * 1000) + 0.75 * before + 0.5;
+  WP_POINT("pace.exec");
   wp_atomic_store_relaxed_u32(&thread->exec_us, now < UINT32_MAX ? (uint32_t)now : UINT32_MAX);
 }
 
@@ -162,6 +166,7 @@ static void note_pace(wp_thread *thread, double now_ms) {
   double now = (now_ms - thread->taken_ms) * 1e6 > before ? before * 1.25 : before * 0.8;
   if (now < WP_PACE_LEAST_NS) now = WP_PACE_LEAST_NS;
   if (now > WP_PACE_MOST_NS) now = WP_PACE_MOST_NS;
+  WP_POINT("pace.note");
   wp_atomic_store_relaxed_u32(&thread->pace_ns, (uint32_t)now);
 }
 
@@ -213,6 +218,7 @@ uint32_t wp_sched_take(wp_pool *pool, uint32_t self, double now_ms) {
   return taken;
 }
 
+/* No points: main only. */
 void wp_resume(wp_pool *pool) {
   wp_atomic_store_seq_u32(&pool->paused, 0); /* pairs with the load after IDLE in wp_sched_take */
   wp_idle_wake(pool, true);
@@ -223,6 +229,7 @@ void wp_resume(wp_pool *pool) {
 void wp_sched_requeue_locked(wp_pool *pool, uint32_t index) {
   const wp_slot *slot = wp_slot_at(&pool->slots, index);
   wp_lanes_add(pool, index);
+  WP_POINT("task.requeued");
   wp_atomic_fetch_add_seq_u32(&pool->queued, 1);
   if (slot->seat)
     wp_idle_wake_for(pool, slot, false); /* who has the seat by now may have found nothing */
@@ -238,6 +245,7 @@ static bool waits(const wp_slot *slot) {
   return state == WP_SLOT_SUBMITTED || state == WP_SLOT_READY || state == WP_SLOT_CANCELLED;
 }
 
+/* No points: main only. */
 static void enter_anew(wp_pool *pool, wp_slot *slot, uint32_t index) {
   wp_slot_move(slot, WP_SLOT_READY, WP_SLOT_SUBMITTED);
   if (wp_slot_state_of(slot) == WP_SLOT_SUBMITTED) wp_atomic_fetch_add_seq_u32(&pool->queued, 1);
@@ -245,7 +253,7 @@ static void enter_anew(wp_pool *pool, wp_slot *slot, uint32_t index) {
 }
 
 /* REBUILD: all lists anew from the slots' states, in order of submission (of the table, if there is no memory to sort). Slots that
- * a producer is pushing at this moment would be entered twice: rebuilding is main's, and so is producing. */
+ * a producer is pushing at this moment would be entered twice: rebuilding is main's, and so is producing. No points: main only. */
 static void rebuild(wp_pool *pool) {
   uint32_t capacity = wp_atomic_load_acquire_u32(&pool->slots.capacity), count = 0;
   wp_atomic_exchange_seq_u32(&pool->inbox, 0); /* its slots are SUBMITTED and found below */
@@ -272,6 +280,7 @@ static void rebuild(wp_pool *pool) {
   wp_heap_free(heap, found);
 }
 
+/* No points: main only. */
 bool wp_sched_break_lock(wp_pool *pool, uint32_t dead) {
   uint32_t holder = wp_atomic_load_seq_u32(&pool->lock);
   if (holder != lock_name(pool, dead)) return false;

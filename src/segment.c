@@ -34,6 +34,7 @@ static uint32_t page_of(const wp_segments *segments, const void *addr) {
 /* Granules to step over at `page`: a whole segment, or one. */
 static uint32_t stride_of(uint64_t word) { return state_of(word) == HEAD ? pages_of(word) : 1; }
 
+/* No points: there are no other threads yet. */
 int wp_segments_open(wp_segments *segments, uint64_t limit_bytes) {
   uint64_t pages = limit_bytes / WP_GRANULE_BYTES + (limit_bytes % WP_GRANULE_BYTES != 0);
   if (!pages || pages > PAGES_MAX) return WP_E_INVALID_ARGUMENT;

@@ -20,6 +20,7 @@ int wp_table_open(wp_table *table, wp_heap *heap, uint32_t record_bytes, uint32_
 static void put_chain(wp_table *table, uint32_t first, wp_record *last) {
   uint64_t head = wp_atomic_load_relaxed_u64(&table->free); /* ordered by the CAS below */
   do {
+    WP_POINT("table.link");
     wp_atomic_store_relaxed_u32(&last->next, (uint32_t)head); /* published by the CAS */
     WP_POINT("table.put");
   } while (!wp_atomic_cas_acq_rel_u64(&table->free, &head,
@@ -34,7 +35,9 @@ static int grow(wp_table *table, wp_heap *heap) {
   memset(chunk, 0, (size_t)table->record_bytes * WP_TABLE_CHUNK);
   for (uint32_t i = 0; i < WP_TABLE_CHUNK; i++) {
     wp_record *record = (wp_record *)(void *)(chunk + (size_t)i * table->record_bytes);
+    /* no point: nobody knows the chunk */
     wp_atomic_store_relaxed_u64(&record->word, wp_word(1, 0)); /* published by the CAS below */
+    /* no point: nobody knows the chunk */
     wp_atomic_store_relaxed_u32(&record->next, i + 1 < WP_TABLE_CHUNK ? capacity + i + 2 : 0);
   }
   uint64_t none = 0;
@@ -85,6 +88,7 @@ int wp_table_take_kept(wp_table *table, wp_heap *heap, uint32_t *index) {
   return WP_OK;
 }
 
+/* No points: main only. */
 void wp_table_put_kept(wp_table *table, uint32_t index) {
   enum { MOST = 4096 };
   uint32_t most = table->ceiling / 4 < MOST ? table->ceiling / 4 : MOST;
@@ -104,6 +108,7 @@ uint32_t wp_table_in_use(const wp_table *table) {
   return wp_atomic_load_relaxed_u32(&table->in_use) - table->kept; /* a gauge: orders nothing */
 }
 
+/* No points: main only. */
 void wp_table_recount(wp_table *table, bool (*is_free)(const void *record)) {
   uint32_t capacity = wp_atomic_load_acquire_u32(&table->capacity), first = 0, in_use = 0;
   while (capacity < table->ceiling &&

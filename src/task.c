@@ -33,6 +33,7 @@ wp_status wp_task_reserve(wp_pool *pool, uint32_t self, uint32_t *index) {
                                      : wp_table_take(&pool->slots, heap, index);
   if (status) return status;
   wp_slot *slot = slot_at(pool, *index);
+  WP_POINT("task.reserve");
   /* Relaxed: published by the move. From then on a dead worker's slot is found by it. */
   wp_atomic_store_relaxed_u32(&slot->owner, self);
   wipe(slot);
@@ -61,6 +62,7 @@ void wp_task_submit(wp_pool *pool, uint32_t index) {
   wp_sched_push(pool, index);
 }
 
+/* No points: main only. */
 wp_status wp_group_create(wp_pool *pool, uint32_t members, uint32_t kind, uint32_t *group) {
   if (!members) return WP_E_INVALID_ARGUMENT; /* nobody would end it */
   wp_status status = wp_table_take(&pool->groups, wp_pool_heap(pool, WP_MAIN), group);
@@ -94,6 +96,7 @@ static void fail_group(wp_pool *pool, const wp_slot *slot) {
     wp_atomic_cas_acq_rel_u32(&group->failed, &none, slot->item + 1);
 }
 
+/* No points: main only. */
 void wp_group_fail(wp_pool *pool, uint32_t group) {
   uint32_t none = 0;
   if (exists(&pool->groups, group))
@@ -130,6 +133,7 @@ bool wp_task_begin(wp_pool *pool, uint32_t self, uint32_t index, double now_ms) 
   wp_thread *thread = &pool->threads[self];
   if (slot->group && wp_atomic_load_acquire_u32(&group_at(pool, slot->group - 1)->failed)) {
     slot->status = WP_E_CANCELLED;
+    WP_POINT("task.refuse");
     wp_atomic_store_relaxed_u32(&slot->owner, self); /* published by the move */
     if (!wp_slot_move(slot, WP_SLOT_READY, WP_SLOT_DONE)) {
       wp_task_free(pool, self, index);
@@ -142,15 +146,18 @@ bool wp_task_begin(wp_pool *pool, uint32_t self, uint32_t index, double now_ms) 
     return false;
   }
   slot->started_ms = now_ms;
+  WP_POINT("task.own");
   wp_atomic_store_relaxed_u32(&slot->owner, self); /* published by the move */
   enter_record(thread, index);
   wp_thread_beat(thread);
+  WP_POINT("task.exclusive");
   if (slot->flags & WP_SLOT_EXCLUSIVE) wp_atomic_store_release_u32(&thread->exclusive, 1);
   if (wp_slot_move(slot, WP_SLOT_READY, WP_SLOT_RUNNING)) {
     WP_POINT("task.taken");
     wp_atomic_fetch_sub_seq_u32(&pool->queued, 1);
     return true;
   }
+  WP_POINT("task.not_exclusive");
   if (slot->flags & WP_SLOT_EXCLUSIVE) wp_atomic_store_release_u32(&thread->exclusive, 0);
   leave_record(thread, index);
   wp_task_free(pool, self, index); /* cancelled in the lane */
@@ -163,6 +170,7 @@ static bool ring_due(wp_pool *pool) {
   if (!wp_atomic_load_seq_u32(&pool->bell)) return false;
   WP_POINT("bell.ring");
   if (!wp_atomic_exchange_seq_u32(&pool->bell, 0)) return false;
+  WP_POINT("bell.count");
   wp_atomic_fetch_add_relaxed_u64(&pool->counters.bells, 1);
   return true;
 }
@@ -172,6 +180,7 @@ bool wp_task_complete(wp_pool *pool, uint32_t thread, uint32_t index) {
   wp_slot *slot = slot_at(pool, index);
   uint32_t newest = wp_atomic_load_relaxed_u32(&record->completions); /* ordered by the CAS */
   do {
+    WP_POINT("task.link");
     wp_atomic_store_relaxed_u32(&slot->next, newest); /* published by the CAS */
     WP_POINT("task.complete");
   } while (
@@ -183,6 +192,7 @@ bool wp_task_complete(wp_pool *pool, uint32_t thread, uint32_t index) {
 static void drop_box(wp_pool *pool, uint32_t self, wp_value *value) {
   uint32_t box = value->box;
   if (!box) return;
+  WP_POINT("box.forget");
   value->box = 0;
   wp_box_drop(pool, self, box - 1);
 }
@@ -193,6 +203,7 @@ void wp_task_drop_result(wp_pool *pool, uint32_t self, uint32_t index) {
   /* One step: a slot that named a box already freed would have it freed once more when its worker dies. */
   wp_gate_enter(&pool->threads[self]);
   drop_box(pool, self, result);
+  WP_POINT("result.drop");
   *result = (wp_value){WP_TYPE_UNDEFINED, 0, 0, 0};
   wp_gate_leave(&pool->threads[self]);
 }
@@ -202,6 +213,7 @@ static bool drop_late(wp_pool *pool, uint32_t self, uint32_t index) {
   /* Its time limit may pass at this very moment (tick.c): whoever moves the slot first knows what it was. Not to DONE: if the
    * worker dies here, that would be delivered. */
   bool timed_out = !wp_slot_move(slot_at(pool, index), WP_SLOT_ABANDONED, WP_SLOT_FILLING);
+  WP_POINT("late.count");
   wp_atomic_fetch_add_relaxed_u64(&pool->counters.late, 1);
   wp_task_free(pool, self, index);
   WP_POINT("task.late");
@@ -221,6 +233,7 @@ bool wp_task_finish(wp_pool *pool, uint32_t self, uint32_t index, wp_status stat
   }
   wp_thread_beat(thread);
   slot->status = status;
+  WP_POINT("task.end_exclusive");
   if (slot->flags & WP_SLOT_EXCLUSIVE) wp_atomic_store_release_u32(&thread->exclusive, 0);
   if (wp_slot_move(slot, WP_SLOT_RUNNING, WP_SLOT_DONE)) {
     if (status && slot->group) fail_group(pool, slot);
@@ -242,8 +255,10 @@ bool wp_task_put_back_locked(wp_pool *pool, uint32_t index) { /* REQUEUE */
   wp_slot *slot = slot_at(pool, index);
   if (!(slot->flags & WP_SLOT_REQUEUE) || slot->redeliveries >= pool->config.max_redeliveries)
     return false;
+  WP_POINT("task.again");
   slot->redeliveries++;
   if (!wp_slot_move(slot, WP_SLOT_RUNNING, WP_SLOT_READY)) return false;
+  WP_POINT("task.disown");
   wp_atomic_store_relaxed_u32(&slot->owner, 0); /* published with the lane */
   wp_sched_requeue_locked(pool, index);
   return true;
@@ -304,7 +319,8 @@ void wp_task_drop_event(wp_pool *pool, uint32_t self, uint32_t index) {
 
 /* ---- After it ran ---- */
 
-/* COLLECT: moves what the thread has finished behind what main has not delivered yet; both are oldest first afterwards. */
+/* COLLECT: moves what the thread has finished behind what main has not delivered yet; both are oldest first afterwards.
+ * No points: main only. */
 static void collect(wp_pool *pool, wp_thread *thread) {
   uint32_t newest = wp_atomic_exchange_seq_u32(&thread->completions, 0), oldest = 0;
   while (newest) {
@@ -333,6 +349,7 @@ uint32_t wp_task_drain(wp_pool *pool, uint32_t *indexes, uint32_t limit) {
   return count;
 }
 
+/* No points: main only. */
 bool wp_task_arm_bell(wp_pool *pool) {
   wp_atomic_store_seq_u32(&pool->bell, 1); /* ARM: pairs with the load in wp_task_complete */
   for (uint32_t i = 0; i < pool->thread_count; i++) {
@@ -351,6 +368,7 @@ void wp_task_free(wp_pool *pool, uint32_t self, uint32_t index) {
   uint32_t group = slot->group;
   drop_box(pool, self, &slot->argument);
   drop_box(pool, self, &slot->result);
+  WP_POINT("task.ungroup");
   slot->group = 0;
   if (group) wp_group_leave(pool, group - 1);
   uint32_t generation = wp_word_generation(wp_atomic_load_acquire_u64(&slot->word));
@@ -366,6 +384,7 @@ void wp_task_free_delivered(wp_pool *pool, const uint32_t *indexes, uint32_t cou
   for (uint32_t i = 0; i < count; i++) wp_task_free(pool, WP_MAIN, indexes[i]);
 }
 
+/* No points: main only. */
 void wp_task_count_settled(wp_pool *pool, uint32_t settled, uint32_t failed) {
   wp_atomic_fetch_add_relaxed_u64(&pool->counters.processed, settled);
   wp_atomic_fetch_add_relaxed_u64(&pool->counters.errors, failed);
@@ -373,6 +392,7 @@ void wp_task_count_settled(wp_pool *pool, uint32_t settled, uint32_t failed) {
 
 /* ---- Ended early ---- */
 
+/* No points: main only. */
 enum wp_cancel_result wp_task_cancel(wp_pool *pool, uint32_t index, uint32_t generation) {
   if (!exists(&pool->slots, index)) return WP_CANCEL_STALE;
   wp_slot *slot = slot_at(pool, index);

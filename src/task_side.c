@@ -1,4 +1,5 @@
 #include "task_side.h"
+#include "base/point.h"
 #include "box.h"
 #include "port/port.h"
 #include "task.h"
@@ -47,6 +48,7 @@ static void *make_room(wp_task *task, wp_value *value, uint8_t *inline_bytes, ui
   uint32_t index = 0;
   wp_gate_enter(thread); /* the name too: it is read while no worker is inside (recount.h) */
   *status = wp_box_create(task->pool, task->self, bytes, &index);
+  WP_POINT("result.name");
   if (!*status) *value = (wp_value){type, 0, (uint32_t)bytes, index + 1};
   wp_gate_leave(thread);
   return *status ? NULL : (void *)(uintptr_t)wp_box_at(task->pool, index)->address;

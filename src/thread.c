@@ -21,6 +21,7 @@ void wp_gate_enter(wp_thread *thread) {
     /* ENTER: this store and load pair with DOOM and with the load in wp_gate_inside. */
     wp_atomic_store_seq_u32(&thread->inside, depth + 1);
     if (depth || !wp_atomic_load_seq_u32(&thread->doomed)) return;
+    WP_POINT("gate.back");
     wp_atomic_store_seq_u32(&thread->inside, 0);
     park(thread);
   }
@@ -38,11 +39,13 @@ bool wp_gate_doomed(const wp_thread *thread) {
   return wp_atomic_load_seq_u32(&thread->doomed) != 0;
 }
 
+/* No points: main only. */
 void wp_gate_doom(wp_thread *thread) {
   wp_atomic_store_seq_u32(&thread->doomed, 1); /* DOOM: pairs with the load in wp_gate_enter */
   wp_thread_wake(thread);                      /* a wait inside the core ends and sees it */
 }
 
+/* No points: main only. */
 void wp_gate_pardon(wp_thread *thread) {
   wp_atomic_store_seq_u32(&thread->doomed, 0); /* pairs with the loads in park */
   wp_thread_wake(thread);
@@ -67,6 +70,7 @@ void wp_thread_sleep(wp_thread *thread, uint32_t seen, uint32_t timeout_ms) {
   bool is_short = !before && timeout_ms <= WP_SHORT_WAIT_MS;
   wp_atomic_store_seq_u32(&thread->sleeps, is_short ? WP_SLEEP_SHORT : WP_SLEEP_LONG);
   wp_port_wait(&thread->wake, seen, timeout_ms);
+  WP_POINT("thread.awake");
   /* Before it looks for work: pairs with PATIENCE. Its event loop may be asleep as well. */
   wp_atomic_store_seq_u32(&thread->sleeps, before);
 }

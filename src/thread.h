@@ -15,6 +15,7 @@
 
 #include "arena.h"
 #include "base/atomic.h"
+#include "base/point.h"
 #include "heap.h"
 
 enum {
@@ -140,7 +141,8 @@ void wp_gate_pardon(wp_thread *thread);
 /* A sign of life. The thread itself. */
 static inline void wp_thread_beat(wp_thread *thread) {
   uint32_t beat = wp_atomic_load_relaxed_u32(&thread->beat); /* only this thread writes it */
-  wp_atomic_store_release_u32(&thread->beat, beat + 1);      /* pairs with the load in tick.c */
+  WP_POINT("thread.beat");
+  wp_atomic_store_release_u32(&thread->beat, beat + 1); /* pairs with the load in tick.c */
 }
 
 /* Bumps the wake word and wakes the thread that waits on it. Any thread. */

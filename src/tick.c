@@ -9,7 +9,8 @@ static void earliest(double *next_ms, double at_ms) {
 }
 
 /* One running slot: given up if its time is over. True when an action was written. What its caller has given up already
- * (ABANDONED) poisons its worker just as well, or a task that was cancelled and hangs would keep a worker for ever. */
+ * (ABANDONED) poisons its worker just as well, or a task that was cancelled and hangs would keep a worker for ever. No points: main
+ * only. */
 static bool expire(wp_pool *pool, uint32_t thread, uint32_t index, double now_ms, wp_action *action,
                    double *next_ms) {
   wp_slot *slot = wp_slot_at(&pool->slots, index);

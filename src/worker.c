@@ -8,6 +8,7 @@
 #include "task.h"
 #include "task_side.h"
 
+/* No points: main only. */
 uint32_t wp_worker_open(wp_pool *pool) {
   for (uint32_t i = 1; i < pool->thread_count; i++) {
     wp_thread *thread = &pool->threads[i];
@@ -25,9 +26,11 @@ void wp_worker_close(wp_pool *pool, uint32_t thread) {
 
 void wp_worker_ready(wp_pool *pool, uint32_t self) {
   uint32_t starting = WP_THREAD_STARTING;
+  WP_POINT("worker.ready");
   wp_atomic_cas_acq_rel_u32(&pool->threads[self].state, &starting, WP_THREAD_READY);
 }
 
+/* No points: main only. */
 void wp_worker_seat(wp_pool *pool, uint32_t thread, uint32_t seat) {
   wp_thread *record = &pool->threads[thread];
   wp_atomic_store_release_u32(&record->seat, seat + 1);
@@ -36,6 +39,7 @@ void wp_worker_seat(wp_pool *pool, uint32_t thread, uint32_t seat) {
   wp_thread_wake(record);
 }
 
+/* No points: main only. */
 uint32_t wp_worker_doom(wp_pool *pool, uint32_t thread) {
   wp_thread *record = &pool->threads[thread];
   uint32_t seat = wp_atomic_load_acquire_u32(&record->seat);
@@ -57,7 +61,7 @@ static bool given_up(const wp_slot *slot) {
 }
 
 /* A worker runs one C task at a time and has it in its record from before the tag is set until after it is cleared: so
- * the C task that is found there between two looks at one and the same tag is the one that has this tag. */
+ * the C task that is found there between two looks at one and the same tag is the one that has this tag. No points: main only. */
 enum wp_stop wp_worker_stop(wp_pool *pool, uint32_t thread, bool any) {
   wp_thread *record = &pool->threads[thread];
   uint32_t tag = wp_atomic_load_seq_u32(&record->tag);
@@ -74,6 +78,7 @@ enum wp_stop wp_worker_stop(wp_pool *pool, uint32_t thread, bool any) {
   return WP_STOP_ASKED;
 }
 
+/* No points: main only. */
 void wp_worker_stop_end(wp_pool *pool, uint32_t thread) {
   wp_atomic_store_seq_u32(&pool->threads[thread].stop, 0);
 }
@@ -90,7 +95,7 @@ bool wp_worker_runs(const wp_pool *pool, uint32_t thread, uint32_t index, uint32
 
 /* ---- After its death ---- */
 
-/* LOSE: what it ran is answered, run again, or freed. */
+/* LOSE: what it ran is answered, run again, or freed. No points: main only. */
 static void lose(wp_pool *pool, uint32_t thread, uint32_t index) {
   wp_slot *slot = wp_slot_at(&pool->slots, index);
   uint32_t state = wp_slot_state_of(slot);
@@ -160,9 +165,11 @@ static void lose_event(wp_pool *pool, uint32_t thread, uint32_t self) {
       wp_atomic_load_relaxed_u32(&slot->owner) == thread) {
     wp_task_free(pool, self, event - 1);
   }
+  WP_POINT("event.lose");
   wp_atomic_store_release_u32(&pool->threads[thread].event, 0);
 }
 
+/* No points: main only. */
 static void reset_record(wp_thread *record) {
   for (uint32_t place = 0; place < WP_CONCURRENCY_MAX; place++) {
     wp_atomic_store_relaxed_u32(&record->slots[place], 0); /* published by the store of the state */
@@ -182,6 +189,7 @@ static void reset_record(wp_thread *record) {
   wp_atomic_store_release_u32(&record->state, WP_THREAD_EMPTY);
 }
 
+/* No points: main only. */
 wp_status wp_worker_reap(wp_pool *pool, uint32_t thread, bool trusted) { /* REAP */
   wp_thread *record = &pool->threads[thread];
   bool inside = wp_gate_inside(record);
@@ -213,12 +221,14 @@ wp_status wp_worker_run(wp_pool *pool, uint32_t self, uint32_t index) {
   wp_slot *slot = wp_slot_at(&pool->slots, index);
   wp_task task = {.pool = pool, .slot = slot, .self = self, .index = index};
   thread->last_tag = thread->last_tag >= WP_TAG_TASK_LAST ? 1 : thread->last_tag + 1;
+  WP_POINT("tag.set");
   wp_atomic_store_release_u32(&thread->tag, thread->last_tag);
   wp_port_thread_killable(true);
   wp_status status = pool->tasks[slot->c_task - 1]->function(&task);
   wp_port_thread_killable(false);
   wp_gate_enter(thread); /* a loop check traps outside only: never in the middle of the reset */
   wp_arena_reset(&pool->memory[self].arena);
+  WP_POINT("tag.clear");
   /* What it malloc'ed and kept is the program's now, as in any C. */
   wp_atomic_store_release_u32(&thread->tag, 0);
   wp_gate_leave(thread);
@@ -234,6 +244,7 @@ void wp_worker_clean_up(wp_pool *pool, uint32_t self, uint32_t index) {
   wp_heap_free_tagged(&pool->memory[self].heap, tag);
   wp_arena_reset(&pool->memory[self].arena);
   wp_port_thread_reset(self);
+  WP_POINT("tag.trapped");
   wp_atomic_store_release_u32(&thread->tag, 0);
   wp_gate_leave(thread);
 }

@@ -212,6 +212,7 @@ static wp_atomic_u32 *stop_flag(void) {
   return free ? (wp_atomic_u32 *)WP_STOP_FLAG : NULL;
 }
 
+/* No points: main only. */
 enum wp_stop wp_js_worker_stop(wp_pool *pool, uint32_t thread, bool any) {
   wp_atomic_u32 *flag = stop_flag();
   enum wp_stop answer = flag ? wp_worker_stop(pool, thread, any) : WP_STOP_NONE;
@@ -220,6 +221,7 @@ enum wp_stop wp_js_worker_stop(wp_pool *pool, uint32_t thread, bool any) {
   return answer;
 }
 
+/* No points: main only. */
 void wp_js_worker_stop_end(wp_pool *pool, uint32_t thread) {
   wp_atomic_fetch_sub_seq_u32(stop_flag(), 1);
   wp_worker_stop_end(pool, thread);

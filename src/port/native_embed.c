@@ -331,6 +331,7 @@ void wp_completion_release(wp_pool *pool, const wp_completion *completion) {
 /* Main does not know when a worker starts a task, so with time limits about it looks as often as this. */
 static const double look_ms = 10;
 
+/* No points: main only. */
 size_t wp_wait(wp_pool *pool, wp_completion *completions, size_t limit, uint32_t timeout_ms) {
   double end_ms = wp_port_now_ms() + timeout_ms;
   for (;;) {

@@ -81,6 +81,7 @@ static void check_results(void) {
 static bool run_operation(uint32_t n, bool go_on) {
   if (!open_scene()) complain("no scene");
   operations[played].prepare();
+  block_lock(false); /* nothing here could let it go */
   play(VICTIM);
   begin_faults(n, go_on);
   operations[played].run();
@@ -173,6 +174,7 @@ static void run_script(void *op) { operations[*(const int *)op].run(); }
 static bool run_rebuild(uint32_t n, bool go_on) {
   if (!open_scene()) complain("no scene");
   operations[played].prepare();
+  block_lock(false); /* nothing here could let it go */
   play(VICTIM);
   died = kill_run(died_at, run_script, &played);
   play(WP_MAIN);

@@ -15,6 +15,7 @@ enum {
   TASKS_MAX = WP_TABLE_CHUNK + 64,
   BOX_BYTES = 700,
   LARGE_BYTES = 200000, /* a block that has a segment of its own */
+  TAKE_MS = 1,          /* when tasks are taken */
   LIMIT_MS = 10,        /* time limit of the tasks that have one */
   LATER_MS = 1000,      /* after all limits and leases */
 };
@@ -33,6 +34,7 @@ typedef struct scene {
   uint32_t boxes[4];     /* boxes of the operation */
   void *blocks[4];       /* memory of the operation */
   bool other_waits;      /* for a box, in line */
+  wp_atomic_u32 locked;  /* main has the scheduler's lock */
   uint64_t before[2];    /* bytes and blocks in use before the first task */
   const char *complaint; /* what went wrong first, or NULL */
 } scene;
@@ -49,6 +51,25 @@ static void complain(const char *text) {
 static void play(uint32_t number) {
   wp__self = number ? &s.f.pool->threads[number] : NULL;
   wp__self_pool = number ? s.f.pool : NULL;
+}
+
+/* ---- The lock ---- */
+
+/* What follows finds the scheduler's lock taken, and leaves its chores to the next holder. */
+static void block_lock(bool taken) {
+  if (taken) {
+    if (!wp_sched_try_lock(s.f.pool, WP_MAIN)) complain("the lock is taken");
+    wp_atomic_store_release_u32(&s.locked, 1);
+  } else if (wp_atomic_exchange_acq_rel_u32(&s.locked, 0)) {
+    wp_atomic_store_seq_u32(&s.f.pool->lock, 0);
+  }
+}
+
+/* Whether the victim's death here can make a difference: a try for a lock that is taken stores nothing. Who has slept on it once gets
+ * it. */
+static inline bool is_of_interest(const char *name) {
+  if (!strcmp(name, "lock.awake")) block_lock(false);
+  return strcmp(name, "sched.lock") != 0 || !wp_atomic_load_seq_u32(&s.f.pool->lock);
 }
 
 /* ---- Tasks ---- */
@@ -171,7 +192,7 @@ static uint32_t epoch_of(uint32_t box) {
 
 /* ---- What workers do ---- */
 
-static uint32_t take_one(uint32_t self) { return take(s.f.pool, self, 0); }
+static uint32_t take_one(uint32_t self) { return take(s.f.pool, self, TAKE_MS); }
 
 static void finish(uint32_t self, uint32_t index, wp_status status) {
   if (index != WP_NONE) wp_task_finish(s.f.pool, self, index, status);

@@ -12,12 +12,6 @@ typedef struct operation {
   void (*end)(void);     /* what the other does after the victim's death; may be NULL */
 } operation;
 
-/* What follows finds the scheduler's lock taken, and leaves its chores to the next holder. */
-static void block_lock(bool taken) {
-  if (taken && !wp_sched_try_lock(s.f.pool, WP_MAIN)) complain("the lock is taken");
-  if (!taken) wp_atomic_store_seq_u32(&s.f.pool->lock, 0);
-}
-
 static void victim_takes(uint32_t count) {
   for (uint32_t i = 0; i < count; i++) s.held[i] = take_one(VICTIM);
 }
@@ -27,7 +21,7 @@ static void make_group(uint32_t members) {
   for (uint32_t item = 0; item < members; item++) submit_in_group(item);
 }
 
-/* ---- bulk: slices and weights; heavy tasks are held, age, and go when the job ends with a cancelled slice ---- */
+/* ---- bulk: slices and weights; heavy tasks are held, and go when the job ends with a cancelled slice ---- */
 
 static void prepare_bulk(void) {
   if (wp_group_create(s.f.pool, 2, WP_GROUP_BULK, &s.group)) complain("no group");
@@ -52,9 +46,37 @@ static void run_bulk(void) {
   for (int i = 0; i < 4; i++) take_one(VICTIM);
 }
 
+/* ---- age: a heavy task is passed over, and goes before the job ends ---- */
+
+static void prepare_age(void) {
+  s.f.pool->config.heavy_skips = 1;
+  if (wp_group_create(s.f.pool, 1, WP_GROUP_BULK, &s.group)) complain("no group");
+  uint32_t slice = give(WP_SLOT_SLICE, WP_PRIORITY_LOW, 0);
+  slot_of(s.f.pool, slice)->group = s.group + 1;
+  for (int i = 0; i < 2; i++) submit_flagged(WP_SLOT_HEAVY);
+  submit_plain();
+  wp_task_submit(s.f.pool, slice);
+  wp_sched_help(s.f.pool, WP_MAIN, WP_CHORE_INBOX);
+}
+
+static void run_age(void) {
+  for (int i = 0; i < 2; i++) take_one(VICTIM);
+}
+
+/* ---- start: a new thread on the record ---- */
+
+static void prepare_start(void) {
+  if (kill_worker(s.f.pool, VICTIM)) complain("a worker cannot be reaped");
+  if (wp_worker_open(s.f.pool) != VICTIM) complain("the record is not used again");
+}
+
+static void run_start(void) { wp_worker_ready(s.f.pool, VICTIM); }
+
 /* ---- take: from inbox and lanes, past what was cancelled ---- */
 
 static void prepare_take(void) {
+  uint32_t stale = give(WP_SLOT_EXCLUSIVE, WP_PRIORITY_NORMAL, VICTIM);
+  wp_task_submit(s.f.pool, stale);
   for (uint32_t priority = 0; priority < WP_PRIORITY_COUNT; priority++) {
     uint32_t index = give(priority ? WP_SLOT_REQUEUE : 0, priority, priority % 3);
     wp_task_submit(s.f.pool, index);
@@ -66,11 +88,14 @@ static void prepare_take(void) {
   uint32_t in_inbox = submit_box(BOX_BYTES);
   block_lock(true);
   cancel((wp_handle){in_inbox, generation_of(s.f.pool, in_inbox)});
+  cancel((wp_handle){stale,
+                     generation_of(s.f.pool, stale)}); /* nobody purges: it is met in its lane */
   block_lock(false);
   make_group(2);
   wp_group_fail(s.f.pool, s.group);
   submit_plain();
   wp_task_arm_bell(s.f.pool);
+  wp_idle_enter(s.f.pool, OTHER); /* whom CHAIN wakes */
 }
 
 static void run_take(void) {
@@ -100,6 +125,7 @@ static void run_copy(void) {
   }
   if (wp_box_read(pool, box, epoch, VICTIM, &value) || value.bytes != BOX_BYTES)
     complain("not readable");
+  if (wp_box_read(pool, box, epoch, OTHER, &value) != WP_E_DENIED) complain("not denied");
   wp_box_release(pool, VICTIM, box, epoch, VICTIM);
   wp_gate_enter(self); /* its argument is its result */
   if (wp_box_retain(pool, VICTIM, box, epoch))
@@ -231,6 +257,15 @@ static void run_event(void) {
   finish(VICTIM, s.held[0], WP_OK);
 }
 
+/* ---- lock: main has it, and lets it go when the victim has slept on it, or is dead ---- */
+
+static void prepare_lock(void) {
+  submit_plain();
+  block_lock(true);
+}
+
+static void run_lock(void) { take_one(VICTIM); }
+
 /* ---- group: a member fails, the others are refused when they are taken ---- */
 
 static void prepare_group(void) {
@@ -256,7 +291,7 @@ static void prepare_late(void) {
   make_group(1);
   victim_takes(4);
   for (int i = 1; i < 4; i++) cancel((wp_handle){s.held[i], generation_of(s.f.pool, s.held[i])});
-  run_clock(LIMIT_MS); /* times out one that is wanted and one that is not */
+  run_clock(TAKE_MS + LIMIT_MS); /* times out one that is wanted and one that is not */
 }
 
 static void run_late(void) {
@@ -342,6 +377,20 @@ static void run_trap(void) {
   finish(VICTIM, s.held[0], WP_E_TASK_FAILED);
 }
 
+/* ---- recover: a silent task that a loop check has stopped; its thread lives on, and runs it again or answers for it ---- */
+
+static void prepare_recover(void) {
+  submit_flagged(WP_SLOT_REQUEUE);
+  submit_plain();
+  victim_takes(2);
+  write_box(VICTIM, &slot_of(s.f.pool, s.held[0])->result, BOX_BYTES);
+  wp_task_arm_bell(s.f.pool);
+}
+
+static void run_recover(void) {
+  for (int i = 0; i < 2; i++) wp_task_recover(s.f.pool, VICTIM, s.held[i]);
+}
+
 /* ---- help: chores that others left ---- */
 
 static void prepare_help(void) {
@@ -362,8 +411,10 @@ static void prepare_help(void) {
 static void run_help(void) { wp_sched_help(s.f.pool, VICTIM, WP_CHORE_INBOX); }
 
 static const operation operations[] = {
+    {"start", prepare_start, run_start, NULL},
     {"take", prepare_take, run_take, NULL},
     {"bulk", prepare_bulk, run_bulk, NULL},
+    {"age", prepare_age, run_age, NULL},
     {"copy in", prepare_copy, run_copy, NULL},
     {"run", prepare_run, run_run, NULL},
     {"commit", prepare_commit, run_commit, NULL},
@@ -377,6 +428,8 @@ static const operation operations[] = {
     {"memory", prepare_memory, run_memory, end_memory},
     {"grow", prepare_grow, run_event, NULL},
     {"trap", prepare_trap, run_trap, NULL},
+    {"recover", prepare_recover, run_recover, NULL},
+    {"lock", prepare_lock, run_lock, NULL},
     {"help", prepare_help, run_help, NULL},
 };
 

@@ -11,20 +11,22 @@ enum { NAMES_MAX = 256 };
 
 /* Points that a worker does not come to by itself, and where they are met. */
 static const char *const elsewhere[] = {
-    "gate.park",          /* a doomed thread that goes on: matrix_threads_test.c */
+    "gate.back",          /* a doomed thread that goes on: matrix_threads_test.c */
+    "gate.park",          /* likewise */
     "heap.orphan",        /* main, in wp_heap_rebuild: heap_kill_test.c */
-    "inbox.push",         /* main submits: who submits is not killed */
     "segment.generation", /* main, in wp_heap_rebuild: heap_kill_test.c */
 };
 
 /* Where a death inside the gate may lose something, one block or group: see heap.h (an untagged block that nobody has noted
  * down), box.h (the bytes of a box that is being freed), table.h (a chunk), task.h (a group). */
-static const char *const losses[] = {"group.leave", "heap.mark", "heap.target", "heap.word",
-                                     "table.grow"};
+static const char *const losses[] = {"group.leave", "heap.blocks", "heap.bytes", "heap.mark",
+                                     "heap.target", "heap.word",   "table.grow"};
 
-/* What a worker changes outside the gate, in one step each: the gate, words to wait on, its own idle bit. */
-static const char *const outside[] = {"gate.enter", "gate.left", "thread.wake", "thread.sleep",
-                                      "idle.clear"};
+/* What a worker changes outside the gate, in one step each: the gate, words to wait on, its own idle bit, hints and gauges, the tag of
+ * the C task that it is about to run, and that it is ready. */
+static const char *const outside[] = {"gate.enter",   "gate.left",   "thread.wake", "thread.sleep",
+                                      "thread.awake", "thread.beat", "idle.clear",  "pace.exec",
+                                      "pace.note",    "tag.set",     "box.denied",  "worker.ready"};
 
 static bool is_in(const char *name, const char *const *names, size_t count) {
   bool found = false;
@@ -73,7 +75,7 @@ static void interrupt(void (*act)(void)) {
 
 /* True once, at the n-th point. */
 static bool reach(const char *name) {
-  if (!kill_points_left) return false;
+  if (!is_of_interest(name) || !kill_points_left) return false;
   kill_points_left--;
   if (kill_points_left) return false;
   reached = true;
@@ -157,6 +159,7 @@ static bool play_once(int op, const ending *end, uint64_t n) {
   play(VICTIM);
   kill_run_with(end->hook, n, run_script, &op);
   play(WP_MAIN);
+  block_lock(false);
   bool inside = wp_gate_inside(&s.f.pool->threads[VICTIM]);
   if (inside && end->trusted) complain("a planned kill inside the gate");
   uint32_t other_box = begin_other_box();

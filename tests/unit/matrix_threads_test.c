@@ -45,8 +45,7 @@ static void stop_for_ever(void) {
 }
 
 static void hook(const char *name) {
-  (void)name;
-  if (!is_victim) return;
+  if (!is_victim || !is_of_interest(name)) return;
   const wp_thread *self = &s.f.pool->threads[VICTIM];
   bool here = points_left == 1;
   if (points_left) points_left--;
@@ -108,6 +107,7 @@ static void play_main(pthread_t *successor) {
   give_load();
   collect();
   wait_for(&dead);
+  block_lock(false);
   reap();
   if (start_worker(s.f.pool, 0) != VICTIM) complain("the dead one's record is not used again");
   pthread_create(successor, NULL, be_worker, (void *)(uintptr_t)&numbers[VICTIM]);
