@@ -128,6 +128,11 @@ static bool leave_record(wp_thread *thread, uint32_t index) {
   return false;
 }
 
+static void end_exclusive(wp_thread *thread, const wp_slot *slot) {
+  WP_POINT("task.end_exclusive");
+  if (slot->flags & WP_SLOT_EXCLUSIVE) wp_atomic_store_release_u32(&thread->exclusive, 0);
+}
+
 bool wp_task_begin(wp_pool *pool, uint32_t self, uint32_t index, double now_ms) {
   wp_slot *slot = slot_at(pool, index);
   wp_thread *thread = &pool->threads[self];
@@ -157,8 +162,7 @@ bool wp_task_begin(wp_pool *pool, uint32_t self, uint32_t index, double now_ms) 
     wp_atomic_fetch_sub_seq_u32(&pool->queued, 1);
     return true;
   }
-  WP_POINT("task.not_exclusive");
-  if (slot->flags & WP_SLOT_EXCLUSIVE) wp_atomic_store_release_u32(&thread->exclusive, 0);
+  end_exclusive(thread, slot);
   leave_record(thread, index);
   wp_task_free(pool, self, index); /* cancelled in the lane */
   return false;
@@ -233,8 +237,7 @@ bool wp_task_finish(wp_pool *pool, uint32_t self, uint32_t index, wp_status stat
   }
   wp_thread_beat(thread);
   slot->status = status;
-  WP_POINT("task.end_exclusive");
-  if (slot->flags & WP_SLOT_EXCLUSIVE) wp_atomic_store_release_u32(&thread->exclusive, 0);
+  end_exclusive(thread, slot);
   if (wp_slot_move(slot, WP_SLOT_RUNNING, WP_SLOT_DONE)) {
     if (status && slot->group) fail_group(pool, slot);
     ring = wp_task_complete(pool, self, index);
@@ -270,7 +273,10 @@ bool wp_task_recover(wp_pool *pool, uint32_t self, uint32_t index) {
   wp_gate_enter(thread);
   wp_sched_wait_lock(pool, self);
   bool again = wp_task_put_back_locked(pool, index);
-  if (again) leave_record(thread, index);
+  if (again) { /* still under the lock: nobody else has the slot */
+    end_exclusive(thread, slot_at(pool, index));
+    leave_record(thread, index);
+  }
   wp_sched_unlock(pool, self);
   wp_gate_leave(thread);
   return again ? false
@@ -388,25 +394,4 @@ void wp_task_free_delivered(wp_pool *pool, const uint32_t *indexes, uint32_t cou
 void wp_task_count_settled(wp_pool *pool, uint32_t settled, uint32_t failed) {
   wp_atomic_fetch_add_relaxed_u64(&pool->counters.processed, settled);
   wp_atomic_fetch_add_relaxed_u64(&pool->counters.errors, failed);
-}
-
-/* ---- Ended early ---- */
-
-/* No points: main only. */
-enum wp_cancel_result wp_task_cancel(wp_pool *pool, uint32_t index, uint32_t generation) {
-  if (!exists(&pool->slots, index)) return WP_CANCEL_STALE;
-  wp_slot *slot = slot_at(pool, index);
-  /* Two states that a waiting slot passes through: try the first again after the second. */
-  for (int attempt = 0; attempt < 2; attempt++) {
-    if (wp_slot_move_generation(slot, generation, WP_SLOT_SUBMITTED, WP_SLOT_CANCELLED) ||
-        wp_slot_move_generation(slot, generation, WP_SLOT_READY, WP_SLOT_CANCELLED)) {
-      wp_atomic_fetch_sub_seq_u32(&pool->queued, 1);
-      wp_sched_help(pool, WP_MAIN, WP_CHORE_INBOX | WP_CHORE_PURGE);
-      return WP_CANCEL_QUEUED;
-    }
-    if (wp_slot_move_generation(slot, generation, WP_SLOT_RUNNING, WP_SLOT_ABANDONED)) {
-      return WP_CANCEL_RUNNING;
-    }
-  }
-  return WP_CANCEL_STALE;
 }

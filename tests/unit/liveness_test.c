@@ -90,3 +90,25 @@ TEST(recover, "TW-54, TW-57: a silent task that was stopped runs again first, as
   CHECK_EQ(wp_pool_check(f.pool), WP_OK);
   fixture_close(&f);
 }
+
+TEST(recover_exclusive, "TW-54, TW-57: an exclusive task that was stopped leaves its worker free, "
+                        "for itself or for others") {
+  wp_config config = fixture_config(1);
+  config.concurrency = 2;
+  CHECK_EQ(fixture_open(&f, &config), WP_OK);
+  uint32_t w = start_worker(f.pool, 0), other = submit_normal(f.pool);
+  CHECK_EQ(take(f.pool, w, 0), other);
+  CHECK(!wp_task_finish(f.pool, w, other, WP_OK));
+  uint32_t alone = submit_flags(f.pool, WP_SLOT_REQUEUE | WP_SLOT_EXCLUSIVE);
+  for (int i = 0; i < 2; i++) {
+    CHECK_EQ(take(f.pool, w, 0), alone);
+    CHECK_EQ(take(f.pool, w, 0), WP_NONE);
+    wp_task_recover(f.pool, w, alone);
+  }
+  CHECK_EQ(take(f.pool, w, 0), alone);
+  wp_task_recover(f.pool, w, alone);
+  CHECK_EQ(wp_task_cancel(f.pool, alone, generation_of(f.pool, alone)), WP_CANCEL_QUEUED);
+  uint32_t beside[2] = {submit_normal(f.pool), submit_normal(f.pool)};
+  for (int i = 0; i < 2; i++) CHECK_EQ(take(f.pool, w, 0), beside[i]);
+  fixture_close(&f);
+}

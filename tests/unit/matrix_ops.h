@@ -380,15 +380,20 @@ static void run_trap(void) {
 /* ---- recover: a silent task that a loop check has stopped; its thread lives on, and runs it again or answers for it ---- */
 
 static void prepare_recover(void) {
-  submit_flagged(WP_SLOT_REQUEUE);
+  s.f.pool->config.max_redeliveries = 1;
+  submit_flagged(WP_SLOT_REQUEUE | WP_SLOT_EXCLUSIVE);
   submit_plain();
-  victim_takes(2);
+  victim_takes(1);
   write_box(VICTIM, &slot_of(s.f.pool, s.held[0])->result, BOX_BYTES);
   wp_task_arm_bell(s.f.pool);
 }
 
+/* Once to run again, once too often, and one that is not to be run again. */
 static void run_recover(void) {
-  for (int i = 0; i < 2; i++) wp_task_recover(s.f.pool, VICTIM, s.held[i]);
+  for (uint32_t i = 0, index = s.held[0]; index != WP_NONE && i < 3; i++) {
+    wp_task_recover(s.f.pool, VICTIM, index);
+    index = take_one(VICTIM);
+  }
 }
 
 /* ---- help: chores that others left ---- */
