@@ -264,8 +264,9 @@ export class Pool {
    * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT for what is no function; with `dev` also without a name, or a library
    */
   inject(name, lib) {
-    if (this.#options.dev && (typeof name !== 'string' || name === '' || lib === undefined))
-      throw poolError('INVALID_ARGUMENT', 'inject: expected the name of a library, and its functions');
+    const named = typeof name === 'string' && name !== '';
+    if (this.#options.dev && !(named && lib))
+      throw poolError('INVALID_ARGUMENT', named ? 'lib: expected functions' : 'name: expected the name of a library');
     this.#options.scheduler.inject(lib);
   }
 
@@ -301,8 +302,7 @@ export class Pool {
   /** Numbers of this moment; a new object each time. `processed` counts settled tasks, `errors` those among them that failed. */
   stats() {
     const { engine, closed, processed, waiting } = this.#intake;
-    const outside = { settled: processed, waiting };
-    return poolStats(engine, closed ? 0 : this.size, outside, this.#final);
+    return poolStats(engine, closed ? 0 : this.size, { settled: processed, waiting }, this.#final);
   }
 
   /** What the pool holds: for finding leaks. */
