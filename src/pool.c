@@ -94,6 +94,29 @@ wp_status wp_pool_lay_out(const wp_config *config, wp_segments *segments, wp_thr
   return status;
 }
 
+static uint64_t bits_of(double value) {
+  uint64_t bits;
+  memcpy(&bits, &value, sizeof bits);
+  return bits;
+}
+
+static double double_of(uint64_t bits) {
+  double value;
+  memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+double wp_pool_time(const wp_pool *pool, double thread_ms) {
+  uint64_t stands = wp_atomic_load_acquire_u64(&pool->clock_stands); /* before the offset */
+  if (stands) return double_of(stands);
+  return thread_ms + double_of(wp_atomic_load_relaxed_u64(&pool->clock_offset)); /* ordered above */
+}
+
+void wp_pool_set_time(wp_pool *pool, double offset_ms, double stands_ms) {
+  wp_atomic_store_relaxed_u64(&pool->clock_offset, bits_of(offset_ms)); /* published below */
+  wp_atomic_store_release_u64(&pool->clock_stands, bits_of(stands_ms)); /* wp_pool_time */
+}
+
 void wp_pool_count_workers(const wp_pool *pool, uint32_t *free, uint32_t *busy) {
   *free = 0;
   for (uint32_t seat = 0; seat < pool->seat_count; seat++) {

@@ -118,6 +118,8 @@ struct wp_pool {
   wp_atomic_u32 seats[WP_SEATS_MAX]; /* number of the thread that holds the seat, or 0; main */
   uint32_t seat_count, thread_count; /* constant */
   wp_counters counters;
+  /* The pool's time, see wp_pool_time; bits of doubles, written by main, seldom. */
+  wp_atomic_u64 clock_offset, clock_stands;
   /* Constant after creation. */
   wp_config config;
   wp_segments *segments;
@@ -144,6 +146,12 @@ struct wp_pool {
 static inline wp_heap *wp_pool_heap(const wp_pool *pool, uint32_t self) {
   return &pool->memory[self].heap;
 }
+
+/* The pool's time at a moment that is thread_ms on the clock that all threads share: the same, plus an offset; or, where main has a
+ * clock that does not run with theirs (a test's), what main said last. Any thread. */
+double wp_pool_time(const wp_pool *pool, double thread_ms);
+/* stands_ms 0: it runs. main. */
+void wp_pool_set_time(wp_pool *pool, double offset_ms, double stands_ms);
 
 /* Lays a pool out; starts no thread. `segments` and `memory` (WP_THREADS_MAX of them, memory[0]'s heap open and the caller's)
  * belong to the caller and must outlive the pool. Thread records: 1 + 2 x (workers + spares), so that as many can be dying.

@@ -149,19 +149,22 @@ static bool may_take(const wp_pool *pool, const wp_thread *thread) {
          wp_atomic_load_relaxed_u32(&thread->running) < pool->config.concurrency;
 }
 
-/* REQUIREMENTS TW-48: new = 0.25 x + 0.75 old. */
-static void note_execution(wp_thread *thread, double ms) {
-  double before = wp_atomic_load_relaxed_u32(&thread->exec_us); /* a hint: it orders nothing */
-  double now = 0.25 * (ms * 1000) + 0.75 * before + 0.5;
-  WP_POINT("pace.exec");
-  wp_atomic_store_relaxed_u32(&thread->exec_us, now < UINT32_MAX ? (uint32_t)now : UINT32_MAX);
+void wp_sched_note_end(const wp_pool *pool, uint32_t self, wp_slot *slot, double now_ms) {
+  wp_atomic_u32 *mean_us = &pool->threads[self].exec_us;
+  double us = (wp_pool_time(pool, now_ms) - slot->started_ms) * 1000;
+  double before = wp_atomic_load_relaxed_u32(mean_us); /* a hint: it orders nothing */
+  double now = 0.25 * (us > 0 ? us : 0) + 0.75 * before + 0.5;
+  WP_POINT("task.time");
+  wp_atomic_store_relaxed_u32(mean_us, now < UINT32_MAX ? (uint32_t)now : UINT32_MAX);
+  if (!(slot->flags & WP_SLOT_TRACED)) return;
+  if (us < 1) us = 1; /* some clocks are coarse */
+  slot->ran_us = us < UINT32_MAX ? (uint32_t)us : UINT32_MAX;
 }
 
 /* The time from one take to the next, as long as there is something to take. It goes up or down by a fifth, whatever the time was:
  * a thread that was kept from its core now and then must not pass for a slow one. */
 static void note_pace(wp_thread *thread, double now_ms) {
   if (thread->taken_ms == 0) return;
-  note_execution(thread, now_ms - thread->taken_ms);
   double before = wp_atomic_load_relaxed_u32(&thread->pace_ns); /* a hint: it orders nothing */
   double now = (now_ms - thread->taken_ms) * 1e6 > before ? before * 1.25 : before * 0.8;
   if (now < WP_PACE_LEAST_NS) now = WP_PACE_LEAST_NS;
@@ -195,7 +198,7 @@ uint32_t wp_sched_take(wp_pool *pool, uint32_t self, double now_ms) {
     wp_sched_wait_lock(pool, self);
     apply_inbox(pool, self);
     bool paused = wp_atomic_load_seq_u32(&pool->paused);
-    if (!paused) taken = wp_lanes_take(pool, self, now_ms);
+    if (!paused) taken = wp_lanes_take(pool, self, wp_pool_time(pool, now_ms));
     uint32_t more = paused ? 0 : wp_lanes_ready(pool);
     if (taken) wp_idle_note_take(pool, self);
     if (!taken)

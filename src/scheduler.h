@@ -21,9 +21,13 @@ void wp_sched_push(wp_pool *pool, uint32_t index);
 void wp_sched_burst(wp_pool *pool, bool begins);
 
 /* The next slot for a worker, RUNNING and entered into its record, as index + 1; 0 when there is none: the worker is then
- * in the idle set and may wait on its wake word, as it was before the call. When thread->ring is set afterwards, the worker
+ * in the idle set and may wait on its wake word, as it was before the call. now_ms: of the clock that threads share. When thread->ring is set afterwards, the worker
  * must clear it and ring the bell: it has come across tasks whose batch had failed. Worker, outside the gate. */
 uint32_t wp_sched_take(wp_pool *pool, uint32_t self, double now_ms);
+
+/* A slot that this worker runs has come to its end: its time goes into the worker's mean (REQUIREMENTS TW-48: a quarter of it, three
+ * quarters of what it was), and into the slot, if it is traced. now_ms: as for wp_sched_take. Worker, inside the gate. */
+void wp_sched_note_end(const wp_pool *pool, uint32_t self, wp_slot *slot, double now_ms);
 
 /* Asks for chores (enum wp_chore bits, beside those that are due) and does them if the lock is free; if not, its holder will
  * after unlocking. Never waits. Any thread. */

@@ -226,6 +226,11 @@ static bool drop_late(wp_pool *pool, uint32_t self, uint32_t index) {
 }
 
 bool wp_task_finish(wp_pool *pool, uint32_t self, uint32_t index, wp_status status) {
+  return wp_task_finish_at(pool, self, index, status, 0);
+}
+
+bool wp_task_finish_at(wp_pool *pool, uint32_t self, uint32_t index, wp_status status,
+                       double now_ms) {
   if (!exists(&pool->slots, index)) return false;
   wp_thread *thread = &pool->threads[self];
   wp_slot *slot = slot_at(pool, index);
@@ -236,6 +241,7 @@ bool wp_task_finish(wp_pool *pool, uint32_t self, uint32_t index, wp_status stat
     return false;
   }
   wp_thread_beat(thread);
+  if (now_ms > 0) wp_sched_note_end(pool, self, slot, now_ms);
   slot->status = status;
   end_exclusive(thread, slot);
   if (wp_slot_move(slot, WP_SLOT_RUNNING, WP_SLOT_DONE)) {

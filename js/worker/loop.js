@@ -26,6 +26,7 @@ export class Loop {
   #pending = 0;
   #active = false;
   #showsLife = false;
+  #nowMs = 0; // of the task's end just now: one look at the clock for each task is enough; 0: it must be read
   /** @type {Map<number, (message: any) => void>} answers that main owes, by call */
   #calls = new Map();
   #nextCall = 1;
@@ -105,14 +106,16 @@ export class Loop {
   #work() {
     const { core, at } = this;
     const { exports, memory } = core;
-    const end = performance.now() + SLICE_MS;
+    this.#nowMs = this.#readClock();
+    const end = this.#nowMs + SLICE_MS;
     for (let waited = false; ;) {
       const seen = this.#sleep.word; // SEEN: before the look for work, see idle.h
-      const now = performance.now();
-      const taken = exports._wp_sched_take(core.pool, core.self, now + this.clockOffsetMs);
+      const now = this.#nowMs || this.#readClock();
+      const taken = exports._wp_sched_take(core.pool, core.self, now);
+      this.#nowMs = 0;
       if (memory.u32[(at + L.THREAD_RING) >>> 2]) this.#ringDue();
       if (taken) {
-        this.#execute(taken - 1);
+        this.#execute(taken - 1); // its end tells the time for the next look
         waited = false;
         if (now < end) continue;
         this.host.defer(() => this.run());
@@ -127,6 +130,9 @@ export class Loop {
       if (this.#sleep.start(seen)) return;
     }
   }
+
+  /** On the clock that all threads share. */
+  #readClock = () => performance.now() + this.clockOffsetMs;
 
   #ringDue() {
     this.core.memory.u32[(this.at + L.THREAD_RING) >>> 2] = 0;
@@ -371,14 +377,9 @@ export class Loop {
    */
   finish(index, status) {
     if (this.#insideGate()) throw new Error('a call into the core was cut off inside the gate');
-    const { exports, pool, self, memory } = this.core;
-    const slot = this.core.slots.record(index);
-    if (memory.u32[(slot + L.SLOT_FLAGS) >>> 2] & L.SLOT_TRACED) {
-      const startedMs = memory.f64[(slot + L.SLOT_STARTED_MS) >>> 3];
-      const ranUs = (performance.now() + this.clockOffsetMs - startedMs) * 1000;
-      memory.u32[(slot + L.SLOT_RAN_US) >>> 2] = Math.max(1, ranUs); // 0: it was lost; some clocks are coarse
-    }
-    if (exports._wp_task_finish(pool, self, index, status)) this.ring();
+    const { exports, pool, self } = this.core;
+    this.#nowMs = this.#readClock();
+    if (exports._wp_task_finish_at(pool, self, index, status, this.#nowMs)) this.ring();
   }
 }
 

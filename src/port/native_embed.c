@@ -41,18 +41,23 @@ static void worker_main(void *argument) {
   wp_thread *thread = &pool->threads[self->self];
   wp__self = thread;
   wp__self_pool = pool;
+  double now_ms = wp_port_now_ms();
   for (bool waited = false;;) { /* ended by being killed: while it runs a task, or parked */
     uint32_t seen =
         wp_atomic_load_acquire_u32(&thread->wake); /* before the look for work: see scheduler.h */
-    uint32_t taken = wp_sched_take(pool, self->self, wp_port_now_ms());
+    uint32_t taken = wp_sched_take(pool, self->self, now_ms);
     bool ring = thread->ring != 0;
     thread->ring = 0;
     if (taken) {
       wp_status status = wp_worker_run(pool, self->self, taken - 1);
-      ring |= wp_task_finish(pool, self->self, taken - 1, status);
+      now_ms = wp_port_now_ms(); /* for the next take as well */
+      ring |= wp_task_finish_at(pool, self->self, taken - 1, status, now_ms);
     }
     if (ring) wp_port_ring(pool);
-    if (!taken) wp_worker_wait(pool, self->self, seen, waited ? WP_PARK_MS : WP_SHORT_WAIT_MS);
+    if (!taken) {
+      wp_worker_wait(pool, self->self, seen, waited ? WP_PARK_MS : WP_SHORT_WAIT_MS);
+      now_ms = wp_port_now_ms();
+    }
     waited = !taken;
   }
 }

@@ -65,6 +65,19 @@ test('TW-45, TW-48, TW-52: the shape of a report; the worst metric colours its g
     await done;
   }));
 
+test('TW-48: AvgExecTime is from start to end, of tasks that await something and run beside others too', () =>
+  withPool({ workers: 1, concurrentTasksPerWorker: 4, telemetry: { ring: 1, tickMs: 1 } }, async (pool) => {
+    const MS = 40;
+    for (let round = 0; round < 2; round++) {
+      const tasks = Array.from({ length: 4 }, () => pool.dispatch('slow', MS));
+      await until(() => pool.report()?.Workers.Busy === 1);
+      await Promise.all(tasks);
+    }
+    await until(() => pool.report()?.Workers.Free === 1); // a sample after the last of them
+    const mean = MS * (1 - 0.75 ** 8); // of eight tasks
+    assert.ok((pool.report()?.Workers.AvgExecTime[0].Value ?? 0) * 1000 > 0.9 * mean);
+  }));
+
 test('TW-43: reading a report resets only its window', async () => {
   const time = new FakeClock();
   const pool = new Pool({ module: MODULE, workers: 1, telemetry: true, scheduler: time.scheduler });
