@@ -34,7 +34,7 @@ export class Box {
     this.#at = core.boxes.record(index);
     this.#generation = core.generation(this.#at);
     core.check(core.exports._wp_box_grant(core.pool, index, L.MAIN));
-    memory.f64[(this.#at + L.BOX_LEASE_END_MS) >>> 3] = options.scheduler.now() + options.leaseMs;
+    memory.f64[(this.#at + L.BOX_LEASE_END_MS) >>> 3] = options.scheduler.poolNow() + options.leaseMs;
     memory.u32[(core.pool + L.POOL_LEASES) >>> 2]++;
     /** How its bytes are to be read. */
     this.type = TYPE_NAMES[memory.u32[(this.#at + L.BOX_TYPE) >>> 2]] ?? 'binary';

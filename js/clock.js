@@ -1,4 +1,4 @@
-/** The pool's one timer: wakes main for the next time limit, recycle time or end of a lease that the core knows of. */
+/** The pool's one timer: wakes main for the next time limit, recycle time or end of a lease that the core knows of. All times are the pool's. */
 import * as L from './generated/layout.js';
 
 const ACTION_LIMIT = 64;
@@ -23,7 +23,7 @@ export class Clock {
   #buffer;
   #act;
   #isIdle;
-  /** @type {unknown} */
+  /** @type {import('./scheduler.js').Timer | undefined} */
   #timer;
   #timerAt = Infinity;
   /** Tasks in flight that have a time limit, and the shortest such limit among them. */
@@ -33,7 +33,7 @@ export class Clock {
 
   /**
    * @param {import('./core.js').Core} core
-   * @param {import('./options.js').Scheduler} scheduler
+   * @param {import('./scheduler.js').Time} scheduler
    * @param {number} buffer address of BYTES bytes
    * @param {(action: Action) => void} act
    * @param {() => boolean} isIdle whether its timer may let the process end
@@ -54,7 +54,7 @@ export class Clock {
   watch(timeoutMs) {
     this.#watched++;
     this.#shortest = Math.min(this.#shortest, timeoutMs);
-    this.lookBy(this.#scheduler.now() + timeoutMs);
+    this.lookBy(this.#scheduler.poolNow() + timeoutMs);
   }
 
   /** Such a task has settled. */
@@ -66,7 +66,7 @@ export class Clock {
 
   /**
    * Makes sure that the clocks are looked at by then.
-   * @param {number} at
+   * @param {number} at in the pool's time
    */
   lookBy(at) {
     if (at >= this.#timerAt || this.#stopped) return;
@@ -78,7 +78,7 @@ export class Clock {
         this.#timerAt = Infinity;
         this.look();
       },
-      Math.max(0, Math.ceil(at - this.#scheduler.now())),
+      Math.max(0, Math.ceil(at - this.#scheduler.poolNow())),
     );
     if (this.#isIdle()) /** @type {{ unref?: () => void }} */ (this.#timer)?.unref?.();
   }
@@ -86,7 +86,7 @@ export class Clock {
   /** Looks at all clocks, has done what is due, and sets the timer for what comes next. */
   look() {
     if (this.#stopped) return;
-    const now = this.#scheduler.now();
+    const now = this.#scheduler.poolNow();
     let next = this.#readActions(now);
     if (this.#watched > 0) next = Math.min(next, now + this.#shortest);
     this.#clear();

@@ -20,6 +20,7 @@ import { Names } from './names.js';
 import { openCore, readFailure, taskNames } from './open.js';
 import { takeSlot } from './slot.js';
 import { callOut } from './task.js';
+import { Timekeeper } from './timekeeper.js';
 
 /**
  * @typedef {import('./core.js').Core} Core
@@ -59,7 +60,10 @@ export class Engine {
     this.governor = new Governor(this.core);
     this.names = new Names(this.core, taskNames(this.core));
     this.ledger = new Ledger(this.core, {
-      busy: (busy) => options.unref && this.fleet.hold(busy),
+      busy: (busy) => {
+        this.timekeeper.update();
+        if (options.unref) this.fleet.hold(busy);
+      },
       unwatch: () => this.clock.unwatch(),
       forget: (task) => this.mail.forget(task),
       error: events.error,
@@ -70,6 +74,8 @@ export class Engine {
       this.ledger.end(task, undefined, value);
       this.ledger.checkDrained();
     });
+    const isBusy = () => this.ledger.inFlight > 0;
+    this.timekeeper = new Timekeeper(this.core, options.scheduler, isBusy, () => this.clock.look());
     this.clock = new Clock(
       this.core,
       options.scheduler,
@@ -84,6 +90,7 @@ export class Engine {
         else answer(member.thread, message, options.main, (slot, generation) => this.#takeArgument(slot, generation));
       },
       seating: (seat) => {
+        this.timekeeper.look(); // it has not been looked at for as long as a thread takes to start
         events.seating(seat);
         host.defer(() => this.ledger.checkDrained()); // when it has its seat, it may have been the last that was missing
       },
@@ -218,7 +225,7 @@ export class Engine {
     const { core } = this;
     if (!(core.memory.u32[(slot + L.SLOT_FLAGS) >>> 2] & L.SLOT_LEASE)) return core.read(slot, RESULT);
     const box = new Box(this, core.boxOf(slot, RESULT) - 1);
-    this.clock.lookBy(this.options.scheduler.now() + this.options.leaseMs);
+    this.clock.lookBy(this.options.scheduler.poolNow() + this.options.leaseMs);
     return box;
   }
 
@@ -369,6 +376,7 @@ export class Engine {
   async close(reason) {
     this.ledger.closed = true;
     this.clock.stop();
+    this.timekeeper.stop();
     this.completions.stop();
     for (const task of [...this.#tasks, ...this.mail.takeLost()]) {
       if (task)

@@ -331,7 +331,7 @@ export class Fleet {
   #replace(member, error, clean = false) {
     const { seat } = member;
     this.events.down(member, error);
-    const delay = this.#budget.take(seat ?? -1, this.options.scheduler.now(), clean);
+    const delay = this.#budget.take(seat ?? -1, this.options.scheduler.poolNow(), clean);
     if (delay === undefined) {
       if (seat === undefined) return;
       this.retired++;

@@ -82,7 +82,7 @@ export class Jobs {
     const spec = this.#intake.check(options, { flags: L.SLOT_SLICE | L.SLOT_LIST, isJob: true });
     const sliceItems = this.#sliceItems(items.length, options.batchSize);
     const maxWaitMs = milliseconds('maxWaitMs', options.maxWaitMs ?? MAX_WAIT_MS) ?? Infinity;
-    spec.dueMs = this.#options.scheduler.now() + maxWaitMs;
+    spec.dueMs = this.#options.scheduler.poolNow() + maxWaitMs;
     if (items.length === 0) {
       callBack(callback, [], this.#port); // TW-23
       return new Handle();

@@ -178,7 +178,7 @@ export class Pool {
       const { batchSize, maxWaitMs } = options;
       if (batchSize !== undefined) integer('batchSize', batchSize, 1);
       const waitMs = maxWaitMs === undefined ? undefined : milliseconds('maxWaitMs', maxWaitMs);
-      const { now } = this.#options.scheduler;
+      const { poolNow } = this.#options.scheduler;
       return new MapRun(
         {
           window: () => this.size * this.#options.concurrency * WINDOW_PER_WORKER,
@@ -187,7 +187,7 @@ export class Pool {
             const record = new Task(sink, item);
             this.#intake.submit(record, task, payload, options, {
               flags: (batch ? L.SLOT_BATCH : 0) | (waitMs === undefined ? 0 : L.SLOT_SLICE),
-              dueMs: waitMs === undefined ? undefined : now() + waitMs,
+              dueMs: waitMs === undefined ? undefined : poolNow() + waitMs,
               unbounded: true,
             });
             return record;

@@ -49,7 +49,7 @@ const LOAD_MS = 1000; // REQUIREMENTS TW-64
 /** Samples, reports. Exists only while telemetry is on. */
 export class Telemetry {
   #engine;
-  #now;
+  #time;
   #buffers;
   #at;
   #interventions = 0;
@@ -64,8 +64,8 @@ export class Telemetry {
     const { core, options } = engine;
     this.#engine = engine;
     this.#buffers = buffers;
-    this.#now = options.scheduler.now;
-    core.check(core.exports._wp_telemetry_open(core.pool, ring, this.#now()), 'telemetry');
+    this.#time = options.scheduler;
+    core.check(core.exports._wp_telemetry_open(core.pool, ring, this.#time.poolNow()), 'telemetry');
     this.#at = allocate(core.exports, L.HEALTH_SIZE);
     this.#load = new Load(engine, options.workers, tickMs, host.mainLoad?.());
     this.#setThresholds(thresholds);
@@ -93,8 +93,7 @@ export class Telemetry {
   /** Reading it resets nothing but WindowSec. @returns {Report | undefined} undefined: there is no sample yet */
   report() {
     const { core } = this.#engine;
-    const now = this.#now();
-    if (!core.exports._wp_telemetry_report(core.pool, now, this.#at)) return undefined;
+    if (!core.exports._wp_telemetry_report(core.pool, this.#time.poolNow(), this.#at)) return undefined;
     const { f64, u32 } = core.memory;
     const at = this.#at;
     const measure = (/** @type {number} */ offset) => ({
@@ -146,7 +145,7 @@ export class Telemetry {
       Overall: worstColour(Object.values(groups).map(({ Status }) => Status)),
       WindowSec: f64[(at + L.HEALTH_WINDOW_SECONDS) >>> 3],
       SampleCount: count(L.HEALTH_SAMPLES),
-      Timestamp: now / 1000,
+      Timestamp: this.#time.now() / 1000,
     };
   }
 
@@ -199,7 +198,7 @@ export class Load {
   constructor(engine, workers, tickMs, meter) {
     this.#engine = engine;
     this.#meter = meter;
-    this.#now = engine.options.scheduler.now;
+    this.#now = engine.options.scheduler.poolNow;
     this.#tickMs = tickMs;
     this.#sinceMs = this.#lastMs = this.#now();
     this.#busy = new Array(workers).fill(0);

@@ -40,10 +40,15 @@ export class Ticker {
     else if (isFirst) timer?.unref?.(); // never for who waits for it already
   }
 
+  /** None is needed for now. */
+  rest() {
+    if (this.#timer !== undefined) this.#scheduler.clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
   /** No tick comes any more. */
   stop() {
     this.#stopped = true;
-    if (this.#timer !== undefined) this.#scheduler.clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.rest();
   }
 }

@@ -44,7 +44,7 @@ export class Trace {
    */
   constructor(engine, onStop) {
     this.#core = engine.core;
-    this.#now = engine.options.scheduler.now;
+    this.#now = engine.options.scheduler.poolNow;
     this.#onStop = onStop;
     this.#seats = engine.options.workers;
   }

@@ -131,8 +131,7 @@ export class Loop {
     }
   }
 
-  /** On the clock that all threads share. */
-  #readClock = () => performance.now() + this.clockOffsetMs;
+  #readClock = () => performance.now() + this.clockOffsetMs; // of the clock that all threads share
 
   #ringDue() {
     this.core.memory.u32[(this.at + L.THREAD_RING) >>> 2] = 0;
@@ -140,6 +139,7 @@ export class Loop {
   }
 
   ring() {
+    this.#nowMs = 0; // that takes time
     this.host.post(0); // POST
   }
 

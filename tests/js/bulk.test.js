@@ -4,7 +4,7 @@ import test from 'node:test';
 import { blocker, codeOf, liveness, randomFrom, until } from './helpers.js';
 import { FakeClock } from './fake-clock.js';
 import { bulk, errorsOf, job, release, standStillUntil, upTo, withJobs, words } from './jobs-support.js';
-import { Ticker } from '../../js/ticker.js';
+import { Ticker, TICK_MS } from '../../js/ticker.js';
 
 const NEVER = { maxWaitMs: Infinity };
 
@@ -274,9 +274,8 @@ test('TW-27, C-02: background goes first once after 50 others, then after 50 mor
 });
 
 test('TW-28, C-03: when its maxWaitMs is over a bulk job goes ahead of single jobs, of lower levels too', async () => {
-  // The pool's clock says when a job is due, the workers' whether it is: they are set apart instead of waiting.
   const order = async (options, passedMs) => {
-    const clock = new FakeClock(-passedMs);
+    const clock = new FakeClock();
     let found;
     await withJobs({ workers: 1, scheduler: clock.scheduler, liveness: false }, async (pool) => {
       const gate = blocker(pool);
@@ -285,6 +284,7 @@ test('TW-28, C-03: when its maxWaitMs is over a bulk job goes ahead of single jo
       const low = pool.dispatch('note', 'low', { priority: 'low' });
       const high = pool.dispatch('note', 'high', { priority: 'high' });
       const bulks = bulk(pool, 'noteFirst', ['slice', 'slice'], { batchSize: 1, ...options });
+      clock.advance(passedMs);
       await gate.release();
       await Promise.all([...singles, low, high, bulks]);
       found = await pool.dispatch('notes');
@@ -293,10 +293,11 @@ test('TW-28, C-03: when its maxWaitMs is over a bulk job goes ahead of single jo
   };
   const ahead = ['high', 'slice', 'slice', 0, 1, 2, 3, 4, 'low'];
   const inTurn = ['high', 0, 1, 2, 3, 4, 'slice', 'slice', 'low'];
-  assert.deepEqual(await order({ maxWaitMs: 0 }, 1), ahead);
-  assert.deepEqual(await order({}, 51), ahead, '50 ms is the default');
-  assert.deepEqual(await order({}, -10_000), inTurn);
-  assert.deepEqual(await order({ maxWaitMs: 10_000 }, 51), inTurn);
+  assert.deepEqual(await order({ maxWaitMs: 0 }, 0), ahead);
+  assert.deepEqual(await order({}, 50 + TICK_MS), ahead, '50 ms is the default; workers know the time to a tick');
+  assert.deepEqual(await order({}, 49), inTurn);
+  assert.deepEqual(await order({ maxWaitMs: 10_000 }, 9_999), inTurn);
+  assert.deepEqual(await order({ maxWaitMs: 10_000 }, 10_000 + TICK_MS), ahead);
   assert.deepEqual(await order(NEVER, 1e6), inTurn);
 });
 

@@ -1,6 +1,4 @@
 /** Time that passes only when a test says so. */
-import { host } from '../../js/host/index.js';
-
 /**
  * Time for a pool that stands still until the test moves it. `costMs`: so much passes with each look at the clock.
  */
@@ -11,9 +9,9 @@ export class FakeClock {
   #timers = new Map();
   #next = 1;
 
-  /** @param {number} [aheadMs] of the workers, who keep their own time */
-  constructor(aheadMs = 0) {
-    this.#now = performance.now() + host.clockOffsetMs() + aheadMs;
+  /** @param {number} [start] what it shows at first */
+  constructor(start = 0) {
+    this.#now = start;
   }
 
   /** For the option `scheduler`. */

@@ -111,7 +111,7 @@ test('TW-64: without a meter of the host main is as busy as its ticks are late',
   const engine = /** @type {any} */ ({
     core: {},
     fleet: { members: new Map() },
-    options: { scheduler: { now: () => now } },
+    options: { scheduler: { poolNow: () => now } },
   });
   const load = new Load(engine, 1, 10, undefined);
   for (let tick = 0; tick < 50; tick++) {
