@@ -2,7 +2,7 @@
  * Tasks with a weight on their way to the core. Main gives them away as long as its budget for this tick lasts; the others wait, each in
  * its slot, for the next one.
  */
-import { PRIORITY_COUNT } from './generated/layout.js';
+import { PRIORITY_COUNT, SLOT_LIGHT } from './generated/layout.js';
 import { Ticker, TICK_MS } from './ticker.js';
 
 /**
@@ -122,7 +122,7 @@ export class Dispatcher {
     const engine = this.#engine;
     if (!engine) return 'over';
     const wasUsed = engine.governor.tick();
-    this.#telemetry?.sample();
+    this.#sample();
     for (let entry = this.#first(); entry && engine.governor.admits(); entry = this.#first()) {
       const { task, name, payload, spec, isCopy } = entry;
       this.#take(task);
@@ -134,6 +134,14 @@ export class Dispatcher {
     engine.ledger.checkDrained(); // what failed on its way may have been the last
     if (this.held > 0) return 'busy';
     return this.#telemetry || wasUsed ? 'idle' : 'over';
+  }
+
+  #sample() {
+    if (!this.#telemetry) return;
+    let light = 0;
+    for (const level of this.#levels)
+      for (const { spec } of level.values()) if ((spec.flags ?? 0) & SLOT_LIGHT) light++;
+    this.#telemetry.sample(light, this.held - light);
   }
 
   /**

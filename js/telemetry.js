@@ -26,7 +26,7 @@ export const THRESHOLDS = /** @type {const} */ ([
  * @property {{ Node: Gauge, SingleJob: Gauge, BulkEntry: Gauge, BulkBatch: Gauge, ResultBuffer: Gauge, Status: GroupStatus }} Pools
  *   descriptors of tasks (Node, SingleJob and BulkBatch share one table), of bulk jobs, and buffers for their results; latest sample
  * @property {{ Light: Metric, Heavy: Metric, BulkCritical: Metric, BulkNormal: Metric, BulkBackground: Metric,
- *   Status: GroupStatus }} Queues peaks of what waited
+ *   Plain: Metric, Status: GroupStatus }} Queues peaks of what waited; Plain: tasks without a weight
  * @property {{ Total: number, Free: number, Busy: number, AvgExecTime: Metric[], WatchdogInterventions: Metric,
  *   Status: GroupStatus }} Workers AvgExecTime: seconds, by worker index
  * @property {{ BudgetMs: Metric, OverBudgetRate: Metric, ActiveBulkCount: Metric, Status: GroupStatus }} FrameGovernor
@@ -81,11 +81,16 @@ export class Telemetry {
     }
   }
 
-  /** At each tick. */
-  sample() {
+  /**
+   * At each tick.
+   * @param {number} light tasks that main holds back
+   * @param {number} heavy likewise
+   */
+  sample(light, heavy) {
     const { core, fleet } = this.#engine;
     const { free, capacity } = this.#buffers.gauge;
-    core.exports._wp_telemetry_sample(core.pool, fleet.interventions - this.#interventions, free, capacity);
+    const interventions = fleet.interventions - this.#interventions;
+    core.exports._wp_telemetry_sample(core.pool, interventions, free, capacity, light, heavy);
     this.#interventions = fleet.interventions;
     this.#load.sample();
   }
@@ -120,6 +125,7 @@ export class Telemetry {
         BulkCritical: metric(L.METRIC_BULK_CRITICAL),
         BulkNormal: metric(L.METRIC_BULK_NORMAL),
         BulkBackground: metric(L.METRIC_BULK_BACKGROUND),
+        Plain: metric(L.METRIC_PLAIN),
       }),
       Workers: withStatus({
         Total: count(L.HEALTH_TOTAL),

@@ -1,14 +1,15 @@
 #include "governor.h"
 
 void wp_governor_tick(wp_pool *pool) {
-  bool was_over = pool->governor.is_over;
+  const wp_governor *before = &pool->governor;
+  bool was_over = before->had_to_wait || before->used_ms > pool->config.dispatch_budget_ms;
   pool->governor = (wp_governor){.was_over = was_over};
 }
 
 bool wp_governor_admits(wp_pool *pool) {
   wp_governor *governor = &pool->governor;
   bool admits = governor->used_ms <= 0 || governor->used_ms < pool->config.dispatch_budget_ms;
-  governor->is_over = governor->is_over || !admits;
+  governor->had_to_wait = !admits; /* for the rest of the tick: what is used only grows */
   return admits;
 }
 

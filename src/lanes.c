@@ -293,8 +293,7 @@ static uint32_t take_in_order(wp_pool *pool, uint32_t self, double now_ms) {
 
 uint32_t wp_lanes_take(wp_pool *pool, uint32_t self, double now_ms) {
   const wp_thread *thread = &pool->threads[self];
-  if (wp_atomic_load_relaxed_u32(&thread->exclusive)) return 0; /* only this thread writes it */
-  uint32_t seat = wp_atomic_load_relaxed_u32(&thread->seat);    /* constant while it is LIVE */
+  uint32_t seat = wp_atomic_load_relaxed_u32(&thread->seat); /* constant while it is LIVE */
   uint32_t taken = seat ? take_from_seat(pool, self, seat - 1, now_ms) : 0;
   if (taken) return taken;
   do taken = take_in_order(pool, self, now_ms);

@@ -112,6 +112,7 @@ double wp_pool_time(const wp_pool *pool, double thread_ms) {
   return thread_ms + double_of(wp_atomic_load_relaxed_u64(&pool->clock_offset)); /* ordered above */
 }
 
+/* No points: main only. */
 void wp_pool_set_time(wp_pool *pool, double offset_ms, double stands_ms) {
   wp_atomic_store_relaxed_u64(&pool->clock_offset, bits_of(offset_ms)); /* published below */
   wp_atomic_store_release_u64(&pool->clock_stands, bits_of(stands_ms)); /* wp_pool_time */

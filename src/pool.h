@@ -85,9 +85,9 @@ typedef struct wp_counters {
 
 /* Main's; see governor.h. */
 typedef struct wp_governor {
-  double used_ms; /* of the budget, in this tick */
-  bool is_over;   /* something had to wait for the next tick */
-  bool was_over;  /* in the tick before */
+  double used_ms;   /* of the budget, in this tick */
+  bool had_to_wait; /* something, for the next tick */
+  bool was_over;    /* the tick before used more than there was, or that was not enough */
 } wp_governor;
 
 struct wp_pool {

@@ -2,7 +2,7 @@
 #include "scheduler.h"
 #include <string.h>
 
-enum { DEPTHS = WP_METRIC_BULK_BACKGROUND - WP_METRIC_LIGHT + 1 };
+enum { DEPTHS = WP_METRIC_PLAIN - WP_METRIC_LIGHT + 1 };
 
 typedef struct sample {
   uint32_t slots_free, slots, groups_free, groups, buffers_free, buffers;
@@ -85,6 +85,7 @@ static void read_lanes(wp_pool *pool, sample *now) {
     depths[2] = take_peak(lanes, WP_CLASS_SLICE, WP_PRIORITY_CRITICAL, WP_PRIORITY_CRITICAL);
     depths[3] = take_peak(lanes, WP_CLASS_SLICE, WP_PRIORITY_HIGH, WP_PRIORITY_NORMAL);
     depths[4] = take_peak(lanes, WP_CLASS_SLICE, WP_PRIORITY_LOW, WP_PRIORITY_LOW);
+    depths[5] = take_peak(lanes, WP_CLASS_PLAIN, WP_PRIORITY_CRITICAL, WP_PRIORITY_LOW);
     now->low_skips = lanes->low_skips_peak;
     now->heavy_skips = lanes->heavy_skips_peak;
     lanes->low_skips_peak = lanes->low_skips;
@@ -112,7 +113,7 @@ static void read_tables(const wp_pool *pool, sample *now) {
 }
 
 void wp_telemetry_sample(wp_pool *pool, uint32_t interventions, uint32_t buffers_free,
-                         uint32_t buffers) {
+                         uint32_t buffers, uint32_t held_light, uint32_t held_heavy) {
   struct wp_telemetry *telemetry = pool->telemetry;
   if (!telemetry) return;
   sample *now = sample_at(telemetry, telemetry->next);
@@ -122,6 +123,8 @@ void wp_telemetry_sample(wp_pool *pool, uint32_t interventions, uint32_t buffers
                   .over_budget = pool->governor.was_over};
   read_tables(pool, now);
   read_lanes(pool, now);
+  now->depths[0] += held_light;
+  now->depths[1] += held_heavy;
   read_workers(pool, now);
   now->bulks = pool->bulks_peak;
   pool->bulks_peak = wp_atomic_load_acquire_u32(&pool->bulks);

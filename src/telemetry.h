@@ -23,18 +23,19 @@ enum wp_metric {
   WP_METRIC_SLOTS = 0,   /* free descriptors of tasks */
   WP_METRIC_GROUPS = 1,  /* free descriptors of batches and bulk jobs */
   WP_METRIC_BUFFERS = 2, /* free buffers for results of bulk jobs; the embedder's */
-  WP_METRIC_LIGHT = 3,   /* peak number of waiting light tasks; so on for the next four */
+  WP_METRIC_LIGHT = 3,   /* peak number of waiting light tasks; so on for the next five */
   WP_METRIC_HEAVY = 4,
   WP_METRIC_BULK_CRITICAL = 5, /* slices of bulk jobs */
   WP_METRIC_BULK_NORMAL = 6,   /* high and normal ones */
   WP_METRIC_BULK_BACKGROUND = 7,
-  WP_METRIC_INTERVENTIONS = 8, /* workers recovered because they gave no sign of life */
-  WP_METRIC_BUDGET = 9,        /* ms; no grade */
-  WP_METRIC_OVER_BUDGET = 10,  /* part of the ticks that used up the budget, 0 … 1 */
-  WP_METRIC_ACTIVE_BULKS = 11, /* peak */
-  WP_METRIC_LOW_SKIPS = 12,    /* peak of tasks that went before one of the lowest level */
-  WP_METRIC_HEAVY_SKIPS = 13,  /* peak of tasks that went before a held heavy one */
-  WP_METRIC_COUNT = 14,
+  WP_METRIC_PLAIN = 8,         /* tasks without a weight; not those for one seat only */
+  WP_METRIC_INTERVENTIONS = 9, /* workers recovered because they gave no sign of life */
+  WP_METRIC_BUDGET = 10,       /* ms; no grade */
+  WP_METRIC_OVER_BUDGET = 11,  /* part of the ticks that went over the budget, 0 … 1 */
+  WP_METRIC_ACTIVE_BULKS = 12, /* peak */
+  WP_METRIC_LOW_SKIPS = 13,    /* peak of tasks that went before one of the lowest level */
+  WP_METRIC_HEAVY_SKIPS = 14,  /* peak of tasks that went before a held heavy one */
+  WP_METRIC_COUNT = 15,
 };
 
 enum wp_grade { WP_HEALTHY = 0, WP_WARM = 1, WP_OVERLOADED = 2 };
@@ -69,10 +70,10 @@ wp_status wp_telemetry_open(wp_pool *pool, uint32_t ring, double now_ms);
 /* The thresholds that apply, to be changed in place: defaults of TW-51. NULL when it is off. */
 wp_thresholds *wp_telemetry_thresholds(wp_pool *pool);
 
-/* One sample; at each tick. Does nothing when it is off. `interventions`: so many since the sample before; `buffers`: for results of
- * bulk jobs, which are the embedder's. */
+/* One sample; at each tick. Does nothing when it is off. The rest is the embedder's: `interventions`, so many since the sample before;
+ * `buffers`, for results of bulk jobs; and tasks that it holds back itself. */
 void wp_telemetry_sample(wp_pool *pool, uint32_t interventions, uint32_t buffers_free,
-                         uint32_t buffers);
+                         uint32_t buffers, uint32_t held_light, uint32_t held_heavy);
 
 /* The picture of the window; reading it resets nothing but `window_seconds`. False: off, or no sample yet. */
 bool wp_telemetry_report(wp_pool *pool, double now_ms, wp_health *report);

@@ -127,14 +127,14 @@ export const MEASURE_CAPACITY = 8;
 export const MEASURE_GRADE = 16;
 
 // size of wp_health
-export const HEALTH_SIZE = 3240;
+export const HEALTH_SIZE = 3264;
 export const HEALTH_METRICS = 0;
-export const HEALTH_EXEC = 336;
-export const HEALTH_TOTAL = 3216;
-export const HEALTH_FREE = 3220;
-export const HEALTH_BUSY = 3224;
-export const HEALTH_SAMPLES = 3228;
-export const HEALTH_WINDOW_SECONDS = 3232;
+export const HEALTH_EXEC = 360;
+export const HEALTH_TOTAL = 3240;
+export const HEALTH_FREE = 3244;
+export const HEALTH_BUSY = 3248;
+export const HEALTH_SAMPLES = 3252;
+export const HEALTH_WINDOW_SECONDS = 3256;
 export const METRIC_SLOTS = 0;
 export const METRIC_GROUPS = 1;
 export const METRIC_BUFFERS = 2;
@@ -143,12 +143,13 @@ export const METRIC_HEAVY = 4;
 export const METRIC_BULK_CRITICAL = 5;
 export const METRIC_BULK_NORMAL = 6;
 export const METRIC_BULK_BACKGROUND = 7;
-export const METRIC_INTERVENTIONS = 8;
-export const METRIC_BUDGET = 9;
-export const METRIC_OVER_BUDGET = 10;
-export const METRIC_ACTIVE_BULKS = 11;
-export const METRIC_LOW_SKIPS = 12;
-export const METRIC_HEAVY_SKIPS = 13;
+export const METRIC_PLAIN = 8;
+export const METRIC_INTERVENTIONS = 9;
+export const METRIC_BUDGET = 10;
+export const METRIC_OVER_BUDGET = 11;
+export const METRIC_ACTIVE_BULKS = 12;
+export const METRIC_LOW_SKIPS = 13;
+export const METRIC_HEAVY_SKIPS = 14;
 export const TELEMETRY_RING = 600;
 
 // size of wp_stats

@@ -78,6 +78,56 @@ test('TW-48: AvgExecTime is from start to end, of tasks that await something and
     assert.ok((pool.report()?.Workers.AvgExecTime[0].Value ?? 0) * 1000 > 0.9 * mean);
   }));
 
+test('TW-47: tasks without a weight show as Plain, and those that main holds back by their weight', async () => {
+  const time = new FakeClock();
+  await withPool(
+    { workers: 1, telemetry: true, scheduler: time.scheduler, liveness: false, dispatchBudgetMs: 8 },
+    async (pool) => {
+      pool.pause();
+      const done = [pool.batch([{ task: 'echo' }, { task: 'echo' }]), pool.dispatch('echo', 1)];
+      const split = (/** @type {object} */ options) =>
+        new Promise((resolve) => pool.split('echo', 1, resolve, options));
+      time.costMs = 8;
+      done.push(split({}));
+      time.costMs = 0;
+      for (let i = 0; i < 3; i++) done.push(split({}));
+      for (let i = 0; i < 12; i++) done.push(split({ weight: 'light', priority: i % 2 ? 'critical' : 'low' }));
+      time.advance(16);
+      const queues = /** @type {any} */ (pool.report()).Queues;
+      assert.deepEqual(Object.keys(queues), [
+        'Light',
+        'Heavy',
+        'BulkCritical',
+        'BulkNormal',
+        'BulkBackground',
+        'Plain',
+        'Status',
+      ]);
+      assert.deepEqual([queues.Plain.Value, queues.Heavy.Value, queues.Light.Value], [3, 1 + 3, 12]);
+      assert.deepEqual([queues.Light.Status, queues.Status], ['Warm', 'Yellow']);
+      pool.resume();
+      await Promise.all(done);
+    },
+  );
+});
+
+test('TW-49: a tick is over its budget when one job took more than that', async () => {
+  const time = new FakeClock();
+  await withPool({ workers: 1, telemetry: true, scheduler: time.scheduler, liveness: false }, async (pool) => {
+    const rate = () => pool.report()?.FrameGovernor.OverBudgetRate.Value;
+    time.costMs = 50;
+    pool.split('echo', 1, () => {});
+    time.costMs = 0;
+    time.advance(16);
+    const { SampleCount } = /** @type {any} */ (pool.report());
+    assert.equal(rate(), 1 / SampleCount);
+    pool.split('echo', 1, () => {});
+    time.advance(16);
+    assert.equal(rate(), 1 / (SampleCount + 1));
+    await pool.drain();
+  });
+});
+
 test('TW-43: reading a report resets only its window', async () => {
   const time = new FakeClock();
   const pool = new Pool({ module: MODULE, workers: 1, telemetry: true, scheduler: time.scheduler });

@@ -112,3 +112,26 @@ TEST(recover_exclusive, "TW-54, TW-57: an exclusive task that was stopped leaves
   for (int i = 0; i < 2; i++) CHECK_EQ(take(f.pool, w, 0), beside[i]);
   fixture_close(&f);
 }
+
+TEST(rested, "TW-54: what a worker rested, it was not silent: not even while it has a task and has "
+             "not said so yet") {
+  wp_config config = fixture_config(1);
+  config.liveness_ms = 5000;
+  wp_action action[8];
+  double next_ms = 0;
+  CHECK_EQ(fixture_open(&f, &config), WP_OK);
+  uint32_t w = start_worker(f.pool, 0), hung = submit_flags(f.pool, WP_SLOT_REQUEUE);
+  CHECK_EQ(take(f.pool, w, 1000), hung);
+  CHECK_EQ(tick(1000, action, &next_ms), 0);
+  CHECK_EQ(tick(6000, action, &next_ms), 1);
+  wp_task_recover(f.pool, w, hung);
+  CHECK_EQ(tick(6001, action, &next_ms), 0); /* it rests */
+  wp_thread *thread = &f.pool->threads[w];
+  wp_atomic_store_release_u32(&thread->slots[0],
+                              hung + 1); /* as between two steps of wp_task_begin */
+  wp_atomic_fetch_add_seq_u32(&thread->running, 1);
+  CHECK_EQ(tick(9000, action, &next_ms), 0);
+  CHECK_EQ(next_ms, 10000);
+  CHECK_EQ(tick(14000, action, &next_ms), 1); /* from then on it counts */
+  fixture_close(&f);
+}

@@ -195,7 +195,7 @@ static uint32_t epoch_of(uint32_t box) {
 static uint32_t take_one(uint32_t self) { return take(s.f.pool, self, TAKE_MS); }
 
 static void finish(uint32_t self, uint32_t index, wp_status status) {
-  if (index != WP_NONE) wp_task_finish(s.f.pool, self, index, status);
+  if (index != WP_NONE) wp_task_finish_at(s.f.pool, self, index, status, TAKE_MS);
 }
 
 static void run_and_finish(uint32_t self, uint32_t index) {

@@ -17,7 +17,9 @@ static void open_pool(uint32_t workers, uint32_t ring) {
   CHECK_EQ(wp_telemetry_open(f.pool, ring, 1000), WP_OK);
 }
 
-static void sample(uint32_t interventions) { wp_telemetry_sample(f.pool, interventions, 16, 16); }
+static void sample(uint32_t interventions) {
+  wp_telemetry_sample(f.pool, interventions, 16, 16, 0, 0);
+}
 
 static double value_of(enum wp_metric metric) { return report.metrics[metric].value; }
 static uint32_t grade_of(enum wp_metric metric) { return report.metrics[metric].grade; }
@@ -43,6 +45,15 @@ TEST(off, "TW-42, TW-44: off, there is no report, no ring, and a sample does not
   wp_sched_help(f.pool, WP_MAIN, WP_CHORE_INBOX);
   CHECK_EQ(f.pool->lanes.counts[WP_PRIORITY_NORMAL][WP_CLASS_HEAVY], 1);
   CHECK_EQ(f.pool->lanes.peaks[WP_PRIORITY_NORMAL][WP_CLASS_HEAVY], 0);
+  uint32_t w = start_worker(f.pool, 0), group;
+  CHECK_EQ(wp_group_create(f.pool, 1, WP_GROUP_BULK, &group), WP_OK);
+  submit(f.pool, WP_PRIORITY_LOW, 0);
+  submit_normal(f.pool);
+  CHECK(run_one(f.pool, w, 0) != WP_NONE);
+  const wp_lanes *lanes = &f.pool->lanes;
+  CHECK(lanes->low_skips == 1 && lanes->heavy_skips == 1);
+  CHECK(lanes->low_skips_peak == 0 && lanes->heavy_skips_peak == 0);
+  CHECK_EQ(f.pool->bulks_peak, 0);
   fixture_close(&f);
 }
 
@@ -57,7 +68,7 @@ TEST(ring,
   CHECK_EQ(report.window_seconds, 2);
   CHECK(wp_telemetry_report(f.pool, 3500, &report));
   CHECK_EQ(report.samples, 600);
-  CHECK_EQ(report.window_seconds, 0.5);
+  CHECK(report.window_seconds == 0.5);
   fixture_close(&f);
 }
 
@@ -90,15 +101,58 @@ TEST(depths, "TW-47: a spike of 30 within one tick shows, though it is gone at t
   fixture_close(&f);
 }
 
+TEST(lasting, "TW-47, TW-49, TW-50: what lasts from one sample to the next shows in both") {
+  open_pool(1, 1); /* the report is the latest sample */
+  uint32_t w = start_worker(f.pool, 0), group;
+  CHECK_EQ(wp_group_create(f.pool, 1, WP_GROUP_BULK, &group), WP_OK);
+  submit_class(WP_SLOT_HEAVY, WP_PRIORITY_NORMAL);
+  submit(f.pool, WP_PRIORITY_LOW, 0);
+  for (int i = 0; i < 7; i++) submit_normal(f.pool);
+  for (int i = 0; i < 3; i++) CHECK(run_one(f.pool, w, 0) != WP_NONE);
+  for (int i = 0; i < 3; i++) {
+    sample(0);
+    CHECK(wp_telemetry_report(f.pool, 2000, &report));
+    CHECK_EQ(value_of(WP_METRIC_HEAVY), 1);
+    CHECK_EQ(value_of(WP_METRIC_PLAIN), i ? 5 : 8); /* low ones too; at first the peak */
+    CHECK_EQ(value_of(WP_METRIC_ACTIVE_BULKS), 1);
+    CHECK_EQ(value_of(WP_METRIC_LOW_SKIPS), 3);
+    CHECK_EQ(value_of(WP_METRIC_HEAVY_SKIPS), 3);
+  }
+  wp_group_leave(f.pool, group);
+  sample(0);
+  sample(0);
+  CHECK(wp_telemetry_report(f.pool, 2000, &report));
+  CHECK_EQ(value_of(WP_METRIC_ACTIVE_BULKS), 0);
+  fixture_close(&f);
+}
+
+TEST(plain_and_held, "TW-47: tasks without a weight are counted, and those that main holds back") {
+  open_pool(1, 1);
+  for (uint32_t level = 0; level < WP_PRIORITY_COUNT; level++) submit(f.pool, level, 0);
+  submit_class(WP_SLOT_LIGHT, WP_PRIORITY_NORMAL);
+  submit_class(WP_SLOT_HEAVY, WP_PRIORITY_CRITICAL);
+  wp_telemetry_sample(f.pool, 0, 16, 16, 20, 9);
+  CHECK(wp_telemetry_report(f.pool, 2000, &report));
+  CHECK_EQ(value_of(WP_METRIC_PLAIN), WP_PRIORITY_COUNT);
+  CHECK_EQ(value_of(WP_METRIC_LIGHT), 21);
+  CHECK_EQ(value_of(WP_METRIC_HEAVY), 10);
+  CHECK_EQ(grade_of(WP_METRIC_PLAIN), WP_HEALTHY);
+  CHECK_EQ(grade_of(WP_METRIC_LIGHT), WP_WARM);
+  sample(0);
+  CHECK(wp_telemetry_report(f.pool, 2000, &report));
+  CHECK_EQ(value_of(WP_METRIC_HEAVY), 1);
+  fixture_close(&f);
+}
+
 TEST(inbox_counts, "TW-47: what no worker has looked at yet waits as well") {
   open_pool(1, WP_TELEMETRY_RING);
-  static const uint32_t level[] = {WP_PRIORITY_CRITICAL, WP_PRIORITY_NORMAL, WP_PRIORITY_LOW};
-  for (uint32_t i = 0; i < 3; i++)
-    for (uint32_t n = 0; n <= i; n++) submit_class(WP_SLOT_SLICE, level[i]);
+  static const uint32_t slices[WP_PRIORITY_COUNT] = {1, 4, 2, 3};
+  for (uint32_t level = 0; level < WP_PRIORITY_COUNT; level++)
+    for (uint32_t n = 0; n < slices[level]; n++) submit_class(WP_SLOT_SLICE, level);
   sample(0);
   CHECK(wp_telemetry_report(f.pool, 2000, &report));
   CHECK_EQ(value_of(WP_METRIC_BULK_CRITICAL), 1);
-  CHECK_EQ(value_of(WP_METRIC_BULK_NORMAL), 2);
+  CHECK_EQ(value_of(WP_METRIC_BULK_NORMAL), 4 + 2); /* high and normal */
   CHECK_EQ(value_of(WP_METRIC_BULK_BACKGROUND), 3);
   fixture_close(&f);
 }
@@ -160,6 +214,26 @@ TEST(execution,
   fixture_close(&f);
 }
 
+TEST(execution_traced, "TW-48: a time that nobody knows, or that a clock gives as less than none, "
+                       "leaves the mean as it can be; "
+                       "traced tasks have theirs, 1 us at least") {
+  open_pool(1, WP_TELEMETRY_RING);
+  uint32_t w = start_worker(f.pool, 0);
+  static const double end_ms[] = {1000.5, 1000, 900, 0};
+  static const uint32_t ran_us[] = {500, 1, 1, 0};
+  static const double mean_us[] = {125, 94, 70, 70};
+  for (uint32_t i = 0; i < 4; i++) {
+    wp_status status;
+    uint32_t task = submit_flags(f.pool, WP_SLOT_TRACED);
+    CHECK_EQ(take(f.pool, w, 1000), task);
+    wp_task_finish_at(f.pool, w, task, WP_OK, end_ms[i]);
+    CHECK_EQ(slot_of(f.pool, task)->ran_us, ran_us[i]);
+    CHECK(is_mean(w, mean_us[i]));
+    CHECK_EQ(deliver(f.pool, &status), task);
+  }
+  fixture_close(&f);
+}
+
 TEST(execution_beside, "TW-48, TW-08 (a): several tasks at once count with their own times each") {
   wp_config config = fixture_config(1);
   config.concurrency = 4;
@@ -195,6 +269,7 @@ TEST(pool_time,
   CHECK_EQ(next_ms, 400);
   CHECK_EQ(wp_task_tick(f.pool, 400, &action, 1, &next_ms), 1);
   wp_task_finish_at(f.pool, w, timed, WP_OK, 9999);
+  CHECK(is_mean(w, 0)); /* it took none of the pool's time */
   uint32_t single = submit_normal(f.pool), slice = reserve(f.pool, WP_PRIORITY_NORMAL, 0);
   slot_of(f.pool, slice)->flags = WP_SLOT_SLICE;
   slot_of(f.pool, slice)->due_ms = 350;
@@ -273,7 +348,22 @@ TEST(budget,
   CHECK(wp_telemetry_report(f.pool, 2000, &report));
   CHECK_EQ(value_of(WP_METRIC_BUDGET), 8);
   CHECK_EQ(grade_of(WP_METRIC_BUDGET), WP_HEALTHY);
-  CHECK_EQ(value_of(WP_METRIC_OVER_BUDGET), 0.25); /* one of four */
+  CHECK(value_of(WP_METRIC_OVER_BUDGET) == 0.25); /* one of four */
   CHECK_EQ(grade_of(WP_METRIC_OVER_BUDGET), WP_OVERLOADED);
+  fixture_close(&f);
+}
+
+TEST(over_budget,
+     "TW-49: a tick that used more than its budget is over it, though nothing had to wait") {
+  open_pool(1, WP_TELEMETRY_RING);
+  static const double used_ms[] = {50, 8, 0, 8.1, 3};
+  for (int i = 0; i < 5; i++) {
+    CHECK(wp_governor_admits(f.pool));
+    wp_governor_spend(f.pool, used_ms[i]);
+    wp_governor_tick(f.pool);
+    sample(0);
+  }
+  CHECK(wp_telemetry_report(f.pool, 2000, &report));
+  CHECK(value_of(WP_METRIC_OVER_BUDGET) == 2 / 5.0); /* of the samples that there are */
   fixture_close(&f);
 }
