@@ -6,6 +6,7 @@ import { boot } from '../worker/boot.js';
 
 if (!isMainThread && parentPort && workerData === 'em-pthread') {
   const port = parentPort;
+  port.once('close', () => process.exit()); // by a handler: main would never hear of this thread again
   boot({
     post: (message, transfer) =>
       port.postMessage(message, /** @type {import('node:worker_threads').Transferable[] | undefined} */ (transfer)),
