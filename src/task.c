@@ -273,7 +273,7 @@ bool wp_task_put_back_locked(wp_pool *pool, uint32_t index) { /* REQUEUE */
   return true;
 }
 
-bool wp_task_recover(wp_pool *pool, uint32_t self, uint32_t index) {
+bool wp_task_recover(wp_pool *pool, uint32_t self, uint32_t index) { /* REDELIVER */
   wp_thread *thread = &pool->threads[self];
   wp_task_drop_result(pool, self, index);
   wp_gate_enter(thread);

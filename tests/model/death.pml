@@ -1,12 +1,13 @@
 /*
- * Deaths that nobody planned: a worker dies at any instruction, inside the gate too, perhaps with the lock. Slots are
- * named here, as they are what everything is rebuilt from. Checked, in every interleaving:
+ * Deaths that nobody planned: a worker dies at any instruction, inside the gate too, perhaps with the lock. And threads
+ * that live on when their task was stopped, and put it back themselves. Slots are named here, as they are what
+ * everything is rebuilt from. Checked, in every interleaving:
  *   each task ends exactly once, as finished or as lost, and runs as often as it may and no more
  *   no task, and no wake-up, is lost for good: once the dead are reaped, tasks wait only while all workers are busy
  *   nothing deadlocks (an invalid end state): a dead one's lock is broken
  *
- * Names in capitals as in gate.pml, and BREAK, REBUILD (scheduler.c), LOSE, RELIST, REQUEUE (worker.c), COMPLETE
- * (task.c), WAKE ALL (recount.c, whose pardon bumps every wake word).
+ * Names in capitals as in gate.pml, and BREAK, REBUILD (scheduler.c), LOSE, RELIST (worker.c), COMPLETE, REQUEUE,
+ * REDELIVER (task.c), WAKE ALL (recount.c, whose pardon bumps every wake word).
  *
  * A step is what other workers or main can tell apart: a section under the lock, or one inside the gate that only its
  * own slot sees, is one step with a DEATH before each of its stores. Who dies there leaves just what had been stored.
@@ -23,7 +24,10 @@
 #define DEATHS 2
 #endif
 #ifndef REDELIVERIES
-#define REDELIVERIES 1 /* WP_REDELIVERIES_MAX */
+#define REDELIVERIES 1 /* wp_config.max_redeliveries */
+#endif
+#ifndef STOPS
+#define STOPS 1 /* tasks that a living thread puts back */
 #endif
 
 #define BIT(i) (1 << (i))
@@ -57,7 +61,7 @@ bool stale; /* a dead waiter that the host has not forgotten */
 #endif
 
 byte lock; /* 0, or the holder + 1 */
-byte ready, submitted, deaths;
+byte ready, submitted, deaths, stops;
 
 inline die() {
   d_step {
@@ -97,7 +101,7 @@ inline chain(x) {
 }
 #endif
 
-/* wp_sched_wake_idle, main's */
+/* wp_idle_wake, main's */
 inline wake_idle() {
   n = ready;
   do
@@ -198,6 +202,50 @@ inline finish(w, t) {
   }
 }
 
+/* wp_task_put_back_locked, REQUEUE */
+inline put_back(t) {
+  redeliveries[t]++;
+  DEATH; state[t] = READY;
+  DEATH; owner[t] = 0;
+  DEATH; lanes = lanes | BIT(t);
+  DEATH; ready++
+}
+
+#ifdef REDELIVER_UNCAPPED
+#define MAY_RUN_AGAIN(t) MAY_REQUEUE(t)
+#else
+#define MAY_RUN_AGAIN(t) (MAY_REQUEUE(t) && redeliveries[t] < REDELIVERIES)
+#endif
+
+/* wp_task_recover, REDELIVER: the task was stopped by a loop check, and its thread lives on. Then it looks for work, as ever. */
+inline redeliver(w, t) {
+  if
+#ifdef REDELIVER_UNLOCKED
+  :: atomic { true -> DEATH; inside = inside | BIT(w) };
+     atomic { DEATH; redeliveries[t]++; state[t] = READY; owner[t] = 0; lanes = lanes | BIT(t) };
+     atomic {
+       DEATH; ready++;
+#else
+  :: atomic {
+       !lock -> DEATH; inside = inside | BIT(w);
+       DEATH; lock = w + 1;
+       DEATH; put_back(t);
+#endif
+       DEATH; record[w] = 0;
+       DEATH;
+#ifndef REDELIVER_UNLOCKED
+       lock = 0;
+#endif
+       DEATH; woken = woken & ~BIT(w); inside = inside & ~BIT(w);
+#ifdef REDELIVER_SLEEPS
+       idle = idle | BIT(w); asleep = asleep | BIT(w);
+#endif
+       t = 0; got = false
+     }
+  :: atomic { lock && deaths < DEATHS -> inside = inside | BIT(w); die(); goto died }
+  fi
+}
+
 proctype worker(byte w) {
   byte t, x;
   bool got, more;
@@ -206,6 +254,11 @@ start:
   :: take(w, t);
      if
      :: got -> finish(w, t)
+     :: atomic { got && MAY_RUN_AGAIN(t) && stops < STOPS -> stops++; busy = busy & ~BIT(w) };
+        redeliver(w, t)
+#ifdef REDELIVER_SLEEPS
+        ; goto end_asleep
+#endif
      :: else ->
 end_asleep:
         atomic {

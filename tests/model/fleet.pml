@@ -5,7 +5,7 @@
  * before its death is confirmed, and when nothing is under way any more every seat is served and every spare is
  * there.
  *
- * Names in capitals as in js/fleet.js (without #): START, STARTED, PROMOTE, SEAT, KILL, LOST, REAPED.
+ * Names in capitals: START, STARTED, PROMOTE, SEAT, KILL, LOST, REAPED (js/fleet.js: methods, or comments).
  *
  * A -D flag breaks a rule; check.sh lists them all.
  */

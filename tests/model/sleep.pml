@@ -1,7 +1,7 @@
 /*
- * How workers wait and are woken: looking, the short wait, the long one, and the patience of those who wake. Steps as in
- * src/idle.c, thread.c (wp_thread_wake, wp_thread_sleep), worker.c, scheduler.c and js/worker/loop.js; names in capitals are those of
- * comments there. Checked, in every interleaving, with tasks that never end and workers that die:
+ * How workers wait and are woken: looking, the short wait, the long one, and the patience of those who wake. Names in capitals are
+ * those of comments in src/ and js/: PATIENCE, IDLE (idle.c), SLEEP, WAKE (thread.c), LOOK AGAIN, CHAIN (scheduler.c), REAP
+ * (worker.c), SEEN (loop.js). Checked, in every interleaving, with tasks that never end and workers that die:
  *   no task waits for ever while a worker is idle. A short wait ends by itself, so what is left when nothing moves any more are long
  *   sleepers and hung tasks: then no task may wait if anybody sleeps
  *
