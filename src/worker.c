@@ -72,6 +72,7 @@ enum wp_stop wp_worker_stop(wp_pool *pool, uint32_t thread, bool any) {
     wanted = wanted || (slot && slot->c_task && (any || given_up(slot)));
   }
   if (!wanted) return WP_STOP_NONE;
+  WP_POINT("stop.look"); /* between the looks */
   if (!tag || wp_atomic_load_seq_u32(&record->tag) != tag) return WP_STOP_SOON;
   wp_atomic_store_seq_u32(&record->stop,
                           WP_STOP_MARK | tag); /* STOP: pairs with the loads of the loop check */

@@ -15,6 +15,7 @@ static const char *const elsewhere[] = {
     "gate.park",          /* likewise */
     "heap.orphan",        /* main, in wp_heap_rebuild: heap_kill_test.c */
     "segment.generation", /* main, in wp_heap_rebuild: heap_kill_test.c */
+    "stop.look",          /* main: worker_test.c */
 };
 
 /* Where a death inside the gate may lose something, one block or group: see heap.h (an untagged block that nobody has noted

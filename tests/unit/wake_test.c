@@ -190,6 +190,43 @@ TEST(burst_of_sleepers,
   fixture_close(&f);
 }
 
+TEST(poisoned_while_idle,
+     "XP-03: of those that run something and wait for more, a poisoned one is passed over") {
+  wp_config config = fixture_config(2);
+  config.concurrency = 2;
+  CHECK_EQ(fixture_open(&f, &config), WP_OK);
+  const uint32_t w[2] = {start_worker(f.pool, 0), start_worker(f.pool, 1)};
+  submit_timed(f.pool, 5);
+  submit_normal(f.pool);
+  for (int i = 0; i < 2; i++) CHECK(take(f.pool, w[i], 0) != WP_NONE);
+  for (int i = 0; i < 2; i++) CHECK_EQ(take(f.pool, w[i], 0), WP_NONE);
+  wp_action action;
+  double next_ms = 0;
+  CHECK_EQ(wp_task_tick(f.pool, 10, &action, 1, &next_ms), 1);
+  const uint32_t before[2] = {wake_of(f.pool, w[0]), wake_of(f.pool, w[1])};
+  submit_normal(f.pool);
+  CHECK_EQ(wake_of(f.pool, w[0]), before[0]);
+  CHECK(wake_of(f.pool, w[1]) != before[1]);
+  fixture_close(&f);
+}
+
+TEST(reaped, "XP-03, AM-54: each task that a dead worker gives back wakes somebody") {
+  wp_config config = fixture_config(3);
+  config.concurrency = 2;
+  CHECK_EQ(fixture_open(&f, &config), WP_OK);
+  uint32_t dead = start_worker(f.pool, 0);
+  const uint32_t others[2] = {start_worker(f.pool, 1), start_worker(f.pool, 2)};
+  for (int i = 0; i < 2; i++) {
+    submit_flags(f.pool, WP_SLOT_REQUEUE);
+    CHECK(take(f.pool, dead, 0) != WP_NONE);
+  }
+  for (int i = 0; i < 2; i++) CHECK_EQ(take(f.pool, others[i], 0), WP_NONE);
+  const uint32_t before[2] = {wake_of(f.pool, others[0]), wake_of(f.pool, others[1])};
+  CHECK_EQ(kill_worker(f.pool, dead), WP_OK);
+  CHECK_EQ(woken(others, before, 2), 2);
+  fixture_close(&f);
+}
+
 #ifdef WP_KILL_POINTS
 static uint32_t victim;
 

@@ -139,6 +139,23 @@ TEST(never_started, "XP-16: a thread that dies before it is ready comes back to 
 
 /* ---- Deaths ---- */
 
+TEST(left_behind, "AM-45, XP-03: who gets a dead one's record finds no tag, no request to stop and "
+                  "no task in it") {
+  CHECK_EQ(start(1), WP_OK);
+  wp_thread *record = &f.pool->threads[1];
+  uint32_t task = submit_flags(f.pool, WP_SLOT_EXCLUSIVE);
+  CHECK_EQ(take(f.pool, 1, 0), task);
+  wp_atomic_store_release_u32(&record->tag, 7);
+  wp_atomic_store_release_u32(&record->stop, WP_STOP_MARK | 7);
+  CHECK_EQ(kill_worker(f.pool, 1), WP_OK);
+  CHECK_EQ(wp_atomic_load_acquire_u32(&record->tag), 0);
+  CHECK_EQ(wp_atomic_load_acquire_u32(&record->stop), 0);
+  CHECK_EQ(wp_atomic_load_acquire_u32(&record->exclusive), 0);
+  CHECK_EQ(wp_atomic_load_acquire_u32(&record->running), 0);
+  CHECK_EQ(wp_atomic_load_acquire_u32(&record->slots[0]), 0);
+  fixture_close(&f);
+}
+
 TEST(crash,
      "AM-54, XP-01: a crash ends the running task with WORKER_LOST, and the seat can be refilled") {
   for (int trusted = 0; trusted < 2; trusted++) {
@@ -357,6 +374,36 @@ TEST(stop,
   CHECK_EQ(stop_of(1), 0);
   fixture_close(&f);
 }
+
+#ifdef WP_KILL_POINTS
+static uint32_t first_run, second_run; /* C tasks of one worker, one after the other */
+
+/* The first ends by itself, and the second begins. */
+static void next_begins(const char *name) {
+  if (strcmp(name, "stop.look")) return;
+  wp__point_hook = NULL;
+  wp_atomic_store_release_u32(&f.pool->threads[1].tag, 0);
+  wp_task_finish(f.pool, 1, first_run, WP_OK);
+  if (take(f.pool, 1, 0) != second_run) second_run = WP_NONE;
+  wp_atomic_store_release_u32(&f.pool->threads[1].tag, 8);
+}
+
+TEST(stop_too_late, "XP-01: a task that ends while it is being stopped has not been stopped: "
+                    "nobody is asked to trap for it") {
+  CHECK_EQ(start(1), WP_OK);
+  first_run = submit_c("double_it");
+  second_run = submit_c("double_it");
+  CHECK_EQ(take(f.pool, 1, 0), first_run);
+  wp_atomic_store_release_u32(&f.pool->threads[1].tag, 7);
+  CHECK_EQ(wp_task_cancel(f.pool, first_run, generation_of(f.pool, first_run)), WP_CANCEL_RUNNING);
+  wp__point_hook = next_begins;
+  CHECK_EQ(wp_worker_stop(f.pool, 1, false), WP_STOP_SOON);
+  CHECK(!wp__point_hook && second_run != WP_NONE);
+  CHECK_EQ(stop_of(1), 0);
+  CHECK_EQ(wp_worker_stop(f.pool, 1, false), WP_STOP_NONE); /* the second is wanted */
+  fixture_close(&f);
+}
+#endif
 
 TEST(trap, "XP-03: what a C task that trapped held comes back, an unsent progress value too") {
   CHECK_EQ(start(1), WP_OK);
