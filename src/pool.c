@@ -1,5 +1,6 @@
 #include "pool.h"
 #include "box.h"
+#include "task.h"
 #include "task_side.h"
 #include <string.h>
 
@@ -154,6 +155,12 @@ wp_status wp_name_intern(wp_pool *pool, const char *name, uint32_t bytes, uint32
 
 /* No points: main only. */
 void wp_pause(wp_pool *pool) { wp_atomic_store_seq_u32(&pool->paused, 1); }
+
+/* No points: main only. */
+void wp_task_count_settled(wp_pool *pool, uint32_t settled, uint32_t failed) {
+  wp_atomic_fetch_add_relaxed_u64(&pool->counters.processed, settled);
+  wp_atomic_fetch_add_relaxed_u64(&pool->counters.errors, failed);
+}
 
 void wp_stats_read(wp_pool *pool, wp_stats *stats) {
   wp_pool_count_workers(pool, &stats->free_workers, &stats->busy_workers);

@@ -395,9 +395,3 @@ void wp_task_free(wp_pool *pool, uint32_t self, uint32_t index) {
 void wp_task_free_delivered(wp_pool *pool, const uint32_t *indexes, uint32_t count) {
   for (uint32_t i = 0; i < count; i++) wp_task_free(pool, WP_MAIN, indexes[i]);
 }
-
-/* No points: main only. */
-void wp_task_count_settled(wp_pool *pool, uint32_t settled, uint32_t failed) {
-  wp_atomic_fetch_add_relaxed_u64(&pool->counters.processed, settled);
-  wp_atomic_fetch_add_relaxed_u64(&pool->counters.errors, failed);
-}

@@ -20,6 +20,7 @@ uint32_t wp_worker_open(wp_pool *pool) {
   return 0;
 }
 
+/* No points: main only. */
 void wp_worker_close(wp_pool *pool, uint32_t thread) {
   wp_atomic_store_release_u32(&pool->threads[thread].state, WP_THREAD_EMPTY);
 }
