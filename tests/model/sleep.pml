@@ -172,7 +172,7 @@ hung:
 end_hung:
   MAY_DIE(w);
 gone:
-#ifdef NEVER_SERVED
+#ifdef NEVER_SERVED /* the seat was given up */
 end_gone:
   false
 #else
@@ -206,13 +206,10 @@ end_main:
      :: else
      fi;
 #endif
-#ifdef NEVER_SERVED /* the seat was given up */
-     dead = 0;
-     v = 0;
-     break
-#else
      dead = dead & ~BIT(v);
      v = 0
+#ifdef NEVER_SERVED
+  :: pushed < TASKS -> pushed = TASKS /* no later task wakes anybody */
 #endif
   od
 }
