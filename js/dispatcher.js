@@ -85,6 +85,7 @@ export class Dispatcher {
     this.#levels[spec.lane]?.set(task, entry);
     this.held++;
     this.#open.ledger.enter();
+    this.#open.ledger.observer?.held(task, name);
     this.#ticker.need(true);
   }
 

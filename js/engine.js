@@ -283,11 +283,13 @@ export class Engine {
       return;
     }
     const result = exports._wp_task_cancel(pool, index, generation);
-    const thread = memory.u32[(this.core.slots.record(index) + L.SLOT_OWNER) >>> 2]; // known once it runs, not before
+    const slot = this.core.slots.record(index);
+    const thread = memory.u32[(slot + L.SLOT_OWNER) >>> 2]; // known once it runs, not before
     if (result === L.CANCEL_STALE) {
       this.ledger.end(task, error, undefined); // it has finished: main will take it, and find it settled
       return;
     }
+    if (result === L.CANCEL_RUNNING) this.ledger.observer?.ran(task, slot, error.code);
     this.#tasks[index] = undefined;
     this.ledger.leave(task);
     this.ledger.end(task, error, undefined);
@@ -317,6 +319,7 @@ export class Engine {
       return;
     }
     if (kind === L.ACTION_SILENT) {
+      this.ledger.observer?.interrupted(thread);
       void this.fleet.kill(thread, () => this.core.load(record + L.THREAD_BEAT) === generation, { silent: true });
       return;
     }
@@ -324,7 +327,9 @@ export class Engine {
     if (!task || task.generation !== generation) return;
     this.#tasks[index] = undefined;
     const where = this.#where(task, thread);
-    const limit = this.core.memory.u32[(this.core.slots.record(index) + L.SLOT_TIMEOUT_MS) >>> 2];
+    const slot = this.core.slots.record(index);
+    const limit = this.core.memory.u32[(slot + L.SLOT_TIMEOUT_MS) >>> 2];
+    this.ledger.observer?.ran(task, slot, 'TIMEOUT');
     this.ledger.leave(task);
     this.ledger.end(
       task,

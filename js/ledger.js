@@ -15,8 +15,11 @@ import { readStats } from './open.js';
  * @property {() => void} drained
  *
  * @typedef {object} Observer who watches tasks go by; nobody does by default
+ * @property {(task: Task, name: string) => void} held main's budget holds it back
  * @property {(task: Task, name: string, index: number) => void} queued `index` of its slot
- * @property {(task: Task, slot: number) => void} ran its worker is done with it: `slot` is the address of its record
+ * @property {(task: Task, slot: number, outcome?: string) => void} ran its worker is done with it, or it runs and ends with this
+ *   outcome: `slot` is the address of its record
+ * @property {(thread: number) => void} interrupted what the thread runs is to be stopped
  * @property {(task: Task, error: import('./errors.js').PoolError | undefined) => void} settled
  * @property {(member: import('./fleet.js').Member, error: Error) => void} down a worker is lost, or was killed
  */

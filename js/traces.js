@@ -57,8 +57,10 @@ export class Traces {
  */
 function fanOut(traces) {
   return {
+    held: (task, name) => traces.forEach((trace) => trace.held(task, name)),
     queued: (task, name, index) => traces.forEach((trace) => trace.queued(task, name, index)),
-    ran: (task, slot) => traces.forEach((trace) => trace.ran(task, slot)),
+    ran: (task, slot, outcome) => traces.forEach((trace) => trace.ran(task, slot, outcome)),
+    interrupted: (thread) => traces.forEach((trace) => trace.interrupted(thread)),
     settled: (task, error) => traces.forEach((trace) => trace.settled(task, error)),
     down: (member, error) => traces.forEach((trace) => trace.down(member, error)),
   };

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import process from 'node:process';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { MODULE, withPool } from './helpers.js';
+import { FakeClock } from './fake-clock.js';
+import { blocker, C_MODULE, liveness, MODULE, withPool } from './helpers.js';
 
 /**
  * @param {import('../../js/trace.js').TraceFile} file
@@ -66,6 +67,120 @@ test('a trace shows kills, and what was given up', () =>
     const { e, X } = lifeOf(file, cancelled.id);
     assert.deepEqual([e.args?.outcome, X], ['CANCELLED', undefined]);
   }));
+
+/**
+ * What workers' tracks show of a task: each run's end, and whether it has its moment of being taken.
+ * @param {import('../../js/trace.js').TraceFile} file
+ * @param {string} id
+ */
+function runsOf({ traceEvents }, id) {
+  const runs = traceEvents.filter(({ ph, args }) => ph === 'X' && args?.task === id);
+  const taken = traceEvents.filter((event) => event.id === id && event.name === 'taken').map(({ ts }) => ts);
+  assert.deepEqual(
+    runs.map(({ ts }) => ts),
+    taken,
+  );
+  for (const { tid, dur } of runs) assert.ok(tid >= 1 && Number(dur) > 0);
+  return runs.map(({ args }) => [args?.status, args?.redeliveries]);
+}
+
+/** @param {import('../../js/trace.js').TraceFile} file @param {string} id */
+const commitsOf = ({ traceEvents }, id) =>
+  traceEvents.filter((event) => event.id === id && event.name === 'committed').length;
+
+test('a trace shows runs that had no end of their own: timed out, terminated, cancelled, lost', () =>
+  withPool({ workers: 1, recycleTimeoutMs: 0 }, async (pool) => {
+    const trace = pool.trace();
+    const late = pool.dispatch('spin', undefined, { timeoutMs: 20 });
+    await assert.rejects(late, { code: 'TIMEOUT' });
+    const gates = [blocker(pool), blocker(pool)];
+    await gates[0].running;
+    gates[0].promise.cancel();
+    await assert.rejects(gates[0].promise, { code: 'CANCELLED' });
+    gates[0].release().catch(() => {});
+    await gates[1].running;
+    const { promise } = gates[1];
+    const ended = assert.rejects(promise, { code: 'CANCELLED' });
+    await promise.terminate();
+    await ended;
+    const dying = pool.dispatch('exit', 7);
+    await assert.rejects(dying, { code: 'WORKER_LOST' });
+    const file = trace.stop();
+    assert.deepEqual(runsOf(file, late.id), [['TIMEOUT', 0]]);
+    assert.deepEqual(runsOf(file, gates[0].promise.id), [['CANCELLED', 0]]);
+    assert.deepEqual(runsOf(file, promise.id), [['CANCELLED', 0]]);
+    assert.deepEqual(runsOf(file, dying.id), [['WORKER_LOST', 0]]);
+    for (const { id } of [late, promise, dying]) assert.equal(commitsOf(file, id), 0);
+  }));
+
+test('a trace shows every run of a task that runs again, its worker lost or not', async () => {
+  await withPool({ liveness, workers: 1 }, async (pool) => {
+    const traces = [pool.trace(), pool.trace()];
+    const word = new Int32Array(new SharedArrayBuffer(4));
+    const task = pool.dispatch('hangOnce', word, { onLost: 'requeue' });
+    await task;
+    for (const trace of traces) {
+      const file = trace.stop();
+      assert.deepEqual(runsOf(file, task.id), [
+        ['WORKER_LOST', 0],
+        ['OK', 1],
+      ]);
+      assert.equal(commitsOf(file, task.id), 1);
+    }
+  });
+  await withPool({ wasm: C_MODULE, liveness: { ...liveness, maxRedeliveries: 1 }, workers: 1 }, async (pool) => {
+    const trace = pool.trace();
+    const again = pool.dispatch('c_spin', undefined, { onLost: 'requeue' });
+    await assert.rejects(again, { code: 'POISON_JOB' });
+    const [first, ...others] = runsOf(trace.stop(), again.id);
+    assert.deepEqual([first, others.length, others[0][1]], [['WORKER_LOST', 0], 1, 1]);
+  });
+});
+
+test('a trace corrects a run that was to be stopped and ended by itself', () =>
+  withPool({ workers: 2 }, async (pool) => {
+    const trace = pool.trace();
+    const gates = [blocker(pool), blocker(pool)];
+    for (const gate of gates) await gate.running;
+    const waiting = pool.dispatch('echo', 1);
+    trace.interrupted(1);
+    const before = trace.toJSON();
+    for (const gate of gates) await gate.release();
+    await waiting;
+    const ids = gates.map(({ promise }) => promise.id);
+    assert.deepEqual(
+      ids.flatMap((id) => runsOf(before, id)),
+      [['WORKER_LOST', 0]],
+      'of one thread only',
+    );
+    const file = trace.stop();
+    for (const id of [...ids, waiting.id]) {
+      assert.deepEqual(runsOf(file, id), [['OK', 0]]);
+      assert.equal(commitsOf(file, id), 1);
+    }
+  }));
+
+test('TW-31: a trace shows how long main’s budget held a task back', async () => {
+  const clock = new FakeClock();
+  await withPool({ workers: 1, scheduler: clock.scheduler, liveness: false }, async (pool) => {
+    const trace = pool.trace();
+    clock.costMs = 8;
+    const ids = [pool.dispatch('echo', 1, { weight: 'light' })];
+    clock.costMs = 0;
+    const held = pool.dispatch('echo', 2, { weight: 'light' });
+    const dropped = pool.dispatch('echo', 3, { weight: 'light' });
+    dropped.cancel();
+    await assert.rejects(dropped, { code: 'CANCELLED' });
+    clock.advance(16);
+    await Promise.all([...ids, held]);
+    const file = trace.stop();
+    const { b, queued, taken, X, e } = lifeOf(file, held.id);
+    assert.equal(Number(queued.ts) - Number(b.ts), 16_000);
+    assert.ok(Number(taken.ts) >= Number(queued.ts) && X && e);
+    assert.deepEqual(Object.keys(lifeOf(file, dropped.id)), ['b', 'e']);
+    assert.equal(lifeOf(file, ids[0].id).queued, undefined);
+  });
+});
 
 test('WASMPOOL_TRACE writes a program’s pools to files when they end', () => {
   const folder = mkdtempSync(join(tmpdir(), 'wasmpool-trace-'));
