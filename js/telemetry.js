@@ -222,7 +222,7 @@ export class Load {
         this.#busy[seat]++;
     }
     if (now - this.#sinceMs < LOAD_MS) return;
-    const main = this.#meter ? this.#meter() : Math.min(1, this.#lateMs / (now - this.#sinceMs));
+    const main = this.#meter ? this.#meter() : this.#lateMs / (now - this.#sinceMs);
     const samples = this.#samples;
     this.latest = this.#read(
       main,
