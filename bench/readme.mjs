@@ -11,7 +11,7 @@ import { fileName, plotAll } from './plot.mjs';
 import { BASE, POOLS } from './pools/index.mjs';
 import { groups, growthTable, LEGEND, line, origin, show, tables } from './report.mjs';
 import { readResults, summarise } from './results.mjs';
-import { findRow } from './rows/index.mjs';
+import { findRow, noteOf } from './rows/index.mjs';
 
 const ROOT = new URL('../', import.meta.url);
 const PAGES = ['README.md', 'docs/benchmarks.md'];
@@ -63,7 +63,8 @@ function best(results, { rows, metric }, pools) {
     for (const [row, way] of Object.entries(rows)) {
       const { better } = findRow(row).metrics[metric];
       const summary = summarise(results, row, metric, better, pool);
-      if (summary && 'median' in summary) found.push({ ...summary, pool, way, better });
+      if (summary && 'median' in summary)
+        found.push({ ...summary, pool, way: [way, noteOf(findRow(row), pool)].filter(Boolean).join(' '), better });
       else if (summary) reason = summary.reason;
     }
   }

@@ -2,7 +2,7 @@
 import { unitCost } from './growth.mjs';
 import { BASE, POOLS } from './pools/index.mjs';
 import { summarise } from './results.mjs';
-import { ROWS } from './rows/index.mjs';
+import { noteOf, ROWS } from './rows/index.mjs';
 
 /**
  * @typedef {object} Column one figure
@@ -23,14 +23,15 @@ export function show(value) {
  * Median, lowest and highest round, how many times better than the base; or why there is none.
  * @param {ReturnType<typeof summarise>} summary
  * @param {boolean} [isBase]
+ * @param {string} [note]
  */
-export function cell(summary, isBase) {
+export function cell(summary, isBase, note = '') {
   if (!summary) return '';
   if ('reason' in summary) return `*${summary.reason.replaceAll('|', '\\|')}*`;
   const { median, low, high, rounds, ratio } = summary;
   const around = rounds > 1 && low !== high ? ` (${show(low)} – ${show(high)})` : '';
   const times = ratio === undefined || isBase ? '' : ` ${show(ratio)}×`;
-  return `**${show(median)}**${around}${times}`;
+  return `**${show(median)}**${around}${times}${note && ` *${note}*`}`;
 }
 
 /**
@@ -89,7 +90,7 @@ export function tables(results, level = '##') {
  */
 function tableLine(results, columns, pool) {
   const cells = columns.map(({ row, metric, better }) =>
-    cell(summarise(results, row.id, metric, better, pool), pool === BASE),
+    cell(summarise(results, row.id, metric, better, pool), pool === BASE, noteOf(row, pool)),
   );
   return line([POOLS[pool].title, ...cells]);
 }

@@ -34,6 +34,9 @@ export const inspect = (bytes) => (bytes[0] === MARK && bytes[bytes.length - 1] 
 export const make = (length) => mark(new Uint8Array(length));
 /** Bytes in, as many out. */
 export const remake = (bytes) => make(inspect(bytes));
+/** Shared memory by hand: what the pool brings is a reference. */
+export const makeShared = (length) => mark(new Uint8Array(new SharedArrayBuffer(length)));
+export const remakeShared = (bytes) => makeShared(inspect(bytes));
 
 /** Says that it runs, and never ends. */
 export function hang(started) {

@@ -54,5 +54,19 @@ export const POOLS = {
   'limit-native': { title: 'limit: the core, natively', program: 'build/bench/limit' },
 };
 
+/**
+ * Shared memory for pools that have nothing of their own for it: a task's result is a view of a SharedArrayBuffer. It is new each
+ * time, its size is nobody's limit, and the garbage collector frees it.
+ * @param {Pool['run']} run
+ * @returns {Shared}
+ */
+export const sharedByHand = (run) => ({
+  make: (length) => run('makeShared', length),
+  inspect: (bytes) => run('inspect', bytes),
+  remake: (bytes) => run('remakeShared', bytes),
+  bytes: (bytes) => bytes,
+  release() {},
+});
+
 /** What the others are compared with. */
 export const BASE = 'piscina';

@@ -1,13 +1,13 @@
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'jest-worker';
 import * as tasks from '../tasks.mjs';
+import { sharedByHand } from './index.mjs';
 
 const FILE = fileURLToPath(new URL('../tasks.mjs', import.meta.url));
 
 export const cannot = {
   abort: 'no way to end a task',
   move: 'no transfer',
-  share: 'no results in shared memory',
   spares: 'no spares',
   map: 'no map',
 };
@@ -18,5 +18,6 @@ export const cannot = {
  */
 export function open({ workers }) {
   const pool = new Worker(FILE, { numWorkers: workers, enableWorkerThreads: true, exposedMethods: Object.keys(tasks) });
-  return { run: (name, value) => pool[name](value), close: () => pool.end() };
+  const run = (name, value) => pool[name](value);
+  return { run, shared: sharedByHand(run), close: () => pool.end() };
 }

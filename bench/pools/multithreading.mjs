@@ -1,5 +1,7 @@
 /** multithreading: tasks are functions, sent as text; what can be moved always is. */
 
+import { sharedByHand } from './index.mjs';
+
 // It is written for later versions of Node: what Node 20 does not have.
 globalThis.navigator ??= /** @type {any} */ ({ hardwareConcurrency: 2 });
 Promise.withResolvers ??= function () {
@@ -12,7 +14,6 @@ const { initRuntime, move, shutdown, spawn } = await import('multithreading');
 export const cannot = {
   abort: 'no way to end a task',
   copy: 'what can be moved always is',
-  share: 'no results in shared memory',
   spares: 'no spares',
   map: 'no map',
 };
@@ -39,8 +40,10 @@ function unwrap(result) {
  */
 export function open({ workers }) {
   initRuntime({ maxWorkers: workers });
+  const run = (name, value) => spawn(move(name, value), call).join().then(unwrap);
   return {
-    run: (name, value) => spawn(move(name, value), call).join().then(unwrap),
+    run,
+    shared: sharedByHand(run),
     close: () => shutdown(),
   };
 }

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { FixedThreadPool } from 'poolifier';
+import { sharedByHand } from './index.mjs';
 
 const FILE = fileURLToPath(new URL('./workers/poolifier.mjs', import.meta.url));
 
@@ -7,7 +8,6 @@ export const cannot = {
   abort: 'a hung task is not ended: its AbortSignal asks the task',
   'move-out': 'results are copied',
   'move-both': 'results are copied',
-  share: 'no results in shared memory',
   spares: 'no spares',
 };
 
@@ -17,8 +17,10 @@ export const cannot = {
  */
 export function open({ workers }) {
   const pool = new FixedThreadPool(workers, FILE, { enableEvents: false, errorHandler() {} });
+  const run = (name, value, options) => pool.execute(value, name, options?.signal, options?.move);
   return {
-    run: (name, value, options) => pool.execute(value, name, options?.signal, options?.move),
+    run,
+    shared: sharedByHand(run),
     map: (name, items) => pool.mapExecute(items, name),
     close: () => pool.destroy(),
   };

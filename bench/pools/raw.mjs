@@ -1,5 +1,6 @@
 /** What postMessage alone gives: one message for each task, in turn to each worker; no queue, no errors, nothing ends early. */
 import { Worker } from 'node:worker_threads';
+import { sharedByHand } from './index.mjs';
 
 const FILE = new URL('./workers/raw.mjs', import.meta.url);
 
@@ -34,13 +35,7 @@ export function open({ workers }) {
     });
   return {
     run,
-    shared: {
-      make: (length) => run('makeShared', length),
-      inspect: (bytes) => run('inspect', bytes),
-      remake: (bytes) => run('remakeShared', bytes),
-      bytes: (bytes) => bytes,
-      release() {},
-    },
+    shared: sharedByHand(run),
     close: () => Promise.all(threads.map((thread) => thread.terminate())),
   };
 }

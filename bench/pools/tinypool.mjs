@@ -1,8 +1,9 @@
 import Tinypool from 'tinypool';
+import { sharedByHand } from './index.mjs';
 
 const FILE = new URL('./workers/tinypool.mjs', import.meta.url).href;
 
-export const cannot = { share: 'no results in shared memory', spares: 'no spares', map: 'no map' };
+export const cannot = { spares: 'no spares', map: 'no map' };
 
 /**
  * @param {import('./index.mjs').Config} config
@@ -10,8 +11,10 @@ export const cannot = { share: 'no results in shared memory', spares: 'no spares
  */
 export function open({ workers }) {
   const pool = new Tinypool({ filename: FILE, minThreads: workers, maxThreads: workers });
+  const run = (name, value, options) => pool.run(value, { name, signal: options?.signal, transferList: options?.move });
   return {
-    run: (name, value, options) => pool.run(value, { name, signal: options?.signal, transferList: options?.move }),
+    run,
+    shared: sharedByHand(run),
     close: () => pool.destroy(),
   };
 }

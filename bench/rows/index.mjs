@@ -18,6 +18,7 @@
  * @property {string} [title] the heading of its figures, where they alone do not say it
  * @property {Record<string, Metric>} metrics
  * @property {string[]} [needs] what not every pool has
+ * @property {string[]} [own] pools that have something of their own for it; with the others a user makes it by hand
  * @property {boolean} [pinned] all threads on one processor
  * @property {any} [parameters] for pools that measure it in their own way
  * @property {(bench: Bench) => Promise<Record<string, number | string>>} measure figures by metric; text where there is none
@@ -32,6 +33,13 @@ import { startRows } from './start.mjs';
 
 /** Those of the tables. @type {Row[]} */
 export const ROWS = [...smallRows, ...mapRows, ...payloadRows, ...cpuRows, ...startRows, ...failureRows];
+
+/**
+ * What stands beside a pool's figure.
+ * @param {Row} row
+ * @param {string} pool
+ */
+export const noteOf = ({ own }, pool) => (!own || own.includes(pool) ? '' : 'by hand');
 
 /** @param {string} id */
 export function findRow(id) {

@@ -23,13 +23,13 @@ async function mapBatched(pool, items) {
  * @param {string} id
  * @param {string} title
  * @param {(pool: import('../pools/index.mjs').Pool, items: number[]) => PromiseLike<any>} run
- * @param {string[]} [needs]
+ * @param {Partial<import('./index.mjs').Row>} [more]
  */
-const map = (id, title, run, needs) => ({
+const map = (id, title, run, more) => ({
   id,
   group: GROUP,
   title,
-  needs,
+  ...more,
   parameters: { count: COUNT },
   metrics: { ms: { title: 'ms', better: 'lower' } },
   async measure({ open, quick }) {
@@ -47,10 +47,13 @@ export const mapRows = /** @type {any} */ ([
     'map',
     "100,000 items, the pool's map, one by one",
     async (pool, items) => checkAll(await pool.map('inc', items)),
-    ['map'],
+    { needs: ['map'] },
   ),
-  map('map-batched', '100,000 items in batches of 1,000', async (pool, items) =>
-    checkAll(await mapBatched(pool, items)),
+  map(
+    'map-batched',
+    '100,000 items in batches of 1,000',
+    async (pool, items) => checkAll(await mapBatched(pool, items)),
+    { own: ['wasmpool'] },
   ),
   {
     id: 'queued',

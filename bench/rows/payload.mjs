@@ -11,6 +11,9 @@ const SIZES = {
 };
 const WAYS = { copy: 'copied', move: 'moved', share: 'in shared memory' };
 
+/** What of a pool's own lies in shared memory; others send a SharedArrayBuffer that the task has made. */
+const OWN = { copy: undefined, move: undefined, share: ['wasmpool', 'wasmpool-c', 'limit-native'] };
+
 /** @param {number} bytes */
 const sees = (bytes) => (/** @type {number} */ seen) =>
   check(seen === bytes, () => `${bytes} bytes sent, ${seen} arrived`);
@@ -61,6 +64,7 @@ function there(size, way) {
     group: `${title} of binary data`,
     title: WAYS[way],
     needs: [way],
+    own: OWN[way],
     parameters: { bytes, way },
     metrics: {
       in: { title: 'in, ms', better: 'lower' },
@@ -99,6 +103,7 @@ const readers = (way) => ({
   group: 'A result of 64 MB, read by two more tasks',
   title: WAYS[way],
   needs: [way],
+  own: OWN[way],
   parameters: { bytes: 1 << 26, way },
   metrics: { ms: { title: 'ms', better: 'lower' } },
   async measure({ open, quick }) {

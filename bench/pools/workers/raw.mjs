@@ -1,14 +1,7 @@
 import { parentPort } from 'node:worker_threads';
 import * as tasks from '../../tasks.mjs';
 
-const makeShared = (length) => tasks.mark(new Uint8Array(new SharedArrayBuffer(length)));
-const handlers = {
-  ...tasks,
-  makeMoved: tasks.make,
-  remakeMoved: tasks.remake,
-  makeShared,
-  remakeShared: (bytes) => makeShared(tasks.inspect(bytes)),
-};
+const handlers = { ...tasks, makeMoved: tasks.make, remakeMoved: tasks.remake };
 const MOVES = new Set(['makeMoved', 'remakeMoved']);
 
 parentPort.on('message', ({ call, task, value }) => {

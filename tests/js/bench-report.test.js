@@ -1,0 +1,51 @@
+/** What the benchmarks say about their figures. What the figures are is no matter of a test. */
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { POOLS } from '../../bench/pools/index.mjs';
+import { tables } from '../../bench/report.mjs';
+import { exponent, quantile, spread } from '../../bench/stats.mjs';
+
+/** A file of results: by row and pool, the figures of each round. */
+const resultsOf = (cells) => ({
+  format: 2,
+  date: '2026-01-01T00:00:00.000Z',
+  quick: false,
+  workers: 2,
+  machine: { processor: 'p', cores: 2, memoryGb: 1, system: 's', node: '20', load: 0 },
+  versions: {},
+  cells: Object.fromEntries(
+    Object.entries(cells).map(([row, pools]) => [
+      row,
+      Object.fromEntries(
+        Object.entries(pools).map(([pool, rounds]) => [
+          pool,
+          rounds.map((figures) => (typeof figures === 'string' ? { reason: figures } : { figures })),
+        ]),
+      ),
+    ]),
+  ),
+});
+
+/** The lines of a pool in all tables. */
+const linesOf = (text, pool) => text.split('\n').filter((line) => line.startsWith(`| ${POOLS[pool].title} |`));
+
+test('median, quantiles and the exponent of a curve', () => {
+  assert.deepEqual(spread([3, 1, 2]), { median: 2, low: 1, high: 3 });
+  assert.equal(spread([1, 2, 3, 10]).median, 2.5);
+  const samples = Float64Array.from({ length: 100 }, (_, i) => 100 - i);
+  assert.deepEqual([quantile(samples, 0.99), quantile(samples, 1), quantile(samples, 0)], [99.5, 100, 1]);
+  const points = [1, 10, 100, 1000].map((size) => ({ size, cost: 7 * size ** 1.5 }));
+  assert.ok(Math.abs(exponent(points) - 1.5) < 1e-9);
+});
+
+test('every pool can send shared memory; where it has nothing of its own for it, its figure says so', async () => {
+  const peers = Object.keys(POOLS).filter((name) => POOLS[name].package);
+  assert.equal(peers.length, 7);
+  const share = { in: 1, out: 2, both: 3 };
+  const text = tables(
+    resultsOf({ 'payload-64mb-share': { wasmpool: [share], 'limit-native': [share], piscina: [share], raw: [share] } }),
+  );
+  for (const pool of ['wasmpool', 'limit-native']) assert.doesNotMatch(linesOf(text, pool)[0], /by hand/);
+  for (const pool of ['piscina', 'raw']) assert.equal(linesOf(text, pool)[0].match(/by hand/g)?.length, 3);
+});
