@@ -1,20 +1,20 @@
-/** Cost as work grows: the same measurement at sizes that double or more, and the exponent of the curve. */
+/** Cost as work grows: the same measurement at sizes that double or more, in each round, and what is said about the curve. */
 import os from 'node:os';
 import { measureApart } from './processes.mjs';
-import { exponent } from './stats.mjs';
+import { exponent, median, spread } from './stats.mjs';
 
 /**
  * @typedef {object} Point
  * @property {number} size
- * @property {number} ms that all of it takes
+ * @property {number[]} ms that all of it takes, one a round
  *
  * @typedef {object} Curve
  * @property {string} id
  * @property {string} title
  * @property {string} sizeTitle
- * @property {string} unit what the cost is divided by: 'worker', 'task', 'MB'; '': `ms` is one task's already
+ * @property {string} unit what the cost is divided by: 'worker', 'task', 'MB', 'reader'; '': `ms` is one task's already
  * @property {number} unitSize how much of the size a unit is
- * @property {Record<string, { points: Point[], exponent?: number, stopped?: string }>} pools `stopped`: why there is no larger size
+ * @property {Record<string, { points: Point[], stopped?: string }>} pools `stopped`: why there is no larger size
  */
 
 const LIMIT_S = 60;
@@ -25,9 +25,10 @@ const powers = (/** @type {number} */ base, /** @type {number} */ from, /** @typ
   Array.from({ length: to - from + 1 }, (_, i) => base ** (from + i));
 
 const WORKERS = { sizeTitle: 'workers', unit: 'worker', unitSize: 1, sizes: powers(2, 1, 6), quick: [2, 8, 16] };
-const BYTES = { sizeTitle: 'bytes', unit: 'MB', unitSize: 2 ** 20, sizes: powers(4, 0, 14), quick: powers(16, 0, 5) };
+const BYTES = { sizeTitle: 'bytes', unit: 'MB', unitSize: 2 ** 20, sizes: powers(16, 0, 7), quick: powers(16, 0, 5) };
 
-const CURVES = [
+/** What is measured at which sizes; `quick`: in a quick run. */
+export const CURVES = [
   { ...WORKERS, id: 'growth-start', title: 'Start of a pool until all workers serve' },
   { ...WORKERS, id: 'growth-workers', title: 'One of 1,024 tasks in flight, by workers', unit: '' },
   {
@@ -42,31 +43,72 @@ const CURVES = [
   { ...BYTES, id: 'growth-in', title: 'Bytes to a task, copied' },
   { ...BYTES, id: 'growth-out', title: 'Bytes from a task, copied' },
   { ...BYTES, id: 'growth-shared', title: 'Bytes from a task, in shared memory' },
+  {
+    id: 'growth-readers',
+    title: 'Tasks that read the same 64 MB in shared memory',
+    sizeTitle: 'readers',
+    unit: 'reader',
+    unitSize: 1,
+    sizes: powers(2, 0, 3),
+    quick: powers(2, 0, 3),
+  },
 ];
 
 /**
- * @param {{ pools: string[], quick: boolean, say: (text: string) => void }} run
- * @returns {Promise<Curve[]>}
+ * The curves without points.
+ * @param {string[]} pools
+ * @returns {Curve[]}
  */
-export async function measureGrowth({ pools, quick, say }) {
-  const compared = pools.filter((pool) => COMPARED.includes(pool));
-  const curves = [];
-  for (const { sizes, quick: few, ...curve } of CURVES) {
-    /** @type {Curve['pools']} */
-    const found = Object.fromEntries(compared.map((pool) => [pool, { points: [] }]));
-    for (const size of quick ? few : sizes) {
-      for (const pool of compared) {
-        if (found[pool].stopped) continue;
+export const emptyCurves = (pools) =>
+  CURVES.map(({ id, title, sizeTitle, unit, unitSize }) => ({
+    ...{ id, title, sizeTitle, unit, unitSize },
+    pools: Object.fromEntries(COMPARED.filter((pool) => pools.includes(pool)).map((pool) => [pool, { points: [] }])),
+  }));
+
+/**
+ * One more round of all points: size by size, another pool first in each round.
+ * @param {Curve[]} curves gets the figures
+ * @param {{ round: number, quick: boolean, say: (text: string) => void }} run
+ */
+export async function measureGrowth(curves, { round, quick, say }) {
+  for (const curve of curves) {
+    const plan = CURVES.find(({ id }) => id === curve.id);
+    const pools = Object.keys(curve.pools);
+    for (const size of (quick ? plan?.quick : plan?.sizes) ?? []) {
+      for (const pool of pools.map((_, i) => pools[(i + round) % pools.length])) {
+        if (isPast(curve.pools[pool], size, round)) continue;
         const outcome = await measurePoint(curve.id, pool, size, quick);
-        if ('reason' in outcome) found[pool].stopped = `${outcome.reason} (${size.toLocaleString('en')})`;
-        else found[pool].points.push({ size, ms: Number(outcome.figures.ms) });
-        say(`${curve.id} ${size} ${pool} ${JSON.stringify(outcome)}`);
+        addTo(curve.pools[pool], size, outcome);
+        say(`${round + 1} ${curve.id} ${size} ${pool} ${JSON.stringify(outcome)}`);
       }
     }
-    for (const all of Object.values(found)) all.exponent = largerHalf(all.points);
-    curves.push({ ...curve, pools: found });
   }
-  return curves;
+}
+
+/**
+ * Whether the pool has failed at this size or a smaller one.
+ * @param {Curve['pools'][string]} found
+ * @param {number} size
+ * @param {number} round
+ */
+const isPast = ({ points, stopped }, size, round) =>
+  stopped !== undefined && (round === 0 || !points.some((point) => point.size === size));
+
+/**
+ * @param {Curve['pools'][string]} found
+ * @param {number} size
+ * @param {import('./results.mjs').Outcome} outcome
+ */
+function addTo(found, size, outcome) {
+  if ('reason' in outcome) {
+    found.stopped = `${outcome.reason} (${size.toLocaleString('en')})`;
+    found.points = found.points.filter((point) => point.size < size); // no median without the rounds that failed
+    return;
+  }
+  const ms = Number(outcome.figures.ms);
+  const point = found.points.find((candidate) => candidate.size === size);
+  if (point) point.ms.push(ms);
+  else found.points.push({ size, ms: [ms] });
 }
 
 /**
@@ -81,17 +123,24 @@ function measurePoint(row, pool, size, quick) {
 }
 
 /**
- * The exponent over the larger half of the sizes: with the small ones, what every task costs hides what its size does.
- * @param {Point[]} points
- */
-function largerHalf(points) {
-  const half = points.slice(points.length >> 1);
-  return half.length > 1 ? exponent(half.map(({ size, ms }) => ({ size, cost: ms }))) : undefined;
-}
-
-/**
- * What a unit costs, in microseconds.
+ * What a unit costs, in microseconds: median, lowest and highest round.
  * @param {Curve} curve
  * @param {Point} point
  */
-export const unitCost = ({ unit, unitSize }, { size, ms }) => (ms * 1000) / (unit ? size / unitSize : 1);
+export function unitCost({ unit, unitSize }, { size, ms }) {
+  const factor = 1000 / (unit ? size / unitSize : 1);
+  return spread(ms.map((value) => value * factor));
+}
+
+/**
+ * How cost grows: the exponent over all points, and the step from one size to the next with the greatest one.
+ * @param {Point[]} points
+ */
+export function growthOf(points) {
+  const medians = points.map(({ size, ms }) => ({ size, cost: median(ms) }));
+  if (medians.length < 2) return undefined;
+  const steps = medians
+    .slice(1)
+    .map((to, i) => ({ from: medians[i].size, to: to.size, e: exponent([medians[i], to]) }));
+  return { e: exponent(medians), steepest: steps.reduce((most, step) => (step.e > most.e ? step : most)) };
+}

@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as vega from 'vega';
 import { compile } from 'vega-lite';
-import { unitCost } from './growth.mjs';
+import { growthOf, unitCost } from './growth.mjs';
 import { POOLS } from './pools/index.mjs';
 import { groups, poolsOf } from './report.mjs';
 import { summarise } from './results.mjs';
@@ -125,29 +125,37 @@ function panel({ title, better }, values) {
 }
 
 /**
- * Time a unit by size, both axes logarithmic.
+ * Time a unit by size, both axes logarithmic: a line through the medians, and the range of the rounds.
  * @param {import('./growth.mjs').Curve} curve
  */
 function lines(curve) {
-  const values = Object.entries(curve.pools).flatMap(([pool, { points, exponent }]) =>
-    points.map((point) => ({
-      pool: `${POOLS[pool].title}${exponent === undefined ? '' : `: size^${exponent.toFixed(2)}`}`,
-      size: point.size,
-      cost: unitCost(curve, point),
-    })),
-  );
+  const values = Object.entries(curve.pools).flatMap(([pool, { points }]) => {
+    const growth = growthOf(points);
+    const name = `${POOLS[pool].title}${growth ? `: size^${growth.e.toFixed(2)}` : ''}`;
+    return points.map((point) => ({ pool: name, size: point.size, ...unitCost(curve, point) }));
+  });
   const scale = { type: 'log' };
-  const of = (/** @type {'size' | 'cost'} */ field) => values.map((value) => value[field]);
+  const costs = values.flatMap(({ low, high }) => [low, high]);
+  const sizes = values.map(({ size }) => size);
+  const axis = logAxis(costs, `µs per ${curve.unit || 'task'}`);
   return {
     title: curve.title,
     width: 420,
     height: 260,
     data: { values },
-    mark: { type: 'line', point: true },
     encoding: {
-      x: { field: 'size', type: 'quantitative', scale, axis: logAxis(of('size'), curve.sizeTitle) },
-      y: { field: 'cost', type: 'quantitative', scale, axis: logAxis(of('cost'), `µs per ${curve.unit || 'task'}`) },
+      x: { field: 'size', type: 'quantitative', scale, axis: logAxis(sizes, curve.sizeTitle) },
       color: { field: 'pool', type: 'nominal', sort: null, title: 'all of it costs' },
     },
+    layer: [
+      {
+        mark: { type: 'rule', strokeWidth: 2, opacity: 0.5 },
+        encoding: { y: { field: 'low', type: 'quantitative', scale, axis }, y2: { field: 'high' } },
+      },
+      {
+        mark: { type: 'line', point: true },
+        encoding: { y: { field: 'median', type: 'quantitative', scale, axis } },
+      },
+    ],
   };
 }

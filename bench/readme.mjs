@@ -9,7 +9,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import process from 'node:process';
 import { fileName, plotAll } from './plot.mjs';
 import { BASE, POOLS } from './pools/index.mjs';
-import { groups, growthTable, LEGEND, line, origin, show, tables } from './report.mjs';
+import { groups, growthTable, LEGEND, line, origin, range, tables } from './report.mjs';
 import { readResults, summarise } from './results.mjs';
 import { findRow, noteOf } from './rows/index.mjs';
 
@@ -78,10 +78,9 @@ function best(results, { rows, metric }, pools) {
  */
 function shortCell(figure, named) {
   if ('reason' in figure) return `*${figure.reason}*`;
-  const { median, low, high, rounds, way, pool } = figure;
-  const around = rounds > 1 ? ` (${show(low)} – ${show(high)})` : '';
+  const { way, pool } = figure;
   const notes = [named ? POOLS[pool].title : '', way].filter(Boolean).join(', ');
-  return `${show(median)}${around}${notes ? `, ${notes}` : ''}`;
+  return `${range(figure)}${notes ? `, ${notes}` : ''}`;
 }
 
 /** @param {Results} results */

@@ -1,5 +1,5 @@
 /** Results as Markdown. */
-import { unitCost } from './growth.mjs';
+import { growthOf, unitCost } from './growth.mjs';
 import { BASE, POOLS } from './pools/index.mjs';
 import { summarise } from './results.mjs';
 import { noteOf, ROWS } from './rows/index.mjs';
@@ -20,6 +20,18 @@ export function show(value) {
 }
 
 /**
+ * @param {number} low
+ * @param {number} high
+ */
+const around = (low, high) => (low === high ? '' : ` (${show(low)} – ${show(high)})`);
+
+/**
+ * Median, lowest and highest round.
+ * @param {{ median: number, low: number, high: number }} spread
+ */
+export const range = ({ median, low, high }) => `${show(median)}${around(low, high)}`;
+
+/**
  * Median, lowest and highest round, how many times better than the base; or why there is none.
  * @param {ReturnType<typeof summarise>} summary
  * @param {boolean} [isBase]
@@ -28,10 +40,9 @@ export function show(value) {
 export function cell(summary, isBase, note = '') {
   if (!summary) return '';
   if ('reason' in summary) return `*${summary.reason.replaceAll('|', '\\|')}*`;
-  const { median, low, high, rounds, ratio } = summary;
-  const around = rounds > 1 && low !== high ? ` (${show(low)} – ${show(high)})` : '';
+  const { median, low, high, ratio } = summary;
   const times = ratio === undefined || isBase ? '' : ` ${show(ratio)}×`;
-  return `**${show(median)}**${around}${times}${note && ` *${note}*`}`;
+  return `**${show(median)}**${around(low, high)}${times}${note && ` *${note}*`}`;
 }
 
 /**
@@ -105,7 +116,7 @@ export function growthTable({ growth = [] }, level = '##') {
   const pools = Object.keys(growth[0].pools);
   return [
     `${level} Cost as work grows\n`,
-    line(['exponent; cost at the largest size', ...pools.map((pool) => POOLS[pool].title)]),
+    line(['exponent, that of the steepest step; cost at the largest size', ...pools.map((pool) => POOLS[pool].title)]),
     line(['---', ...pools.map(() => '---')]),
     ...growth.map((curve) => line([curve.title, ...pools.map((pool) => curveCell(curve, pool))])),
     '',
@@ -117,22 +128,35 @@ export function growthTable({ growth = [] }, level = '##') {
  * @param {string} pool
  */
 function curveCell(curve, pool) {
-  const { points, exponent, stopped } = curve.pools[pool];
+  const { points, stopped } = curve.pools[pool];
+  const growth = growthOf(points);
   const last = points.at(-1);
   const parts = [];
-  if (exponent !== undefined) parts.push(`**${exponent.toFixed(2)}**`);
-  if (last)
-    parts.push(`${show(unitCost(curve, last))} µs per ${curve.unit || 'task'} at ${last.size.toLocaleString('en')}`);
+  if (growth) {
+    const { e, steepest } = growth;
+    parts.push(`**${slope(e)}**, ${slope(steepest.e)} from ${whole(steepest.from)} to ${whole(steepest.to)}`);
+  }
+  if (last) parts.push(`${range(unitCost(curve, last))} µs per ${curve.unit || 'task'} at ${whole(last.size)}`);
   if (stopped) parts.push(`*${stopped}*`);
   return parts.join('; ');
 }
+
+/** Two digits, and no -0. @param {number} e */
+const slope = (e) => (Math.round(e * 100) / 100 + 0).toFixed(2);
+
+/** @param {number} value */
+const whole = (value) => value.toLocaleString('en');
 
 /**
  * Where and how the figures were made.
  * @param {import('./results.mjs').Results} results
  */
-export function origin({ date, machine, versions, workers, quick, cells }) {
-  const rounds = Math.max(0, ...Object.values(cells).flatMap((row) => Object.values(row).map((all) => all.length)));
+export function origin({ date, machine, versions, workers, quick, cells, growth = [] }) {
+  const inRows = Object.values(cells).flatMap((row) => Object.values(row).map((all) => all.length));
+  const inCurves = growth.flatMap(({ pools }) =>
+    Object.values(pools).flatMap(({ points }) => points.map(({ ms }) => ms.length)),
+  );
+  const rounds = Math.max(0, ...inRows, ...inCurves);
   const names = Object.entries(versions).filter(([pool]) => POOLS[pool].package || pool === 'wasmpool');
   return [
     `${date.slice(0, 10)}, Node ${machine.node}, ${workers} workers, ${machine.cores} cores (${machine.processor}),`,

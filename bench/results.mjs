@@ -26,7 +26,7 @@ import os from 'node:os';
 import { BASE, POOLS } from './pools/index.mjs';
 import { median, spread } from './stats.mjs';
 
-export const FORMAT = 1;
+export const FORMAT = 2;
 
 /**
  * @param {{ quick: boolean, workers: number }} run

@@ -11,7 +11,7 @@ import { dirname, resolve } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { measureGrowth } from './growth.mjs';
+import { emptyCurves, measureGrowth } from './growth.mjs';
 import { plotAll } from './plot.mjs';
 import { POOLS } from './pools/index.mjs';
 import { measureApart } from './processes.mjs';
@@ -104,6 +104,7 @@ function summary(outcome) {
     .join(', ');
 }
 
+if (wanted.includes('growth')) results.growth = emptyCurves(pools);
 for (let round = 0; round < rounds; round++) {
   // Another pool begins in each round: what comes first after a pause has the machine cooler.
   const order = pools.map((_, i) => pools[(i + round) % pools.length]);
@@ -111,9 +112,7 @@ for (let round = 0; round < rounds; round++) {
     for (const pool of order) await measureCell(row, pool, round);
     save();
   }
-}
-if (wanted.includes('growth')) {
-  results.growth = await measureGrowth({ pools, quick, say });
+  if (results.growth) await measureGrowth(results.growth, { round, quick, say });
   save();
 }
 const plots = await plotAll(results, out.replace(/\.json$/, ''));

@@ -2,8 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { CURVES, emptyCurves, growthOf } from '../../bench/growth.mjs';
 import { POOLS } from '../../bench/pools/index.mjs';
-import { tables } from '../../bench/report.mjs';
+import { growthTable, tables } from '../../bench/report.mjs';
 import { exponent, quantile, spread } from '../../bench/stats.mjs';
 
 /** A file of results: by row and pool, the figures of each round. */
@@ -48,4 +49,35 @@ test('every pool can send shared memory; where it has nothing of its own for it,
   );
   for (const pool of ['wasmpool', 'limit-native']) assert.doesNotMatch(linesOf(text, pool)[0], /by hand/);
   for (const pool of ['piscina', 'raw']) assert.equal(linesOf(text, pool)[0].match(/by hand/g)?.length, 3);
+});
+
+test('a curve: exponent over all sizes, the steepest step, median and range at the largest size', () => {
+  const points = [
+    { size: 1, ms: [1] },
+    { size: 10, ms: [30, 10, 20] },
+    { size: 100, ms: [2000, 1000, 3000] },
+  ];
+  assert.ok(Math.abs(growthOf(points).e - Math.log10(2000) / 2) < 1e-9);
+  assert.deepEqual({ ...growthOf(points).steepest, e: 0 }, { from: 10, to: 100, e: 0 });
+  assert.equal(growthOf(points.slice(0, 1)), undefined);
+  const curve = { id: 'c', title: 'Curve', sizeTitle: 's', unit: 'MB', unitSize: 10, pools: { raw: { points } } };
+  assert.match(
+    growthTable({ growth: [curve] }),
+    /\| Curve \| \*\*1\.65\*\*, 2\.00 from 10 to 100; 200,000 \(100,000 – 300,000\) µs per MB at 100 \|/,
+  );
+});
+
+test('the curves are asked for as the goal has it: 64 workers, ten million tasks, 256 MB, 8 readers', () => {
+  const curves = emptyCurves(['wasmpool', 'raw', 'tinypool']);
+  assert.deepEqual(Object.keys(curves[0].pools), ['wasmpool', 'raw']);
+  const ends = Object.fromEntries(CURVES.map(({ id, sizes }) => [id, [sizes[0], sizes.at(-1)]]));
+  assert.deepEqual(ends, {
+    'growth-start': [2, 64],
+    'growth-workers': [2, 64],
+    'growth-tasks': [1000, 10_000_000],
+    'growth-in': [1, 2 ** 28],
+    'growth-out': [1, 2 ** 28],
+    'growth-shared': [1, 2 ** 28],
+    'growth-readers': [1, 8],
+  });
 });
