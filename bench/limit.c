@@ -273,12 +273,15 @@ static void payload(const char *row) {
 
 /* ---- Work, start, memory ---- */
 
-static double work_ms(wp_pool *pool, uint32_t tasks, double units) {
+/* *expected: what each task gives; 0 before the first one. */
+static double work_ms(wp_pool *pool, uint32_t tasks, double units, double *expected) {
   double start = now_ms();
   for (uint32_t i = 0; i < tasks; i++) submit_number(pool, "work", units);
   for (uint32_t i = 0; i < tasks; i++) {
     wp_completion completion = wait_one(pool);
-    number_of(&completion);
+    double result = number_of(&completion);
+    if (*expected == 0) *expected = result;
+    require(result != 0 && result == *expected, "wrong result");
     wp_completion_release(pool, &completion);
   }
   return now_ms() - start;
@@ -288,10 +291,10 @@ static void cpu(const char *row) {
   (void)row;
   enum { TASKS = 64, UNITS = 20 };
   wp_pool *pool = open_pool(WORKERS, 0);
-  double alone[3], shared[3];
+  double alone[3], shared[3], whole = 0, part = 0;
   for (size_t i = 0; i < 3; i++) {
-    alone[i] = work_ms(pool, 1, TASKS * UNITS);
-    shared[i] = work_ms(pool, TASKS, UNITS);
+    alone[i] = work_ms(pool, 1, TASKS * UNITS, &whole);
+    shared[i] = work_ms(pool, TASKS, UNITS, &part);
   }
   double efficiency = quantile(alone, 3, 0.5) / ((double)WORKERS * quantile(shared, 3, 0.5));
   printf("{\"figures\":{\"efficiency\":%g}}\n", efficiency);

@@ -7,6 +7,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import process from 'node:process';
+import { behindTable } from './behind.mjs';
 import { fileName, plotAll } from './plot.mjs';
 import { BASE, POOLS } from './pools/index.mjs';
 import { groups, growthTable, LEGEND, line, origin, range, tables } from './report.mjs';
@@ -37,11 +38,8 @@ const SHORT = [
   { title: '64 MB read by two tasks, ms', rows: { 'readers-copy': 'copied', 'readers-share': 'shared' }, metric: 'ms' },
   { title: 'CPU-bound efficiency', rows: { cpu: '' }, metric: 'efficiency' },
   { title: 'start, ms', rows: { start: '' }, metric: 'ms' },
-  {
-    title: 'a hung task is aborted, both workers serve, ms',
-    rows: { kill: '', 'kill-spare': 'warm spare' },
-    metric: 'serving',
-  },
+  { title: 'a hung task is aborted, both workers serve, ms', rows: { kill: '' }, metric: 'serving' },
+  { title: '… with a warm spare, ms', rows: { 'kill-spare': '' }, metric: 'serving' },
   { title: 'tasks of 1 ms done while main is busy for 500 ms', rows: { blocked: '' }, metric: 'done' },
 ];
 
@@ -90,7 +88,10 @@ function shortTable(results) {
   const head = ['', ...OWN.map((pool) => POOLS[pool].title), BASE, 'best other pool', POOLS.raw.title, 'limit'];
   const measured = SHORT.filter(({ rows }) => Object.keys(rows).some((row) => results.cells[row]));
   const lines = measured.map((figure) =>
-    line([figure.title, ...columns.map((pools) => shortCell(best(results, figure, pools), pools === peers))]),
+    line([
+      figure.title,
+      ...columns.map((pools) => shortCell(best(results, figure, pools), pools === peers || pools === LIMITS)),
+    ]),
   );
   return [line(head), line(head.map(() => '---')), ...lines].join('\n');
 }
@@ -108,6 +109,7 @@ function growthPlots({ growth = [] }) {
 
 /** What can stand between markers. @type {Record<string, (results: Results) => string>} */
 const PARTS = {
+  behind: behindTable,
   short: (results) => `${origin(results)} Median (lowest – highest).\n\n${shortTable(results)}`,
   full: (results) =>
     [

@@ -5,9 +5,8 @@
 import { Completions } from '../../js/completions.js';
 import { RESULT } from '../../js/core.js';
 import * as L from '../../js/generated/layout.js';
-import { Names } from '../../js/names.js';
 import { resolveOptions } from '../../js/options.js';
-import { fillSlot } from '../../js/slot.js';
+import { takeSlot } from '../../js/slot.js';
 import { createEngine } from '../../js/start.js';
 import { KINDS, NoFigure, WrongResult } from '../measure.mjs';
 import { quantile } from '../stats.mjs';
@@ -41,11 +40,12 @@ export async function measure({ row, workers, quick }) {
 class Rings {
   #engine;
   #kind;
-  #handler;
   #completions;
-  /** What fillSlot wants to tell a task. */
-  #record = /** @type {any} */ ({ item: 0 });
+  /** What takeSlot wants to tell a task. */
+  #record = /** @type {any} */ ({ item: 0, index: -1 });
   #inFlight = 0;
+  /** @type {number[]} */
+  #soon = [];
   /** Inputs, by slot. @type {any[]} */
   #sent = [];
   /** Called with each task's end. */
@@ -60,7 +60,6 @@ class Rings {
   constructor(engine, kind) {
     this.#engine = engine;
     this.#kind = kind;
-    this.#handler = new Names(engine.core, []).find(kind.task);
     engine.completions.stop();
     this.#completions = engine.completions = new Completions(
       engine.core,
@@ -82,11 +81,23 @@ class Rings {
   /** @param {number} i */
   #submit(i) {
     const { core } = this.#engine;
-    const index = core.index(core.exports._wp_js_task_reserve(core.pool));
-    this.#sent[index] = this.#kind.value(i);
-    fillSlot(this.#engine, this.#handler, this.#record, index, this.#sent[index], SPEC);
+    const value = this.#kind.value(i);
+    takeSlot(this.#engine, this.#record, this.#kind.task, value, SPEC);
+    const { index } = this.#record;
+    this.#sent[index] = value;
     this.#inFlight++;
     core.exports._wp_task_submit(core.pool, index);
+  }
+
+  /**
+   * Once what was delivered has given its slots back: where the continuation of a promise would run, too.
+   * @param {number} i
+   */
+  #submitSoon(i) {
+    if (this.#soon.push(i) > 1) return;
+    queueMicrotask(() => {
+      for (const next of this.#soon.splice(0)) this.#submit(next);
+    });
   }
 
   /** @param {number} index */
@@ -124,7 +135,7 @@ class Rings {
     await this.#run(depth, (done, finish) => {
       total = done;
       if ((done & 63) === 0) over ||= performance.now() - start >= ms;
-      if (!over) this.#submit(done);
+      if (!over) this.#submitSoon(done);
       else if (this.#inFlight === 0) finish();
     });
     return (total / (performance.now() - start)) * 1000;
@@ -143,8 +154,10 @@ class Rings {
       const now = performance.now();
       samples[count++] = (now - begun) * 1000;
       if (now >= end || count === samples.length) return finish();
-      begun = performance.now();
-      this.#submit(done);
+      queueMicrotask(() => {
+        begun = performance.now();
+        this.#submit(done);
+      });
     });
     const taken = samples.subarray(0, count);
     return { median: quantile(taken, 0.5), p99: quantile(taken, 0.99) };

@@ -1,6 +1,6 @@
 /** Tasks that hang, tasks that crash, and a main thread that is busy. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { check, meet, startHung, within } from '../measure.mjs';
+import { check, KINDS, meet, startHung, stream, within } from '../measure.mjs';
 import { median } from '../stats.mjs';
 import { clock } from '../tasks.mjs';
 
@@ -47,6 +47,7 @@ const kill = (id, title, config, needs = []) => ({
 /** A task takes its worker along, with others in the queue. */
 async function crash({ open, workers }) {
   const pool = await open();
+  await stream(pool, 64, KINDS.number, 100);
   const start = performance.now();
   const since = () => performance.now() - start;
   const run = async (/** @type {string} */ task, /** @type {number} */ value) => pool.run(task, value);

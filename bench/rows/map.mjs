@@ -36,7 +36,7 @@ const map = (id, title, run, more) => ({
     const pool = await open();
     const items = Array.from({ length: COUNT }, (_, i) => i);
     await stream(pool, 1024, KINDS.number, quick ? 100 : 300);
-    return { ms: await timed(quick ? 2 : 4, async () => run(pool, items)) };
+    return { ms: await timed(quick ? 2 : 8, async () => run(pool, items)) };
   },
 });
 
@@ -66,6 +66,7 @@ export const mapRows = /** @type {any} */ ([
     },
     async measure({ open }) {
       const pool = await open();
+      await stream(pool, 1024, KINDS.number, 300);
       const start = performance.now();
       await flood(pool, 1_000_000);
       const seconds = (performance.now() - start) / 1000;

@@ -14,8 +14,9 @@ import { packageVersion } from './info.js';
  * @property {string} name
  * @property {string} unit
  * @property {'lower' | 'higher'} better
- * @property {number} wasmpool
+ * @property {number} wasmpool median of the rounds
  * @property {number} limit the same with bare threads
+ * @property {{ wasmpool: [number, number], limit: [number, number] }} range lowest and highest round
  *
  * @typedef {object} BenchPool what is used of a Pool
  * @property {(task: string, payload?: unknown, options?: object) => Promise<unknown>} dispatch
@@ -32,8 +33,8 @@ const ECHO = new URL('./bench-echo.js', import.meta.url);
 const HANG = -1;
 
 /** Measurements of the pool and of bare threads take turns, so that what else the machine does meets both. */
-const ROUNDS = 3;
-const WINDOW_MS = 350;
+const ROUNDS = 5;
+const WINDOW_MS = 250;
 const KILLS = 8;
 /** Between kills, so that a killed spare has been replaced. */
 const PAUSE_MS = 120;
@@ -254,6 +255,9 @@ class BareThreads {
 /** @param {number[]} values */
 const median = (values) => values.sort((a, b) => a - b)[values.length >> 1];
 
+/** @param {number[]} values @returns {[number, number]} */
+const range = (values) => [Math.min(...values), Math.max(...values)];
+
 /**
  * @param {string} name
  * @param {string} unit
@@ -267,6 +271,7 @@ const figure = (name, unit, better, { wasmpool, limit }) => ({
   better,
   wasmpool: median(wasmpool),
   limit: median(limit),
+  range: { wasmpool: range(wasmpool), limit: range(limit) },
 });
 
 /** @param {number} value  with three digits that count */
@@ -278,9 +283,11 @@ const show = (value) => Number(value.toPrecision(3)).toLocaleString('en');
  * @param {Figure[]} figures
  */
 export function table({ wasmpool, runtime, platform, parallelism, workers }, figures) {
-  const rows = figures.map(({ name, unit, better, wasmpool: own, limit }) => {
+  const rows = figures.map(({ name, unit, better, wasmpool: own, limit, range }) => {
     const times = better === 'higher' ? own / limit : limit / own;
-    return [name, `${show(own)} ${unit}`, `${show(limit)} ${unit}`, `${show(times)}×`];
+    const cell = (/** @type {number} */ value, /** @type {[number, number]} */ [low, high]) =>
+      `${show(value)} ${unit} (${show(low)} – ${show(high)})`;
+    return [name, cell(own, range.wasmpool), cell(limit, range.limit), `${show(times)}×`];
   });
   const head = ['', 'wasmpool', 'bare threads', 'times better'];
   const width = (/** @type {number} */ i) => Math.max(...[head, ...rows].map((row) => row[i].length));
@@ -290,5 +297,5 @@ export function table({ wasmpool, runtime, platform, parallelism, workers }, fig
   return `${[machine, '', ...[head, ...rows].map(line), '', NOTE].join('\n')}\n`;
 }
 
-const NOTE = `Bare threads: a message there and one back for each task, in turn; a thread that hangs is stopped and replaced.
+const NOTE = `Median of several rounds (lowest – highest). Bare threads: a message there and one back for each task, in turn; a thread that hangs is stopped and replaced.
 Other pools on the same machine: make bench, in a checkout of the sources.`;

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { behindTable } from '../../bench/behind.mjs';
 import { CURVES, emptyCurves, growthOf } from '../../bench/growth.mjs';
 import { POOLS } from '../../bench/pools/index.mjs';
 import { growthTable, tables } from '../../bench/report.mjs';
@@ -80,4 +81,18 @@ test('the curves are asked for as the goal has it: 64 workers, ten million tasks
     'growth-shared': [1, 2 ** 28],
     'growth-readers': [1, 8],
   });
+});
+
+test('where other pools are ahead: all of them, whichever way the figure goes, and nobody else', () => {
+  const text = behindTable(
+    resultsOf({
+      flood: { wasmpool: [{ ms: 100 }], piscina: [{ ms: 50 }], tinypool: [{ ms: 99 }], raw: [{ ms: 1 }] },
+      blocked: { wasmpool: [{ done: 600 }], piscina: [{ done: 2 }], comlink: [{ done: 730 }] },
+      cpu: { wasmpool: [{ efficiency: 0.98 }], piscina: [{ efficiency: 0.94 }] },
+    }),
+  );
+  const lines = text.split('\n').slice(2);
+  assert.equal(lines.length, 2);
+  assert.match(lines[0], /100,000 tasks submitted at once: ms \| 100 \| piscina 2× \|$/);
+  assert.match(lines[1], /\| 600 \| comlink 1.22× \|$/);
 });
