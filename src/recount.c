@@ -51,6 +51,8 @@ static void count(wp_pool *pool) {
   wp_box_recount(pool);
   /* Who died while it ended a bulk job may have left it active. */
   wp_atomic_store_seq_u32(&pool->bulks, wp_lanes_count_bulks(pool));
+  /* Who died asleep before the lock: nobody is there now, and each unlock would ask the host in vain. */
+  wp_atomic_store_seq_u32(&pool->lock_sleepers, 0);
 }
 
 bool wp_pool_recount(wp_pool *pool) {

@@ -64,6 +64,14 @@ void wp_sched_unlock(wp_pool *pool, uint32_t self) {
 
 /* ---- Inbox ---- */
 
+/* Counts a push of a burst; whether it is to wake nobody beyond what patience leaves. */
+static bool is_quiet(wp_pool *pool) {
+  uint32_t number = pool->burst;
+  if (!number) return false;
+  pool->burst = number + 1;
+  return number % BURST_WAKES_EVERY != 0;
+}
+
 /* No points: main only, and who submits is not killed. */
 void wp_sched_push(wp_pool *pool, uint32_t index) {
   wp_slot *slot = wp_slot_at(&pool->slots, index);
@@ -73,9 +81,8 @@ void wp_sched_push(wp_pool *pool, uint32_t index) {
   do {
     wp_atomic_store_relaxed_u32(&slot->next, newest); /* published by the CAS */
   } while (!wp_atomic_cas_seq_u32(&pool->inbox, &newest, index + 1));
-  bool patiently = wp_idle_can_wait(pool);
-  if (pool->burst && pool->burst++ % BURST_WAKES_EVERY != 0) patiently = true;
-  wp_idle_wake_for(pool, slot, patiently);
+  bool quiet = is_quiet(pool);
+  wp_idle_wake_for(pool, slot, quiet || wp_idle_can_wait(pool));
   if (++pool->pushes % HELP_EVERY == 0) wp_sched_help(pool, WP_MAIN, WP_CHORE_INBOX);
 }
 

@@ -1,4 +1,5 @@
 #include "pool_fixture.h"
+#include "recount.h"
 #include "task_side.h"
 
 #ifdef WP_KILL_POINTS
@@ -448,6 +449,15 @@ TEST(order,
   CHECK_EQ(deliver(f.pool, &status), task[1]);
   CHECK_EQ(deliver(f.pool, &status), WP_NONE);
   CHECK_EQ(wp_pool_check(f.pool), WP_OK);
+  fixture_close(&f);
+}
+
+TEST(died_before_lock, "XP-01: who died asleep before the lock is not woken for ever") {
+  CHECK_EQ(start(1), WP_OK);
+  wp_atomic_store_seq_u32(&f.pool->lock_sleepers, 1);
+  f.pool->recount_due = 1;
+  CHECK(wp_pool_recount(f.pool));
+  CHECK_EQ(wp_atomic_load_seq_u32(&f.pool->lock_sleepers), 0);
   fixture_close(&f);
 }
 
