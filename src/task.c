@@ -225,10 +225,6 @@ static bool drop_late(wp_pool *pool, uint32_t self, uint32_t index) {
   return ring_due(pool); /* main may wait for the worker to be free */
 }
 
-bool wp_task_finish(wp_pool *pool, uint32_t self, uint32_t index, wp_status status) {
-  return wp_task_finish_at(pool, self, index, status, 0);
-}
-
 bool wp_task_finish_at(wp_pool *pool, uint32_t self, uint32_t index, wp_status status,
                        double now_ms) {
   if (!exists(&pool->slots, index)) return false;

@@ -27,11 +27,12 @@ void wp_task_submit(wp_pool *pool, uint32_t index);
 bool wp_task_begin(wp_pool *pool, uint32_t self, uint32_t index, double now_ms);
 
 /* The worker is done with a slot whose result fields it has filled. True when main must be told (ring the bell). False and no
- * effect for a slot that it does not run. */
-bool wp_task_finish(wp_pool *pool, uint32_t self, uint32_t index, wp_status status);
-/* The same, where the time is known: see wp_sched_note_end. */
+ * effect for a slot that it does not run. now_ms: as for wp_sched_note_end; 0: nobody knows. */
 bool wp_task_finish_at(wp_pool *pool, uint32_t self, uint32_t index, wp_status status,
                        double now_ms);
+static inline bool wp_task_finish(wp_pool *pool, uint32_t self, uint32_t index, wp_status status) {
+  return wp_task_finish_at(pool, self, index, status, 0);
+}
 
 /* A task whose worker is lost, or was silent, goes back to the head of its lane, if it was submitted with `requeue` and not too
  * often yet; false otherwise, or when nobody wants it any more. By main, or its worker; under the lock. */
