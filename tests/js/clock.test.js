@@ -68,6 +68,22 @@ test('TW-60, AM-03: by a clock that stands, a limit is counted from the start, a
   }
 });
 
+test('TW-60, NF-35: a lease is over when the clock that stands has been moved past it', async () => {
+  for (const start of [-1e9, 1e12]) {
+    const clock = new FakeClock(start);
+    await withPool({ workers: 1, scheduler: clock.scheduler, leaseMs: 1000 }, async (pool) => {
+      const box = await pool.dispatch('echo', 'x'.repeat(100), { deliver: 'lease' });
+      const gate = blocker(pool, { timeoutMs: 10_000 }); // main has to look at the clocks before
+      await gate.running;
+      clock.advance(990);
+      assert.equal(box.string().length, 100);
+      clock.advance(10);
+      assert.throws(() => box.string(), { code: 'LEASE_EXPIRED' });
+      await gate.release();
+    });
+  }
+});
+
 test('TW-60: nobody looks at a clock that stands while nothing is in flight', async () => {
   const clock = new FakeClock();
   await withPool({ workers: 1, scheduler: clock.scheduler }, async (pool) => {
@@ -77,8 +93,11 @@ test('TW-60: nobody looks at a clock that stands while nothing is in flight', as
     assert.equal(clock.timers, 1);
     clock.advance(100);
     assert.equal(clock.timers, 1, 'at each tick');
+    const other = new FakeClock();
+    pool.inject('other', other.scheduler);
+    assert.deepEqual([clock.timers, other.timers], [0, 1], 'who looks now looks at that one');
     await gate.release();
-    assert.equal(clock.timers, 0);
+    assert.equal(other.timers, 0);
   });
 });
 
@@ -148,6 +167,19 @@ test('TW-60: a clock that stands, or jumps, or is slow, is told as it is read', 
     assert.equal(time.poolNow(), told.standsMs);
     t.mock.restoreAll();
   }
+});
+
+test('TW-60: by a clock of whole milliseconds, the pool’s time is whole; other timers beside the same clock change nothing', (t) => {
+  t.mock.method(performance, 'now', () => 1000.123456789);
+  let ms = 0;
+  const now = () => ms;
+  const time = new Time({ now });
+  assert.ok(Number.isInteger(time.poolNow()));
+  ms = 50;
+  const poolMs = time.poolNow();
+  assert.equal(time.stands, true);
+  time.inject({ now, setTimeout: () => 0 });
+  assert.deepEqual([time.stands, time.poolNow()], [true, poolMs]);
 });
 
 test('TW-60: a moment in which the thread did not run between two clocks is no jump', (t) => {

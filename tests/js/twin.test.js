@@ -538,6 +538,13 @@ test('TW-09: STARVATION_THRESHOLD: a heavy job runs beside bulk jobs after so ma
     assert.deepEqual(order, ['heavy', 'bulk']);
   }));
 
+test('TW-28: DEFAULT_MAX_WAIT is for bulk jobs that say nothing', () =>
+  withTwin({ DEFAULT_MAX_WAIT: -1 }, async (twin) => {
+    const run = (options) => twin.BulkSplit(table, 'describeSlice', [], () => {}, options);
+    assert.throws(() => run(), invalid('MaxWaitTime'));
+    run({ MaxWaitTime: 1 });
+  }));
+
 test('TW-65: a wrong setting throws under its name', () => {
   const limits = ['STARVATION_THRESHOLD', 'BG_STARVATION_THRESHOLD', 'SPECULATIVE_THRESHOLD', 'FRAME_BUDGET_SEC'];
   const sizes = ['SERVER_WORKER_COUNT', 'MAX_BATCH_SIZE', 'WATCHDOG_TIMEOUT', 'WATCHDOG_INTERVAL'];
