@@ -47,7 +47,12 @@ export class Traces {
   close() {
     if (!this.#toFile || !host.write) return;
     const path = /** @type {string} */ (host.environment('WASMPOOL_TRACE'));
-    host.write(files++ ? `${path}.${files}` : path, JSON.stringify(this.#toFile.stop()));
+    const file = files++ ? `${path}.${files}` : path;
+    try {
+      host.write(file, JSON.stringify(this.#toFile.stop()));
+    } catch (error) {
+      console.error(`wasmpool: no trace in ${file}:`, error); // the pool has ended well all the same
+    }
   }
 }
 

@@ -192,16 +192,21 @@ test('WASMPOOL_TRACE writes a program’s pools to files when they end', () => {
       await pool.destroy();
     }`;
   const path = join(folder, 'trace.json');
-  const { status, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
-    env: { ...process.env, WASMPOOL_TRACE: path },
-    cwd: fileURLToPath(new URL('.', import.meta.url)),
-    encoding: 'utf8',
-  });
+  const run = (/** @type {string} */ to) =>
+    spawnSync(process.execPath, ['--input-type=module', '-e', program], {
+      env: { ...process.env, WASMPOOL_TRACE: to },
+      cwd: fileURLToPath(new URL('.', import.meta.url)),
+      encoding: 'utf8',
+    });
+  const { status, stderr } = run(path);
   assert.equal(status, 0, stderr);
   for (const name of [path, `${path}.2`]) {
     const { traceEvents } = JSON.parse(readFileSync(name, 'utf8'));
     assert.equal(traceEvents.filter((/** @type {any} */ { ph }) => ph === 'X').length, 1, name);
   }
+  const nowhere = run(join(folder, 'no', 'such', 'folder'));
+  assert.equal(nowhere.status, 0, 'a trace that cannot be written costs the program nothing');
+  assert.match(nowhere.stderr, /no trace in .*such.*ENOENT/);
   rmSync(folder, { recursive: true });
 });
 
