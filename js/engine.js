@@ -2,24 +2,21 @@
  * Main's half of the pool: gives tasks to the core, takes their ends from it, and keeps the clocks. No scheduling: which
  * worker runs what is decided in shared memory, without main.
  */
-import { Box } from './box.js';
 import { Clock } from './clock.js';
-import { TYPE } from './codec.js';
 import { Completions } from './completions.js';
-import { allocate, RESULT } from './core.js';
+import { allocate } from './core.js';
 import { poolError } from './errors.js';
 import { Fleet } from './fleet.js';
 import * as L from './generated/layout.js';
-import { STATUS } from './generated/status.js';
 import { host } from './host/index.js';
 import { Governor } from './governor.js';
 import { Ledger } from './ledger.js';
 import { answer, Mail } from './mail.js';
 import { workerName } from './member.js';
 import { Names } from './names.js';
-import { openCore, readFailure, taskNames } from './open.js';
+import { openCore, taskNames } from './open.js';
+import { Results } from './results.js';
 import { takeSlot } from './slot.js';
-import { callOut } from './task.js';
 import { Timekeeper } from './timekeeper.js';
 
 /**
@@ -42,8 +39,7 @@ export class Engine {
   fleet;
   /** @type {(Task | undefined)[]} by slot */
   #tasks = [];
-  /** The thread that is being taken back, for the tasks that it took along. @type {import('./member.js').Member | undefined} */
-  #gone;
+  #results;
 
   /**
    * @param {import('./options.js').ResolvedOptions} options
@@ -85,10 +81,7 @@ export class Engine {
     );
     this.fleet = new Fleet(this.core, options, program, threads, {
       bell: () => this.completions.ring(),
-      message: (member, message) => {
-        if (message.kind === 'value') this.mail.receive(message, this.#tasks[message.slot]);
-        else answer(member.thread, message, options.main, (slot, generation) => this.#takeArgument(slot, generation));
-      },
+      message: (member, message) => this.#receive(member, message),
       seating: (seat) => {
         this.timekeeper.look(); // it has not been looked at for as long as a thread takes to start
         events.seating(seat);
@@ -104,9 +97,10 @@ export class Engine {
       },
       reaped: (member) => this.#reaped(member),
     });
+    this.#results = new Results(this, this.#tasks);
     this.completions = new Completions(
       this.core,
-      (index) => this.#deliver(index),
+      (index) => this.#results.deliver(index),
       () => {
         this.ledger.checkDrained();
         return this.ledger.inFlight > 0;
@@ -185,73 +179,6 @@ export class Engine {
     this.completions.drain();
   }
 
-  /** @param {number} index of a slot that is DELIVERED */
-  #deliver(index) {
-    const { core } = this;
-    const slot = core.slots.record(index);
-    const { u32, i32 } = core.memory;
-    const flags = u32[(slot + L.SLOT_FLAGS) >>> 2];
-    const task = flags & L.SLOT_EVENT ? undefined : this.#tasks[index];
-    if (!task) {
-      if (flags & L.SLOT_EVENT) this.#progress(slot);
-      return;
-    }
-    this.#tasks[index] = undefined;
-    const status = i32[(slot + L.SLOT_STATUS) >>> 2];
-    this.ledger.observer?.ran(task, slot);
-    const thread = u32[(slot + L.SLOT_OWNER) >>> 2];
-    const byMessage =
-      status === STATUS.OK && core.typeOf(slot, RESULT) === TYPE.CHANNEL && !u32[(slot + L.SLOT_C_TASK) >>> 2];
-    let value;
-    /** @type {any} */
-    let error;
-    try {
-      if (task.settled || byMessage) value = undefined;
-      else if (status === STATUS.OK) value = this.#result(slot);
-      else error = readFailure(this.core, slot, status, this.#where(task, thread), this.#goneThread(thread)?.error);
-    } catch (caught) {
-      error = caught;
-    }
-    if (byMessage && !task.settled) {
-      this.mail.collect(task, thread);
-      return;
-    }
-    this.ledger.leave(task);
-    this.ledger.end(task, error, value, status === STATUS.CANCELLED);
-  }
-
-  /** @param {number} slot */
-  #result(slot) {
-    const { core } = this;
-    if (!(core.memory.u32[(slot + L.SLOT_FLAGS) >>> 2] & L.SLOT_LEASE)) return core.read(slot, RESULT);
-    const box = new Box(this, core.boxOf(slot, RESULT) - 1);
-    this.clock.lookBy(this.options.scheduler.poolNow() + this.options.leaseMs);
-    return box;
-  }
-
-  /**
-   * @param {Task} task
-   * @param {number} thread
-   */
-  #where(task, thread) {
-    return { taskId: task.id, worker: (this.#goneThread(thread) ?? this.fleet.members.get(thread))?.name };
-  }
-
-  /** @param {number} thread */
-  #goneThread(thread) {
-    return this.#gone?.number === thread ? this.#gone : undefined;
-  }
-
-  /** @param {number} slot of an event */
-  #progress(slot) {
-    const { core } = this;
-    const { u32 } = core.memory;
-    const task = this.#tasks[u32[(slot + L.SLOT_PARENT) >>> 2]];
-    if (!task?.rare?.onProgress || task.generation !== u32[(slot + L.SLOT_PARENT_GENERATION) >>> 2]) return;
-    const { onProgress } = task.rare;
-    callOut(() => onProgress(core.read(slot, RESULT)), undefined); // a C task may send what nobody can read
-  }
-
   /**
    * The argument of a task that a worker has started, if only a message can carry it; what is transferred goes only once.
    * @param {number} slot
@@ -326,7 +253,7 @@ export class Engine {
     const task = this.#tasks[index];
     if (!task || task.generation !== generation) return;
     this.#tasks[index] = undefined;
-    const where = this.#where(task, thread);
+    const where = this.#results.where(task, thread);
     const slot = this.core.slots.record(index);
     const limit = this.core.memory.u32[(slot + L.SLOT_TIMEOUT_MS) >>> 2];
     this.ledger.observer?.ran(task, slot, 'TIMEOUT');
@@ -340,11 +267,18 @@ export class Engine {
 
   // ---- Workers ----
 
+  /**
+   * @param {import('./member.js').Member} member
+   * @param {any} message
+   */
+  #receive(member, message) {
+    if (message.kind === 'value') this.mail.receive(message, this.#tasks[message.slot]);
+    else answer(member.thread, message, this.options.main, (slot, generation) => this.#takeArgument(slot, generation));
+  }
+
   /** @param {import('./fleet.js').Member} member what it held has come back to the core */
   #reaped(member) {
-    this.#gone = member;
-    this.drain();
-    this.#gone = undefined;
+    this.#results.takenAlong(member, () => this.drain());
     for (const task of this.mail.takeLost(member.number)) {
       const where = { taskId: task.id, worker: member.name };
       this.ledger.leave(task);
@@ -391,7 +325,7 @@ export class Engine {
           undefined,
         );
     }
-    this.#tasks = [];
+    this.#tasks.length = 0;
     this.ledger.inFlight = 0;
     await this.fleet.close();
   }

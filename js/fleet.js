@@ -7,15 +7,12 @@ import * as L from './generated/layout.js';
 import { host } from './host/index.js';
 import { Ladder } from './ladder.js';
 import { isOurs } from './mail.js';
-import { newMember, Opening, pause, turn, workerName } from './member.js';
+import { initMessage, newMember, Opening, stopAtLast, turn, workerName } from './member.js';
 import { RestartBudget } from './restart.js';
 import { Timers } from './timers.js';
 
 /** A new spare is started when the one that took a seat has had time to begin: starting a thread costs main some milliseconds. */
 const SPARE_DELAY_MS = 5;
-/** How long destroy() waits for threads where the host may be unable to stop them. */
-const UNSTOPPABLE_MS = 1000;
-
 /**
  * @typedef {import('./member.js').Member} Member
  * @typedef {import('./member.js').FleetEvents} FleetEvents
@@ -136,26 +133,12 @@ export class Fleet {
   }
 
   /**
-   * The second phase of the start: the shared memory goes to the worker.
    * @param {Member} member
    * @param {number} block
    */
   #initialise(member, block) {
-    const { exports, pool, memory } = this.core;
-    const { glue, wasmModule } = this.program;
     try {
-      member.thread.post({
-        kind: 'init',
-        glue,
-        wasmModule,
-        wasmMemory: memory.wasmMemory,
-        block,
-        routine: exports._wp_js_thread_routine(),
-        argument: exports._wp_js_thread_argument(pool, member.number) >>> 0,
-        module: this.options.module,
-        initData: this.options.initData,
-        beatMs: this.options.liveness.timeoutMs && this.options.liveness.scanMs / 2,
-      });
+      member.thread.post(initMessage(this.core, this.program, this.options, member.number, block));
     } catch (cause) {
       this.#lost(member, poolError('NOT_SERIALIZABLE', 'initData cannot be carried to a worker', { cause }));
     }
@@ -386,10 +369,7 @@ export class Fleet {
         member.state = 'dying';
         exports._wp_worker_doom(pool, member.number);
         this.ladder.stop(member.number);
-        const gone = member.thread?.stop();
-        // A runtime that cannot stop every loop would keep its caller waiting for ever.
-        await (host.stopIsSure ? gone : Promise.race([gone, pause(UNSTOPPABLE_MS)]));
-        member.thread?.hold(false);
+        await stopAtLast(member);
       }),
     );
     await this.#threads.close();

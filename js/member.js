@@ -50,6 +50,44 @@ export function newMember(number, name, seat) {
   };
 }
 
+/**
+ * The second phase of a thread's start: what it needs to become a worker (js/worker/boot.js).
+ * @param {import('./core.js').Core} core
+ * @param {import('./load.js').Program} program
+ * @param {import('./options.js').ResolvedOptions} options
+ * @param {number} number thread record
+ * @param {number} block the thread's control block
+ * @returns {import('./worker/boot.js').Init}
+ */
+export function initMessage({ exports, pool, memory }, { glue, wasmModule }, options, number, block) {
+  return {
+    kind: 'init',
+    glue,
+    wasmModule,
+    wasmMemory: memory.wasmMemory,
+    block,
+    routine: exports._wp_js_thread_routine(),
+    argument: exports._wp_js_thread_argument(pool, number) >>> 0,
+    module: options.module,
+    initData: options.initData,
+    beatMs: options.liveness.timeoutMs && options.liveness.scanMs / 2,
+  };
+}
+
+/** How long destroy() waits for threads where the host may be unable to stop them. */
+const UNSTOPPABLE_MS = 1000;
+
+/**
+ * The end of a thread whose core is not touched any more.
+ * @param {Member} member
+ */
+export async function stopAtLast({ thread }) {
+  const gone = thread?.stop();
+  // A runtime that cannot stop every loop would keep its caller waiting for ever.
+  await (host.stopIsSure ? gone : Promise.race([gone, pause(UNSTOPPABLE_MS)]));
+  thread?.hold(false);
+}
+
 /** What a pool's creation waits for: that all seats are served for the first time. */
 export class Opening {
   /** @type {() => void} */
@@ -88,7 +126,7 @@ export function workerName(seat) {
  * @param {number} ms
  * @returns {Promise<void>}
  */
-export function pause(ms) {
+function pause(ms) {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 

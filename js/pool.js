@@ -1,13 +1,14 @@
 /** The pool as its users see it. */
 import { Emitter } from './events.js';
 import { poolError } from './errors.js';
-import * as L from './generated/layout.js';
 import { host } from './host/index.js';
 import { batchMembers } from './group.js';
-import { asItIsNow, Intake } from './intake.js';
+import { Broadcasts } from './broadcast.js';
+import { Intake } from './intake.js';
 import { Jobs } from './jobs.js';
-import { MapPromise, MapRun, WINDOW_PER_WORKER } from './map.js';
-import { integer, milliseconds, resolveOptions } from './options.js';
+import { MapPromise } from './map.js';
+import { openMap } from './map-tasks.js';
+import { resolveOptions } from './options.js';
 import { diagnose, poolStats } from './report.js';
 import { taskName } from './spec.js';
 import { createEngine } from './start.js';
@@ -17,9 +18,6 @@ import { Traces } from './traces.js';
 
 /** @typedef {import('./engine.js').Engine} Engine */
 /** @typedef {'error' | 'drained' | 'workerDown' | 'workerRetired'} PoolEvent */
-
-/** How a worker gets what was broadcast before it was there. */
-const REPLAYED = Object.freeze({ lane: L.PRIORITY_CRITICAL, flags: L.SLOT_EXCLUSIVE });
 
 /**
  * A pool of workers.
@@ -37,9 +35,7 @@ export class Pool {
   /** @type {Telemetry | undefined} */
   #telemetry;
   #traces = new Traces();
-  /** @type {{ name: string, payload: unknown, due: Set<number> }[]} broadcasts that every new worker gets; `due`: on these seats the
-   *   broadcast itself waits for the next one */
-  #sticky = [];
+  #broadcasts = new Broadcasts();
   /** Those that wait in drain(). @type {Set<() => void>} */
   #wakers = new Set();
   /** What the core had counted when it was closed. */
@@ -82,7 +78,7 @@ export class Pool {
         drained: () => this.#events.emit('drained'),
         down: (member, error) => this.#events.emit('workerDown', { worker: member.name, error }),
         retired: (member, error) => this.#events.emit('workerRetired', { worker: member.name, error }),
-        seating: (seat) => this.#replay(seat),
+        seating: (seat) => this.#broadcasts.replay(seat, /** @type {Engine} */ (this.#intake.engine)),
       });
       const engine = await this.#starting;
       if (this.#intake.closed) return; // #shut ends it
@@ -155,12 +151,7 @@ export class Pool {
    */
   broadcast(task, payload, options = {}) {
     return this.#intake.group(() => {
-      if (options?.sticky)
-        this.#sticky.push({
-          name: taskName(task),
-          payload: asItIsNow(payload, REPLAYED).payload,
-          due: this.#emptySeats(),
-        });
+      if (options?.sticky) this.#broadcasts.keep(taskName(task), payload, this.size, this.#intake.engine);
       return Array.from({ length: this.size }, (_, seat) => ({ task, payload, options: {}, seat: seat + 1 }));
     }, false);
   }
@@ -174,29 +165,7 @@ export class Pool {
    * @returns {MapPromise<R>} await it for an array; `for await` gives results in input order, with bounded memory
    */
   map(task, items, options = {}) {
-    return new MapPromise(() => {
-      const { batchSize, maxWaitMs } = options;
-      if (batchSize !== undefined) integer('batchSize', batchSize, 1);
-      const waitMs = maxWaitMs === undefined ? undefined : milliseconds('maxWaitMs', maxWaitMs);
-      const { poolNow } = this.#options.scheduler;
-      return new MapRun(
-        {
-          window: () => this.size * this.#options.concurrency * WINDOW_PER_WORKER,
-          cancel: (record) => void this.#intake.giveUp(record, poolError('CANCELLED', 'the map was given up')),
-          submit: (payload, { batch }, sink, item) => {
-            const record = new Task(sink, item);
-            this.#intake.submit(record, task, payload, options, {
-              flags: (batch ? L.SLOT_BATCH : 0) | (waitMs === undefined ? 0 : L.SLOT_SLICE),
-              dueMs: waitMs === undefined ? undefined : poolNow() + waitMs,
-              unbounded: true,
-            });
-            return record;
-          },
-        },
-        items,
-        options,
-      );
-    });
+    return new MapPromise(() => openMap(this.#intake, this.#options, task, items, options));
   }
 
   /**
@@ -236,23 +205,6 @@ export class Pool {
    */
   sequence(steps, callback) {
     return this.#jobs.sequence(steps, callback);
-  }
-
-  #emptySeats() {
-    const seats = new Set(Array.from({ length: this.size }, (_, seat) => seat));
-    for (const { seat, state } of this.#intake.engine?.fleet.members.values() ?? [])
-      if (seat !== undefined && state === 'live') seats.delete(seat);
-    return seats;
-  }
-
-  /** @param {number} seat a worker is about to serve it */
-  #replay(seat) {
-    const engine = /** @type {Engine} */ (this.#intake.engine);
-    for (const { name, payload, due } of this.#sticky) {
-      if (due.delete(seat)) continue;
-      const quiet = { fulfil: () => undefined, fail: () => undefined };
-      engine.submit(new Task(quiet, 0), name, payload, { ...REPLAYED, seat: seat + 1 });
-    }
   }
 
   // ---- The pool as a whole ----
@@ -384,7 +336,7 @@ export class Pool {
       const ending = this.#starting?.then((engine) => engine.close(reason), ignore);
       this.#telemetry = undefined;
       this.#events.clear();
-      this.#sticky = [];
+      this.#broadcasts.clear();
       for (const wake of [...this.#wakers]) wake();
       await ending;
       this.#traces.close();

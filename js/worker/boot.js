@@ -91,7 +91,7 @@ export function boot(host) {
 
   host.listen((message) => {
     if (message.kind === 'init') initialise(message).catch(failed);
-    else loop?.receive(message);
+    else loop?.calls.receive(message);
   });
   host.post({ kind: 'ready' });
 }

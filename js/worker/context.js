@@ -108,7 +108,7 @@ export class Context {
    * @returns {Promise<any>}
    */
   main(name, argument) {
-    return this.#loop.call({ kind: 'main', name, argument });
+    return this.#loop.calls.ask({ kind: 'main', name, argument });
   }
 
   /**

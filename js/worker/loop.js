@@ -7,6 +7,8 @@ import { ARGUMENT, Core, RESULT } from '../core.js';
 import { poolError, PoolError } from '../errors.js';
 import * as L from '../generated/layout.js';
 import { STATUS } from '../generated/status.js';
+import { Calls } from './calls.js';
+import { runCTask } from './c-task.js';
 import { Context } from './context.js';
 import { loadHandlers, promiseOf } from './handlers.js';
 import { Sleep } from './sleep.js';
@@ -27,9 +29,6 @@ export class Loop {
   #active = false;
   #showsLife = false;
   #nowMs = 0; // of the task's end just now: one look at the clock for each task is enough; 0: it must be read
-  /** @type {Map<number, (message: any) => void>} answers that main owes, by call */
-  #calls = new Map();
-  #nextCall = 1;
   #sleep;
   /** @type {{ index: number, name: string } | undefined} */
   #worker;
@@ -47,6 +46,7 @@ export class Loop {
     this.init = init;
     this.core = new Core(exports, memory, pool, thread, createCodec(host.codec));
     this.at = this.core.thread(thread);
+    this.calls = new Calls((message, transfer) => host.post(message, transfer));
     this.clockOffsetMs = host.clockOffsetMs();
     this.stack = exports.stackSave();
     this.#sleep = new Sleep(this.core, () => this.run());
@@ -66,30 +66,6 @@ export class Loop {
     core.exports._wp_worker_ready(core.pool, core.self);
     host.post({ kind: 'started', handlers: [...this.#handlers.keys()] });
     host.defer(() => this.run()); // not from here: what breaks the core there has nothing to do with the start
-  }
-
-  /**
-   * Main's messages: answers to calls.
-   * @param {{ kind: string, call: number }} message
-   */
-  receive(message) {
-    if (message.kind !== 'answer') return;
-    this.#calls.get(message.call)?.(message);
-    this.#calls.delete(message.call);
-  }
-
-  /**
-   * Asks main for something by message.
-   * @param {Record<string, unknown>} request
-   * @param {readonly Transferable[]} [transfer]
-   * @returns {Promise<any>} main's answer
-   */
-  call(request, transfer) {
-    const call = this.#nextCall++;
-    return new Promise((resolve, reject) => {
-      this.#calls.set(call, (answer) => ('error' in answer ? reject(answer.error) : resolve(answer.value)));
-      this.host.post({ ...request, call }, transfer);
-    });
   }
 
   /** Works until there is nothing to do, then sleeps. Called again whenever something may have come up. */
@@ -154,12 +130,13 @@ export class Loop {
     try {
       return call();
     } catch (error) {
-      if (this.#insideGate()) this.host.post({ kind: 'broken' });
+      if (this.insideGate()) this.host.post({ kind: 'broken' });
       throw error;
     }
   }
 
-  #insideGate() {
+  /** Whether this thread is inside the gate; after a throw: it was cut off there. */
+  insideGate() {
     return Atomics.load(this.core.memory.u32, (this.at + L.THREAD_INSIDE) >>> 2) !== 0;
   }
 
@@ -168,7 +145,7 @@ export class Loop {
     const slot = this.core.slots.record(index);
     const { u32 } = this.core.memory;
     if (u32[(slot + L.SLOT_C_TASK) >>> 2]) {
-      const status = this.#runC(index, slot);
+      const status = runCTask(this, index, slot);
       if (status !== undefined) this.finish(index, status);
       return;
     }
@@ -202,7 +179,7 @@ export class Loop {
    */
   #awaitArgument(index, slot, handler) {
     this.#settleLater(
-      this.call({ kind: 'argument', slot: index, generation: this.core.generation(slot) }),
+      this.calls.ask({ kind: 'argument', slot: index, generation: this.core.generation(slot) }),
       (argument) => this.#invoke(index, slot, handler, argument),
       (error) => this.fail(index, slot, error),
     );
@@ -329,44 +306,11 @@ export class Loop {
   /**
    * @param {number} index
    * @param {number} slot
-   */
-  #runC(index, slot) {
-    const { exports, pool, self } = this.core;
-    try {
-      return exports._wp_worker_run(pool, self, index);
-    } catch (error) {
-      const stopped = this.#takeStop();
-      exports.stackRestore(this.stack); // a trap leaves the stack pointer where it was
-      if (this.#insideGate()) throw error; // the core itself broke
-      exports._wp_worker_clean_up(pool, self, index);
-      if (stopped && (this.core.load(slot) & 0xff) === L.SLOT_RUNNING) {
-        // Nobody has given it up: it was silent.
-        if (exports._wp_task_recover(pool, self, index)) this.ring();
-        return undefined;
-      }
-      this.core.writeError(index, slot, error);
-      return STATUS.TASK_FAILED;
-    }
-  }
-
-  /** A trap that main had asked for is answered: until then the checks inside the core's own functions trap as well. */
-  #takeStop() {
-    const { u32 } = this.core.memory;
-    const at = this.at >>> 2;
-    const asked = (Atomics.load(u32, at + (L.THREAD_TAG >>> 2)) | L.STOP_MARK) >>> 0;
-    if (Atomics.compareExchange(u32, at + (L.THREAD_STOP >>> 2), asked, 0) !== asked) return false;
-    Atomics.add(u32, at + (L.THREAD_STOPPED >>> 2), 1);
-    return true;
-  }
-
-  /**
-   * @param {number} index
-   * @param {number} slot
    * @param {unknown} error
    * @param {number} [status]
    */
   fail(index, slot, error, status) {
-    if (this.#insideGate()) throw error; // it was thrown there: this thread cannot be trusted any more
+    if (this.insideGate()) throw error; // it was thrown there: this thread cannot be trusted any more
     this.core.writeError(index, slot, error);
     this.finish(index, status ?? statusOf(error));
   }
@@ -376,7 +320,7 @@ export class Loop {
    * @param {number} status
    */
   finish(index, status) {
-    if (this.#insideGate()) throw new Error('a call into the core was cut off inside the gate');
+    if (this.insideGate()) throw new Error('a call into the core was cut off inside the gate');
     const { exports, pool, self } = this.core;
     this.#nowMs = this.#readClock();
     if (exports._wp_task_finish_at(pool, self, index, status, this.#nowMs)) this.ring();

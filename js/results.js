@@ -1,0 +1,109 @@
+/** Finished tasks on main: their results and errors are read and told to their sinks. */
+import { Box } from './box.js';
+import { TYPE } from './codec.js';
+import { RESULT } from './core.js';
+import * as L from './generated/layout.js';
+import { STATUS } from './generated/status.js';
+import { readFailure } from './open.js';
+import { callOut } from './task.js';
+
+/**
+ * @typedef {import('./task.js').Task} Task
+ * @typedef {import('./member.js').Member} Member
+ */
+
+/** The way out of one pool. */
+export class Results {
+  #engine;
+  #tasks;
+  /** The thread that is being taken back, for the tasks that it took along. @type {Member | undefined} */
+  #gone;
+
+  /**
+   * @param {import('./engine.js').Engine} engine
+   * @param {(Task | undefined)[]} tasks by slot; shared with the engine
+   */
+  constructor(engine, tasks) {
+    this.#engine = engine;
+    this.#tasks = tasks;
+  }
+
+  /**
+   * Delivers what a dead thread took along: errors name it.
+   * @param {Member} member
+   * @param {() => void} drain
+   */
+  takenAlong(member, drain) {
+    this.#gone = member;
+    drain();
+    this.#gone = undefined;
+  }
+
+  /** @param {number} index of a slot that is DELIVERED */
+  deliver(index) {
+    const { core } = this.#engine;
+    const slot = core.slots.record(index);
+    const { u32, i32 } = core.memory;
+    const flags = u32[(slot + L.SLOT_FLAGS) >>> 2];
+    const task = flags & L.SLOT_EVENT ? undefined : this.#tasks[index];
+    if (!task) {
+      if (flags & L.SLOT_EVENT) this.#progress(slot);
+      return;
+    }
+    this.#tasks[index] = undefined;
+    const status = i32[(slot + L.SLOT_STATUS) >>> 2];
+    this.#engine.ledger.observer?.ran(task, slot);
+    const thread = u32[(slot + L.SLOT_OWNER) >>> 2];
+    const byMessage =
+      status === STATUS.OK && core.typeOf(slot, RESULT) === TYPE.CHANNEL && !u32[(slot + L.SLOT_C_TASK) >>> 2];
+    let value;
+    /** @type {any} */
+    let error;
+    try {
+      if (task.settled || byMessage) value = undefined;
+      else if (status === STATUS.OK) value = this.#result(slot);
+      else error = readFailure(core, slot, status, this.where(task, thread), this.#goneThread(thread)?.error);
+    } catch (caught) {
+      error = caught;
+    }
+    if (byMessage && !task.settled) {
+      this.#engine.mail.collect(task, thread);
+      return;
+    }
+    this.#engine.ledger.leave(task);
+    this.#engine.ledger.end(task, error, value, status === STATUS.CANCELLED);
+  }
+
+  /** @param {number} slot */
+  #result(slot) {
+    const { core } = this.#engine;
+    if (!(core.memory.u32[(slot + L.SLOT_FLAGS) >>> 2] & L.SLOT_LEASE)) return core.read(slot, RESULT);
+    const box = new Box(this.#engine, core.boxOf(slot, RESULT) - 1);
+    this.#engine.clock.lookBy(this.#engine.options.scheduler.poolNow() + this.#engine.options.leaseMs);
+    return box;
+  }
+
+  /**
+   * Where a task ended, for its error.
+   * @param {Task} task
+   * @param {number} thread
+   */
+  where(task, thread) {
+    return { taskId: task.id, worker: (this.#goneThread(thread) ?? this.#engine.fleet.members.get(thread))?.name };
+  }
+
+  /** @param {number} thread */
+  #goneThread(thread) {
+    return this.#gone?.number === thread ? this.#gone : undefined;
+  }
+
+  /** @param {number} slot of an event */
+  #progress(slot) {
+    const { core } = this.#engine;
+    const { u32 } = core.memory;
+    const task = this.#tasks[u32[(slot + L.SLOT_PARENT) >>> 2]];
+    if (!task?.rare?.onProgress || task.generation !== u32[(slot + L.SLOT_PARENT_GENERATION) >>> 2]) return;
+    const { onProgress } = task.rare;
+    callOut(() => onProgress(core.read(slot, RESULT)), undefined); // a C task may send what nobody can read
+  }
+}

@@ -1,0 +1,38 @@
+/** Questions that a worker asks main by message, and main's answers. */
+
+/** One worker's open calls. */
+export class Calls {
+  /** @type {Map<number, (answer: any) => void>} answers that main owes, by call */
+  #open = new Map();
+  #next = 1;
+  #post;
+
+  /** @param {(message: object, transfer?: readonly Transferable[]) => void} post to main */
+  constructor(post) {
+    this.#post = post;
+  }
+
+  /**
+   * Asks main for something.
+   * @param {Record<string, unknown>} request
+   * @param {readonly Transferable[]} [transfer]
+   * @returns {Promise<any>} main's answer
+   */
+  ask(request, transfer) {
+    const call = this.#next++;
+    return new Promise((resolve, reject) => {
+      this.#open.set(call, (answer) => ('error' in answer ? reject(answer.error) : resolve(answer.value)));
+      this.#post({ ...request, call }, transfer);
+    });
+  }
+
+  /**
+   * A message from main. Anything but an answer is ignored.
+   * @param {{ kind: string, call: number }} message
+   */
+  receive(message) {
+    if (message.kind !== 'answer') return;
+    this.#open.get(message.call)?.(message);
+    this.#open.delete(message.call);
+  }
+}
