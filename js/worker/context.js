@@ -11,7 +11,7 @@ export class Context {
   #done = false;
   /** @type {Map<Uint8Array, number> | undefined} boxes that alloc handed out, by their bytes */
   #boxes;
-  /** @type {Transferable[] | undefined} */
+  /** @type {Set<Transferable> | undefined} */
   #transfer;
   /** @type {unknown} */
   #shared;
@@ -112,20 +112,22 @@ export class Context {
   }
 
   /**
-   * Marks parts of the result as moved instead of copied: `return context.move(value, [value.buffer])`.
+   * Marks parts of the result as moved instead of copied: `return context.move(value, [value.buffer])`. Calls add up: each item of a
+   * batch may have its own.
    * @template T
    * @param {T} value
    * @param {Transferable[]} transfer
    * @returns {T}
    */
   move(value, transfer) {
-    this.#transfer = transfer;
+    this.#transfer ??= new Set();
+    for (const part of transfer) this.#transfer.add(part);
     return value;
   }
 
   /** What move() was given. The loop's. */
   get transfer() {
-    return this.#transfer;
+    return this.#transfer && [...this.#transfer];
   }
 
   /**
@@ -142,26 +144,21 @@ export class Context {
   }
 
   /**
-   * If the result lies in memory of alloc(), makes it the slot's result in place. The loop's.
+   * If the result is memory of alloc(), or its beginning, makes it the slot's result in place. The loop's.
    * @param {unknown} value
-   * @returns {boolean} whether it did
+   * @returns {boolean} false: the boxes are still here, as the result may show a part of them; dropBoxes() when it is written
    */
   commitBox(value) {
     this.#done = true;
-    const boxes = this.#boxes;
-    if (!boxes) return false;
-    const { core } = this.#loop;
-    let committed = false;
-    for (const [view, box] of boxes) {
+    for (const [view, box] of this.#boxes ?? []) {
       const own = value instanceof Uint8Array && value.buffer === view.buffer && value.byteOffset === view.byteOffset;
       if (!own || value.length > view.length) continue;
-      boxes.delete(view);
-      core.giveBox(this.#slot, box, value.length);
-      committed = true;
-      break;
+      this.#boxes?.delete(view);
+      this.#loop.core.giveBox(this.#slot, box, value.length);
+      this.dropBoxes();
+      return true;
     }
-    this.dropBoxes();
-    return committed;
+    return false;
   }
 
   /** Gives back what alloc() handed out and the result does not use. The loop's. */

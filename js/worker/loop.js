@@ -268,6 +268,7 @@ export class Loop {
         transfer: context.transfer,
       });
       if (message) this.#send(index, slot, message);
+      context.dropBoxes(); // only now: the value may show parts of them
     } catch (error) {
       context.dropBoxes();
       this.fail(index, slot, error);
