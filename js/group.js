@@ -52,14 +52,10 @@ export function leaveGroup(core, group) {
  * @param {GroupMember[]} members
  * @param {boolean} failFast the first failure ends the others that have not started
  * @param {(results: any[]) => void} resolve
- * @param {(error: Error) => void} reject also when they do not fit: QUEUE_FULL
+ * @param {(error: Error) => void} reject
  * @param {(task: Task, signal: AbortSignal) => void} listen
  */
 export function startGroup(engine, members, failFast, resolve, reject, listen) {
-  if (failFast && !engine.admits(members.length)) {
-    reject(poolError('QUEUE_FULL', `a batch of ${members.length} does not fit`));
-    return;
-  }
   const { core } = engine;
   let group;
   try {

@@ -11,6 +11,7 @@ import { guarded, ignore, listen, Task } from './task.js';
 /**
  * @typedef {import('./engine.js').Engine} Engine
  * @typedef {import('./task.js').TaskOptions} TaskOptions
+ * @typedef {{ count: number, run: (engine: Engine) => void }} Early what waits for the core; `count`: tasks that it stands for
  * @typedef {{ task: string | Function, payload: unknown, options: TaskOptions, seat?: number }} Member of a batch or broadcast
  */
 
@@ -47,8 +48,9 @@ export class Intake {
   closed = false;
   /** Settled without having reached the core. */
   processed = 0;
-  /** @type {{ task: Task, run: () => void }[]} submitted before the core was loaded */
-  #early = [];
+  /** Submitted before the core was loaded, in order. @type {Map<Task, Early>} */
+  #early = new Map();
+  #earlyCount = 0;
   #options;
   #failed;
   #plainSpec; // of a task without options of its own
@@ -68,7 +70,7 @@ export class Intake {
 
   /** How many wait for the core. */
   get waiting() {
-    return this.#early.length + this.dispatcher.held;
+    return this.#earlyCount + this.dispatcher.held;
   }
 
   /**
@@ -77,7 +79,13 @@ export class Intake {
   open(engine) {
     this.engine = engine;
     this.dispatcher.open(engine);
-    for (const { task, run } of this.#early.splice(0)) if (!task.settled) run();
+    const early = this.#takeEarly();
+    for (const [task, { run }] of early) {
+      if (this.closed) break; // by a callback
+      early.delete(task);
+      if (!task.settled) run(engine);
+    }
+    if (this.#reason) this.#abandon(early, this.#reason);
   }
 
   /** @param {import('./errors.js').PoolError} reason why nothing comes in any more */
@@ -96,22 +104,42 @@ export class Intake {
 
   /** @param {import('./errors.js').PoolError} reason what waited for the core fails with it */
   abandon(reason) {
-    const early = this.#early.splice(0).map(({ task }) => task);
-    for (const task of [...early, ...this.dispatcher.close()]) {
-      if (!task.settled) this.processed++; // they were submitted to a pool that was open
+    this.#abandon(this.#takeEarly(), reason);
+    this.#abandon(new Map(this.dispatcher.close().map((task) => [task, { count: 1 }])), reason);
+  }
+
+  /**
+   * @param {Map<Task, { count: number }>} tasks
+   * @param {import('./errors.js').PoolError} reason
+   */
+  #abandon(tasks, reason) {
+    for (const [task, { count }] of tasks) {
+      if (task.settled) continue;
+      this.processed += count; // they were submitted to a pool that was open
       this.reject(task, poolError(reason.code, reason.message, { cause: reason.cause }));
     }
+  }
+
+  #takeEarly() {
+    const early = this.#early;
+    this.#early = new Map();
+    this.#earlyCount = 0;
+    return early;
   }
 
   /**
    * Runs it with the engine: now, or when there is one.
    * @param {Task} record if it has settled by then, nothing runs
    * @param {(engine: Engine) => void} run
+   * @param {number} [count] tasks that it stands for
    */
-  withEngine(record, run) {
+  withEngine(record, run, count = 1) {
     if (this.engine) run(this.engine);
     else if (this.closed) this.reject(record, this.#goneError());
-    else this.#early.push({ task: record, run: () => run(/** @type {Engine} */ (this.engine)) });
+    else {
+      this.#early.set(record, { count, run });
+      this.#earlyCount += count;
+    }
   }
 
   /**
@@ -159,7 +187,7 @@ export class Intake {
     if (signal) this.#listen(record, signal);
     if (record.settled) return;
     if (this.closed) this.reject(record, this.#goneError());
-    else if (!unbounded && this.#isFull()) this.reject(record, poolError('QUEUE_FULL'));
+    else if (!unbounded && !this.#admits(1)) this.reject(record, poolError('QUEUE_FULL'));
     else if (this.engine && !isBudgeted(spec)) this.engine.submit(record, name, payload, spec);
     else if (this.engine) this.dispatcher.give({ task: record, name, payload, spec });
     else {
@@ -171,10 +199,11 @@ export class Intake {
     }
   }
 
-  #isFull() {
+  /** @param {number} count more tasks */
+  #admits(count) {
     return this.engine
-      ? !this.engine.admits(1 + this.dispatcher.held)
-      : this.#early.length >= (this.#options.maxQueue ?? Infinity);
+      ? this.engine.admits(count + this.dispatcher.held)
+      : this.#earlyCount + count <= (this.#options.maxQueue ?? Infinity);
   }
 
   /**
@@ -196,10 +225,16 @@ export class Intake {
         resolve([]);
         return;
       }
+      if (failFast && !this.#admits(members.length))
+        throw poolError('QUEUE_FULL', `a batch of ${members.length} does not fit`);
       const waits = new Task({ fulfil: ignore, fail: (_item, error) => reject(error) }, 0);
-      this.withEngine(waits, (engine) =>
-        startGroup(engine, members, failFast, resolve, reject, (record, signal) => this.#listen(record, signal)),
-      );
+      if (members[0].signal) this.#listen(waits, members[0].signal); // all have the same: aborted by now, none of them starts
+      if (waits.settled) return;
+      const start = (/** @type {Engine} */ engine) => {
+        waits.rare?.unlisten?.();
+        startGroup(engine, members, failFast, resolve, reject, (record, signal) => this.#listen(record, signal));
+      };
+      this.withEngine(waits, start, members.length);
     });
   }
 
@@ -236,9 +271,11 @@ export class Intake {
   reject(record, error) {
     if (record.settled) return;
     record.settled = true;
+    const { count = 1 } = this.#early.get(record) ?? {};
+    if (this.#early.delete(record)) this.#earlyCount -= count;
     record.rare?.unlisten?.();
     error.taskId ??= record.id;
-    if (!this.closed) this.processed++;
+    if (!this.closed) this.processed += count;
     if (host.channels?.settled.hasSubscribers) host.channels.settled.publish({ taskId: record.id, error });
     if (record.sink.fail(record.item, error) !== false) this.#failed(error);
   }

@@ -99,7 +99,7 @@ export class Jobs {
       for (const slice of slices) this.#intake.reject(slice, error);
       return /** @type {const} */ (false);
     };
-    this.#intake.withEngine(new Task({ fulfil: ignore, fail: abandoned }, 0), send);
+    this.#intake.withEngine(new Task({ fulfil: ignore, fail: abandoned }, 0), send, slices.length);
     sink.entering = false;
     return new Handle(() => {
       sink.connected = false;
