@@ -2,9 +2,11 @@
  * `wasmpool/actor-manager`: the pool for people who come from ActorManager, a Luau library. Its names, its units (seconds) and
  * its defaults; everything that happens is the pool's. What differs is in docs/actor-manager.md.
  */
-import { milliseconds, renamed } from './compat.js';
-import { poolError } from './errors.js';
+import { milliseconds, refuseUnknown, renamed } from './compat.js';
+import { describeReason, poolError } from './errors.js';
+import { Emitter } from './events.js';
 import { Pool } from './pool.js';
+import { callOut } from './task.js';
 import { defineWorker as defineHandlers } from './worker/handlers.js';
 
 /**
@@ -20,7 +22,8 @@ import { defineWorker as defineHandlers } from './worker/handlers.js';
  * @property {number} [taskTimeout] seconds that a task may run; none
  * @property {number} [workerRecycleTimeout] seconds that a timed-out worker may stay silent before it is replaced; for ever
  * @property {number} [maxQueueSize] tasks that may wait; unbounded
- * @property {(err: string, taskId: string) => void} [onWorkerError] every failed task
+ * @property {(err: string, taskId: string) => void} [onWorkerError] every failed task; with the id '' a worker that crashed between
+ *   tasks, or did not start
  * @property {Record<string, (argument: any) => unknown>} [main] functions of this thread that handlers call by
  *   context.main(name, argument), where they would have called task.synchronize()
  */
@@ -42,39 +45,59 @@ const OPTION_NAMES = {
   maxQueue: 'maxQueueSize',
 };
 
+/** Every option. */
+const OPTIONS = [...Object.values(OPTION_NAMES), 'onWorkerError', 'main'];
+
 /**
- * What is no level is left as it is: the pool refuses it.
+ * What is no level is left as it is: the pool refuses it. Its own names, in lower case, are no levels here (AM-14).
  * @param {unknown} level
  */
-const poolPriority = (level) => PRIORITIES.get(level) ?? level;
+function poolPriority(level) {
+  const known = PRIORITIES.get(level);
+  return known === undefined && typeof level === 'string' ? `${level} (no level of ActorManager)` : (known ?? level);
+}
+
+/**
+ * What is no object is left as it is: the pool refuses it.
+ * @param {any} options with a level
+ */
+const withPoolPriority = (options) =>
+  options === null || typeof options !== 'object' || options.priority === undefined
+    ? options
+    : { ...options, priority: poolPriority(options.priority) };
 
 /**
  * @param {ActorManagerOptions} options
+ * @param {(err: string, taskId: string) => void} onWorkerError
  * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT naming the option as it is called here
  */
-function createPool(options) {
-  const { workerModule: module, maxQueueSize: maxQueue, onWorkerError, main } = options;
+function createPool(options, onWorkerError) {
+  const { workerModule: module, maxQueueSize: maxQueue, main } = options;
   const workers = options.workerCount ?? 8;
   if (module === undefined) throw poolError('INVALID_ARGUMENT', 'workerModule: expected a URL or a path');
+  refuseUnknown('', options, OPTIONS);
+  if (options.onWorkerError !== undefined && typeof options.onWorkerError !== 'function')
+    throw poolError('INVALID_ARGUMENT', 'onWorkerError: expected a function');
   const ms = (/** @type {'taskTimeout' | 'workerRecycleTimeout'} */ name) =>
-    options[name] === undefined ? undefined : milliseconds(name, options[name]);
+    options[name] === undefined ? Infinity : milliseconds(name, options[name]);
   const times = { taskTimeoutMs: ms('taskTimeout'), recycleTimeoutMs: ms('workerRecycleTimeout') };
   return renamed(OPTION_NAMES, () => new Pool({ module, workers, maxQueue, onWorkerError, main, ...times }));
 }
 
 /**
- * @param {Pool} pool
- * @param {import('./pool.js').PoolEvent} event
+ * @param {Emitter} events
+ * @param {'error' | 'drained'} event
  * @returns {Signal<any>}
  */
-function signal(pool, event) {
+function signal(events, event) {
   // A function of its own for each connection: the same listener may be connected twice.
-  return { Connect: (listener) => ({ Disconnect: pool.on(event, (...details) => listener(...details)) }) };
+  return { Connect: (listener) => ({ Disconnect: events.on(event, (...details) => listener(...details)) }) };
 }
 
 /** A pool of workers. */
 export class ActorManager {
   #pool;
+  #events = new Emitter();
 
   /**
    * Usable at once: tasks wait for workers.
@@ -82,11 +105,32 @@ export class ActorManager {
    * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT naming the option
    */
   constructor(options) {
-    this.#pool = createPool(options ?? {});
-    /** @type {Signal<[err: string, taskId: string]>} a task failed */
-    this.onError = signal(this.#pool, 'error');
+    const tell = (/** @type {string} */ err, /** @type {string} */ taskId) => {
+      if (options.onWorkerError) callOut(options.onWorkerError, err, taskId);
+      this.#events.emit('error', err, taskId);
+    };
+    this.#pool = createPool(options ?? {}, tell);
+    this.#hearWorkers(tell);
+    this.#pool.on('drained', () => this.#events.emit('drained'));
+    /** @type {Signal<[err: string, taskId: string]>} a task failed; or a worker, with no task: '' */
+    this.onError = signal(this.#events, 'error');
     /** @type {Signal<[]>} the queue has become empty and all workers free */
-    this.onDrained = signal(this.#pool, 'drained');
+    this.onDrained = signal(this.#events, 'drained');
+  }
+
+  /**
+   * The error of a worker that ran something is told by its tasks.
+   * @param {(err: string, taskId: string) => void} tell
+   */
+  #hearWorkers(tell) {
+    this.#pool.on('workerDown', ({ worker, error, tasks }) => {
+      if (tasks > 0) return;
+      const reason = describeReason(error);
+      tell(reason.startsWith(worker) ? reason : `${worker}: ${reason}`, '');
+    });
+    this.#pool.ready.catch((/** @type {any} */ error) => {
+      if (error.code !== 'POOL_DESTROYED') tell(error.message, '');
+    });
   }
 
   /**
@@ -106,7 +150,7 @@ export class ActorManager {
    * @returns {import('./task.js').TaskPromise<R>} never throws; its `id` is the task's id in errors
    */
   Dispatch(task, payload, options) {
-    return this.#pool.dispatch(task, payload, options && { priority: poolPriority(options.priority) });
+    return this.#pool.dispatch(task, payload, withPoolPriority(options));
   }
 
   /**
@@ -116,8 +160,7 @@ export class ActorManager {
    * @returns {Promise<R[]>} results in the order of the jobs
    */
   Batch(jobs) {
-    const toPool = (/** @type {BatchJob} */ job) => ({ ...job, priority: poolPriority(job?.priority) });
-    return this.#pool.batch(Array.isArray(jobs) ? jobs.map(toPool) : jobs);
+    return this.#pool.batch(Array.isArray(jobs) ? jobs.map(withPoolPriority) : jobs);
   }
 
   /**
@@ -152,7 +195,9 @@ export class ActorManager {
    * @returns {Promise<void>} settles when the threads are gone
    */
   Destroy() {
-    return this.#pool.destroy();
+    const gone = this.#pool.destroy();
+    this.#events.clear();
+    return gone;
   }
 }
 

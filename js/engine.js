@@ -27,7 +27,7 @@ import { Timekeeper } from './timekeeper.js';
  * @typedef {object} EngineEvents
  * @property {(error: import('./errors.js').PoolError) => void} error a task failed, or a worker
  * @property {() => void} drained
- * @property {(member: import('./fleet.js').Member, error: Error) => void} down
+ * @property {(member: import('./fleet.js').Member, error: Error, tasks: number) => void} down `tasks` that it ran
  * @property {(member: import('./fleet.js').Member, error: Error) => void} retired
  * @property {(seat: number) => void} seating
  */
@@ -89,7 +89,7 @@ export class Engine {
       },
       down: (member, error) => {
         this.ledger.down(member, error);
-        events.down(member, error);
+        events.down(member, error, this.core.load(this.core.thread(member.number) + L.THREAD_RUNNING));
       },
       retired: (member, error) => {
         events.retired(member, error);

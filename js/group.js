@@ -9,6 +9,11 @@ import { GroupSink, Task } from './task.js';
  * @property {unknown} payload
  * @property {import('./spec.js').Spec} spec
  * @property {AbortSignal} [signal]
+ *
+ * @typedef {object} GroupEnd
+ * @property {(results: any[]) => void} resolve
+ * @property {(error: Error) => void} reject a member has failed
+ * @property {(error: Error) => void} refuse none of them is queued
  */
 
 /**
@@ -51,17 +56,16 @@ export function leaveGroup(core, group) {
  * @param {import('./engine.js').Engine} engine
  * @param {GroupMember[]} members
  * @param {boolean} failFast the first failure ends the others that have not started
- * @param {(results: any[]) => void} resolve
- * @param {(error: Error) => void} reject
+ * @param {GroupEnd} end
  * @param {(task: Task, signal: AbortSignal) => void} listen
  */
-export function startGroup(engine, members, failFast, resolve, reject, listen) {
+export function startGroup(engine, members, failFast, { resolve, reject, refuse }, listen) {
   const { core } = engine;
   let group;
   try {
     group = createGroup(core, members.length, failFast ? L.GROUP_FAIL_FAST : 0);
   } catch (error) {
-    reject(/** @type {Error} */ (error));
+    refuse(/** @type {Error} */ (error));
     return;
   }
   const sink = new GroupSink(members.length, resolve, reject, () => {

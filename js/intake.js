@@ -214,27 +214,44 @@ export class Intake {
    */
   group(jobs, failFast) {
     return guarded((resolve, reject) => {
-      if (this.closed) throw this.#goneError();
-      const members = jobs().map(({ task, payload, options, seat }) => {
-        const name = taskName(task);
-        const spec = specify(options, this.#options, { seat });
-        const now = this.engine ? { payload, spec } : asItIsNow(payload, spec);
-        return { name, ...now, signal: options.signal };
-      });
-      if (members.length === 0) {
-        resolve([]);
-        return;
+      const whole = new Task({ fulfil: ignore, fail: (_item, error) => reject(error) }, 0);
+      const refuse = (/** @type {any} */ error) => this.reject(whole, error);
+      try {
+        if (this.closed) throw this.#goneError();
+        const members = this.#members(jobs());
+        if (members.length === 0) resolve([]);
+        else if (failFast && !this.#admits(members.length))
+          throw poolError('QUEUE_FULL', `a batch of ${members.length} does not fit`);
+        else this.#startGroup(whole, members, failFast, { resolve, reject, refuse });
+      } catch (error) {
+        refuse(error);
       }
-      if (failFast && !this.#admits(members.length))
-        throw poolError('QUEUE_FULL', `a batch of ${members.length} does not fit`);
-      const waits = new Task({ fulfil: ignore, fail: (_item, error) => reject(error) }, 0);
-      if (members[0].signal) this.#listen(waits, members[0].signal); // all have the same: aborted by now, none of them starts
-      if (waits.settled) return;
-      const start = (/** @type {Engine} */ engine) => {
-        waits.rare?.unlisten?.();
-        startGroup(engine, members, failFast, resolve, reject, (record, signal) => this.#listen(record, signal));
-      };
-      this.withEngine(waits, start, members.length);
+    });
+  }
+
+  /**
+   * @param {Task} whole stands for all of them until they start
+   * @param {import('./group.js').GroupMember[]} members
+   * @param {boolean} failFast
+   * @param {import('./group.js').GroupEnd} end
+   */
+  #startGroup(whole, members, failFast, end) {
+    if (members[0].signal) this.#listen(whole, members[0].signal); // all have the same: aborted by now, none of them starts
+    if (whole.settled) return;
+    const start = (/** @type {Engine} */ engine) => {
+      whole.rare?.unlisten?.();
+      startGroup(engine, members, failFast, end, (record, signal) => this.#listen(record, signal));
+    };
+    this.withEngine(whole, start, members.length);
+  }
+
+  /** @param {Member[]} jobs */
+  #members(jobs) {
+    return jobs.map(({ task, payload, options, seat }) => {
+      const name = taskName(task);
+      const spec = specify(options, this.#options, { seat });
+      const now = this.engine ? { payload, spec } : asItIsNow(payload, spec);
+      return { name, ...now, signal: options.signal };
     });
   }
 

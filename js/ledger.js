@@ -117,6 +117,7 @@ export class Ledger {
     error.taskId ??= task.id;
     this.#failed++;
     if (task.sink.fail(task.item, error, swept) !== false) this.#port.error(error);
+    else this.#failed--; // nobody waits for it: its end is no failure, and no code of the user's has run meanwhile
   }
 
   /** Says so when the last task has gone and every worker is free. */

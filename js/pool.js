@@ -76,7 +76,7 @@ export class Pool {
       this.#starting = createEngine(this.#options, {
         error: (error) => this.#failed(error),
         drained: () => this.#events.emit('drained'),
-        down: (member, error) => this.#events.emit('workerDown', { worker: member.name, error }),
+        down: (member, error, tasks) => this.#events.emit('workerDown', { worker: member.name, error, tasks }),
         retired: (member, error) => this.#events.emit('workerRetired', { worker: member.name, error }),
         seating: (seat) => this.#broadcasts.replay(seat, /** @type {Engine} */ (this.#intake.engine)),
       });
@@ -333,7 +333,12 @@ export class Pool {
       this.#jobs.close();
       const { processed, errors } = engine?.ledger.stats() ?? this.#final;
       this.#final = { processed, errors };
-      const ending = this.#starting?.then((engine) => engine.close(reason), ignore);
+      const ending = this.#starting?.then((engine) => {
+        const gone = engine.close(reason);
+        const { processed, errors } = engine.ledger.stats(); // its last tasks have failed by now (AM-28)
+        this.#final = { processed, errors };
+        return gone;
+      }, ignore);
       this.#telemetry = undefined;
       this.#events.clear();
       this.#broadcasts.clear();

@@ -213,11 +213,15 @@ export class GroupSink {
    * @param {number} item
    * @param {import('./errors.js').PoolError} error
    * @param {boolean} [swept] the failure that ended it is on its way, and is the one that counts
+   * @returns {false | undefined} false: it was only swept along, and is no failure of its own
    */
   fail(item, error, swept = false) {
     this.missing--;
     if (swept) this.swept ??= { item, error };
-    if (!this.failed && (!swept || this.missing === 0)) this.#reject(item, error);
+    const isLast = this.missing === 0 && !this.failed;
+    if (swept && !isLast) return false;
+    if (!this.failed) this.#reject(item, error);
+    return undefined;
   }
 
   /**

@@ -1,0 +1,99 @@
+/** What is counted, and when the pool says that it has nothing left to do. */
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { createPool, Pool } from '../../js/index.js';
+import { blocker, codeOf, MODULE, until, withPool } from './helpers.js';
+
+test('AM-28: tasks that destroy() rejects count as processed and as errors, those of before stay', async () => {
+  const pool = await createPool({ module: MODULE, workers: 1 });
+  for (let i = 0; i < 5; i++) await pool.dispatch('echo', i);
+  const gate = blocker(pool);
+  await gate.running;
+  const rest = [gate.promise, pool.dispatch('echo'), pool.dispatch('echo')].map(codeOf);
+  const before = pool.stats();
+  assert.deepEqual([before.processed, before.errors], [5, 0]);
+  const gone = pool.destroy();
+  const meanwhile = pool.stats();
+  assert.ok(meanwhile.processed >= 5 && meanwhile.errors <= meanwhile.processed);
+  assert.deepEqual(await Promise.all(rest), Array(3).fill('POOL_DESTROYED'));
+  await gone;
+  assert.deepEqual(pool.stats(), {
+    freeWorkers: 0,
+    busyWorkers: 0,
+    totalWorkers: 0,
+    queued: 0,
+    processed: 8,
+    errors: 3,
+  });
+  await codeOf(pool.dispatch('echo')); // never was the pool's
+  assert.equal(pool.stats().processed, 8);
+});
+
+test('AM-28: likewise tasks that still wait for the core, or that main’s budget holds back', async () => {
+  const early = new Pool({ module: MODULE, workers: 1 });
+  const lost = [early.dispatch('echo'), early.dispatch('echo')].map(codeOf);
+  await early.destroy();
+  assert.deepEqual(await Promise.all(lost), Array(2).fill('POOL_DESTROYED'));
+  assert.deepEqual([early.stats().processed, early.stats().errors], [2, 2]);
+
+  const pool = await createPool({ module: MODULE, workers: 1, dispatchBudgetMs: 0 });
+  const held = Array.from({ length: 3 }, () => codeOf(pool.dispatch('echo', 1, { weight: 'light' })));
+  await pool.destroy();
+  assert.deepEqual(await Promise.all(held), Array(3).fill('POOL_DESTROYED'));
+  assert.deepEqual([pool.stats().processed, pool.stats().errors], [3, 3]);
+});
+
+test('AM-28: members that a failing batch cancels are processed, and no errors', () =>
+  withPool({ workers: 1 }, async (pool) => {
+    const told = [];
+    pool.on('error', (message) => told.push(message));
+    const jobs = ['echo', 'fail', 'echo', 'echo'].map((task) => ({ task, payload: 'no' }));
+    assert.equal(await codeOf(pool.batch(jobs)), 'TASK_FAILED');
+    await until(() => pool.stats().processed === 4);
+    assert.deepEqual([pool.stats().errors, told], [1, ['no']]);
+  }));
+
+test('AM-35: drained: not at the start, not while work waits in a paused pool, not by destroy()', async () => {
+  const pool = new Pool({ module: MODULE, workers: 2, telemetry: { tickMs: 1 } });
+  let drained = 0;
+  pool.on('drained', () => drained++);
+  await pool.ready;
+  const someTicks = async () => {
+    const { SampleCount } = pool.report() ?? { SampleCount: 0 };
+    await until(() => pool.report()?.SampleCount > SampleCount + 3);
+  };
+  await someTicks();
+  assert.equal(drained, 0, 'nothing has run yet');
+  const gate = blocker(pool);
+  await gate.running;
+  pool.pause();
+  const waiting = [pool.dispatch('echo', 1), pool.dispatch('echo', 2)];
+  await gate.release();
+  await until(() => pool.stats().freeWorkers === 2);
+  assert.deepEqual([drained, pool.stats().queued], [0, 2]);
+  pool.resume();
+  await Promise.all(waiting);
+  await until(() => drained > 0);
+  await someTicks();
+  assert.equal(drained, 1, 'once, however often main looks');
+  const last = blocker(pool);
+  await last.running;
+  const rejected = codeOf(last.promise);
+  await pool.destroy();
+  assert.equal(await rejected, 'POOL_DESTROYED');
+  assert.equal(drained, 1);
+});
+
+test('AM-35, C-18: drained waits for a worker that is poisoned', () =>
+  withPool({ workers: 2, recycleTimeoutMs: Infinity }, async (pool) => {
+    let drained = 0;
+    pool.on('drained', () => drained++);
+    const gate = blocker(pool, { timeoutMs: 20 });
+    assert.equal(await codeOf(gate.promise), 'TIMEOUT');
+    assert.equal(await pool.dispatch('echo', 1), 1);
+    await until(() => pool.stats().freeWorkers === 1);
+    assert.equal(drained, 0, 'one of its workers still runs something');
+    gate.release().catch(() => undefined);
+    await until(() => pool.stats().freeWorkers === 2 && drained > 0);
+    assert.equal(drained, 1);
+  }));
