@@ -2,6 +2,8 @@
 import { allocate } from './core.js';
 import { host } from './host/index.js';
 
+const { now, microtask } = host.time;
+
 const LIMIT = 1024;
 /**
  * How long main looks for the next result before it asks to be rung. A ring costs 10 to 20 microseconds and as much latency; but while
@@ -53,7 +55,7 @@ export class Completions {
 
   /** A worker has rung: the bell is not armed any more. */
   ring() {
-    this.#turnMs = performance.now();
+    this.#turnMs = now();
     this.drain(true);
   }
 
@@ -67,11 +69,11 @@ export class Completions {
     const found = this.#takeAll();
     if (this.#stopped) return; // by a callback
     const busy = this.#isBusy();
-    const now = performance.now();
+    const nowMs = now();
     if (found > 0) {
-      this.#lastMs = now; // whoever waited for these may be about to submit more
+      this.#lastMs = nowMs; // whoever waited for these may be about to submit more
       this.#windowMs = this.#windowAfter(found, rung);
-    } else if (!busy || now - this.#lastMs >= this.#windowMs) this.#windowMs = 0;
+    } else if (!busy || nowMs - this.#lastMs >= this.#windowMs) this.#windowMs = 0;
     this.#burst(found >= BURST);
     // Something may have finished just before the bell is armed.
     if (this.#windowMs > 0 || !this.#core.exports._wp_task_arm_bell(this.#core.pool)) this.#look();
@@ -134,10 +136,10 @@ export class Completions {
       this.#looking = false;
       if (!this.#stopped) this.drain();
     };
-    if (performance.now() - this.#turnMs < TURN_MS) queueMicrotask(again);
+    if (now() - this.#turnMs < TURN_MS) microtask(again);
     else
       host.defer(() => {
-        this.#turnMs = performance.now();
+        this.#turnMs = now();
         again();
       });
   }

@@ -2,8 +2,11 @@
  * The ladder of a kill. Each rung is tried for a moment before the next: the flag that tasks may read (`isCancelled`), the
  * loop checks of C tasks (js/instrument.js), and only then the end of the thread. The first two leave the thread alive.
  */
-import { turn } from './member.js';
 import * as L from './generated/layout.js';
+import { host } from './host/index.js';
+import { turn } from './member.js';
+
+const { now } = host.time;
 
 /** A task that looks at its flag does so often: longer waiting only makes the others' end late. */
 const FLAG_LIMIT_MS = 1;
@@ -56,11 +59,11 @@ export class Ladder {
    * @returns {Promise<boolean>} whether they helped; otherwise it has to die
    */
   async spare(thread, isRight, any = false) {
-    const start = performance.now();
+    const start = now();
     for (let limit = FLAG_LIMIT_MS; isRight(); limit = this.#arm(thread, any) ? CHECK_LIMIT_MS : limit) {
       // Armed in the second turn at the earliest, so that a task that reads its flag may end as it likes; and asked for in
       // each turn, as a task that was only just taken may not have begun.
-      if (performance.now() - start > limit) return false;
+      if (now() - start > limit) return false;
       await turn();
     }
     this.disarm(thread);
@@ -111,9 +114,9 @@ export class Ladder {
   async outside(thread) {
     const { exports } = this.#core;
     const at = this.#core.thread(thread);
-    const end = performance.now() + INSIDE_LIMIT_MS;
+    const end = now() + INSIDE_LIMIT_MS;
     while (exports._wp_gate_inside(at)) {
-      if (performance.now() > end) return false;
+      if (now() > end) return false;
       await turn();
     }
     return true;
@@ -127,11 +130,11 @@ export class Ladder {
    * @returns {(end: 'spared' | 'terminate') => void} to be called when it is over: notes what stopped it, and how long it took
    */
   watch(thread, worker, taskId) {
-    const start = performance.now();
+    const start = now();
     const traps = this.#traps(thread);
     return (end) => {
       const rung = end === 'terminate' ? end : this.#traps(thread) === traps ? 'flag' : 'check';
-      this.#note({ rung, worker, taskId, ms: performance.now() - start });
+      this.#note({ rung, worker, taskId, ms: now() - start });
     };
   }
 

@@ -1,5 +1,6 @@
 /** pool.map: one handler over many inputs, results in input order, with bounded memory. */
 import { poolError } from './errors.js';
+import { host } from './host/index.js';
 import { turn } from './member.js';
 import { callOut, guarded, ignore } from './task.js';
 
@@ -41,7 +42,7 @@ export class MapPromise {
   constructor(start) {
     this.#start = start;
     // Starts by itself in the next turn, as a dispatch does, unless somebody iterates first.
-    queueMicrotask(() => {
+    host.time.microtask(() => {
       if (!this.#iterated) void this.#promise();
     });
   }

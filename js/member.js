@@ -127,7 +127,7 @@ export function workerName(seat) {
  * @returns {Promise<void>}
  */
 function pause(ms) {
-  return new Promise((resolve) => setTimeout(resolve, ms));
+  return new Promise((resolve) => host.time.setTimeout(resolve, ms));
 }
 
 /** The next turn of the event loop. */

@@ -23,11 +23,12 @@ const NAMES = /** @type {const} */ (['now', 'setTimeout', 'clearTimeout']);
 
 /** @returns {Scheduler} the runtime's own */
 function native() {
+  const { now, setTimeout, clearTimeout } = host.time;
   const offset = host.clockOffsetMs();
   return {
-    now: () => performance.now() + offset,
-    setTimeout: (run, ms) => globalThis.setTimeout(run, ms),
-    clearTimeout: (timer) => globalThis.clearTimeout(timer),
+    now: () => now() + offset,
+    setTimeout,
+    clearTimeout,
   };
 }
 

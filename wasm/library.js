@@ -3,8 +3,8 @@
  * its scope, once per worker; what they need of the host is handed to them through globalThis.wasmpoolThread (js/worker/).
  */
 addToLibrary({
-  // Milliseconds on a clock that all threads share: the host's offset turns this thread's performance.now() into it.
-  wp_js_now: () => performance.now() + globalThis.wasmpoolThread.clockOffsetMs,
+  // Milliseconds on a clock that all threads share.
+  wp_js_now: () => globalThis.wasmpoolThread.now(),
 
   // Called by the C start routine of a worker: hands the instance over to js/worker/.
   // Loop checks (js/instrument.js), where they were put in, ask this thread's record through a global of its instance.

@@ -1,6 +1,7 @@
 /** Entry file of a worker in a browser. Loaded anywhere else it does nothing. */
 import { boot } from '../worker/boot.js';
 import { defer } from './defer-browser.js';
+import { time } from './time-browser.js';
 
 const scope = /** @type {any} */ (globalThis);
 
@@ -14,6 +15,7 @@ if (typeof scope.WorkerGlobalScope === 'function' && scope.name?.startsWith('em-
         else onMessage(event.data);
       }),
     clockOffsetMs: () => performance.timeOrigin,
+    time,
     defer,
     codec: {},
   });

@@ -2,6 +2,7 @@
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { clockOffsetMs } from './clock-node.js';
 import { createSerializer } from './serialize-node.js';
+import { defer, time } from './time-node.js';
 import { boot } from '../worker/boot.js';
 
 if (!isMainThread && parentPort && workerData === 'em-pthread') {
@@ -12,7 +13,8 @@ if (!isMainThread && parentPort && workerData === 'em-pthread') {
       port.postMessage(message, /** @type {import('node:worker_threads').Transferable[] | undefined} */ (transfer)),
     listen: (onMessage) => port.on('message', onMessage),
     clockOffsetMs,
-    defer: setImmediate,
+    time,
+    defer,
     codec: createSerializer(),
   });
 }

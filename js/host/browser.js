@@ -1,6 +1,7 @@
 /** Browsers: module workers. */
 import { defer } from './defer-browser.js';
 import { fetchBytes } from './fetch.js';
+import { time } from './time-browser.js';
 
 /** @typedef {import('./index.js').Host} Host */
 
@@ -23,6 +24,7 @@ export const host = {
   boot: new URL('./boot-browser.js', import.meta.url),
   createThread,
   clockOffsetMs: () => performance.timeOrigin,
+  time,
   defer,
   hardwareConcurrency: () => globalThis.navigator?.hardwareConcurrency ?? 0,
   environment: () => undefined,

@@ -1,6 +1,5 @@
 /** The clock that all threads of a process share, on Node, Deno and Bun. */
-import { performance } from 'node:perf_hooks';
-import process from 'node:process';
+import { hrtime, time } from './time-node.js';
 
 const READINGS = 4;
 
@@ -11,6 +10,6 @@ export function clockOffsetMs() {
 }
 
 function readOffset() {
-  const [seconds, nanoseconds] = process.hrtime();
-  return seconds * 1e3 + nanoseconds / 1e6 - performance.now();
+  const [seconds, nanoseconds] = hrtime();
+  return seconds * 1e3 + nanoseconds / 1e6 - time.now();
 }

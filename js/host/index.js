@@ -12,6 +12,13 @@
  * @property {(error: Error) => void} onError an error that nobody in the thread caught; the thread is lost
  * @property {(code: number) => void} onExit the thread is gone. Not every host sends it
  *
+ * @typedef {object} HostTime the functions of time as the runtime has them, whatever replaces its globals later
+ * @property {() => number} now performance.now
+ * @property {(run: () => void, ms: number) => unknown} setTimeout
+ * @property {(timer: any) => void} clearTimeout
+ * @property {(run: () => void, ms: number) => void} setInterval for the life of the thread
+ * @property {(run: () => void) => void} microtask runs something, which must not throw, before the next turn of the event loop
+ *
  * @typedef {object} Host
  * @property {string} name 'node', 'bun', 'deno' or 'browser'
  * @property {string} version
@@ -21,6 +28,7 @@
  * @property {URL} boot the worker's entry file
  * @property {(url: URL, name: string, events: ThreadEvents, options: { resourceLimits?: object }) => Thread} createThread
  * @property {() => number} clockOffsetMs what turns this thread's performance.now() into a clock that all threads share
+ * @property {HostTime} time
  * @property {(run: () => void) => void} defer runs something in a later turn of the event loop, as soon as possible
  * @property {() => number} hardwareConcurrency
  * @property {(name: string) => string | undefined} environment

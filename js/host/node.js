@@ -2,13 +2,13 @@
 import { channel } from 'node:diagnostics_channel';
 import { writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { performance } from 'node:perf_hooks';
 import { availableParallelism } from 'node:os';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { clockOffsetMs } from './clock-node.js';
 import { fetchBytes } from './fetch.js';
 import { createSerializer } from './serialize-node.js';
+import { defer, eventLoopUtilization, time } from './time-node.js';
 
 /** @typedef {import('./index.js').Host} Host */
 
@@ -32,7 +32,8 @@ export const host = {
   boot: new URL('../dist/boot-node.cjs', import.meta.url), // js/host/boot-node.js and all that it imports, in one file
   createThread,
   clockOffsetMs,
-  defer: setImmediate,
+  time,
+  defer,
   hardwareConcurrency: availableParallelism,
   environment: (key) => process.env[key],
   read: async (url) => (url.protocol === 'file:' ? new Uint8Array(await readFile(url)) : fetchBytes(url)),
@@ -77,10 +78,10 @@ function createThread(url, threadName, events, { resourceLimits }) {
 
 /** @type {NonNullable<Host['mainLoad']>} */
 function mainLoad() {
-  let last = performance.eventLoopUtilization();
+  let last = eventLoopUtilization();
   return () => {
-    const now = performance.eventLoopUtilization();
-    const { utilization } = performance.eventLoopUtilization(now, last);
+    const now = eventLoopUtilization();
+    const { utilization } = eventLoopUtilization(now, last);
     last = now;
     return utilization;
   };

@@ -7,13 +7,14 @@
  * do not matter.
  */
 import { toCloneable } from '../codec/errors.js';
-import { Loop } from './loop.js';
+import { Loop, sharedClock } from './loop.js';
 
 /**
  * @typedef {object} WorkerHost what a worker needs of its runtime
  * @property {(message: unknown, transfer?: readonly Transferable[]) => void} post
  * @property {(onMessage: (message: any) => void) => void} listen
- * @property {() => number} clockOffsetMs
+ * @property {() => number} clockOffsetMs what turns time.now() into a clock that all threads share
+ * @property {import('../host/index.js').HostTime} time
  * @property {(run: () => void) => void} defer
  * @property {import('../codec.js').CodecHost} codec
  *
@@ -34,9 +35,10 @@ const scope = /** @type {any} */ (globalThis);
 
 /**
  * Takes the glue's message handler away from it and returns a way to call it. The handler changes while the glue loads.
+ * @param {WorkerHost} host
  * @returns {(data: object) => void}
  */
-function captureGlue() {
+function captureGlue(host) {
   /** @type {((event: { data: object }) => void) | undefined} */
   let handler;
   /** @type {object[]} */
@@ -48,7 +50,7 @@ function captureGlue() {
     set: (next) => {
       const first = !handler;
       handler = next;
-      if (first) queueMicrotask(flush); // the glue is in the middle of its own start
+      if (first) host.time.microtask(flush); // the glue is in the middle of its own start
     },
   });
   const flush = () => {
@@ -65,7 +67,7 @@ function captureGlue() {
 export function boot(host) {
   /** @type {Loop | undefined} */
   let loop;
-  const command = captureGlue();
+  const command = captureGlue(host);
   const failed = (/** @type {unknown} */ error) => host.post({ kind: 'failed', error: toCloneable(error) });
 
   /** @param {Init} init */
@@ -81,7 +83,7 @@ export function boot(host) {
         loop.open().catch(failed);
       },
       ring: () => host.post(0),
-      clockOffsetMs: host.clockOffsetMs(),
+      now: sharedClock(host),
     };
     await import(/* @vite-ignore */ /* webpackIgnore: true */ init.glue);
     const { wasmMemory, wasmModule, block, routine, argument } = init;

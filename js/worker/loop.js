@@ -47,7 +47,7 @@ export class Loop {
     this.core = new Core(exports, memory, pool, thread, createCodec(host.codec));
     this.at = this.core.thread(thread);
     this.calls = new Calls((message, transfer) => host.post(message, transfer));
-    this.clockOffsetMs = host.clockOffsetMs();
+    this.#readClock = sharedClock(host);
     this.stack = exports.stackSave();
     this.#sleep = new Sleep(this.core, () => this.run());
   }
@@ -107,7 +107,7 @@ export class Loop {
     }
   }
 
-  #readClock = () => performance.now() + this.clockOffsetMs; // of the clock that all threads share
+  #readClock;
 
   #ringDue() {
     this.core.memory.u32[(this.at + L.THREAD_RING) >>> 2] = 0;
@@ -222,7 +222,7 @@ export class Loop {
     const { beatMs } = this.init;
     if (this.#showsLife || !beatMs) return;
     this.#showsLife = true;
-    setInterval(() => Atomics.add(this.core.memory.u32, (this.at + L.THREAD_BEAT) >>> 2, 1), beatMs);
+    this.host.time.setInterval(() => Atomics.add(this.core.memory.u32, (this.at + L.THREAD_BEAT) >>> 2, 1), beatMs);
   }
 
   /**
@@ -340,4 +340,13 @@ function statusOf(error) {
 /** @param {number} seat of the thread's record: seat + 1 */
 function seatOf(seat) {
   return { index: seat - 1, name: `Worker_${seat}` };
+}
+
+/**
+ * A clock that all threads share, in milliseconds.
+ * @param {import('./boot.js').WorkerHost} host
+ */
+export function sharedClock({ time: { now }, clockOffsetMs }) {
+  const offset = clockOffsetMs();
+  return () => now() + offset;
 }

@@ -1,6 +1,7 @@
 /** The pool's time: a clock of the user's own may begin anywhere, run beside the runtime's, or stand still until it is moved. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { host } from '../../js/host/index.js';
 import { Time } from '../../js/scheduler.js';
 import { TICK_MS } from '../../js/ticker.js';
 import { FakeClock } from './fake-clock.js';
@@ -126,7 +127,7 @@ test('TW-60: a limit holds across a change of clocks', () =>
 /** A pool's time, over a runtime whose clock the test moves. */
 function timeOver(t, now) {
   const runtime = { ms: 1000 };
-  t.mock.method(performance, 'now', () => runtime.ms);
+  t.mock.method(host.time, 'now', () => runtime.ms);
   const time = new Time({ now: () => now(runtime.ms) });
   const told = { offsetMs: NaN, standsMs: NaN };
   time.follow({ tell: (offsetMs, standsMs) => Object.assign(told, { offsetMs, standsMs }), replaced: () => undefined });
@@ -170,7 +171,7 @@ test('TW-60: a clock that stands, or jumps, or is slow, is told as it is read', 
 });
 
 test('TW-60: by a clock of whole milliseconds, the pool’s time is whole; other timers beside the same clock change nothing', (t) => {
-  t.mock.method(performance, 'now', () => 1000.123456789);
+  t.mock.method(host.time, 'now', () => 1000.123456789);
   let ms = 0;
   const now = () => ms;
   const time = new Time({ now });
@@ -185,7 +186,7 @@ test('TW-60: by a clock of whole milliseconds, the pool’s time is whole; other
 test('TW-60: a moment in which the thread did not run between two clocks is no jump', (t) => {
   let delayMs = 0;
   const runtime = { ms: 1000 };
-  t.mock.method(performance, 'now', () => runtime.ms);
+  t.mock.method(host.time, 'now', () => runtime.ms);
   const time = new Time({
     now: () => {
       runtime.ms += delayMs;
