@@ -80,7 +80,13 @@ export class Clock {
       },
       Math.max(0, Math.ceil(at - this.#scheduler.poolNow())),
     );
-    if (this.#isIdle()) /** @type {{ unref?: () => void }} */ (this.#timer)?.unref?.();
+    if (this.#isIdle()) this.#timer.unref();
+  }
+
+  /** The pool is busy from now on, or idle: its timer keeps the process alive, or does not. */
+  update() {
+    if (this.#isIdle()) this.#timer?.unref();
+    else this.#timer?.ref();
   }
 
   /** Looks at all clocks, has done what is due, and sets the timer for what comes next. */

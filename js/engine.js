@@ -59,6 +59,7 @@ export class Engine {
       busy: (busy) => {
         this.timekeeper.update();
         if (options.unref) this.fleet.hold(busy);
+        this.clock.update();
       },
       unwatch: () => this.clock.unwatch(),
       forget: (task) => this.mail.forget(task),

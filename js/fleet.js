@@ -340,12 +340,13 @@ export class Fleet {
   // ---- Small things ----
 
   /**
-   * Whether the threads keep the process alive.
+   * Whether the threads, and timers for their successors, keep the process alive.
    * @param {boolean} held
    */
   hold(held) {
     if (held === this.#held) return;
     this.#held = held;
+    this.#timers.hold(held);
     for (const member of this.members.values()) member.thread?.hold(held);
   }
 

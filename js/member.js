@@ -10,7 +10,7 @@ import { host } from './host/index.js';
  * @property {number | undefined} seat the seat that it holds or is being started for; undefined: a spare
  * @property {'starting' | 'warm' | 'live' | 'dying'} state
  * @property {import('./host/index.js').Thread} thread
- * @property {unknown} readyTimer
+ * @property {import('./scheduler.js').Timer | undefined} readyTimer
  * @property {string[]} [handlers] names, known when it has started
  * @property {Error | undefined} error the last error that nobody caught in the thread
  * @property {number} suspicions kills that wait for it to come out of the gate

@@ -2,11 +2,12 @@
 
 /** Timers of one owner, on its scheduler. */
 export class Timers {
-  /** @type {Set<unknown>} */
+  /** @type {Set<import('./scheduler.js').Timer>} */
   #pending = new Set();
   #scheduler;
+  #held = true;
 
-  /** @param {import('./options.js').Scheduler} scheduler */
+  /** @param {import('./scheduler.js').Time} scheduler */
   constructor(scheduler) {
     this.#scheduler = scheduler;
   }
@@ -14,7 +15,7 @@ export class Timers {
   /**
    * @param {number} ms
    * @param {() => void} run
-   * @returns {unknown} for cancel()
+   * @returns {import('./scheduler.js').Timer} for cancel()
    */
   after(ms, run) {
     const timer = this.#scheduler.setTimeout(() => {
@@ -22,12 +23,22 @@ export class Timers {
       run();
     }, ms);
     this.#pending.add(timer);
+    if (!this.#held) timer.unref();
     return timer;
   }
 
-  /** @param {unknown} timer pending or not */
+  /** @param {import('./scheduler.js').Timer | undefined} timer pending or not */
   cancel(timer) {
-    if (this.#pending.delete(timer)) this.#scheduler.clearTimeout(timer);
+    if (timer && this.#pending.delete(timer)) this.#scheduler.clearTimeout(timer);
+  }
+
+  /**
+   * Whether they keep the process alive.
+   * @param {boolean} held
+   */
+  hold(held) {
+    this.#held = held;
+    for (const timer of this.#pending) held ? timer.ref() : timer.unref();
   }
 
   /** Cancels all. */
