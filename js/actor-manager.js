@@ -97,7 +97,7 @@ function signal(events, event) {
 /** A pool of workers. */
 export class ActorManager {
   #pool;
-  #events = new Emitter();
+  #events = new Emitter(['error', 'drained']);
 
   /**
    * Usable at once: tasks wait for workers.

@@ -1,4 +1,6 @@
 /** Events and who listens to them. */
+import { callback, nearestName } from './check.js';
+import { poolError } from './errors.js';
 import { callOut } from './task.js';
 
 /** Listeners by event. */
@@ -6,15 +8,22 @@ export class Emitter {
   /** @type {Map<string, Set<(...details: any[]) => void>>} */
   #listeners = new Map();
 
+  /** @param {readonly string[]} names of all events */
+  constructor(names) {
+    for (const name of names) this.#listeners.set(name, new Set());
+  }
+
   /**
    * @param {string} event
    * @param {(...details: any[]) => void} listener
    * @returns {() => void} removes the listener
+   * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT for an unknown event, or a listener that is no function
    */
   on(event, listener) {
-    const listeners = this.#listeners.get(event) ?? new Set();
-    this.#listeners.set(event, listeners);
-    listeners.add(listener);
+    const listeners = this.#listeners.get(event);
+    if (!listeners) throw unknownEvent(event, [...this.#listeners.keys()]);
+    if (listener === undefined) throw poolError('INVALID_ARGUMENT', 'listener: expected a function');
+    listeners.add(/** @type {typeof listener} */ (callback('listener', listener)));
     return () => void listeners.delete(listener);
   }
 
@@ -28,6 +37,16 @@ export class Emitter {
   }
 
   clear() {
-    this.#listeners.clear();
+    for (const listeners of this.#listeners.values()) listeners.clear();
   }
+}
+
+/**
+ * @param {unknown} event
+ * @param {string[]} known
+ */
+function unknownEvent(event, known) {
+  const nearest = nearestName(String(event), known);
+  const hint = nearest ? `did you mean '${nearest}'?` : `known: ${known.join(', ')}`;
+  return poolError('INVALID_ARGUMENT', `event: unknown event '${String(event)}'; ${hint}`);
 }

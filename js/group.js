@@ -1,6 +1,8 @@
 /** Batches and broadcasts: several tasks that succeed or fail together. */
+import { ownOptions } from './check.js';
 import { poolError } from './errors.js';
 import * as L from './generated/layout.js';
+import { Given, OPTIONS_OF, readOptions } from './spec.js';
 import { GroupSink, Task } from './task.js';
 
 /**
@@ -23,11 +25,11 @@ import { GroupSink, Task } from './task.js';
  */
 export function batchMembers(jobs, options) {
   if (!Array.isArray(jobs)) throw poolError('INVALID_ARGUMENT', 'jobs: expected an array');
+  const given = readOptions(options);
   return jobs.map((job, index) => {
-    if (job === null || typeof job !== 'object')
-      throw poolError('INVALID_ARGUMENT', `jobs: expected an object at ${index}`);
-    const { task, payload, priority } = job;
-    return { task, payload, options: { ...options, priority: priority === undefined ? options.priority : priority } };
+    const { task, payload, priority } = ownOptions(`jobs[${index}]`, job, OPTIONS_OF.job);
+    const own = priority === undefined ? given : Object.assign(new Given(), given, { priority });
+    return { task, payload, options: own };
   });
 }
 

@@ -5,7 +5,7 @@ import { poolError } from './errors.js';
 import * as L from './generated/layout.js';
 import { startGroup } from './group.js';
 import { host } from './host/index.js';
-import { NO_EXTRA, NO_OPTIONS, specify, taskName } from './spec.js';
+import { NO_EXTRA, NO_OPTIONS, readOptions, specify, taskName } from './spec.js';
 import { guarded, ignore, listen, Task } from './task.js';
 
 /**
@@ -153,16 +153,22 @@ export class Intake {
     /** @type {import('./spec.js').Spec} */
     let spec;
     let name;
+    let signal;
     try {
       if (this.closed) throw this.#goneError();
       name = taskName(task);
-      const isPlain = options === NO_OPTIONS && extra === NO_EXTRA;
-      spec = isPlain ? this.#plainSpec : this.check(options, extra);
+      if (options === NO_OPTIONS && extra === NO_EXTRA) {
+        spec = this.#plainSpec;
+      } else {
+        const given = readOptions(options);
+        spec = this.check(given, extra);
+        signal = given.signal;
+      }
     } catch (error) {
       this.reject(record, /** @type {any} */ (error));
       return;
     }
-    this.send(record, name, payload, spec, options.signal, extra.unbounded);
+    this.send(record, name, payload, spec, signal, extra.unbounded);
   }
 
   /**
@@ -249,9 +255,10 @@ export class Intake {
   #members(jobs) {
     return jobs.map(({ task, payload, options, seat }) => {
       const name = taskName(task);
-      const spec = specify(options, this.#options, { seat });
+      const given = readOptions(options);
+      const spec = specify(given, this.#options, { seat });
       const now = this.engine ? { payload, spec } : asItIsNow(payload, spec);
-      return { name, ...now, signal: options.signal };
+      return { name, ...now, signal: given.signal };
     });
   }
 

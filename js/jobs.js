@@ -1,14 +1,14 @@
 /** Tasks with callbacks: split, bulkSplit and sequence. They know weights, run again when they are lost, and keep to main's budget. */
 import { BulkSink, ResultBuffers } from './bulk.js';
 import { callBack, CallbackSink, Handle } from './callback.js';
+import { milliseconds } from './check.js';
 import { poolError } from './errors.js';
 import { createGroup, leaveGroup } from './group.js';
 import * as L from './generated/layout.js';
 import { host } from './host/index.js';
 import { asItIsNow } from './intake.js';
-import { integer, milliseconds } from './options.js';
 import { Sequence } from './sequence.js';
-import { NO_OPTIONS, taskName } from './spec.js';
+import { NO_OPTIONS, OPTIONS_OF, readOptions, taskName } from './spec.js';
 import { ignore, Task } from './task.js';
 
 /**
@@ -79,10 +79,11 @@ export class Jobs {
     this.#checkCallback(callback);
     if (!Array.isArray(items)) throw poolError('INVALID_ARGUMENT', 'items: expected an array');
     const name = this.#checkName(task);
-    const spec = this.#intake.check(options, { flags: L.SLOT_SLICE | L.SLOT_LIST, isJob: true });
-    const sliceItems = this.#sliceItems(items.length, options.batchSize);
-    const maxWaitMs = milliseconds('maxWaitMs', options.maxWaitMs ?? MAX_WAIT_MS) ?? Infinity;
-    spec.dueMs = this.#options.scheduler.poolNow() + maxWaitMs;
+    const given = readOptions(options, OPTIONS_OF.bulk);
+    const spec = this.#intake.check(given, { flags: L.SLOT_SLICE | L.SLOT_LIST, isJob: true });
+    const sliceItems = this.#sliceItems(items.length, given.batchSize);
+    const { maxWaitMs = MAX_WAIT_MS } = given;
+    spec.dueMs = this.#options.scheduler.poolNow() + (milliseconds('maxWaitMs', maxWaitMs) ?? Infinity);
     if (items.length === 0) {
       callBack(callback, [], this.#port); // TW-23
       return new Handle();
@@ -91,10 +92,10 @@ export class Jobs {
     /** @type {Task[]} */
     const slices = [];
     for (let start = 0; start < items.length; start += sliceItems) slices.push(new Task(sink, start));
-    const input = { items, shared: options.sharedArgs };
+    const input = { items, shared: given.sharedArgs };
     const now = this.#intake.engine ? { payload: input, spec } : asItIsNow(input, spec);
     const send = (/** @type {Engine} */ engine) =>
-      this.#sendSlices(engine, slices, name, now, sliceItems, options.signal);
+      this.#sendSlices(engine, slices, name, now, sliceItems, given.signal);
     const abandoned = (/** @type {unknown} */ _item, /** @type {any} */ error) => {
       for (const slice of slices) this.#intake.reject(slice, error);
       return /** @type {const} */ (false);
@@ -117,6 +118,7 @@ export class Jobs {
     if (callback !== undefined) this.#checkCallback(callback);
     if (!Array.isArray(steps)) throw poolError('INVALID_ARGUMENT', 'steps: expected an array');
     if (this.#options.dev) this.#checkSteps(steps);
+    for (const [index, step] of steps.entries()) if (step?.task) readOptions(step, OPTIONS_OF.step, `steps[${index}]`);
     return new Sequence(steps, callback, {
       send: (record, step, payload) => this.#sendStep(record, step, payload),
       giveUp: (record) => this.#giveUp(record),
@@ -153,8 +155,7 @@ export class Jobs {
    * @param {number | undefined} batchSize
    */
   #sliceItems(items, batchSize) {
-    const wanted =
-      batchSize === undefined ? Math.ceil(items / this.#options.workers) : integer('batchSize', batchSize, 1);
+    const wanted = batchSize ?? Math.ceil(items / this.#options.workers);
     return Math.max(1, Math.min(wanted, this.#options.maxSliceItems)); // TW-18: a hard cap
   }
 
@@ -168,8 +169,9 @@ export class Jobs {
    */
   #send(record, task, payload, options) {
     const name = this.#checkName(task);
-    const spec = this.#intake.check(options, { weight: 'heavy', isJob: true });
-    this.#intake.send(record, name, payload, spec, options.signal);
+    const given = readOptions(options);
+    const spec = this.#intake.check(given, { weight: 'heavy', isJob: true });
+    this.#intake.send(record, name, payload, spec, given.signal);
   }
 
   /**
@@ -179,7 +181,7 @@ export class Jobs {
    */
   #sendStep(record, step, payload) {
     try {
-      this.#send(record, step.task, payload, step);
+      this.#send(record, step.task, payload, readOptions(step, OPTIONS_OF.step));
     } catch (error) {
       this.#intake.reject(record, /** @type {any} */ (error));
     }

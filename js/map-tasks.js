@@ -1,8 +1,9 @@
 /** How the batches of a map get into the pool as tasks. */
+import { milliseconds } from './check.js';
 import { poolError } from './errors.js';
 import * as L from './generated/layout.js';
 import { MapRun, WINDOW_PER_WORKER } from './map.js';
-import { integer, milliseconds } from './options.js';
+import { OPTIONS_OF, readOptions } from './spec.js';
 import { Task } from './task.js';
 
 /**
@@ -16,8 +17,8 @@ import { Task } from './task.js';
  * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT
  */
 export function openMap(intake, pool, task, items, options) {
-  const { batchSize, maxWaitMs } = options;
-  if (batchSize !== undefined) integer('batchSize', batchSize, 1);
+  const given = readOptions(options, OPTIONS_OF.map);
+  const { maxWaitMs } = given;
   const waitMs = maxWaitMs === undefined ? undefined : milliseconds('maxWaitMs', maxWaitMs);
   const { poolNow } = pool.scheduler;
   return new MapRun(
@@ -26,7 +27,7 @@ export function openMap(intake, pool, task, items, options) {
       cancel: (record) => void intake.giveUp(record, poolError('CANCELLED', 'the map was given up')),
       submit: (payload, { batch }, sink, item) => {
         const record = new Task(sink, item);
-        intake.submit(record, task, payload, options, {
+        intake.submit(record, task, payload, given, {
           flags: (batch ? L.SLOT_BATCH : 0) | (waitMs === undefined ? 0 : L.SLOT_SLICE),
           dueMs: waitMs === undefined ? undefined : poolNow() + waitMs,
           unbounded: true,
@@ -35,6 +36,6 @@ export function openMap(intake, pool, task, items, options) {
       },
     },
     items,
-    options,
+    given,
   );
 }

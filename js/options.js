@@ -1,9 +1,20 @@
 /** The pool's options: checked and completed in one place. */
+import { callback, flag, integer, LONGEST_MS, milliseconds, nameSet, object, ownOptions, wrong } from './check.js';
 import { poolError } from './errors.js';
 import * as L from './generated/layout.js';
 import { host } from './host/index.js';
+import {
+  agingOptions,
+  boxOptions,
+  GROUP_DEFAULTS,
+  livenessOptions,
+  mainFunctions,
+  memoryBytes,
+  resourceLimits,
+  restartOptions,
+  telemetryOptions,
+} from './option-groups.js';
 import { Time } from './scheduler.js';
-import { THRESHOLDS } from './telemetry.js';
 
 /** @typedef {'critical' | 'high' | 'normal' | 'low' | 'background'} Priority highest first; background is served as low */
 
@@ -17,30 +28,10 @@ import { THRESHOLDS } from './telemetry.js';
  * @property {boolean} confirmedDeath the host says when a killed worker is gone for certain
  *
  * @typedef {import('./scheduler.js').Scheduler} Scheduler
- *
- * @typedef {object} RestartOptions what happens after a worker crashed (not after the pool killed it)
- * @property {'always' | 'on-failure' | 'never'} [policy] 'always'; 'on-failure': not after `process.exit(0)` while it ran no task
- * @property {number} [minMs] delay before the first restart; 200
- * @property {number} [maxMs] it doubles up to this; 10,000
- * @property {number} [jitter] random part of the delay, 0 … 1; 0.2
- * @property {number} [max] restarts within the window before the seat is given up; 10; -1: no limit
- * @property {number} [windowMs] 60,000; 0: for ever
- *
- * @typedef {object} AgingOptions
- * @property {number} [lowSkips] after so many tasks of higher levels one of the lowest goes first; 50
- * @property {number} [heavySkips] after so many tasks that went before it, a heavy task runs beside bulk jobs; 10
- *
- * @typedef {object} TelemetryOptions
- * @property {number} [ring] samples in the window, one for each tick; 600
- * @property {number} [tickMs] 16
- * @property {Partial<Record<import('./telemetry.js').ThresholdName, readonly [warm: number, overloaded: number]>>} [thresholds]
- *
- * @typedef {object} LivenessOptions signs of life: a heartbeat, progress, a task's start or end, and, while a handler awaits
- *   something, the worker's event loop. Without one the task is stopped: it ends with WORKER_LOST, or runs again with
- *   `onLost: 'requeue'`
- * @property {number} [timeoutMs] of silence; 5,000
- * @property {number} [scanMs] how often it is looked for; 1,000
- * @property {number} [maxRedeliveries] of one task whose workers are lost, however; then it ends with POISON_JOB; 3
+ * @typedef {import('./option-groups.js').RestartOptions} RestartOptions
+ * @typedef {import('./option-groups.js').AgingOptions} AgingOptions
+ * @typedef {import('./option-groups.js').TelemetryOptions} TelemetryOptions
+ * @typedef {import('./option-groups.js').LivenessOptions} LivenessOptions
  *
  * @typedef {object} PoolOptions
  * @property {string | URL} [module] worker module with JavaScript handlers; a URL, or a path from the working directory
@@ -51,8 +42,8 @@ import { THRESHOLDS } from './telemetry.js';
  * @property {number} [spares] warm stand-ins that replace a killed worker at once; 0
  * @property {number} [maxQueue] tasks that may wait; unbounded
  * @property {number} [taskTimeoutMs] time limit of a task, from its start; none
- * @property {number} [recycleTimeoutMs] how long a worker may stay silent after a time-out before it is killed; undefined: for
- *   ever, 0: it is killed at once
+ * @property {number} [recycleTimeoutMs] how much longer a task may run after its time-out before it is stopped, if need be with its
+ *   worker; 0: it is stopped at its limit; Infinity: it is waited for
  * @property {LivenessOptions | false} [liveness] recovers workers that run a task and give no sign of life: given, for all tasks;
  *   false, for none; by default for those of `split`, `bulkSplit` and `sequence`
  * @property {{ count?: number, size?: number | string }} [boxes] leased results at once, and their size; 64, '1mb'
@@ -87,100 +78,55 @@ const PRIORITIES = Object.freeze({
 
 /** Every default, in one place. */
 export const DEFAULTS = Object.freeze({
+  ...GROUP_DEFAULTS,
   loopChecks: true,
   spares: 0,
-  boxes: Object.freeze({ count: 64, size: '1mb' }),
+  recycleTimeoutMs: 0,
   leaseMs: 5000,
-  memory: Object.freeze({ maximum: '4gb' }),
-  restart: Object.freeze({
-    policy: /** @type {const} */ ('always'),
-    minMs: 200,
-    maxMs: 10_000,
-    jitter: 0.2,
-    max: 10,
-    windowMs: 60_000,
-  }),
-  liveness: Object.freeze({ timeoutMs: 5000, scanMs: 1000, maxRedeliveries: 3 }),
-  aging: Object.freeze({ lowSkips: 50, heavySkips: 10 }),
   slowMs: 16,
   dispatchBudgetMs: 8,
   maxSliceItems: 256,
-  telemetry: Object.freeze({ ring: L.TELEMETRY_RING, tickMs: 16 }),
   readyTimeoutMs: 10_000,
   concurrentTasksPerWorker: 1,
 });
 
-/** Options of later versions: refused rather than ignored. */
-const NOT_YET = ['isolated', 'resources', 'backend', 'topology'];
+/** @type {Record<keyof PoolOptions, 1>} */
+const NAMES = {
+  module: 1,
+  wasm: 1,
+  loopChecks: 1,
+  workers: 1,
+  spares: 1,
+  maxQueue: 1,
+  taskTimeoutMs: 1,
+  recycleTimeoutMs: 1,
+  liveness: 1,
+  boxes: 1,
+  leaseMs: 1,
+  memory: 1,
+  restart: 1,
+  readyTimeoutMs: 1,
+  initData: 1,
+  unref: 1,
+  concurrentTasksPerWorker: 1,
+  resourceLimits: 1,
+  main: 1,
+  scheduler: 1,
+  aging: 1,
+  slowMs: 1,
+  dispatchBudgetMs: 1,
+  maxSliceItems: 1,
+  telemetry: 1,
+  dev: 1,
+  onWorkerError: 1,
+};
+const KNOWN = nameSet(NAMES);
 
-/**
- * @param {string} name
- * @param {unknown} value
- * @param {string} expected
- */
-export function wrong(name, value, expected) {
-  return poolError('INVALID_ARGUMENT', `${name}: expected ${expected}, got ${display(value)}`);
-}
-
-/** @param {unknown} value */
-function display(value) {
-  return typeof value === 'string'
-    ? `'${value}'`
-    : typeof value === 'object'
-      ? Object.prototype.toString.call(value)
-      : String(value);
-}
-
-/**
- * @param {string} name
- * @param {unknown} value
- * @param {number} least
- * @param {number} [most]
- */
-export function integer(name, value, least, most = Number.MAX_SAFE_INTEGER) {
-  if (!Number.isSafeInteger(value) || /** @type {number} */ (value) < least || /** @type {number} */ (value) > most) {
-    throw wrong(
-      name,
-      value,
-      most === Number.MAX_SAFE_INTEGER ? `a whole number from ${least}` : `a whole number from ${least} to ${most}`,
-    );
-  }
-  return /** @type {number} */ (value);
-}
-
-/** The longest time that a 32-bit count of milliseconds holds with room to spare: 24 days, as for setTimeout. */
-const LONGEST_MS = 2 ** 31 - 1;
-
-/**
- * A time in milliseconds; fractions are rounded up, Infinity means none.
- * @param {string} name
- * @param {unknown} value
- */
-export function milliseconds(name, value) {
-  if (value === Infinity) return undefined;
-  if (typeof value !== 'number' || !(value >= 0) || value > LONGEST_MS) throw wrong(name, value, 'milliseconds from 0');
-  return Math.ceil(value);
-}
-
-const UNITS = { '': 0, b: 0, kb: 1, kib: 1, mb: 2, mib: 2, gb: 3, gib: 3 };
-
-/**
- * A number of bytes, or text such as '1.5 MB': powers of 1,024 (REQUIREMENTS NF-02).
- * @param {string} name
- * @param {unknown} value
- * @returns {number}
- */
-export function parseSize(name, value) {
-  const match = typeof value === 'string' ? /^\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*$/i.exec(value) : undefined;
-  const power = match ? UNITS[/** @type {keyof typeof UNITS} */ (match[2].toLowerCase())] : 0;
-  const bytes = match
-    ? Math.floor(Number(match[1]) * 1024 ** power)
-    : typeof value === 'number'
-      ? Math.floor(value)
-      : NaN;
-  if (!Number.isFinite(bytes) || bytes <= 0) throw wrong(name, value, "bytes, or text such as '1mb'");
-  return bytes;
-}
+/** Options of later versions: refused with a code of their own. */
+const NOT_YET = [
+  ...['isolation', 'isolated', 'maxTaskBytes', 'wasmUrl', 'workerUrl', 'maxTasksPerWorker', 'maxHeapBytes'],
+  ...['workerData', 'env', 'argv', 'execArgv', 'stdout', 'stderr', 'name', 'resources', 'backend', 'topology'],
+];
 
 /**
  * @param {unknown} priority
@@ -194,8 +140,8 @@ export function priorityLane(priority) {
   return lane;
 }
 
-/** @param {unknown} workers */
-function workerCount(workers) {
+/** @param {unknown} [workers] */
+function workerCount(workers = 'auto') {
   if (workers !== 'auto') return integer('workers', workers, 1, L.SEATS_MAX);
   const wanted = Number(host.environment('WASMPOOL_WORKERS') ?? NaN);
   const found = Number.isSafeInteger(wanted) && wanted > 0 ? wanted : host.hardwareConcurrency() || 2;
@@ -216,125 +162,84 @@ function moduleUrl(name, value) {
   }
 }
 
-/** @param {LivenessOptions | false} [liveness] */
-function livenessOptions(liveness) {
-  if (liveness !== undefined && liveness !== false && (liveness === null || typeof liveness !== 'object'))
-    throw wrong('liveness', liveness, 'an object or false');
-  const merged = { ...DEFAULTS.liveness, ...liveness };
-  const duration = (/** @type {'timeoutMs' | 'scanMs'} */ key) =>
-    Math.max(1, milliseconds(`liveness.${key}`, merged[key]) ?? LONGEST_MS);
-  return Object.freeze({
-    all: liveness !== undefined,
-    timeoutMs: liveness === false ? undefined : duration('timeoutMs'),
-    scanMs: liveness === false ? Infinity : duration('scanMs'),
-    maxRedeliveries: integer('liveness.maxRedeliveries', merged.maxRedeliveries, 0, 2 ** 31),
-  });
-}
-
-/** @param {boolean | AgingOptions} [aging] */
-function agingOptions(aging = true) {
-  if (typeof aging !== 'boolean' && (aging === null || typeof aging !== 'object'))
-    throw wrong('aging', aging, 'a boolean or an object');
-  if (aging === false) return Object.freeze({ lowSkips: undefined, heavySkips: undefined });
-  const { lowSkips, heavySkips } = { ...DEFAULTS.aging, ...(aging === true ? {} : aging) };
-  return Object.freeze({
-    lowSkips: integer('aging.lowSkips', lowSkips, 1, 2 ** 31),
-    heavySkips: integer('aging.heavySkips', heavySkips, 1, 2 ** 31),
-  });
-}
-
-/** @param {boolean | TelemetryOptions} [telemetry] */
-function telemetryOptions(telemetry = false) {
-  if (typeof telemetry !== 'boolean' && (telemetry === null || typeof telemetry !== 'object'))
-    throw wrong('telemetry', telemetry, 'a boolean or an object');
-  if (telemetry === false) return undefined;
-  const given = { ...DEFAULTS.telemetry, thresholds: {}, ...(telemetry === true ? {} : telemetry) };
-  return Object.freeze({
-    ring: integer('telemetry.ring', given.ring, 1, 1 << 20),
-    tickMs: Math.max(1, milliseconds('telemetry.tickMs', given.tickMs) ?? LONGEST_MS),
-    thresholds: Object.freeze(thresholdOptions(given.thresholds)),
-  });
-}
-
-/** @param {TelemetryOptions['thresholds']} [thresholds] */
-function thresholdOptions(thresholds = {}) {
-  for (const [name, pair] of Object.entries(thresholds)) {
-    if (!THRESHOLDS.includes(/** @type {any} */ (name)))
-      throw wrong('telemetry.thresholds', name, THRESHOLDS.join(', '));
-    if (!Array.isArray(pair) || pair.length !== 2 || !pair.every(Number.isFinite))
-      throw wrong(`telemetry.thresholds.${name}`, pair, '[warm, overloaded]');
-  }
-  return { ...thresholds };
-}
-
-/** @param {RestartOptions} [restart] */
-function restartOptions(restart = {}) {
-  const merged = { ...DEFAULTS.restart, ...restart };
-  if (!['always', 'on-failure', 'never'].includes(merged.policy))
-    throw wrong('restart.policy', merged.policy, 'always, on-failure, never');
-  for (const key of /** @type {const} */ (['minMs', 'maxMs', 'windowMs'])) milliseconds(`restart.${key}`, merged[key]);
-  if (!(merged.jitter >= 0 && merged.jitter <= 1)) throw wrong('restart.jitter', merged.jitter, '0 to 1');
-  integer('restart.max', merged.max, -1);
-  return Object.freeze(merged);
+/**
+ * @param {PoolOptions} given
+ * @returns {PoolOptions} its own properties only
+ * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT, UNSUPPORTED
+ */
+function ownPoolOptions(given) {
+  object('options', given);
+  const later = NOT_YET.find((name) => Object.hasOwn(given, name) && /** @type {any} */ (given)[name] !== undefined);
+  if (later) throw poolError('UNSUPPORTED', `option ${later} is not available in this version`);
+  return ownOptions('', given, KNOWN);
 }
 
 /**
- * @param {PoolOptions} options
+ * @param {PoolOptions} given
  * @returns all options, frozen, with defaults
  * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT naming the option, UNSUPPORTED for one of a later version
  */
-export function resolveOptions(options) {
-  if (options === null || typeof options !== 'object') throw wrong('options', options, 'an object');
-  const later = NOT_YET.find((name) => /** @type {any} */ (options)[name] !== undefined);
-  if (later) throw poolError('UNSUPPORTED', `option ${later} is not available in this version`);
+export function resolveOptions(given) {
+  const options = ownPoolOptions(given);
   if (options.module === undefined && options.wasm === undefined) {
     throw poolError('INVALID_ARGUMENT', 'module: expected the URL of a worker module (or wasm: of a C module)');
   }
-  const workers = workerCount(options.workers ?? 'auto');
-  const onWorkerError = options.onWorkerError;
-  if (onWorkerError !== undefined && typeof onWorkerError !== 'function')
-    throw wrong('onWorkerError', onWorkerError, 'a function');
-  const optionalMs = (/** @type {string} */ name, /** @type {unknown} */ value) =>
-    value === undefined ? undefined : milliseconds(name, value);
+  const workers = workerCount(options.workers);
+  const boxes = boxOptions(options.boxes);
   return Object.freeze({
     module: moduleUrl('module', options.module),
     wasm: moduleUrl('wasm', options.wasm),
-    loopChecks: options.loopChecks ?? DEFAULTS.loopChecks,
     workers,
-    spares: integer('spares', options.spares ?? DEFAULTS.spares, 0, L.SEATS_MAX - workers),
-    maxQueue:
-      options.maxQueue === undefined || options.maxQueue === Infinity
-        ? undefined
-        : integer('maxQueue', options.maxQueue, 0, 2 ** 31),
-    taskTimeoutMs: optionalMs('taskTimeoutMs', options.taskTimeoutMs),
-    recycleTimeoutMs: optionalMs('recycleTimeoutMs', options.recycleTimeoutMs),
-    boxCount: integer('boxes.count', options.boxes?.count ?? DEFAULTS.boxes.count, 1, 1 << 24),
-    boxBytes: parseSize('boxes.size', options.boxes?.size ?? DEFAULTS.boxes.size),
-    leaseMs: milliseconds('leaseMs', options.leaseMs ?? DEFAULTS.leaseMs) ?? LONGEST_MS,
-    memoryBytes: Math.min(parseSize('memory.maximum', options.memory?.maximum ?? DEFAULTS.memory.maximum), 2 ** 32),
+    ...countOptions(options, workers),
+    ...timeOptions(options),
+    loopChecks: flag('loopChecks', options.loopChecks, DEFAULTS.loopChecks),
+    boxCount: boxes.count,
+    boxBytes: boxes.bytes,
+    memoryBytes: memoryBytes(options.memory),
     liveness: livenessOptions(options.liveness),
     restart: restartOptions(options.restart),
-    readyTimeoutMs: milliseconds('readyTimeoutMs', options.readyTimeoutMs ?? DEFAULTS.readyTimeoutMs),
     initData: options.initData,
-    unref: options.unref === true,
-    concurrency: integer(
-      'concurrentTasksPerWorker',
-      options.concurrentTasksPerWorker ?? DEFAULTS.concurrentTasksPerWorker,
-      1,
-      L.CONCURRENCY_MAX,
-    ),
-    resourceLimits: options.resourceLimits,
-    main: options.main ?? {},
+    unref: flag('unref', options.unref),
+    resourceLimits: resourceLimits(options.resourceLimits),
+    main: mainFunctions(options.main),
     scheduler: new Time(options.scheduler),
     aging: agingOptions(options.aging),
-    slowMs: milliseconds('slowMs', options.slowMs ?? DEFAULTS.slowMs) ?? LONGEST_MS,
-    dispatchBudgetMs:
-      milliseconds('dispatchBudgetMs', options.dispatchBudgetMs ?? DEFAULTS.dispatchBudgetMs) ?? Infinity,
-    maxSliceItems: integer('maxSliceItems', options.maxSliceItems ?? DEFAULTS.maxSliceItems, 1, 2 ** 31),
     telemetry: telemetryOptions(options.telemetry),
-    dev: options.dev === true,
-    onWorkerError,
+    dev: flag('dev', options.dev),
+    onWorkerError: callback('onWorkerError', options.onWorkerError),
   });
+}
+
+/**
+ * Options that count something.
+ * @param {PoolOptions} options
+ * @param {number} workers
+ */
+function countOptions(options, workers) {
+  const all = { ...DEFAULTS, maxQueue: Infinity, ...options };
+  return {
+    spares: integer('spares', all.spares, 0, L.SEATS_MAX - workers),
+    maxQueue: all.maxQueue === Infinity ? undefined : integer('maxQueue', all.maxQueue, 0, 2 ** 31),
+    concurrency: integer('concurrentTasksPerWorker', all.concurrentTasksPerWorker, 1, L.CONCURRENCY_MAX),
+    maxSliceItems: integer('maxSliceItems', all.maxSliceItems, 1, 2 ** 31),
+  };
+}
+
+/**
+ * Options that are times; undefined: no limit.
+ * @param {PoolOptions} options
+ */
+function timeOptions(options) {
+  const all = { ...DEFAULTS, taskTimeoutMs: Infinity, ...options };
+  const ms = (/** @type {keyof typeof all} */ name) => milliseconds(name, all[name]);
+  return {
+    taskTimeoutMs: ms('taskTimeoutMs'),
+    recycleTimeoutMs: ms('recycleTimeoutMs'),
+    leaseMs: ms('leaseMs') ?? LONGEST_MS,
+    readyTimeoutMs: ms('readyTimeoutMs'),
+    slowMs: ms('slowMs') ?? LONGEST_MS,
+    dispatchBudgetMs: ms('dispatchBudgetMs') ?? Infinity,
+  };
 }
 
 /** @typedef {ReturnType<typeof resolveOptions>} ResolvedOptions */

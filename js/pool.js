@@ -1,4 +1,5 @@
 /** The pool as its users see it. */
+import { flag, ownOptions } from './check.js';
 import { Emitter } from './events.js';
 import { poolError } from './errors.js';
 import { host } from './host/index.js';
@@ -10,14 +11,16 @@ import { MapPromise } from './map.js';
 import { openMap } from './map-tasks.js';
 import { resolveOptions } from './options.js';
 import { diagnose, poolStats } from './report.js';
-import { taskName } from './spec.js';
+import { OPTIONS_OF, taskName } from './spec.js';
 import { createEngine } from './start.js';
 import { callOut, ignore, Task, taskProxy, TaskPromise } from './task.js';
 import { Telemetry } from './telemetry.js';
 import { Traces } from './traces.js';
 
 /** @typedef {import('./engine.js').Engine} Engine */
-/** @typedef {'error' | 'drained' | 'workerDown' | 'workerRetired'} PoolEvent */
+
+const EVENTS = /** @type {const} */ (['error', 'drained', 'workerDown', 'workerRetired']);
+/** @typedef {typeof EVENTS[number]} PoolEvent */
 
 /**
  * A pool of workers.
@@ -29,7 +32,7 @@ export class Pool {
   /** @type {Promise<void> | undefined} */
   #closing;
   #paused = false;
-  #events = new Emitter();
+  #events = new Emitter(EVENTS);
   #intake;
   #jobs;
   /** @type {Telemetry | undefined} */
@@ -151,7 +154,8 @@ export class Pool {
    */
   broadcast(task, payload, options = {}) {
     return this.#intake.group(() => {
-      if (options?.sticky) this.#broadcasts.keep(taskName(task), payload, this.size, this.#intake.engine);
+      const { sticky } = ownOptions('', options, OPTIONS_OF.broadcast);
+      if (flag('sticky', sticky)) this.#broadcasts.keep(taskName(task), payload, this.size, this.#intake.engine);
       return Array.from({ length: this.size }, (_, seat) => ({ task, payload, options: {}, seat: seat + 1 }));
     }, false);
   }
@@ -292,6 +296,7 @@ export class Pool {
    *   and 'workerRetired' ({ worker, error })
    * @param {(...details: any[]) => void} listener
    * @returns {() => void} removes the listener
+   * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT for an unknown event
    */
   on(event, listener) {
     return this.#events.on(event, listener);

@@ -1,7 +1,8 @@
 /** A task's options, checked and turned into what the core needs. */
+import { callback, integer, milliseconds, nameSet, unknownOption, wrong } from './check.js';
 import { poolError } from './errors.js';
 import * as L from './generated/layout.js';
-import { milliseconds, priorityLane, wrong } from './options.js';
+import { priorityLane } from './options.js';
 
 /**
  * Everything of a task but its name and payload.
@@ -28,31 +29,153 @@ import { milliseconds, priorityLane, wrong } from './options.js';
  * @property {boolean} [isJob] of split, bulkSplit or sequence: it is run again when its worker is lost or silent
  */
 
-/** @type {import('./task.js').TaskOptions} */
+/**
+ * @typedef {import('./task.js').TaskOptions} TaskOptions
+ * @typedef {import('./map.js').MapExtras} MapExtras
+ * @typedef {import('./jobs.js').BulkExtras} BulkExtras
+ */
+
+/** @type {TaskOptions} */
 export const NO_OPTIONS = Object.freeze({});
 /** @type {Extra} */
 export const NO_EXTRA = Object.freeze({});
 
-/** Options of single tasks that belong to later versions: refused rather than ignored. */
+/** Options of single tasks that belong to later versions: refused with a code of their own. */
 const NOT_YET = ['shardKey'];
 
 const WEIGHTS = Object.freeze({ light: L.SLOT_LIGHT, heavy: L.SLOT_HEAVY });
 
 /**
- * @param {import('./task.js').TaskOptions} options
+ * The options of one task, a map or a bulk job, read once and checked by name. The fields are its own, so that what somebody puts
+ * on Object.prototype is no option.
+ * @implements {TaskOptions}
+ * @implements {MapExtras}
+ * @implements {BulkExtras}
+ */
+export class Given {
+  /** @type {TaskOptions['priority']} */
+  priority = undefined;
+  /** @type {TaskOptions['weight']} */
+  weight = undefined;
+  /** @type {number | undefined} */
+  timeoutMs = undefined;
+  /** @type {AbortSignal | undefined} */
+  signal = undefined;
+  /** @type {TaskOptions['onLost']} */
+  onLost = undefined;
+  /** @type {TaskOptions['deliver']} */
+  deliver = undefined;
+  /** @type {TaskOptions['transfer']} */
+  transfer = undefined;
+  /** @type {TaskOptions['onProgress']} */
+  onProgress = undefined;
+  /** @type {number | undefined} */
+  batchSize = undefined;
+  /** @type {unknown} */
+  sharedArgs = undefined;
+  /** @type {number | undefined} */
+  maxWaitMs = undefined;
+  /** @type {MapExtras['onItems']} */
+  onItems = undefined;
+}
+
+/** @type {Record<keyof TaskOptions, 1>} */
+const TASK = {
+  priority: 1,
+  weight: 1,
+  timeoutMs: 1,
+  signal: 1,
+  onLost: 1,
+  deliver: 1,
+  transfer: 1,
+  onProgress: 1,
+};
+/** @type {Record<keyof MapExtras, 1>} */
+const MAP = { batchSize: 1, sharedArgs: 1, maxWaitMs: 1, onItems: 1 };
+/** @type {Record<keyof BulkExtras, 1>} */
+const BULK = { batchSize: 1, sharedArgs: 1, maxWaitMs: 1 };
+/** @type {Record<keyof import('./sequence.js').StepExtras, 1>} */
+const STEP = { task: 1, payload: 1 };
+/** A slice is always plain: it has no weight, and what it carries is copied. */
+const NOT_BULK = ['weight', 'deliver', 'transfer'];
+
+/** Which options a call takes, by name. */
+export const OPTIONS_OF = Object.freeze({
+  task: nameSet(TASK),
+  map: nameSet({ ...TASK, ...MAP }),
+  bulk: new Set(Object.keys({ ...TASK, ...BULK }).filter((name) => !NOT_BULK.includes(name))),
+  step: nameSet({ ...TASK, ...STEP }),
+  job: new Set(['task', 'payload', 'priority']),
+  broadcast: new Set(['sticky']),
+});
+
+/** What is no option of the task, though it stands beside them. */
+const ASIDE = nameSet(STEP);
+
+/**
+ * @param {TaskOptions & MapExtras & BulkExtras} options
+ * @param {ReadonlySet<string>} [known] which options there are
+ * @param {string} [group] what they are called in messages
+ * @returns {Given} `options` itself if it has been read already
+ * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT, UNSUPPORTED
+ */
+export function readOptions(options, known = OPTIONS_OF.task, group = '') {
+  if (options instanceof Given) return options;
+  if (options === null || typeof options !== 'object' || Array.isArray(options))
+    throw wrong('options', options, 'an object');
+  const given = /** @type {any} */ (new Given());
+  for (const name of Object.keys(options)) {
+    if (!known.has(name)) refuse(name, /** @type {any} */ (options)[name], known, group);
+    else if (!ASIDE.has(name)) given[name] = /** @type {any} */ (options)[name];
+  }
+  checkValues(given);
+  return given;
+}
+
+/**
+ * @param {string} name
+ * @param {unknown} value
+ * @param {ReadonlySet<string>} known
+ * @param {string} group
+ */
+function refuse(name, value, known, group) {
+  if (!NOT_YET.includes(name)) throw unknownOption(name, known, group);
+  if (value !== undefined) throw poolError('UNSUPPORTED', `option ${name} is not available in this version`);
+}
+
+/**
+ * @param {Given} given
+ * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT
+ */
+function checkValues({ onLost, deliver, weight, signal, transfer, onProgress, batchSize, onItems }) {
+  if (onLost !== undefined && onLost !== 'reject' && onLost !== 'requeue')
+    throw wrong('onLost', onLost, 'reject, requeue');
+  if (deliver !== undefined && deliver !== 'copy' && deliver !== 'lease')
+    throw wrong('deliver', deliver, 'copy, lease');
+  if (weight !== undefined && !Object.hasOwn(WEIGHTS, weight)) throw wrong('weight', weight, 'light, heavy');
+  if (signal !== undefined && signal !== null && typeof signal.addEventListener !== 'function')
+    throw wrong('signal', signal, 'an AbortSignal');
+  if (transfer !== undefined && !Array.isArray(transfer)) throw wrong('transfer', transfer, 'an array');
+  if (onProgress !== undefined) callback('onProgress', onProgress);
+  if (onItems !== undefined) callback('onItems', onItems);
+  if (batchSize !== undefined) integer('batchSize', batchSize, 1);
+}
+
+/**
+ * @param {TaskOptions} options
  * @param {Pick<import('./options.js').ResolvedOptions, 'taskTimeoutMs' | 'liveness'>} pool
  * @param {Extra} extra
  * @returns {Spec}
  * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT, UNSUPPORTED
  */
 export function specify(options, pool, extra) {
-  checkOptions(options);
-  const { onLost = extra.isJob ? 'requeue' : 'reject', deliver, onProgress, transfer } = options;
-  const weight = options.weight ?? extra.weight;
-  const timeoutMs = timeLimit(options.timeoutMs === undefined ? pool.taskTimeoutMs : options.timeoutMs);
+  const given = readOptions(options);
+  const { onLost = extra.isJob ? 'requeue' : 'reject', deliver, onProgress, transfer } = given;
+  const weight = given.weight ?? extra.weight;
+  const timeoutMs = timeLimit(given.timeoutMs === undefined ? pool.taskTimeoutMs : given.timeoutMs);
   const isWatched = pool.liveness.timeoutMs !== undefined && (pool.liveness.all || extra.isJob === true);
   return {
-    lane: options.priority === undefined ? L.PRIORITY_NORMAL : priorityLane(options.priority),
+    lane: given.priority === undefined ? L.PRIORITY_NORMAL : priorityLane(given.priority),
     timeoutMs,
     lookMs: Math.min(timeoutMs ?? Infinity, isWatched ? pool.liveness.scanMs : Infinity),
     flags:
@@ -67,23 +190,6 @@ export function specify(options, pool, extra) {
     onProgress,
     transfer,
   };
-}
-
-/**
- * @param {import('./task.js').TaskOptions} options
- * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT, UNSUPPORTED
- */
-function checkOptions(options) {
-  if (options === null || typeof options !== 'object') throw wrong('options', options, 'an object');
-  const later = NOT_YET.find((key) => /** @type {any} */ (options)[key] !== undefined);
-  if (later) throw poolError('UNSUPPORTED', `option ${later} is not available in this version`);
-  const { onLost = 'reject', deliver = 'copy', weight, signal, transfer, onProgress } = options;
-  if (onLost !== 'reject' && onLost !== 'requeue') throw wrong('onLost', onLost, 'reject, requeue');
-  if (deliver !== 'copy' && deliver !== 'lease') throw wrong('deliver', deliver, 'copy, lease');
-  if (weight !== undefined && !Object.hasOwn(WEIGHTS, weight)) throw wrong('weight', weight, 'light, heavy');
-  if (signal && typeof signal.addEventListener !== 'function') throw wrong('signal', signal, 'an AbortSignal');
-  if (transfer && !Array.isArray(transfer)) throw wrong('transfer', transfer, 'an array');
-  if (onProgress && typeof onProgress !== 'function') throw wrong('onProgress', onProgress, 'a function');
 }
 
 /**

@@ -23,8 +23,31 @@ test('AM-03: the time limit counts from the start of a task, not from its submis
     assert.deepEqual(await Promise.all(Array.from({ length: 8 }, () => pool.dispatch('burn', 60))), Array(8).fill(60));
   }));
 
+test('with default options a task that hangs is stopped at its time limit, and its worker serves again [C-06]', () =>
+  withPool({ workers: 1, wasm: C_MODULE }, async (pool) => {
+    for (const task of ['spin', 'c_spin', 'wait']) {
+      const hung = pool.dispatch(task, undefined, { timeoutMs: 30 });
+      const next = pool.dispatch('echo', task); // the one worker is needed for it
+      assert.equal(await codeOf(hung), 'TIMEOUT');
+      assert.equal(await next, task);
+    }
+  }));
+
+test('recycleTimeoutMs: Infinity waits for a task that is over its time, as long as it takes [C-06]', () =>
+  withPool({ workers: 1, recycleTimeoutMs: Infinity }, async (pool) => {
+    const thread = await pool.dispatch('thread');
+    const gate = blocker(pool, { timeoutMs: 20 });
+    assert.equal(await codeOf(gate.promise), 'TIMEOUT');
+    const next = pool.dispatch('thread');
+    for (let look = 0; look < 20; look++) await new Promise((resolve) => setTimeout(resolve, 5));
+    assert.equal(pool.stats().queued, 1);
+    await codeOf(gate.release());
+    assert.equal(await next, thread);
+    assert.equal(pool.diagnostics().kills, 0);
+  }));
+
 test('AM-43, AM-44, AM-46: a task over its limit rejects at once; its late answer is dropped and the worker used again', () =>
-  withPool({ workers: 1 }, async (pool) => {
+  withPool({ workers: 1, recycleTimeoutMs: Infinity }, async (pool) => {
     const errors = [];
     pool.on('error', (_message, id) => errors.push(id));
     const word = new Int32Array(new SharedArrayBuffer(8));
@@ -180,7 +203,7 @@ test(`AM-44: answers that come at the very time limit are either in time or drop
   }));
 
 test('AM-46: when every worker is poisoned and none is to be killed, the queue waits until one answers', () =>
-  withPool({ workers: 2 }, async (pool) => {
+  withPool({ workers: 2, recycleTimeoutMs: Infinity }, async (pool) => {
     const words = [0, 1].map(() => new Int32Array(new SharedArrayBuffer(8)));
     const hung = words.map((word) => pool.dispatch('block', word, { timeoutMs: 30 }));
     assert.deepEqual(await Promise.all(hung.map(codeOf)), ['TIMEOUT', 'TIMEOUT']);

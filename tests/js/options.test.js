@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { createPool, defineWorker, Pool } from '../../js/index.js';
-import { DEFAULTS, parseSize } from '../../js/options.js';
+import { parseSize } from '../../js/check.js';
+import { DEFAULTS } from '../../js/options.js';
 import { codeOf, MODULE, withPool } from './helpers.js';
 
 /** @param {any} options */
@@ -58,9 +59,141 @@ test('AM-01: every option is checked before a thread starts', () => {
   });
 });
 
+/** @param {string} text */
+const exactly = (text) => ({ code: 'INVALID_ARGUMENT', message: text });
+
+test('an unknown option is refused, and the message gives the nearest known name', () => {
+  const hints = {
+    taskTimeout: 'taskTimeoutMs',
+    recycleTimeout: 'recycleTimeoutMs',
+    worker: 'workers',
+    maxThreads: 'workers',
+    filename: 'module',
+    concurentTasksPerWorker: 'concurrentTasksPerWorker',
+  };
+  for (const [name, meant] of Object.entries(hints))
+    assert.throws(make({ module: MODULE, [name]: 1 }), exactly(`${name}: unknown option; did you mean ${meant}?`));
+  assert.throws(make({ module: MODULE, xyzzy: 1 }), { message: /^xyzzy: unknown option; known: module, wasm, / });
+  for (const [group, name, meant] of [
+    ['memory', 'max', 'maximum'],
+    ['restart', 'minMS', 'minMs'],
+    ['liveness', 'timeout', 'timeoutMs'],
+    ['boxes', 'sizes', 'size'],
+    ['aging', 'lowSkip', 'lowSkips'],
+    ['telemetry', 'rings', 'ring'],
+    ['resourceLimits', 'maxOldGenerationSize', 'maxOldGenerationSizeMb'],
+  ])
+    assert.throws(
+      make({ module: MODULE, [group]: { [name]: 1 } }),
+      exactly(`${group}.${name}: unknown option; did you mean ${group}.${meant}?`),
+    );
+  assert.throws(make({ module: MODULE, telemetry: { thresholds: { deph: [1, 2] } } }), {
+    message: 'telemetry.thresholds.deph: unknown option; did you mean telemetry.thresholds.depth?',
+  });
+});
+
+test('an option of a wrong type is refused, in groups too', () => {
+  for (const [name, values] of Object.entries({
+    unref: ['no', 1, null],
+    dev: ['yes'],
+    loopChecks: [0],
+    resourceLimits: [5, { stackSizeMb: '4' }, null],
+    boxes: [5, []],
+    memory: ['512mb'],
+    restart: [true, { jitter: '0.1' }, { minMs: '5' }, { max: 1.5 }],
+    liveness: [true, { timeoutMs: '5' }],
+    aging: [1, null],
+    telemetry: ['on', { thresholds: [] }],
+    main: [5, { log: 'x' }],
+    workers: [null],
+    spares: [null],
+    scheduler: [5],
+    module: [{}],
+  }))
+    for (const value of values)
+      assert.throws(
+        make({ module: MODULE, [name]: value }),
+        { code: 'INVALID_ARGUMENT', message: new RegExp(`^${name}`) },
+        `${name}: ${JSON.stringify(value)}`,
+      );
+});
+
+test('an option that is undefined is one that is not given', () =>
+  withPool(
+    { spares: undefined, restart: { minMs: undefined }, boxes: { count: undefined }, unref: undefined },
+    async (pool) => assert.equal(await pool.dispatch('echo', 1, { timeoutMs: undefined, priority: undefined }), 1),
+  ));
+
+test('an unknown task option rejects with the nearest known name, wherever options are taken', () =>
+  withPool({}, async (pool) => {
+    const timeout = exactly('timeout: unknown option; did you mean timeoutMs?');
+    await assert.rejects(pool.dispatch('echo', 1, { timeout: 5 }), timeout);
+    await assert.rejects(pool.tasks.echo(1, { timeout: 5 }), timeout);
+    await assert.rejects(pool.batch([{ task: 'echo' }], { timeout: 5 }), timeout);
+    await assert.rejects(
+      pool.batch([{ task: 'echo' }, { task: 'echo', prio: 'high' }]),
+      exactly('jobs[1].prio: unknown option; did you mean jobs[1].priority?'),
+    );
+    await assert.rejects(pool.map('echo', [1], { timeout: 5 }), timeout);
+    await assert.rejects(
+      pool.map('echo', [1], { batchsize: 5 }),
+      exactly('batchsize: unknown option; did you mean batchSize?'),
+    );
+    await assert.rejects(pool.broadcast('echo', 1, { stick: true }), { message: /did you mean sticky\?$/ });
+    assert.throws(() => pool.split('echo', 1, () => undefined, { timeout: 5 }), timeout);
+    assert.throws(() => pool.bulkSplit('echo', [1], () => undefined, { timeout: 5 }), timeout);
+    assert.throws(() => pool.bulkSplit('echo', [1], () => undefined, { weight: 'light' }), {
+      message: /^weight: unknown option/,
+    });
+    assert.throws(
+      () => pool.sequence([{ task: 'echo' }, { task: 'echo', timeout: 5 }]),
+      exactly('steps[1].timeout: unknown option; did you mean steps[1].timeoutMs?'),
+    );
+    assert.equal(pool.stats().queued, 0);
+  }));
+
+test('a task option of a wrong type rejects', () =>
+  withPool({}, async (pool) => {
+    const wrong = [{ onProgress: null }, { signal: 0 }, { transfer: 5 }, { timeoutMs: '5' }, { weight: 1 }, [], 'x', 5];
+    for (const options of wrong)
+      assert.equal(await codeOf(pool.dispatch('echo', 1, options)), 'INVALID_ARGUMENT', JSON.stringify(options));
+    assert.equal(await codeOf(pool.map('echo', [1], { batchSize: '2' })), 'INVALID_ARGUMENT');
+    assert.equal(await codeOf(pool.map('echo', [1], { onItems: 2 })), 'INVALID_ARGUMENT');
+    assert.equal(await codeOf(pool.broadcast('echo', 1, { sticky: 'no' })), 'INVALID_ARGUMENT');
+    assert.equal(await pool.dispatch('echo', 1, { signal: null }), 1); // as fetch() takes it
+  }));
+
+test('an unknown event is refused, and so is a listener that is no function', () =>
+  withPool({}, async (pool) => {
+    const never = () => undefined;
+    assert.throws(
+      () => pool.on('workerdown', never),
+      exactly("event: unknown event 'workerdown'; did you mean 'workerDown'?"),
+    );
+    assert.throws(() => pool.on('toString', never), { code: 'INVALID_ARGUMENT' });
+    assert.throws(() => pool.on('drained'), { code: 'INVALID_ARGUMENT' });
+    assert.throws(() => pool.on('drained', 5), { code: 'INVALID_ARGUMENT' });
+  }));
+
+test('what stands on Object.prototype is no option', async () => {
+  const polluted = { workers: 0, dev: 'yes', timeoutMs: 'soon', priority: 'urgent', sticky: 5, count: 0, maximum: 1 };
+  for (const [name, value] of Object.entries(polluted))
+    Object.defineProperty(Object.prototype, name, { value, configurable: true, enumerable: true });
+  try {
+    await withPool({ boxes: {}, memory: {} }, async (pool) => {
+      assert.equal(await pool.dispatch('echo', 1, {}), 1);
+      assert.deepEqual(await pool.map('echo', [1, 2], {}), [1, 2]);
+      assert.deepEqual(await pool.batch([{ task: 'echo', payload: 3 }]), [3]);
+    });
+  } finally {
+    for (const name of Object.keys(polluted)) delete (/** @type {any} */ (Object.prototype)[name]);
+  }
+});
+
 test('defaults are one frozen object, and sizes are powers of 1,024', () => {
   assert.ok(Object.isFrozen(DEFAULTS));
   assert.equal(DEFAULTS.leaseMs, 5000);
+  assert.equal(DEFAULTS.recycleTimeoutMs, 0);
   assert.deepEqual(
     ['1mb', '1.5 KB', '2GiB', 7].map((size) => parseSize('size', size)),
     [1048576, 1536, 2147483648, 7],

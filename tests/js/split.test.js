@@ -470,8 +470,11 @@ test('TW-54, C-07: without the option, jobs are watched for 5 s of silence and d
   });
 });
 
+/** A hung task is waited for. */
+const waits = { recycleTimeoutMs: Infinity, liveness: false };
+
 test('C-04, C-06, C-18: a time limit ends a job; nothing is drained until its worker is free again', () =>
-  withJobs({ workers: 2, liveness: false, telemetry: { tickMs: 1, ring: 1e5 } }, async (pool) => {
+  withJobs({ ...waits, workers: 2, telemetry: { tickMs: 1, ring: 1e5 } }, async (pool) => {
     let drained = 0;
     pool.on('drained', () => drained++);
     const errors = errorsOf(pool);
