@@ -1,4 +1,4 @@
-/** Shared by the tests of the command line: a directory with a worker module, a pool on this thread, runs of main(). */
+/** Shared by the tests of the command line: a directory with a worker module, and runs of main() in this thread. */
 
 import { EventEmitter } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -7,8 +7,10 @@ import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { after } from 'node:test';
 import { main } from '../../js/cli.js';
+import { createPool as open } from '../../js/index.js';
 
 const HANDLERS = `
+import { existsSync, writeFileSync } from 'node:fs';
 export const double = (x) => x * 2;
 export const upper = (line) => line.toUpperCase();
 export const size = ({ path, bytes }) => ({ path, size: bytes.length, plain: bytes.constructor.name });
@@ -18,8 +20,18 @@ export const exitOn3 = (x) => { if (x === 3) process.exit(7); return x; };
 export const nothing = () => undefined;
 export const chatty = (x) => { console.log('a word from the handler'); return x; };
 export const cyclic = () => { const a = {}; a.a = a; return a; };
-let calls = 0;
-export const secondTime = (x) => { if (++calls % 2) throw new Error('not yet'); return x; };
+const runs = new Map();
+export const failsUntil = ({ id, run }) => {
+  runs.set(id, (runs.get(id) ?? 0) + 1);
+  if (runs.get(id) < run) throw new Error('run ' + runs.get(id));
+  return [id, runs.get(id)];
+};
+export const aFunction = () => () => 1;
+export const gated = async ({ began, open }) => {
+  writeFileSync(began, '');
+  while (!existsSync(open)) await new Promise((r) => setTimeout(r, 1));
+  return 'through';
+};
 export const slow = async (x) => { await new Promise((r) => setTimeout(r, 200)); return x; };
 export default { triple: (x) => x * 3 };
 `;
@@ -51,36 +63,8 @@ export async function settle() {
   for (let i = 0; i < 5; i++) await new Promise(setImmediate);
 }
 
-/** A pool on this thread, for the command line's own logic: runs the exports of the worker module. */
-export async function fakePool(options) {
-  const handlers = options.module ? await import(options.module) : {};
-  const control = { paused: false, busy: 0, destroyed: false };
-  const dispatch = async (task, payload) => {
-    await new Promise(setImmediate);
-    if (control.destroyed) throw Object.assign(new Error('destroyed'), { code: 'POOL_DESTROYED' });
-    const handler = handlers[task] ?? handlers.default?.[task];
-    if (!handler) throw Object.assign(new Error(task), { code: 'UNKNOWN_TASK' });
-    control.busy++;
-    try {
-      return await handler(payload);
-    } catch (error) {
-      throw Object.assign(new Error(error.message), { code: 'TASK_FAILED' });
-    } finally {
-      control.busy--;
-    }
-  };
-  return {
-    size: options.workers ?? 2,
-    caps: { threads: true, killJs: false },
-    dispatch,
-    pause: () => (control.paused = true),
-    stats: () => ({ busyWorkers: control.busy }),
-    destroy: async () => void (control.destroyed = true),
-  };
-}
-
 /** Runs main() in this thread. */
-export async function run(args, { input = '', createPool = fakePool, stdout = new PassThrough() } = {}) {
+export async function run(args, { input = '', createPool = open, stdout = new PassThrough() } = {}) {
   const stderr = new PassThrough();
   const created = [];
   const io = {

@@ -1,15 +1,19 @@
-/** The command line (API.md): inputs, outputs, failures, options. The pool is one on this thread. */
+/** The command line (API.md): inputs, outputs, failures, options. */
 
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { relative } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { main } from '../../js/cli.js';
 import { describe as describeError } from '../../js/cli/fault.js';
 import { split } from '../../js/cli/input.js';
 import { toLine } from '../../js/cli/output.js';
-import { at, deferred, dir, fakePool, file, lines, run } from './cli-support.js';
+import { createPool } from '../../js/index.js';
+import { at, dir, file, lines, run } from './cli-support.js';
+import { C_MODULE, until } from './helpers.js';
 
 describe('lines, results and messages', () => {
   test('split: lines over any chunk borders, the last one with or without end', async () => {
@@ -132,10 +136,48 @@ describe('wasmpool map', () => {
     assert.match(err, /^wasmpool: stdin:1: NOT_SERIALIZABLE [^\n]*\n$/);
   });
 
-  test('--retries: a failed item is run again', async () => {
-    const args = ['map', `${at('h.mjs')}#secondTime`, '--retries', '1'];
-    const { status, out, err } = await run(args, { input: '7\n' });
-    assert.deepEqual([status, out, err], [0, '7\n', '']);
+  test('--retries: a failed item is run again, so many times and no more', async () => {
+    const items = [1, 2, 3, 4].map((run) => ({ id: `until ${run}`, run }));
+    const input = items.map((item) => JSON.stringify(item)).join('\n');
+    const args = ['map', `${at('h.mjs')}#failsUntil`, '-j', '1', '--retries', '2', '--stats'];
+    const { status, out, err } = await run(args, { input });
+    assert.equal(status, 1);
+    assert.deepEqual(
+      lines(out).map((line) => JSON.parse(line)),
+      [['until 1', 1], ['until 2', 2], ['until 3', 3]], // prettier-ignore
+    );
+    assert.match(err, /^wasmpool: stdin:4: TASK_FAILED run 3\n/m);
+    assert.match(err, /4 items, 1 failed/);
+    const without = await run(args.slice(0, -3), { input });
+    assert.deepEqual(
+      lines(without.err),
+      [2, 3, 4].map((line) => `wasmpool: stdin:${line}: TASK_FAILED run 1`),
+    );
+  });
+
+  test('--retries: what a second run cannot cure is not run again', async () => {
+    const input = '7\n';
+    const args = ['-j', '1', '--retries', '3'];
+    /** @type {any} */
+    let pool;
+    let processed = 0;
+    const watched = async (/** @type {any} */ options) => {
+      pool = await createPool(options);
+      pool.on('drained', () => ({ processed } = pool.stats()));
+      return pool;
+    };
+    const { status, err } = await run(['map', `${at('h.mjs')}#aFunction`, ...args], { input, createPool: watched });
+    assert.equal(status, 1);
+    assert.match(err, /^wasmpool: stdin:1: NOT_SERIALIZABLE [^\n]*\n$/);
+    assert.equal(processed, 1);
+  });
+
+  test('--retries: a task that is killed at its time limit counts as a kill each time', async () => {
+    const args = ['map', `${at('h.mjs')}#hangOn3`, '-j', '1', '--timeout', '50', '--retries', '1', '--stats'];
+    const { status, out, err } = await run(args, { input: '3\n' });
+    assert.deepEqual([status, out], [1, '']);
+    assert.match(err, /^wasmpool: stdin:1: TIMEOUT /m);
+    assert.match(err, /1 items, 1 failed, 2 kills/);
   });
 
   test('--fail-fast: starts nothing more, writes what was done', async () => {
@@ -177,30 +219,22 @@ describe('wasmpool map', () => {
   });
 
   test("C tasks: by the mark in the glue, by --wasm, by the module's own wasm export", async () => {
-    const glue = file('tasks.mjs', 'name.startsWith("em-pthread"); Module["_wp_x"]');
-    const own = file('own.mjs', `export const wasm = './tasks.mjs'; export const js = () => 1;`);
-    const createPool = async (options) => {
-      const pool = await fakePool({});
-      return {
-        ...pool,
-        dispatch: async (task, payload) => [task, String(payload), Object.keys(options)],
-      };
-    };
+    const glue = fileURLToPath(C_MODULE);
+    const own = file(
+      'own.mjs',
+      `export const wasm = ${JSON.stringify(relative(dir, glue))}; export const js = () => 1;`,
+    );
     const item = file('a.bin', 'abc');
-    const results = [];
-    for (const args of [[`${glue}#t`], [`${at('h.mjs')}#t`, '--wasm', glue], [`${own}#t`]]) {
-      const { out } = await run(['map', ...args, '--files', item], { createPool });
-      results.push(JSON.parse(out).result.flat());
+    for (const [args, hasModule] of /** @type {const} */ ([
+      [[`${glue}#c_sum`], false],
+      [[`${at('h.mjs')}#c_sum`, '--wasm', glue], true],
+      [[`${own}#c_sum`], true],
+    ])) {
+      const { status, out, err, created } = await run(['map', ...args, '--files', item]);
+      assert.deepEqual([status, err], [0, '']);
+      assert.deepEqual(JSON.parse(out), { path: item, result: 97 + 98 + 99 });
+      assert.deepEqual(['module' in created[0], 'wasm' in created[0]], [hasModule, true]);
     }
-    assert.deepEqual(
-      results.map((r) => r.slice(0, 2)),
-      Array(3).fill(['t', '97,98,99']),
-    );
-    assert.deepEqual(
-      results.map((r) => r.includes('module')),
-      [false, true, true],
-    );
-    assert.ok(results.every((r) => r.includes('wasm')));
   });
 
   test('--stats and --progress write to stderr only', async () => {
@@ -212,41 +246,32 @@ describe('wasmpool map', () => {
     assert.doesNotMatch((await run(['map', `${at('h.mjs')}#odd`], { input: '1\n' })).err, /items/);
   });
 
-  test('Ctrl-C finishes what runs and writes it; a second one ends at once', async () => {
+  test('Ctrl-C finishes what runs and writes it, and runs nothing that waits; a second one ends at once', async () => {
     const input = new Readable({ read() {} });
-    input.push('1\n2\n');
-    const gate = deferred();
-    const began = deferred();
+    const open = at('gate');
+    const began = [1, 2, 3].map((n) => at(`began-${n}`));
+    for (const path of began) input.push(`${JSON.stringify({ began: path, open })}\n`);
     const signals = new EventEmitter();
+    /** @type {number[]} */
     const exits = [];
     const stdout = new PassThrough();
     const stderr = new PassThrough();
-    const createPool = async () => {
-      const pool = await fakePool({});
-      let running = 0;
-      const dispatch = async (_, payload) => {
-        if (++running === 2) began.resolve();
-        await gate.promise;
-        running--;
-        return payload;
-      };
-      return { ...pool, dispatch, stats: () => ({ busyWorkers: running }) };
-    };
-    const exit = (status) => exits.push(status);
+    const exit = (/** @type {number} */ status) => exits.push(status);
     const io = { stdin: input, stdout, stderr, signals, exit, createPool };
-    const done = main(['map', `${at('h.mjs')}#double`], io);
-    await began.promise;
+    const done = main(['map', `${at('h.mjs')}#gated`, '-j', '2'], io);
+    await until(() => began.slice(0, 2).every((path) => existsSync(path)));
     signals.emit('SIGINT', 'SIGINT');
     assert.deepEqual(exits, []);
     signals.emit('SIGINT', 'SIGINT');
     assert.deepEqual(exits, [130]);
-    gate.resolve();
+    writeFileSync(open, '');
     assert.equal(await done, 130);
-    assert.equal(String(stdout.read()), '1\n2\n');
+    assert.equal(String(stdout.read()), '"through"\n"through"\n');
     assert.match(
       String(stderr.read()),
-      /^wasmpool: interrupted: finishing .*\nwasmpool: interrupted: 2 items done, 0 /,
+      /^wasmpool: interrupted: finishing .*\nwasmpool: interrupted: 2 items done, 1 /,
     );
+    assert.equal(existsSync(began[2]), false);
     assert.equal(signals.listenerCount('SIGINT'), 0);
   });
 });
