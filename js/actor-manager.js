@@ -2,8 +2,8 @@
  * `wasmpool/actor-manager`: the pool for people who come from ActorManager, a Luau library. Its names, its units (seconds) and
  * its defaults; everything that happens is the pool's. What differs is in docs/actor-manager.md.
  */
-import { milliseconds, refuseUnknown, renamed } from './compat.js';
-import { describeReason, poolError } from './errors.js';
+import { hearCrashes, milliseconds, refuseUnknown, renamed } from './compat.js';
+import { poolError } from './errors.js';
 import { Emitter } from './events.js';
 import { Pool } from './pool.js';
 import { callOut } from './task.js';
@@ -110,27 +110,12 @@ export class ActorManager {
       this.#events.emit('error', err, taskId);
     };
     this.#pool = createPool(options ?? {}, tell);
-    this.#hearWorkers(tell);
+    hearCrashes(this.#pool, (err) => tell(err, ''));
     this.#pool.on('drained', () => this.#events.emit('drained'));
     /** @type {Signal<[err: string, taskId: string]>} a task failed; or a worker, with no task: '' */
     this.onError = signal(this.#events, 'error');
     /** @type {Signal<[]>} the queue has become empty and all workers free */
     this.onDrained = signal(this.#events, 'drained');
-  }
-
-  /**
-   * The error of a worker that ran something is told by its tasks.
-   * @param {(err: string, taskId: string) => void} tell
-   */
-  #hearWorkers(tell) {
-    this.#pool.on('workerDown', ({ worker, error, tasks }) => {
-      if (tasks > 0) return;
-      const reason = describeReason(error);
-      tell(reason.startsWith(worker) ? reason : `${worker}: ${reason}`, '');
-    });
-    this.#pool.ready.catch((/** @type {any} */ error) => {
-      if (error.code !== 'POOL_DESTROYED') tell(error.message, '');
-    });
   }
 
   /**

@@ -1,5 +1,5 @@
 /** Bulk jobs on main: slices out, results back in their places. */
-import { callBack } from './callback.js';
+import { callBack, labelError, labelled } from './callback.js';
 
 /** REQUIREMENTS TW-59, TW-25: so many buffers for so many results are kept. */
 const BUFFERS = 16;
@@ -77,8 +77,10 @@ export class BulkSink {
    * @param {ResultBuffers} buffers
    * @param {number} items
    * @param {number} sliceItems
+   * @param {string} [label]
    */
-  constructor(callback, port, buffers, items, sliceItems) {
+  constructor(callback, port, buffers, items, sliceItems, label) {
+    this.label = label;
     this.#callback = callback;
     this.#port = port;
     this.#buffers = buffers;
@@ -95,15 +97,22 @@ export class BulkSink {
   fulfil(start, values) {
     const length = Math.min(this.#sliceItems, this.#results.length - start);
     const given = Array.isArray(values) || ArrayBuffer.isView(values) ? /** @type {any} */ (values) : [];
-    if (given.length !== length)
-      this.#port.emit(`items ${start} to ${start + length - 1}: expected ${length} results, got ${given.length}`);
+    if (given.length !== length) {
+      const text = `items ${start} to ${start + length - 1}: expected ${length} results, got ${given.length}`;
+      this.#port.emit(labelled(this.label, text));
+    }
     const count = Math.min(length, given.length);
     for (let i = 0; i < count; i++) this.#results[start + i] = given[i];
     this.#finishOne();
   }
 
-  /** A slice that failed leaves a gap (TW-22). */
-  fail() {
+  /**
+   * A slice that failed leaves a gap (TW-22).
+   * @param {number} _start
+   * @param {Error} error
+   */
+  fail(_start, error) {
+    labelError(this.label, error);
     const { connected } = this; // if it is the last one, nobody is afterwards
     this.#finishOne();
     return connected ? undefined : /** @type {const} */ (false);
@@ -117,7 +126,7 @@ export class BulkSink {
 
   #finish() {
     const results = this.#results;
-    if (this.connected) callBack(this.#callback, results, this.#port);
+    if (this.connected) callBack(this.#callback, results, this.#port, this);
     this.connected = false;
     this.#buffers.give(results);
   }

@@ -1,21 +1,42 @@
 /** Callbacks of users: called in the turn in which main learns of a result, and never trusted. */
 
+/** A task's option that only entry points use: its name in messages, where that of its handler says nothing to the user. */
+export const LABEL = Symbol('label');
+
+/**
+ * @param {string | undefined} label
+ * @param {string} message
+ */
+export const labelled = (label, message) => (label ? `${label}: ${message}` : message);
+
+/**
+ * Puts the label before an error's message, unless it is there already.
+ * @param {string | undefined} label
+ * @param {Error} error
+ */
+export function labelError(label, error) {
+  if (label && !error.message.startsWith(`${label}: `)) error.message = labelled(label, error.message);
+}
+
 /**
  * Calls it. What it throws is logged and stops nothing (TW-04); it must not be asynchronous (TW-03).
  * @template T
  * @param {(value: T) => unknown} callback
  * @param {T} value
  * @param {CallbackPort} port
- * @param {import('./task.js').Task} [task] whose end it tells
+ * @param {{ task?: import('./task.js').Task, label?: string }} [whose] end it tells
  */
-export function callBack(callback, value, port, task) {
+export function callBack(callback, value, port, { task, label } = {}) {
   try {
     const result = /** @type {any} */ (callback(value));
     if (typeof result?.then !== 'function') return;
-    port.emit('USAGE_ASYNC_CALLBACK: a callback must not be asynchronous: it has only its turn', task?.id);
-    result.then(undefined, (/** @type {unknown} */ error) => console.error('wasmpool: a callback rejected', error));
+    const misuse = 'USAGE_ASYNC_CALLBACK: a callback must not be asynchronous: it has only its turn';
+    port.emit(labelled(label, misuse), task?.id);
+    result.then(undefined, (/** @type {unknown} */ error) =>
+      console.error(`wasmpool: ${labelled(label, 'a callback rejected')}`, error),
+    );
   } catch (error) {
-    console.error('wasmpool: a callback threw', error);
+    console.error(`wasmpool: ${labelled(label, 'a callback threw')}`, error);
   }
 }
 
@@ -38,10 +59,12 @@ export class CallbackSink {
   /**
    * @param {(value: any) => void} callback gets the result, or undefined if there is none
    * @param {CallbackPort} port
+   * @param {string} [label]
    */
-  constructor(callback, port) {
+  constructor(callback, port, label) {
     this.#callback = callback;
     this.#port = port;
+    this.label = label;
   }
 
   /**
@@ -51,11 +74,16 @@ export class CallbackSink {
   fulfil(_item, value) {
     if (!this.connected) return;
     this.connected = false;
-    callBack(this.#callback, value, this.#port, this.task);
+    callBack(this.#callback, value, this.#port, this);
   }
 
-  fail() {
+  /**
+   * @param {number} _item
+   * @param {Error} error
+   */
+  fail(_item, error) {
     if (!this.connected) return /** @type {const} */ (false);
+    labelError(this.label, error);
     if (this.entering) this.#port.later(() => this.fulfil(0, undefined));
     else this.fulfil(0, undefined);
     return undefined;

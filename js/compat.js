@@ -1,5 +1,5 @@
 /** What the entry points for users of other systems share: their times are in seconds, and errors have their names. */
-import { PoolError, poolError } from './errors.js';
+import { describeReason, PoolError, poolError } from './errors.js';
 
 /**
  * @param {string} name
@@ -41,4 +41,19 @@ export function renamed(names, call) {
       { cause },
     );
   }
+}
+
+/**
+ * Tells of workers that crash between tasks, or cannot start. The error of a worker that ran something is told by its tasks.
+ * @param {import('./pool.js').Pool} pool
+ * @param {(message: string) => void} tell with the worker's name
+ */
+export function hearCrashes(pool, tell) {
+  pool.on('workerDown', ({ worker, error, tasks }) => {
+    const reason = describeReason(error);
+    if (tasks === 0) tell(reason.startsWith(worker) ? reason : `${worker}: ${reason}`);
+  });
+  pool.ready.catch((/** @type {any} */ error) => {
+    if (error.code !== 'POOL_DESTROYED') tell(error.message);
+  });
 }

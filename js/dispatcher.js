@@ -15,6 +15,7 @@ import { Ticker, TICK_MS } from './ticker.js';
  * @property {unknown} payload
  * @property {import('./spec.js').Spec} spec
  * @property {boolean} [isCopy] the payload is its own already
+ * @property {(engine: Engine) => void} [submit] how it goes there, if its payload is still to be made
  */
 
 /** The pool's ticks, and what waits for them. */
@@ -57,7 +58,7 @@ export class Dispatcher {
     if (!isFirst || !engine.governor.admits()) this.#hold(entry);
     else {
       const start = this.#scheduler.now();
-      engine.submit(entry.task, entry.name, entry.payload, entry.spec);
+      submit(engine, entry);
       this.#spend(start);
     }
   }
@@ -125,10 +126,10 @@ export class Dispatcher {
     const wasUsed = engine.governor.tick();
     this.#sample();
     for (let entry = this.#first(); entry && engine.governor.admits(); entry = this.#first()) {
-      const { task, name, payload, spec, isCopy } = entry;
+      const { task, name, spec, isCopy } = entry;
       this.#take(task);
       const start = this.#scheduler.now();
-      if (isCopy) engine.submit(task, name, payload, spec);
+      if (isCopy) submit(engine, entry);
       else engine.release(task, name, spec);
       this.#spend(start);
     }
@@ -154,4 +155,13 @@ export class Dispatcher {
     this.held = 0;
     return this.#levels.flatMap((level) => [...level.keys()]);
   }
+}
+
+/**
+ * @param {Engine} engine
+ * @param {Entry} entry
+ */
+function submit(engine, entry) {
+  if (entry.submit) entry.submit(engine);
+  else engine.submit(entry.task, entry.name, entry.payload, entry.spec);
 }

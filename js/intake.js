@@ -13,6 +13,7 @@ import { guarded, ignore, listen, Task } from './task.js';
  * @typedef {import('./task.js').TaskOptions} TaskOptions
  * @typedef {{ count: number, run: (engine: Engine) => void }} Early what waits for the core; `count`: tasks that it stands for
  * @typedef {{ task: string | Function, payload: unknown, options: TaskOptions, seat?: number }} Member of a batch or broadcast
+ * @typedef {() => { payload: unknown } | undefined} Late makes a payload; undefined: nobody wants the task any more
  */
 
 /**
@@ -190,11 +191,8 @@ export class Intake {
    * @param {boolean} [unbounded] maxQueue is not for it
    */
   send(record, name, payload, spec, signal, unbounded) {
-    if (signal) this.#listen(record, signal);
-    if (record.settled) return;
-    if (this.closed) this.reject(record, this.#goneError());
-    else if (!unbounded && !this.#admits(1)) this.reject(record, poolError('QUEUE_FULL'));
-    else if (this.engine && !isBudgeted(spec)) this.engine.submit(record, name, payload, spec);
+    if (!this.#mayEnter(record, signal, unbounded)) return;
+    if (this.engine && !isBudgeted(spec)) this.engine.submit(record, name, payload, spec);
     else if (this.engine) this.dispatcher.give({ task: record, name, payload, spec });
     else {
       const entry = { task: record, name, ...asItIsNow(payload, spec), isCopy: true };
@@ -203,6 +201,40 @@ export class Intake {
         else engine.submit(record, name, entry.payload, entry.spec);
       });
     }
+  }
+
+  /**
+   * As send(), for a task that main's budget is for; its payload is made when it goes to the core, and not before.
+   * @param {Task} record
+   * @param {string} name
+   * @param {Late} late
+   * @param {import('./spec.js').Spec} spec
+   * @param {AbortSignal} [signal]
+   */
+  sendLate(record, name, late, spec, signal) {
+    if (!this.#mayEnter(record, signal)) return;
+    const submit = (/** @type {Engine} */ engine) => {
+      const made = late();
+      if (!made || record.settled) return;
+      if (this.closed) this.reject(record, this.#goneError());
+      else engine.submit(record, name, made.payload, spec);
+    };
+    this.withEngine(record, () =>
+      this.dispatcher.give({ task: record, name, payload: undefined, spec, isCopy: true, submit }),
+    );
+  }
+
+  /**
+   * @param {Task} record settles if not
+   * @param {AbortSignal} [signal]
+   * @param {boolean} [unbounded]
+   */
+  #mayEnter(record, signal, unbounded) {
+    if (signal) this.#listen(record, signal);
+    if (record.settled) return false;
+    if (this.closed) this.reject(record, this.#goneError());
+    else if (!unbounded && !this.#admits(1)) this.reject(record, poolError('QUEUE_FULL'));
+    return !record.settled;
   }
 
   /** @param {number} count more tasks */

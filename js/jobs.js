@@ -1,6 +1,6 @@
 /** Tasks with callbacks: split, bulkSplit and sequence. They know weights, run again when they are lost, and keep to main's budget. */
 import { BulkSink, ResultBuffers } from './bulk.js';
-import { callBack, CallbackSink, Handle } from './callback.js';
+import { callBack, CallbackSink, Handle, LABEL } from './callback.js';
 import { milliseconds } from './check.js';
 import { poolError } from './errors.js';
 import { createGroup, leaveGroup } from './group.js';
@@ -23,6 +23,9 @@ import { ignore, Task } from './task.js';
  */
 
 const MAX_WAIT_MS = 50; // REQUIREMENTS TW-28
+
+/** @param {any} options */
+const labelOf = (options) => /** @type {string | undefined} */ (options?.[LABEL]);
 
 /** The callback side of a pool. */
 export class Jobs {
@@ -56,7 +59,7 @@ export class Jobs {
    */
   split(task, payload, callback, options = NO_OPTIONS) {
     this.#checkCallback(callback);
-    const sink = new CallbackSink(callback, this.#port);
+    const sink = new CallbackSink(callback, this.#port, labelOf(options));
     const record = new Task(sink, 0);
     sink.task = record;
     this.#send(record, task, payload, options);
@@ -88,7 +91,7 @@ export class Jobs {
       callBack(callback, [], this.#port); // TW-23
       return new Handle();
     }
-    const sink = new BulkSink(callback, this.#port, this.buffers, items.length, sliceItems);
+    const sink = new BulkSink(callback, this.#port, this.buffers, items.length, sliceItems, labelOf(options));
     /** @type {Task[]} */
     const slices = [];
     for (let start = 0; start < items.length; start += sliceItems) slices.push(new Task(sink, start));
@@ -120,7 +123,7 @@ export class Jobs {
     if (this.#options.dev) this.#checkSteps(steps);
     for (const [index, step] of steps.entries()) if (step?.task) readOptions(step, OPTIONS_OF.step, `steps[${index}]`);
     return new Sequence(steps, callback, {
-      send: (record, step, payload) => this.#sendStep(record, step, payload),
+      send: (record, step, late) => this.#sendStep(record, step, late),
       giveUp: (record) => this.#giveUp(record),
       ...this.#port,
     });
@@ -166,22 +169,24 @@ export class Jobs {
    * @param {string | Function} task
    * @param {unknown} payload
    * @param {TaskOptions} options
+   * @param {import('./intake.js').Late} [late] makes the payload
    */
-  #send(record, task, payload, options) {
+  #send(record, task, payload, options, late) {
     const name = this.#checkName(task);
     const given = readOptions(options);
     const spec = this.#intake.check(given, { weight: 'heavy', isJob: true });
-    this.#intake.send(record, name, payload, spec, given.signal);
+    if (late) this.#intake.sendLate(record, name, late, spec, given.signal);
+    else this.#intake.send(record, name, payload, spec, given.signal);
   }
 
   /**
    * @param {Task} record
    * @param {import('./sequence.js').Step} step
-   * @param {unknown} payload
+   * @param {import('./intake.js').Late | undefined} late makes the payload
    */
-  #sendStep(record, step, payload) {
+  #sendStep(record, step, late) {
     try {
-      this.#send(record, step.task, payload, readOptions(step, OPTIONS_OF.step));
+      this.#send(record, step.task, step.payload, readOptions(step, OPTIONS_OF.step), late);
     } catch (error) {
       this.#intake.reject(record, /** @type {any} */ (error));
     }

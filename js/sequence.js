@@ -1,5 +1,5 @@
 /** A chain of tasks, one after the other. */
-import { callBack, Handle } from './callback.js';
+import { callBack, Handle, LABEL, labelError, labelled } from './callback.js';
 import { poolError } from './errors.js';
 import { guarded, Task } from './task.js';
 
@@ -10,7 +10,8 @@ import { guarded, Task } from './task.js';
  * @typedef {import('./task.js').TaskOptions & StepExtras} Step
  *
  * @typedef {object} StepPort
- * @property {(record: Task, step: Step, payload: unknown) => void} send
+ * @property {(record: Task, step: Step, late: import('./intake.js').Late | undefined) => void} send late: it makes the payload, when
+ *   the step goes to the core
  * @property {(record: Task) => void} giveUp
  * @typedef {import('./callback.js').CallbackPort & StepPort} SequencePort
  */
@@ -78,20 +79,55 @@ export class Sequence extends Handle {
   /** @param {number} index */
   #send(index) {
     const step = this.#steps[index];
-    let payload;
-    try {
-      if (!step?.task) throw poolError('INVALID_ARGUMENT', `step ${index + 1}: expected a task`);
-      payload = typeof step.payload === 'function' ? step.payload(this.#results[index - 1]) : step.payload;
-    } catch (error) {
-      this.#port.emit(`a sequence ended at step ${index + 1}: ${/** @type {any} */ (error)?.message ?? error}`);
-      this.#stop(/** @type {any} */ (error)); // TW-35
+    if (!step?.task) {
+      this.#halt(index, poolError('INVALID_ARGUMENT', `step ${index + 1}: expected a task`));
       return;
     }
-    if (this.#over) return; // disconnected by its own payload function
     this.#record = new Task(this, index);
     this.#entering = true;
-    this.#port.send(this.#record, step, payload);
+    this.#port.send(
+      this.#record,
+      step,
+      typeof step.payload === 'function' ? () => this.#makePayload(index) : undefined,
+    );
     this.#entering = false;
+  }
+
+  /**
+   * @param {number} index of the step that is just being sent
+   * @returns {{ payload: unknown } | undefined} undefined: the chain has ended meanwhile
+   */
+  #makePayload(index) {
+    if (this.#over) return undefined;
+    try {
+      const payload = /** @type {Function} */ (this.#steps[index].payload)(this.#results[index - 1]);
+      return this.#over ? undefined : { payload };
+    } catch (error) {
+      this.#halt(index, error);
+      return undefined;
+    }
+  }
+
+  /**
+   * What ends the chain at a step, for good (TW-35).
+   * @param {number} index
+   * @param {any} error
+   */
+  #halt(index, error) {
+    const text = `a sequence ended at step ${index + 1}: ${error?.message ?? error}`;
+    this.#record = undefined;
+    this.#port.emit(labelled(this.#labelOf(index), text));
+    this.#stop(error);
+  }
+
+  /** @param {number} index */
+  #labelOf(index) {
+    return /** @type {any} */ (this.#steps[index])?.[LABEL];
+  }
+
+  /** What messages call the step that is under way. */
+  get label() {
+    return this.#labelOf(this.#results.length);
   }
 
   /**
@@ -111,6 +147,7 @@ export class Sequence extends Handle {
    */
   fail(_index, error) {
     const wasOver = this.#over;
+    labelError(this.label, error);
     const goOn = () => (error.code === 'POOL_DESTROYED' ? this.#abandon(error) : this.fulfil(0, undefined));
     if (this.#entering) this.#port.later(goOn);
     else goOn();
@@ -119,7 +156,8 @@ export class Sequence extends Handle {
 
   #finish() {
     this.#over = true;
-    if (this.#callback) callBack(this.#callback, this.#results, this.#port);
+    if (this.#callback)
+      callBack(this.#callback, this.#results, this.#port, { label: this.#labelOf(this.#steps.length - 1) });
     this.#resolve(this.#results);
   }
 

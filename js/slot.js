@@ -23,7 +23,7 @@ export function takeSlot(engine, task, name, payload, spec) {
     if (index !== undefined) exports._wp_task_free(pool, L.MAIN, index);
     else if (spec.group) exports._wp_group_leave(pool, spec.group - 1);
     const failure = /** @type {import('./errors.js').PoolError} */ (error);
-    if (failure.code === 'NOT_SERIALIZABLE') failure.message = `${name}: ${failure.message}`;
+    if (failure.code === 'NOT_SERIALIZABLE') failure.message = `${task.sink.label ?? name}: ${failure.message}`;
     throw failure;
   }
 }

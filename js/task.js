@@ -20,6 +20,7 @@ import { taskId } from './worker/context.js';
  * Where a task's end is told: a promise, or one place of a batch.
  * @typedef {object} Sink
  * @property {(item: number, value: any) => void} fulfil
+ * @property {string} [label] what messages call its task, instead of its handler's name
  * @property {(item: number, error: import('./errors.js').PoolError, swept?: boolean) => void | false} fail swept: it never
  *   started, because another member of its group had failed. False: nobody wants to know, no event is raised
  */

@@ -77,6 +77,27 @@ export const wrong = (message) => poolError('INVALID_ARGUMENT', message);
 export const translated = (call) => renamed(NAMES, call);
 
 /**
+ * @param {TwinConfiguration} configuration
+ * @returns {Settings} with Twin's defaults
+ * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT naming the setting
+ */
+export function settingsOf(configuration) {
+  if (configuration === null || typeof configuration !== 'object') throw wrong('configuration: expected an object');
+  const settings = /** @type {Settings} */ ({ ...DEFAULTS });
+  for (const [name, value] of Object.entries(configuration)) {
+    if (!Object.hasOwn(DEFAULTS, name)) throw wrong(`${name}: there is no such setting`);
+    if (value === undefined) continue;
+    const expected = typeof DEFAULTS[/** @type {keyof Settings} */ (name)];
+    if (typeof value !== expected || (expected === 'number' && !(Number(value) >= 0)))
+      throw wrong(
+        `${name}: expected a ${expected}${expected === 'number' ? ' from 0' : ''}, got ${typeof value} ${value}`,
+      );
+    /** @type {any} */ (settings)[name] = value;
+  }
+  return settings;
+}
+
+/**
  * @param {Settings} given
  * @returns {import('./options.js').PoolOptions}
  */
@@ -129,23 +150,33 @@ export function schedulerOf(library) {
 }
 
 /**
- * A table whose keys may have four underscores in front, as Twin's editors complete them; another number is a mistake (TW-61).
+ * A table whose keys may have four underscores in front, as Twin's editors complete them; another number is a mistake (TW-61), and so
+ * is any other key.
  * @param {string} what for messages
  * @param {any} table
  * @param {readonly string[]} known
- * @param {boolean} isStrict other keys are mistakes, too
  * @returns {Record<string, any>} the same without the prefix
  * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT
  */
-export function keysOf(what, table, known, isStrict) {
-  if (isStrict && table !== undefined && (table === null || typeof table !== 'object'))
-    throw wrong(`${what}: expected an object`);
+export function keysOf(what, table, known) {
+  if (table !== undefined && (table === null || typeof table !== 'object')) throw wrong(`${what}: expected an object`);
   /** @type {Record<string, any>} */
-  const plain = {};
+  const plain = Object.create(null);
   for (const [key, value] of Object.entries(table ?? {})) {
     const name = key.replace(/^____/, '');
-    if (name.startsWith('_') || (isStrict && !known.includes(name))) throw wrong(`${what}: there is no key '${key}'`);
+    if (!known.includes(name)) throw wrong(`${what}: there is no key '${key}'; there are ${known.join(', ')}`);
     plain[name] = value;
   }
   return plain;
+}
+
+/**
+ * @param {string} what for messages
+ * @param {unknown} value undefined is fine
+ * @param {readonly string[]} known
+ * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT
+ */
+export function oneOf(what, value, known) {
+  if (value === undefined || known.includes(/** @type {string} */ (value))) return;
+  throw wrong(`${what}: expected ${known.join(', ')}, got ${typeof value === 'string' ? `'${value}'` : typeof value}`);
 }

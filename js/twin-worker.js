@@ -4,6 +4,7 @@ import { defineWorker, findHandlers } from './worker/handlers.js';
 /**
  * @typedef {{ module: string, name: string }} Target a module's absolute URL, and one of its functions
  * @typedef {Map<string, (...values: any[]) => unknown>} Functions
+ * @typedef {{ names?: string[], problem?: string }} Offer functions of a module; or why it cannot be loaded; or nothing yet
  */
 
 /** Functions by module; while it loads, the promise of them. @type {Map<string, Functions | Promise<Functions>>} */
@@ -47,44 +48,27 @@ function call({ module, name }, ...values) {
   });
 }
 
-/**
- * Main hears no more than the message: it is to say which function failed.
- * @param {Target} target
- * @param {unknown[]} values
- */
-function run(target, ...values) {
-  const blame = (/** @type {any} */ cause) => {
-    throw new Error(`${target.module} ${target.name}: ${cause?.message ?? cause}`, { cause });
-  };
-  try {
-    const result = call(target, ...values);
-    return typeof (/** @type {any} */ (result)?.then) === 'function' ? Promise.resolve(result).catch(blame) : result;
-  } catch (cause) {
-    return blame(cause);
-  }
-}
-
 /** The handlers that js/twin.js names. */
 export default defineWorker({
   /** @param {{ target: Target, payload: unknown }} job one argument for the function, and no more (TW-05) */
-  single: ({ target, payload }) => run(target, payload),
+  single: ({ target, payload }) => call(target, payload),
 
   /**
    * @param {unknown[]} slice
    * @param {{ sharedArgs: any }} context
    */
-  slice: (slice, { sharedArgs: { target, shared } }) => run(target, slice, shared),
+  slice: (slice, { sharedArgs: { target, shared } }) => call(target, slice, shared),
 
   /**
    * What a module offers; for the checks of development.
    * @param {string} url
-   * @returns {Promise<string[] | undefined>} undefined: it cannot be loaded, and the job that needs it says why
+   * @returns {Promise<Offer>}
    */
-  functions: async (url) => {
+  offer: async (url) => {
     try {
-      return await withModule(url, (functions) => [...functions.keys()]);
-    } catch {
-      return undefined;
+      return await withModule(url, (functions) => ({ names: [...functions.keys()] }));
+    } catch (error) {
+      return { problem: String(/** @type {any} */ (error)?.message ?? error) };
     }
   },
 });

@@ -2,17 +2,19 @@
  * `wasmpool/twin`: the pool for people who come from Twin, a Luau framework. Its names, its units (seconds) and its defaults;
  * everything that happens is the pool's. What differs is in docs/twin.md.
  */
-import { milliseconds } from './compat.js';
+import { LABEL } from './callback.js';
+import { hearCrashes, milliseconds } from './compat.js';
 import { poolError } from './errors.js';
 import { host } from './host/index.js';
 import { Pool } from './pool.js';
 import { ignore } from './task.js';
-import { DEFAULTS, keysOf, poolOptions, schedulerOf, translated, wrong } from './twin-options.js';
+import { keysOf, oneOf, poolOptions, schedulerOf, settingsOf, translated, wrong } from './twin-options.js';
 
 /**
  * @typedef {import('./twin-options.js').TwinConfiguration} TwinConfiguration
  * @typedef {import('./twin-options.js').TaskLibrary} TaskLibrary
  * @typedef {import('./twin-worker.js').Target} Target
+ * @typedef {import('./twin-worker.js').Offer} Offer
  *
  * @typedef {'light' | 'heavy'} Weight
  * @typedef {'critical' | 'normal' | 'background'} BulkPriority
@@ -36,6 +38,8 @@ import { DEFAULTS, keysOf, poolOptions, schedulerOf, translated, wrong } from '.
 const SPLIT_KEYS = ['Weight'];
 const BULK_KEYS = ['BatchSize', 'SharedArgs', 'MaxWaitTime', 'Priority'];
 const STEP_KEYS = ['Module', 'FunctionName', 'Payload', 'Weight'];
+const WEIGHTS = ['light', 'heavy'];
+const PRIORITIES = ['critical', 'normal', 'background'];
 
 /**
  * @param {{ disconnect: () => void }} handle
@@ -43,38 +47,60 @@ const STEP_KEYS = ['Module', 'FunctionName', 'Payload', 'Weight'];
  */
 const handleOf = (handle) => ({ Disconnect: () => handle.disconnect() });
 
+/**
+ * What messages call a job: its module and its function.
+ * @param {Target} target
+ */
+const labelOf = ({ module, name }) => `${module} ${name}`;
+
 /** Twin's functions, over a pool of their own. */
 class TwinScheduler {
   /** @type {Pool | undefined} */
   #pool;
   #given;
   #isDev;
-  /** In development: what modules offer, as far as a worker has said so. @type {Map<string, string[] | undefined>} */
+  /** In development: what modules offer, as far as a worker has said so. @type {Map<string, Offer>} */
   #offered = new Map();
-  /** Ends the log. */
-  #silence = () => {};
+  /** Destroy was called. */
+  #over = false;
 
   /**
    * @param {TwinConfiguration} [configuration]
    * @param {boolean} [isLazy] the workers start with the first job
    */
   constructor(configuration = {}, isLazy = false) {
-    const unknown = Object.keys(configuration).find((name) => !Object.hasOwn(DEFAULTS, name));
-    if (unknown !== undefined) throw wrong(`${unknown}: there is no such setting`);
-    /** @type {import('./twin-options.js').Settings} */
-    this.#given = { ...DEFAULTS, ...configuration };
+    this.#given = settingsOf(configuration);
     this.#isDev = this.#given.ENABLE_STRICT_API_PARAMETER_CHECKER_POLICE;
     if (!isLazy) this.#start();
   }
 
   get #running() {
-    return this.#pool ?? this.#start();
+    const pool = this.#pool ?? this.#start();
+    if (this.#over) void pool.destroy(); // it was never needed before
+    return pool;
   }
 
   #start() {
     const pool = translated(() => new Pool(poolOptions(this.#given)));
-    this.#silence = pool.on('error', (message) => console.warn(`Twin: ${message}`));
+    pool.on('error', (message) => this.#log(message));
+    hearCrashes(pool, (message) => this.#log(message));
     return (this.#pool = pool);
+  }
+
+  /**
+   * What Destroy itself ends is silent.
+   * @param {string} message
+   */
+  #log(message) {
+    if (!this.#over) console.warn(`Twin: ${message}`);
+  }
+
+  /**
+   * A job that comes after Destroy never runs.
+   * @param {string} what
+   */
+  #logIfOver(what) {
+    if (this.#over) console.warn(`Twin: ${what}: called after Destroy, nothing runs any more`);
   }
 
   /**
@@ -88,9 +114,13 @@ class TwinScheduler {
    * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT; in development also UNKNOWN_TASK
    */
   Split(Module, FunctionName, Payload, Callback, Options) {
-    const { Weight = 'heavy' } = keysOf('Options', Options, SPLIT_KEYS, this.#isDev);
-    const job = { target: this.#target(Module, FunctionName), payload: Payload };
-    return translated(() => handleOf(this.#running.split('single', job, Callback, { weight: Weight })));
+    const { Weight = 'heavy' } = keysOf('Options', Options, SPLIT_KEYS);
+    const target = this.#target(Module, FunctionName);
+    const options = { weight: Weight, [LABEL]: labelOf(target) };
+    const job = { target, payload: Payload };
+    const handle = translated(() => this.#running.split('single', job, Callback, options));
+    this.#logIfOver(labelOf(target));
+    return handleOf(handle);
   }
 
   /**
@@ -104,15 +134,19 @@ class TwinScheduler {
    * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT; in development also UNKNOWN_TASK
    */
   BulkSplit(Module, FunctionName, Items, Callback, Options) {
-    const given = keysOf('Options', Options, BULK_KEYS, this.#isDev);
+    const given = keysOf('Options', Options, BULK_KEYS);
+    oneOf('Priority', given.Priority, PRIORITIES);
     const target = this.#target(Module, FunctionName);
     const options = {
       batchSize: given.BatchSize,
       sharedArgs: { target, shared: given.SharedArgs },
       maxWaitMs: milliseconds('MaxWaitTime', given.MaxWaitTime ?? this.#given.DEFAULT_MAX_WAIT),
       priority: given.Priority,
+      [LABEL]: labelOf(target),
     };
-    return translated(() => handleOf(this.#running.bulkSplit('slice', Items, Callback, options)));
+    const handle = translated(() => this.#running.bulkSplit('slice', Items, Callback, options));
+    this.#logIfOver(labelOf(target));
+    return handleOf(handle);
   }
 
   /**
@@ -125,7 +159,9 @@ class TwinScheduler {
   Sequence(Steps, Callback) {
     const steps = Array.isArray(Steps) ? Steps.map((step, index) => this.#step(step, index)) : Steps;
     if (typeof Callback !== 'function') throw wrong('Callback: expected a function'); // the pool can do without
-    return translated(() => handleOf(this.#running.sequence(/** @type {any} */ (steps), Callback)));
+    const handle = translated(() => this.#running.sequence(/** @type {any} */ (steps), Callback));
+    this.#logIfOver('Sequence');
+    return handleOf(handle);
   }
 
   /** @returns {import('./telemetry.js').Report | undefined} undefined: TELEMETRY_ENABLED is false, or there is no sample yet */
@@ -151,14 +187,16 @@ class TwinScheduler {
     const isTable = ModuleTableObject !== null && typeof ModuleTableObject === 'object';
     if (this.#isDev && !isTable) throw wrong('ModuleTableObject: expected an object of functions');
     translated(() => this.#running.inject(ModuleName, schedulerOf(ModuleTableObject)));
+    this.#logIfOver('Inject');
   }
 
   /**
-   * Ends the workers; callbacks of what waits or runs get undefined. Not in Twin.
+   * Ends the workers; callbacks of what waits or runs get undefined, and so do those of jobs that come later, which are logged. Not
+   * in Twin.
    * @returns {Promise<void>} settles when the threads are gone
    */
   async Destroy() {
-    this.#silence();
+    this.#over = true;
     await this.#pool?.destroy();
   }
 
@@ -186,11 +224,13 @@ class TwinScheduler {
    */
   #checkOffer(url, name) {
     if (!this.#offered.has(url)) {
-      this.#offered.set(url, undefined);
-      const asked = /** @type {Promise<string[] | undefined>} */ (this.#running.dispatch('functions', url));
-      asked.then((names) => this.#offered.set(url, names), ignore);
+      this.#offered.set(url, {});
+      const asked = /** @type {Promise<Offer>} */ (this.#running.dispatch('offer', url));
+      asked.then((offer) => this.#offered.set(url, offer), ignore);
     }
-    if (this.#offered.get(url)?.includes(name) === false)
+    const { names, problem } = /** @type {Offer} */ (this.#offered.get(url));
+    if (problem !== undefined) throw wrong(`Module: ${url} cannot be loaded: ${problem}`);
+    if (names?.includes(name) === false)
       throw poolError('UNKNOWN_TASK', `FunctionName: ${url} has no function '${name}'`);
   }
 
@@ -200,14 +240,21 @@ class TwinScheduler {
    * @returns {import('./sequence.js').Step}
    */
   #step(step, index) {
-    const keys = keysOf(`step ${index + 1}`, step, STEP_KEYS, this.#isDev);
+    const what = `step ${index + 1}`;
+    const keys = keysOf(what, this.#isDev ? step : (step ?? {}), STEP_KEYS); // what is no step is an error of its own (TW-39)
     const { Module, FunctionName, Payload, Weight = 'heavy' } = keys;
+    oneOf(`${what}: Weight`, Weight, WEIGHTS);
     const target = this.#isDev || (Module && FunctionName) ? this.#target(Module, FunctionName) : undefined;
-    const payload = (/** @type {unknown} */ previous) => {
+    const label = target && labelOf(target);
+    const job = (/** @type {unknown} */ payload) => {
       if (!target) throw wrong('expected Module and FunctionName'); // TW-39: an error at this step
-      return { target, payload: typeof Payload === 'function' ? Payload(previous) : Payload };
+      return { target, payload };
     };
-    return { task: 'single', payload, weight: Weight };
+    const isLate = typeof Payload === 'function' || !target;
+    const payload = isLate
+      ? (/** @type {unknown} */ previous) => job(typeof Payload === 'function' ? Payload(previous) : Payload)
+      : job(Payload);
+    return /** @type {any} */ ({ task: 'single', payload, weight: Weight, [LABEL]: label });
   }
 }
 

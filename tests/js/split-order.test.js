@@ -173,9 +173,9 @@ test('TW-31: steps of a sequence keep to the budget as well; dispatchBudgetMs: I
     const seen = [];
     const steps = upTo(5).map((i) => ({ task: 'echo', payload: () => (seen.push(i), i) }));
     const results = pool.sequence(steps);
-    await until(() => seen.length === 3 && pool.stats().queued === 1);
+    await until(() => seen.length === 2 && pool.stats().queued === 1); // the third is made when it goes, not before
     clock.advance(16);
-    await until(() => seen.length === 5 && pool.stats().queued === 1);
+    await until(() => seen.length === 4 && pool.stats().queued === 1);
     clock.advance(16);
     assert.deepEqual(await results, upTo(5));
   });

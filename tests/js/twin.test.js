@@ -378,7 +378,7 @@ test('TW-12, C-05: what fails gives undefined and one line that names the functi
       [broken, 'any', 1, /twin-broken\.js any: broken module$/],
       [new URL('./fixtures/twin-none.js', import.meta.url), 'any', 1, /twin-none\.js any: /],
       [null, 'any', 1, /null any: /],
-      [jobs, 'echo', () => 1, /./],
+      [jobs, 'echo', () => 1, /twin-jobs\.js echo: /],
     ];
     for (const [module, name, payload, line] of failures) {
       log.length = 0;
@@ -539,13 +539,22 @@ test('TW-09: STARVATION_THRESHOLD: a heavy job runs beside bulk jobs after so ma
   }));
 
 test('TW-28: DEFAULT_MAX_WAIT is for bulk jobs that say nothing', () =>
-  withTwin({ DEFAULT_MAX_WAIT: -1 }, async (twin) => {
-    const run = (options) => twin.BulkSplit(table, 'describeSlice', [], () => {}, options);
-    assert.throws(() => run(), invalid('MaxWaitTime'));
-    run({ MaxWaitTime: 1 });
+  withTwin({ DEFAULT_MAX_WAIT: 0.75 }, async (twin) => {
+    const given = mock.method(Pool.prototype, 'bulkSplit');
+    for (const options of [undefined, { MaxWaitTime: 1 }]) await bulk(twin, 'echo', [1], options);
+    given.mock.restore();
+    assert.deepEqual(
+      given.mock.calls.map((call) => call.arguments[3].maxWaitMs),
+      [750, 1000],
+    );
   }));
 
 test('TW-65: a wrong setting throws under its name', () => {
+  for (const configuration of [null, 5]) assert.throws(() => createTwin(configuration), invalid('configuration'));
+  for (const [name, value] of Object.entries(DEFAULTS)) {
+    const wrongs = typeof value === 'boolean' ? [1, 'true', null] : [-1, NaN, '1', true, null];
+    for (const wrong of wrongs) assert.throws(() => createTwin({ [name]: wrong }), invalid(name));
+  }
   const limits = ['STARVATION_THRESHOLD', 'BG_STARVATION_THRESHOLD', 'SPECULATIVE_THRESHOLD', 'FRAME_BUDGET_SEC'];
   const sizes = ['SERVER_WORKER_COUNT', 'MAX_BATCH_SIZE', 'WATCHDOG_TIMEOUT', 'WATCHDOG_INTERVAL'];
   for (const name of [...limits, ...sizes, 'NODE_POOL_SIZE', 'workers'])
@@ -573,8 +582,6 @@ test('C-05: Destroy ends what waits and runs with undefined, silently', async ()
     all.push(split(twin, 'echo', 1), bulk(twin, 'failOn', [1]));
     await Promise.all([twin.Destroy(), twin.Destroy()]);
     results = await Promise.all(all);
-    assert.deepEqual(log, []);
-    assert.equal(await split(twin, 'echo', 1), undefined);
     const early = createTwin();
     const unstarted = split(early, 'echo', 1);
     await early.Destroy();
