@@ -2,7 +2,8 @@
  * `wasmpool/actor-manager`: the pool for people who come from ActorManager, a Luau library. Its names, its units (seconds) and
  * its defaults; everything that happens is the pool's. What differs is in docs/actor-manager.md.
  */
-import { hearCrashes, milliseconds, refuseUnknown, renamed } from './compat.js';
+import { callback, ownOptions } from './check.js';
+import { hearCrashes, milliseconds, renamed } from './compat.js';
 import { poolError } from './errors.js';
 import { Emitter } from './events.js';
 import { Pool } from './pool.js';
@@ -46,7 +47,7 @@ const OPTION_NAMES = {
 };
 
 /** Every option. */
-const OPTIONS = [...Object.values(OPTION_NAMES), 'onWorkerError', 'main'];
+const OPTIONS = new Set([...Object.values(OPTION_NAMES), 'onWorkerError', 'main']);
 
 /**
  * What is no level is left as it is: the pool refuses it. Its own names, in lower case, are no levels here (AM-14).
@@ -75,9 +76,7 @@ function createPool(options, onWorkerError) {
   const { workerModule: module, maxQueueSize: maxQueue, main } = options;
   const workers = options.workerCount ?? 8;
   if (module === undefined) throw poolError('INVALID_ARGUMENT', 'workerModule: expected a URL or a path');
-  refuseUnknown('', options, OPTIONS);
-  if (options.onWorkerError !== undefined && typeof options.onWorkerError !== 'function')
-    throw poolError('INVALID_ARGUMENT', 'onWorkerError: expected a function');
+  callback('onWorkerError', options.onWorkerError);
   const ms = (/** @type {'taskTimeout' | 'workerRecycleTimeout'} */ name) =>
     options[name] === undefined ? Infinity : milliseconds(name, options[name]);
   const times = { taskTimeoutMs: ms('taskTimeout'), recycleTimeoutMs: ms('workerRecycleTimeout') };
@@ -105,11 +104,12 @@ export class ActorManager {
    * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT naming the option
    */
   constructor(options) {
+    const own = ownOptions('', options ?? {}, OPTIONS);
     const tell = (/** @type {string} */ err, /** @type {string} */ taskId) => {
-      if (options.onWorkerError) callOut(options.onWorkerError, err, taskId);
+      if (own.onWorkerError) callOut(own.onWorkerError, err, taskId);
       this.#events.emit('error', err, taskId);
     };
-    this.#pool = createPool(options ?? {}, tell);
+    this.#pool = createPool(own, tell);
     hearCrashes(this.#pool, (err) => tell(err, ''));
     this.#pool.on('drained', () => this.#events.emit('drained'));
     /** @type {Signal<[err: string, taskId: string]>} a task failed; or a worker, with no task: '' */

@@ -12,18 +12,6 @@ export function milliseconds(name, seconds) {
 }
 
 /**
- * @param {string} what whose names they are, for messages: '' or text that ends with a colon and a space
- * @param {object} given
- * @param {readonly string[]} known
- * @throws {PoolError} INVALID_ARGUMENT naming the first that nobody knows
- */
-export function refuseUnknown(what, given, known) {
-  const unknown = Object.keys(given).find((name) => !known.includes(name));
-  if (unknown === undefined) return;
-  throw poolError('INVALID_ARGUMENT', `${what}${unknown}: there is no such option; there are ${known.join(', ')}`);
-}
-
-/**
  * Runs it; errors of the pool that begin with the name of an option get the name that the option has here.
  * @template R
  * @param {Record<string, string>} names by those of the pool

@@ -1,4 +1,5 @@
 /** What `wasmpool/twin` takes: Twin's configuration, its option keys and its task libraries, as the pool wants them. */
+import { nearestName } from './check.js';
 import { milliseconds, renamed } from './compat.js';
 import { poolError } from './errors.js';
 import { host } from './host/index.js';
@@ -77,6 +78,15 @@ export const wrong = (message) => poolError('INVALID_ARGUMENT', message);
 export const translated = (call) => renamed(NAMES, call);
 
 /**
+ * @param {string} name
+ * @param {readonly string[]} known
+ */
+function hint(name, known) {
+  const nearest = nearestName(name, known);
+  return nearest ? `did you mean ${nearest}?` : `there are ${known.join(', ')}`;
+}
+
+/**
  * @param {TwinConfiguration} configuration
  * @returns {Settings} with Twin's defaults
  * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT naming the setting
@@ -85,7 +95,8 @@ export function settingsOf(configuration) {
   if (configuration === null || typeof configuration !== 'object') throw wrong('configuration: expected an object');
   const settings = /** @type {Settings} */ ({ ...DEFAULTS });
   for (const [name, value] of Object.entries(configuration)) {
-    if (!Object.hasOwn(DEFAULTS, name)) throw wrong(`${name}: there is no such setting`);
+    if (!Object.hasOwn(DEFAULTS, name))
+      throw wrong(`${name}: there is no such setting; ${hint(name, Object.keys(DEFAULTS))}`);
     if (value === undefined) continue;
     const expected = typeof DEFAULTS[/** @type {keyof Settings} */ (name)];
     if (typeof value !== expected || (expected === 'number' && !(Number(value) >= 0)))
@@ -164,7 +175,7 @@ export function keysOf(what, table, known) {
   const plain = Object.create(null);
   for (const [key, value] of Object.entries(table ?? {})) {
     const name = key.replace(/^____/, '');
-    if (!known.includes(name)) throw wrong(`${what}: there is no key '${key}'; there are ${known.join(', ')}`);
+    if (!known.includes(name)) throw wrong(`${what}: there is no key '${key}'; ${hint(name, known)}`);
     plain[name] = value;
   }
   return plain;

@@ -109,6 +109,12 @@ test('AM-01: unknown options are refused at construction, by name', () => {
   }
 });
 
+test('unknown options of Dispatch and of the jobs of a Batch reject', () =>
+  hearing({}, async (manager) => {
+    assert.equal(await codeOf(manager.Dispatch('echo', 1, { Priority: 'HIGH' })), 'INVALID_ARGUMENT');
+    assert.equal(await codeOf(manager.Batch([{ task: 'echo', priorty: 'HIGH' }])), 'INVALID_ARGUMENT');
+  }));
+
 test('AM-14: names of levels in lower case are the pool’s, not ActorManager’s: they reject', () =>
   hearing({}, async (manager, heard) => {
     for (const priority of ['critical', 'background']) {
