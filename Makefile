@@ -191,6 +191,12 @@ build/demo/digest.mjs build/smoke/tasks.mjs build/js/tasks.mjs build/bench/tasks
 	$(Q)mkdir -p $(@D)
 	$(Q)$(EMCC) $(filter %.c,$(filter-out src/%,$^)) $$($(CONFIG) --emscripten) -o $@
 
+# A module with threads of its own and without the pool, with Emscripten's defaults: tests load it into handlers.
+build/js/threads.mjs: tests/js/fixtures/threads.c Makefile | emcc
+	$(call say,EMCC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(EMCC) -pthread -sEXPORT_ES6 -sPTHREAD_POOL_SIZE=1 --no-entry $< -o $@
+
 # ---- Generated for JS ----------------------------------------------------------------------------------------------
 
 generate: build/gen/layout.js build/gen/status.js ## js/generated/ from src/status.def and wasm/layout.def
@@ -219,7 +225,7 @@ types: | npm ## check the types of js/ and tests/types, write types/*.d.ts
 .PHONY: node smoke model
 model: | deps-test ## the model of the kill gate and the scheduler, and variants that it must refuse
 	$(Q)tests/model/check.sh build/model
-node: wasm $(DEMO_MODULE) build/smoke/tasks.mjs build/js/tasks.mjs | npm ## the tests in tests/js, on Node
+node: wasm $(DEMO_MODULE) build/smoke/tasks.mjs build/js/tasks.mjs build/js/threads.mjs | npm ## the tests in tests/js, on Node
 	@node scripts/spec-tests.mjs
 	$(Q)node --test --test-timeout=300000 --test-reporter=spec $(NODE_TESTS)
 

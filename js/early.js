@@ -16,11 +16,11 @@ import { workerName } from './member.js';
 export class EarlyThreads {
   /** @type {Early[]} by seat */
   #waiting = [];
-  #resourceLimits;
+  #options;
 
   /** @param {import('./options.js').ResolvedOptions} options */
-  constructor({ workers, resourceLimits }) {
-    this.#resourceLimits = resourceLimits;
+  constructor({ workers, resourceLimits, workerData }) {
+    this.#options = { resourceLimits, workerData };
     try {
       for (let seat = 0; seat < workers; seat++) this.#waiting.push(this.#ask(workerName(seat)));
     } catch {
@@ -44,10 +44,11 @@ export class EarlyThreads {
       name,
       {
         onMessage: (message) => tell((events) => events.onMessage(message)),
+        onUserMessage: (message) => tell((events) => events.onUserMessage(message)),
         onError: (error) => tell((events) => events.onError(error)),
         onExit: (code) => tell((events) => events.onExit(code)),
       },
-      { resourceLimits: this.#resourceLimits },
+      this.#options,
     );
     const adopt = (/** @type {ThreadEvents} */ events) => {
       listener = events;

@@ -30,6 +30,7 @@ import { Timekeeper } from './timekeeper.js';
  * @property {(member: import('./fleet.js').Member, error: Error, tasks: number) => void} down `tasks` that it ran
  * @property {(member: import('./fleet.js').Member, error: Error) => void} retired
  * @property {(seat: number) => void} seating
+ * @property {(member: import('./fleet.js').Member, message: unknown) => void} message code of the user's in the worker posted it
  */
 
 export class Engine {
@@ -83,6 +84,7 @@ export class Engine {
     this.fleet = new Fleet(this.core, options, program, threads, {
       bell: () => this.completions.ring(),
       message: (member, message) => this.#receive(member, message),
+      userMessage: events.message,
       seating: (seat) => {
         this.timekeeper.look(); // it has not been looked at for as long as a thread takes to start
         events.seating(seat);

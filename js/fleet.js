@@ -6,8 +6,7 @@ import { describeReason, poolError } from './errors.js';
 import * as L from './generated/layout.js';
 import { host } from './host/index.js';
 import { Ladder } from './ladder.js';
-import { isOurs } from './mail.js';
-import { initMessage, newMember, Opening, stopAtLast, turn, workerName } from './member.js';
+import { initMessage, newMember, Opening, stopAtLast, turn, workerName, startError } from './member.js';
 import { RestartBudget } from './restart.js';
 import { Timers } from './timers.js';
 
@@ -95,11 +94,12 @@ export class Fleet {
       member.thread = thread;
       adopt({
         onMessage: (message) => this.#receive(member, message, block),
+        onUserMessage: (message) => this.events.userMessage(member, message),
         onError: (error) => this.#failed(member, error),
         onExit: (code) => this.#exited(member, code),
       });
     } catch (error) {
-      this.#lost(member, /** @type {Error} */ (error));
+      this.#lost(member, startError(error));
       return;
     }
     member.thread.hold(this.#held);
@@ -117,7 +117,7 @@ export class Fleet {
    */
   #receive(member, message, block) {
     if (message === 0) this.events.bell();
-    else if (member.state === 'dying' || !isOurs(message, member.state === 'starting')) return;
+    else if (member.state === 'dying') return;
     else if (message.kind === 'ready') this.#initialise(member, block);
     else if (message.kind === 'started') this.#started(member, message.handlers);
     else if (message.kind === 'failed')
@@ -356,6 +356,17 @@ export class Fleet {
    */
   serves(place) {
     return this.retired < this.#seats.length && !(place && this.#budget.isSpent(place - 1));
+  }
+
+  /**
+   * Sends something to the code of the user's in workers.
+   * @param {unknown} message
+   * @param {number} [seat] of one worker; default: all that have started
+   * @param {readonly Transferable[]} [transfer]
+   */
+  postToUser(message, seat, transfer) {
+    for (const { state, seat: own, thread } of this.members.values())
+      if (state === 'live' && (seat === undefined || own === seat)) thread.postToUser(message, transfer);
   }
 
   /** Ends all threads; settles when they are gone. The core is not touched any more. */

@@ -2,6 +2,7 @@
 import { poolError } from './errors.js';
 import * as L from './generated/layout.js';
 import { host } from './host/index.js';
+import { own } from './own.js';
 
 /**
  * @typedef {object} Program
@@ -82,21 +83,37 @@ export async function instantiate(program, memoryBytes) {
   if (maximum < initial) {
     throw poolError('INVALID_ARGUMENT', `memory.maximum: the core needs ${initial * PAGE_BYTES} bytes to start`);
   }
-  const memory = new WebAssembly.Memory({ initial, maximum, shared: true });
-  const exports = await program.factory({
-    wasmMemory: memory,
-    noInitialRun: true,
-    instantiateWasm: (
-      /** @type {WebAssembly.Imports} */ imports,
-      /** @type {(instance: WebAssembly.Instance, module: WebAssembly.Module) => void} */ receive,
-    ) => {
-      void WebAssembly.instantiate(program.wasmModule, imports).then((instance) =>
-        receive(instance, program.wasmModule),
-      );
-      return {};
-    },
-  });
+  const memory = new WebAssembly.Memory(own({ initial, maximum, shared: true }));
+  const restore = keepWorkerGlobal();
+  const exports = await program.factory(
+    own({
+      wasmMemory: memory,
+      noInitialRun: true,
+      instantiateWasm: (
+        /** @type {WebAssembly.Imports} */ imports,
+        /** @type {(instance: WebAssembly.Instance, module: WebAssembly.Module) => void} */ receive,
+      ) => {
+        restore(); // in the turn in which the glue has set it
+        void WebAssembly.instantiate(program.wasmModule, imports).then((instance) =>
+          receive(instance, program.wasmModule),
+        );
+        return {};
+      },
+    }),
+  );
   return { exports, memory };
+}
+
+/**
+ * The glue makes a global `Worker` of Node's own, which is not what programs take a `Worker` for.
+ * @returns {() => void} restores what was there
+ */
+function keepWorkerGlobal() {
+  const before = Object.getOwnPropertyDescriptor(globalThis, 'Worker');
+  return () => {
+    if (before) Object.defineProperty(globalThis, 'Worker', before);
+    else Reflect.deleteProperty(globalThis, 'Worker');
+  };
 }
 
 /**

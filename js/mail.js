@@ -75,20 +75,6 @@ export class Mail {
   }
 }
 
-const STARTING = ['ready', 'started', 'failed'];
-
-/**
- * Whether a message is one of the pool's: code of the user's in the worker has the same port, and may send anything.
- * @param {any} message
- * @param {boolean} starting whether its thread has not started yet
- */
-export function isOurs(message, starting) {
-  const { kind, call, slot, generation } = message ?? {};
-  if (STARTING.includes(kind)) return starting;
-  if (kind === 'value') return Number.isInteger(slot) && Number.isInteger(generation);
-  return kind === 'broken' || (['argument', 'main'].includes(kind) && Number.isInteger(call));
-}
-
 /**
  * Answers a worker: it wants the argument of a task that it has started, or calls a function of main.
  * @param {import('./host/index.js').Thread} thread

@@ -23,6 +23,7 @@ import { host } from './host/index.js';
  * @typedef {object} FleetEvents
  * @property {() => void} bell completions may be there
  * @property {(member: Member, message: any) => void} message anything that is not the fleet's
+ * @property {(member: Member, message: unknown) => void} userMessage what code of the user's in the thread posts to its parentPort
  * @property {(seat: number) => void} seating before a worker takes a seat
  * @property {(member: Member, error: Error) => void} down a worker crashed, or was killed
  * @property {(member: Member, error: Error) => void} retired its seat is given up
@@ -72,6 +73,16 @@ export function initMessage({ exports, pool, memory }, { glue, wasmModule }, opt
     initData: options.initData,
     beatMs: options.liveness.timeoutMs && options.liveness.scanMs / 2,
   };
+}
+
+/**
+ * Why a thread could not be asked for.
+ * @param {any} error what the host threw
+ * @returns {Error}
+ */
+export function startError(error) {
+  if (error?.name !== 'DataCloneError') return error;
+  return poolError('NOT_SERIALIZABLE', 'workerData cannot be carried to a worker', { cause: error });
 }
 
 /** How long destroy() waits for threads where the host may be unable to stop them. */

@@ -52,6 +52,7 @@ import { Time } from './scheduler.js';
  * @property {RestartOptions} [restart]
  * @property {number} [readyTimeoutMs] how long a worker may take to start; 10,000
  * @property {unknown} [initData] reaches every worker before its module is imported: context.initData
+ * @property {unknown} [workerData] what the worker's modules find as `workerData` of node:worker_threads. Not in browsers
  * @property {boolean} [unref] an idle pool does not keep the process alive
  * @property {number} [concurrentTasksPerWorker] 1; more only for asynchronous handlers
  * @property {object} [resourceLimits] passed to the host where it knows them
@@ -107,6 +108,7 @@ const NAMES = {
   restart: 1,
   readyTimeoutMs: 1,
   initData: 1,
+  workerData: 1,
   unref: 1,
   concurrentTasksPerWorker: 1,
   resourceLimits: 1,
@@ -125,7 +127,7 @@ const KNOWN = nameSet(NAMES);
 /** Options of later versions: refused with a code of their own. */
 const NOT_YET = [
   ...['isolation', 'isolated', 'maxTaskBytes', 'wasmUrl', 'workerUrl', 'maxTasksPerWorker', 'maxHeapBytes'],
-  ...['workerData', 'env', 'argv', 'execArgv', 'stdout', 'stderr', 'name', 'resources', 'backend', 'topology'],
+  ...['env', 'argv', 'execArgv', 'stdout', 'stderr', 'name', 'resources', 'backend', 'topology'],
 ];
 
 /**
@@ -181,6 +183,8 @@ function ownPoolOptions(given) {
  */
 export function resolveOptions(given) {
   const options = ownPoolOptions(given);
+  if (options.workerData !== undefined && !host.hasWorkerData)
+    throw poolError('UNSUPPORTED', 'workerData: this runtime has none; initData reaches workers everywhere');
   if (options.module === undefined && options.wasm === undefined) {
     throw poolError('INVALID_ARGUMENT', 'module: expected the URL of a worker module (or wasm: of a C module)');
   }
@@ -199,6 +203,7 @@ export function resolveOptions(given) {
     liveness: livenessOptions(options.liveness),
     restart: restartOptions(options.restart),
     initData: options.initData,
+    workerData: options.workerData,
     unref: flag('unref', options.unref),
     resourceLimits: resourceLimits(options.resourceLimits),
     main: mainFunctions(options.main),

@@ -1,5 +1,5 @@
 /** The pool as its users see it. */
-import { flag, ownOptions } from './check.js';
+import { flag, integer, ownOptions } from './check.js';
 import { Emitter } from './events.js';
 import { poolError } from './errors.js';
 import { host } from './host/index.js';
@@ -19,7 +19,7 @@ import { Traces } from './traces.js';
 
 /** @typedef {import('./engine.js').Engine} Engine */
 
-const EVENTS = /** @type {const} */ (['error', 'drained', 'workerDown', 'workerRetired']);
+const EVENTS = /** @type {const} */ (['error', 'drained', 'workerDown', 'workerRetired', 'message']);
 /** @typedef {typeof EVENTS[number]} PoolEvent */
 
 /**
@@ -81,6 +81,8 @@ export class Pool {
         drained: () => this.#events.emit('drained'),
         down: (member, error, tasks) => this.#events.emit('workerDown', { worker: member.name, error, tasks }),
         retired: (member, error) => this.#events.emit('workerRetired', { worker: member.name, error }),
+        message: ({ name, seat, thread }, message) =>
+          this.#events.emit('message', { worker: name, index: seat, threadId: thread.threadId, message }),
         seating: (seat) => this.#broadcasts.replay(seat, /** @type {Engine} */ (this.#intake.engine)),
       });
       const engine = await this.#starting;
@@ -261,6 +263,18 @@ export class Pool {
     return poolStats(engine, closed ? 0 : this.size, { settled: processed, waiting }, this.#final);
   }
 
+  /**
+   * Sends a message to the modules of workers: to their `parentPort`, where the pool itself neither listens nor posts.
+   * @param {unknown} message any value that structured clone carries
+   * @param {{ worker?: number, transfer?: readonly Transferable[] }} [options] `worker`: index of one; default: every worker that runs
+   * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT; what cannot be cloned throws DataCloneError
+   */
+  postMessage(message, options = {}) {
+    const { worker, transfer } = ownOptions('', options, OPTIONS_OF.message);
+    if (worker !== undefined) integer('worker', worker, 0, this.size - 1);
+    this.#intake.engine?.fleet.postToUser(message, worker, transfer);
+  }
+
   /** What the pool holds: for finding leaks. */
   diagnostics() {
     return diagnose(this.#intake.engine);
@@ -293,7 +307,8 @@ export class Pool {
 
   /**
    * @param {PoolEvent} event 'error' (message, taskId), 'drained' (), 'workerDown' (crashed or killed)
-   *   and 'workerRetired' ({ worker, error })
+   *   and 'workerRetired' ({ worker, error }), 'message' ({ worker, index, threadId, message }: a worker's module has posted it to its
+   *   parentPort)
    * @param {(...details: any[]) => void} listener
    * @returns {() => void} removes the listener
    * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT for an unknown event

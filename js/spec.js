@@ -107,6 +107,7 @@ export const OPTIONS_OF = Object.freeze({
   step: nameSet({ ...TASK, ...STEP }),
   job: new Set(['task', 'payload', 'priority']),
   broadcast: new Set(['sticky']),
+  message: new Set(['worker', 'transfer']),
 });
 
 /** What is no option of the task, though it stands beside them. */

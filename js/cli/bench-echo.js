@@ -4,7 +4,9 @@
 
 import { parentPort } from 'node:worker_threads';
 
-parentPort?.on('message', ([call, n]) => {
+parentPort?.on('message', (message) => {
+  if (!Array.isArray(message)) return; // the pool's port, for which there is no use
+  const [call, n] = message;
   parentPort?.postMessage([call, n + 1]);
   if (n < 0) for (;;);
 });

@@ -226,7 +226,8 @@ class BareThreads {
   /** @param {number} count */
   constructor(count) {
     const events = {
-      onMessage: (/** @type {[number, unknown]} */ [call, result]) => {
+      onMessage: () => undefined,
+      onUserMessage: (/** @type {[number, unknown]} */ [call, result]) => {
         this.#waiting.get(call)?.resolve(result);
         this.#waiting.delete(call);
       },
@@ -243,7 +244,7 @@ class BareThreads {
     return new Promise((resolve, reject) => {
       const call = this.#calls++;
       this.#waiting.set(call, { resolve, reject });
-      this.#threads[call % this.#threads.length].post([call, n]);
+      this.#threads[call % this.#threads.length].postToUser([call, n]);
     });
   }
 

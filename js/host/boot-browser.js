@@ -1,22 +1,48 @@
-/** Entry file of a worker in a browser. Loaded anywhere else it does nothing. */
+/** Entry file of a worker in a browser. Loaded on a page it does nothing. */
 import { boot } from '../worker/boot.js';
 import { defer } from './defer-browser.js';
 import { time } from './time-browser.js';
 
 const scope = /** @type {any} */ (globalThis);
 
-if (typeof scope.WorkerGlobalScope === 'function' && scope.name?.startsWith('em-pthread')) {
+if (typeof scope.WorkerGlobalScope === 'function') scope.addEventListener('message', awaitPort);
+
+/**
+ * The first message brings the pool's port, and the name of a Web Lock to hold for the worker's life: how main learns of its death
+ * (js/host/browser.js).
+ * @param {MessageEvent} event
+ */
+function awaitPort(event) {
+  if (event.data?.kind !== 'wasmpool') return;
+  scope.removeEventListener('message', awaitPort);
+  event.stopImmediatePropagation();
+  const { port, lock } = event.data;
+  void navigator.locks.request(lock, () => new Promise(() => {}));
   boot({
-    post: (message, transfer) => scope.postMessage(message, transfer ?? []),
-    listen: (onMessage) =>
-      scope.addEventListener('message', (/** @type {MessageEvent} */ event) => {
-        // Held for the worker's life: how main learns of its death (js/host/browser.js).
-        if (event.data?.kind === 'lock') void navigator.locks.request(event.data.name, () => new Promise(() => {}));
-        else onMessage(event.data);
-      }),
+    post: (message, transfer) => port.postMessage(message, transfer ?? []),
+    listen: (onMessage) => (port.onmessage = (/** @type {MessageEvent} */ { data }) => onMessage(data)),
     clockOffsetMs: () => performance.timeOrigin,
     time,
     defer,
     codec: {},
+    disguise,
+    print: {},
   });
+}
+
+/**
+ * The glue knows a thread by its name, and posts to main.
+ * @returns {() => void} the way back
+ */
+function disguise() {
+  const shown = { name: `em-pthread ${scope.name}`, postMessage: () => undefined };
+  const kept = Object.keys(shown).map((key) => ({ key, before: Reflect.getOwnPropertyDescriptor(scope, key) }));
+  for (const [key, value] of Object.entries(shown))
+    Object.defineProperty(scope, key, { value, configurable: true, writable: true });
+  return () => {
+    for (const { key, before } of kept) {
+      delete scope[key];
+      if (before) Object.defineProperty(scope, key, before);
+    }
+  };
 }

@@ -1,13 +1,33 @@
-/** Entry file of a worker thread on Node, Bun and Deno. Loaded anywhere else it does nothing. */
-import { isMainThread, parentPort, workerData } from 'node:worker_threads';
+/** Entry file of a worker thread on Node, Deno and Bun. On main it does nothing. */
+import { syncBuiltinESMExports } from 'node:module';
+import threads from 'node:worker_threads';
 import { clockOffsetMs } from './clock-node.js';
 import { createSerializer } from './serialize-node.js';
 import { defer, time } from './time-node.js';
 import { boot } from '../worker/boot.js';
 
-if (!isMainThread && parentPort && workerData === 'em-pthread') {
-  const port = parentPort;
-  port.once('close', () => process.exit()); // by a handler: main would never hear of this thread again
+/** @typedef {import('node:worker_threads').MessagePort} MessagePort */
+
+const { isMainThread, parentPort, receiveMessageOnPort } = threads;
+
+/** What the glue may add to, and does not take back. */
+const PROCESS_EVENTS = ['uncaughtException', 'unhandledRejection'];
+
+if (!isMainThread && parentPort) awaitPort(parentPort);
+
+/**
+ * The pool's port is the first message. It is taken without listening: what else comes there waits for the user's modules.
+ * @param {MessagePort} parent
+ */
+function awaitPort(parent) {
+  const first = receiveMessageOnPort(parent)?.message;
+  if (first?.kind === 'wasmpool') start(first.port);
+  else time.setTimeout(() => awaitPort(parent), 1); // main was held up between starting this thread and sending it
+}
+
+/** @param {MessagePort} port to main */
+function start(port) {
+  port.once('close', () => process.exit()); // main would never hear of this thread again
   boot({
     post: (message, transfer) =>
       port.postMessage(message, /** @type {import('node:worker_threads').Transferable[] | undefined} */ (transfer)),
@@ -16,5 +36,33 @@ if (!isMainThread && parentPort && workerData === 'em-pthread') {
     time,
     defer,
     codec: createSerializer(),
+    disguise,
+    print: {},
   });
+}
+
+/**
+ * The glue knows a thread by its workerData, listens at its parentPort and posts there.
+ * @returns {() => void} the way back
+ */
+function disguise() {
+  const { workerData } = threads;
+  const listeners = PROCESS_EVENTS.map((event) => process.rawListeners(event));
+  show('em-pthread', { on: () => undefined, postMessage: () => undefined });
+  return () => {
+    show(workerData, parentPort);
+    PROCESS_EVENTS.forEach((event, i) => {
+      for (const listener of process.rawListeners(event))
+        if (!listeners[i].includes(listener)) process.removeListener(event, /** @type {any} */ (listener));
+    });
+  };
+}
+
+/**
+ * @param {unknown} workerData
+ * @param {unknown} port
+ */
+function show(workerData, port) {
+  Object.assign(threads, { workerData, parentPort: port });
+  syncBuiltinESMExports();
 }

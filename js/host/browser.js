@@ -1,4 +1,5 @@
 /** Browsers: module workers. */
+import { own } from '../own.js';
 import { defer } from './defer-browser.js';
 import { fetchBytes } from './fetch.js';
 import { time } from './time-browser.js';
@@ -22,6 +23,7 @@ export const host = {
   stopIsSure: true,
   wasmEngine: engineOf(globalThis.navigator?.userAgent ?? ''),
   boot: new URL('./boot-browser.js', import.meta.url),
+  hasWorkerData: false,
   createThread,
   clockOffsetMs: () => performance.timeOrigin,
   time,
@@ -44,28 +46,33 @@ function engineOf(agent) {
 }
 
 /**
- * The glue recognises a thread by the start of its name. The worker holds a Web Lock for its life; when main is granted it,
- * the thread is dead: the one sign that browsers give (never early; seconds late in Chromium).
+ * The worker holds a Web Lock for its life; when main is granted it, the thread is dead: the one sign that browsers give (never
+ * early; seconds late in Chromium).
  * @type {Host['createThread']}
  */
 function createThread(url, threadName, events) {
-  const worker = new Worker(url, { type: 'module', name: `em-pthread ${threadName}` });
+  const worker = new Worker(url, own({ type: /** @type {const} */ ('module'), name: threadName }));
   const lock = `wasmpool-${threadName}-${crypto.randomUUID()}`;
-  worker.onmessage = (event) => events.onMessage(event.data);
-  worker.onmessageerror = () => events.onError(new Error('a message could not be read'));
+  const { port1: port, port2 } = new MessageChannel();
+  port.onmessage = (event) => events.onMessage(event.data);
+  port.onmessageerror = () => events.onError(new Error('a message could not be read'));
+  worker.onmessage = (event) => events.onUserMessage(event.data);
   worker.onerror = (event) => {
     event.preventDefault();
     events.onError(
       event.error instanceof Error ? event.error : new Error(event.message || 'the worker failed to start'),
     );
   };
-  worker.postMessage({ kind: 'lock', name: lock });
+  worker.postMessage({ kind: 'wasmpool', port: port2, lock }, [port2]);
   return {
     name: threadName,
-    post: (message, transfer) => worker.postMessage(message, /** @type {Transferable[]} */ (transfer ?? [])),
-    stop: () => {
+    threadId: undefined,
+    post: (message, transfer) => port.postMessage(message, /** @type {Transferable[]} */ (transfer ?? [])),
+    postToUser: (message, transfer) => worker.postMessage(message, /** @type {Transferable[]} */ (transfer ?? [])),
+    stop: async () => {
       worker.terminate();
-      return navigator.locks.request(lock, () => undefined);
+      await navigator.locks.request(lock, () => undefined);
+      port.close();
     },
     hold: () => undefined,
   };

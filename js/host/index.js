@@ -3,14 +3,21 @@
  *
  * @typedef {object} Thread one worker thread, started
  * @property {string} name
- * @property {(message: unknown, transfer?: readonly Transferable[]) => void} post
+ * @property {number | undefined} threadId the runtime's number of it
+ * @property {(message: unknown, transfer?: readonly Transferable[]) => void} post to the pool's own code there
+ * @property {(message: unknown, transfer?: readonly Transferable[]) => void} postToUser to the user's code there: its parentPort
  * @property {() => Promise<void>} stop ends the thread wherever it is; settles once the host says that it is gone
  * @property {(held: boolean) => void} hold whether the thread keeps the process alive
  *
  * @typedef {object} ThreadEvents
- * @property {(message: any) => void} onMessage
+ * @property {(message: any) => void} onMessage of the pool's own code
+ * @property {(message: any) => void} onUserMessage what code of the user's posts to its parentPort
  * @property {(error: Error) => void} onError an error that nobody in the thread caught; the thread is lost
  * @property {(code: number) => void} onExit the thread is gone. Not every host sends it
+ *
+ * @typedef {object} ThreadOptions
+ * @property {object} [resourceLimits] own properties count
+ * @property {unknown} [workerData]
  *
  * @typedef {object} HostTime the functions of time as the runtime has them, whatever replaces its globals later
  * @property {() => number} now performance.now
@@ -26,7 +33,8 @@
  * @property {boolean} stopIsSure whether stop() ends a thread in a loop of wasm
  * @property {import('../instrument/check.js').Engine} wasmEngine which form of loop checks suits it
  * @property {URL} boot the worker's entry file
- * @property {(url: URL, name: string, events: ThreadEvents, options: { resourceLimits?: object }) => Thread} createThread
+ * @property {boolean} hasWorkerData whether a thread's code can find `workerData`
+ * @property {(url: URL, name: string, events: ThreadEvents, options: ThreadOptions) => Thread} createThread
  * @property {() => number} clockOffsetMs what turns this thread's performance.now() into a clock that all threads share
  * @property {HostTime} time
  * @property {(run: () => void) => void} defer runs something in a later turn of the event loop, as soon as possible

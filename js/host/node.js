@@ -4,13 +4,15 @@ import { writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { pathToFileURL } from 'node:url';
-import { Worker } from 'node:worker_threads';
+import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
+import { own } from '../own.js';
 import { clockOffsetMs } from './clock-node.js';
 import { fetchBytes } from './fetch.js';
 import { createSerializer } from './serialize-node.js';
 import { defer, eventLoopUtilization, time } from './time-node.js';
 
 /** @typedef {import('./index.js').Host} Host */
+/** @typedef {import('node:worker_threads').Transferable[] | undefined} Transfer */
 
 const versions = /** @type {Record<string, string | undefined>} */ (process.versions);
 const name = versions.bun ? 'bun' : versions.deno ? 'deno' : 'node';
@@ -30,6 +32,7 @@ export const host = {
   stopIsSure: name === 'node',
   wasmEngine: name === 'bun' ? 'jsc' : 'v8',
   boot: new URL('../dist/boot-node.cjs', import.meta.url), // js/host/boot-node.js and all that it imports, in one file
+  hasWorkerData: true,
   createThread,
   clockOffsetMs,
   time,
@@ -49,30 +52,41 @@ export const host = {
 };
 
 /**
- * The glue recognises a thread by this workerData; everything else travels by message.
+ * What the pool says to its own code in the thread goes by a port of its own: parentPort and workerData are the user's.
  * @type {Host['createThread']}
  */
-function createThread(url, threadName, events, { resourceLimits }) {
-  const worker = new Worker(url, {
-    name: threadName,
-    workerData: 'em-pthread',
-    resourceLimits,
-    execArgv: execArgv(),
-  });
-  worker.on('message', events.onMessage);
-  worker.on('messageerror', events.onError);
+function createThread(url, threadName, events, { resourceLimits, workerData }) {
+  const worker = new Worker(
+    url,
+    own({
+      name: threadName,
+      workerData,
+      resourceLimits: resourceLimits && own(resourceLimits),
+      execArgv: execArgv(),
+    }),
+  );
+  const { port1: port, port2 } = new MessageChannel();
+  worker.postMessage(own({ kind: 'wasmpool', port: port2 }), [port2]);
+  port.on('message', events.onMessage);
+  port.on('messageerror', events.onError);
+  worker.on('message', events.onUserMessage);
   worker.on('error', events.onError);
   const gone = new Promise((resolve) => worker.once('exit', resolve));
-  worker.once('exit', events.onExit);
+  worker.once('exit', (code) => {
+    for (let last; (last = receiveMessageOnPort(port));) events.onMessage(last.message);
+    port.close();
+    events.onExit(code);
+  });
   return {
     name: threadName,
-    post: (message, transfer) =>
-      worker.postMessage(message, /** @type {import('node:worker_threads').Transferable[] | undefined} */ (transfer)),
+    threadId: worker.threadId,
+    post: (message, transfer) => port.postMessage(message, /** @type {Transfer} */ (transfer)),
+    postToUser: (message, transfer) => worker.postMessage(message, /** @type {Transfer} */ (transfer)),
     stop: async () => {
       void worker.terminate();
       await gone;
     },
-    hold: (held) => (held ? worker.ref() : worker.unref()),
+    hold: (held) => [worker, port].forEach((one) => (held ? one.ref() : one.unref())),
   };
 }
 

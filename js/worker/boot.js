@@ -2,11 +2,12 @@
  * How a worker comes to life, in two phases: it says `ready`; main answers with `init`, which carries the shared memory; it
  * becomes a thread of the core, imports the user's module, says `started`. Only then does main let it take work.
  *
- * The Emscripten glue starts itself as a thread when it is imported here. It expects to own the worker's messages; it is
- * handed its commands directly instead, so that its own ways of listening (which differ between its versions and hosts)
- * do not matter.
+ * The Emscripten glue expects to own the worker's messages; it is handed its commands directly instead, so that its own ways of
+ * listening (which differ between its versions and hosts) do not matter. Main and the worker talk by a port of their own: the
+ * worker's first message brings it, all others are the user's.
  */
 import { toCloneable } from '../codec/errors.js';
+import { captureGlue, keepGlobals } from './disguise.js';
 import { Loop, sharedClock } from './loop.js';
 
 /**
@@ -17,6 +18,10 @@ import { Loop, sharedClock } from './loop.js';
  * @property {import('../host/index.js').HostTime} time
  * @property {(run: () => void) => void} defer
  * @property {import('../codec.js').CodecHost} codec
+ * @property {() => () => void} disguise makes this realm look like one of Emscripten's threads; gives the way back
+ * @property {{ print?: (...text: unknown[]) => void, printErr?: (...text: unknown[]) => void }} print where C prints, if not to the console
+ *
+ * @typedef {[exports: any, memory: WebAssembly.Memory, pool: number, thread: number]} Started
  *
  * @typedef {object} Init main's answer to `ready`
  * @property {'init'} kind
@@ -34,61 +39,48 @@ import { Loop, sharedClock } from './loop.js';
 const scope = /** @type {any} */ (globalThis);
 
 /**
- * Takes the glue's message handler away from it and returns a way to call it. The handler changes while the glue loads.
+ * Has the glue start as a thread of the core.
  * @param {WorkerHost} host
- * @returns {(data: object) => void}
+ * @param {Init} init
+ * @param {(...started: Started) => void} start called by the thread's start routine
  */
-function captureGlue(host) {
-  /** @type {((event: { data: object }) => void) | undefined} */
-  let handler;
-  /** @type {object[]} */
-  const early = [];
-  let flushed = false;
-  Object.defineProperty(scope, 'onmessage', {
-    configurable: true,
-    get: () => () => undefined, // what the glue itself would deliver is not for it
-    set: (next) => {
-      const first = !handler;
-      handler = next;
-      if (first) host.time.microtask(flush); // the glue is in the middle of its own start
-    },
-  });
-  const flush = () => {
-    flushed = true;
-    for (const data of early.splice(0)) handler?.({ data });
-  };
-  return (data) => {
-    if (flushed) handler?.({ data });
-    else early.push(data);
-  };
+async function startGlue(host, init, start) {
+  const { default: factory } = await import(/* @vite-ignore */ /* webpackIgnore: true */ init.glue);
+  const restoreGlobals = keepGlobals();
+  const restoreHost = host.disguise();
+  const { command, release } = captureGlue(host.time.microtask);
+  const { wasmMemory, wasmModule, block, routine, argument } = init;
+  try {
+    await new Promise((resolve, reject) => {
+      scope.wasmpoolThread.start = (/** @type {Started} */ ...started) => {
+        start(...started);
+        resolve(undefined);
+      };
+      factory(Object.assign(Object.create(null), host.print)).catch(reject);
+      command({ cmd: 'load', handlers: [], wasmMemory, wasmModule });
+      command({ cmd: 'run', pthread_ptr: block, start_routine: routine, arg: argument });
+    });
+  } finally {
+    delete scope.wasmpoolThread.start;
+    release();
+    restoreHost();
+    restoreGlobals();
+  }
 }
 
 /** @param {WorkerHost} host */
 export function boot(host) {
   /** @type {Loop | undefined} */
   let loop;
-  const command = captureGlue(host);
   const failed = (/** @type {unknown} */ error) => host.post({ kind: 'failed', error: toCloneable(error) });
 
   /** @param {Init} init */
   const initialise = async (init) => {
-    scope.wasmpoolThread = {
-      start: (
-        /** @type {any} */ exports,
-        /** @type {WebAssembly.Memory} */ memory,
-        /** @type {number} */ pool,
-        /** @type {number} */ thread,
-      ) => {
-        loop = new Loop(host, init, exports, memory, pool, thread);
-        loop.open().catch(failed);
-      },
-      ring: () => host.post(0),
-      now: sharedClock(host),
-    };
-    await import(/* @vite-ignore */ /* webpackIgnore: true */ init.glue);
-    const { wasmMemory, wasmModule, block, routine, argument } = init;
-    command({ cmd: 'load', handlers: [], wasmMemory, wasmModule });
-    command({ cmd: 'run', pthread_ptr: block, start_routine: routine, arg: argument });
+    scope.wasmpoolThread = { ring: () => host.post(0), now: sharedClock(host) };
+    await startGlue(host, init, (exports, memory, pool, thread) => {
+      loop = new Loop(host, init, exports, memory, pool, thread);
+    });
+    await loop?.open();
   };
 
   host.listen((message) => {

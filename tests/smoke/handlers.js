@@ -1,7 +1,28 @@
 /** Handlers of the smoke suite: plain JavaScript, for every runtime. */
 import { defineWorker } from '../../js/worker/handlers.js';
 
+const threads = globalThis.process?.versions?.node ? await import('node:worker_threads') : undefined;
+
+/** What is left of the start of Emscripten's glue in this realm. */
+function leftovers() {
+  const found = ['importScripts', 'startWorker'].filter((name) => Object.hasOwn(globalThis, name));
+  if (globalThis.name?.startsWith('em-pthread') || threads?.workerData === 'em-pthread')
+    found.push('marks of a thread');
+  if (globalThis.onmessage || globalThis.onunhandledrejection) found.push('listeners');
+  for (const name of ['Worker', 'alert', 'postMessage'])
+    if (globalThis[name] && !/\[native code\]/.test(globalThis[name])) found.push(name);
+  return found;
+}
+
+const post = (message) => (threads?.parentPort ?? globalThis).postMessage(message);
+
 export default defineWorker({
+  world: leftovers,
+  listen: () => {
+    const hear = (message) => post({ heard: message });
+    if (threads) threads.parentPort.on('message', hear);
+    else globalThis.addEventListener('message', ({ data }) => hear(data));
+  },
   add: ({ a, b }) => a + b,
   echo: (value) => value,
   bytes: (length) => new Uint8Array(length).fill(7),

@@ -145,6 +145,16 @@ export function cases({ module, wasm }) {
         (await pool.dispatch('echo', memory))[0] = 5;
         equal(memory[0], 5);
       }),
+    'world: a worker is a plain one, its messages are its own': () =>
+      withPool({ workers: 1 }, async (pool) => {
+        equal(await pool.dispatch('world'), []);
+        const heard = new Promise((resolve) => pool.on('message', resolve));
+        await pool.dispatch('listen');
+        pool.postMessage({ kind: 'hello' }, { worker: 0 });
+        const { worker, index, message } = await heard;
+        equal([worker, index, message], ['Worker_1', 0, { heard: { kind: 'hello' } }]);
+        equal(await pool.dispatch('add', { a: 1, b: 2 }), 3);
+      }),
     'start: a module that is not there rejects with a reason': async () => {
       const start = createPool({ module: new URL('./no-such-module.js', module), workers: 1 });
       equal(await codeOf(start), 'START_FAILED');

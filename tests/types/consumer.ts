@@ -99,6 +99,7 @@ const everything: Required<PoolOptions> = {
   telemetry: { ring: 60, tickMs: 100, thresholds: { depth: [50, 100] } },
   dev: true,
   readyTimeoutMs: 1000,
+  workerData: { any: 'thing' },
   initData: { level: 3 },
   unref: true,
   concurrentTasksPerWorker: 4,

@@ -1,0 +1,101 @@
+/** The worker's surroundings, as its modules find them: those of a thread of the runtime, and nothing of the pool's. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import test from 'node:test';
+import { Worker } from 'node:worker_threads';
+import { createPool } from '../../js/index.js';
+import { C_TASKS, codeOf, until, withPool } from './helpers.js';
+
+const WORLD = new URL('./fixtures/world.js', import.meta.url);
+const W = { module: WORLD, workers: 1, recycleTimeoutMs: 0 };
+
+/** What `seen` of the fixture finds in a thread without a pool. */
+async function plainThread() {
+  const code = `import(${JSON.stringify(WORLD.href)}).then(({ seen, tell }) => tell(seen()))`;
+  const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(code)}`));
+  try {
+    return (await once(worker, 'message'))[0];
+  } finally {
+    await worker.terminate();
+  }
+}
+
+for (const wasm of [undefined, C_TASKS]) {
+  test(`modules find the globals, listeners and threads of a plain worker (${wasm ? 'C tasks' : 'no C tasks'})`, () =>
+    withPool({ ...W, wasm }, async (pool) => {
+      const found = await pool.dispatch('seen');
+      const expected = await plainThread();
+      const [{ threadId, globals }, { globals: plain }] = [found, expected];
+      for (const it of [found, expected]) it.threadId = it.globals = undefined;
+      assert.deepEqual(found, expected);
+      assert.deepEqual(found.left, []);
+      assert.deepEqual(
+        globals.filter((name) => !plain.includes(name)),
+        ['wasmpoolThread'],
+      );
+      assert.ok(threadId > 0);
+    }));
+}
+
+test('workerData is what the pool was given, for every way to read it, and for workers that come later', () =>
+  withPool({ ...W, workerData: { word: new Int32Array(new SharedArrayBuffer(4)) } }, async (pool) => {
+    const threads = new Set();
+    for (let round = 0; round < 2; round++) {
+      const { workerData, threadId } = await pool.dispatch('seen');
+      assert.deepEqual(
+        workerData.map(({ word }) => word.length),
+        [1, 1, 1],
+      );
+      threads.add(threadId);
+      await pool.dispatch('spin', null, { timeoutMs: 1 }).catch(() => undefined);
+    }
+    assert.equal(threads.size, 2);
+  }));
+
+test('workerData that cannot be carried is refused with a reason', async () => {
+  assert.equal(await codeOf(createPool({ ...W, workerData: () => 1 })), 'NOT_SERIALIZABLE');
+});
+
+test("what modules post to their parentPort reaches pool.on('message'), whatever it is", () =>
+  withPool(W, async (pool) => {
+    const messages = [0, null, 'text', { kind: 'started' }, { kind: 'failed', error: 1 }, { kind: 'main', call: 0 }];
+    const heard = [];
+    pool.on('message', (event) => heard.push(event));
+    const { threadId } = await pool.dispatch('seen');
+    for (const message of messages) await pool.dispatch('tell', message);
+    await until(() => heard.length === messages.length);
+    assert.deepEqual(
+      heard,
+      messages.map((message) => ({ worker: 'Worker_1', index: 0, threadId, message })),
+    );
+  }));
+
+test('pool.postMessage reaches the parentPort of one worker or of all; what comes before they listen waits', () =>
+  withPool({ ...W, workers: 2 }, async (pool) => {
+    const heard = [];
+    pool.on('message', ({ index, message }) => heard.push([index, message.heard]));
+    pool.postMessage('early');
+    await pool.broadcast('listen');
+    pool.postMessage('one', { worker: 1 });
+    const { buffer } = new Uint8Array(1);
+    pool.postMessage(buffer, { worker: 0, transfer: [buffer] });
+    assert.equal(buffer.byteLength, 0);
+    await until(() => heard.length === 4);
+    const by = (worker) => heard.filter(([index]) => index === worker).map(([, message]) => message);
+    assert.deepEqual(by(0), ['early', new ArrayBuffer(1)]);
+    assert.deepEqual(by(1), ['early', 'one']);
+    assert.throws(() => pool.postMessage(1, { worker: 2 }), { code: 'INVALID_ARGUMENT' });
+    assert.throws(() => pool.postMessage(() => 1), { name: 'DataCloneError' });
+  }));
+
+test('a handler may load an Emscripten module that starts threads of its own', () =>
+  withPool({ ...W, workers: 2 }, async (pool) => {
+    assert.deepEqual(await pool.map('twiceInThread', [1, 21, 300]), [2, 42, 600]);
+  }));
+
+test('a pool leaves no global name on main', async () => {
+  const before = Reflect.ownKeys(globalThis);
+  await withPool({ ...W, wasm: C_TASKS }, async () => {
+    assert.deepEqual(Reflect.ownKeys(globalThis), before);
+  });
+});
