@@ -13,19 +13,33 @@ import { runMap } from './cli/map.js';
 const MAP_NOTES = `
 Items and results:
   --files   each FILE is an item: a JS handler gets { path, bytes }, a C task the bytes.
-            Output: {"path":…,"result":…}
+            Workers read the files. Output: {"path":…,"result":…}
+  --paths   each FILE is an item: the handler gets its path, and reads it as it likes; FILE
+            need not be a file. Output as with --files
   --lines   each line is an item, a string without its line end. Output: the result
   --json    each line is an item, one JSON value; blank lines are skipped. Output: the result
-  Without FILE, or where FILE is '-', standard input is read. Results are NDJSON: binary data
-  as base64, BigInt as a string, Map and Set as arrays. A failed item has no line in the
-  output; it is named on stderr, one line each: 'wasmpool: INPUT: CODE message', where INPUT
-  is FILE or FILE:LINE. What a handler prints goes to stderr.
+  Without FILE, or where FILE is '-', standard input is read (--paths: names, one a line).
+  Results are NDJSON: binary data as base64, BigInt as a string, Map and Set as arrays. What a
+  handler prints goes to stderr.
+
+Failed items:
+  Each is named on stderr: 'wasmpool: INPUT: CODE message', where INPUT is FILE or FILE:LINE.
+  With --keep-order it also has a line in the output, in its place, and with --errors FILE one
+  in FILE: {"index":…,"error":{"code":…,"message":…}}. Indexes count items from 0.
 
 MODULE is an ES module whose exported functions are the handlers, or a module with C tasks
-that emcc built. A worker module names the C tasks that go with it by
+that emcc built; -e CODE takes its place, a function such as 'x => x * 2' or
+'async ({ path }) => …'. A worker module names the C tasks that go with it by
 'export const wasm = new URL(…, import.meta.url)'; or --wasm does.
 
--o FILE is written as results come, so that a run that ends early leaves what it had.
+-o FILE is written as results come, so that a run that ends early leaves what it had. With
+--resume LOG the run notes in LOG which items are done, in the format of GNU parallel's
+--joblog; the same command run again skips these, and adds to FILE and LOG. Failed items are
+run again.
+
+Items that take microseconds travel together, by themselves: --batch N fixes how many. The
+time limit is each item's own, and of items that travel with one that hangs none is lost and
+none is run twice.
 
 Exit status: 0 all items done; 1 some failed; 2 wrong use; 130 Ctrl-C (143 SIGTERM): running
 items are finished and written, those that wait are not run, a second Ctrl-C ends at once;
@@ -66,7 +80,9 @@ function program(io, state) {
     })
     .exitOverride();
   addMap(wasmpool).action(async (spec, files, flags) => {
-    state.status = await runMap(spec, files, flags, io);
+    const hasCode = flags.eval !== undefined; // then the first argument is a FILE, too
+    const inputs = hasCode && spec !== undefined ? [spec, ...files] : files;
+    state.status = await runMap(hasCode ? undefined : spec, inputs, flags, io);
   });
   addInstrument(wasmpool).action(async (input, flags) => {
     state.status = await runInstrument(input, flags, io);
@@ -89,25 +105,32 @@ function addMap(wasmpool) {
     .command('map')
     .summary('run a handler over inputs in parallel, results in input order')
     .description('Runs a handler over inputs in parallel; results in input order, as NDJSON.')
-    .argument('<MODULE#EXPORT>', 'the handler or C task')
+    .argument('[MODULE#EXPORT]', 'the handler or C task; none with -e')
     .argument('[FILE...]', "inputs; '-' or none: standard input")
     .addHelpText('after', MAP_NOTES);
   const add = (/** @type {Option} */ option, /** @type {string[]} */ ...others) =>
     map.addOption(option.conflicts(others));
-  add(new Option('--files', 'each FILE is an item'), 'lines', 'json');
+  add(new Option('--files', 'each FILE is an item'), 'lines', 'json', 'paths');
+  add(new Option('--paths', 'each FILE is an item: its path alone'), 'files', 'lines', 'json');
   add(new Option('--lines', 'each line is an item'), 'files', 'json', 'filesFrom');
   add(new Option('--json', 'each line is a JSON value, an item (default)'), 'filesFrom');
-  add(new Option('--keep-order', 'results in input order (default)'), 'unordered');
+  add(new Option('--keep-order', 'a line for failed items too, in input order'), 'unordered');
+  add(new Option('-e, --eval <CODE>', 'the handler itself: a function'), 'wasm');
+  add(new Option('--init-data <JSON>', 'what the handlers find in context.initData').argParser(json));
   return map
-    .option('--files-from <LIST>', 'like --files, but LIST has the names, one a line')
+    .option('--files-from <LIST>', 'like --files (or --paths), but LIST has the names, one a line')
     .option('-0, --null', 'the names in LIST end in NUL, not in line ends')
     .option('--wasm <FILE>', 'module built by emcc, whose C tasks are added to the handlers')
     .option('-j, --workers <N>', 'workers (default: one per processor)', integer(1))
-    .option('--timeout <MS>', 'a task that runs longer is killed and reported', integer(1))
+    .option('--timeout <MS>', 'an item that runs longer is killed and reported', integer(1))
     .option('--retries <N>', 'run a failed item again, up to N times', integer(0))
+    .option('--batch <N>', 'items that travel together (default: by how long they take)', integer(1))
     .option('--unordered', 'results as they come')
     .option('--fail-fast', 'start no further item after the first failure')
     .option('-o, --output <FILE>', 'write results to FILE')
+    .option('--errors <FILE>', 'write failed items to FILE, one JSON line each')
+    .option('--resume <LOG>', 'skip items that LOG has as done, and go on with LOG')
+    .option('--verbose', 'name and stack of what failed, on stderr')
     .option('--progress', 'show progress on stderr (default: if it is a terminal)')
     .option('--no-progress', 'never show it')
     .option('--stats', 'print figures to stderr at the end');
@@ -170,6 +193,15 @@ function integer(least) {
   };
 }
 
+/** @param {string} text */
+function json(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new InvalidArgumentError('It is not JSON.');
+  }
+}
+
 /**
  * This process as the world outside.
  * @param {Partial<Io>} given  what is replaced anyway
@@ -188,6 +220,7 @@ function processIo(given) {
     stdout,
     stderr,
     signals: process,
+    terminal: process.env.TERM,
     exit: (status) => process.exit(status),
     createPool: async (options) => {
       const { createPool } = await import('./index.js');

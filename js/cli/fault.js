@@ -15,17 +15,55 @@ export class ItemError extends Error {
   }
 }
 
+/** Failures that another attempt cannot cure. */
+export const LASTING = new Set(['UNKNOWN_TASK', 'NOT_SERIALIZABLE', 'TOO_LARGE', 'INVALID_ARGUMENT']);
+
+/**
+ * What is told of an item that failed.
+ * @typedef {object} Failure
+ * @property {string} code  of the pool, or errno's name
+ * @property {string} message
+ * @property {string} [name]  of the error that the handler threw
+ * @property {string} [stack]
+ */
+
+/**
+ * An error as plain data.
+ * @param {unknown} error
+ * @param {string} [otherwise]  the code of an error that is neither the pool's nor the command line's own
+ * @returns {Failure}
+ */
+export function failureOf(error, otherwise) {
+  const { name, code, stack, cause } = /** @type {Partial<NodeJS.ErrnoException> & { cause?: unknown }} */ (
+    error ?? {}
+  );
+  const isOurs = error instanceof ItemError || name === 'PoolError';
+  const failure = { code: String((isOurs || !otherwise ? code : otherwise) ?? ''), message: messageOf(error) };
+  const origin = isOurs ? /** @type {Partial<Error>} */ (cause ?? {}) : { name, stack };
+  if (typeof origin.name === 'string') Object.assign(failure, { name: origin.name });
+  if (typeof origin.stack === 'string') Object.assign(failure, { stack: origin.stack });
+  return failure;
+}
+
 /**
  * What went wrong, on one line and without control characters (a handler's message may hold anything).
- * @param {unknown} error
+ * @param {unknown} error  an error or a Failure
  * @returns {string} `CODE message`, or the message alone where there is no code
  */
 export function describe(error) {
-  const { code, message, syscall } = /** @type {Partial<NodeJS.ErrnoException>} */ (error ?? {});
-  let text = typeof message === 'string' ? message : String(error);
-  if (syscall && code) text = text.replace(`${code}: `, '').replace(/, \w+( '.*')?$/s, '');
-  text = oneLine(text);
+  const { code } = /** @type {Partial<NodeJS.ErrnoException>} */ (error ?? {});
+  const text = oneLine(messageOf(error));
   return code && !text.startsWith(code) ? `${code} ${text}` : text;
+}
+
+/**
+ * The message; of a system call's error without its code and the call, which say it again.
+ * @param {unknown} error
+ */
+function messageOf(error) {
+  const { code, message, syscall } = /** @type {Partial<NodeJS.ErrnoException>} */ (error ?? {});
+  const text = typeof message === 'string' ? message : String(error);
+  return syscall && code ? text.replace(`${code}: `, '').replace(/, \w+( '.*')?$/s, '') : text;
 }
 
 /**
@@ -36,4 +74,9 @@ export function oneLine(text) {
   const flat = text.trim().replace(/\s*[\r\n]\s*/g, ' ');
   // eslint-disable-next-line no-control-regex -- control characters are what is looked for
   return flat.replace(/[\x00-\x1f\x7f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
+}
+
+/** @param {unknown} error */
+export function codeOf(error) {
+  return String(/** @type {{ code?: unknown }} */ (error ?? {}).code ?? '');
 }

@@ -1,35 +1,54 @@
 /** `wasmpool map`: items in, tasks through a pool, results out; failures are reported and the rest goes on. */
 
-import { UsageError, describe } from './fault.js';
-import { fileItems, jsonItems, lineItems, namesFrom, statOf } from './input.js';
+import { CTaskRunner } from './ctask-runner.js';
+import { Done } from './done.js';
+import { UsageError, codeOf, describe, failureOf } from './fault.js';
+import { HandlerRunner } from './handler-runner.js';
+import { Inputs } from './inputs.js';
+import { JobLog } from './joblog.js';
 import { missing, resolveTarget } from './module.js';
+import { resolveOptions } from '../options.js';
 import { mapWindow } from './ordered.js';
-import { ClosedPipe, OutputError, Writer, fileSink, streamSink, toLine } from './output.js';
+import { ClosedPipe, OutputError, Writer, fileSink, streamSink } from './output.js';
+import { Pace } from './pace.js';
 import { Meter, Reporter } from './progress.js';
+import { BlockRecord } from './record.js';
+import { Report } from './report.js';
 
-/** @typedef {import('./input.js').Item} Item */
+/**
+ * @typedef {import('./block.js').Block} Block
+ * @typedef {import('./module.js').Target} Target
+ */
 
 /**
  * @typedef {object} MapFlags  as the argument parser gives them
  * @property {boolean} [files]
+ * @property {boolean} [paths]
  * @property {boolean} [lines]
  * @property {string} [filesFrom]
  * @property {boolean} [null]
  * @property {string} [wasm]
+ * @property {string} [eval]
  * @property {number} [workers]
  * @property {number} [timeout]
  * @property {number} [retries]
+ * @property {number} [batch]
+ * @property {unknown} [initData]
+ * @property {boolean} [keepOrder]
  * @property {boolean} [unordered]
  * @property {boolean} [failFast]
  * @property {string} [output]
+ * @property {string} [errors]
+ * @property {string} [resume]
  * @property {boolean} [progress]
  * @property {boolean} [stats]
+ * @property {boolean} [verbose]
  */
 
 /**
  * @typedef {object} CliPool  what is used of a Pool
  * @property {number} size
- * @property {(task: string, payload?: unknown) => Promise<unknown>} dispatch
+ * @property {(task: string, payload?: unknown, options?: object) => Promise<unknown> & { terminate?: () => Promise<void> }} dispatch
  * @property {() => void} pause
  * @property {() => { busyWorkers: number }} stats
  * @property {() => Promise<void>} destroy
@@ -43,78 +62,116 @@ import { Meter, Reporter } from './progress.js';
  * @property {import('node:events').EventEmitter} signals  emits SIGINT, SIGTERM
  * @property {(status: number) => void} exit  at once
  * @property {(options: object) => Promise<CliPool>} createPool
+ * @property {string} [terminal]  the kind of terminal that stderr is: TERM
  */
 
 /** Exit status (besides 0 all done, 1 some failed, 2 wrong use): as a shell reports a death by that signal. */
 const STATUS = { SIGINT: 130, SIGPIPE: 141, SIGTERM: 143 };
 
-/** Items in work at once: per worker, and at least. More than workers, so that none waits while main is reading. */
-const WINDOW = { perWorker: 4, least: 64 };
-/** Results may wait for a slow item before them: that many windows of items, so many bytes of input. */
-const HELD_WINDOWS = 16;
+/** Blocks in work at once: per worker, and at least. More than workers, so that none waits while main writes. */
+const WINDOW = { perWorker: 4, least: 8 };
+/** Files whose bytes are in the pool's memory at once, for C tasks. */
+const BOXES = 64;
+/** Results may wait for a slow item before them: that many windows of blocks, so many bytes of input or output. */
+const HELD_WINDOWS = 64;
 const HELD_BYTES = 256 << 20;
+
+const HANDLER = new URL('./handler.js', import.meta.url);
 
 /** How often a stopping run looks whether its workers are still busy. */
 const SETTLE_POLL_MS = 10;
 
-/** Failures that a second run of the same item cannot cure. */
-const LASTING = new Set(['UNKNOWN_TASK', 'NOT_SERIALIZABLE', 'TOO_LARGE', 'INVALID_ARGUMENT']);
-
 /** Why a pool does not start: the module's fault or an option's. Anything else is the machine's. */
-const MISUSE = new Set(['START_FAILED', 'INVALID_ARGUMENT']);
-
-/** The item was not run, or not to its end, because the run was stopped. */
-class NotRun extends Error {}
+const MISUSE = new Set(['START_FAILED', 'INVALID_ARGUMENT', 'TASK_FAILED']);
 
 /**
- * @param {string} spec  MODULE#EXPORT
+ * @param {string | undefined} spec  MODULE#EXPORT; or none, with --eval
  * @param {string[]} files
  * @param {MapFlags} flags
  * @param {Io} io
  * @returns {Promise<number>} the exit status
  */
 export async function runMap(spec, files, flags, io) {
-  if (flags.null && flags.filesFrom === undefined) throw new UsageError('-0 needs --files-from');
-  if (files.length && flags.filesFrom !== undefined) {
-    throw new UsageError('FILE arguments and --files-from exclude each other');
-  }
-  const target = await resolveTarget(spec, flags.wasm);
-  const inputs = files.length ? files : ['-'];
-  const sink = flags.output === undefined ? streamSink(io.stdout) : fileSink(flags.output, files);
-  const pool = await startPool(target, flags, io).catch((error) => {
+  const inputs = new Inputs(files, flags, io.stdin);
+  const target = await resolveTarget(spec, flags);
+  const { append, log } = openLog(target, flags);
+  const sink = flags.output === undefined ? streamSink(io.stdout) : fileSink(flags.output, files, { append });
+  const writer = new Writer(sink);
+  const more = (/** @type {string | undefined} */ path, /** @type {boolean} */ keep) =>
+    path === undefined ? undefined : new Writer(fileSink(path, files, { append: keep }), writer);
+  const writers = { writer, errors: more(flags.errors, append), log: more(flags.resume, true) };
+  const parts = await startPool(target, inputs.mode, flags, io).catch((error) => {
     if (!MISUSE.has(codeOf(error))) throw error;
-    throw new UsageError(`${spec}: ${describe(error)}`);
+    throw new UsageError(`${spec ?? '-e'}: ${describe(error)}`);
   });
-  const run = new MapRun({ spec, target, inputs, flags, io, pool, writer: new Writer(sink) });
+  const run = new MapRun({ ...parts, target, inputs, flags, io, log, writers });
   try {
     return await run.perform();
   } finally {
-    await pool.destroy();
+    await parts.pool.destroy();
   }
 }
 
 /**
- * @param {import('./module.js').Target} target
+ * @param {Target} target
+ * @param {MapFlags} flags
+ * @returns {{ append: boolean, log?: JobLog }}  append: outputs go on
+ */
+function openLog(target, { resume }) {
+  if (resume === undefined) return { append: false };
+  try {
+    return { append: true, log: new JobLog(resume, target.name) };
+  } catch (error) {
+    throw new UsageError(`${resume}: ${describe(error)}`);
+  }
+}
+
+/**
+ * The pool, and what it shares with this thread.
+ * @param {Target} target
+ * @param {import('./handler.js').Settings['mode']} mode
  * @param {MapFlags} flags
  * @param {Io} io
  */
-async function startPool({ module, wasm }, { workers, timeout }, io) {
-  const options = { module, wasm, workers, taskTimeoutMs: timeout, recycleTimeoutMs: 0 };
+async function startPool(target, mode, flags, io) {
+  const { workers, timeout, retries = 0, failFast = false, initData } = flags;
+  const isC = target.kind === 'c';
+  const pace = new Pace(isC && mode === 'files' ? 1 : flags.batch);
+  const stop = new Int32Array(new SharedArrayBuffer(4));
+  const { workers: count } = resolveOptions({ module: HANDLER, ...(workers && { workers }) });
+  const limit = Math.max(WINDOW.least, WINDOW.perWorker * count);
+  const records = isC ? [] : Array.from({ length: limit }, () => new BlockRecord());
+  /** @type {import('./handler.js').Settings} */
+  const settings = {
+    ...{ module: target.module?.href, code: flags.eval, task: target.task, mode, initData, retries, failFast },
+    ...{ patienceMs: pace.patienceMs, records: records.map(({ memory }) => memory), stop: stop.buffer },
+  };
+  const options = {
+    module: HANDLER,
+    wasm: target.wasm,
+    workers,
+    taskTimeoutMs: isC ? timeout : undefined,
+    recycleTimeoutMs: 0,
+    boxes: isC ? { count: BOXES } : undefined,
+    initData: settings,
+  };
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
-  return io.createPool(Object.fromEntries(given));
+  const pool = await io.createPool(Object.fromEntries(given));
+  const common = { pace, stop, retries, stdin: io.stdin };
+  const runner = isC
+    ? new CTaskRunner(pool, { ...common, task: target.task, mode })
+    : new HandlerRunner(pool, { ...common, records, timeout });
+  return { pool, runner, pace, stop, limit: isC ? Math.max(limit, BOXES) : limit };
 }
 
 /** One run, from the first item to the last line of figures. */
 class MapRun {
-  #spec;
-  #target;
-  #inputs;
+  #parts;
   #flags;
   #io;
-  #pool;
-  #writer;
   #meter = new Meter();
   #reporter;
+  #report;
   #stop = new AbortController();
   /** @type {Promise<void> | undefined} */
   #settled;
@@ -122,29 +179,27 @@ class MapRun {
   #signal;
 
   /**
-   * @param {{ spec: string, target: import('./module.js').Target, inputs: string[], flags: MapFlags, io: Io,
-   *   pool: CliPool, writer: Writer }} parts
+   * @param {Awaited<ReturnType<typeof startPool>> & { target: Target, inputs: Inputs, flags: MapFlags, io: Io, log?: JobLog,
+   *   writers: ConstructorParameters<typeof Report>[0] }} parts
    */
-  constructor({ spec, target, inputs, flags, io, pool, writer }) {
-    this.#spec = spec;
-    this.#target = target;
-    this.#inputs = inputs;
+  constructor(parts) {
+    const { flags, io } = parts;
+    this.#parts = parts;
     this.#flags = flags;
     this.#io = io;
-    this.#pool = pool;
-    this.#writer = writer;
-    this.#reporter = new Reporter(io.stderr);
+    this.#reporter = new Reporter(io.stderr, io.terminal);
+    this.#report = new Report(parts.writers, parts.log, this.#meter, this.#reporter, flags);
   }
 
   /** @returns {Promise<number>} the exit status */
   async perform() {
     const onSignal = (/** @type {'SIGINT' | 'SIGTERM'} */ signal) => this.#interrupt(signal);
     this.#io.signals.on('SIGINT', onSignal).on('SIGTERM', onSignal);
-    if (this.#showsProgress()) this.#reporter.showBar({ total: this.#total() });
+    if (this.#showsProgress()) this.#reporter.showBar({ total: this.#parts.inputs.total });
     try {
       await this.#loop();
       await this.#settled;
-      await this.#writer.end();
+      await this.#report.end();
     } catch (error) {
       if (error instanceof ClosedPipe) return STATUS.SIGPIPE;
       if (!(error instanceof OutputError)) throw error;
@@ -158,78 +213,80 @@ class MapRun {
   }
 
   async #loop() {
-    const limit = Math.max(WINDOW.least, WINDOW.perWorker * this.#pool.size);
-    const outcomes = mapWindow(this.#items(), (item) => this.#runItem(item), {
-      limit,
-      held: HELD_WINDOWS * limit,
-      ordered: !this.#flags.unordered,
-      weigh: (item) => item.bytes,
-      maxWeight: HELD_BYTES,
-      stop: this.#stop.signal,
-    });
+    const { inputs } = this.#parts;
     let amount = 0;
     try {
-      for await (const outcome of outcomes) {
-        amount += this.#isByFile() ? 1 : outcome.item.bytes;
-        await this.#giveOut(outcome);
+      for await (const outcome of this.#outcomes()) {
+        if (!outcome.ok) throw outcome.error;
+        const done = outcome.value;
+        amount += inputs.isByFile ? done.count : done.bytes;
+        await this.#giveOut(done);
         this.#reporter.update(amount, this.#meter);
       }
     } catch (error) {
       if (!isSystemError(error)) throw error;
       this.#meter.failed++; // the list of names ended early
-      this.#reporter.failure(this.#flags.filesFrom ?? 'stdin', error);
+      this.#reporter.failure(inputs.list ?? 'stdin', error);
     }
   }
 
-  /** @param {import('./ordered.js').Outcome<Item, string>} outcome */
-  async #giveOut(outcome) {
-    const { item } = outcome;
-    if (!outcome.ok && outcome.error instanceof NotRun) {
-      this.#meter.notRun++;
-      return;
+  #outcomes() {
+    const { limit, pace, runner } = this.#parts;
+    const isWhole = (/** @type {Block} */ block) => runner instanceof CTaskRunner && runner.isRunning(block);
+    return mapWindow(this.#blocks(), (block) => this.#run(block), {
+      limit,
+      held: HELD_WINDOWS * limit,
+      ordered: !this.#flags.unordered,
+      split: (block) => {
+        const size = block.isReadByMain || block.error ? 1 : pace.size;
+        if (block.count <= size || isWhole(block)) return [block];
+        return [block.slice(0, size), block.slice(size)];
+      },
+      weigh: (block) => runner.weigh(block),
+      weighValue: (done) => done.size,
+      maxWeight: HELD_BYTES,
+      restOf: (done) => done.rest,
+      stop: this.#stop.signal,
+    });
+  }
+
+  /** The blocks of the input, without items that an earlier run has done. */
+  async *#blocks() {
+    const { inputs, log, runner } = this.#parts;
+    for await (const block of inputs.blocks()) {
+      if (runner instanceof CTaskRunner) await runner.prepare(block);
+      if (!log) {
+        yield block;
+        continue;
+      }
+      for (let i = 0, from = 0; i <= block.count; i++) {
+        const isOut = i === block.count || log.has(block.label(i));
+        if (isOut && i > from) yield block.slice(from, i);
+        if (!isOut) continue;
+        from = i + 1;
+        if (i < block.count) this.#meter.skipped++;
+      }
     }
-    this.#meter.items++;
-    this.#meter.bytes += item.bytes;
-    if (outcome.ok) {
-      await this.#writer.write(outcome.value);
-      return;
-    }
-    if (codeOf(outcome.error) === 'UNKNOWN_TASK') {
-      const module = this.#spec.slice(0, this.#spec.lastIndexOf('#'));
-      throw new UsageError(missing(module, this.#target.task));
-    }
-    this.#meter.failed++;
-    this.#reporter.failure(item.label, outcome.error);
   }
 
   /**
-   * @param {Item} item
-   * @returns {Promise<string>} the line to write
+   * @param {Block} block
+   * @returns {Promise<Done>}
    */
-  async #runItem(item) {
-    try {
-      const payload = await item.load();
-      const result = await this.#dispatch(payload);
-      if (item.path === undefined) return toLine(result);
-      return toLine({ path: item.path, result: result === undefined ? null : result });
-    } catch (error) {
-      if (this.#flags.failFast && !(error instanceof NotRun)) this.#windDown();
-      throw error;
-    }
+  async #run(block) {
+    const done = block.error ? Done.failed(block, failureOf(block.error)) : await this.#parts.runner.run(block);
+    if (this.#flags.failFast && done.failures.size) this.#windDown();
+    return done;
   }
 
-  /** @param {unknown} payload */
-  async #dispatch(payload) {
-    for (let left = this.#flags.retries ?? 0; ; left--) {
-      if (this.#stop.signal.aborted) throw new NotRun();
-      try {
-        return await this.#pool.dispatch(this.#target.task, payload);
-      } catch (error) {
-        if (codeOf(error) === 'POOL_DESTROYED') throw new NotRun();
-        if (codeOf(error) === 'TIMEOUT') this.#meter.kills++;
-        if (left <= 0 || LASTING.has(codeOf(error)) || this.#stop.signal.aborted) throw error;
-      }
+  /** @param {Done} done */
+  async #giveOut(done) {
+    for (const { code } of done.failures.values()) {
+      if (code !== 'UNKNOWN_TASK') continue;
+      const { name, task } = this.#parts.target;
+      throw new UsageError(missing(name.slice(0, name.lastIndexOf('#')), task));
     }
+    await this.#report.give(done);
   }
 
   /** @param {'SIGINT' | 'SIGTERM'} signal */
@@ -246,65 +303,48 @@ class MapRun {
   /** Starts nothing more; what runs is finished, what waits is never run. */
   #windDown() {
     if (this.#settled) return;
+    const { pool, stop } = this.#parts;
+    Atomics.store(stop, 0, 1);
     this.#stop.abort();
-    this.#pool.pause();
-    this.#settled = this.#untilIdle().then(() => this.#pool.destroy());
+    pool.pause();
+    this.#settled = this.#untilIdle().then(() => pool.destroy());
   }
 
   async #untilIdle() {
     // Twice idle: a result that was just finished is delivered between the two looks.
     for (let idle = 0; idle < 2;) {
       await new Promise((resolve) => setTimeout(resolve, SETTLE_POLL_MS));
-      idle = this.#pool.stats().busyWorkers === 0 ? idle + 1 : 0;
+      idle = this.#parts.pool.stats().busyWorkers === 0 ? idle + 1 : 0;
     }
   }
 
   #finish() {
-    const { items, failed, notRun } = this.#meter;
-    if (this.#signal) this.#reporter.line(`interrupted: ${items} items done, ${notRun} that waited were not run`);
+    const { items, failed, skipped } = this.#meter;
+    const left = this.#settled ? this.#notRun() : '';
+    if (this.#signal) this.#reporter.line(`interrupted: ${items} items done, ${left}`);
+    else if (left && !left.startsWith('0 were not'))
+      this.#reporter.line(`stopped after a failure: ${items} items done, ${left}`);
+    if (this.#flags.resume !== undefined && skipped) this.#reporter.line(`${skipped} items were done before`);
     if (this.#flags.stats) this.#reporter.line(this.#meter.summary());
     if (this.#signal) return STATUS[this.#signal];
     return failed ? 1 : 0;
   }
 
-  #isByFile() {
-    return Boolean(this.#flags.files || this.#flags.filesFrom !== undefined);
+  /** How many items of a run that was stopped were not run. */
+  #notRun() {
+    const { inputs } = this.#parts;
+    const { items, skipped } = this.#meter;
+    const known = (inputs.count ?? inputs.read) - items - skipped;
+    if (inputs.count !== undefined) return `${known} were not run`;
+    return `${known} were read and not run; the rest of the input was not read`;
   }
 
-  #items() {
-    const { stdin } = this.#io;
-    const { filesFrom, lines } = this.#flags;
-    if (this.#isByFile()) {
-      const list = filesFrom && namesFrom(filesFrom, stdin, Boolean(this.#flags.null));
-      return fileItems(list || this.#inputs, { bare: this.#target.kind === 'c', stdin });
-    }
-    return lines ? lineItems(this.#inputs, stdin) : jsonItems(this.#inputs, stdin);
-  }
-
-  /** A bar would break into results on the same terminal. */
+  /** A bar would break into results on the same terminal, and needs one that can move its cursor. */
   #showsProgress() {
     const { progress, output } = this.#flags;
-    const { stdout, stderr } = this.#io;
-    return progress ?? Boolean(stderr.isTTY && (output !== undefined || !stdout.isTTY));
+    const { stdout, stderr, terminal } = this.#io;
+    return progress ?? Boolean(stderr.isTTY && terminal !== 'dumb' && (output !== undefined || !stdout.isTTY));
   }
-
-  /** @returns {number | undefined} of files, or of bytes in them; undefined: not known before the end */
-  #total() {
-    if (this.#flags.filesFrom !== undefined) return undefined;
-    if (this.#isByFile()) return this.#inputs.length;
-    let bytes = 0;
-    for (const file of this.#inputs) {
-      const stat = file === '-' ? undefined : statOf(file);
-      if (!stat?.isFile()) return undefined;
-      bytes += stat.size;
-    }
-    return bytes;
-  }
-}
-
-/** @param {unknown} error */
-function codeOf(error) {
-  return String(/** @type {{ code?: unknown }} */ (error ?? {}).code ?? '');
 }
 
 /** @param {unknown} error */

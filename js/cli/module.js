@@ -7,9 +7,11 @@ import process from 'node:process';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { UsageError, describe, oneLine } from './fault.js';
+import { compileInline } from './inline.js';
 
 /**
  * @typedef {object} Target
+ * @property {string} name  as the user gave it: MODULE#EXPORT, or the code
  * @property {string} task
  * @property {'js' | 'c'} kind
  * @property {URL} [module]
@@ -23,12 +25,14 @@ const PROBE_MS = 10_000;
 const GLUE_MARKS = ['em-pthread', '_wp_'];
 
 /**
- * @param {string} spec  MODULE#EXPORT
- * @param {string} [wasm]  a module built by emcc whose C tasks may be meant as well
+ * @param {string | undefined} spec  MODULE#EXPORT; none, if there is code
+ * @param {{ wasm?: string, eval?: string, initData?: unknown }} flags  wasm: a module built by emcc whose C tasks may be meant as well
  * @returns {Promise<Target>}
  * @throws {UsageError} there is no such module or export, or it cannot be loaded
  */
-export async function resolveTarget(spec, wasm) {
+export async function resolveTarget(spec, { wasm, eval: code, initData }) {
+  if (code !== undefined) return resolveCode(code, initData);
+  if (spec === undefined) throw new UsageError("missing required argument 'MODULE#EXPORT' (or -e CODE)");
   const at = spec.lastIndexOf('#');
   const [name, task] = at < 0 ? [spec, ''] : [spec.slice(0, at), spec.slice(at + 1)];
   if (!name || !task) throw new UsageError(`'${spec}' is not MODULE#EXPORT`);
@@ -36,14 +40,29 @@ export async function resolveTarget(spec, wasm) {
   const source = read(module, name);
   const wasmUrl = wasm === undefined ? undefined : locate(wasm);
   if (wasmUrl) read(wasmUrl, String(wasm));
-  if (GLUE_MARKS.every((mark) => source.includes(mark))) return { task, kind: 'c', wasm: module };
-  const found = await probe(module, name);
+  if (GLUE_MARKS.every((mark) => source.includes(mark))) return { name: spec, task, kind: 'c', wasm: module };
+  const found = await probe({ module: module.href, initData }, name);
   const named = found.wasm ? new URL(found.wasm, module) : undefined;
-  const target = { task, module, wasm: wasmUrl ?? named };
+  const target = { name: spec, task, module, wasm: wasmUrl ?? named };
   if (found.names.includes(task)) return { ...target, kind: 'js' };
   if (!target.wasm) throw new UsageError(missing(name, task, found.names));
   read(target.wasm, fileURLToPath(target.wasm));
   return { ...target, kind: 'c' };
+}
+
+/**
+ * @param {string} code  an expression that is a function
+ * @param {unknown} initData
+ * @returns {Promise<Target>}
+ */
+async function resolveCode(code, initData) {
+  try {
+    compileInline(code);
+  } catch (error) {
+    throw new UsageError(`-e: ${/** @type {Error} */ (error).name}: ${describe(error)}`);
+  }
+  await probe({ code, initData }, '-e');
+  return { name: `-e ${oneLine(code)}`, task: 'code', kind: 'js' };
 }
 
 /**
@@ -83,12 +102,12 @@ function read(url, name) {
 /**
  * Loads a worker module in a thread of its own, to learn its exports: whatever it does while it loads (print, hang,
  * exit) is then no matter of ours.
- * @param {URL} module
+ * @param {{ module?: string, code?: string, initData: unknown }} what
  * @param {string} name
  * @returns {Promise<{ names: string[], wasm?: string }>}
  */
-async function probe(module, name) {
-  const options = { workerData: module.href, stdout: true, stderr: true };
+async function probe(what, name) {
+  const options = { workerData: what, stdout: true, stderr: true };
   const worker = new Worker(new URL('./probe.js', import.meta.url), options);
   /** @type {NodeJS.Timeout | undefined} */
   let timer;
@@ -99,7 +118,7 @@ async function probe(module, name) {
       worker.once('exit', (code) => fail(new Error(`it ended the worker (exit status ${code})`)));
       timer = setTimeout(() => fail(new Error(`not loaded after ${PROBE_MS} ms`)), PROBE_MS);
     });
-    if (answer.error) throw new Error(answer.error + (answer.placed ? '' : await syntaxPlace(module)));
+    if (answer.error) throw new Error(answer.error + (answer.placed ? '' : await syntaxPlace(String(what.module))));
     return answer;
   } catch (error) {
     throw new UsageError(`${name}: cannot be loaded: ${oneLine(describe(error))}`);
@@ -112,11 +131,11 @@ async function probe(module, name) {
 /**
  * Where a module, or one that it imports, cannot be parsed. The error does not say; Node says it only when it ends
  * because of one. Nothing of the module runs: parsing comes first.
- * @param {URL} module
+ * @param {string} module  URL
  * @returns {Promise<string>} ` (file:…:LINE)`, or nothing if it is not known
  */
 async function syntaxPlace(module) {
-  const code = `await import(${JSON.stringify(module.href)})`;
+  const code = `await import(${JSON.stringify(module)})`;
   const args = ['--input-type=module', '-e', code];
   const text = await new Promise((done) => {
     execFile(process.execPath, args, { timeout: PROBE_MS }, (_error, _stdout, stderr) => done(stderr));

@@ -1,25 +1,38 @@
 /**
  * A bounded window between a source of items and an asynchronous function: results come out in the order of the items
  * (or as they are ready), at most `limit` items are in work, at most `held` are in memory, and a failing item is an
- * outcome like any other. Pool.map() rejects as a whole on the first failure; a command line must go on.
+ * outcome like any other. An item can be divided: before it starts (`split`), or when its run leaves a part of it over
+ * (`restOf`); the parts keep the item's place in the order.
  */
 
 /**
  * @template T, R
- * @typedef {{ item: T, index: number, ok: true, value: R }
- *   | { item: T, index: number, ok: false, error: unknown }} Outcome
+ * @typedef {{ item: T, ok: true, value: R } | { item: T, ok: false, error: unknown }} Outcome
  */
 
 /**
- * @template T
+ * @template T, R
  * @typedef {object} WindowOptions
  * @property {number} limit  items in work at once
  * @property {number} [held]  items in work, or done and not yet given out; default: limit. A larger value lets the rest
  *   go on while the item whose turn it is takes long
  * @property {boolean} [ordered]  outcomes in the order of the items; default true
- * @property {(item: T) => number} [weigh]  an item's weight, for instance its bytes; default 0
+ * @property {(item: T) => number} [weigh]  an item's weight until it is done, for instance its bytes; default 0
+ * @property {(value: R) => number} [weighValue]  the weight of a result until it is given out; default 0
  * @property {number} [maxWeight]  weight in memory at once; one item alone may be heavier. Default: no limit
+ * @property {(item: T) => readonly [T, T?]} [split]  asked just before an item starts: the part to start now, and the rest
+ * @property {(value: R) => T | undefined} [restOf]  the part of its item that a run has left over
  * @property {AbortSignal} [stop]  once aborted no further item is started; those in work still come out
+ */
+
+/**
+ * @template T, R
+ * @typedef {object} Entry  an item's place in the order
+ * @property {T} item
+ * @property {boolean} started
+ * @property {number} weight  of the item while it is in work, then of its result
+ * @property {Outcome<T, R>} [outcome]  none until it is done
+ * @property {Entry<T, R>} [next]
  */
 
 /** A condition to wait for: notify() before wait() is not lost, several are one. */
@@ -40,74 +53,150 @@ class Change {
 }
 
 /**
- * The window itself: what has been started and not yet been given out.
+ * The window itself: what has been taken from the source and not yet been given out.
  * @template T, R
  */
 class Window {
-  /** @type {Map<number, { weight: number, outcome?: Outcome<T, R> }>} by index; no outcome while in work */
-  #entries = new Map();
-  /** @type {number[]} indexes that are done, in the order in which they became so; only if unordered */
+  /** @type {Entry<T, R> | undefined} if ordered, the oldest entry; the others follow by `next` */
+  #head;
+  /** @type {Entry<T, R> | undefined} */
+  #tail;
+  /** @type {Entry<T, R>[]} not started: an item that was just added, parts of divided ones; the last one is next */
+  #waiting = [];
+  /** @type {Entry<T, R>[]} if not ordered: done, in the order in which they became so */
   #done = [];
-  #next = 0;
+  /** Started and not yet given out: how many, and what they weigh. */
+  #held = 0;
   #weight = 0;
   #inWork = 0;
-  #started = 0;
+  #stopped = false;
+  #run;
   #options;
   /** Room was made, or stop was asked for. */
   room = new Change();
   /** An outcome is there, or no more will come. */
   ready = new Change();
 
-  /** @param {Required<Omit<WindowOptions<T>, 'stop'>>} options */
-  constructor(options) {
+  /**
+   * @param {(item: T) => Promise<R> | R} run
+   * @param {Required<Omit<WindowOptions<T, R>, 'stop'>>} options
+   */
+  constructor(run, options) {
+    this.#run = run;
     this.#options = options;
   }
 
-  get inWork() {
-    return this.#inWork;
+  /** Nothing is in work, and nothing will be unless it is added. */
+  get idle() {
+    return this.#inWork === 0 && (this.#stopped || this.#waiting.length === 0);
+  }
+
+  /** Whether the next item of the source could start at once, if it is not too heavy. */
+  get hasRoom() {
+    const { limit, held } = this.#options;
+    return this.#inWork < limit && this.#held < held && this.#waiting.length === 0;
   }
 
   /** @param {T} item */
-  hasRoom(item) {
-    const { limit, held, weigh, maxWeight } = this.#options;
-    if (this.#inWork >= limit || this.#entries.size >= held) return false;
-    return this.#entries.size === 0 || this.#weight + weigh(item) <= maxWeight;
+  add(item) {
+    const entry = newEntry(item);
+    if (this.#options.ordered) {
+      if (this.#tail) this.#tail.next = entry;
+      else this.#head = entry;
+      this.#tail = entry;
+    }
+    this.#waiting.push(entry);
+    this.#startWaiting();
   }
 
-  /**
-   * @param {T} item
-   * @param {(item: T) => Promise<R> | R} run
-   */
-  async start(item, run) {
-    const index = this.#started++;
-    /** @type {{ weight: number, outcome?: Outcome<T, R> }} */
-    const entry = { weight: this.#options.weigh(item) };
-    this.#entries.set(index, entry);
-    this.#inWork++;
-    this.#weight += entry.weight;
-    try {
-      entry.outcome = { item, index, ok: true, value: await run(item) };
-    } catch (error) {
-      entry.outcome = { item, index, ok: false, error };
-    }
-    this.#inWork--;
-    if (!this.#options.ordered) this.#done.push(index);
-    this.ready.notify();
+  stop() {
+    this.#stopped = true;
     this.room.notify();
+    this.ready.notify();
   }
 
   /** @returns {Outcome<T, R> | undefined} the next one to give out, if it is done */
   take() {
-    const index = this.#options.ordered ? this.#next : this.#done.shift();
-    const entry = index === undefined ? undefined : this.#entries.get(index);
+    const entry = this.#options.ordered ? this.#head : this.#done.shift();
     if (!entry?.outcome) return undefined;
-    this.#next++;
-    this.#entries.delete(entry.outcome.index);
+    if (this.#options.ordered) {
+      this.#head = entry.next;
+      if (!this.#head) this.#tail = undefined;
+    }
+    this.#held--;
     this.#weight -= entry.weight;
+    this.#startWaiting();
     this.room.notify();
     return entry.outcome;
   }
+
+  /**
+   * Puts `item` behind `entry` in the order.
+   * @param {Entry<T, R>} entry
+   * @param {T} item
+   */
+  #insert(entry, item) {
+    const part = newEntry(item);
+    if (this.#options.ordered) {
+      part.next = entry.next;
+      entry.next = part;
+      if (this.#tail === entry) this.#tail = part;
+    }
+    this.#waiting.push(part);
+  }
+
+  #startWaiting() {
+    const { limit, held, weigh, maxWeight, split } = this.#options;
+    while (!this.#stopped && this.#waiting.length && this.#inWork < limit) {
+      // The one that all others wait for starts in any case: without it nothing could be given out, and no room be made.
+      const isFirst = this.#head !== undefined && !this.#head.started;
+      const entry = isFirst ? /** @type {Entry<T, R>} */ (this.#head) : this.#waiting[this.#waiting.length - 1];
+      const [item, rest] = split(entry.item);
+      const weight = weigh(item);
+      const fits = this.#held < held && this.#weight + weight <= maxWeight;
+      if (!isFirst && this.#held > 0 && !fits) return;
+      this.#waiting.splice(this.#waiting.lastIndexOf(entry), 1);
+      Object.assign(entry, { item, weight, started: true });
+      this.#held++;
+      this.#weight += weight;
+      if (rest !== undefined) this.#insert(entry, rest);
+      void this.#start(entry);
+    }
+  }
+
+  /** @param {Entry<T, R>} entry */
+  async #start(entry) {
+    const { item } = entry;
+    this.#inWork++;
+    try {
+      const value = await this.#run(item);
+      entry.outcome = { item, ok: true, value };
+      const weight = this.#options.weighValue(value);
+      this.#weight += weight - entry.weight;
+      entry.weight = weight;
+      const rest = this.#options.restOf(value);
+      if (rest !== undefined) this.#insert(entry, rest);
+    } catch (error) {
+      entry.outcome = { item, ok: false, error };
+    }
+    this.#inWork--;
+    if (!this.#options.ordered) this.#done.push(entry);
+    this.#startWaiting();
+    this.ready.notify();
+    this.room.notify();
+  }
 }
+
+/**
+ * @template T
+ * @param {T} item
+ * @returns {Entry<T, any>}
+ */
+const newEntry = (item) => ({ item, started: false, weight: 0 });
+
+const zero = () => 0;
+const ignore = () => undefined;
+const whole = (/** @type {any} */ item) => /** @type {const} */ ([item]);
 
 /**
  * Runs `run` over the items of `source`, and gives out one outcome per started item. The source is read no further than
@@ -116,13 +205,14 @@ class Window {
  * @template T, R
  * @param {Iterable<T> | AsyncIterable<T>} source
  * @param {(item: T) => Promise<R> | R} run
- * @param {WindowOptions<T>} options
+ * @param {WindowOptions<T, R>} options
  * @returns {AsyncGenerator<Outcome<T, R>, void, void>}
  */
 export async function* mapWindow(source, run, options) {
-  const { limit, held = limit, ordered = true, weigh = () => 0, maxWeight = Infinity } = options;
+  const { limit, held = limit, ordered = true, weigh = zero, weighValue = zero, maxWeight = Infinity } = options;
+  const { split = whole, restOf = ignore } = options;
   /** @type {Window<T, R>} */
-  const window = new Window({ limit, held, ordered, weigh, maxWeight });
+  const window = new Window(run, { limit, held, ordered, weigh, weighValue, maxWeight, split, restOf });
   const state = {
     ended: false,
     stopped: false,
@@ -133,15 +223,14 @@ export async function* mapWindow(source, run, options) {
 
   const stop = () => {
     state.stopped = true;
-    window.room.notify();
-    window.ready.notify();
+    window.stop();
   };
   const pump = async () => {
     while (!state.stopped) {
       const { done, value } = await iterator.next();
       if (done) return;
-      while (!state.stopped && !window.hasRoom(value)) await window.room.wait();
-      if (!state.stopped) void window.start(value, run);
+      while (!state.stopped && !window.hasRoom) await window.room.wait();
+      if (!state.stopped) window.add(value);
     }
   };
   const finish = () => {
@@ -159,7 +248,7 @@ export async function* mapWindow(source, run, options) {
     for (;;) {
       const outcome = window.take();
       if (outcome) yield outcome;
-      else if ((state.ended || state.stopped) && window.inWork === 0) break;
+      else if ((state.ended || state.stopped) && window.idle) break;
       else await window.ready.wait();
     }
     if (state.failed) throw state.error;

@@ -3,8 +3,9 @@
  * end of a pipe sees each result at once and a flood of small ones is not one system call each.
  */
 
+import { Buffer } from 'node:buffer';
 import { closeSync, openSync, writeSync } from 'node:fs';
-import { ItemError, UsageError, describe } from './fault.js';
+import { UsageError, describe } from './fault.js';
 import { statOf } from './input.js';
 
 /** A closed output pipe: whoever read our results has enough of them. */
@@ -17,68 +18,47 @@ export class OutputError extends Error {}
 const FLUSH_LENGTH = 1 << 16;
 
 /**
- * One result as a line of JSON. What JSON has no form for: binary data is base64, BigInt its decimal digits, a Map an
- * array of pairs, a Set an array; undefined, NaN and the infinities are null.
- * @param {unknown} value
- * @returns {string}
- */
-export function toLine(value) {
-  try {
-    return `${JSON.stringify(value, plainJson) ?? 'null'}\n`;
-  } catch (error) {
-    throw new ItemError('NOT_SERIALIZABLE', `the result is no JSON: ${describe(error)}`);
-  }
-}
-
-/**
- * @param {string} _key
- * @param {unknown} value
- */
-function plainJson(_key, value) {
-  if (typeof value === 'bigint') return String(value);
-  if (typeof value !== 'object' || value === null) return value;
-  if (ArrayBuffer.isView(value)) {
-    return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64');
-  }
-  if (value instanceof ArrayBuffer) return Buffer.from(value).toString('base64');
-  if (value instanceof Map || value instanceof Set) return [...value];
-  return value;
-}
-
-/**
  * Where results go.
  * @typedef {object} Sink
- * @property {(text: string) => Promise<void> | void} write  a promise when the reader is slower than we are
+ * @property {(bytes: Uint8Array) => Promise<void> | void} write  a promise when the reader is slower than we are
  * @property {() => Promise<void>} end  all has been written
  */
 
 /** Gathers lines before a sink. Errors of the sink come out of write() and end(). */
 export class Writer {
   #sink;
-  #text = '';
+  #before;
+  /** @type {Uint8Array[]} */
+  #pieces = [];
+  #length = 0;
   #scheduled = false;
   /** @type {unknown} */
   #error;
 
-  /** @param {Sink} sink */
-  constructor(sink) {
+  /**
+   * @param {Sink} sink
+   * @param {Writer} [before]  what was given to it is written first
+   */
+  constructor(sink, before) {
     this.#sink = sink;
+    this.#before = before;
   }
 
   /**
-   * @param {string} line
+   * @param {Uint8Array | string} lines
    * @returns {Promise<void> | void}
    */
-  write(line) {
+  write(lines) {
     if (this.#error) throw this.#error;
-    this.#text += line;
-    if (this.#text.length >= FLUSH_LENGTH) return this.#flush();
+    this.#pieces.push(typeof lines === 'string' ? Buffer.from(lines) : lines);
+    this.#length += lines.length;
+    if (this.#length >= FLUSH_LENGTH) return this.flush();
     if (this.#scheduled) return;
     this.#scheduled = true;
     setImmediate(async () => {
       this.#scheduled = false;
       try {
-        await this.#flush();
+        await this.flush();
       } catch (error) {
         this.#error = error;
       }
@@ -86,15 +66,17 @@ export class Writer {
   }
 
   async end() {
-    await this.#flush();
+    await this.flush();
     await this.#sink.end();
     if (this.#error) throw this.#error;
   }
 
-  #flush() {
-    const text = this.#text;
-    this.#text = '';
-    return text ? this.#sink.write(text) : undefined;
+  async flush() {
+    await this.#before?.flush();
+    const pieces = this.#pieces;
+    this.#pieces = [];
+    this.#length = 0;
+    if (pieces.length) await this.#sink.write(pieces.length === 1 ? pieces[0] : Buffer.concat(pieces));
   }
 }
 
@@ -110,9 +92,9 @@ export function streamSink(stream) {
     stream.emit('drain');
   });
   return {
-    async write(text) {
+    async write(bytes) {
       if (broken) throw broken;
-      if (!stream.write(text)) await new Promise((resolve) => stream.once('drain', resolve));
+      if (!stream.write(bytes)) await new Promise((resolve) => stream.once('drain', resolve));
       if (broken) throw broken;
     },
     async end() {
@@ -127,9 +109,10 @@ export function streamSink(stream) {
  * ends early for want of disk space, then leaves all the results that it had.
  * @param {string} path
  * @param {string[]} inputs  refused as output: opening would empty them
+ * @param {{ append?: boolean }} [how]  append: what it holds stays
  * @returns {Sink}
  */
-export function fileSink(path, inputs) {
+export function fileSink(path, inputs, { append = false } = {}) {
   const old = statOf(path);
   for (const input of old?.isFile() ? inputs : []) {
     const stat = statOf(input);
@@ -137,13 +120,11 @@ export function fileSink(path, inputs) {
       throw new UsageError(`${input}: is an input and the output file as well`);
     }
   }
-  const fd = openOutput(path);
+  const fd = openOutput(path, append ? 'a' : 'w');
   return {
-    write(text) {
+    write(bytes) {
       try {
-        for (let bytes = Buffer.from(text); bytes.length;) {
-          bytes = bytes.subarray(writeSync(fd, bytes));
-        }
+        for (let left = bytes; left.length;) left = left.subarray(writeSync(fd, left));
       } catch (error) {
         if (/** @type {NodeJS.ErrnoException} */ (error).code === 'EPIPE') throw new ClosedPipe();
         throw new OutputError(`${path}: ${describe(error)}`);
@@ -155,10 +136,13 @@ export function fileSink(path, inputs) {
   };
 }
 
-/** @param {string} path */
-function openOutput(path) {
+/**
+ * @param {string} path
+ * @param {'a' | 'w'} how
+ */
+function openOutput(path, how) {
   try {
-    return openSync(path, 'w');
+    return openSync(path, how);
   } catch (error) {
     throw new UsageError(`${path}: cannot write: ${describe(error)}`);
   }

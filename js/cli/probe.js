@@ -1,9 +1,12 @@
-/** Runs in a thread of its own (see module.js): imports the worker module, and answers what it exports. */
+/** Runs in a thread of its own (see module.js): imports the worker module, and answers what it exports; or evaluates code. */
 
 import { parentPort, workerData } from 'node:worker_threads';
+import { inlineHandler } from './inline.js';
 
 try {
-  const exports = await import(workerData);
+  const { module, code, initData } = workerData;
+  /** @type {any} */ (globalThis).wasmpoolThread = { initData }; // as in a worker of a pool
+  const exports = code === undefined ? await import(module) : { code: inlineHandler(code) };
   const names = [...functions(exports), ...functions(exports.default)];
   const { wasm } = exports;
   const isPlace = typeof wasm === 'string' || wasm instanceof URL;

@@ -8,7 +8,8 @@ import { describe, oneLine } from './fault.js';
 export class Meter {
   items = 0;
   failed = 0;
-  notRun = 0;
+  /** Done by an earlier run. */
+  skipped = 0;
   kills = 0;
   bytes = 0;
   #start = performance.now();
@@ -32,12 +33,17 @@ export class Meter {
 /** Writes to stderr, with or without a bar at the bottom. */
 export class Reporter {
   #stream;
+  #canMove;
   /** @type {SingleBar | undefined} */
   #bar;
 
-  /** @param {NodeJS.WriteStream | import('node:stream').Writable} stream  stderr */
-  constructor(stream) {
+  /**
+   * @param {NodeJS.WriteStream | import('node:stream').Writable} stream  stderr
+   * @param {string} [terminal]  its kind: TERM
+   */
+  constructor(stream, terminal) {
     this.#stream = stream;
+    this.#canMove = 'isTTY' in stream && Boolean(stream.isTTY) && terminal !== 'dumb';
   }
 
   /**
@@ -47,7 +53,7 @@ export class Reporter {
   showBar({ total }) {
     const bar = total === undefined ? '' : '{bar} {percentage}% | ETA {eta_formatted} | ';
     this.#bar = new SingleBar({
-      stream: /** @type {NodeJS.WritableStream} */ (this.#stream),
+      stream: /** @type {NodeJS.WritableStream} */ (this.#canMove ? this.#stream : plainLines(this.#stream)),
       format: `${bar}{items} items | {failed} failed | {duration_formatted}`,
       barCompleteChar: '#',
       barIncompleteChar: '-',
@@ -71,15 +77,20 @@ export class Reporter {
 
   /**
    * @param {string} label  the input
-   * @param {unknown} error
+   * @param {unknown} error  or a Failure
+   * @param {boolean} [verbose]  with the name and the stack of what the handler threw
    */
-  failure(label, error) {
+  failure(label, error, verbose = false) {
     this.line(`${oneLine(label)}: ${describe(error)}`);
+    const { name, stack } = /** @type {import('./fault.js').Failure} */ (error ?? {});
+    if (!verbose || !(stack ?? name)) return;
+    const lines = (stack ?? String(name)).split('\n').map(oneLine);
+    this.#stream.write(lines.map((text) => `    ${text}\n`).join(''));
   }
 
   /** @param {string} text  a line of its own, above the bar */
   line(text) {
-    if (this.#bar && 'isTTY' in this.#stream && this.#stream.isTTY) {
+    if (this.#bar && this.#canMove) {
       cursorTo(this.#stream, 0);
       clearLine(this.#stream, 0);
     }
@@ -90,4 +101,12 @@ export class Reporter {
     this.#bar?.stop();
     this.#bar = undefined;
   }
+}
+
+/**
+ * The stream without what it can do as a terminal: the bar then writes a line from time to time.
+ * @param {import('node:stream').Writable} stream
+ */
+function plainLines(stream) {
+  return { isTTY: false, write: (/** @type {string} */ text) => stream.write(text) };
 }

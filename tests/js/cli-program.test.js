@@ -98,7 +98,9 @@ describe('the packaged program, with the real pool', () => {
     child.stdin.end('1\n2\n' + '3\n'.repeat(100_000));
     const { status, out, err } = await ended;
     assert.equal(status, 1);
-    assert.match(err, /^wasmpool: stdin:2: TASK_FAILED even: 2\n$/);
+    assert.match(err, /^wasmpool: stdin:2: TASK_FAILED even: 2\nwasmpool: stopped after a failure: /);
+    const [, done, left] = /: (\d+) items done, (\d+) were read and not run; the rest/.exec(err);
+    assert.ok(Number(done) === lines(out).length + 1 && Number(left) > 0, err);
     assert.ok(lines(out).length < 1000, `${lines(out).length} results`);
     assert.equal(lines(out)[0], '1');
   });

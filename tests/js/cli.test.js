@@ -9,33 +9,39 @@ import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { main } from '../../js/cli.js';
 import { describe as describeError } from '../../js/cli/fault.js';
-import { split } from '../../js/cli/input.js';
-import { toLine } from '../../js/cli/output.js';
+import { wholeRecords } from '../../js/cli/input.js';
+import { toJson } from '../../js/cli/line.js';
 import { createPool } from '../../js/index.js';
 import { at, dir, file, lines, run } from './cli-support.js';
 import { C_MODULE, until } from './helpers.js';
 
 describe('lines, results and messages', () => {
-  test('split: lines over any chunk borders, the last one with or without end', async () => {
+  test('whole lines over any chunk borders, the last one with or without end', async () => {
     const text = Buffer.from('one\n\nthree é\r\nlast');
     for (let size = 1; size <= text.length; size++) {
       const chunks = [];
       for (let i = 0; i < text.length; i += size) chunks.push(text.subarray(i, i + size));
       const found = [];
-      for await (const line of split(chunks)) found.push(line.toString());
-      assert.deepEqual(found, ['one', '', 'three é\r', 'last']);
+      for await (const records of wholeRecords(chunks)) found.push(records.toString());
+      assert.equal(found.pop(), 'last');
+      assert.ok(found.every((records) => records.endsWith('\n')));
+      assert.equal(found.join(''), 'one\n\nthree é\r\n');
     }
-    for await (const line of split([Buffer.from('')])) assert.fail(String(line));
+    for await (const records of wholeRecords([Buffer.from('')])) assert.fail(String(records));
   });
 
-  test('toLine: what JSON has no form for', () => {
-    assert.equal(toLine({ a: 1n, b: new Uint8Array([1, 2, 255]) }), '{"a":"1","b":"AQL/"}\n');
-    assert.equal(toLine(new Map([['k', new Set([1])]])), '[["k",[1]]]\n');
-    assert.equal(toLine(undefined), 'null\n');
-    assert.equal(toLine('a\nb'), '"a\\nb"\n');
+  test('toJson: what JSON has no form for', () => {
+    assert.equal(toJson({ a: 1n, b: new Uint8Array([1, 2, 255]) }), '{"a":"1","b":"AQL/"}');
+    assert.equal(toJson([Buffer.from([1, 2]), new Uint8Array([9, 1, 2]).buffer]), '["AQI=","CQEC"]');
+    assert.equal(toJson(new Map([['k', new Set([1])]])), '[["k",[1]]]');
+    assert.equal(toJson([undefined, NaN]), '[null,null]');
+    for (const value of [undefined, NaN, Infinity]) assert.equal(toJson(value), 'null');
+    for (const value of [-0, 1.5, 1e21, 'a\nb', new Date(0), [[{ a: [null, true] }]], { a: undefined, b: 1 }])
+      assert.equal(toJson(value), JSON.stringify(value));
     const cyclic = {};
     cyclic.self = cyclic;
-    assert.throws(() => toLine(cyclic), { code: 'NOT_SERIALIZABLE' });
+    for (const value of [cyclic, () => 1, { f() {} }, [Symbol('s')], { later: Promise.resolve() }])
+      assert.throws(() => toJson(value), { code: 'NOT_SERIALIZABLE' });
   });
 
   test('messages are one line, with the code once', () => {
@@ -185,7 +191,9 @@ describe('wasmpool map', () => {
     input.push('1\n3\n4\n');
     const { status, out, err } = await run(['map', `${at('h.mjs')}#odd`, '--fail-fast'], { input });
     assert.deepEqual([status, out], [1, '1\n3\n']);
-    assert.match(err, /^wasmpool: stdin:3: TASK_FAILED even: 4\n$/);
+    const [failure, end] = lines(err);
+    assert.equal(failure, 'wasmpool: stdin:3: TASK_FAILED even: 4');
+    assert.match(end, /stopped after a failure: 3 items done, 0 were read and not run; the rest of the input was not/);
   });
 
   test('-o: results go to the file, and an input is never overwritten', async () => {
@@ -213,9 +221,10 @@ describe('wasmpool map', () => {
   test('options reach the pool: workers, time limit, kill at once', async () => {
     const args = ['map', `${at('h.mjs')}#double`, '-j', '3', '--timeout', '250'];
     const { created } = await run(args);
-    const { module, ...rest } = created[0];
-    assert.equal(module.href, new URL(`file://${at('h.mjs')}`).href);
-    assert.deepEqual(rest, { workers: 3, taskTimeoutMs: 250, recycleTimeoutMs: 0 });
+    const { initData, workers, recycleTimeoutMs, taskTimeoutMs } = created[0];
+    assert.equal(initData.module, new URL(`file://${at('h.mjs')}`).href);
+    // Each item has its own time limit, though several of them are one task.
+    assert.deepEqual([workers, recycleTimeoutMs, taskTimeoutMs], [3, 0, undefined]);
   });
 
   test("C tasks: by the mark in the glue, by --wasm, by the module's own wasm export", async () => {
@@ -233,7 +242,7 @@ describe('wasmpool map', () => {
       const { status, out, err, created } = await run(['map', ...args, '--files', item]);
       assert.deepEqual([status, err], [0, '']);
       assert.deepEqual(JSON.parse(out), { path: item, result: 97 + 98 + 99 });
-      assert.deepEqual(['module' in created[0], 'wasm' in created[0]], [hasModule, true]);
+      assert.deepEqual([created[0].initData.module !== undefined, 'wasm' in created[0]], [hasModule, true]);
     }
   });
 
