@@ -230,8 +230,9 @@ node: wasm $(DEMO_MODULE) build/smoke/tasks.mjs build/js/tasks.mjs build/js/thre
 	$(Q)node --test --test-timeout=300000 --test-reporter=spec $(NODE_TESTS)
 
 .PHONY: soak
-soak: wasm build/smoke/tasks.mjs | npm ## random kills under mixed load on Node: KILLS=10000
+soak: wasm build/smoke/tasks.mjs build/js/tasks.mjs | npm ## random kills under mixed load on Node (KILLS=10000), and what pools leave behind
 	$(Q)node tests/soak/soak.mjs
+	$(Q)node tests/soak/leaks.mjs
 
 smoke: wasm build/smoke/tasks.mjs | npm deps-test ## the smoke suite on Node, Bun and headless Chromium
 	$(Q)node tests/smoke/run.mjs

@@ -16,7 +16,7 @@ const TYPE_NAMES = /** @type {Record<number, 'binary' | 'string' | 'json' | 'cbo
  * Nobody ever changes its content; what raw() shows must not be written to (no hardware protects it).
  */
 export class Box {
-  #engine;
+  #pool;
   #index;
   #generation;
   #at;
@@ -29,7 +29,7 @@ export class Box {
   constructor(engine, index) {
     const { core, options } = engine;
     const { memory } = core;
-    this.#engine = engine;
+    this.#pool = engine.self;
     this.#index = index;
     this.#at = core.boxes.record(index);
     this.#generation = core.generation(this.#at);
@@ -42,15 +42,16 @@ export class Box {
     this.byteLength = memory.u32[(this.#at + L.BOX_BYTES) >>> 2];
   }
 
-  /** @returns {boolean} */
-  get #live() {
-    const { core, closed } = this.#engine;
-    return (
-      !closed &&
+  /** The core while the lease lasts. */
+  get #core() {
+    const core = this.#pool.engine?.core;
+    const isLive =
+      core &&
       (core.load(this.#at) & 0xff) === L.BOX_READY &&
       core.generation(this.#at) === this.#generation &&
-      (core.load(this.#at + L.BOX_READERS) & 1) !== 0
-    );
+      (core.load(this.#at + L.BOX_READERS) & 1) !== 0;
+    if (!isLive) throw poolError('LEASE_EXPIRED', 'the box was released, or its lease is over');
+    return core;
   }
 
   /**
@@ -59,8 +60,7 @@ export class Box {
    * @throws {import('./errors.js').PoolError} LEASE_EXPIRED
    */
   raw() {
-    if (!this.#live) throw poolError('LEASE_EXPIRED', 'the box was released, or its lease is over');
-    const { memory } = this.#engine.core;
+    const { memory } = this.#core;
     return memory.view(memory.address(this.#at + L.BOX_ADDRESS), this.byteLength);
   }
 
@@ -81,15 +81,15 @@ export class Box {
 
   /** The bytes as CBOR, decoded. */
   cbor() {
-    const { core } = this.#engine;
+    const { codec } = this.#core;
     const bytes = this.binary();
-    return core.codec.decode(TYPE.CBOR, 0, bytes, 0, bytes.length);
+    return codec.decode(TYPE.CBOR, 0, bytes, 0, bytes.length);
   }
 
   /** Gives the memory back. Later calls have no effect. */
   release() {
-    const { core, closed } = this.#engine;
-    if (!closed) core.exports._wp_box_release(core.pool, L.MAIN, this.#index, this.#generation, L.MAIN);
+    const core = this.#pool.engine?.core;
+    core?.exports._wp_box_release(core.pool, L.MAIN, this.#index, this.#generation, L.MAIN);
   }
 
   /**
@@ -98,10 +98,10 @@ export class Box {
    * @returns {number} its index
    */
   share(engine) {
-    if (engine !== this.#engine)
+    if (engine.self !== this.#pool)
       throw poolError('INVALID_ARGUMENT', 'the box belongs to another pool: send box.binary()');
-    const { core } = engine;
-    if (!this.#live || !core.exports._wp_box_retain(core.pool, L.MAIN, this.#index, this.#generation)) {
+    const core = this.#core;
+    if (!core.exports._wp_box_retain(core.pool, L.MAIN, this.#index, this.#generation)) {
       throw poolError('LEASE_EXPIRED', 'the box was released, or its lease is over');
     }
     return this.#index;

@@ -153,7 +153,11 @@ export class Dispatcher {
   close() {
     this.#ticker.stop();
     this.held = 0;
-    return this.#levels.flatMap((level) => [...level.keys()]);
+    const tasks = this.#levels.flatMap((level) => [...level.keys()]);
+    for (const level of this.#levels) level.clear();
+    this.#telemetry = undefined;
+    this.#engine = undefined; // promises and handles outlive the pool and lead here; its memory must not
+    return tasks;
   }
 }
 

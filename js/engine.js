@@ -38,6 +38,8 @@ export class Engine {
   core;
   /** @type {Fleet} */
   fleet;
+  /** How boxes, which their users may keep for ever, hold it. @type {{ engine: Engine | undefined }} */
+  self = { engine: this };
   /** @type {(Task | undefined)[]} by slot */
   #tasks = [];
   #results;
@@ -112,10 +114,6 @@ export class Engine {
   }
 
   // ---- In ----
-
-  get closed() {
-    return this.ledger.closed;
-  }
 
   /**
    * Whether that many more tasks may wait.
@@ -317,6 +315,7 @@ export class Engine {
    */
   async close(reason) {
     this.ledger.closed = true;
+    this.self.engine = undefined;
     this.clock.stop();
     this.timekeeper.stop();
     this.completions.stop();
@@ -331,5 +330,6 @@ export class Engine {
     this.#tasks.length = 0;
     this.ledger.inFlight = 0;
     await this.fleet.close();
+    this.core.exports._wp_js_close();
   }
 }

@@ -23,7 +23,12 @@ export async function createEngine(options, events) {
     // Without a module of the user's there is no C task that could hang.
     const program = await loadProgram(options.wasm, options.loopChecks && options.wasm !== undefined);
     const { exports, memory } = await instantiate(program, options.memoryBytes);
-    return new Engine(options, events, program, exports, memory, threads);
+    try {
+      return new Engine(options, events, program, exports, memory, threads);
+    } catch (error) {
+      exports._wp_js_close();
+      throw error;
+    }
   } catch (error) {
     await threads.close();
     throw error;

@@ -117,6 +117,7 @@ export class TaskPromise extends Promise {
   constructor() {
     super(keepResolve);
     this.#resolve = resolveNext;
+    resolveNext = undefined; // else the last promise, and with it its pool, would stay
   }
 
   /**

@@ -186,6 +186,11 @@ export class Trace {
     this.#events.push({ name, ph, pid: PID, tid: MAIN, ts: ms * 1000, id, cat: 'task', ...(args && { args }) });
   }
 
+  /** Its pool is gone: a trace that its user keeps must not keep the memory. */
+  release() {
+    this.#core = /** @type {any} */ (undefined);
+  }
+
   /** What there is so far. @returns {TraceFile} */
   toJSON() {
     const named = (/** @type {number} */ tid, /** @type {string} */ name) =>

@@ -45,6 +45,8 @@ export class Traces {
 
   /** The pool is gone: the trace that the environment asked for is written. */
   close() {
+    this.#engine = undefined;
+    for (const trace of this.#running) trace.release();
     if (!this.#toFile || !host.write) return;
     const path = /** @type {string} */ (host.environment('WASMPOOL_TRACE'));
     const file = files++ ? `${path}.${files}` : path;

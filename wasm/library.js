@@ -39,6 +39,26 @@ addToLibrary({
   wp_js_thread_exit: () => {
     throw new Error('the task called pthread_exit');
   },
+
+  // Emscripten's mailbox on main: C code may send it calls from other threads, which wake it through Atomics.waitAsync. A pending wait
+  // keeps the instance and its memory for ever (emscripten issue 20920; later versions end it at exit(), which a pool never calls).
+  // So main's wait ends with its pool. Workers have no mailbox (src/port/emscripten_thread.c) and need no wait.
+  $wasmpoolMailbox: { closed: false },
+  _emscripten_thread_mailbox_await__deps: ['$checkMailbox', '$wasmpoolMailbox'],
+  _emscripten_thread_mailbox_await: (thread) => {
+    if (ENVIRONMENT_IS_PTHREAD || wasmpoolMailbox.closed || typeof Atomics.waitAsync !== 'function') return;
+    const { async, value } = Atomics.waitAsync(HEAP32, thread >>> 2, thread); // as <thread_mailbox.c> notifies it
+    if (!async) return;
+    value.then(() => {
+      if (!wasmpoolMailbox.closed) checkMailbox();
+    });
+    Atomics.store(HEAP32, (thread + {{{ C_STRUCTS.pthread.waiting_async }}}) >>> 2, 1);
+  },
+  wp_js_mailbox_close__deps: ['$wasmpoolMailbox'],
+  wp_js_mailbox_close: (thread) => {
+    wasmpoolMailbox.closed = true;
+    Atomics.notify(HEAP32, thread >>> 2);
+  },
 });
 
 /* global FILESYSTEM, LibraryManager, HEAPU8, HEAPU32, UTF8ArrayToString, err, out, wasmpoolLines, wasmpoolPrint */

@@ -36,6 +36,9 @@ void *wp_js_thread_block(wp_pool *pool, uint32_t thread);
 void *wp_js_thread_routine(void);
 void *wp_js_thread_argument(wp_pool *pool, uint32_t thread);
 
+/* The end of the instance's pool: ends what would keep the instance and its memory for ever (wasm/library.js). */
+void wp_js_close(void);
+
 /* The numbers of the workers as threads of the C library: out of the way of the runtime's own. */
 enum { WP_FIRST_TID = 0x20000000 };
 

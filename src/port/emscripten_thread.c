@@ -35,6 +35,7 @@ static thread_argument arguments[WP_THREADS_MAX];
 /* wasm/library.js */
 extern void wp_js_thread_start(wp_pool *pool, uint32_t thread, wp_thread *record);
 extern _Noreturn void wp_js_thread_exit(void);
+extern void wp_js_mailbox_close(struct pthread *self);
 
 static size_t aligned(size_t bytes, size_t align) { return (bytes + align - 1) / align * align; }
 
@@ -82,6 +83,8 @@ void *wp_js_thread_argument(wp_pool *pool, uint32_t thread) {
   arguments[thread] = (thread_argument){pool, thread};
   return &arguments[thread];
 }
+
+void wp_js_close(void) { wp_js_mailbox_close(__pthread_self()); }
 
 /* Instead of the C library's: the thread is not the task's to end. */
 _Noreturn void pthread_exit(void *result) {
