@@ -15,8 +15,9 @@
 
 import { copyBytes, isOrdinaryBuffer } from './codec/bytes.js';
 import { Decoder } from './codec/decoder.js';
+import { cloneForMessage, flatten, isDeep, isOverflow } from './codec/deep.js';
 import { encodeRecord, isError, safeText } from './codec/errors.js';
-import { notSerializable } from './codec/explain.js';
+import { notPlain, notSerializable } from './codec/explain.js';
 import { isSimple, isWellFormed } from './codec/simple.js';
 import { textBytes, tryWriteText, utf16Bytes } from './codec/text.js';
 import { TYPE, VIEW_KINDS } from './codec/types.js';
@@ -144,7 +145,7 @@ export class Codec extends Decoder {
       case 'json':
         return this.#encodeJson(value, u8, offset, capacity);
       case 'string': {
-        if (typeof value !== 'string' || !isWellFormed(value)) throw notSerializable(value);
+        if (typeof value !== 'string' || !isWellFormed(value)) throw notPlain(value, 'text must be well-formed');
         return this.#encodeText(value);
       }
       case 'binary': {
@@ -158,7 +159,7 @@ export class Codec extends Decoder {
       }
       case 'cbor': {
         const length = this.#tryTree(value, [value], MAX_NODES_ALONE, u8, offset, capacity);
-        if (length === undefined) throw notSerializable(value);
+        if (length === undefined) throw notPlain(value, 'a leased result is plain data');
         return length;
       }
       default:
@@ -260,7 +261,7 @@ export class Codec extends Decoder {
     try {
       text = JSON.stringify(value);
     } catch (cause) {
-      throw notSerializable(value, cause);
+      throw notPlain(value, 'C tasks get JSON', cause);
     }
     if (text === undefined) throw notSerializable(value);
     this.#begin(u8, offset, capacity);
@@ -347,15 +348,25 @@ export class Codec extends Decoder {
    * @param {Uint8Array} u8
    * @param {number} offset
    * @param {number} capacity
+   * @param {boolean} [deep] whether it is laid out flat
    * @returns {number}
    */
-  #encodeByHost(value, u8, offset, capacity) {
+  #encodeByHost(value, u8, offset, capacity, deep = isDeep(value)) {
+    const { serialize } = this._host;
+    let flat;
     let bytes;
     let clone;
     try {
-      bytes = this._host.serialize?.(value);
-      if (bytes === undefined) clone = structuredClone(value);
+      flat = deep ? flatten(value) : undefined;
+      if (flat && !serialize) {
+        const length = this.#tryTree(flat, [flat], MAX_NODES_ALONE, u8, offset, capacity);
+        if (length !== undefined) this.type = TYPE.DEEP;
+        if (length !== undefined) return length;
+      }
+      bytes = serialize?.(flat ?? value);
+      if (bytes === undefined) clone = cloneForMessage(value, deep);
     } catch (cause) {
+      if (!deep && isOverflow(cause)) return this.#encodeByHost(value, u8, offset, capacity, true);
       throw notSerializable(value, cause);
     }
     this.#begin(u8, offset, capacity);
@@ -364,7 +375,7 @@ export class Codec extends Decoder {
       this.type = TYPE.CHANNEL;
       return -1;
     }
-    this.type = TYPE.HOST;
+    this.type = flat ? TYPE.DEEP : TYPE.HOST;
     return this.#put(bytes);
   }
 }

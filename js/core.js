@@ -3,6 +3,7 @@
  * What belongs to one side only is in js/engine.js and js/worker/.
  */
 import { TYPE } from './codec.js';
+import { notSerializable } from './codec/explain.js';
 import { privately } from './codec/private.js';
 import { poolError } from './errors.js';
 import * as L from './generated/layout.js';
@@ -148,7 +149,11 @@ export class Core {
    * @param {unknown} value
    */
   #privately(value) {
-    return privately(value, (view) => this.memory.owns(view));
+    try {
+      return privately(value, (view) => this.memory.owns(view));
+    } catch (cause) {
+      throw notSerializable(value, cause); // too deep, or a Proxy that throws
+    }
   }
 
   /**

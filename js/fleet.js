@@ -2,11 +2,12 @@
  * The pool's threads: starts them in two phases, seats them, ends them through the kill gate, replaces them, and takes back
  * what dead ones held. The only file that asks a host to stop a thread.
  */
-import { describeReason, poolError } from './errors.js';
+import { notSerializable } from './codec/explain.js';
+import { poolError } from './errors.js';
 import * as L from './generated/layout.js';
 import { host } from './host/index.js';
 import { Ladder } from './ladder.js';
-import { initMessage, newMember, Opening, stopAtLast, turn, workerName, startError } from './member.js';
+import { initMessage, newMember, Opening, stopAtLast, turn, workerName, startError, startFailure } from './member.js';
 import { RestartBudget } from './restart.js';
 import { Timers } from './timers.js';
 
@@ -120,13 +121,7 @@ export class Fleet {
     else if (member.state === 'dying') return;
     else if (message.kind === 'ready') this.#initialise(member, block);
     else if (message.kind === 'started') this.#started(member, message.handlers);
-    else if (message.kind === 'failed')
-      this.#lost(
-        member,
-        poolError('START_FAILED', `${member.name}: ${describeReason(message.error)}`, {
-          cause: message.error,
-        }),
-      );
+    else if (message.kind === 'failed') this.#lost(member, startFailure(member.name, message.error));
     else if (message.kind === 'broken')
       this.#lost(member, poolError('WORKER_LOST', `${member.name} broke inside the core`));
     else this.events.message(member, message);
@@ -140,7 +135,8 @@ export class Fleet {
     try {
       member.thread.post(initMessage(this.core, this.program, this.options, member.number, block));
     } catch (cause) {
-      this.#lost(member, poolError('NOT_SERIALIZABLE', 'initData cannot be carried to a worker', { cause }));
+      const { message } = notSerializable(this.options.initData, cause);
+      this.#lost(member, poolError('NOT_SERIALIZABLE', `initData: ${message}`, { cause }));
     }
   }
 

@@ -1,5 +1,6 @@
 /** Tasks on their way into the pool: their options are checked, they wait while the core loads, and may be given up meanwhile. */
 import { Box } from './box.js';
+import { cloneDeep } from './codec/deep.js';
 import { Dispatcher } from './dispatcher.js';
 import { poolError } from './errors.js';
 import * as L from './generated/layout.js';
@@ -27,8 +28,9 @@ export function asItIsNow(payload, spec) {
   if (payload instanceof Box) return { payload, spec };
   const transfer = [...(spec.transfer ?? [])];
   try {
+    if (transfer.length === 0) return { payload: cloneDeep(payload), spec };
     const now = structuredClone({ payload, transfer }, { transfer });
-    return { payload: now.payload, spec: transfer.length ? { ...spec, transfer: now.transfer } : spec };
+    return { payload: now.payload, spec: { ...spec, transfer: now.transfer } };
   } catch {
     return { payload, spec };
   }

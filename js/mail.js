@@ -2,7 +2,8 @@
  * Values that only a message can carry (type CHANNEL): what is transferred, shared memory, ports. The message and the
  * completion of its task come by two ways, in any order.
  */
-import { toCloneable } from './codec/errors.js';
+import { toMessage } from './codec/errors.js';
+import { notSerializable } from './codec/explain.js';
 
 /**
  * @typedef {import('./task.js').Task} Task
@@ -92,9 +93,14 @@ export async function answer(thread, request, functions, takeArgument) {
     } else if (request.kind === 'main') {
       const target = Object.hasOwn(functions, request.name) ? functions[request.name] : undefined;
       if (typeof target !== 'function') throw new Error(`the pool has no main function '${request.name}'`);
-      thread.post({ kind: 'answer', call, value: await target(request.argument) });
+      const value = await target(request.argument);
+      try {
+        thread.post({ kind: 'answer', call, value });
+      } catch (cause) {
+        throw notSerializable(value, cause);
+      }
     }
   } catch (error) {
-    thread.post({ kind: 'answer', call, error: toCloneable(error) });
+    thread.post({ kind: 'answer', call, error: toMessage(error) });
   }
 }

@@ -1,4 +1,5 @@
 /** What the fleet knows of a thread, and tells of it; and its small helpers. */
+import { fromMessage } from './codec/errors.js';
 import { describeReason, poolError } from './errors.js';
 import { host } from './host/index.js';
 
@@ -97,6 +98,15 @@ export async function stopAtLast({ thread }) {
   // A runtime that cannot stop every loop would keep its caller waiting for ever.
   await (host.stopIsSure ? gone : Promise.race([gone, pause(UNSTOPPABLE_MS)]));
   thread?.hold(false);
+}
+
+/**
+ * @param {string} name of a worker
+ * @param {import('./codec/errors.js').Wrapped} thrown what its start threw
+ */
+export function startFailure(name, thrown) {
+  const cause = fromMessage(thrown);
+  return poolError('START_FAILED', `${name}: ${describeReason(cause)}`, { cause });
 }
 
 /** What a pool's creation waits for: that all seats are served for the first time. */

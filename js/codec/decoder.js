@@ -1,13 +1,22 @@
 /** Bytes in shared memory back to values. See js/codec.js for the types and who uses it. */
 
-import { poolError } from '../errors.js';
+import { describeReason, poolError } from '../errors.js';
 import { privateCopy } from './bytes.js';
 import { Cbor } from './cbor.js';
+import { isOverflow, unflatten } from './deep.js';
 import { fromRecord } from './errors.js';
 import { readText, readUtf16 } from './text.js';
 import { TYPE, VIEW_KINDS } from './types.js';
 
 const NUMBER_BYTES = 8;
+
+/** @type {Record<number, string>} formats by tag, for messages */
+const NAMES = {
+  [TYPE.JSON]: 'JSON',
+  [TYPE.CBOR]: 'CBOR',
+  [TYPE.HOST]: 'structured clone',
+  [TYPE.DEEP]: 'structured clone',
+};
 
 /** Decoder of one thread; the codec adds the other direction. */
 export class Decoder {
@@ -82,9 +91,13 @@ export class Decoder {
           const make = Reflect.get(globalThis, VIEW_KINDS[aux] ?? '');
           return new make(privateCopy(u8, offset, length).buffer);
         }
-        case TYPE.HOST: {
-          if (!this._host.deserialize) throw new Error('this runtime has no serializer');
-          return this._host.deserialize(privateCopy(u8, offset, length));
+        case TYPE.HOST:
+          return this.#decodeByHost(u8, offset, length);
+        case TYPE.DEEP: {
+          const flat = this._host.deserialize
+            ? this.#decodeByHost(u8, offset, length)
+            : this._cbor.decode(u8, offset, length);
+          return unflatten(/** @type {any} */ (flat));
         }
         case TYPE.ERROR:
           return fromRecord(/** @type {any} */ (this.decode(aux, 0, u8, offset, length)));
@@ -92,7 +105,21 @@ export class Decoder {
           throw new Error(`type ${type}`);
       }
     } catch (cause) {
-      throw poolError('NOT_SERIALIZABLE', `bytes of type ${type} cannot be read`, { cause });
+      const name = NAMES[type] ?? `type ${type}`;
+      const why = isOverflow(cause) ? "too many levels for this thread's stack" : describeReason(cause);
+      throw poolError('NOT_SERIALIZABLE', `${length} bytes of ${name} cannot be read: ${why}`, {
+        cause,
+      });
     }
+  }
+
+  /**
+   * @param {Uint8Array} u8
+   * @param {number} offset
+   * @param {number} length
+   */
+  #decodeByHost(u8, offset, length) {
+    if (!this._host.deserialize) throw new Error('this runtime has no serializer');
+    return this._host.deserialize(privateCopy(u8, offset, length));
   }
 }

@@ -74,18 +74,6 @@ export function safeText(value) {
 }
 
 /**
- * What was thrown, in a form that a message carries.
- * @param {unknown} thrown
- */
-export function toCloneable(thrown) {
-  try {
-    return structuredClone(thrown);
-  } catch {
-    return new Error(safeText(thrown));
-  }
-}
-
-/**
  * @param {Error} error
  * @returns {string} the class that the reader builds
  */
@@ -201,6 +189,31 @@ export function encodeRecord(codec, error, u8, offset, capacity) {
 function unwrap(wrapped) {
   return 'error' in wrapped ? fromRecord(wrapped.error) : wrapped.value;
 }
+
+/** @param {unknown} value */
+function canClone(value) {
+  try {
+    structuredClone(value);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * What was thrown, in a form that a message carries.
+ * @param {unknown} thrown
+ * @returns {Wrapped}
+ */
+export function toMessage(thrown) {
+  return wrap(thrown, canClone, []) ?? { error: toRecord(new Error(safeText(thrown)), canClone) };
+}
+
+/**
+ * The inverse of toMessage().
+ * @param {Wrapped} message
+ */
+export const fromMessage = unwrap;
 
 /**
  * @param {ErrorRecord} record

@@ -13,9 +13,12 @@
  * shows; a getter on an array's index is called twice.
  */
 
-const MAX_DEPTH = 64;
-const MAX_KEYS = 0xffff;
-const MAX_TEXT = 1 << 22;
+/** Levels of a plain tree. */
+export const MOST_DEPTH = 64;
+/** Properties of one object. */
+export const MOST_KEYS = 0xffff;
+/** Characters of one text. */
+export const MOST_TEXT = 1 << 22;
 const FEW = 16;
 const getPrototypeOf = Object.getPrototypeOf;
 const objectPrototype = Object.prototype;
@@ -76,7 +79,7 @@ function forget() {
  * @returns {boolean}
  */
 function isSimpleText(text) {
-  return text.length <= MAX_TEXT && text.charCodeAt(0) !== 0xfeff && isWellFormed(text);
+  return text.length <= MOST_TEXT && text.charCodeAt(0) !== 0xfeff && isWellFormed(text);
 }
 
 /**
@@ -123,7 +126,7 @@ function walkArray(array, depth) {
  */
 function walkObject(value, depth) {
   const prototype = getPrototypeOf(value);
-  if (depth >= MAX_DEPTH) return false;
+  if (depth >= MOST_DEPTH) return false;
   if (prototype === arrayPrototype) {
     return Array.isArray(value) && isFirst(value) && walkArray(value, depth + 1);
   }
@@ -133,7 +136,7 @@ function walkObject(value, depth) {
   if (!isFirst(value)) return false;
   const record = /** @type {Record<string, unknown>} */ (value);
   const keys = Object.keys(record);
-  if (keys.length > MAX_KEYS || (nodesLeft -= keys.length) < 0) return false;
+  if (keys.length > MOST_KEYS || (nodesLeft -= keys.length) < 0) return false;
   for (let i = 0; i < keys.length; i++) {
     const key = /** @type {string} */ (keys[i]);
     if (key === '__proto__' || !isSimpleText(key)) return false;

@@ -6,7 +6,7 @@
  * listening (which differ between its versions and hosts) do not matter. Main and the worker talk by a port of their own: the
  * worker's first message brings it, all others are the user's.
  */
-import { toCloneable } from '../codec/errors.js';
+import { toMessage } from '../codec/errors.js';
 import { captureGlue, keepGlobals } from './disguise.js';
 import { Loop, sharedClock } from './loop.js';
 
@@ -72,7 +72,7 @@ async function startGlue(host, init, start) {
 export function boot(host) {
   /** @type {Loop | undefined} */
   let loop;
-  const failed = (/** @type {unknown} */ error) => host.post({ kind: 'failed', error: toCloneable(error) });
+  const failed = (/** @type {unknown} */ error) => host.post({ kind: 'failed', error: toMessage(error) });
 
   /** @param {Init} init */
   const initialise = async (init) => {

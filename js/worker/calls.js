@@ -1,5 +1,8 @@
 /** Questions that a worker asks main by message, and main's answers. */
 
+import { fromMessage } from '../codec/errors.js';
+import { notSerializable } from '../codec/explain.js';
+
 /** One worker's open calls. */
 export class Calls {
   /** @type {Map<number, (answer: any) => void>} answers that main owes, by call */
@@ -21,8 +24,12 @@ export class Calls {
   ask(request, transfer) {
     const call = this.#next++;
     return new Promise((resolve, reject) => {
-      this.#open.set(call, (answer) => ('error' in answer ? reject(answer.error) : resolve(answer.value)));
-      this.#post({ ...request, call }, transfer);
+      try {
+        this.#post({ ...request, call }, transfer);
+      } catch (cause) {
+        throw notSerializable(request.argument, cause);
+      }
+      this.#open.set(call, (answer) => ('error' in answer ? reject(fromMessage(answer.error)) : resolve(answer.value)));
     });
   }
 

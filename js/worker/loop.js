@@ -271,6 +271,8 @@ export class Loop {
       context.dropBoxes(); // only now: the value may show parts of them
     } catch (error) {
       context.dropBoxes();
+      const name = this.core.name(this.core.memory.u32[(slot + L.SLOT_NAME) >>> 2]);
+      if (isUnserializable(error)) error.message = `the result of ${name}: ${error.message}`;
       this.fail(index, slot, error);
       return;
     }
@@ -326,6 +328,14 @@ export class Loop {
     this.#nowMs = this.#readClock();
     if (exports._wp_task_finish_at(pool, self, index, status, this.#nowMs)) this.ring();
   }
+}
+
+/**
+ * @param {unknown} error
+ * @returns {error is PoolError}
+ */
+function isUnserializable(error) {
+  return error instanceof PoolError && error.code === 'NOT_SERIALIZABLE';
 }
 
 /**

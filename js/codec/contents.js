@@ -1,0 +1,28 @@
+/** What is in a value, and how one would write the way there. */
+
+const IDENTIFIER = /^[A-Za-z_$][\w$]*$/;
+
+/**
+ * @param {object} value
+ * @returns {Generator<[step: string, part: unknown]>} its contents in the serializer's order, getters left alone
+ */
+export function* contents(value) {
+  if (value instanceof Map) {
+    for (const [key, item] of value) {
+      yield ['.keys()', key];
+      yield [`.get(${typeof key === 'string' ? JSON.stringify(key) : '…'})`, item];
+    }
+  } else if (value instanceof Set) {
+    for (const item of value) yield ['.values()', item];
+  }
+  if (ArrayBuffer.isView(value)) return;
+  for (const key of Object.keys(value)) {
+    const descriptor = Object.getOwnPropertyDescriptor(value, key);
+    if (descriptor && 'value' in descriptor) yield [stepTo(key), descriptor.value];
+  }
+}
+
+/** @param {string} key of a property */
+export function stepTo(key) {
+  return IDENTIFIER.test(key) ? `.${key}` : /^\d+$/.test(key) ? `[${key}]` : `[${JSON.stringify(key)}]`;
+}
