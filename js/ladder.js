@@ -8,12 +8,14 @@ import { turn } from './member.js';
 
 const { now } = host.time;
 
-/** A task that looks at its flag does so often: longer waiting only makes the others' end late. */
-const FLAG_LIMIT_MS = 1;
-/** Loop checks answer within a millisecond where the thread has a processor; it may have to wait for one. */
-const CHECK_LIMIT_MS = 20;
-/** How long a thread that is asked to die may stay inside the gate before it is taken for broken there. */
-const INSIDE_LIMIT_MS = 1000;
+/**
+ * For how long each rung is tried, in milliseconds. Tests make them longer, so that a busy machine changes no outcome.
+ *
+ * `flag`: a task that looks at its flag does so often, and longer waiting only makes the others' end late. `check`: loop checks answer
+ * within a millisecond where the thread has a processor; it may have to wait for one. `inside`: a thread that is asked to die and stays
+ * inside the gate for longer is taken for broken there.
+ */
+export const LIMITS_MS = { flag: 1, check: 20, inside: 1000 };
 /** Stops that are remembered one by one. */
 const RECENT = 16;
 
@@ -60,7 +62,7 @@ export class Ladder {
    */
   async spare(thread, isRight, any = false) {
     const start = now();
-    for (let limit = FLAG_LIMIT_MS; isRight(); limit = this.#arm(thread, any) ? CHECK_LIMIT_MS : limit) {
+    for (let limit = LIMITS_MS.flag; isRight(); limit = this.#arm(thread, any) ? LIMITS_MS.check : limit) {
       // Armed in the second turn at the earliest, so that a task that reads its flag may end as it likes; and asked for in
       // each turn, as a task that was only just taken may not have begun.
       if (now() - start > limit) return false;
@@ -114,7 +116,7 @@ export class Ladder {
   async outside(thread) {
     const { exports } = this.#core;
     const at = this.#core.thread(thread);
-    const end = now() + INSIDE_LIMIT_MS;
+    const end = now() + LIMITS_MS.inside;
     while (exports._wp_gate_inside(at)) {
       if (now() > end) return false;
       await turn();

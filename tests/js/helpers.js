@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { host } from '../../js/host/index.js';
 import { createPool } from '../../js/index.js';
+import { LIMITS_MS } from '../../js/ladder.js';
 
 export const MODULE = new URL('./fixtures/handlers.js', import.meta.url);
 export const C_MODULE = new URL('../../build/smoke/tasks.mjs', import.meta.url);
@@ -27,8 +28,7 @@ export async function withPool(options, use) {
       return { boxesInUse, tasksInUse };
     };
     // Workers may still be finishing what was given up, or dying: that needs time, a leak stays.
-    for (let turn = 0; turn < 500 && held().boxesInUse + held().tasksInUse > 0; turn++)
-      await new Promise((resolve) => setTimeout(resolve, 5));
+    await until(() => held().boxesInUse + held().tasksInUse === 0).catch(() => undefined);
     assert.deepEqual(held(), { boxesInUse: 0, tasksInUse: 0 });
   } finally {
     await pool.destroy();
@@ -49,21 +49,63 @@ export async function codeOf(promise) {
   return 'fulfilled';
 }
 
+/** Beyond any load: whatever takes longer hangs. */
+const HANG_MS = 120_000;
+/** So many turns it looks without a break; later waits leave the processor to those that they wait for. */
+const EAGER_TURNS = 50;
+/** The runtime's own: a test may replace the global ones. */
+const { setTimeout, setImmediate, performance } = globalThis;
+
 /**
  * Waits for a condition that the pool will reach by itself, turn by turn.
- * @param {() => boolean} condition
+ * @param {() => unknown} condition
+ * @throws {Error} naming the condition, when it is not reached for so long that something hangs
  */
 export async function until(condition) {
-  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
+  const hangs = new Error(`never reached within ${HANG_MS / 1000} s: ${condition}`);
+  const end = performance.now() + HANG_MS;
+  for (let turn = 0; !condition(); turn++) {
+    if (performance.now() > end) throw hangs;
+    await new Promise((resolve) => (turn < EAGER_TURNS ? setImmediate(resolve) : setTimeout(resolve, 1)));
+  }
+}
+
+/**
+ * A pool that is destroyed when its test is over, however that ends.
+ * @template {{ destroy(): Promise<void> }} P
+ * @param {import('node:test').TestContext} t
+ * @param {P} pool
+ * @returns {P}
+ */
+export function ending(t, pool) {
+  t.after(() => pool.destroy());
+  return pool;
+}
+
+/**
+ * While `use` runs, the rungs of kills that spare a thread are tried for as long as it takes: a thread that has no processor for a while
+ * does not die for that.
+ * @param {() => Promise<void>} use
+ */
+export async function withPatience(use) {
+  const usual = { ...LIMITS_MS };
+  LIMITS_MS.flag = LIMITS_MS.check = HANG_MS;
+  try {
+    await use();
+  } finally {
+    Object.assign(LIMITS_MS, usual);
+  }
 }
 
 /** A task that runs until it is released: `const gate = blocker(pool); await gate.running; gate.release()`. */
 export function blocker(pool, options) {
   const word = new Int32Array(new SharedArrayBuffer(8));
   const promise = pool.dispatch('block', word, options);
+  const running = until(() => Atomics.load(word, 0) === 1);
+  running.catch(() => undefined); // of those who wait for it
   return {
     promise,
-    running: until(() => Atomics.load(word, 0) === 1),
+    running,
     release() {
       Atomics.store(word, 1, 1);
       Atomics.notify(word, 1);
