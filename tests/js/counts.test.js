@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { createPool, Pool } from '../../js/index.js';
-import { blocker, codeOf, MODULE, until, withPool } from './helpers.js';
+import { blocker, codeOf, ending, MODULE, until, withPool } from './helpers.js';
 
-test('AM-28: tasks that destroy() rejects count as processed and as errors, those of before stay', async () => {
-  const pool = await createPool({ module: MODULE, workers: 1 });
+test('AM-28: tasks that destroy() rejects count as processed and as errors, those of before stay', async (t) => {
+  const pool = ending(t, await createPool({ module: MODULE, workers: 1 }));
   for (let i = 0; i < 5; i++) await pool.dispatch('echo', i);
   const gate = blocker(pool);
   await gate.running;
@@ -29,14 +29,14 @@ test('AM-28: tasks that destroy() rejects count as processed and as errors, thos
   assert.equal(pool.stats().processed, 8);
 });
 
-test('AM-28: likewise tasks that still wait for the core, or that main’s budget holds back', async () => {
-  const early = new Pool({ module: MODULE, workers: 1 });
+test('AM-28: likewise tasks that still wait for the core, or that main’s budget holds back', async (t) => {
+  const early = ending(t, new Pool({ module: MODULE, workers: 1 }));
   const lost = [early.dispatch('echo'), early.dispatch('echo')].map(codeOf);
   await early.destroy();
   assert.deepEqual(await Promise.all(lost), Array(2).fill('POOL_DESTROYED'));
   assert.deepEqual([early.stats().processed, early.stats().errors], [2, 2]);
 
-  const pool = await createPool({ module: MODULE, workers: 1, dispatchBudgetMs: 0 });
+  const pool = ending(t, await createPool({ module: MODULE, workers: 1, dispatchBudgetMs: 0 }));
   const held = Array.from({ length: 3 }, () => codeOf(pool.dispatch('echo', 1, { weight: 'light' })));
   await pool.destroy();
   assert.deepEqual(await Promise.all(held), Array(3).fill('POOL_DESTROYED'));
@@ -53,8 +53,8 @@ test('AM-28: members that a failing batch cancels are processed, and no errors',
     assert.deepEqual([pool.stats().errors, told], [1, ['no']]);
   }));
 
-test('AM-35: drained: not at the start, not while work waits in a paused pool, not by destroy()', async () => {
-  const pool = new Pool({ module: MODULE, workers: 2, telemetry: { tickMs: 1 } });
+test('AM-35: drained: not at the start, not while work waits in a paused pool, not by destroy()', async (t) => {
+  const pool = ending(t, new Pool({ module: MODULE, workers: 2, telemetry: { tickMs: 1 } }));
   let drained = 0;
   pool.on('drained', () => drained++);
   await pool.ready;

@@ -5,7 +5,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { createPool } from '../../js/index.js';
 import { host } from '../../js/host/index.js';
-import { codeOf, countingThreads, DEADLY, until, withPool } from './helpers.js';
+import { codeOf, countingThreads, DEADLY, ending, until, withPool } from './helpers.js';
 
 const quick = { minMs: 1, maxMs: 1, jitter: 0, max: -1 };
 const patient = { minMs: 1, maxMs: 1, jitter: 0 };
@@ -174,12 +174,12 @@ function handTimers() {
   };
 }
 
-test('a crash while the spare is not warm yet: the seat gets one thread, not two', () =>
+test('a crash while the spare is not warm yet: the seat gets one thread, not two', (t) =>
   countingThreads(async (threads) => {
     const { timers, scheduler } = handTimers();
     const restart = { ...quick, minMs: 100, maxMs: 1000 };
     const options = { workers: 1, spares: 1, restart, scheduler, readyTimeoutMs: Infinity };
-    const pool = await createPool({ module: DEADLY, ...options });
+    const pool = ending(t, await createPool({ module: DEADLY, ...options }));
     await until(() => threads.warm === 2);
     assert.equal(await codeOf(pool.dispatch('exit', 1)), 'WORKER_LOST'); // the spare takes over
     assert.equal(await codeOf(pool.dispatch('exit', 1)), 'WORKER_LOST'); // nobody does
@@ -195,10 +195,13 @@ test('a crash while the spare is not warm yet: the seat gets one thread, not two
     await pool.destroy();
   }));
 
-test('restart delays double up to the maximum, and destroy clears them', async () => {
+test('restart delays double up to the maximum, and destroy clears them', async (t) => {
   const { timers, scheduler } = handTimers();
   const restart = { minMs: 100, maxMs: 300, jitter: 0, max: 4, windowMs: 0 };
-  const pool = await createPool({ module: DEADLY, workers: 1, restart, scheduler, readyTimeoutMs: Infinity });
+  const pool = ending(
+    t,
+    await createPool({ module: DEADLY, workers: 1, restart, scheduler, readyTimeoutMs: Infinity }),
+  );
   const retired = [];
   pool.on('workerRetired', ({ worker }) => retired.push(worker));
   const delays = [];
@@ -217,8 +220,8 @@ test('restart delays double up to the maximum, and destroy clears them', async (
   await pool.destroy();
 });
 
-test("restart 'never': the seat is given up at its first crash; a seat that others still serve is not", async () => {
-  const pool = await createPool({ module: DEADLY, workers: 2, restart: { policy: 'never' } });
+test("restart 'never': the seat is given up at its first crash; a seat that others still serve is not", async (t) => {
+  const pool = ending(t, await createPool({ module: DEADLY, workers: 2, restart: { policy: 'never' } }));
   const retired = [];
   pool.on('workerRetired', ({ worker }) => retired.push(worker));
   assert.equal(await codeOf(pool.dispatch('exit', 1)), 'WORKER_LOST');

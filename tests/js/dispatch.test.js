@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import test from 'node:test';
 import { PoolError, Pool } from '../../js/index.js';
-import { blocker, codeOf, MODULE, withPool } from './helpers.js';
+import { blocker, codeOf, ending, MODULE, withPool } from './helpers.js';
 
 test('AM-07: options of a wrong type reject with INVALID_ARGUMENT; neither dispatch nor broadcast throws', () =>
   withPool({}, async (pool) => {
@@ -198,8 +198,8 @@ test('AM-37: results go through shared memory: no message carries a payload, and
   });
 });
 
-test('AM-40, AM-41: tasks dispatched at construction wait for the two-phase start and then run', async () => {
-  const pool = new Pool({ module: MODULE, workers: 1 });
+test('AM-40, AM-41: tasks dispatched at construction wait for the two-phase start and then run', async (t) => {
+  const pool = ending(t, new Pool({ module: MODULE, workers: 1 }));
   const early = pool.dispatch('add', { a: 1, b: 1 });
   const batch = pool.batch([{ task: 'echo', payload: 1 }]);
   assert.equal(pool.stats().freeWorkers, 0);
@@ -215,8 +215,8 @@ test('AM-52: each worker has its own copy of the module, and keeps it', () =>
     assert.deepEqual(await pool.broadcast('count'), [2, 2]);
   }));
 
-test('AM-53: pools live side by side', async () => {
-  const other = new Pool({ module: MODULE, workers: 1 });
+test('AM-53: pools live side by side', async (t) => {
+  const other = ending(t, new Pool({ module: MODULE, workers: 1 }));
   await withPool({}, async (pool) => {
     assert.equal(await other.dispatch('echo', 1), 1);
     await other.destroy();
@@ -338,8 +338,8 @@ test('cancel: a waiting task never runs; an aborted signal cancels too', () =>
     assert.deepEqual(await pool.dispatch('notes'), [3]);
   }));
 
-test('AM-36, TW-66: ids grow, are the same before and after a task has a slot, and in its worker', async () => {
-  const pool = new Pool({ module: MODULE, workers: 1 });
+test('AM-36, TW-66: ids grow, are the same before and after a task has a slot, and in its worker', async (t) => {
+  const pool = ending(t, new Pool({ module: MODULE, workers: 1 }));
   const early = pool.dispatch('id');
   const { id } = early;
   assert.equal(await early, id);

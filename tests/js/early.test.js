@@ -3,12 +3,11 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Pool } from '../../js/index.js';
 import { FakeClock } from './fake-clock.js';
-import { codeOf, MODULE } from './helpers.js';
+import { codeOf, ending, MODULE } from './helpers.js';
 
 /** @param {import('node:test').TestContext} t @param {object} [options] */
 function open(t, options) {
-  const pool = new Pool({ module: MODULE, workers: 1, ...options });
-  t.after(() => pool.destroy());
+  const pool = ending(t, new Pool({ module: MODULE, workers: 1, ...options }));
   return pool;
 }
 

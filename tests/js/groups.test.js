@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
 import test from 'node:test';
 import { Pool } from '../../js/index.js';
-import { blocker, codeOf, MODULE, until, withPool } from './helpers.js';
+import { blocker, codeOf, ending, MODULE, until, withPool } from './helpers.js';
 
 const notes = (/** @type {unknown[]} */ ...values) => values.map((payload) => ({ task: 'note', payload }));
 const failureOf = (/** @type {PromiseLike<unknown>} */ promise) =>
@@ -39,8 +39,7 @@ test('a signal that is aborted already rejects a batch, and none of its members 
   }));
 
 test('a batch that waits for the core is aborted as others are, and leaves no listener', async (t) => {
-  const pool = new Pool({ module: MODULE, workers: 1 });
-  t.after(() => pool.destroy());
+  const pool = ending(t, new Pool({ module: MODULE, workers: 1 }));
   const [aborted, kept] = [new AbortController(), new AbortController()];
   const first = pool.batch(notes('a', 'b'), { signal: aborted.signal });
   const second = pool.batch(notes('c'), { signal: kept.signal });
@@ -89,8 +88,7 @@ test('AM-26: a sticky broadcast is replayed as it was when it was sent', () =>
   }));
 
 test('AM-26: a sticky broadcast that waits for the core keeps what it was sent with', async (t) => {
-  const pool = new Pool({ module: MODULE, workers: 1 });
-  t.after(() => pool.destroy());
+  const pool = ending(t, new Pool({ module: MODULE, workers: 1 }));
   const config = { level: 1 };
   const broadcast = pool.broadcast('setConfig', config, { sticky: true });
   config.level = 2;

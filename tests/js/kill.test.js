@@ -8,6 +8,7 @@ import {
   codeOf,
   countingThreads,
   DEADLY,
+  ending,
   MODULE,
   randomFrom,
   rounds,
@@ -355,8 +356,8 @@ test('onLost requeue: a lost task runs again, and not for ever', () =>
     assert.equal(await pool.dispatch('echo', 1), 1);
   }));
 
-test('the budget of restarts: a seat that crashes too often is given up, and nothing waits for it for ever', async () => {
-  const pool = await createPool({ module: MODULE, workers: 1, restart: { ...quick, max: 2 } });
+test('the budget of restarts: a seat that crashes too often is given up, and nothing waits for it for ever', async (t) => {
+  const pool = ending(t, await createPool({ module: MODULE, workers: 1, restart: { ...quick, max: 2 } }));
   const retired = [];
   pool.on('workerRetired', ({ worker }) => retired.push(worker));
   for (let i = 0; i < 3; i++) assert.equal(await codeOf(pool.dispatch('exit', 1)), 'WORKER_LOST');

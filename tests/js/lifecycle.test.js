@@ -6,12 +6,12 @@ import test from 'node:test';
 import { Emitter } from '../../js/events.js';
 import { createPool, Pool } from '../../js/index.js';
 import { FakeClock } from './fake-clock.js';
-import { blocker, codeOf, DEADLY, MODULE, until, withPool } from './helpers.js';
+import { blocker, codeOf, DEADLY, ending, MODULE, until, withPool } from './helpers.js';
 
 // ---- Events ----
 
 test('an event is told to those who listened when it came, whatever its listeners do to the list', () => {
-  const events = new Emitter();
+  const events = new Emitter(['error']);
   /** @type {string[]} */
   const seen = [];
   const offs = ['a', 'b', 'c'].map((name) =>
@@ -48,8 +48,7 @@ test('a listener that throws reaches neither the other listeners nor the pool', 
   }));
 
 test('a listener that ends the pool hears of that event, and of none that comes later', async (t) => {
-  const pool = await createPool({ module: MODULE, workers: 1 });
-  t.after(() => pool.destroy());
+  const pool = ending(t, await createPool({ module: MODULE, workers: 1 }));
   /** @type {string[]} */
   const seen = [];
   pool.on('error', (/** @type {string} */ message) => {
@@ -138,13 +137,14 @@ test('a result whose message is on its way is not lost with another worker', (t)
     t.mock.method(Mail.prototype, 'receive', function hold(/** @type {any[]} */ ...given) {
       late.push(() => receive.apply(this, /** @type {any} */ (given)));
     });
-    const word = new Int32Array(new SharedArrayBuffer(8));
-    const moved = pool.dispatch('moveLate', word);
-    await until(() => Atomics.load(word, 0) === 1);
-    const other = pool.dispatch('exit', 1); // on the other worker
-    Atomics.store(word, 1, 1);
-    Atomics.notify(word, 1);
-    await until(() => late.length === 1);
+    const words = [0, 1].map(() => new Int32Array(new SharedArrayBuffer(8)));
+    const moved = pool.dispatch('moveLate', words[0]);
+    const other = pool.dispatch('exitLate', words[1]); // each has a worker of its own
+    await until(() => words.every((word) => Atomics.load(word, 0) === 1));
+    const release = (/** @type {Int32Array} */ word) => (Atomics.store(word, 1, 1), Atomics.notify(word, 1));
+    release(words[0]);
+    await until(() => late.length === 1 && pool.stats().freeWorkers === 1); // its completion has come
+    release(words[1]);
     assert.equal(await codeOf(other), 'WORKER_LOST');
     await until(() => pool.stats().freeWorkers === 2);
     late[0]();
@@ -152,8 +152,7 @@ test('a result whose message is on its way is not lost with another worker', (t)
   }));
 
 test('a result that only a message carries, and that never comes, is lost when the pool ends', async (t) => {
-  const pool = await createPool({ module: MODULE, workers: 1 });
-  t.after(() => pool.destroy());
+  const pool = ending(t, await createPool({ module: MODULE, workers: 1 }));
   const { Mail } = await import('../../js/mail.js');
   const received = t.mock.method(Mail.prototype, 'receive', () => undefined);
   const task = pool.dispatch('move', 10);
@@ -208,17 +207,19 @@ const leftovers = {
 for (const [what, leave] of Object.entries(leftovers))
   test(`AM-58: no timer is left of a pool that is destroyed with ${what}`, async (t) => {
     const { timers, scheduler } = countedTime();
-    const pool = await createPool({
-      module: DEADLY,
-      workers: 1,
-      spares: 1,
-      scheduler,
-      dispatchBudgetMs: 0.001,
-      telemetry: { tickMs: 10_000 },
-      liveness: { timeoutMs: 1e8, scanMs: 1e8 },
-      restart: { minMs: 1e8, maxMs: 1e8 },
-    });
-    t.after(() => pool.destroy());
+    const pool = ending(
+      t,
+      await createPool({
+        module: DEADLY,
+        workers: 1,
+        spares: 1,
+        scheduler,
+        dispatchBudgetMs: 0.001,
+        telemetry: { tickMs: 10_000 },
+        liveness: { timeoutMs: 1e8, scanMs: 1e8 },
+        restart: { minMs: 1e8, maxMs: 1e8 },
+      }),
+    );
     await until(() => timers.size === 1); // ticks of telemetry: the spare has started as well
     const { left } = await leave(pool);
     assert.ok(timers.size > (what === 'tasks that main holds back' ? 0 : 1), `${timers.size} timers`);
@@ -230,8 +231,7 @@ for (const [what, leave] of Object.entries(leftovers))
 
 test('AM-58: no timer is left of a pool with a clock of its own', async (t) => {
   const { timers, scheduler } = countedTime({ now: () => 5 });
-  const pool = await createPool({ module: DEADLY, workers: 1, scheduler, liveness: false });
-  t.after(() => pool.destroy());
+  const pool = ending(t, await createPool({ module: DEADLY, workers: 1, scheduler, liveness: false }));
   const hung = codeOf(pool.dispatch('spin'));
   await until(() => timers.size === 1); // workers are told the time
   await pool.destroy();
@@ -242,8 +242,10 @@ test('AM-58: no timer is left of a pool with a clock of its own', async (t) => {
 test('AM-58: no timer is left of a pool that is destroyed by a callback of its own tick', async (t) => {
   const time = new FakeClock();
   time.costMs = 100; // main's budget is used up by the first task with a weight
-  const pool = new Pool({ module: DEADLY, workers: 1, scheduler: time.scheduler, telemetry: true, liveness: false });
-  t.after(() => pool.destroy());
+  const pool = ending(
+    t,
+    new Pool({ module: DEADLY, workers: 1, scheduler: time.scheduler, telemetry: true, liveness: false }),
+  );
   const first = pool.dispatch('echo', 1, { weight: 'heavy' });
   const second = pool.dispatch('echo', () => 'not to be sent', { weight: 'heavy' });
   await pool.ready;
@@ -257,10 +259,11 @@ test('AM-58: no timer is left of a pool that is destroyed by a callback of its o
   assert.equal(time.timers, 0);
 });
 
-test('AM-58: no timer is left of a pool that is destroyed while it starts', async () => {
+test('AM-58: no timer is left of a pool that is destroyed while it starts', async (t) => {
   for (const turns of [0, 1, 5, 20]) {
     const { timers, scheduler } = countedTime();
-    const pool = new Pool({ module: DEADLY, workers: 1, spares: 1, scheduler, telemetry: true, readyTimeoutMs: 1e8 });
+    const options = { module: DEADLY, workers: 1, spares: 1, scheduler, telemetry: true, readyTimeoutMs: 1e8 };
+    const pool = ending(t, new Pool(options));
     const task = codeOf(pool.dispatch('spin', 0, { timeoutMs: 1e8 }));
     for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
     await pool.destroy();
@@ -269,11 +272,11 @@ test('AM-58: no timer is left of a pool that is destroyed while it starts', asyn
   }
 });
 
-test('no listener is left of a pool that is destroyed: of signals, of the process, or its own', async () => {
+test('no listener is left of a pool that is destroyed: of signals, of the process, or its own', async (t) => {
   const { signal } = new AbortController();
   const ofProcess = () => process.eventNames().map((name) => [name, process.listenerCount(name)]);
   const before = ofProcess();
-  const pool = await createPool({ module: MODULE, workers: 1 });
+  const pool = ending(t, await createPool({ module: MODULE, workers: 1 }));
   /** @type {string[]} */
   const seen = [];
   for (const event of /** @type {const} */ (['error', 'drained', 'workerDown', 'workerRetired']))
@@ -325,15 +328,17 @@ test('XP-12: the timer of a pool with unref keeps the process alive while it is 
     return timer;
   };
   const clearTimeout = (/** @type {any} */ timer) => (holds.delete(timer), time.scheduler.clearTimeout(timer.number));
-  const pool = await createPool({
-    module: MODULE,
-    workers: 1,
-    unref: true,
-    leaseMs: 1000,
-    liveness: false,
-    scheduler: { now: time.scheduler.now, setTimeout, clearTimeout },
-  });
-  t.after(() => pool.destroy());
+  const pool = ending(
+    t,
+    await createPool({
+      module: MODULE,
+      workers: 1,
+      unref: true,
+      leaseMs: 1000,
+      liveness: false,
+      scheduler: { now: time.scheduler.now, setTimeout, clearTimeout },
+    }),
+  );
   const states = () => [...holds.values()];
   const first = await pool.dispatch('echo', 'x', { deliver: 'lease' });
   await pool.drain();

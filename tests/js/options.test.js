@@ -3,7 +3,7 @@ import test from 'node:test';
 import { createPool, defineWorker, Pool } from '../../js/index.js';
 import { parseSize } from '../../js/check.js';
 import { DEFAULTS } from '../../js/options.js';
-import { codeOf, MODULE, withPool } from './helpers.js';
+import { codeOf, ending, MODULE, withPool } from './helpers.js';
 
 /** @param {any} options */
 const make = (options) => () => new Pool(options);
@@ -219,25 +219,28 @@ test('AM-14: an unknown priority rejects, nothing is queued', () =>
     assert.equal(await codeOf(pool.dispatch('', 1)), 'INVALID_ARGUMENT');
   }));
 
-test('AM-47, AM-48: defineWorker marks handlers and has no effect elsewhere; misuse says so', async () => {
+test('AM-47, AM-48: defineWorker marks handlers and has no effect elsewhere; misuse says so', async (t) => {
   const handlers = { twice: (x) => 2 * x };
   assert.equal(defineWorker(handlers), handlers);
   assert.throws(() => defineWorker(undefined), { name: 'TypeError', message: /worker module/ });
   assert.throws(() => defineWorker({ twice: 2 }), { name: 'TypeError', message: /twice/ });
   await import('../../js/host/boot-node.js'); // on main: no effect, no throw
   await import('../../js/host/boot-browser.js');
-  const pool = await createPool({
-    module: new URL('../smoke/handlers.js', import.meta.url),
-    workers: 1,
-  });
+  const pool = ending(
+    t,
+    await createPool({
+      module: new URL('../smoke/handlers.js', import.meta.url),
+      workers: 1,
+    }),
+  );
   assert.equal(await pool.dispatch('add', { a: 1, b: 2 }), 3);
   await pool.destroy();
 });
 
-test('AM-02: auto takes WASMPOOL_WORKERS first', async () => {
+test('AM-02: auto takes WASMPOOL_WORKERS first', async (t) => {
   process.env.WASMPOOL_WORKERS = '3';
   try {
-    const pool = new Pool({ module: MODULE });
+    const pool = ending(t, new Pool({ module: MODULE }));
     assert.equal(pool.size, 3);
     await pool.destroy();
   } finally {

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import test from 'node:test';
 import { Pool } from '../../js/index.js';
-import { blocker, codeOf, MODULE, until, withPool } from './helpers.js';
+import { blocker, codeOf, ending, MODULE, until, withPool } from './helpers.js';
 
-test('AM-32, AM-33: destroy rejects everything, ends all threads, and leaves nothing to use', async () => {
-  const pool = new Pool({ module: MODULE, workers: 2 });
+test('AM-32, AM-33: destroy rejects everything, ends all threads, and leaves nothing to use', async (t) => {
+  const pool = ending(t, new Pool({ module: MODULE, workers: 2 }));
   await pool.ready;
   let drained = 0;
   pool.on('drained', () => drained++);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { createPool, Pool } from '../../js/index.js';
-import { blocker, codeOf, MODULE, until, withPool } from './helpers.js';
+import { blocker, codeOf, ending, MODULE, until, withPool } from './helpers.js';
 import { poolError } from '../../js/errors.js';
 import { GroupSink } from '../../js/task.js';
 
@@ -274,7 +274,7 @@ test('AM-34, AM-35: listeners come and go; drained fires once when all is done',
     await pool.drain();
   }));
 
-test('AM-58: no timer remains when all tasks have settled, nor after destroy', async () => {
+test('AM-58: no timer remains when all tasks have settled, nor after destroy', async (t) => {
   const timers = new Set();
   const scheduler = {
     setTimeout(run, ms) {
@@ -298,7 +298,7 @@ test('AM-58: no timer remains when all tasks have settled, nor after destroy', a
     await Promise.allSettled(tasks);
     assert.equal(timers.size, 0);
   });
-  const pool = await createPool({ module: MODULE, workers: 1, scheduler, taskTimeoutMs: 60_000 });
+  const pool = ending(t, await createPool({ module: MODULE, workers: 1, scheduler, taskTimeoutMs: 60_000 }));
   const running = codeOf(pool.dispatch('spin'));
   assert.equal(timers.size, 1);
   await pool.destroy();
@@ -306,8 +306,8 @@ test('AM-58: no timer remains when all tasks have settled, nor after destroy', a
   assert.equal(timers.size, 0);
 });
 
-test('AM-35: drained fires although the last task ended before the last worker was ready; drain() settles', async () => {
-  const pool = new Pool({ module: MODULE, workers: 2 });
+test('AM-35: drained fires although the last task ended before the last worker was ready; drain() settles', async (t) => {
+  const pool = ending(t, new Pool({ module: MODULE, workers: 2 }));
   let drained = 0;
   pool.on('drained', () => drained++);
   await Promise.all([pool.dispatch('echo'), pool.drain()]);
@@ -326,8 +326,8 @@ test('AM-07, AM-09: a batch or broadcast of something else rejects, and never th
     assert.equal(await codeOf(pool.broadcast('echo', 1, /** @type {any} */ (null))), 'INVALID_ARGUMENT');
   }));
 
-test('AM-42: after a failed start every task says why there is no pool', async () => {
-  const pool = new Pool({ module: new URL('./fixtures/not-there.js', import.meta.url), workers: 1 });
+test('AM-42: after a failed start every task says why there is no pool', async (t) => {
+  const pool = ending(t, new Pool({ module: new URL('./fixtures/not-there.js', import.meta.url), workers: 1 }));
   await assert.rejects(pool.ready, { code: 'START_FAILED' });
   const error = await pool.dispatch('echo').catch((/** @type {any} */ caught) => caught);
   assert.equal(error.code, 'POOL_DESTROYED');

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Handle } from '../../js/callback.js';
 import { createPool } from '../../js/index.js';
-import { blocker, codeOf, liveness, until } from './helpers.js';
+import { blocker, codeOf, ending, liveness, until } from './helpers.js';
 import { errorsOf, job, JOBS, release, standStillUntil, upTo, withJobs, words } from './jobs-support.js';
 
 /** What the callback gets. */
@@ -310,8 +310,8 @@ test('C-04, TW-54: a step that hangs runs again, and the chain goes on', () =>
     assert.equal(runs[0], 2);
   }));
 
-test('TW-30, C-05: destroy ends a chain: no further payload is asked for, one callback, and its promise rejects', async () => {
-  const pool = await createPool({ module: JOBS, workers: 1 });
+test('TW-30, C-05: destroy ends a chain: no further payload is asked for, one callback, and its promise rejects', async (t) => {
+  const pool = ending(t, await createPool({ module: JOBS, workers: 1 }));
   const gate = words(2);
   const called = [];
   const asked = [];

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { createPool, Pool } from '../../js/index.js';
-import { blocker, codeOf, until } from './helpers.js';
+import { blocker, codeOf, ending, until } from './helpers.js';
 import { FakeClock } from './fake-clock.js';
 import { bulk, errorsOf, job, JOBS, release, settles, upTo, withJobs, words } from './jobs-support.js';
 
@@ -304,9 +304,9 @@ test('TW-31, C-09: a job that was admitted is not refused later: what is held co
     assert.deepEqual(await Promise.all([first, held]), ['first', 'held']);
   }));
 
-test('TW-31: jobs that come before the core is loaded keep to the budget as well', async () => {
+test('TW-31: jobs that come before the core is loaded keep to the budget as well', async (t) => {
   const clock = new FakeClock();
-  const pool = new Pool({ module: JOBS, workers: 1, scheduler: clock.scheduler, liveness: false });
+  const pool = ending(t, new Pool({ module: JOBS, workers: 1, scheduler: clock.scheduler, liveness: false }));
   clock.costMs = 1;
   const results = upTo(20).map((n) => job(pool, 'echo', n));
   await pool.ready;
@@ -317,9 +317,9 @@ test('TW-31: jobs that come before the core is loaded keep to the budget as well
   await pool.destroy();
 });
 
-test('TW-31: a job that comes in the middle of a tick does not overtake those that are held', async () => {
+test('TW-31: a job that comes in the middle of a tick does not overtake those that are held', async (t) => {
   const clock = new FakeClock();
-  const pool = new Pool({ module: JOBS, workers: 1, scheduler: clock.scheduler, liveness: false });
+  const pool = ending(t, new Pool({ module: JOBS, workers: 1, scheduler: clock.scheduler, liveness: false }));
   const order = [];
   const send = (payload) => pool.split('echo', payload, (value) => order.push(value), { weight: 'light' });
   clock.costMs = 8;
@@ -345,9 +345,9 @@ test('TW-31, C-09: held jobs count for maxQueue: what is too many is refused at 
     assert.deepEqual(results.slice(94), upTo(6));
   }));
 
-test('TW-31, TW-30: destroy calls back what is held, once; a callback that tries again does not keep it from ending', async () => {
+test('TW-31, TW-30: destroy calls back what is held, once; a callback that tries again does not keep it from ending', async (t) => {
   const clock = new FakeClock();
-  const pool = await createPool({ module: JOBS, workers: 1, scheduler: clock.scheduler, liveness: false });
+  const pool = ending(t, await createPool({ module: JOBS, workers: 1, scheduler: clock.scheduler, liveness: false }));
   await useUp(pool, clock);
   let calls = 0;
   const again = (value) => {

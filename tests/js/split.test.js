@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Completions } from '../../js/completions.js';
 import { createPool, Pool } from '../../js/index.js';
-import { blocker, codeOf, liveness, until } from './helpers.js';
+import { blocker, codeOf, ending, liveness, until } from './helpers.js';
 import { FakeClock } from './fake-clock.js';
 import {
   errorsOf,
@@ -32,8 +32,8 @@ test('TW-01, TW-05: split returns a handle at once; the handler gets one argumen
     assert.equal(await job(pool, 'echo', undefined), undefined);
   }));
 
-test('TW-01: jobs that are given before the pool is ready run', async () => {
-  const pool = new Pool({ module: JOBS, workers: 1 });
+test('TW-01: jobs that are given before the pool is ready run', async (t) => {
+  const pool = ending(t, new Pool({ module: JOBS, workers: 1 }));
   assert.deepEqual(
     await Promise.all(upTo(20).map((i) => job(pool, 'double', i))),
     upTo(20).map((i) => i * 2),
@@ -335,9 +335,9 @@ test('TW-15: handles of 1,000 old jobs do nothing to the jobs that use their des
     assert.equal(pool.stats().errors, 0);
   }));
 
-test('TW-16: disconnected before the pool is ready, a job never runs', () =>
+test('TW-16: disconnected before the pool is ready, a job never runs', (t) =>
   heedingCallbacks(async () => {
-    const pool = new Pool({ module: JOBS, workers: 1 });
+    const pool = ending(t, new Pool({ module: JOBS, workers: 1 }));
     const runs = words(1);
     pool.split('count', runs, () => assert.fail('called')).disconnect();
     pool.bulkSplit('count', [runs, runs], () => assert.fail('called')).disconnect();
@@ -349,9 +349,9 @@ test('TW-16: disconnected before the pool is ready, a job never runs', () =>
     await pool.destroy();
   }));
 
-test('TW-13: drain() settles when all that it waits for is disconnected before the pool is ready', () =>
+test('TW-13: drain() settles when all that it waits for is disconnected before the pool is ready', (t) =>
   heedingCallbacks(async () => {
-    const pool = new Pool({ module: JOBS, workers: 1 });
+    const pool = ending(t, new Pool({ module: JOBS, workers: 1 }));
     const handle = pool.split('echo', 1, () => assert.fail('called'));
     const drained = pool.drain();
     handle.disconnect();
@@ -361,8 +361,8 @@ test('TW-13: drain() settles when all that it waits for is disconnected before t
     assert.ok(isTold, 'drain() waits for ever');
   }));
 
-test('TW-30: destroy calls back what waits and what runs, once, with undefined; handles do nothing afterwards', async () => {
-  const pool = await createPool({ module: JOBS, workers: 1 });
+test('TW-30: destroy calls back what waits and what runs, once, with undefined; handles do nothing afterwards', async (t) => {
+  const pool = ending(t, await createPool({ module: JOBS, workers: 1 }));
   const gate = words(2);
   const called = [];
   const handles = [pool.split('block', gate, (value) => called.push(value))];
@@ -375,8 +375,8 @@ test('TW-30: destroy calls back what waits and what runs, once, with undefined; 
   await until(() => called.length === 7); // one that comes too late, too
 });
 
-test('TW-30, AM-42: a callback that tries again while the pool is destroyed is called back as well', async () => {
-  const pool = new Pool({ module: JOBS, workers: 1 });
+test('TW-30, AM-42: a callback that tries again while the pool is destroyed is called back as well', async (t) => {
+  const pool = ending(t, new Pool({ module: JOBS, workers: 1 }));
   let calls = 0;
   const again = () => {
     if (++calls < 10) pool.split('echo', calls, again);

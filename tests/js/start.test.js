@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
 import { createPool, Pool } from '../../js/index.js';
-import { codeOf, countingThreads, DEADLY, until } from './helpers.js';
+import { codeOf, countingThreads, DEADLY, ending, until } from './helpers.js';
 
 const scratch = mkdtempSync(join(tmpdir(), 'wasmpool-start-'));
 test.after(() => rmSync(scratch, { recursive: true }));
@@ -35,9 +35,9 @@ const failures = {
 };
 
 for (const [what, [text, options, message]] of Object.entries(failures)) {
-  test(`AM-42, AT-27: a module that ${what} rejects the start; no thread is left by then`, () =>
+  test(`AM-42, AT-27: a module that ${what} rejects the start; no thread is left by then`, (t) =>
     countingThreads(async (threads) => {
-      const { ready } = new Pool({ module: moduleOf(text), workers: 2, spares: 1, ...options });
+      const { ready } = ending(t, new Pool({ module: moduleOf(text), workers: 2, spares: 1, ...options }));
       const error = await ready.catch((caught) => caught);
       assert.equal(error.code, 'START_FAILED');
       assert.match(error.message, message);
@@ -59,8 +59,8 @@ test('a missing module, a missing core and initData that cannot be sent reject t
     assert.equal(threads.gone, threads.started);
   }));
 
-test('tasks that were submitted before a start that fails reject with its reason; so does everything later', async () => {
-  const pool = new Pool({ module: moduleOf("throw new Error('no')"), workers: 1 });
+test('tasks that were submitted before a start that fails reject with its reason; so does everything later', async (t) => {
+  const pool = ending(t, new Pool({ module: moduleOf("throw new Error('no')"), workers: 1 }));
   const early = [
     pool.dispatch('echo', 1),
     pool.batch([{ task: 'echo' }]),
@@ -73,10 +73,10 @@ test('tasks that were submitted before a start that fails reject with its reason
   await pool.destroy();
 });
 
-test('destroy while the pool starts: ready and all tasks reject, no thread is left', () =>
+test('destroy while the pool starts: ready and all tasks reject, no thread is left', (t) =>
   countingThreads(async (threads) => {
     for (const turns of [0, 1, 5, 20]) {
-      const pool = new Pool({ module: DEADLY, workers: 2 });
+      const pool = ending(t, new Pool({ module: DEADLY, workers: 2 }));
       const task = pool.dispatch('echo', 1);
       for (let i = 0; i < turns; i++) await new Promise((resolve) => setImmediate(resolve));
       const [, code] = await Promise.all([pool.destroy(), codeOf(task)]);
@@ -86,13 +86,13 @@ test('destroy while the pool starts: ready and all tasks reject, no thread is le
     }
   }));
 
-test('AM-42: a replacement that cannot start counts against the budget; then its seat is given up', async () => {
+test('AM-42: a replacement that cannot start counts against the budget; then its seat is given up', async (t) => {
   const flag = join(scratch, 'flag');
   const module = moduleOf(`import { existsSync } from 'node:fs';
     if (existsSync(${JSON.stringify(flag)})) throw new Error('not again');
     export const echo = (value) => value;
     export const exit = () => process.exit(1);`);
-  const pool = await createPool({ module, workers: 1, restart: { minMs: 1, maxMs: 1, max: 3 } });
+  const pool = ending(t, await createPool({ module, workers: 1, restart: { minMs: 1, maxMs: 1, max: 3 } }));
   const down = [];
   const retired = [];
   pool.on('workerDown', ({ error }) => down.push(error.code));
@@ -108,10 +108,10 @@ test('AM-42: a replacement that cannot start counts against the budget; then its
   await pool.destroy();
 });
 
-test('a task that ends a worker while others still start does not fail the start', async () => {
+test('a task that ends a worker while others still start does not fail the start', async (t) => {
   const module = moduleOf(`export const exit = () => process.exit(1);
     export const echo = (value) => value;`);
-  const pool = new Pool({ module, workers: 3, restart: { minMs: 1, maxMs: 1, max: -1 } });
+  const pool = ending(t, new Pool({ module, workers: 3, restart: { minMs: 1, maxMs: 1, max: -1 } }));
   const lost = Array.from({ length: 3 }, () => pool.dispatch('exit'));
   assert.deepEqual(await Promise.all(lost.map(codeOf)), Array(3).fill('WORKER_LOST'));
   await pool.ready;
@@ -119,11 +119,12 @@ test('a task that ends a worker while others still start does not fail the start
   await pool.destroy();
 });
 
-test('AM-53: destroying one pool, even with hung tasks, leaves the other alone', async () => {
+test('AM-53: destroying one pool, even with hung tasks, leaves the other alone', async (t) => {
   const [one, other] = await Promise.all([
     createPool({ module: DEADLY, workers: 1 }),
     createPool({ module: DEADLY, workers: 1 }),
   ]);
+  for (const pool of [one, other]) ending(t, pool);
   const thread = await other.dispatch('thread');
   const hung = one.dispatch('spin');
   await until(() => one.stats().freeWorkers === 0);

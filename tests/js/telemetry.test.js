@@ -3,15 +3,15 @@ import test from 'node:test';
 import { Pool } from '../../js/index.js';
 import { Load, Telemetry } from '../../js/telemetry.js';
 import { FakeClock } from './fake-clock.js';
-import { blocker, MODULE, until, withPool } from './helpers.js';
+import { blocker, ending, MODULE, until, withPool } from './helpers.js';
 
-test('TW-42, TW-44, C-24: off, there is no report, no load, no timer; on, none before the first sample', () =>
+test('TW-42, TW-44, C-24: off, there is no report, no load, no timer; on, none before the first sample', (t) =>
   withPool({ workers: 1 }, async (pool) => {
     await pool.dispatch('echo', 1);
     assert.equal(pool.report(), undefined);
     assert.equal(pool.taskLoad(), undefined);
     const time = new FakeClock();
-    const quiet = new Pool({ module: MODULE, workers: 1, scheduler: time.scheduler });
+    const quiet = ending(t, new Pool({ module: MODULE, workers: 1, scheduler: time.scheduler }));
     await quiet.ready;
     await quiet.dispatch('echo', 1);
     assert.equal(time.timers, 0, 'nothing ticks');
@@ -128,9 +128,9 @@ test('TW-49: a tick is over its budget when one job took more than that', async 
   });
 });
 
-test('TW-43: reading a report resets only its window', async () => {
+test('TW-43: reading a report resets only its window', async (t) => {
   const time = new FakeClock();
-  const pool = new Pool({ module: MODULE, workers: 1, telemetry: true, scheduler: time.scheduler });
+  const pool = ending(t, new Pool({ module: MODULE, workers: 1, telemetry: true, scheduler: time.scheduler }));
   await pool.ready;
   for (let i = 0; i < 10; i++) time.advance(16);
   const first = pool.report();
@@ -171,10 +171,13 @@ test('TW-64: without a meter of the host main is as busy as its ticks are late',
   assert.equal(load.latest.mainThread, 50);
 });
 
-test('TW-60: time is replaceable while the pool runs; its timers are ended by who made them', async () => {
+test('TW-60: time is replaceable while the pool runs; its timers are ended by who made them', async (t) => {
   const first = new FakeClock();
   const second = new FakeClock();
-  const pool = new Pool({ module: MODULE, workers: 1, telemetry: true, dev: true, scheduler: first.scheduler });
+  const pool = ending(
+    t,
+    new Pool({ module: MODULE, workers: 1, telemetry: true, dev: true, scheduler: first.scheduler }),
+  );
   await pool.ready;
   assert.equal(first.timers, 1);
   pool.inject('Assignment', second.scheduler);
