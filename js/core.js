@@ -23,7 +23,16 @@ export const ARGUMENT = { value: L.SLOT_ARGUMENT, inline: L.SLOT_ARGUMENT_INLINE
 /** A slot's second value: what the handler returned, or threw. */
 export const RESULT = { value: L.SLOT_RESULT, inline: L.SLOT_RESULT_INLINE };
 
-/** @type {{ boxed?: boolean, transfer?: readonly Transferable[], forC?: boolean }} */
+/**
+ * How a value is written.
+ * @typedef {object} How
+ * @property {boolean} [boxed] into a box that its reader leases
+ * @property {readonly Transferable[]} [transfer]
+ * @property {boolean} [forC]
+ * @property {boolean} [mayTravel] where there is no room for it, it is sent by message
+ */
+
+/** @type {How} */
 const PLAINLY = Object.freeze({});
 
 /** The core's functions and memory, for one thread. */
@@ -87,7 +96,7 @@ export class Core {
    * @param {number} slot address
    * @param {typeof ARGUMENT} which
    * @param {unknown} value
-   * @param {{ boxed?: boolean, transfer?: readonly Transferable[], forC?: boolean }} [how]
+   * @param {How} [how]
    * @returns {{ value: unknown, transfer: Transferable[] } | undefined} what must travel by message instead (type CHANNEL)
    * @throws {import('./errors.js').PoolError} NOT_SERIALIZABLE, NO_MEMORY, TOO_LARGE
    */
@@ -102,7 +111,7 @@ export class Core {
     const length = this.#encode(value, slot + which.inline, capacity, how);
     if (length >= 0) this.#describe(slot, which, codec.type, codec.aux, length, 0);
     else if (codec.type === TYPE.CHANNEL) return this.#channel(slot, which, value, how);
-    else this.#describeBox(slot, which, how.boxed);
+    else return this.#describeBox(slot, which, how);
     return undefined;
   }
 
@@ -111,7 +120,7 @@ export class Core {
    * @param {unknown} value
    * @param {number} at
    * @param {number} capacity
-   * @param {{ boxed?: boolean, transfer?: readonly Transferable[], forC?: boolean }} how
+   * @param {How} how
    * @returns {number}
    */
   #encode(value, at, capacity, { boxed, transfer, forC }) {
@@ -131,7 +140,7 @@ export class Core {
    * @param {number} slot
    * @param {typeof ARGUMENT} which
    * @param {unknown} value
-   * @param {{ boxed?: boolean, transfer?: readonly Transferable[], forC?: boolean }} how
+   * @param {How} how
    * @returns {ReturnType<Core['write']>}
    */
   #channel(slot, which, value, how) {
@@ -160,17 +169,27 @@ export class Core {
    * Puts the codec's bytes into a box.
    * @param {number} slot
    * @param {typeof ARGUMENT} which
-   * @param {boolean} [granted]
+   * @param {How} [how]
+   * @returns {ReturnType<Core['write']>}
    */
-  #describeBox(slot, which, granted) {
+  #describeBox(slot, which, { boxed, mayTravel } = PLAINLY) {
     const { type, aux } = this.codec;
     const bytes = this.codec.bytes ?? new Uint8Array(0);
     this.codec.bytes = undefined;
-    const index = this.createBox(bytes.length, granted);
+    let index;
+    try {
+      index = this.createBox(bytes.length, boxed);
+    } catch (error) {
+      if (!mayTravel || boxed || /** @type {any} */ (error).code !== 'NO_MEMORY') throw error;
+      const value = this.codec.decode(type, aux, bytes, 0, bytes.length); // as it would arrive
+      this.#describe(slot, which, TYPE.CHANNEL, 0, bytes.length, 0);
+      return { value, transfer: ArrayBuffer.isView(value) ? [/** @type {ArrayBuffer} */ (value.buffer)] : [] };
+    }
     // Named by its slot before it is committed: whoever dies in between leaves no box that nobody knows of.
     this.#describe(slot, which, type, aux, bytes.length, index + 1);
     this.memory.write(this.memory.address(this.boxes.record(index) + L.BOX_ADDRESS), bytes);
     this.#commit(index, type, aux, bytes.length);
+    return undefined;
   }
 
   /**
@@ -246,6 +265,15 @@ export class Core {
    */
   typeOf(slot, which) {
     return this.memory.u32[((slot + which.value) >>> 2) + VALUE_TYPE];
+  }
+
+  /**
+   * How many bytes a slot's value has.
+   * @param {number} slot
+   * @param {typeof ARGUMENT} which
+   */
+  bytesOf(slot, which) {
+    return this.memory.u32[((slot + which.value) >>> 2) + VALUE_BYTES];
   }
 
   /**

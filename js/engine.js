@@ -4,7 +4,7 @@
  */
 import { Clock } from './clock.js';
 import { Completions } from './completions.js';
-import { allocate } from './core.js';
+import { allocate, ARGUMENT } from './core.js';
 import { poolError } from './errors.js';
 import { Fleet } from './fleet.js';
 import * as L from './generated/layout.js';
@@ -147,9 +147,15 @@ export class Engine {
       takeSlot(this, task, name, payload, spec);
       return true;
     } catch (error) {
-      this.ledger.end(task, /** @type {any} */ (error), undefined);
+      if (task.sink.refused?.(/** @type {any} */ (error))) task.settled = true;
+      else this.ledger.end(task, /** @type {any} */ (error), undefined);
       return false;
     }
+  }
+
+  /** @param {Task} task queued just now */
+  argumentBytes({ index }) {
+    return index < 0 ? 0 : this.core.bytesOf(this.core.slots.record(index), ARGUMENT);
   }
 
   /**

@@ -37,6 +37,8 @@ export class Ledger {
   #statsBuffer;
   #settled = 0; // since the core was told of them
   #failed = 0;
+  /** Those that wait for memory. @type {(() => void)[]} */
+  #awaited = [];
   /** Something ran since the last `drained`. */
   #busySince = false;
 
@@ -90,6 +92,13 @@ export class Ledger {
   leave(task) {
     if (task.rare?.timed) this.#port.unwatch();
     this.withdraw();
+    if (this.#awaited.length > 0) for (const freed of this.#awaited.splice(0)) freed();
+  }
+
+  /** @returns {Promise<void> | undefined} settles when a task has left, and what it held is free; undefined: none is in flight */
+  whenFreed() {
+    if (this.inFlight === 0 || this.closed) return undefined;
+    return new Promise((resolve) => this.#awaited.push(resolve)); // resumes when the drain is over, which frees what was delivered
   }
 
   /**

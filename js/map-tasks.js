@@ -2,9 +2,30 @@
 import { milliseconds } from './check.js';
 import { poolError } from './errors.js';
 import * as L from './generated/layout.js';
-import { MapRun, WINDOW_PER_WORKER } from './map.js';
-import { OPTIONS_OF, readOptions } from './spec.js';
+import { MapRun } from './map-run.js';
+import { OPTIONS_OF, readOptions, taskName } from './spec.js';
 import { Task } from './task.js';
+
+/** Batches in flight or waiting to be read, for each task that can run at once. */
+const BATCHES_PER_WORKER = 64;
+/** Bytes in flight or waiting to be read: at most this, and this part of the pool's memory. */
+const BYTES_MOST = 256 << 20;
+const BYTES_PART = 1 / 4;
+
+/**
+ * @param {import('./options.js').ResolvedOptions} pool
+ * @param {boolean} leased each result takes one of the pool's boxes until it is read
+ * @returns {import('./map-window.js').Room}
+ */
+function roomOf(pool, leased) {
+  const workers = pool.workers * pool.concurrency;
+  const batches = workers * BATCHES_PER_WORKER;
+  return {
+    workers: leased ? Math.min(workers, pool.boxCount) : workers,
+    batches: leased ? Math.min(batches, pool.boxCount) : batches,
+    bytes: Math.min(BYTES_MOST, pool.memoryBytes * BYTES_PART),
+  };
+}
 
 /**
  * Starts a pass over the inputs.
@@ -18,20 +39,25 @@ import { Task } from './task.js';
  */
 export function openMap(intake, pool, task, items, options) {
   const given = readOptions(options, OPTIONS_OF.map);
-  const { maxWaitMs } = given;
+  const { maxWaitMs, sharedArgs } = given;
+  const name = taskName(task);
   const waitMs = maxWaitMs === undefined ? undefined : milliseconds('maxWaitMs', maxWaitMs);
+  const spec = intake.check(given, { flags: waitMs === undefined ? 0 : L.SLOT_SLICE });
   const { poolNow } = pool.scheduler;
   return new MapRun(
     {
-      window: () => pool.workers * pool.concurrency * WINDOW_PER_WORKER,
-      cancel: (record) => void intake.giveUp(record, poolError('CANCELLED', 'the map was given up')),
-      submit: (payload, { batch }, sink, item) => {
-        const record = new Task(sink, item);
-        intake.submit(record, task, payload, given, {
-          flags: (batch ? L.SLOT_BATCH : 0) | (waitMs === undefined ? 0 : L.SLOT_SLICE),
-          dueMs: waitMs === undefined ? undefined : poolNow() + waitMs,
-          unbounded: true,
-        });
+      isShared: sharedArgs !== undefined,
+      room: roomOf(pool, given.deliver === 'lease'),
+      cancel: (record, kill) => void intake.giveUp(record, poolError('CANCELLED', 'the map was given up'), kill),
+      freed: () => intake.engine?.ledger.whenFreed(),
+      bytes: (record) => intake.engine?.argumentBytes(record) ?? 0,
+      submit: (batch, start, sink) => {
+        const record = new Task(sink, start);
+        const isList = batch.length > 1 || sharedArgs !== undefined;
+        const now = waitMs === undefined ? spec : { ...spec, dueMs: poolNow() + waitMs };
+        const payload = isList ? { items: batch, shared: sharedArgs } : batch[0];
+        const own = isList ? { ...now, flags: (now.flags ?? 0) | L.SLOT_BATCH } : now;
+        intake.send(record, name, payload, own, undefined, true);
         return record;
       },
     },

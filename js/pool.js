@@ -163,12 +163,28 @@ export class Pool {
   }
 
   /**
+   * Runs a handler over many inputs and goes on after failures.
+   * @template T, R
+   * @overload
+   * @param {string | Function} task
+   * @param {Iterable<T> | AsyncIterable<T>} items
+   * @param {import('./map.js').MapOptions & { settle: true }} options
+   * @returns {MapPromise<PromiseSettledResult<R>>}
+   */
+  /**
    * Runs a handler over many inputs.
    * @template T, R
+   * @overload
    * @param {string | Function} task
    * @param {Iterable<T> | AsyncIterable<T>} items
    * @param {import('./map.js').MapOptions} [options]
    * @returns {MapPromise<R>} await it for an array; `for await` gives results in input order, with bounded memory
+   */
+  /**
+   * @param {string | Function} task
+   * @param {Iterable<unknown> | AsyncIterable<unknown>} items
+   * @param {import('./map.js').MapOptions} [options]
+   * @returns {MapPromise<any>}
    */
   map(task, items, options = {}) {
     return new MapPromise(() => openMap(this.#intake, this.#options, task, items, options));

@@ -66,6 +66,7 @@ export class Results {
     } catch (caught) {
       error = caught;
     }
+    if (!error) task.sink.weigh?.(core.bytesOf(slot, RESULT));
     if (byMessage && !task.settled) {
       this.#engine.mail.collect(task, thread);
       return;

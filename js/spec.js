@@ -75,6 +75,8 @@ export class Given {
   sharedArgs = undefined;
   /** @type {number | undefined} */
   maxWaitMs = undefined;
+  /** @type {boolean | undefined} */
+  settle = undefined;
   /** @type {MapExtras['onItems']} */
   onItems = undefined;
 }
@@ -91,7 +93,7 @@ const TASK = {
   onProgress: 1,
 };
 /** @type {Record<keyof MapExtras, 1>} */
-const MAP = { batchSize: 1, sharedArgs: 1, maxWaitMs: 1, onItems: 1 };
+const MAP = { batchSize: 1, sharedArgs: 1, maxWaitMs: 1, settle: 1, onItems: 1 };
 /** @type {Record<keyof BulkExtras, 1>} */
 const BULK = { batchSize: 1, sharedArgs: 1, maxWaitMs: 1 };
 /** @type {Record<keyof import('./sequence.js').StepExtras, 1>} */
@@ -148,7 +150,7 @@ function refuse(name, value, known, group) {
  * @param {Given} given
  * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT
  */
-function checkValues({ onLost, deliver, weight, signal, transfer, onProgress, batchSize, onItems }) {
+function checkValues({ onLost, deliver, weight, signal, transfer, onProgress, batchSize, settle, onItems }) {
   if (onLost !== undefined && onLost !== 'reject' && onLost !== 'requeue')
     throw wrong('onLost', onLost, 'reject, requeue');
   if (deliver !== undefined && deliver !== 'copy' && deliver !== 'lease')
@@ -160,6 +162,9 @@ function checkValues({ onLost, deliver, weight, signal, transfer, onProgress, ba
   if (onProgress !== undefined) callback('onProgress', onProgress);
   if (onItems !== undefined) callback('onItems', onItems);
   if (batchSize !== undefined) integer('batchSize', batchSize, 1);
+  if (deliver === 'lease' && batchSize !== undefined && batchSize > 1)
+    throw poolError('INVALID_ARGUMENT', "batchSize: with deliver: 'lease' each result is a box of its own");
+  if (settle !== undefined && typeof settle !== 'boolean') throw wrong('settle', settle, 'a boolean');
 }
 
 /**

@@ -22,7 +22,10 @@ import { taskId } from './worker/context.js';
  * @property {(item: number, value: any) => void} fulfil
  * @property {string} [label] what messages call its task, instead of its handler's name
  * @property {(item: number, error: import('./errors.js').PoolError, swept?: boolean) => void | false} fail swept: it never
- *   started, because another member of its group had failed. False: nobody wants to know, no event is raised
+ *   started, because another member of its group had failed. False: nobody wants to know, it is no failure
+ * @property {(error: import('./errors.js').PoolError) => boolean} [refused] there was no room for it. True: it is tried again later, as
+ *   another task; it has not failed
+ * @property {(bytes: number) => void} [weigh] so many bytes are what fulfil will be told
  */
 
 /** Tasks of this program, of all pools. */

@@ -88,14 +88,21 @@ export class Context {
   }
 
   /**
-   * Memory for the result: return this array (or a view of its beginning) and its bytes reach the caller without a copy.
+   * Memory for the result: return this array (or a view of its beginning) and its bytes reach the caller without a copy. While there
+   * is no shared memory for it, it is private memory, and the result is copied.
    * @param {number} bytes
    * @returns {Uint8Array}
    */
   alloc(bytes) {
     this.#check();
     const { core } = this.#loop;
-    const box = this.#loop.guarded(() => core.createBox(bytes));
+    let box;
+    try {
+      box = this.#loop.guarded(() => core.createBox(bytes));
+    } catch (error) {
+      if (/** @type {any} */ (error).code !== 'NO_MEMORY') throw error;
+      return new Uint8Array(bytes); // the result goes by message
+    }
     const view = core.memory.view(core.memory.address(core.boxes.record(box) + L.BOX_ADDRESS), bytes);
     (this.#boxes ??= new Map()).set(view, box);
     return view;

@@ -200,6 +200,7 @@ export async function several(pool: Pool): Promise<void> {
   const how: Required<MapOptions> = {
     ...options,
     batchSize: 16,
+    settle: false,
     sharedArgs: { level: 1 },
     maxWaitMs: 20,
     onItems: (done, total) => {
@@ -207,6 +208,8 @@ export async function several(pool: Pool): Promise<void> {
       same<Same<typeof total, number | undefined>>();
     },
   };
+  const settled = await pool.map<string, number>('length', ['a', 'b'], { settle: true });
+  same<Same<typeof settled, PromiseSettledResult<number>[]>>();
   const mapped = pool.map<string, number>('length', ['a', 'b'], how);
   same<Same<typeof mapped, MapPromise<number>>>();
   same<Same<Awaited<typeof mapped>, number[]>>();
