@@ -29,7 +29,7 @@ export const RESULT = { value: L.SLOT_RESULT, inline: L.SLOT_RESULT_INLINE };
  * @property {boolean} [boxed] into a box that its reader leases
  * @property {readonly Transferable[]} [transfer]
  * @property {boolean} [forC]
- * @property {boolean} [mayTravel] where there is no room for it, it is sent by message
+ * @property {number} [travelBytes] for up to so many bytes: while there is no room for them, they are sent by message; 0
  */
 
 /** @type {How} */
@@ -172,7 +172,7 @@ export class Core {
    * @param {How} [how]
    * @returns {ReturnType<Core['write']>}
    */
-  #describeBox(slot, which, { boxed, mayTravel } = PLAINLY) {
+  #describeBox(slot, which, { boxed, travelBytes = 0 } = PLAINLY) {
     const { type, aux } = this.codec;
     const bytes = this.codec.bytes ?? new Uint8Array(0);
     this.codec.bytes = undefined;
@@ -180,7 +180,7 @@ export class Core {
     try {
       index = this.createBox(bytes.length, boxed);
     } catch (error) {
-      if (!mayTravel || boxed || /** @type {any} */ (error).code !== 'NO_MEMORY') throw error;
+      if (boxed || bytes.length > travelBytes || /** @type {any} */ (error).code !== 'NO_MEMORY') throw error;
       const value = this.codec.decode(type, aux, bytes, 0, bytes.length); // as it would arrive
       this.#describe(slot, which, TYPE.CHANNEL, 0, bytes.length, 0);
       return { value, transfer: ArrayBuffer.isView(value) ? [/** @type {ArrayBuffer} */ (value.buffer)] : [] };

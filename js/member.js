@@ -72,6 +72,7 @@ export function initMessage({ exports, pool, memory }, { glue, wasmModule }, opt
     argument: exports._wp_js_thread_argument(pool, number) >>> 0,
     module: options.module,
     initData: options.initData,
+    memoryBytes: options.memoryBytes,
     beatMs: options.liveness.timeoutMs && options.liveness.scanMs / 2,
   };
 }

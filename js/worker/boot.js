@@ -33,6 +33,7 @@ import { Loop, sharedClock } from './loop.js';
  * @property {number} argument of the start routine
  * @property {string | undefined} module URL of the user's worker module
  * @property {unknown} initData
+ * @property {number} memoryBytes ceiling of the shared memory
  * @property {number | undefined} beatMs how often the event loop gives a sign of life; undefined: nobody looks for one
  */
 

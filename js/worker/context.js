@@ -100,7 +100,7 @@ export class Context {
     try {
       box = this.#loop.guarded(() => core.createBox(bytes));
     } catch (error) {
-      if (/** @type {any} */ (error).code !== 'NO_MEMORY') throw error;
+      if (/** @type {any} */ (error).code !== 'NO_MEMORY' || bytes > this.#loop.init.memoryBytes) throw error;
       return new Uint8Array(bytes); // the result goes by message
     }
     const view = core.memory.view(core.memory.address(core.boxes.record(box) + L.BOX_ADDRESS), bytes);

@@ -265,7 +265,7 @@ export class Loop {
       if (leased) this.#waitForBox();
       const message = this.core.write(slot, RESULT, value, {
         boxed: leased,
-        mayTravel: true,
+        travelBytes: this.init.memoryBytes,
         transfer: context.transfer,
       });
       if (message) this.#send(index, slot, message);
