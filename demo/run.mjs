@@ -11,7 +11,7 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:f
 import { availableParallelism, tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { checkDigests, checkStatistics, digestsOf, readResults, wcOf } from './check.mjs';
+import { checkDigests, checkStatistics, digestsOf, readResults, timeSha256sum, wcOf } from './check.mjs';
 import { runWithHangs } from './hangs.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -106,9 +106,24 @@ async function measure(task, { paths, workers, scratch }) {
     }
   }
   check(`the same output in ${2 * ROUNDS} more runs, with one worker and with ${workers}`, differing);
-  const seconds = { one: median(times.one), many: median(times.many) };
-  return { task, results: results.map(({ result }) => result), seconds };
+  return { task, results: results.map(({ result }) => result), seconds: medians(times) };
 }
+
+/**
+ * The same files through sha256sum, with one process and with as many as there are workers.
+ * @param {{ paths: string[], workers: number }} job
+ */
+async function measureSha256sum({ paths, workers }) {
+  const times = { one: [], many: [] };
+  for (let round = 1; round <= ROUNDS; round++) {
+    times.one.push(await timeSha256sum(paths, ROOT, 1));
+    times.many.push(await timeSha256sum(paths, ROOT, workers));
+  }
+  return { task: `xargs sha256sum`, seconds: medians(times) };
+}
+
+/** @param {{ one: number[], many: number[] }} times */
+const medians = ({ one, many }) => ({ one: median(one), many: median(many) });
 
 /** @param {number[]} values */
 function median(values) {
@@ -120,9 +135,14 @@ function median(values) {
  * @param {{ paths: string[], bytes: number, workers: number }} job
  */
 function printFigures(measured, { paths, bytes, workers }) {
-  say(`\nThroughput: medians of ${ROUNDS} runs, first item to last, on ${availableParallelism()} processors. The main`);
-  say('thread, which reads the files and writes the results, is one more than the workers.');
-  const columns = (cells) => say(`  ${cells.map((cell, i) => (i ? cell.padStart(16) : cell.padEnd(12))).join('')}`);
+  say(
+    `\nThroughput: medians of ${ROUNDS} runs on ${availableParallelism()} processors. Of wasmpool: from the first item to the last, with`,
+  );
+  say(
+    'workers that read the files, and a main thread beside them that writes the results. Of sha256sum, which is native code:',
+  );
+  say(`whole runs of xargs -P1 and -P${workers}; it makes no histogram.`);
+  const columns = (cells) => say(`  ${cells.map((cell, i) => (i ? cell.padStart(16) : cell.padEnd(18))).join('')}`);
   columns(['', '1 worker', `${workers} workers`, `${workers} workers`, 'speed-up']);
   for (const { task, seconds } of measured) {
     const rate = (time) => `${(bytes / 1e6 / time).toFixed(1)} MB/s`;
@@ -157,7 +177,7 @@ async function demo(directory) {
     })) {
       check(title, differences);
     }
-    printFigures([digest, statistics], job);
+    printFigures([digest, await measureSha256sum(job), statistics], job);
   } finally {
     rmSync(scratch, { recursive: true });
   }

@@ -44,7 +44,10 @@ test('the pool and bare threads are measured, hung tasks are killed, every pool 
       ['the same, with a warm spare', 'lower'],
     ],
   );
-  for (const { name, wasmpool, limit } of figures) assert.ok(wasmpool > 0 && limit > 0, name);
+  for (const { name, better, wasmpool, limit, speedup } of figures) {
+    assert.ok(wasmpool > 0 && limit > 0, name);
+    assert.equal(speedup, better === 'higher' ? wasmpool / limit : limit / wasmpool, name);
+  }
   assert.deepEqual(
     created.map(({ spares, kills }) => [spares, kills]),
     [
@@ -55,25 +58,34 @@ test('the pool and bare threads are measured, hung tasks are killed, every pool 
   );
 });
 
-test('as text, what is better is more than one times better, whichever way the figure goes', () => {
+test('as text, each row says which way is better, and how many times as fast the pool is', () => {
   const machine = { wasmpool: '1.2.3', runtime: 'node 1', platform: 'p', parallelism: 4, workers: 2 };
   const lines = table(machine, [
-    { name: 'a time', unit: 'ms', better: 'lower', wasmpool: 2, limit: 5, range: { wasmpool: [1, 3], limit: [4, 6] } },
+    {
+      name: 'a time',
+      unit: 'ms',
+      better: 'lower',
+      wasmpool: 2,
+      limit: 5,
+      speedup: 2.5,
+      range: { wasmpool: [1, 3], limit: [4, 6] },
+    },
     {
       name: 'a rate',
       unit: '/s',
       better: 'higher',
       wasmpool: 1234567,
       limit: 2469134,
+      speedup: 0.5,
       range: { wasmpool: [1e6, 2e6], limit: [2e6, 3e6] },
     },
   ]).split('\n');
   assert.equal(lines[0], 'wasmpool 1.2.3, node 1, p, 2 workers on 4 processors');
-  assert.match(lines[2], /^ +wasmpool +bare threads +times better$/);
-  assert.match(lines[3], /^a time +2 ms \(1 – 3\) +5 ms \(4 – 6\) +2\.5×$/);
+  assert.match(lines[2], /^ +wasmpool +bare threads +wasmpool is$/);
+  assert.match(lines[3], /^a time +lower is better +2 ms \(1 – 3\) +5 ms \(4 – 6\) +2\.5 × as fast$/);
   assert.match(
     lines[4],
-    /^a rate +1,230,000 \/s \(1,000,000 – 2,000,000\) +2,470,000 \/s \(2,000,000 – 3,000,000\) +0\.5×$/,
+    /^a rate +higher is better +1,230,000 \/s \(1,000,000 – 2,000,000\) +2,470,000 \/s \(2,000,000 – 3,000,000\) +0\.5 × as fast$/,
   );
 });
 

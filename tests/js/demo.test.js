@@ -75,6 +75,9 @@ test('the whole demo: all checks pass over a small tree, AM-51', async () => {
   assert.equal(status, 0, stdout + stderr);
   assert.match(stdout, /43 files/);
   assert.match(stdout, /All checks passed\n$/);
+  for (const row of ['digest', 'xargs sha256sum', 'statistics']) {
+    assert.match(stdout, new RegExp(`^ +${row}(?: +[\\d.]+ MB/s){2} +\\d+ files/s +[\\d.]+ ×$`, 'm'));
+  }
   for (const what of ['a loop in C', 'a for\\(;;\\) in JavaScript', 'a wait that never ends']) {
     assert.match(stdout, new RegExp(`${what}: TIMEOUT`));
   }
