@@ -22,8 +22,9 @@ export function keepGlobals() {
   return () => {
     for (const key of Reflect.ownKeys(scope)) {
       const before = kept.get(key);
-      if (!before) delete scope[key];
-      else if ('value' in before && scope[key] !== before.value) Object.defineProperty(scope, key, before);
+      // Reflect: the runtime itself may have added what cannot be deleted, such as Node's dispatcher of fetch.
+      if (!before) Reflect.deleteProperty(scope, key);
+      else if ('value' in before && scope[key] !== before.value) Reflect.defineProperty(scope, key, before);
     }
     for (const { key, value } of handlers) if (scope[key] !== value) scope[key] = value;
   };

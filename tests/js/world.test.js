@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import test from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { createPool } from '../../js/index.js';
+import { keepGlobals } from '../../js/worker/disguise.js';
 import { C_TASKS, codeOf, until, withPool } from './helpers.js';
 
 const WORLD = new URL('./fixtures/world.js', import.meta.url);
@@ -98,4 +99,21 @@ test('a pool leaves no global name on main', async () => {
   await withPool({ ...W, wasm: C_TASKS }, async () => {
     assert.deepEqual(Reflect.ownKeys(globalThis), before);
   });
+});
+
+test('a global of the runtime that cannot be deleted stays, and the worker starts', () => {
+  const names = { fixed: Symbol('fixed'), late: 'wasmpoolTestLate', own: 'wasmpoolTestOwn' };
+  globalThis[names.own] = 1;
+  const restore = keepGlobals();
+  try {
+    Object.defineProperty(globalThis, names.fixed, { value: 1 }); // as Node 22 and later do for fetch
+    globalThis[names.late] = 2;
+    globalThis[names.own] = 3;
+    restore();
+    assert.equal(globalThis[names.fixed], 1);
+    assert.equal(names.late in globalThis, false);
+    assert.equal(globalThis[names.own], 1);
+  } finally {
+    delete globalThis[names.own];
+  }
 });
