@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import test from 'node:test';
 import { PoolError, Pool } from '../../js/index.js';
-import { blocker, codeOf, ending, MODULE, withPool } from './helpers.js';
+import { blocker, codeOf, ending, MODULE, until, withPool } from './helpers.js';
 
 test('AM-07: options of a wrong type reject with INVALID_ARGUMENT; neither dispatch nor broadcast throws', () =>
   withPool({}, async (pool) => {
@@ -309,10 +309,10 @@ test('context.alloc returns a result without a copy of it; context.isCancelled i
     assert.deepEqual(await pool.dispatch('alloc', 5), new Uint8Array(5).fill(3));
     const word = new Int32Array(new SharedArrayBuffer(8));
     const task = pool.dispatch('cancelled', word);
-    while (Atomics.load(word, 0) === 0) await new Promise((resolve) => setImmediate(resolve));
+    await until(() => Atomics.load(word, 0) !== 0);
     assert.equal(task.cancel('enough'), true);
     assert.equal((await task.catch((error) => error)).cause, 'enough');
-    while (Atomics.load(word, 1) === 0) await new Promise((resolve) => setImmediate(resolve));
+    await until(() => Atomics.load(word, 1) !== 0);
     assert.equal(task.cancel(), false);
     await pool.broadcast('echo');
   }));

@@ -1,14 +1,33 @@
+/** The suite itself: fixtures that other tests rely on, and no test that is left out in silence. */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import test from 'node:test';
+import { codeOf, withPool } from './helpers.js';
 
-const HERE = new URL('./', import.meta.url);
-const SKIPPING = new RegExp(String.raw`\btest\.(skip|todo)\(|\b(skip|todo): true`);
+const TESTS = new URL('../', import.meta.url);
+/** A test that is skipped, or the only one, without a reason that is printed. */
+const SILENT = new RegExp(
+  String.raw`\b(test|it|describe|suite)\.(skip|todo|only)\b|\b(skip|todo|only): true\b|\.(skip|todo)\(\)`,
+);
 
-test('AM-55: fixtures echo, add, fail and slow exist, and no test is skipped without a reason', async () => {
-  const fixtures = await import('./fixtures/handlers.js');
-  for (const name of ['echo', 'add', 'fail', 'slow']) assert.equal(typeof fixtures[name], 'function');
-  for (const file of readdirSync(HERE).filter((name) => name.endsWith('.test.js'))) {
-    assert.doesNotMatch(readFileSync(new URL(file, HERE), 'utf8'), SKIPPING, file);
-  }
+test('AM-55: the fixtures echo, add, fail and slow do what their names say', () =>
+  withPool({ workers: 1 }, async (pool) => {
+    assert.deepEqual(await pool.dispatch('echo', { a: [1] }), { a: [1] });
+    assert.equal(await pool.dispatch('add', { a: 1, b: 2 }), 3);
+    assert.equal(await codeOf(pool.dispatch('fail', 'why')), 'TASK_FAILED');
+    assert.equal(await pool.dispatch('slow', 1), 1);
+  }));
+
+test('what would skip a test without a reason is recognised, and what says its reason is not', () => {
+  const left = ['test', 'it', 'describe'].flatMap((name) => ['skip', 'todo', 'only'].map((how) => `${name}.${how}(`));
+  for (const how of ['skip', 'todo', 'only']) left.push(`{ ${how}: ${true} }`);
+  for (const how of ['skip', 'todo']) left.push(`t.${how}()`);
+  for (const text of left) assert.match(text, SILENT);
+  for (const text of ["{ skip: 'why' }", "t.skip('why')", 'skipped()']) assert.doesNotMatch(text, SILENT);
+});
+
+test('AM-55: no test is skipped without a reason', () => {
+  const files = readdirSync(TESTS, { recursive: true, encoding: 'utf8' }).filter((name) => /\.m?js$/.test(name));
+  assert.ok(files.includes('js/suite.test.js') && files.length > 50, `${files.length} files`);
+  for (const file of files) assert.doesNotMatch(readFileSync(new URL(file, TESTS), 'utf8'), SILENT, file);
 });

@@ -115,13 +115,14 @@ export function cases({ module, wasm }) {
         equal(await pool.broadcast('echo', 1), [1, 1]);
       }),
     'time limit: hung tasks are killed, the others are served': () =>
-      withPool({ wasm, taskTimeoutMs: 300, recycleTimeoutMs: 0 }, async (pool) => {
+      withPool({ wasm, recycleTimeoutMs: 0 }, async (pool) => {
         const names = [
           'wait',
           ...(pool.caps.killJs ? ['spin'] : []),
           ...(pool.caps.killWasm ? ['c_spin', 'c_wait'] : []),
         ];
-        for (const name of names) equal([name, await codeOf(pool.dispatch(name))], [name, 'TIMEOUT']);
+        const limit = { timeoutMs: 300 };
+        for (const name of names) equal([name, await codeOf(pool.dispatch(name, undefined, limit))], [name, 'TIMEOUT']);
         equal(await pool.broadcast('echo', 2), [2, 2]);
         return pool.caps.killWasm ? undefined : 'but for loops in wasm: this runtime does not stop them';
       }),
