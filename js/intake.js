@@ -1,4 +1,5 @@
 /** Tasks on their way into the pool: their options are checked, they wait while the core loads, and may be given up meanwhile. */
+import { listen } from './abort.js';
 import { Box } from './box.js';
 import { cloneDeep } from './codec/deep.js';
 import { Dispatcher } from './dispatcher.js';
@@ -7,7 +8,7 @@ import * as L from './generated/layout.js';
 import { startGroup } from './group.js';
 import { host } from './host/index.js';
 import { NO_EXTRA, NO_OPTIONS, readOptions, specify, taskName } from './spec.js';
-import { guarded, ignore, listen, Task } from './task.js';
+import { guarded, ignore, Task } from './task.js';
 
 /**
  * @typedef {import('./engine.js').Engine} Engine

@@ -75,22 +75,6 @@ export class Task {
 }
 
 /**
- * Gives a task up when its signal is aborted, at once if it is already.
- * @param {Task} task
- * @param {AbortSignal} signal
- * @param {(error: import('./errors.js').PoolError) => void} giveUp
- */
-export function listen(task, signal, giveUp) {
-  const abort = () => giveUp(poolError('CANCELLED', 'the task was aborted', { cause: signal.reason }));
-  if (signal.aborted) {
-    abort();
-    return;
-  }
-  signal.addEventListener('abort', abort, { once: true });
-  task.more.unlisten = () => signal.removeEventListener('abort', abort);
-}
-
-/**
  * Who can end a task early.
  * @typedef {{ giveUp(task: Task, error: import('./errors.js').PoolError, kill?: boolean): Promise<void> }} TaskOwner
  */
