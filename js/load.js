@@ -34,12 +34,12 @@ const programs = new Map();
  * @throws {import('./errors.js').PoolError} START_FAILED
  */
 export function loadProgram(url, checked) {
-  const glue = url ?? new URL('../wasm/dist/wasmpool.mjs', import.meta.url).href;
+  const glue = glueUrl(url);
   const key = `${checked} ${glue}`;
   let program = programs.get(key);
   if (!program) {
     program = load(glue, checked).catch((cause) => {
-      programs.delete(key); // a later pool may try again
+      if (programs.get(key) === program) programs.delete(key); // a later pool may try again
       throw poolError('START_FAILED', `cannot load the wasm core ${glue}: ${cause.message}`, {
         cause,
       });
@@ -47,6 +47,20 @@ export function loadProgram(url, checked) {
     programs.set(key, program);
   }
   return program;
+}
+
+/**
+ * The next pool tries anew.
+ * @param {string | undefined} url
+ * @param {boolean} checked
+ */
+export function forgetProgram(url, checked) {
+  programs.delete(`${checked} ${glueUrl(url)}`);
+}
+
+/** @param {string | undefined} url default: the package's own core */
+function glueUrl(url) {
+  return url ?? new URL('../wasm/dist/wasmpool.mjs', import.meta.url).href;
 }
 
 /**

@@ -50,7 +50,7 @@ import { Time } from './scheduler.js';
  * @property {number} [leaseMs] how long a leased result lives without being released; 5,000
  * @property {{ maximum?: number | string }} [memory] ceiling of the pool's memory in bytes, or '512mb'; '4gb'
  * @property {RestartOptions} [restart]
- * @property {number} [readyTimeoutMs] how long a worker may take to start; 10,000
+ * @property {number} [readyTimeoutMs] how long the core may take to load, and each worker to start; 10,000
  * @property {unknown} [initData] reaches every worker before its module is imported: context.initData
  * @property {unknown} [workerData] what the worker's modules find as `workerData` of node:worker_threads. Not in browsers
  * @property {boolean} [unref] an idle pool does not keep the process alive

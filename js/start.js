@@ -3,7 +3,9 @@ import { EarlyThreads } from './early.js';
 import { Engine } from './engine.js';
 import { poolError } from './errors.js';
 import { host } from './host/index.js';
-import { instantiate, loadProgram } from './load.js';
+import { forgetProgram, instantiate, loadProgram } from './load.js';
+import { ignore } from './task.js';
+import { Timers } from './timers.js';
 
 /**
  * @param {import('./options.js').ResolvedOptions} options
@@ -20,9 +22,7 @@ export async function createEngine(options, events) {
   }
   const threads = new EarlyThreads(options);
   try {
-    // Without a module of the user's there is no C task that could hang.
-    const program = await loadProgram(options.wasm, options.loopChecks && options.wasm !== undefined);
-    const { exports, memory } = await instantiate(program, options.memoryBytes);
+    const { program, exports, memory } = await loadInTime(options);
     try {
       return new Engine(options, events, program, exports, memory, threads);
     } catch (error) {
@@ -32,5 +32,35 @@ export async function createEngine(options, events) {
   } catch (error) {
     await threads.close();
     throw error;
+  }
+}
+
+/**
+ * Loading has as much time as a worker has to start: a server may never answer, nor may a module that does not suit the thread.
+ * @param {import('./options.js').ResolvedOptions} options
+ */
+async function loadInTime({ wasm, loopChecks, memoryBytes, readyTimeoutMs, scheduler }) {
+  const checked = loopChecks && wasm !== undefined; // without a module of the user's there is no C task that could hang
+  const loading = loadProgram(wasm, checked).then(async (program) => ({
+    program,
+    ...(await instantiate(program, memoryBytes)),
+  }));
+  if (readyTimeoutMs === undefined) return loading;
+  const timers = new Timers(scheduler);
+  try {
+    return await Promise.race([
+      loading,
+      /** @type {Promise<never>} */ (
+        new Promise((_, reject) => {
+          timers.after(readyTimeoutMs, () => {
+            forgetProgram(wasm, checked);
+            loading.then(({ exports }) => exports._wp_js_close(), ignore); // too late
+            reject(poolError('START_FAILED', `the wasm core was not loaded within ${readyTimeoutMs} ms`));
+          });
+        })
+      ),
+    ]);
+  } finally {
+    timers.clear();
   }
 }

@@ -24,6 +24,18 @@ export default defineWorker({
     else globalThis.addEventListener('message', ({ data }) => hear(data));
   },
   add: ({ a, b }) => a + b,
+  nest: async ({ depth, wasm }) => {
+    const { createPool } = await import('../../js/index.js');
+    const pool = await createPool({ module: import.meta.url, wasm, workers: 1 });
+    try {
+      return [
+        await pool.dispatch('c_sum', new Uint8Array([depth, 1])),
+        ...(depth ? await pool.dispatch('nest', { depth: depth - 1, wasm }) : []),
+      ];
+    } finally {
+      await pool.destroy();
+    }
+  },
   echo: (value) => value,
   bytes: (length) => new Uint8Array(length).fill(7),
   later: (value) => new Promise((resolve) => setTimeout(resolve, 1, value)),

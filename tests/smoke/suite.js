@@ -50,6 +50,10 @@ export function cases({ module, wasm }) {
         equal(await codeOf(pool.dispatch('fail')), 'TASK_FAILED');
         equal(await codeOf(pool.dispatch('echo', () => 1)), 'NOT_SERIALIZABLE');
       }),
+    'a pool inside a handler, three levels deep': () =>
+      withPool({ workers: 1 }, async (pool) =>
+        equal(await pool.dispatch('nest', { depth: 2, wasm: wasm.href }), [3, 2, 1]),
+      ),
     'map: in order, awaited and iterated': () =>
       withPool({}, async (pool) => {
         const items = Array.from({ length: 500 }, (_, i) => ({ a: i, b: 1 }));
