@@ -56,7 +56,7 @@ build/asan/% build/tsan/% build/kill/% build/kill-asan/% build/kill-tsan/%: priv
 
 # ---- For people ----------------------------------------------------------------------------------------------------
 
-.PHONY: help demo test check build native wasm types generate format clean
+.PHONY: help demo test test-all check build native wasm types generate format clean
 help: ## this list
 	@echo 'Targets:'
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -68,6 +68,9 @@ demo: wasm $(DEMO_MODULE) | npm ## install what is missing, build, run the main 
 
 test: | deps-native deps-test npm emcc ## install what is missing, build, pass every test
 	$(Q)scripts/steps.sh lint build unit-native unit-asan unit-tsan unit-kill unit-kill-asan unit-kill-tsan model node smoke types ratios
+
+test-all: test ## `make test`, and what takes longer: random kills, planted faults
+	$(Q)scripts/steps.sh soak mutate
 
 check: | deps-native deps-test npm emcc ## the quick part of it, about a minute
 	$(Q)scripts/steps.sh unit-native node lint types
@@ -229,7 +232,11 @@ node: wasm $(DEMO_MODULE) build/smoke/tasks.mjs build/js/tasks.mjs build/js/thre
 	@node scripts/spec-tests.mjs
 	$(Q)node --test --test-timeout=300000 --test-reporter=spec $(NODE_TESTS)
 
-.PHONY: soak
+.PHONY: soak mutate
+mutate: wasm $(DEMO_MODULE) build/smoke/tasks.mjs build/js/tasks.mjs | npm ## plants faults in js/ and counts those that no test notices: SAMPLE=100 SEED=
+	@scripts/npm.sh tests/mutation
+	$(Q)node tests/mutation/run.mjs
+
 soak: wasm build/smoke/tasks.mjs build/js/tasks.mjs | npm ## random kills under mixed load on Node (KILLS=10000), and what pools leave behind
 	$(Q)node tests/soak/soak.mjs
 	$(Q)node tests/soak/leaks.mjs
