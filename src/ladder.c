@@ -1,0 +1,135 @@
+#include "ladder.h"
+#include "worker.h"
+
+/* What is about to change is looked at in every turn, what takes longer a little more seldom, but never later than this. */
+static const double look_most_ms = 5;
+
+static uint32_t traps_of(const wp_pool *pool, uint32_t thread) {
+  /* The worker counts after the trap; a gauge: it only names the rung. */
+  return wp_atomic_load_acquire_u32(&pool->threads[thread].stopped);
+}
+
+void wp_suspicion_begin(wp_suspicion *suspicion, const wp_pool *pool, uint32_t kind,
+                        uint32_t thread, wp_handle task, double grace_ms, double now_ms) {
+  *suspicion = (wp_suspicion){.kind = kind,
+                              .thread = thread,
+                              .traps = traps_of(pool, thread),
+                              .task = task,
+                              .began_ms = now_ms,
+                              .since_ms = now_ms,
+                              .grace_ms = grace_ms};
+}
+
+bool wp_suspicion_holds(const wp_suspicion *suspicion, const wp_pool *pool) {
+  const wp_thread *record = &pool->threads[suspicion->thread];
+  switch (suspicion->kind) {
+  case WP_SUSPECT_TASK:
+    return wp_worker_runs(pool, suspicion->thread, suspicion->task.index,
+                          suspicion->task.generation);
+  case WP_SUSPECT_POISONED:
+    return wp_atomic_load_acquire_u32(&record->poisoned) != 0;
+  case WP_SUSPECT_SILENT:
+    return wp_atomic_load_acquire_u32(&record->beat) ==
+           suspicion->task.generation; /* wp_thread_beat */
+  }
+  return false;
+}
+
+enum wp_rung wp_suspicion_rung(const wp_suspicion *suspicion, const wp_pool *pool) {
+  return traps_of(pool, suspicion->thread) == suspicion->traps ? WP_RUNG_FLAG : WP_RUNG_CHECK;
+}
+
+void wp_ladder_disarm(wp_pool *pool, wp_ladder *ladder, uint32_t thread) {
+  if (ladder->armed) wp_worker_stop_end(pool, thread);
+  ladder->armed = false;
+}
+
+/* False: there is no C task that could trap. */
+static bool arm(const wp_ladder_config *config, wp_pool *pool, wp_ladder *ladder, uint32_t thread,
+                bool any) {
+  if (!config->checks) return false;
+  if (ladder->armed) return true;
+  enum wp_stop answer = wp_worker_stop(pool, thread, any);
+  ladder->armed = answer == WP_STOP_ASKED;
+  return answer != WP_STOP_NONE;
+}
+
+void wp_ladder_arm(const wp_ladder_config *config, wp_pool *pool, wp_ladder *ladder,
+                   uint32_t thread) {
+  arm(config, pool, ladder, thread, true);
+}
+
+static void move(wp_suspicion *suspicion, uint32_t phase, double now_ms) {
+  suspicion->phase = phase;
+  suspicion->since_ms = now_ms;
+}
+
+/* When to look again at what began at since_ms. */
+static double soon(double since_ms, double now_ms) {
+  double part_ms = (now_ms - since_ms) / 8;
+  return now_ms + (part_ms < look_most_ms ? part_ms : look_most_ms);
+}
+
+static double sooner(double a_ms, double b_ms) { return a_ms < b_ms ? a_ms : b_ms; }
+
+/* The flag. A task that looks at it does so often, so it gets one turn; or the time that its caller has granted. */
+static bool flag_is_over(const wp_ladder_config *config, const wp_suspicion *suspicion,
+                         double now_ms, double *again_ms) {
+  if (suspicion->grace_ms < 0 && config->checks && suspicion->looks > 1) return true;
+  double end_ms =
+      suspicion->began_ms + (suspicion->grace_ms < 0 ? config->flag_ms : suspicion->grace_ms);
+  if (now_ms >= end_ms && suspicion->looks > 1) return true;
+  *again_ms = suspicion->looks > 1 ? sooner(end_ms, soon(suspicion->since_ms, now_ms)) : now_ms;
+  return false;
+}
+
+/* The loop checks. Asked for at each look: a task that was only just taken may not have begun. */
+static bool checks_are_over(const wp_ladder_config *config, wp_pool *pool, wp_ladder *ladder,
+                            const wp_suspicion *suspicion, double now_ms, double *again_ms) {
+  bool possible =
+      arm(config, pool, ladder, suspicion->thread, suspicion->kind == WP_SUSPECT_SILENT);
+  double limit_ms = config->checks && suspicion->grace_ms < 0 ? config->flag_ms : 0;
+  if (possible) limit_ms = config->check_ms;
+  double end_ms = suspicion->since_ms + limit_ms;
+  if (now_ms >= end_ms && config->stops) return true;
+  *again_ms = soon(suspicion->since_ms, now_ms);
+  if (now_ms < end_ms) *again_ms = sooner(end_ms, *again_ms);
+  return false;
+}
+
+static enum wp_verdict spare(wp_pool *pool, wp_ladder *ladder, wp_suspicion *suspicion) {
+  wp_ladder_disarm(pool, ladder, suspicion->thread); /* others arm it again for what it runs now */
+  bool doomed = suspicion->phase == WP_SUSPICION_DOOM;
+  if (doomed && --ladder->doomers == 0) wp_gate_pardon(&pool->threads[suspicion->thread]);
+  return WP_VERDICT_SPARED;
+}
+
+/* ASK AGAIN: a doomed thread outside the gate cannot change any more; only then is the question exact. */
+static enum wp_verdict judge(const wp_ladder_config *config, wp_pool *pool, wp_ladder *ladder,
+                             wp_suspicion *suspicion, double now_ms, double *again_ms) {
+  if (wp_gate_inside(&pool->threads[suspicion->thread])) {
+    if (now_ms - suspicion->since_ms >= config->inside_ms) return WP_VERDICT_BROKEN;
+    *again_ms = soon(suspicion->since_ms, now_ms);
+    return WP_VERDICT_OPEN;
+  }
+  return wp_suspicion_holds(suspicion, pool) ? WP_VERDICT_GUILTY : spare(pool, ladder, suspicion);
+}
+
+/* No points: main only. */
+enum wp_verdict wp_ladder_climb(const wp_ladder_config *config, wp_pool *pool, wp_ladder *ladder,
+                                wp_suspicion *suspicion, double now_ms, double *again_ms) {
+  if (suspicion->phase != WP_SUSPICION_DOOM && !wp_suspicion_holds(suspicion, pool))
+    return spare(pool, ladder, suspicion);
+  if (suspicion->looks < 2) suspicion->looks++;
+  if (suspicion->phase == WP_SUSPICION_FLAG) {
+    if (!flag_is_over(config, suspicion, now_ms, again_ms)) return WP_VERDICT_OPEN;
+    move(suspicion, WP_SUSPICION_CHECK, now_ms);
+  }
+  if (suspicion->phase == WP_SUSPICION_CHECK) {
+    if (!checks_are_over(config, pool, ladder, suspicion, now_ms, again_ms)) return WP_VERDICT_OPEN;
+    move(suspicion, WP_SUSPICION_DOOM, now_ms);
+    ladder->doomers++;
+    wp_gate_doom(&pool->threads[suspicion->thread]);
+  }
+  return judge(config, pool, ladder, suspicion, now_ms, again_ms);
+}

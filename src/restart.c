@@ -1,0 +1,45 @@
+#include "restart.h"
+
+bool wp_restart_valid(const wp_restart_policy *policy) {
+  return policy->kind <= WP_RESTART_NEVER &&
+         (policy->max <= WP_RESTARTS_MAX || policy->max == WP_NONE) && policy->window_ms >= 0 &&
+         policy->min_ms >= 0 && policy->max_ms >= 0 && policy->jitter >= 0 && policy->jitter <= 1;
+}
+
+uint32_t wp_restart_capacity(const wp_restart_policy *policy) {
+  if (policy->max == WP_NONE) return WP_DOUBLINGS_MAX;
+  return policy->max ? policy->max : 1;
+}
+
+/* Restarts that the window still holds. Times do not decrease, so the count ends at the first that is too old. */
+static uint32_t recent(const wp_restart_policy *policy, const wp_restart_log *log, double now_ms) {
+  uint32_t capacity = wp_restart_capacity(policy), found = 0;
+  while (found < log->count && found < capacity) {
+    double then_ms = log->times_ms[(log->count - 1 - found) % capacity];
+    if (policy->window_ms > 0 && now_ms - then_ms >= policy->window_ms) break;
+    found++;
+  }
+  return found;
+}
+
+static double back_off(const wp_restart_policy *policy, uint32_t doublings) {
+  double delay_ms = policy->min_ms;
+  while (doublings-- && delay_ms < policy->max_ms) delay_ms *= 2;
+  return delay_ms < policy->max_ms ? delay_ms : policy->max_ms;
+}
+
+double wp_restart_take(const wp_restart_policy *policy, wp_restart_log *log, double now_ms,
+                       bool clean, double chance) {
+  uint32_t used = recent(policy, log, now_ms);
+  if (policy->kind == WP_RESTART_NEVER || (policy->kind == WP_RESTART_ON_FAILURE && clean) ||
+      (policy->max != WP_NONE && used >= policy->max)) {
+    log->spent = true;
+    return -1;
+  }
+  uint32_t capacity = wp_restart_capacity(policy);
+  log->times_ms[log->count % capacity] = now_ms;
+  log->count++;
+  if (log->count == 2 * capacity)
+    log->count = capacity; /* the same places of the ring; never wraps */
+  return back_off(policy, used) * (1 + policy->jitter * (2 * chance - 1));
+}
