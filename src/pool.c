@@ -11,7 +11,7 @@ void wp_config_defaults(wp_config *config) {
       .concurrency = 1,
       .max_queue = WP_NONE,
       .max_tasks = WP_TABLE_RECORDS_MAX,
-      .recycle_ms = WP_NONE,
+      .recycle_ms = 0,
       .box_count = 64,  /* API.md, boxes.count */
       .lease_ms = 5000, /* API.md, leaseMs */
       .liveness_ms = WP_NONE,
@@ -23,6 +23,12 @@ void wp_config_defaults(wp_config *config) {
       .slow_ms = 16,           /* REQUIREMENTS TW-08 */
       .dispatch_budget_ms = 8, /* REQUIREMENTS TW-31 */
       .memory_bytes = UINT64_C(1) << 32,
+      .restart_max = 10, /* API.md, restart */
+      .restart_window_ms = 60000,
+      .restart_min_ms = 200,
+      .restart_max_ms = 10000,
+      .restart_jitter = 0.2,
+      .ready_ms = 10000, /* API.md, readyTimeoutMs */
   };
 }
 

@@ -107,12 +107,14 @@ enum wp_priority {
 
 typedef struct wp_config {
   uint32_t workers; /* seats: threads that serve tasks, 1 … 120 */
-  uint32_t spares;  /* warm stand-ins, with the workers 120 at most; native hosts start none */
+  uint32_t
+      spares; /* warm threads that replace a lost worker at once; with the workers 120 at most */
   /* tasks at once on one worker, 1 … 256; more than 1 only for asynchronous handlers */
   uint32_t concurrency;
   uint32_t max_queue; /* waiting tasks; WP_NONE: no limit */
   uint32_t max_tasks; /* descriptors, waiting and running; the table grows up to it in chunks */
-  /* after a time-out, how long a worker may stay silent before it is killed; WP_NONE: for ever */
+  /* after a time-out, how long the worker may take to end the task before it is killed; 0: as little as the rungs of a kill
+   * take; WP_NONE: for ever */
   uint32_t recycle_ms;
   uint32_t box_count; /* leased boxes at once */
   uint32_t lease_ms;  /* how long a leased box lives; applied by the host, not by the core */
@@ -134,6 +136,15 @@ typedef struct wp_config {
       cores; /* that the threads run on; 1: nobody looks for work without sleeping; 0: not known */
   /* ceiling for all memory of the pool (native; in wasm the memory's own maximum) */
   uint64_t memory_bytes;
+  /* How lost workers are replaced. */
+  uint32_t restart_kind; /* 0: always; 1: unless the thread ended by itself; 2: never */
+  uint32_t
+      restart_max; /* of one seat within the window, at most 4,096; then it is given up; WP_NONE: no limit */
+  double restart_window_ms; /* 0: a restart is never forgotten */
+  double restart_min_ms,
+      restart_max_ms;    /* the delay: doubled with each restart within the window */
+  double restart_jitter; /* 0 … 1: the part of the delay that chance adds or takes away */
+  double ready_ms;       /* how long a thread may take to start; 0: any time */
 } wp_config;
 
 /* A task, by index and generation: a handle of a task that is gone is recognised and does nothing. */
@@ -171,10 +182,12 @@ typedef struct wp_stats {
 
 void wp_config_defaults(wp_config *config);
 
-/* Native embedding: creates the pool and starts its threads. WP_E_INVALID_ARGUMENT, WP_E_NO_MEMORY, WP_E_START_FAILED. */
+/* Native embedding: creates the pool, and waits until its workers have started. WP_E_INVALID_ARGUMENT, WP_E_NO_MEMORY,
+ * WP_E_START_FAILED. */
 wp_status wp_pool_create(const wp_config *config, wp_pool **pool);
 
-/* Ends running tasks (killing those that do not return), frees everything. Pending handles are never completed. */
+/* Ends the pool: no call for it is allowed any more, pending handles are never completed. Does not wait: a task that runs is killed
+ * beside the caller, and the memory goes with the last thread. */
 void wp_pool_destroy(wp_pool *pool);
 
 /* Queues a C task by name; the bytes are copied. WP_E_QUEUE_FULL, WP_E_UNKNOWN_TASK, WP_E_NO_MEMORY, WP_E_INVALID_ARGUMENT. */
@@ -188,10 +201,12 @@ void wp_completion_release(wp_pool *pool, const wp_completion *completion);
 /* Like wp_poll, but sleeps up to timeout_ms for the first one. Also fires time-outs that are due. */
 size_t wp_wait(wp_pool *pool, wp_completion *completions, size_t limit, uint32_t timeout_ms);
 
-/* Not started: never runs. Running: its result is dropped, the worker finishes. True when the handle was live. */
+/* Gives a task up: its one completion says WP_E_CANCELLED. Not started, it never runs; running, its result is dropped and its
+ * worker finishes it. False when it has ended already: its completion has come, or will. */
 bool wp_cancel(wp_pool *pool, wp_handle handle);
 
-/* Kills the worker that runs the task, now. True when the handle was live. Its completion says WP_E_CANCELLED. */
+/* The same, and what runs is stopped, if need be with its thread. Does not wait for that: the calls of wp_poll and wp_wait see it
+ * through. */
 bool wp_terminate(wp_pool *pool, wp_handle handle);
 
 /* No new task is started; running ones go on, their time limits too. Idempotent, not nested. */

@@ -53,13 +53,7 @@ void wp_port_ring(wp_pool *pool) {
   wp_js_ring();
 }
 
-int wp_port_thread_start(wp_port_thread **thread, void (*run)(void *), void *argument) {
-  (void)thread, (void)run, (void)argument;
-  return WP_E_UNSUPPORTED;
-}
 bool wp_port_thread_killable(bool killable) { return killable; }
-void wp_port_thread_kill(wp_port_thread *thread) { (void)thread; }
-void wp_port_thread_join(wp_port_thread *thread) { (void)thread; }
 
 /* ---- Memory: all that lies behind the static data ---- */
 

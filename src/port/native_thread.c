@@ -11,8 +11,24 @@
 struct wp_port_thread {
   pthread_t thread;
   void (*run)(void *);
+  void (*ended)(void *); /* may be NULL */
   void *argument;
+  wp_atomic_u32
+      users; /* main, until it has joined or detached the thread, and the thread: the last one frees the record */
 };
+
+/* No point: main, or a thread that ends. */
+static void leave(wp_port_thread *thread) {
+  if (wp_atomic_fetch_sub_acq_rel_u32(&thread->users, 1) == 1) free(thread);
+}
+
+/* Runs in the thread, when it returns and when it is cancelled. */
+static void ended(void *argument) {
+  wp_port_thread *self = argument;
+  wp_port_thread_killable(false);
+  if (self->ended) self->ended(self->argument);
+  leave(self);
+}
 
 bool wp_port_thread_killable(bool killable) {
   int before = PTHREAD_CANCEL_DISABLE;
@@ -21,21 +37,25 @@ bool wp_port_thread_killable(bool killable) {
 }
 
 static void *start(void *argument) {
-  const wp_port_thread *self = argument;
+  wp_port_thread *self = argument;
   int before = 0;
   wp_port_thread_killable(false);
   /* At any instruction, once it is killable: a hung task has no cancellation point, and the gate sees to it that it holds
    * nothing then. */
   // NOLINTNEXTLINE(concurrency-thread-canceltype-asynchronous)
   pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &before);
+  pthread_cleanup_push(ended, self);
   self->run(self->argument);
+  pthread_cleanup_pop(1);
   return NULL;
 }
 
-int wp_port_thread_start(wp_port_thread **thread, void (*run)(void *), void *argument) {
+int wp_port_thread_start(wp_port_thread **thread, void (*run)(void *), void (*on_end)(void *),
+                         void *argument) {
   wp_port_thread *record = malloc(sizeof *record);
   if (!record) return WP_E_NO_MEMORY;
-  *record = (wp_port_thread){.run = run, .argument = argument};
+  *record = (wp_port_thread){.run = run, .ended = on_end, .argument = argument};
+  wp_atomic_store_relaxed_u32(&record->users, 2); /* no point: pthread_create publishes it */
   if (WP_FAULT("thread") || pthread_create(&record->thread, NULL, start, record)) {
     free(record);
     return WP_E_START_FAILED;
@@ -44,14 +64,17 @@ int wp_port_thread_start(wp_port_thread **thread, void (*run)(void *), void *arg
   return WP_OK;
 }
 
-void wp_port_thread_kill(wp_port_thread *thread) {
-  pthread_cancel(thread->thread);
-  wp_port_thread_join(thread);
+void wp_port_thread_cancel(wp_port_thread *thread) { pthread_cancel(thread->thread); }
+
+bool wp_port_thread_gone(wp_port_thread *thread) {
+  if (pthread_tryjoin_np(thread->thread, NULL)) return false;
+  leave(thread); /* the confirmation: the thread executes nothing any more */
+  return true;
 }
 
-void wp_port_thread_join(wp_port_thread *thread) {
-  pthread_join(thread->thread, NULL); /* the confirmation: the thread executes nothing any more */
-  free(thread);
+void wp_port_thread_detach(wp_port_thread *thread) {
+  pthread_detach(thread->thread);
+  leave(thread);
 }
 
 void wp_port_stack_probe(void) {} /* there is a guard page, and no task outlives it */

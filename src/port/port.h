@@ -34,15 +34,19 @@ struct wp_pool;
 /* Rings main's doorbell from a worker, outside the gate: completions are listed and main sleeps. */
 void wp_port_ring(struct wp_pool *pool);
 
-/* Native hosts start and end threads here; in JavaScript hosts main's JavaScript does (WP_E_UNSUPPORTED). */
+/* Native hosts start and end threads here; in JavaScript hosts main's JavaScript does, and these do not exist. */
 typedef struct wp_port_thread wp_port_thread;
-int wp_port_thread_start(wp_port_thread **thread, void (*run)(void *), void *argument);
+/* `on_end` (or NULL) runs in the thread when it ends in any way, as the last thing of the caller's that it executes. */
+int wp_port_thread_start(wp_port_thread **thread, void (*run)(void *), void (*on_end)(void *),
+                         void *argument);
 /* Whether the calling thread may be stopped at any instruction: only while it runs a task or is parked. Returns what it was. */
 bool wp_port_thread_killable(bool killable);
-/* Stops the thread wherever it is (it must not be inside the gate) and waits until it is known to be dead. */
-void wp_port_thread_kill(wp_port_thread *thread);
-/* Waits for a thread that returns by itself. */
-void wp_port_thread_join(wp_port_thread *thread);
+/* Asks the thread to end: at any instruction while it is killable, otherwise as soon as it is. Returns at once. */
+void wp_port_thread_cancel(wp_port_thread *thread);
+/* Whether the thread is known to be dead; then its record is gone as well. Does not wait. */
+bool wp_port_thread_gone(wp_port_thread *thread);
+/* Nobody will ask for the thread's end any more. */
+void wp_port_thread_detach(wp_port_thread *thread);
 
 /* Opens the locks of the host's own that a thread held when its task was cut off, or when it died (wasm: those of the standard
  * streams). The thread itself, or main after its death. */

@@ -151,11 +151,60 @@ TEST(cancelled, "a running task sees that nobody wants it; its worker goes on") 
   do wp_stats_read(pool, &stats);
   while (stats.queued);
   CHECK(wp_cancel(pool, handle));
+  CHECK(!wp_cancel(pool, handle));
+  CHECK(next(pool, &completion));
+  CHECK_EQ(completion.handle.generation, handle.generation);
+  CHECK_EQ(completion.status, WP_E_CANCELLED);
+  wp_completion_release(pool, &completion);
   CHECK_EQ(wp_submit(pool, "refuse", 0, NULL, 0, NULL, &handle), WP_OK);
   CHECK(next(pool, &completion));
   CHECK_EQ(completion.handle.index, handle.index);
+  CHECK_EQ(completion.status, WP_E_TASK_FAILED);
   wp_completion_release(pool, &completion);
+  wp_stats_read(pool, &stats);
+  CHECK_EQ(stats.processed, 2);
+  CHECK_EQ(stats.errors, 2);
   wp_pool_destroy(pool);
+}
+
+TEST(one_end,
+     "cancel and terminate give exactly one completion each, of waiting and of running tasks") {
+#ifdef NO_ASYNC_CANCEL
+  printf("# not run: %s\n", NO_ASYNC_CANCEL);
+#else
+  wp_pool *pool = open_pool(1, 0);
+  CHECK(pool != NULL);
+  wp_handle tasks[40];
+  for (uint32_t i = 0; i < 40; i++)
+    CHECK_EQ(wp_submit(pool, "hang", 0, NULL, 0, NULL, &tasks[i]), WP_OK);
+  for (uint32_t i = 0; i < 40; i++) {
+    CHECK(i % 2 ? wp_terminate(pool, tasks[i]) : wp_cancel(pool, tasks[i]));
+    CHECK(!wp_cancel(pool, tasks[i]) && !wp_terminate(pool, tasks[i]));
+  }
+  for (uint32_t i = 0; i < 40; i++) {
+    wp_completion completion;
+    CHECK(next(pool, &completion));
+    CHECK_EQ(completion.status, WP_E_CANCELLED);
+    wp_completion_release(pool, &completion);
+  }
+  wp_completion none;
+  CHECK_EQ(wp_poll(pool, &none, 1), 0);
+  wp_stats stats;
+  wp_stats_read(pool, &stats);
+  CHECK_EQ(stats.processed, 40);
+  wp_pool_destroy(pool);
+#endif
+}
+
+/* Main keeps the pool going until the heap is as small as that: what is being taken back takes a moment. */
+static uint64_t heap_at_rest(wp_pool *pool, uint64_t limit) {
+  wp_stats stats;
+  wp_completion completion;
+  do {
+    if (wp_wait(pool, &completion, 1, 1)) return WP_NONE;
+    wp_stats_read(pool, &stats);
+  } while (stats.heap_bytes > limit || stats.free_workers < stats.total_workers);
+  return stats.heap_bytes;
 }
 
 TEST(killed, "AM-45, AM-51, XP-01, XP-03: hung tasks are killed at their limit or on request; all "
@@ -185,10 +234,60 @@ TEST(killed, "AM-45, AM-51, XP-01, XP-03: hung tasks are killed at their limit o
     wp_stats_read(pool, &stats);
     CHECK_EQ(stats.total_workers, 2);
     CHECK_EQ(stats.boxes_in_use, 0);
-    if (round == 10) before = stats.heap_bytes;
-    if (round > 10)
-      CHECK(stats.heap_bytes <= before + 100000); /* one that is just being taken back */
+    if (round == 10) before = heap_at_rest(pool, UINT64_MAX);
+    if (round > 10) CHECK(heap_at_rest(pool, before) <= before);
   }
   wp_pool_destroy(pool);
+#endif
+}
+
+TEST(spares,
+     "a warm spare serves a killed worker's seat; the caller of terminate does not wait for it") {
+#ifdef NO_ASYNC_CANCEL
+  printf("# not run: %s\n", NO_ASYNC_CANCEL);
+#else
+  wp_config config;
+  wp_pool *pool = NULL;
+  wp_config_defaults(&config);
+  config.workers = 1;
+  config.spares = 1;
+  CHECK_EQ(wp_pool_create(&config, &pool), WP_OK);
+  for (uint32_t round = 0; round < 20; round++) {
+    wp_handle hung, other;
+    wp_stats stats;
+    CHECK_EQ(wp_submit(pool, "hang", 0, NULL, 0, NULL, &hung), WP_OK);
+    do wp_stats_read(pool, &stats);
+    while (stats.queued);
+    CHECK_EQ(wp_submit(pool, "add_bytes", WP_TYPE_BINARY, "\1\2", 2, NULL, &other), WP_OK);
+    CHECK(wp_terminate(pool, hung));
+    for (uint32_t i = 0; i < 2; i++) {
+      wp_completion completion;
+      CHECK(next(pool, &completion));
+      bool is_hung =
+          completion.handle.generation == hung.generation && completion.handle.index == hung.index;
+      CHECK_EQ(completion.status, is_hung ? WP_E_CANCELLED : WP_OK);
+      wp_completion_release(pool, &completion);
+    }
+  }
+  wp_pool_destroy(pool);
+#endif
+}
+
+TEST(destroyed, "a pool is destroyed beside tasks that hang and wait: again and again, without "
+                "waiting and without a leak") {
+#ifdef NO_ASYNC_CANCEL
+  printf("# not run: %s\n", NO_ASYNC_CANCEL);
+#else
+  for (uint32_t round = 0; round < 30; round++) {
+    wp_pool *pool = open_pool(2, 0);
+    CHECK(pool != NULL);
+    for (uint32_t i = 0; i < 5; i++)
+      CHECK_EQ(wp_submit(pool, "hang", 0, NULL, 0, NULL, NULL), WP_OK);
+    wp_stats stats;
+    if (round % 2) do
+        wp_stats_read(pool, &stats);
+      while (stats.queued > 3);
+    wp_pool_destroy(pool);
+  }
 #endif
 }

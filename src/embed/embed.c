@@ -1,0 +1,222 @@
+#include "embed.h"
+#include "base/fault.h"
+#include "scheduler.h"
+#include "task.h"
+#include "task_side.h"
+#include "worker.h"
+#include <stdlib.h>
+
+/* How often main looks whether a thread has started or ended: threads do not ring for that. */
+static const double thread_look_ms = 1;
+
+/* ---- Threads ---- */
+
+static void worker_main(void *argument) {
+  const wp_embed_thread *self = argument;
+  wp_pool *pool = self->pool;
+  wp_thread *thread = &pool->threads[self->number];
+  wp__self = thread;
+  wp__self_pool = pool;
+  wp_worker_ready(pool, self->number);
+  double now_ms = wp_port_now_ms();
+  for (bool waited = false;;) { /* ended by being killed: while it runs a task, or parked */
+    uint32_t seen =
+        wp_atomic_load_acquire_u32(&thread->wake); /* before the look for work: see scheduler.h */
+    uint32_t taken = wp_sched_take(pool, self->number, now_ms);
+    bool ring = thread->ring != 0;
+    thread->ring = 0;
+    if (taken) {
+      wp_status status = wp_worker_run(pool, self->number, taken - 1);
+      now_ms = wp_port_now_ms(); /* for the next take as well */
+      ring |= wp_task_finish_at(pool, self->number, taken - 1, status, now_ms);
+    }
+    if (ring) wp_port_ring(pool);
+    if (!taken) {
+      wp_worker_wait(pool, self->number, seen, waited ? WP_PARK_MS : WP_SHORT_WAIT_MS);
+      now_ms = wp_port_now_ms();
+    }
+    waited = !taken;
+  }
+}
+
+/* Whoever needs the embedder last frees it; the pool itself lies in its segments. No point: the thread is ending, or it is main. */
+static void leave(wp_embedder *embedder) {
+  if (wp_atomic_fetch_sub_acq_rel_u32(&embedder->alive, 1) != 1) return;
+  wp_segments_close(&embedder->segments);
+  free(embedder->settled);
+  free(embedder);
+}
+
+static void worker_ended(void *argument) {
+  const wp_embed_thread *self = argument;
+  wp_embedder *embedder = self->pool->embedder;
+  wp__self = NULL; /* what the C library frees for this thread is none of the pool's */
+  wp__self_pool = NULL;
+  leave(embedder);
+}
+
+static void start_thread(wp_pool *pool, const wp_fleet_action *action) {
+  wp_embedder *embedder = pool->embedder;
+  wp_embed_thread *thread = &embedder->threads[action->thread];
+  *thread =
+      (wp_embed_thread){.pool = pool, .number = action->thread, .incarnation = action->incarnation};
+  wp_atomic_fetch_add_acq_rel_u32(&embedder->alive, 1); /* no point: main only */
+  thread->failed =
+      wp_port_thread_start(&thread->thread, worker_main, worker_ended, thread) != WP_OK;
+  if (thread->failed)
+    wp_atomic_fetch_sub_acq_rel_u32(&embedder->alive,
+                                    1); /* no point: main only, and it is one itself */
+}
+
+/* ---- The fleet's driver ---- */
+
+static void perform(wp_pool *pool, const wp_fleet_action *action) {
+  wp_embedder *embedder = pool->embedder;
+  wp_embed_thread *thread = &embedder->threads[action->thread];
+  switch (action->kind) {
+  case WP_FLEET_START:
+    start_thread(pool, action);
+    break;
+  case WP_FLEET_STOP:
+    thread->stopping = true;
+    if (thread->thread) wp_port_thread_cancel(thread->thread);
+    break;
+  case WP_FLEET_EXPIRED:
+    wp__embed_settle(pool, action->task, WP_E_TIMEOUT);
+    break;
+  case WP_FLEET_OPENED:
+    embedder->opened = true;
+    break;
+  case WP_FLEET_REFUSED:
+    embedder->refused = true;
+    break;
+  default:
+    break; /* nobody here wants to know of it */
+  }
+}
+
+static bool at_once(const wp_fleet_next *next, double now_ms) {
+  return (next->real_ms > 0 && next->real_ms <= now_ms) ||
+         (next->pool_ms > 0 && next->pool_ms <= now_ms);
+}
+
+static void step(wp_pool *pool, const wp_fleet_event *event) {
+  wp_embedder *embedder = pool->embedder;
+  for (;;) {
+    const wp_fleet_action *actions = NULL;
+    double now_ms = wp_port_now_ms();
+    uint32_t count =
+        wp_fleet_step(embedder->fleet, now_ms, now_ms, event, &actions, &embedder->next);
+    for (uint32_t i = 0; i < count; i++) perform(pool, &actions[i]);
+    event = NULL;
+    /* Without an action, what is due at once waits for another thread: the next call sees to it. */
+    if (!count || !at_once(&embedder->next, now_ms)) return;
+  }
+}
+
+/* What has become of a thread since the last look; false: nothing. */
+static bool look_at(wp_pool *pool, wp_embed_thread *thread, wp_fleet_event *event) {
+  *event = (wp_fleet_event){.thread = thread->number, .incarnation = thread->incarnation};
+  if (thread->failed) {
+    thread->failed = false;
+    event->kind = WP_FLEET_START_FAILED;
+    return true;
+  }
+  if (thread->stopping && (!thread->thread || wp_port_thread_gone(thread->thread))) {
+    *thread = (wp_embed_thread){0};
+    event->kind = WP_FLEET_GONE;
+    return true;
+  }
+  if (!thread->thread || thread->reported || thread->stopping) return false;
+  event->kind = WP_FLEET_STARTED;
+  thread->reported = wp_atomic_load_acquire_u32(&pool->threads[thread->number].state) ==
+                     WP_THREAD_READY; /* wp_worker_ready */
+  return thread->reported;
+}
+
+void wp__embed_step(wp_pool *pool, const wp_fleet_event *event) {
+  wp_embedder *embedder = pool->embedder;
+  step(pool, event);
+  for (uint32_t i = 1; i < pool->thread_count; i++) {
+    wp_fleet_event found;
+    while (look_at(pool, &embedder->threads[i], &found)) step(pool, &found);
+  }
+}
+
+double wp__embed_sleep_ms(const wp_pool *pool, double now_ms, double limit_ms) {
+  const wp_embedder *embedder = pool->embedder;
+  const double due[] = {embedder->next.real_ms, embedder->next.pool_ms};
+  for (size_t i = 0; i < 2; i++)
+    if (due[i] > 0 && due[i] - now_ms < limit_ms) limit_ms = due[i] - now_ms;
+  for (uint32_t i = 1; i < pool->thread_count; i++) {
+    const wp_embed_thread *thread = &embedder->threads[i];
+    bool moving = thread->stopping || (thread->thread && !thread->reported);
+    if (moving && limit_ms > thread_look_ms) limit_ms = thread_look_ms;
+  }
+  return limit_ms > 0 ? limit_ms : 0;
+}
+
+/* ---- Creation ---- */
+
+static wp_fleet_config fleet_config(const wp_config *config) {
+  return (wp_fleet_config){
+      .restart = {.kind = config->restart_kind,
+                  .max = config->restart_max,
+                  .window_ms = config->restart_window_ms,
+                  .min_ms = config->restart_min_ms,
+                  .max_ms = config->restart_max_ms,
+                  .jitter = config->restart_jitter},
+      .ladder = {.flag_ms = 1, .check_ms = 20, .inside_ms = 1000, .checks = false, .stops = true},
+      .ready_ms = config->ready_ms,
+      .spare_delay_ms = 5,
+      .seed = (uint64_t)wp_port_now_ms() | 1,
+  };
+}
+
+static wp_status lay_out(wp_embedder *embedder, const wp_config *config, wp_pool **pool) {
+  wp_status status = wp_segments_open(&embedder->segments, config->memory_bytes);
+  if (status) return status;
+  status = wp_heap_open(&embedder->memory[WP_MAIN].heap, &embedder->segments, WP_MAIN);
+  if (!status) status = wp_pool_lay_out(config, &embedder->segments, embedder->memory, pool);
+  wp_fleet_config fleet = fleet_config(config);
+  if (!status) status = wp_fleet_create(*pool, &fleet, &embedder->fleet);
+  if (status) wp_segments_close(&embedder->segments);
+  return status;
+}
+
+wp_status wp_pool_create(const wp_config *config, wp_pool **out) {
+  if (!config || !out) return WP_E_INVALID_ARGUMENT;
+  wp_embedder *embedder = WP_FAULT("embedder") ? NULL : calloc(1, sizeof *embedder);
+  if (!embedder) return WP_E_NO_MEMORY;
+  wp_pool *pool = NULL;
+  wp_status status = lay_out(embedder, config, &pool);
+  if (status) {
+    free(embedder);
+    return status;
+  }
+  wp_atomic_store_release_u32(&embedder->alive, 1); /* no point: there is no other thread yet */
+  pool->embedder = embedder;
+  const wp_fleet_event open = {.kind = WP_FLEET_OPEN};
+  wp__embed_step(pool, &open);
+  while (!embedder->opened && !embedder->refused) {
+    wp_port_wait(&pool->bell, 0, 1);
+    wp__embed_step(pool, NULL);
+  }
+  if (embedder->refused) {
+    wp_pool_destroy(pool);
+    return WP_E_START_FAILED;
+  }
+  *out = pool;
+  return WP_OK;
+}
+
+void wp_pool_destroy(wp_pool *pool) {
+  if (!pool) return;
+  wp_embedder *embedder = pool->embedder;
+  const wp_fleet_event close = {.kind = WP_FLEET_CLOSE};
+  wp__embed_step(pool, &close);
+  /* A thread that has not ended yet keeps the memory until it has. */
+  for (uint32_t i = 1; i < pool->thread_count; i++)
+    if (embedder->threads[i].thread) wp_port_thread_detach(embedder->threads[i].thread);
+  leave(embedder);
+}
