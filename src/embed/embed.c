@@ -39,7 +39,7 @@ static void worker_main(void *argument) {
   }
 }
 
-/* Whoever needs the embedder last frees it; the pool itself lies in its segments. No point: the thread is ending, or it is main. */
+/* The last that needs the embedder frees it; the pool itself lies in its segments. No points: the thread is ending, or it is main. */
 static void leave(wp_embedder *embedder) {
   if (wp_atomic_fetch_sub_acq_rel_u32(&embedder->alive, 1) != 1) return;
   wp_segments_close(&embedder->segments);
@@ -63,9 +63,8 @@ static void start_thread(wp_pool *pool, const wp_fleet_action *action) {
   wp_atomic_fetch_add_acq_rel_u32(&embedder->alive, 1); /* no point: main only */
   thread->failed =
       wp_port_thread_start(&thread->thread, worker_main, worker_ended, thread) != WP_OK;
-  if (thread->failed)
-    wp_atomic_fetch_sub_acq_rel_u32(&embedder->alive,
-                                    1); /* no point: main only, and it is one itself */
+  if (!thread->failed) return;
+  wp_atomic_fetch_sub_acq_rel_u32(&embedder->alive, 1); /* no point: main only */
 }
 
 /* ---- The fleet's driver ---- */

@@ -17,7 +17,7 @@ struct wp_port_thread {
       users; /* main, until it has joined or detached the thread, and the thread: the last one frees the record */
 };
 
-/* No point: main, or a thread that ends. */
+/* No points: main, or a thread that ends. */
 static void leave(wp_port_thread *thread) {
   if (wp_atomic_fetch_sub_acq_rel_u32(&thread->users, 1) == 1) free(thread);
 }

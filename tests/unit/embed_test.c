@@ -196,6 +196,7 @@ TEST(one_end,
 #endif
 }
 
+#ifndef NO_ASYNC_CANCEL
 /* Main keeps the pool going until the heap is as small as that: what is being taken back takes a moment. */
 static uint64_t heap_at_rest(wp_pool *pool, uint64_t limit) {
   wp_stats stats;
@@ -206,6 +207,7 @@ static uint64_t heap_at_rest(wp_pool *pool, uint64_t limit) {
   } while (stats.heap_bytes > limit || stats.free_workers < stats.total_workers);
   return stats.heap_bytes;
 }
+#endif
 
 TEST(killed, "AM-45, AM-51, XP-01, XP-03: hung tasks are killed at their limit or on request; all "
              "that they held comes back") {

@@ -271,6 +271,7 @@ static bool run_pool(uint32_t n, bool go_on) {
   wp_config_defaults(&config);
   config.memory_bytes = FIXTURE_BYTES;
   config.workers = workers;
+  config.restart_min_ms = 1;
   memset(&s, 0, sizeof s);
   begin_faults(n, go_on);
   wp_status status = wp_pool_create(&config, &pool);
@@ -286,7 +287,13 @@ static bool run_pool(uint32_t n, bool go_on) {
     if (round == 1 && handle_count < SUBMITTED) complain("no memory after the failure");
   }
   wp_stats stats = {0};
-  if (pool) wp_stats_read(pool, &stats);
+  wp_completion none;
+  for (uint32_t look = 0; pool && look < 60000;
+       look++) { /* what a killed thread held comes back with it */
+    wp_stats_read(pool, &stats);
+    if (!stats.tasks_in_use && !stats.boxes_in_use) break;
+    if (wp_wait(pool, &none, 1, 1)) complain("a task ends twice");
+  }
   if (stats.tasks_in_use || stats.boxes_in_use) complain("something is left");
   if (pool) wp_pool_destroy(pool);
   return end_faults();

@@ -26,6 +26,7 @@ typedef struct fixture {
 static inline wp_config fixture_config(uint32_t workers) {
   wp_config config;
   wp_config_defaults(&config);
+  config.recycle_ms = WP_NONE; /* tests that want kills say so */
   config.workers = workers;
   return config;
 }
