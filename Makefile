@@ -233,7 +233,7 @@ node: wasm $(DEMO_MODULE) build/smoke/tasks.mjs build/js/tasks.mjs build/js/thre
 	$(Q)node --test --test-timeout=300000 --test-reporter=spec $(NODE_TESTS)
 
 .PHONY: soak mutate
-mutate: wasm $(DEMO_MODULE) build/smoke/tasks.mjs build/js/tasks.mjs | npm ## plants faults in js/ and counts those that no test notices: SAMPLE=100 SEED=
+mutate: wasm $(DEMO_MODULE) build/smoke/tasks.mjs build/js/tasks.mjs build/js/threads.mjs | npm ## plants faults in js/ and counts those that no test notices: SAMPLE=100 SEED=
 	@scripts/npm.sh tests/mutation
 	$(Q)node tests/mutation/run.mjs
 

@@ -138,4 +138,3 @@ TEST(valid, "a policy out of bounds is recognised") {
   policy.jitter = 1.5;
   CHECK(!wp_restart_valid(&policy));
 }
-
