@@ -1,50 +1,51 @@
-/** Traces and samples over an engine that is not there: what no real pool shows for certain. */
+/** Traces and samples over a core whose one worker is played by the test: what no real worker shows for certain. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import * as L from '../../js/generated/layout.js';
 import { STATUS } from '../../js/generated/status.js';
+import { instantiate, loadProgram } from '../../js/load.js';
+import { openCore } from '../../js/open.js';
+import { resolveOptions } from '../../js/options.js';
 import { Load, Telemetry } from '../../js/telemetry.js';
 import { Trace } from '../../js/trace.js';
 import { Traces } from '../../js/traces.js';
+import { MODULE } from './helpers.js';
 
-const SLOT = 1024;
-const THREAD = 4096;
+const given = { module: MODULE, workers: 2, memory: { maximum: '32mb' } };
 
-/** One slot, one thread on seat 1, and a clock. */
-function makeEngine() {
-  const buffer = new ArrayBuffer(8192);
-  const [u32, i32, f64] = [new Uint32Array(buffer), new Int32Array(buffer), new Float64Array(buffer)];
-  const load = (/** @type {number} */ at) => u32[at >>> 2];
+/** A core without threads: one slot, one thread record on seat 1, and a clock. @param {import('node:test').TestContext} t */
+async function makeEngine(t) {
+  const options = resolveOptions(given);
+  const { exports, memory } = await instantiate(await loadProgram(options.wasm, false), options.memoryBytes);
+  t.after(() => exports._wp_js_close());
+  const core = openCore(options, exports, memory);
+  const number = exports._wp_worker_open(core.pool);
+  exports._wp_worker_ready(core.pool, number);
+  exports._wp_worker_seat(core.pool, number, 1);
+  const index = core.index(exports._wp_js_task_reserve(core.pool));
+  const slot = core.slots.record(index);
+  const { u32, i32, f64 } = core.memory;
+  const clock = { now: () => engine.ms, poolNow: () => engine.ms };
   const engine = {
     ms: 1000,
+    core,
+    slot,
+    thread: number,
     ledger: { observer: /** @type {any} */ (undefined) },
-    options: { scheduler: { now: () => engine.ms, poolNow: () => engine.ms }, workers: 2 },
-    core: {
-      memory: { u32, i32, f64 },
-      load,
-      generation: () => 7,
-      thread: (/** @type {number} */ number) => THREAD + number * L.THREAD_SIZE,
-      slots: {
-        record: (/** @type {number} */ index) => {
-          assert.equal(index, 0);
-          return SLOT;
-        },
-      },
-    },
+    fleet: { interventions: 0, members: new Map() },
+    options: { ...options, scheduler: clock },
+    task: () => /** @type {any} */ ({ id: 'task-1', index, generation: core.generation(slot) }),
     /** What its worker says: when it started, and for how long it ran. */
     run: (/** @type {number} */ startedMs, /** @type {number} */ ranUs, state = L.SLOT_RUNNING) => {
-      u32[SLOT >>> 2] = state;
-      u32[(SLOT + L.SLOT_OWNER) >>> 2] = 1;
-      u32[(engine.core.thread(1) + L.THREAD_SEAT) >>> 2] = 2;
-      f64[(SLOT + L.SLOT_STARTED_MS) >>> 3] = startedMs;
-      u32[(SLOT + L.SLOT_RAN_US) >>> 2] = ranUs;
-      i32[(SLOT + L.SLOT_STATUS) >>> 2] = STATUS.OK;
+      u32[slot >>> 2] = ((u32[slot >>> 2] & ~0xff) | state) >>> 0;
+      u32[(slot + L.SLOT_OWNER) >>> 2] = number;
+      f64[(slot + L.SLOT_STARTED_MS) >>> 3] = startedMs;
+      u32[(slot + L.SLOT_RAN_US) >>> 2] = ranUs;
+      i32[(slot + L.SLOT_STATUS) >>> 2] = STATUS.OK;
     },
   };
   return engine;
 }
-
-const makeTask = () => /** @type {any} */ ({ id: 'task-1', index: 0, generation: 7 });
 
 /** The task's runs, in whole milliseconds of the clock: [start, end, status]. */
 const runsOf = (/** @type {Trace} */ trace) =>
@@ -53,7 +54,7 @@ const runsOf = (/** @type {Trace} */ trace) =>
     .traceEvents.filter(({ ph }) => ph === 'X')
     .map(({ ts, dur, args }) => [Number(ts) / 1000, (Number(ts) + Number(dur)) / 1000, args?.status]);
 
-test('a run lies between its task’s queue and its end, however far apart the threads’ clocks are; and it has a length', () => {
+test('a run lies between its task’s queue and its end, however far apart the threads’ clocks are; and it has a length', async (t) => {
   for (const [startedMs, ranUs, expected] of [
     [1010, 5000, [1010, 1015, 'OK']],
     [990, 15_000, [1000, 1005, 'OK']],
@@ -61,12 +62,12 @@ test('a run lies between its task’s queue and its end, however far apart the t
     [1025, 5000, [1020, 1020.001, 'OK']],
     [1010, 0.5, [1010, 1010.001, 'OK']],
   ]) {
-    const engine = makeEngine();
-    const [trace, task] = [new Trace(/** @type {any} */ (engine), () => {}), makeTask()];
+    const engine = await makeEngine(t);
+    const [trace, task] = [new Trace(engine, () => {}), engine.task()];
     trace.queued(task, 'echo', 0);
     engine.ms = 1020;
     engine.run(Number(startedMs), Math.max(1, Number(ranUs)));
-    trace.ran(task, SLOT);
+    trace.ran(task, engine.slot);
     assert.deepEqual(runsOf(trace), [expected]);
     const committed = trace.toJSON().traceEvents.find(({ name }) => name === 'committed');
     assert.ok(Number(committed?.ts) <= 1020 * 1000);
@@ -80,31 +81,31 @@ test('a run lies between its task’s queue and its end, however far apart the t
   }
 });
 
-test('a task that never started has no run; nor has one that was queued before the trace', () => {
-  const engine = makeEngine();
-  const [trace, task] = [new Trace(/** @type {any} */ (engine), () => {}), makeTask()];
+test('a task that never started has no run; nor has one that was queued before the trace', async (t) => {
+  const engine = await makeEngine(t);
+  const [trace, task] = [new Trace(engine, () => {}), engine.task()];
   trace.queued(task, 'echo', 0);
   engine.run(0, 0);
-  trace.ran(task, SLOT, 'CANCELLED');
-  trace.ran(task, SLOT);
+  trace.ran(task, engine.slot, 'CANCELLED');
+  trace.ran(task, engine.slot);
   engine.run(1000, 10);
-  trace.ran(makeTask(), SLOT);
-  trace.settled(makeTask(), undefined);
+  trace.ran(engine.task(), engine.slot);
+  trace.settled(engine.task(), undefined);
   assert.deepEqual(
     trace.toJSON().traceEvents.filter(({ ph }) => ph !== 'M').map(({ ph }) => ph), // prettier-ignore
     ['b'],
   );
 });
 
-test('a run that was lost ends when that was known, not when its task does', () => {
-  const engine = makeEngine();
-  const [trace, task] = [new Trace(/** @type {any} */ (engine), () => {}), makeTask()];
+test('a run that was lost ends when that was known, not when its task does', async (t) => {
+  const engine = await makeEngine(t);
+  const [trace, task] = [new Trace(engine, () => {}), engine.task()];
   trace.queued(task, 'echo', 0);
   engine.run(1000, 0);
   engine.ms = 1010;
-  trace.down(/** @type {any} */ ({ number: 1, seat: 1, name: 'Worker_2' }), new Error('dead'));
+  trace.down(/** @type {any} */ ({ number: engine.thread, seat: 1, name: 'Worker_2' }), new Error('dead'));
   engine.ms = 1020;
-  trace.ran(task, SLOT);
+  trace.ran(task, engine.slot);
   trace.settled(task, undefined);
   assert.deepEqual(runsOf(trace), [[1000, 1010, 'WORKER_LOST']]);
   const { traceEvents } = trace.toJSON();
@@ -118,51 +119,51 @@ test('a run that was lost ends when that was known, not when its task does', () 
   );
 });
 
-test('only what the lost thread runs is lost with it', () => {
-  const lose = (/** @type {Partial<import('../../js/task.js').Task>} */ how, state = L.SLOT_RUNNING, thread = 1) => {
-    const engine = makeEngine();
-    const [trace, task] = [new Trace(/** @type {any} */ (engine), () => {}), makeTask()];
+test('only what the lost thread runs is lost with it', async (t) => {
+  const lose = async (/** @type {object} */ how, state = L.SLOT_RUNNING, otherThread = 0) => {
+    const engine = await makeEngine(t);
+    const [trace, task] = [new Trace(engine, () => {}), engine.task()];
     trace.queued(task, 'echo', 0);
     Object.assign(task, how);
     engine.run(1000, 0, state);
-    trace.interrupted(thread);
+    trace.interrupted(engine.thread + otherThread);
     return runsOf(trace).length;
   };
-  assert.equal(lose({}), 1);
-  assert.equal(lose({ generation: 6 }), 0, 'the slot is another’s by now');
-  assert.equal(lose({ index: -1 }), 0, 'it has no slot');
-  assert.equal(lose({}, 5), 0, 'it does not run any more');
-  assert.equal(lose({}, L.SLOT_RUNNING, 2), 0, 'another thread');
+  assert.equal(await lose({}), 1);
+  assert.equal(await lose({ generation: 99 }), 0, 'the slot is another’s by now');
+  assert.equal(await lose({ index: -1 }), 0, 'it has no slot');
+  assert.equal(await lose({}, 5), 0, 'it does not run any more');
+  assert.equal(await lose({}, L.SLOT_RUNNING, 1), 0, 'another thread');
 });
 
-test('a task that has settled is lost with nobody', () => {
-  const engine = makeEngine();
-  const [trace, task] = [new Trace(/** @type {any} */ (engine), () => {}), makeTask()];
+test('a task that has settled is lost with nobody', async (t) => {
+  const engine = await makeEngine(t);
+  const [trace, task] = [new Trace(engine, () => {}), engine.task()];
   trace.queued(task, 'spin', 0);
   engine.run(1000, 0);
   engine.ms = 1010;
-  trace.ran(task, SLOT, 'TIMEOUT');
+  trace.ran(task, engine.slot, 'TIMEOUT');
   trace.settled(task, /** @type {any} */ ({ code: 'TIMEOUT' }));
   engine.ms = 1020;
-  trace.interrupted(1);
+  trace.interrupted(engine.thread);
   assert.deepEqual(runsOf(trace), [[1000, 1010, 'TIMEOUT']]);
 });
 
-test('all traces see everything, and nobody looks when none is left', () => {
-  const engine = makeEngine();
+test('all traces see everything, and nobody looks when none is left', async (t) => {
+  const engine = await makeEngine(t);
   const traces = new Traces();
   assert.throws(() => traces.start(undefined), { code: 'UNSUPPORTED' });
-  traces.open(/** @type {any} */ (engine));
+  traces.open(engine);
   assert.equal(engine.ledger.observer, undefined);
-  const both = [traces.start(/** @type {any} */ (engine)), traces.start(/** @type {any} */ (engine))];
-  const task = makeTask();
+  const both = [traces.start(engine), traces.start(engine)];
+  const task = engine.task();
   engine.run(1000, 0);
   const { observer } = engine.ledger;
   observer.held(task, 'echo');
   observer.queued(task, 'echo', 0);
-  observer.interrupted(1);
-  observer.down({ number: 1, seat: 0, name: 'Worker_1' }, new Error('dead'));
-  observer.ran(task, SLOT, 'CANCELLED');
+  observer.interrupted(engine.thread);
+  observer.down({ number: engine.thread, seat: 0, name: 'Worker_1' }, new Error('dead'));
+  observer.ran(task, engine.slot, 'CANCELLED');
   observer.settled(task, undefined);
   both[0].stop();
   assert.equal(engine.ledger.observer, both[1]);
@@ -177,101 +178,80 @@ test('all traces see everything, and nobody looks when none is left', () => {
 
 // ---- Samples ----
 
-/** Telemetry over a core that takes down what it is told, and tells what `health` writes. */
-function makeTelemetry(health = (/** @type {number} */ _at, /** @type {any} */ _memory) => {}) {
-  /** @type {number[][]} */
-  const samples = [];
-  const engine = makeEngine();
-  const exports = {
-    _wp_telemetry_open: () => 0,
-    _wp_telemetry_thresholds: () => 0,
-    _wp_telemetry_sample: (/** @type {number[]} */ ...values) => samples.push(values.slice(1)),
-    _wp_telemetry_report: (/** @type {number} */ _pool, /** @type {number} */ _now, /** @type {number} */ at) => {
-      health(at, engine.core.memory);
-      return 1;
-    },
-    _malloc: () => 16,
-  };
-  const fleet = { interventions: 2, members: new Map() };
-  const given = { ...engine, fleet, core: { ...engine.core, exports, check: () => {}, pool: 0 } };
+/** @param {import('node:test').TestContext} t @param {object} [thresholds] */
+async function makeTelemetry(t, thresholds = {}) {
+  const engine = await makeEngine(t);
   const buffers = /** @type {any} */ ({ gauge: { free: 15, capacity: 16 } });
-  const telemetry = new Telemetry(/** @type {any} */ (given), buffers, { ring: 1, tickMs: 16, thresholds: {} });
-  return { telemetry, samples, fleet };
+  const telemetry = new Telemetry(engine, buffers, { ring: 10, tickMs: 16, thresholds });
+  return { engine, telemetry, report: () => /** @type {any} */ (telemetry.report()) };
 }
 
-test('TW-48: interventions are told once, in the sample after them; what is lent and what is held back, as it is', () => {
-  const { telemetry, samples, fleet } = makeTelemetry();
+test('TW-48: interventions are told once, in the sample after them; what main holds back counts as waiting', async (t) => {
+  const { engine, telemetry, report } = await makeTelemetry(t);
+  const values = () => {
+    const { Workers, Queues } = report();
+    return [Workers.WatchdogInterventions.Value, Queues.Light.Value, Queues.Heavy.Value];
+  };
+  engine.fleet.interventions = 2;
   telemetry.sample(1, 2);
+  assert.deepEqual(values(), [2, 1, 2]);
   telemetry.sample(0, 0);
-  fleet.interventions = 5;
+  assert.deepEqual(values(), [2, 1, 2]);
+  engine.fleet.interventions = 5;
   telemetry.sample(0, 3);
-  assert.deepEqual(samples, [
-    [2, 15, 16, 1, 2],
-    [0, 15, 16, 0, 0],
-    [3, 15, 16, 0, 3],
-  ]);
+  assert.deepEqual(values(), [5, 1, 3]);
 });
 
-test('TW-45, TW-46, TW-52: each metric of a report is the core’s of that name; the worst of a group is its colour', () => {
-  /** @type {Record<number, number>} grades of metrics, by index; of workers, from 100 on */
-  let grades = {};
-  const { telemetry } = makeTelemetry((at, { f64, u32 }) => {
-    const write = (/** @type {number} */ offset, /** @type {number} */ value, /** @type {number} */ index) => {
-      f64[(at + offset + L.MEASURE_VALUE) >>> 3] = value;
-      f64[(at + offset + L.MEASURE_CAPACITY) >>> 3] = 2 * value;
-      u32[(at + offset + L.MEASURE_GRADE) >>> 2] = grades[index] ?? 0;
-    };
-    for (let i = 0; i < 15; i++) write(L.HEALTH_METRICS + i * L.MEASURE_SIZE, i, i);
-    for (let seat = 0; seat < 2; seat++) write(L.HEALTH_EXEC + seat * L.MEASURE_SIZE, 100 + seat, 100 + seat);
-  });
-  const report = () => /** @type {any} */ (telemetry.report());
-  const { Pools, Queues, Workers, FrameGovernor, Starvation, Timestamp } = report();
-  /** @param {Record<string, any>} group */
-  const values = (group) => Object.entries(group).map(([name, { Value, Capacity }]) => [name, Value, Capacity]);
-  const withoutStatus = (/** @type {Record<string, any>} */ { Status, ...metrics }) => (assert.ok(Status), metrics);
-  assert.deepEqual(values(withoutStatus(Pools)), [
-    ['Node', L.METRIC_SLOTS, 2 * L.METRIC_SLOTS],
-    ['SingleJob', L.METRIC_SLOTS, 2 * L.METRIC_SLOTS],
-    ['BulkEntry', L.METRIC_GROUPS, 2 * L.METRIC_GROUPS],
-    ['BulkBatch', L.METRIC_SLOTS, 2 * L.METRIC_SLOTS],
-    ['ResultBuffer', L.METRIC_BUFFERS, 2 * L.METRIC_BUFFERS],
-  ]);
-  const others = { ...Queues, ...FrameGovernor, ...Starvation, Watchdog: Workers.WatchdogInterventions };
-  assert.deepEqual(values(withoutStatus(others)), [
-    ['Light', L.METRIC_LIGHT, undefined],
-    ['Heavy', L.METRIC_HEAVY, undefined],
-    ['BulkCritical', L.METRIC_BULK_CRITICAL, undefined],
-    ['BulkNormal', L.METRIC_BULK_NORMAL, undefined],
-    ['BulkBackground', L.METRIC_BULK_BACKGROUND, undefined],
-    ['Plain', L.METRIC_PLAIN, undefined],
-    ['BudgetMs', L.METRIC_BUDGET, undefined],
-    ['OverBudgetRate', L.METRIC_OVER_BUDGET, undefined],
-    ['ActiveBulkCount', L.METRIC_ACTIVE_BULKS, undefined],
-    ['BgSkipCount', L.METRIC_LOW_SKIPS, undefined],
-    ['HeavySkipCount', L.METRIC_HEAVY_SKIPS, undefined],
-    ['Watchdog', L.METRIC_INTERVENTIONS, undefined],
-  ]);
+test('TW-45, TW-46: gauges show the tables that they are named after, and means the worker of that index', async (t) => {
+  const { engine, telemetry, report } = await makeTelemetry(t);
+  const { core } = engine;
+  core.index(core.exports._wp_js_group_create(core.pool, 2, 0)); // its table grows with the first one
+  core.index(core.exports._wp_js_group_create(core.pool, 2, 0));
+  const { index } = engine.task();
+  core.exports._wp_task_submit(core.pool, index);
+  assert.equal(core.exports._wp_sched_take(core.pool, engine.thread, 1000), index + 1);
+  core.exports._wp_task_finish_at(core.pool, engine.thread, index, STATUS.OK, 3000);
+  engine.ms = 7000;
+  telemetry.sample(0, 0);
+  const { Pools, Workers, FrameGovernor, WindowSec, SampleCount, Timestamp } = report();
+  const used = ({ Value, Capacity }) => Capacity - Value;
   assert.deepEqual(
-    Workers.AvgExecTime.map((/** @type {any} */ { Value }) => Value),
-    [100, 101],
+    [Pools.Node, Pools.SingleJob, Pools.BulkBatch, Pools.BulkEntry, Pools.ResultBuffer].map(used),
+    [1, 1, 1, 2, 1],
   );
-  assert.equal(Timestamp, 1);
-  const colours = (/** @type {Record<number, number>} */ given) => {
-    grades = given;
+  assert.equal(Pools.ResultBuffer.Capacity, 16);
+  assert.ok(Pools.Node.Capacity > 16 && Pools.BulkEntry.Capacity > 2);
+  const [other, own] = Workers.AvgExecTime.map(({ Value }) => Value);
+  assert.deepEqual([other, own > 0], [0, true], 'seconds of the worker that ran a task');
+  assert.deepEqual([Workers.Total, Workers.Free, Workers.Busy], [2, 1, 1], 'nobody serves the first seat');
+  assert.equal(FrameGovernor.BudgetMs.Value, 8);
+  assert.deepEqual([WindowSec, SampleCount, Timestamp], [6, 1, 7]);
+});
+
+test('TW-52: the worst metric of a group is its colour, and the worst group that of the whole', async (t) => {
+  const colours = async (
+    /** @type {number} */ light,
+    /** @type {number} */ heavy,
+    /** @type {number} */ interventions,
+  ) => {
+    const { engine, telemetry, report } = await makeTelemetry(t, { depth: [1, 3], interventions: [1, 3] });
+    engine.fleet.interventions = interventions;
+    telemetry.sample(light, heavy);
     const { Pools, Queues, Workers, Overall } = report();
     return [Pools.Status, Queues.Status, Workers.Status, Overall];
   };
-  assert.deepEqual(colours({}), ['Green', 'Green', 'Green', 'Green']);
-  assert.deepEqual(colours({ [L.METRIC_LIGHT]: 1, [L.METRIC_PLAIN]: 2 }), ['Green', 'Red', 'Green', 'Red']);
-  assert.deepEqual(colours({ [L.METRIC_GROUPS]: 1, 101: 1 }), ['Yellow', 'Green', 'Yellow', 'Yellow']);
-  assert.deepEqual(colours({ [L.METRIC_HEAVY]: 1, 101: 2 }), ['Green', 'Yellow', 'Red', 'Red']);
+  assert.deepEqual(await colours(0, 0, 0), ['Green', 'Green', 'Green', 'Green']);
+  assert.deepEqual(await colours(1, 0, 0), ['Green', 'Yellow', 'Green', 'Yellow']);
+  assert.deepEqual(await colours(1, 3, 0), ['Green', 'Red', 'Green', 'Red']);
+  assert.deepEqual(await colours(0, 0, 2), ['Green', 'Green', 'Yellow', 'Yellow']);
+  assert.deepEqual(await colours(0, 2, 3), ['Green', 'Yellow', 'Red', 'Red']);
 });
 
-test('TW-64: each second stands for itself; what is early does not make up for what is late', () => {
-  const engine = makeEngine();
-  const members = new Map([[1, { number: 1, seat: 1, state: 'live' }]]);
+test('TW-64: each second stands for itself; what is early does not make up for what is late', async (t) => {
+  const engine = await makeEngine(t);
+  const members = new Map([[engine.thread, { number: engine.thread, seat: 1, state: 'live' }]]);
   const load = new Load(/** @type {any} */ ({ ...engine, fleet: { members } }), 2, 10, undefined);
-  const running = (engine.core.thread(1) + L.THREAD_RUNNING) >>> 2;
+  const running = (engine.core.thread(engine.thread) + L.THREAD_RUNNING) >>> 2;
   const pass = (/** @type {number[]} */ ...steps) => {
     for (const ms of steps) {
       engine.ms += ms;
@@ -290,7 +270,7 @@ test('TW-64: each second stands for itself; what is early does not make up for w
   pass(10);
   assert.deepEqual([load.latest.mainThread, load.latest.workers], [0, [0, 99]]);
   engine.core.memory.u32[running] = 1;
-  const member = /** @type {any} */ (members.get(1));
+  const member = /** @type {any} */ (members.get(engine.thread));
   pass(...times(50, 10));
   member.state = 'dying';
   pass(...times(50, 10));
