@@ -51,19 +51,22 @@ static bool is_meant(const wp_thread *thread, uint32_t how) {
   return how & WAKE_BUSY || !wp_atomic_load_acquire_u32(&thread->running);
 }
 
-/* CHOOSE: of those that wait, the one whose tasks take the shortest time, in milliseconds: less is the host's noise
- * (REQUIREMENTS TW-06). Its number, or WP_MAIN for none. */
+/* CHOOSE: of those that wait, the one whose tasks take the shortest time, in milliseconds: less is the host's noise; of equals, the
+ * one with the lowest seat (REQUIREMENTS TW-06). Its number, or WP_MAIN for none. */
 static uint32_t choose(const wp_pool *pool, uint32_t how) {
-  uint32_t best = WP_MAIN, best_ms = WP_NONE;
+  uint32_t best = WP_MAIN, best_ms = WP_NONE, best_seat = WP_NONE;
   for (uint32_t word = 0; word * 32 < pool->thread_count; word++) {
     uint32_t bits = wp_atomic_load_seq_u32(&pool->idle[word]); /* pairs with IDLE */
     for (; bits; bits &= bits - 1) {
       uint32_t thread = word * 32 + (uint32_t)__builtin_ctz(bits);
       const wp_thread *record = &pool->threads[thread];
       uint32_t mean_ms = wp_atomic_load_relaxed_u32(&record->exec_us) / 1000; /* a hint */
-      if (mean_ms >= best_ms || !is_meant(record, how)) continue;
+      uint32_t seat = wp_atomic_load_relaxed_u32(&record->seat); /* constant while it is LIVE */
+      bool is_better = mean_ms < best_ms || (mean_ms == best_ms && seat < best_seat);
+      if (!is_better || !is_meant(record, how)) continue;
       best = thread;
       best_ms = mean_ms;
+      best_seat = seat;
     }
   }
   return best;

@@ -115,6 +115,7 @@ static void drop_cancelled(wp_pool *pool, uint32_t self, uint32_t level, enum wp
 
 static uint32_t remove_first(wp_pool *pool, uint32_t self, uint32_t level, enum wp_class class) {
   uint32_t index = unlink_first(pool, list_of(pool, level, class));
+  if (pool->telemetry) pool->lanes.left |= UINT32_C(1) << (level * WP_CLASS_COUNT + class);
   count_in(pool, level, class, (uint32_t)-1);
   drop_cancelled(pool, self, level, class);
   return index;
@@ -244,9 +245,8 @@ static uint32_t take_from_seat(wp_pool *pool, uint32_t self, uint32_t seat, doub
 
 /* ---- Ageing ---- */
 
-static void raise(const wp_pool *pool, uint32_t *skips, uint32_t *peak) {
+static void raise(uint32_t *skips) {
   if (*skips + 1 < WP_NONE) ++*skips; /* WP_NONE is never reached */
-  if (pool->telemetry && *skips > *peak) *peak = *skips;
 }
 
 /* The first heavy task of the highest level that has one goes to the head of the light ones. */
@@ -267,7 +267,7 @@ static void age_heavy(wp_pool *pool, uint32_t self) {
     lanes->heavy_skips = 0;
     return;
   }
-  raise(pool, &lanes->heavy_skips, &lanes->heavy_skips_peak);
+  raise(&lanes->heavy_skips);
   if (lanes->heavy_skips < pool->config.heavy_skips) return;
   lanes->heavy_skips = 0;
   promote_heavy(pool, self);
@@ -280,7 +280,7 @@ static void age(wp_pool *pool, uint32_t self, uint32_t level) {
   if (level == WP_PRIORITY_LOW || !lists_filled(pool, WP_PRIORITY_LOW))
     lanes->low_skips = 0;
   else
-    raise(pool, &lanes->low_skips, &lanes->low_skips_peak);
+    raise(&lanes->low_skips);
 }
 
 static uint32_t take_in_order(wp_pool *pool, uint32_t self, double now_ms) {

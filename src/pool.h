@@ -50,7 +50,7 @@ typedef struct wp_lanes {
   uint32_t filled; /* bit level * WP_CLASS_COUNT + class: that list is not empty */
   /* Tasks of higher levels taken while one of the lowest waited; tasks taken while a heavy one was held. Since the last that went. */
   uint32_t low_skips, heavy_skips;
-  uint32_t low_skips_peak, heavy_skips_peak; /* since telemetry read them */
+  uint32_t left; /* as `filled`: some slot has left that list since telemetry looked */
 } wp_lanes;
 
 enum wp_group_kind {

@@ -4,6 +4,13 @@
 
 enum { DEPTHS = WP_METRIC_PLAIN - WP_METRIC_LIGHT + 1 };
 
+/* Bits of wp_lanes.filled and wp_lanes.left. */
+#define LIST(level, class) (UINT32_C(1) << ((uint32_t)(level) * WP_CLASS_COUNT + (uint32_t)(class)))
+static const uint32_t LOWEST = UINT32_C(15) << ((uint32_t)WP_PRIORITY_LOW * WP_CLASS_COUNT);
+static const uint32_t HEAVY =
+    LIST(WP_PRIORITY_HIGH, WP_CLASS_HEAVY) | LIST(WP_PRIORITY_NORMAL, WP_CLASS_HEAVY) |
+    LIST(WP_PRIORITY_LOW, WP_CLASS_HEAVY); /* critical ones know no gate */
+
 typedef struct sample {
   uint32_t slots_free, slots, groups_free, groups, buffers_free, buffers;
   uint32_t depths[DEPTHS]; /* from WP_METRIC_LIGHT on */
@@ -15,10 +22,11 @@ typedef struct sample {
 
 struct wp_telemetry {
   wp_thresholds thresholds;
-  double read_ms;             /* when it was read last, or opened */
-  uint32_t ring, next, count; /* samples: room for, where the next one goes, there are */
-  size_t stride;              /* bytes of a sample */
-  uint32_t depths[DEPTHS];    /* of the sample before */
+  double read_ms;                  /* when it was read last, or opened */
+  uint32_t ring, next, count;      /* samples: room for, where the next one goes, there are */
+  size_t stride;                   /* bytes of a sample */
+  uint32_t depths[DEPTHS];         /* of the sample before */
+  uint32_t low_skips, heavy_skips; /* ticks in a row up to now */
   uint8_t *samples;
 };
 
@@ -73,6 +81,19 @@ static uint32_t take_peak(wp_lanes *lanes, enum wp_class class, uint32_t first, 
   return sum;
 }
 
+/* Ticks in a row in which none of the lowest level went, but others did; and in which a heavy one waited for bulk jobs (TW-50). */
+static void count_skips(wp_pool *pool) {
+  struct wp_telemetry *telemetry = pool->telemetry;
+  uint32_t filled = pool->lanes.filled, left = pool->lanes.left;
+  pool->lanes.left = 0;
+  if (!(filled & LOWEST) || left & LOWEST)
+    telemetry->low_skips = 0;
+  else if (left)
+    telemetry->low_skips++; /* a tick in which nothing went neither counts nor ends the row */
+  bool held = filled & HEAVY && !(left & HEAVY) && wp_atomic_load_acquire_u32(&pool->bulks);
+  telemetry->heavy_skips = held ? telemetry->heavy_skips + 1 : 0;
+}
+
 /* What the lanes have counted. If their lock is taken, the next sample has it. */
 static void read_lanes(wp_pool *pool, sample *now) {
   struct wp_telemetry *telemetry = pool->telemetry;
@@ -86,12 +107,11 @@ static void read_lanes(wp_pool *pool, sample *now) {
     depths[3] = take_peak(lanes, WP_CLASS_SLICE, WP_PRIORITY_HIGH, WP_PRIORITY_NORMAL);
     depths[4] = take_peak(lanes, WP_CLASS_SLICE, WP_PRIORITY_LOW, WP_PRIORITY_LOW);
     depths[5] = take_peak(lanes, WP_CLASS_PLAIN, WP_PRIORITY_CRITICAL, WP_PRIORITY_LOW);
-    now->low_skips = lanes->low_skips_peak;
-    now->heavy_skips = lanes->heavy_skips_peak;
-    lanes->low_skips_peak = lanes->low_skips;
-    lanes->heavy_skips_peak = lanes->heavy_skips;
+    count_skips(pool);
     wp_sched_unlock(pool, WP_MAIN);
   }
+  now->low_skips = telemetry->low_skips;
+  now->heavy_skips = telemetry->heavy_skips;
   memcpy(now->depths, telemetry->depths, sizeof now->depths);
 }
 

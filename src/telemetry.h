@@ -33,8 +33,10 @@ enum wp_metric {
   WP_METRIC_BUDGET = 10,       /* ms; no grade */
   WP_METRIC_OVER_BUDGET = 11,  /* part of the ticks that went over the budget, 0 … 1 */
   WP_METRIC_ACTIVE_BULKS = 12, /* peak */
-  WP_METRIC_LOW_SKIPS = 13,    /* peak of tasks that went before one of the lowest level */
-  WP_METRIC_HEAVY_SKIPS = 14,  /* peak of tasks that went before a held heavy one */
+  WP_METRIC_LOW_SKIPS =
+      13, /* peak of ticks in a row: others went, but none of the lowest level that waited */
+  WP_METRIC_HEAVY_SKIPS =
+      14, /* peak of ticks in a row: heavy tasks waited for bulk jobs, and none went */
   WP_METRIC_COUNT = 15,
 };
 

@@ -52,7 +52,7 @@ TEST(off, "TW-42, TW-44: off, there is no report, no ring, and a sample does not
   CHECK(run_one(f.pool, w, 0) != WP_NONE);
   const wp_lanes *lanes = &f.pool->lanes;
   CHECK(lanes->low_skips == 1 && lanes->heavy_skips == 1);
-  CHECK(lanes->low_skips_peak == 0 && lanes->heavy_skips_peak == 0);
+  CHECK_EQ(lanes->left, 0);
   CHECK_EQ(f.pool->bulks_peak, 0);
   fixture_close(&f);
 }
@@ -101,7 +101,7 @@ TEST(depths, "TW-47: a spike of 30 within one tick shows, though it is gone at t
   fixture_close(&f);
 }
 
-TEST(lasting, "TW-47, TW-49, TW-50: what lasts from one sample to the next shows in both") {
+TEST(lasting, "TW-47, TW-49: what lasts from one sample to the next shows in both") {
   open_pool(1, 1); /* the report is the latest sample */
   uint32_t w = start_worker(f.pool, 0), group;
   CHECK_EQ(wp_group_create(f.pool, 1, WP_GROUP_BULK, &group), WP_OK);
@@ -115,8 +115,8 @@ TEST(lasting, "TW-47, TW-49, TW-50: what lasts from one sample to the next shows
     CHECK_EQ(value_of(WP_METRIC_HEAVY), 1);
     CHECK_EQ(value_of(WP_METRIC_PLAIN), i ? 5 : 8); /* low ones too; at first the peak */
     CHECK_EQ(value_of(WP_METRIC_ACTIVE_BULKS), 1);
-    CHECK_EQ(value_of(WP_METRIC_LOW_SKIPS), 3);
-    CHECK_EQ(value_of(WP_METRIC_HEAVY_SKIPS), 3);
+    CHECK_EQ(value_of(WP_METRIC_LOW_SKIPS), 1);       /* nothing goes after the first sample */
+    CHECK_EQ(value_of(WP_METRIC_HEAVY_SKIPS), i + 1); /* it waits on */
   }
   wp_group_leave(f.pool, group);
   sample(0);
@@ -282,24 +282,96 @@ TEST(pool_time,
   fixture_close(&f);
 }
 
-TEST(starvation, "TW-49, TW-50: active bulk jobs and consecutive skips show as peaks") {
+/* Ticks, in each of which a task of normal level goes. */
+static void run_ticks(uint32_t worker, uint32_t ticks) {
+  for (uint32_t i = 0; i < ticks; i++) {
+    submit_normal(f.pool);
+    CHECK(run_one(f.pool, worker, 0) != WP_NONE);
+    sample(0);
+  }
+  CHECK(wp_telemetry_report(f.pool, 2000, &report));
+}
+
+TEST(starvation_low, "TW-50: 12 ticks in a row in which others go before a background job show as "
+                     "12, however many others; one of its level ends the row") {
+  open_pool(1, WP_TELEMETRY_RING);
+  uint32_t w = start_worker(f.pool, 0);
+  submit_class(WP_SLOT_SLICE, WP_PRIORITY_LOW);
+  submit_class(WP_SLOT_SLICE, WP_PRIORITY_LOW);
+  for (int i = 0; i < 5; i++) submit_normal(f.pool);
+  for (int i = 0; i < 5; i++) CHECK(run_one(f.pool, w, 0) != WP_NONE);
+  run_ticks(w, 11);
+  CHECK_EQ(value_of(WP_METRIC_LOW_SKIPS), 11);
+  sample(0); /* nothing goes, so nothing goes before it */
+  run_ticks(w, 1);
+  CHECK_EQ(value_of(WP_METRIC_LOW_SKIPS), 12);
+  CHECK(run_one(f.pool, w, 0) != WP_NONE); /* one of the two */
+  run_ticks(w, 1);
+  run_ticks(w, 12);
+  CHECK_EQ(value_of(WP_METRIC_LOW_SKIPS), 12); /* not 13 and more */
+  CHECK(run_one(f.pool, w, 0) != WP_NONE);
+  run_ticks(w, 30); /* none waits */
+  CHECK_EQ(value_of(WP_METRIC_LOW_SKIPS), 12);
+  CHECK_EQ(grade_of(WP_METRIC_LOW_SKIPS), WP_HEALTHY);
+  CHECK_EQ(value_of(WP_METRIC_HEAVY_SKIPS), 0);
+  fixture_close(&f);
+}
+
+TEST(starvation_heavy, "TW-49, TW-50: 7 ticks in a row in which a heavy job waits for a bulk job "
+                       "show as 7, whether or not others go; one that goes ends the row") {
   open_pool(1, WP_TELEMETRY_RING);
   uint32_t w = start_worker(f.pool, 0), group;
-  CHECK_EQ(wp_group_create(f.pool, 1, WP_GROUP_BULK, &group), WP_OK);
-  submit(f.pool, WP_PRIORITY_LOW, 0);
   submit_class(WP_SLOT_HEAVY, WP_PRIORITY_NORMAL);
-  for (int i = 0; i < 7; i++) submit_normal(f.pool);
-  for (int i = 0; i < 7; i++) CHECK(run_one(f.pool, w, 0) != WP_NONE);
-  wp_group_leave(f.pool, group);
-  CHECK(run_one(f.pool, w, 0) != WP_NONE);
-  CHECK(run_one(f.pool, w, 0) != WP_NONE);
-  sample(0);
+  submit_class(WP_SLOT_HEAVY, WP_PRIORITY_HIGH);
+  for (int i = 0; i < 9; i++) sample(0);
+  CHECK(wp_telemetry_report(f.pool, 2000, &report));
+  CHECK_EQ(value_of(WP_METRIC_HEAVY_SKIPS), 0); /* it waits, but for no bulk job */
+  CHECK_EQ(wp_group_create(f.pool, 1, WP_GROUP_BULK, &group), WP_OK);
+  run_ticks(w, 4);
+  for (int i = 0; i < 3; i++) sample(0);
   CHECK(wp_telemetry_report(f.pool, 2000, &report));
   CHECK_EQ(value_of(WP_METRIC_HEAVY_SKIPS), 7);
   CHECK_EQ(grade_of(WP_METRIC_HEAVY_SKIPS), WP_WARM);
-  CHECK_EQ(value_of(WP_METRIC_LOW_SKIPS), 8);
+  wp_group_leave(f.pool, group);
+  CHECK(run_one(f.pool, w, 0) != WP_NONE); /* the first of the two */
+  CHECK_EQ(wp_group_create(f.pool, 1, WP_GROUP_BULK, &group), WP_OK);
+  for (int i = 0; i < 7; i++) sample(0); /* in the first of these one has gone */
+  CHECK(wp_telemetry_report(f.pool, 2000, &report));
+  CHECK_EQ(value_of(WP_METRIC_HEAVY_SKIPS), 7);
+  sample(0);
+  sample(0);
+  CHECK(wp_telemetry_report(f.pool, 2000, &report));
+  CHECK_EQ(value_of(WP_METRIC_HEAVY_SKIPS), 8);
+  CHECK_EQ(grade_of(WP_METRIC_HEAVY_SKIPS), WP_OVERLOADED);
   CHECK_EQ(value_of(WP_METRIC_ACTIVE_BULKS), 1);
   CHECK_EQ(grade_of(WP_METRIC_ACTIVE_BULKS), WP_WARM);
+  wp_group_leave(f.pool, group);
+  CHECK(run_one(f.pool, w, 0) != WP_NONE);
+  fixture_close(&f);
+}
+
+TEST(starvation_aged, "TW-09, TW-50: a heavy job that has aged waits in the light lane") {
+  wp_config config = fixture_config(1);
+  config.heavy_skips = 3;
+  CHECK_EQ(fixture_open(&f, &config), WP_OK);
+  CHECK_EQ(wp_telemetry_open(f.pool, 1, 1000), WP_OK);
+  uint32_t w = start_worker(f.pool, 0), group;
+  CHECK_EQ(wp_group_create(f.pool, 1, WP_GROUP_BULK, &group), WP_OK);
+  submit_class(WP_SLOT_LIGHT, WP_PRIORITY_NORMAL);
+  submit_class(WP_SLOT_SLICE, WP_PRIORITY_NORMAL);
+  uint32_t heavy = submit_class(WP_SLOT_HEAVY, WP_PRIORITY_NORMAL);
+  sample(0);
+  run_ticks(w, 2);
+  CHECK(value_of(WP_METRIC_HEAVY) == 1 && value_of(WP_METRIC_HEAVY_SKIPS) == 3);
+  run_ticks(w, 1);
+  sample(0);
+  CHECK(wp_telemetry_report(f.pool, 2000, &report));
+  CHECK(value_of(WP_METRIC_HEAVY) == 0 && value_of(WP_METRIC_HEAVY_SKIPS) == 0);
+  CHECK(value_of(WP_METRIC_LIGHT) >= 1);
+  CHECK_EQ(run_one(f.pool, w, 0), heavy); /* at its head */
+  wp_group_leave(f.pool, group);
+  CHECK(run_one(f.pool, w, 0) != WP_NONE);
+  CHECK(run_one(f.pool, w, 0) != WP_NONE);
   fixture_close(&f);
 }
 
@@ -327,6 +399,66 @@ TEST(grades,
   sample(4);
   CHECK(wp_telemetry_report(f.pool, 2000, &report));
   CHECK_EQ(grade_of(WP_METRIC_INTERVENTIONS), WP_HEALTHY);
+  fixture_close(&f);
+}
+
+/* One metric of each threshold, with a value that is not 0. */
+static const enum wp_metric GRADED[] = {WP_METRIC_LIGHT,        WP_METRIC_OVER_BUDGET,
+                                        WP_METRIC_ACTIVE_BULKS, WP_METRIC_LOW_SKIPS,
+                                        WP_METRIC_HEAVY_SKIPS,  WP_METRIC_INTERVENTIONS};
+enum { GRADED_COUNT = sizeof GRADED / sizeof *GRADED };
+
+/* Fills the one sample of the window. */
+static void make_values(uint32_t worker) {
+  uint32_t group;
+  CHECK_EQ(wp_group_create(f.pool, 1, WP_GROUP_BULK, &group), WP_OK);
+  submit_class(WP_SLOT_HEAVY, WP_PRIORITY_NORMAL);
+  submit(f.pool, WP_PRIORITY_LOW, 0);
+  submit_normal(f.pool);
+  CHECK(run_one(f.pool, worker, 0) != WP_NONE);
+  wp_atomic_store_relaxed_u32(&f.pool->threads[worker].exec_us, 20000);
+  wp_governor_spend(f.pool, 50);
+  wp_governor_tick(f.pool);
+  wp_telemetry_sample(f.pool, 3, 5, 10, 7, 0);
+}
+
+static void check_grades(uint32_t which, uint32_t grade) {
+  CHECK(wp_telemetry_report(f.pool, 2000, &report));
+  for (uint32_t i = 0; i < GRADED_COUNT; i++)
+    CHECK_EQ(grade_of(GRADED[i]), i == which ? grade : WP_HEALTHY);
+  CHECK_EQ(report.exec[0].grade, which == GRADED_COUNT ? grade : WP_HEALTHY);
+}
+
+TEST(own_thresholds, "TW-51: each metric is graded by its own thresholds, and at them") {
+  open_pool(1, 1);
+  make_values(start_worker(f.pool, 0));
+  CHECK(wp_telemetry_report(f.pool, 2000, &report));
+  wp_thresholds *all = wp_telemetry_thresholds(f.pool);
+  wp_threshold *own[] = {&all->depth,       &all->over_budget, &all->active_bulks,
+                         &all->low_skips,   &all->heavy_skips, &all->interventions,
+                         &all->exec_seconds};
+  for (uint32_t i = 0; i <= GRADED_COUNT; i++) *own[i] = (wp_threshold){1e9, 1e9};
+  check_grades(WP_NONE, WP_HEALTHY);
+  for (uint32_t i = 0; i <= GRADED_COUNT; i++) {
+    double value = i < GRADED_COUNT ? value_of(GRADED[i]) : report.exec[0].value;
+    CHECK(value > 0);
+    *own[i] = (wp_threshold){value, 1e9};
+    check_grades(i, WP_WARM);
+    *own[i] = (wp_threshold){0, value};
+    check_grades(i, WP_OVERLOADED);
+    *own[i] = (wp_threshold){value * 1.001, 1e9};
+    check_grades(i, WP_HEALTHY);
+    *own[i] = (wp_threshold){1e9, 1e9};
+  }
+  all->free_part = (wp_threshold){0.5, 0.2}; /* of buffers: 5 of 10 are free */
+  check_grades(WP_NONE, WP_HEALTHY);
+  CHECK_EQ(grade_of(WP_METRIC_BUFFERS), WP_HEALTHY);
+  all->free_part = (wp_threshold){0.51, 0.2};
+  check_grades(WP_NONE, WP_HEALTHY);
+  CHECK_EQ(grade_of(WP_METRIC_BUFFERS), WP_WARM);
+  all->free_part = (wp_threshold){0.8, 0.51};
+  check_grades(WP_NONE, WP_HEALTHY);
+  CHECK_EQ(grade_of(WP_METRIC_BUFFERS), WP_OVERLOADED);
   fixture_close(&f);
 }
 

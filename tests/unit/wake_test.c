@@ -20,7 +20,7 @@ static bool open_idle(uint32_t *workers, uint32_t count) {
 }
 
 TEST(stale_idle_bit,
-     "XP-03: a worker that looks by itself and takes a task has left the idle set") {
+     "AM-07, XP-16: a worker that looks by itself and takes a task has left the idle set") {
   uint32_t w[3];
   CHECK(open_idle(w, 3));
   uint32_t first = submit_normal(f.pool); /* wakes the first worker, */
@@ -55,8 +55,30 @@ TEST(fastest_first,
   fixture_close(&f);
 }
 
+TEST(equals,
+     "TW-06: of equals the one with the lowest seat is woken, whichever thread it is; to the "
+     "millisecond") {
+  wp_config config = fixture_config(3);
+  CHECK_EQ(fixture_open(&f, &config), WP_OK);
+  uint32_t w[3], before[3];
+  for (uint32_t seat = 3; seat-- > 0;) w[seat] = start_worker(f.pool, seat);
+  for (uint32_t seat = 0; seat < 3; seat++) {
+    CHECK_EQ(take(f.pool, w[seat], 0), WP_NONE);
+    before[seat] = wake_of(f.pool, w[seat]);
+  }
+  wp_atomic_store_relaxed_u32(&f.pool->threads[w[0]].exec_us, 5999);
+  wp_atomic_store_relaxed_u32(&f.pool->threads[w[1]].exec_us, 5000);
+  wp_atomic_store_relaxed_u32(&f.pool->threads[w[2]].exec_us, 5000);
+  for (uint32_t seat = 0; seat < 3; seat++) {
+    submit_normal(f.pool);
+    for (uint32_t other = 0; other < 3; other++)
+      CHECK_EQ(wake_of(f.pool, w[other]) != before[other], other <= seat);
+  }
+  fixture_close(&f);
+}
+
 TEST(poisoned_then_pushed,
-     "XP-03: a poisoned worker is not woken in place of one that takes tasks") {
+     "AM-07, AM-43: a poisoned worker is not woken in place of one that takes tasks") {
   wp_config config = fixture_config(2);
   config.concurrency = 2;
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
@@ -76,7 +98,7 @@ TEST(poisoned_then_pushed,
 }
 
 TEST(pushed_then_poisoned,
-     "XP-03: a wake-up that reached a worker just before it was poisoned is passed on") {
+     "AM-43, XP-16: a wake-up that reached a worker just before it was poisoned is passed on") {
   wp_config config = fixture_config(2);
   config.concurrency = 2;
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
@@ -115,7 +137,7 @@ TEST(requeued_to_seat,
 }
 
 TEST(beside_exclusive,
-     "XP-03: a worker that runs an exclusive task is not woken in place of a free one") {
+     "AM-07, AM-23: a worker that runs an exclusive task is not woken in place of a free one") {
   wp_config config = fixture_config(2);
   config.concurrency = 2;
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
@@ -132,7 +154,7 @@ TEST(beside_exclusive,
 }
 
 TEST(exclusive_ahead,
-     "XP-03: a busy worker that comes across an exclusive task passes the wake-up on") {
+     "AM-23, XP-16: a busy worker that comes across an exclusive task passes the wake-up on") {
   wp_config config = fixture_config(2);
   config.concurrency = 2;
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
@@ -191,7 +213,7 @@ TEST(burst_of_sleepers,
 }
 
 TEST(poisoned_while_idle,
-     "XP-03: of those that run something and wait for more, a poisoned one is passed over") {
+     "AM-07, AM-43: of those that run something and wait for more, a poisoned one is passed over") {
   wp_config config = fixture_config(2);
   config.concurrency = 2;
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
@@ -210,7 +232,7 @@ TEST(poisoned_while_idle,
   fixture_close(&f);
 }
 
-TEST(reaped, "XP-03, AM-54: each task that a dead worker gives back wakes somebody") {
+TEST(reaped, "AM-54, XP-16: each task that a dead worker gives back wakes somebody") {
   wp_config config = fixture_config(3);
   config.concurrency = 2;
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
@@ -236,8 +258,9 @@ static void doom_at_idle(const char *name) {
   wp_worker_doom(f.pool, victim);
 }
 
-TEST(doomed_while_going_idle,
-     "XP-03: a worker doomed on its way into the idle set is not woken in place of another") {
+TEST(
+    doomed_while_going_idle,
+    "AM-07, XP-16: a worker doomed on its way into the idle set is not woken in place of another") {
   wp_config config = fixture_config(2);
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
   victim = start_worker(f.pool, 0);
@@ -253,7 +276,7 @@ TEST(doomed_while_going_idle,
   fixture_close(&f);
 }
 
-TEST(reaped_after_going_idle, "XP-03: a dead worker's record is not in the idle set") {
+TEST(reaped_after_going_idle, "AM-54, XP-16: a dead worker's record is not in the idle set") {
   wp_config config = fixture_config(2);
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
   victim = start_worker(f.pool, 0);
@@ -276,7 +299,7 @@ static void answer_at_move(const char *name) {
 }
 
 TEST(answered_at_its_limit,
-     "XP-03: a worker that answers while its time limit is looked at goes on") {
+     "AM-43, AM-44: a worker that answers while its time limit is looked at goes on") {
   wp_config config = fixture_config(1);
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
   victim = start_worker(f.pool, 0);

@@ -54,7 +54,7 @@ static uint32_t submit_c(const char *name) {
 }
 
 TEST(c_tasks,
-     "AM-44, XP-02: C tasks run on a taken slot and fill its result: inline, text, a box") {
+     "AM-37, XP-02: C tasks run on a taken slot and fill its result: inline, text, a box") {
   CHECK_EQ(start(1), WP_OK);
   uint32_t index = submit_c("double_it");
   CHECK_EQ(take(f.pool, 1, 0), index);
@@ -140,7 +140,7 @@ TEST(never_started, "XP-16: a thread that dies before it is ready comes back to 
 
 /* ---- Deaths ---- */
 
-TEST(left_behind, "AM-45, XP-03: who gets a dead one's record finds no tag, no request to stop and "
+TEST(left_behind, "AM-45: who gets a dead one's record finds no tag, no request to stop and "
                   "no task in it") {
   CHECK_EQ(start(1), WP_OK);
   wp_thread *record = &f.pool->threads[1];
@@ -229,7 +229,7 @@ TEST(requeued_order, "AM-13, AM-54: several tasks of one dead worker come back i
   fixture_close(&f);
 }
 
-TEST(given_up, "AM-44, AM-45, XP-01: tasks that were given up go with their worker, unanswered") {
+TEST(given_up, "AM-45, XP-01: tasks that were given up go with their worker, unanswered") {
   CHECK_EQ(start(2), WP_OK);
   wp_status status = WP_OK;
   wp_action action[4];
