@@ -40,9 +40,9 @@ export function loadProgram(url, checked) {
   if (!program) {
     program = load(glue, checked).catch((cause) => {
       if (programs.get(key) === program) programs.delete(key); // a later pool may try again
-      throw poolError('START_FAILED', `cannot load the wasm core ${glue}: ${cause.message}`, {
-        cause,
-      });
+      throw cause instanceof RangeError
+        ? noMemory('there is no memory for the code of the wasm core', cause)
+        : poolError('START_FAILED', `cannot load the wasm core ${glue}: ${cause.message}`, { cause });
     });
     programs.set(key, program);
   }
@@ -89,7 +89,7 @@ async function withChecks(original) {
  * @param {Program} program
  * @param {number} memoryBytes ceiling
  * @returns {Promise<{ exports: import('./core.js').Exports, memory: WebAssembly.Memory }>}
- * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT when the ceiling is below what the program needs to start
+ * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT when the ceiling is below what the program needs to start; NO_MEMORY
  */
 export async function instantiate(program, memoryBytes) {
   const { initial } = program.pages;
@@ -97,25 +97,51 @@ export async function instantiate(program, memoryBytes) {
   if (maximum < initial) {
     throw poolError('INVALID_ARGUMENT', `memory.maximum: the core needs ${initial * PAGE_BYTES} bytes to start`);
   }
-  const memory = new WebAssembly.Memory(own({ initial, maximum, shared: true }));
+  const memory = createMemory(initial, maximum);
   const restore = keepWorkerGlobal();
-  const exports = await program.factory(
-    own({
-      wasmMemory: memory,
-      noInitialRun: true,
-      instantiateWasm: (
-        /** @type {WebAssembly.Imports} */ imports,
-        /** @type {(instance: WebAssembly.Instance, module: WebAssembly.Module) => void} */ receive,
-      ) => {
-        restore(); // in the turn in which the glue has set it
-        void WebAssembly.instantiate(program.wasmModule, imports).then((instance) =>
-          receive(instance, program.wasmModule),
-        );
-        return {};
-      },
-    }),
-  );
+  const exports = await new Promise((resolve, reject) => {
+    const started = program.factory(
+      own({
+        wasmMemory: memory,
+        noInitialRun: true,
+        instantiateWasm: (
+          /** @type {WebAssembly.Imports} */ imports,
+          /** @type {(instance: WebAssembly.Instance, module: WebAssembly.Module) => void} */ receive,
+        ) => {
+          restore(); // in the turn in which the glue has set it
+          WebAssembly.instantiate(program.wasmModule, imports).then(
+            (instance) => receive(instance, program.wasmModule),
+            (cause) => reject(poolError('START_FAILED', `the wasm core cannot be used: ${cause.message}`, { cause })), // the glue would wait for ever
+          );
+          return {};
+        },
+      }),
+    );
+    started.then(resolve, reject);
+  });
   return { exports, memory };
+}
+
+/**
+ * Runtimes reserve address space up to the maximum, or more.
+ * @param {number} initial in pages
+ * @param {number} maximum
+ * @throws {import('./errors.js').PoolError} NO_MEMORY
+ */
+function createMemory(initial, maximum) {
+  try {
+    return new WebAssembly.Memory(own({ initial, maximum, shared: true }));
+  } catch (cause) {
+    throw noMemory(`there is no address space for a memory of up to ${maximum * PAGE_BYTES} bytes`, cause);
+  }
+}
+
+/**
+ * @param {string} what happened
+ * @param {unknown} cause
+ */
+function noMemory(what, cause) {
+  return poolError('NO_MEMORY', `${what}: ${host.memoryHint?.() ?? 'choose a smaller memory.maximum'}`, { cause });
 }
 
 /**

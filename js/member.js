@@ -83,6 +83,11 @@ export function initMessage({ exports, pool, memory }, { glue, wasmModule }, opt
  * @returns {Error}
  */
 export function startError(error) {
+  if (error?.code === 'ERR_WORKER_INIT_FAILED') {
+    const text =
+      'the system has no room for one more thread: fewer workers, or a smaller memory.maximum, need less address space';
+    return poolError('NO_MEMORY', text, { cause: error });
+  }
   if (error?.name !== 'DataCloneError') return error;
   return poolError('NOT_SERIALIZABLE', 'workerData cannot be carried to a worker', { cause: error });
 }

@@ -33,6 +33,7 @@
  * @property {boolean} stopIsSure whether stop() ends a thread in a loop of wasm
  * @property {import('../instrument/check.js').Engine} wasmEngine which form of loop checks suits it
  * @property {URL} boot the worker's entry file
+ * @property {() => string | undefined} [memoryHint] what helps where there is too little address space for a memory; undefined: a smaller one
  * @property {boolean} hasWorkerData whether a thread's code can find `workerData`
  * @property {(url: URL, name: string, events: ThreadEvents, options: ThreadOptions) => Thread} createThread
  * @property {() => number} clockOffsetMs what turns this thread's performance.now() into a clock that all threads share

@@ -32,6 +32,7 @@ export const host = {
   stopIsSure: name === 'node',
   wasmEngine: name === 'bun' ? 'jsc' : 'v8',
   boot: new URL('../dist/boot-node.cjs', import.meta.url), // js/host/boot-node.js and all that it imports, in one file
+  memoryHint: name === 'node' ? memoryHint : undefined,
   hasWorkerData: true,
   createThread,
   clockOffsetMs,
@@ -99,6 +100,19 @@ function mainLoad() {
     last = now;
     return utilization;
   };
+}
+
+const TRAP_FLAG = '--disable-wasm-trap-handler';
+
+/**
+ * Node's engine surrounds each memory with so much address space that no access can leave it, unless it is told not to. (Versions that
+ * find out by themselves do without it, where there is little.)
+ */
+function memoryHint() {
+  const flags = [...process.execArgv, ...(process.env.NODE_OPTIONS ?? '').split(' ')];
+  const canHelp = process.allowedNodeEnvironmentFlags.has(TRAP_FLAG) && !flags.includes(TRAP_FLAG);
+  if (!canHelp) return undefined;
+  return `start Node with ${TRAP_FLAG} and choose a smaller memory.maximum; without the flag each memory reserves 10 GB, whatever its maximum`;
 }
 
 /**
