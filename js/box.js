@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { TYPE } from './codec.js';
 import { poolError } from './errors.js';
 import * as L from './generated/layout.js';

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /** The pool as its users see it. */
 import { flag, integer, ownOptions } from './check.js';
 import { Emitter } from './events.js';
