@@ -66,7 +66,8 @@ import { Time } from './scheduler.js';
  * @property {boolean | TelemetryOptions} [telemetry] samples the pool's health for `report` and `taskLoad`; false
  * @property {boolean} [dev] for development: names of tasks are checked before they are queued, and results that may not be kept
  *   are spoiled when their callback is over
- * @property {(message: string, taskId: string) => void} [onWorkerError] every failed task; lost workers are told by the event workerDown
+ * @property {(message: string, taskId: string) => void} [onTaskError] every failed task; lost workers are told by the event workerDown
+ * @property {(message: string, taskId: string) => void} [onWorkerError] the older name of onTaskError
  */
 
 const PRIORITIES = Object.freeze({
@@ -120,6 +121,7 @@ const NAMES = {
   maxSliceItems: 1,
   telemetry: 1,
   dev: 1,
+  onTaskError: 1,
   onWorkerError: 1,
 };
 const KNOWN = nameSet(NAMES);
@@ -211,8 +213,18 @@ export function resolveOptions(given) {
     aging: agingOptions(options.aging),
     telemetry: telemetryOptions(options.telemetry),
     dev: flag('dev', options.dev),
-    onWorkerError: callback('onWorkerError', options.onWorkerError),
+    onTaskError: taskErrorCallback(options),
   });
+}
+
+/**
+ * One callback that has two names.
+ * @param {PoolOptions} options
+ */
+function taskErrorCallback({ onTaskError, onWorkerError }) {
+  if (onTaskError !== undefined && onWorkerError !== undefined)
+    throw poolError('INVALID_ARGUMENT', 'onTaskError and onWorkerError are the same option: give one of them');
+  return callback('onTaskError', onTaskError) ?? callback('onWorkerError', onWorkerError);
 }
 
 /**

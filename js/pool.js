@@ -344,8 +344,8 @@ export class Pool {
    * @param {string} taskId
    */
   #tell(message, taskId) {
-    const { onWorkerError } = this.#options;
-    if (onWorkerError) callOut(onWorkerError, message, taskId);
+    const { onTaskError } = this.#options;
+    if (onTaskError) callOut(onTaskError, message, taskId);
     this.#events.emit('error', message, taskId);
   }
 

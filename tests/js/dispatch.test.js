@@ -128,25 +128,23 @@ test('AM-15, AM-16: unknown tasks and failing handlers reject with message, id, 
     assert.equal(pool.stats().errors, 3);
   }));
 
-test('AM-06: onWorkerError gets message and id; what it throws is swallowed', async (t) => {
-  const logged = t.mock.method(console, 'error', () => undefined);
-  const seen = [];
-  await withPool(
-    {
-      onWorkerError(message, id) {
-        seen.push([message, id]);
-        throw new Error('in the hook');
-      },
-    },
-    async (pool) => {
+for (const name of ['onTaskError', 'onWorkerError']) {
+  test(`AM-06: ${name} gets message and id; what it throws is swallowed`, async (t) => {
+    const logged = t.mock.method(console, 'error', () => undefined);
+    const seen = [];
+    const callback = (message, id) => {
+      seen.push([message, id]);
+      throw new Error('in the hook');
+    };
+    await withPool({ [name]: callback }, async (pool) => {
       const promise = pool.dispatch('fail', 'x');
       await codeOf(promise);
       assert.deepEqual(seen, [['x', promise.id]]);
       assert.equal(await pool.dispatch('echo', 1), 1);
-    },
-  );
-  assert.equal(logged.mock.callCount(), 1);
-});
+    });
+    assert.equal(logged.mock.callCount(), 1);
+  });
+}
 
 test('AM-17: an asynchronous handler keeps its worker busy until it settles', () =>
   withPool({ workers: 1 }, async (pool) => {

@@ -45,6 +45,7 @@ test('AM-01: every option is checked before a thread starts', () => {
     maxSliceItems: 0,
     telemetry: { ring: 0 },
     onWorkerError: 1,
+    onTaskError: 1,
   };
   for (const [name, value] of Object.entries(wrong)) {
     assert.throws(
@@ -53,6 +54,8 @@ test('AM-01: every option is checked before a thread starts', () => {
       name,
     );
   }
+  const both = { onTaskError() {}, onWorkerError() {} };
+  assert.throws(make({ module: MODULE, ...both }), { code: 'INVALID_ARGUMENT', message: /the same option/ });
   assert.throws(make({ module: MODULE, topology: 'mesh' }), {
     code: 'UNSUPPORTED',
     message: /topology/,

@@ -106,10 +106,11 @@ const everything: Required<PoolOptions> = {
   resourceLimits: { maxOldGenerationSizeMb: 64 },
   main: { log: (line: string) => line.length, later: async () => 1 },
   scheduler: { now: () => 0, setTimeout: (run: () => void, ms: number) => [run, ms], clearTimeout: () => undefined },
-  onWorkerError: (message, taskId) => {
+  onTaskError: (message, taskId) => {
     same<Same<typeof message, string>>();
     same<Same<typeof taskId, string>>();
   },
+  onWorkerError: (message, taskId) => void [message.length, taskId.length],
 };
 const fewest: PoolOptions = { module: './worker.js', workers: 2, boxes: { size: 1024 }, memory: { maximum: 2 ** 28 } };
 
