@@ -14,20 +14,25 @@ const TYPE_NAMES = /** @type {Record<number, 'binary' | 'string' | 'json' | 'cbo
 /**
  * A result in shared memory, read in place: `deliver: 'lease'`. It stays until it is released, or until its lease is over
  * (the pool's leaseMs), or until the pool is destroyed. A box can be the payload of other tasks: a handle travels, not bytes.
- * Nobody ever changes its content; what raw() shows must not be written to (no hardware protects it).
+ * Nobody ever changes its content; what raw() shows must not be written to. No hardware protects it: in development (`dev`) the
+ * bytes are compared with their checksum whenever the box is read, sent or released, and a change is told by the event 'error'.
  */
 export class Box {
   #pool;
   #index;
   #generation;
   #at;
+  #taskId;
+  /** Of its bytes, in development; undefined: not wanted, or its change has been told. @type {number | undefined} */
+  #checksum;
 
   /**
    * Takes over the reference of the slot that delivers it.
    * @param {import('./engine.js').Engine} engine
    * @param {number} index
+   * @param {string} [taskId] whose result it is
    */
-  constructor(engine, index) {
+  constructor(engine, index, taskId) {
     const { core, options } = engine;
     const { memory } = core;
     this.#pool = engine.self;
@@ -41,18 +46,43 @@ export class Box {
     this.type = TYPE_NAMES[memory.u32[(this.#at + L.BOX_TYPE) >>> 2]] ?? 'binary';
     /** Exact length. */
     this.byteLength = memory.u32[(this.#at + L.BOX_BYTES) >>> 2];
+    this.#taskId = taskId;
+    this.#checksum = options.dev ? checksum(this.#bytes(core)) : undefined;
   }
 
   /** The core while the lease lasts. */
-  get #core() {
+  get #live() {
     const core = this.#pool.engine?.core;
     const isLive =
       core &&
       (core.load(this.#at) & 0xff) === L.BOX_READY &&
       core.generation(this.#at) === this.#generation &&
       (core.load(this.#at + L.BOX_READERS) & 1) !== 0;
-    if (!isLive) throw poolError('LEASE_EXPIRED', 'the box was released, or its lease is over');
+    return isLive ? core : undefined;
+  }
+
+  get #core() {
+    const core = this.#live;
+    if (!core) throw poolError('LEASE_EXPIRED', 'the box was released, or its lease is over');
+    this.#compare(core);
     return core;
+  }
+
+  /** @param {import('./core.js').Core} core */
+  #bytes({ memory }) {
+    return memory.view(memory.address(this.#at + L.BOX_ADDRESS), this.byteLength);
+  }
+
+  /**
+   * Tells, once, that somebody has written to it (NF-23, XP-18).
+   * @param {import('./core.js').Core} core
+   */
+  #compare(core) {
+    if (this.#checksum === undefined || checksum(this.#bytes(core)) === this.#checksum) return;
+    this.#checksum = undefined;
+    const text =
+      'USAGE_BOX_WRITTEN: a leased result was written to: what raw() shows, or a task gets of a box, is read-only';
+    this.#pool.engine?.events.error(poolError('INVALID_ARGUMENT', text, { taskId: this.#taskId }));
   }
 
   /**
@@ -61,8 +91,7 @@ export class Box {
    * @throws {import('./errors.js').PoolError} LEASE_EXPIRED
    */
   raw() {
-    const { memory } = this.#core;
-    return memory.view(memory.address(this.#at + L.BOX_ADDRESS), this.byteLength);
+    return this.#bytes(this.#core);
   }
 
   /** A private copy of the bytes. */
@@ -89,8 +118,10 @@ export class Box {
 
   /** Gives the memory back. Later calls have no effect. */
   release() {
-    const core = this.#pool.engine?.core;
-    core?.exports._wp_box_release(core.pool, L.MAIN, this.#index, this.#generation, L.MAIN);
+    const core = this.#live;
+    if (!core) return;
+    this.#compare(core);
+    core.exports._wp_box_release(core.pool, L.MAIN, this.#index, this.#generation, L.MAIN);
   }
 
   /**
@@ -112,4 +143,14 @@ export class Box {
   [Symbol.dispose]() {
     this.release();
   }
+}
+
+/**
+ * FNV-1a, 32 bits: any single byte that changes shows.
+ * @param {Uint8Array} bytes
+ */
+function checksum(bytes) {
+  let sum = 0x811c9dc5;
+  for (const byte of bytes) sum = Math.imul(sum ^ byte, 0x01000193);
+  return sum >>> 0;
 }

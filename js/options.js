@@ -65,7 +65,7 @@ import { Time } from './scheduler.js';
  * @property {number} [maxSliceItems] items in a slice of a bulk job, at most; 256
  * @property {boolean | TelemetryOptions} [telemetry] samples the pool's health for `report` and `taskLoad`; false
  * @property {boolean} [dev] for development: names of tasks are checked before they are queued, and results that may not be kept
- *   are spoiled when their callback is over
+ *   are spoiled when their callback is over; writes to leased results are told by the event 'error'
  * @property {(message: string, taskId: string) => void} [onTaskError] every failed task; lost workers are told by the event workerDown
  * @property {(message: string, taskId: string) => void} [onWorkerError] the older name of onTaskError
  */

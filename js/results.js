@@ -61,7 +61,7 @@ export class Results {
     let error;
     try {
       if (task.settled || byMessage) value = undefined;
-      else if (status === STATUS.OK) value = this.#result(slot);
+      else if (status === STATUS.OK) value = this.#result(slot, task);
       else error = readFailure(core, slot, status, this.where(task, thread), this.#goneThread(thread)?.error);
     } catch (caught) {
       error = caught;
@@ -75,11 +75,14 @@ export class Results {
     this.#engine.ledger.end(task, error, value, status === STATUS.CANCELLED);
   }
 
-  /** @param {number} slot */
-  #result(slot) {
+  /**
+   * @param {number} slot
+   * @param {Task} task
+   */
+  #result(slot, task) {
     const { core } = this.#engine;
     if (!(core.memory.u32[(slot + L.SLOT_FLAGS) >>> 2] & L.SLOT_LEASE)) return core.read(slot, RESULT);
-    const box = new Box(this.#engine, core.boxOf(slot, RESULT) - 1);
+    const box = new Box(this.#engine, core.boxOf(slot, RESULT) - 1, task.id);
     this.#engine.clock.lookBy(this.#engine.options.scheduler.poolNow() + this.#engine.options.leaseMs);
     return box;
   }

@@ -1,0 +1,140 @@
+/** Leased results: who may write to them, how large they may be, how they are read. */
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { Box } from '../../js/index.js';
+import { until, withPool } from './helpers.js';
+
+const lease = (pool, value) => pool.dispatch('echo', value, { deliver: 'lease' });
+const bytesOf = (length) => Uint8Array.from({ length }, (_, i) => i);
+
+/** A pool for development, and the errors that it tells. */
+const withDev = (options, use) =>
+  withPool({ dev: true, ...options }, (pool) => {
+    const told = [];
+    pool.on('error', (message, taskId) => told.push([message, taskId]));
+    return use(pool, told);
+  });
+
+const WRITTEN = /^USAGE_BOX_WRITTEN: /;
+
+test('NF-23, XP-18: in development a write to a box is told when it is released, once, with its task', () =>
+  withDev({}, async (pool, told) => {
+    for (const offset of [0, 500, 999]) {
+      told.length = 0;
+      const task = pool.dispatch('echo', bytesOf(1000), { deliver: 'lease' });
+      const box = await task;
+      box.raw()[offset] ^= 1;
+      box.release();
+      box.release();
+      assert.equal(told.length, 1);
+      assert.match(told[0][0], WRITTEN);
+      assert.equal(told[0][1], task.id);
+    }
+  }));
+
+test('NF-23, XP-18: and when it is read or sent', () =>
+  withDev({}, async (pool, told) => {
+    for (const use of [
+      (box) => box.raw(),
+      (box) => box.binary(),
+      (box) => box.string(),
+      (box) => pool.dispatch('sum', box),
+    ]) {
+      told.length = 0;
+      const box = await lease(pool, bytesOf(100));
+      box.raw().fill(7);
+      assert.equal(told.length, 0, 'nobody has looked yet');
+      await use(box);
+      assert.equal(told.length, 1);
+      assert.match(told[0][0], WRITTEN);
+      await use(box);
+      box.release();
+      assert.equal(told.length, 1, 'once');
+    }
+    const [tree, text] = [await lease(pool, { a: 1 }), await lease(pool, '{"a":1}')];
+    for (const box of [tree, text]) box.raw()[box.byteLength - 1] ^= 1;
+    assert.notDeepEqual(tree.cbor(), { a: 1 });
+    assert.throws(() => text.json());
+    assert.equal(told.length, 3);
+    for (const box of [tree, text]) box.release();
+  }));
+
+test('NF-23, XP-18: a task that writes to the box that it is given is found out as well', () =>
+  withDev({}, async (pool, told) => {
+    const box = await lease(pool, bytesOf(10));
+    await pool.dispatch('overwrite', box);
+    box.release();
+    assert.equal(told.length, 1);
+    assert.match(told[0][0], WRITTEN);
+  }));
+
+test('NF-23, XP-18: whoever only reads is told nothing; without dev nothing is compared', async () => {
+  await withDev({}, async (pool, told) => {
+    const box = await lease(pool, bytesOf(1000));
+    assert.deepEqual(box.binary(), bytesOf(1000));
+    assert.equal(
+      await pool.dispatch('sum', box),
+      box.raw().reduce((sum, byte) => sum + byte, 0),
+    );
+    box.release();
+    box.release();
+    assert.deepEqual(told, []);
+  });
+  await withPool({}, async (pool) => {
+    const told = [];
+    pool.on('error', (message) => told.push(message));
+    const box = await lease(pool, bytesOf(10));
+    box.raw()[0] = 9;
+    assert.equal(box.binary()[0], 9);
+    box.release();
+    assert.deepEqual(told, []);
+  });
+});
+
+test('NF-19: five results at once of one worker: each has a box of its own', () =>
+  withPool({ workers: 1, concurrentTasksPerWorker: 5, boxes: { count: 5, size: '1kb' } }, async (pool) => {
+    const values = [1, 2, 3, 4, 5].map((n) => new Uint8Array(100 * n).fill(n));
+    const boxes = await Promise.all(values.map((value) => lease(pool, value)));
+    assert.equal(pool.diagnostics().boxesInUse, 5);
+    assert.equal(new Set(boxes.map((box) => box.raw().byteOffset)).size, 5);
+    for (const [i, box] of boxes.entries()) assert.deepEqual(box.binary(), values[i]);
+    boxes[2].release();
+    assert.deepEqual(boxes[3].binary(), values[3], 'the others stay');
+    for (const box of boxes) box.release();
+    assert.deepEqual(await pool.dispatch('allocFive', 50), new Uint8Array(50).fill(5));
+  }));
+
+test('NF-18, NF-19: with fewer boxes than results all settle all the same, in the order in which they asked', () =>
+  withPool({ workers: 1, boxes: { count: 1 } }, async (pool) => {
+    const order = [];
+    const tasks = [1, 2, 3, 4, 5].map((n) => lease(pool, `n${n}`).then((box) => (order.push(box.string()), box)));
+    for (const [i, task] of tasks.entries()) {
+      const box = await task;
+      assert.deepEqual(order, ['n1', 'n2', 'n3', 'n4', 'n5'].slice(0, i + 1), 'the next one waits for the box');
+      assert.equal(pool.diagnostics().boxesInUse, 1);
+      box.release();
+    }
+  }));
+
+test('NF-20, NF-21: as long as a box, one byte more, and none at all: each arrives in its exact length', () =>
+  withPool({ boxes: { count: 1, size: 1024 } }, async (pool) => {
+    for (const length of [1024, 0, 1025, 1, 4096]) {
+      const box = await lease(pool, bytesOf(length));
+      assert.equal(box.byteLength, length);
+      assert.deepEqual(box.binary(), bytesOf(length));
+      assert.equal(pool.diagnostics().boxesInUse, 1);
+      box.release();
+      await until(() => pool.diagnostics().boxesInUse === 0);
+    }
+  }));
+
+test('NF-24: a box is read at once, without a promise; a result that is not leased is no box', () =>
+  withPool({}, async (pool) => {
+    const box = await lease(pool, 'text');
+    assert.ok(box instanceof Box);
+    assert.equal(box.string(), 'text');
+    const tree = await lease(pool, [1, 2]);
+    assert.deepEqual(tree.cbor(), [1, 2]);
+    assert.equal(await pool.dispatch('echo', 'text'), 'text');
+    for (const one of [box, tree]) one.release();
+  }));
