@@ -6,6 +6,7 @@ import { Worker } from 'node:worker_threads';
 import loadWabt from 'wabt';
 import { PoolError } from '../../js/errors.js';
 import { instrument } from '../../js/instrument.js';
+import { until } from './helpers.js';
 import { WABT_FEATURES as FEATURES } from './wabt-features.js';
 
 const wabt = await loadWabt();
@@ -267,7 +268,7 @@ async function withThread(options, use) {
     return answer;
   };
   const running = async () => {
-    while (Atomics.load(started, 0) === 0) await new Promise((resolve) => setImmediate(resolve));
+    await until(() => Atomics.load(started, 0) !== 0);
   };
   try {
     await use({ run, running, words: new Int32Array(memory.buffer) });
