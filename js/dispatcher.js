@@ -69,7 +69,8 @@ export class Dispatcher {
 
   /** @param {number} start when main began to give something away */
   #spend(start) {
-    this.#open.governor.spend(this.#scheduler.now() - start);
+    if (!this.#engine) return; // the pool was destroyed by a callback
+    this.#engine.governor.spend(this.#scheduler.now() - start);
     this.#ticker.need();
   }
 

@@ -66,6 +66,15 @@ test('a listener that ends the pool hears of that event, and of none that comes 
   assert.deepEqual(seen, ['first']);
 });
 
+test('a task that fails at once, and whose listener ends the pool, only rejects', async (t) => {
+  for (const weight of [undefined, 'light', 'heavy']) {
+    const pool = ending(t, await createPool({ module: MODULE, workers: 1 }));
+    pool.on('error', () => void pool.destroy());
+    assert.equal(await codeOf(pool.dispatch('echo', () => 'not to be sent', { weight })), 'NOT_SERIALIZABLE');
+    assert.equal(await codeOf(pool.dispatch('echo', 1, { weight })), 'POOL_DESTROYED');
+  }
+});
+
 // ---- drained ----
 
 test('AM-35: giving up the last task drains the pool, wherever the task was', () =>
