@@ -19,8 +19,8 @@ export class EarlyThreads {
   #options;
 
   /** @param {import('./options.js').ResolvedOptions} options */
-  constructor({ workers, resourceLimits, workerData }) {
-    this.#options = { resourceLimits, workerData };
+  constructor({ workers, resourceLimits, workerData, captured }) {
+    this.#options = { resourceLimits, workerData, captured };
     try {
       for (let seat = 0; seat < workers; seat++) this.#waiting.push(this.#ask(workerName(seat)));
     } catch {

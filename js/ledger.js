@@ -111,6 +111,7 @@ export class Ledger {
   end(task, error, value, swept) {
     if (task.settled) return;
     task.settled = true;
+    host.takeOutput(); // what a task has printed comes before its end
     if (task.rare) {
       task.rare.unlisten?.();
       task.rare.channel = task.rare.argument = undefined;

@@ -33,6 +33,9 @@ import { Time } from './scheduler.js';
  * @typedef {import('./option-groups.js').TelemetryOptions} TelemetryOptions
  * @typedef {import('./option-groups.js').LivenessOptions} LivenessOptions
  *
+ * @typedef {AsyncIterable<any> & { on(event: string, listener: (...details: any[]) => void): any, pipe(target: any): any,
+ *   setEncoding(encoding: string): any, read(size?: number): any }} OutputStream a Readable of node:stream
+ *
  * @typedef {object} PoolOptions
  * @property {string | URL} [module] worker module with JavaScript handlers; a URL, or a path from the working directory
  * @property {string | URL} [wasm] Emscripten module of C tasks, linked with the core; default: the package's own core
@@ -53,6 +56,8 @@ import { Time } from './scheduler.js';
  * @property {number} [readyTimeoutMs] how long the core may take to load, and each worker to start; 10,000
  * @property {unknown} [initData] reaches every worker before its module is imported: context.initData
  * @property {unknown} [workerData] what the worker's modules find as `workerData` of node:worker_threads. Not in browsers
+ * @property {boolean} [stdout] what workers print to stdout does not go to this program's, but to `pool.stdout`; false. Not in browsers
+ * @property {boolean} [stderr] the same for stderr
  * @property {boolean} [unref] an idle pool does not keep the process alive
  * @property {number} [concurrentTasksPerWorker] 1; more only for asynchronous handlers
  * @property {object} [resourceLimits] passed to the host where it knows them
@@ -110,6 +115,8 @@ const NAMES = {
   readyTimeoutMs: 1,
   initData: 1,
   workerData: 1,
+  stdout: 1,
+  stderr: 1,
   unref: 1,
   concurrentTasksPerWorker: 1,
   resourceLimits: 1,
@@ -129,7 +136,7 @@ const KNOWN = nameSet(NAMES);
 /** Options of later versions: refused with a code of their own. */
 const NOT_YET = [
   ...['isolation', 'isolated', 'maxTaskBytes', 'wasmUrl', 'workerUrl', 'maxTasksPerWorker', 'maxHeapBytes'],
-  ...['env', 'argv', 'execArgv', 'stdout', 'stderr', 'name', 'resources', 'backend', 'topology'],
+  ...['env', 'argv', 'execArgv', 'name', 'resources', 'backend', 'topology'],
 ];
 
 /**
@@ -206,6 +213,7 @@ export function resolveOptions(given) {
     restart: restartOptions(options.restart),
     initData: options.initData,
     workerData: options.workerData,
+    captured: Object.freeze({ stdout: captured('stdout', options), stderr: captured('stderr', options) }),
     unref: flag('unref', options.unref),
     resourceLimits: resourceLimits(options.resourceLimits),
     main: mainFunctions(options.main),
@@ -225,6 +233,17 @@ function taskErrorCallback({ onTaskError, onWorkerError }) {
   if (onTaskError !== undefined && onWorkerError !== undefined)
     throw poolError('INVALID_ARGUMENT', 'onTaskError and onWorkerError are the same option: give one of them');
   return callback('onTaskError', onTaskError) ?? callback('onWorkerError', onWorkerError);
+}
+
+/**
+ * @param {'stdout' | 'stderr'} name
+ * @param {PoolOptions} options
+ * @returns {import('./host/index.js').Captured | undefined}
+ */
+function captured(name, options) {
+  if (!flag(name, options[name])) return undefined;
+  if (!host.capture) throw poolError('UNSUPPORTED', `${name}: in this runtime workers print to the console`);
+  return host.capture();
 }
 
 /**

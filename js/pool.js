@@ -1,6 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /** The pool as its users see it. */
-import { flag, integer, ownOptions } from './check.js';
+import { flag, ownOptions } from './check.js';
+import { Drain } from './drain.js';
 import { Emitter } from './events.js';
 import { poolError } from './errors.js';
 import { host } from './host/index.js';
@@ -17,6 +18,7 @@ import { createEngine } from './start.js';
 import { callOut, ignore, Task, taskProxy, TaskPromise } from './task.js';
 import { Telemetry } from './telemetry.js';
 import { Traces } from './traces.js';
+import { postToModules, workerEvents } from './worker-events.js';
 
 /** @typedef {import('./engine.js').Engine} Engine */
 
@@ -40,8 +42,7 @@ export class Pool {
   #telemetry;
   #traces = new Traces();
   #broadcasts = new Broadcasts();
-  /** Those that wait in drain(). @type {Set<() => void>} */
-  #wakers = new Set();
+  #drain = new Drain();
   /** What the core had counted when it was closed. */
   #final = { processed: 0, errors: 0 };
   #ready;
@@ -70,6 +71,16 @@ export class Pool {
     return host.caps;
   }
 
+  /** What workers print to stdout, if the option `stdout` is set; a Readable of node:stream. Ends with the pool. */
+  get stdout() {
+    return this.#options.captured.stdout?.stream ?? null;
+  }
+
+  /** The same for stderr. */
+  get stderr() {
+    return this.#options.captured.stderr?.stream ?? null;
+  }
+
   /** How many workers it has. */
   get size() {
     return this.#options.workers;
@@ -79,11 +90,11 @@ export class Pool {
     try {
       this.#starting = createEngine(this.#options, {
         error: (error) => this.#failed(error),
-        drained: () => this.#events.emit('drained'),
-        down: (member, error, tasks) => this.#events.emit('workerDown', { worker: member.name, error, tasks }),
-        retired: (member, error) => this.#events.emit('workerRetired', { worker: member.name, error }),
-        message: ({ name, seat, thread }, message) =>
-          this.#events.emit('message', { worker: name, index: seat, threadId: thread.threadId, message }),
+        drained: () => {
+          this.#drain.wake();
+          this.#events.emit('drained');
+        },
+        ...workerEvents(this.#events),
         seating: (seat) => this.#broadcasts.replay(seat, /** @type {Engine} */ (this.#intake.engine)),
       });
       const engine = await this.#starting;
@@ -91,7 +102,7 @@ export class Pool {
       if (this.#paused) engine.core.exports._wp_pause(engine.core.pool);
       this.#watch(engine);
       this.#intake.open(engine);
-      for (const wake of [...this.#wakers]) wake(); // what drain() waits for may have been given up meanwhile
+      this.#drain.wake(); // what drain() waits for may have been given up meanwhile
       await engine.fleet.open();
       if (this.#options.unref && engine.ledger.inFlight === 0) engine.fleet.hold(false);
     } catch (error) {
@@ -260,18 +271,10 @@ export class Pool {
   }
 
   /** Settles when no task is waiting or running. */
-  async drain() {
-    while (!this.#intake.closed && ((this.#intake.engine?.ledger.inFlight ?? 0) > 0 || this.#intake.waiting > 0)) {
-      await new Promise((resolve) => {
-        const wake = () => {
-          off();
-          this.#wakers.delete(wake);
-          resolve(undefined);
-        };
-        const off = this.on('drained', wake);
-        this.#wakers.add(wake);
-      });
-    }
+  drain() {
+    const intake = this.#intake;
+    const inFlight = () => intake.engine?.ledger.inFlight ?? 0;
+    return this.#drain.wait(() => !intake.closed && (inFlight() > 0 || intake.waiting > 0));
   }
 
   /** Numbers of this moment; a new object each time. `processed` counts settled tasks, `errors` those among them that failed. */
@@ -287,9 +290,7 @@ export class Pool {
    * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT; what cannot be cloned throws DataCloneError
    */
   postMessage(message, options = {}) {
-    const { worker, transfer } = ownOptions('', options, OPTIONS_OF.message);
-    if (worker !== undefined) integer('worker', worker, 0, this.size - 1);
-    this.#intake.engine?.fleet.postToUser(message, worker, transfer);
+    postToModules(this.#intake.engine?.fleet, this.size, message, options);
   }
 
   /** What the pool holds: for finding leaks. */
@@ -379,10 +380,11 @@ export class Pool {
       this.#telemetry = undefined;
       this.#events.clear();
       this.#broadcasts.clear();
-      for (const wake of [...this.#wakers]) wake();
+      this.#drain.wake();
       await ending;
       this.#traces.close();
       this.#starting = undefined; // with it goes the memory
+      for (const stream of Object.values(this.#options.captured)) stream?.end();
     })();
     return this.#closing;
   }

@@ -227,6 +227,7 @@ wp_status wp_worker_run(wp_pool *pool, uint32_t self, uint32_t index) {
   wp_atomic_store_release_u32(&thread->tag, thread->last_tag);
   wp_port_thread_killable(true);
   wp_status status = pool->tasks[slot->c_task - 1]->function(&task);
+  wp_port_flush();
   wp_port_thread_killable(false);
   wp_gate_enter(thread); /* a loop check traps outside only: never in the middle of the reset */
   wp_arena_reset(&pool->memory[self].arena);
@@ -249,6 +250,7 @@ void wp_worker_clean_up(wp_pool *pool, uint32_t self, uint32_t index) {
   WP_POINT("tag.trapped");
   wp_atomic_store_release_u32(&thread->tag, 0);
   wp_gate_leave(thread);
+  wp_port_flush();
 }
 
 /* Small tasks come faster than a host wakes a thread: whether something came within a short time. */

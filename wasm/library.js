@@ -61,7 +61,7 @@ addToLibrary({
   },
 });
 
-/* global FILESYSTEM, LibraryManager, HEAPU8, HEAPU32, UTF8ArrayToString, err, out, wasmpoolLines, wasmpoolPrint */
+/* global FILESYSTEM, LibraryManager, HEAPU8, HEAPU32, UTF8ArrayToString, err, out, wasmpoolEndLines, wasmpoolLines, wasmpoolPrint */
 // Without a file system its calls fail, where they are made. Emscripten's own have main answer them, with success, and main would
 // wait for a lock of a thread that is killed meanwhile.
 if (!FILESYSTEM) {
@@ -90,7 +90,17 @@ if (!FILESYSTEM) {
       }
     },
     $wasmpoolPrint__deps: ['$UTF8ArrayToString'],
-    fd_write__deps: ['$wasmpoolLines', '$wasmpoolPrint'],
+    // Called by js/worker/c-task.js: a task has ended in the middle of a line. Where there are streams, the next may go on with it.
+    $wasmpoolEndLines: () => {
+      const { write } = globalThis.wasmpoolThread;
+      for (const fd of [1, 2]) {
+        const line = wasmpoolLines[fd - 1];
+        if (line.length) wasmpoolPrint(write ? (text) => write(fd, text) : fd === 1 ? out : err, line);
+      }
+      Module['endLines'] = undefined;
+    },
+    $wasmpoolEndLines__deps: ['$wasmpoolLines', '$wasmpoolPrint'],
+    fd_write__deps: ['$wasmpoolEndLines', '$wasmpoolLines', '$wasmpoolPrint'],
     fd_write__postset: '',
     fd_write: (fd, iov, count, written) => {
       if (fd !== 1 && fd !== 2) return 8; // EBADF
@@ -105,6 +115,7 @@ if (!FILESYSTEM) {
         }
         bytes += length;
       }
+      if (wasmpoolLines.some((line) => line.length)) Module['endLines'] = wasmpoolEndLines;
       HEAPU32[written >>> 2] = bytes;
       return failed;
     },

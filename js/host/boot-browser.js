@@ -26,7 +26,6 @@ function awaitPort(event) {
     defer,
     codec: {},
     disguise,
-    print: {},
   });
 }
 

@@ -2,6 +2,7 @@
 import { syncBuiltinESMExports } from 'node:module';
 import threads from 'node:worker_threads';
 import { clockOffsetMs } from './clock-node.js';
+import { sendOutput } from './output-worker.js';
 import { createSerializer } from './serialize-node.js';
 import { defer, time } from './time-node.js';
 import { boot } from '../worker/boot.js';
@@ -21,12 +22,17 @@ if (!isMainThread && parentPort) awaitPort(parentPort);
  */
 function awaitPort(parent) {
   const first = receiveMessageOnPort(parent)?.message;
-  if (first?.kind === 'wasmpool') start(first.port);
+  if (first?.kind === 'wasmpool') start(first);
   else time.setTimeout(() => awaitPort(parent), 1); // main was held up between starting this thread and sending it
 }
 
-/** @param {MessagePort} port to main */
-function start(port) {
+/**
+ * @param {object} first message of main
+ * @param {MessagePort} first.port for the pool
+ * @param {import('./output-worker.js').OutputWay} first.output
+ */
+function start({ port, output }) {
+  sendOutput(output);
   port.once('close', () => process.exit()); // main would never hear of this thread again
   boot({
     post: (message, transfer) =>
@@ -37,7 +43,7 @@ function start(port) {
     defer,
     codec: createSerializer(),
     disguise,
-    print: {},
+    write: (fd, text) => void process[fd === 1 ? 'stdout' : 'stderr'].write(text),
   });
 }
 

@@ -24,6 +24,7 @@ export const host = {
   wasmEngine: engineOf(globalThis.navigator?.userAgent ?? ''),
   boot: new URL('./boot-browser.js', import.meta.url),
   hasWorkerData: false,
+  takeOutput: () => undefined, // the console shows what workers print
   createThread,
   clockOffsetMs: () => performance.timeOrigin,
   time,

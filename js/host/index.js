@@ -18,6 +18,7 @@
  * @typedef {object} ThreadOptions
  * @property {object} [resourceLimits] own properties count
  * @property {unknown} [workerData]
+ * @property {{ stdout?: Captured, stderr?: Captured }} [captured] streams that get what it prints
  *
  * @typedef {object} HostTime the functions of time as the runtime has them, whatever replaces its globals later
  * @property {() => number} now performance.now
@@ -25,6 +26,11 @@
  * @property {(timer: any) => void} clearTimeout
  * @property {(run: () => void, ms: number) => void} setInterval for the life of the thread
  * @property {(run: () => void) => void} microtask runs something, which must not throw, before the next turn of the event loop
+ *
+ * @typedef {object} Captured what workers print, for the program to read
+ * @property {import('../options.js').OutputStream} stream
+ * @property {(chunk: any, encoding: any, taken: () => void) => void} sink writes to it; calls back when that has been read
+ * @property {() => void} end
  *
  * @typedef {object} Host
  * @property {string} name 'node', 'bun', 'deno' or 'browser'
@@ -36,6 +42,8 @@
  * @property {() => string | undefined} [memoryHint] what helps where there is too little address space for a memory; undefined: a smaller one
  * @property {boolean} hasWorkerData whether a thread's code can find `workerData`
  * @property {(url: URL, name: string, events: ThreadEvents, options: ThreadOptions) => Thread} createThread
+ * @property {() => Captured} [capture] makes a stream for `captured`
+ * @property {() => void} takeOutput passes on what workers have printed so far. Costs next to nothing when there is nothing
  * @property {() => number} clockOffsetMs what turns this thread's performance.now() into a clock that all threads share
  * @property {HostTime} time
  * @property {(run: () => void) => void} defer runs something in a later turn of the event loop, as soon as possible

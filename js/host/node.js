@@ -6,6 +6,7 @@ import { availableParallelism } from 'node:os';
 import { pathToFileURL } from 'node:url';
 import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { own } from '../own.js';
+import { Captured, takeOutput, WorkerOutput } from './output-node.js';
 import { clockOffsetMs } from './clock-node.js';
 import { fetchBytes } from './fetch.js';
 import { createSerializer } from './serialize-node.js';
@@ -34,6 +35,8 @@ export const host = {
   boot: new URL('../dist/boot-node.cjs', import.meta.url), // js/host/boot-node.js and all that it imports, in one file
   memoryHint: name === 'node' ? memoryHint : undefined,
   hasWorkerData: true,
+  capture: () => new Captured(),
+  takeOutput,
   createThread,
   clockOffsetMs,
   time,
@@ -56,7 +59,7 @@ export const host = {
  * What the pool says to its own code in the thread goes by a port of its own: parentPort and workerData are the user's.
  * @type {Host['createThread']}
  */
-function createThread(url, threadName, events, { resourceLimits, workerData }) {
+function createThread(url, threadName, events, { resourceLimits, workerData, captured = {} }) {
   const worker = new Worker(
     url,
     own({
@@ -66,8 +69,9 @@ function createThread(url, threadName, events, { resourceLimits, workerData }) {
       execArgv: execArgv(),
     }),
   );
+  const output = new WorkerOutput(captured);
   const { port1: port, port2 } = new MessageChannel();
-  worker.postMessage(own({ kind: 'wasmpool', port: port2 }), [port2]);
+  worker.postMessage(own({ kind: 'wasmpool', port: port2, output: output.way }), [port2, output.way.port]);
   port.on('message', events.onMessage);
   port.on('messageerror', events.onError);
   worker.on('message', events.onUserMessage);
@@ -76,6 +80,7 @@ function createThread(url, threadName, events, { resourceLimits, workerData }) {
   worker.once('exit', (code) => {
     for (let last; (last = receiveMessageOnPort(port));) events.onMessage(last.message);
     port.close();
+    output.close();
     events.onExit(code);
   });
   return {

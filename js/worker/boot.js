@@ -7,6 +7,7 @@
  * worker's first message brings it, all others are the user's.
  */
 import { toMessage } from '../codec/errors.js';
+import { own } from '../own.js';
 import { captureGlue, keepGlobals } from './disguise.js';
 import { Loop, sharedClock } from './loop.js';
 
@@ -19,7 +20,7 @@ import { Loop, sharedClock } from './loop.js';
  * @property {(run: () => void) => void} defer
  * @property {import('../codec.js').CodecHost} codec
  * @property {() => () => void} disguise makes this realm look like one of Emscripten's threads; gives the way back
- * @property {{ print?: (...text: unknown[]) => void, printErr?: (...text: unknown[]) => void }} print where C prints, if not to the console
+ * @property {(fd: number, text: string) => void} [write] where C prints, if not to the console: 1 is stdout, 2 stderr
  *
  * @typedef {[exports: any, memory: WebAssembly.Memory, pool: number, thread: number]} Started
  *
@@ -57,7 +58,7 @@ async function startGlue(host, init, start) {
         start(...started);
         resolve(undefined);
       };
-      factory(Object.assign(Object.create(null), host.print)).catch(reject);
+      factory(own(printers(host))).catch(reject);
       command({ cmd: 'load', handlers: [], wasmMemory, wasmModule });
       command({ cmd: 'run', pthread_ptr: block, start_routine: routine, arg: argument });
     });
@@ -69,6 +70,19 @@ async function startGlue(host, init, start) {
   }
 }
 
+/**
+ * Where the glue prints, in its own terms.
+ * @param {WorkerHost} host
+ */
+function printers({ write }) {
+  if (!write) return {};
+  const line =
+    (/** @type {number} */ fd) =>
+    (/** @type {unknown[]} */ ...parts) =>
+      write(fd, `${parts.join(' ')}\n`);
+  return { print: line(1), printErr: line(2) };
+}
+
 /** @param {WorkerHost} host */
 export function boot(host) {
   /** @type {Loop | undefined} */
@@ -77,7 +91,7 @@ export function boot(host) {
 
   /** @param {Init} init */
   const initialise = async (init) => {
-    scope.wasmpoolThread = { ring: () => host.post(0), now: sharedClock(host) };
+    scope.wasmpoolThread = { ring: () => host.post(0), now: sharedClock(host), write: host.write };
     await startGlue(host, init, (exports, memory, pool, thread) => {
       loop = new Loop(host, init, exports, memory, pool, thread);
     });

@@ -14,12 +14,15 @@ export function runCTask(loop, index, slot) {
   const { core } = loop;
   const { exports, pool, self } = core;
   try {
-    return exports._wp_worker_run(pool, self, index);
+    const status = exports._wp_worker_run(pool, self, index);
+    exports.endLines?.();
+    return status;
   } catch (error) {
     const stopped = takeStop(loop);
     exports.stackRestore(loop.stack); // a trap leaves the stack pointer where it was
     if (loop.insideGate()) throw error; // the core itself broke
     exports._wp_worker_clean_up(pool, self, index);
+    exports.endLines?.();
     if (stopped && (core.load(slot) & 0xff) === L.SLOT_RUNNING) {
       // Nobody has given it up: it was silent.
       if (exports._wp_task_recover(pool, self, index)) loop.ring();

@@ -67,6 +67,20 @@ int putc(int character, FILE *file) { return fputc(character, file); }
 
 int putchar(int character) { return fputc(character, stdout); }
 
+/* ---- After a task ---- */
+
+void wp_port_flush(void) {
+  for (int i = 0; i < STREAMS; i++) {
+    FILE *file = streams[i].file;
+    /* A look without the lock: what this task has printed is there for it to see. */
+    if (!file || file->wpos == file->wbase) continue;
+    FLOCK(file);
+    if (file->wpos != file->wbase) file->write(file, NULL, 0);
+    file->wpos = file->wbase = file->wend = NULL; /* as after fflush */
+    FUNLOCK(file);
+  }
+}
+
 /* ---- After a death ---- */
 
 void wp_port_thread_reset(uint32_t thread) {

@@ -70,6 +70,8 @@ int wp_port_region_extend(const wp_region *region, uint64_t used_bytes) {
 
 void wp_port_thread_reset(uint32_t thread) { (void)thread; }
 
+void wp_port_flush(void) {}
+
 void wp_port_region_close(wp_region *region) {
   if (region->base) munmap(region->base, (size_t)region->limit_bytes);
   region->base = NULL;

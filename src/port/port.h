@@ -52,6 +52,9 @@ void wp_port_thread_detach(wp_port_thread *thread);
  * streams). The thread itself, or main after its death. */
 void wp_port_thread_reset(uint32_t thread);
 
+/* Passes on what tasks have printed and the C library still holds (wasm), outside the gate: after a task, whichever way it ended. */
+void wp_port_flush(void);
+
 /* One contiguous range of addresses that is backed by memory step by step. */
 typedef struct wp_region {
   uint8_t *base;        /* aligned to 64 KiB; never moves */

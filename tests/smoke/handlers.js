@@ -16,7 +16,16 @@ function leftovers() {
 
 const post = (message) => (threads?.parentPort ?? globalThis).postMessage(message);
 
+const print = (count) => {
+  for (let i = 0; i < count; i++) console.log(`line ${i}`);
+};
+
 export default defineWorker({
+  print,
+  printAndHang: (count) => {
+    print(count);
+    for (;;);
+  },
   world: leftovers,
   listen: () => {
     const hear = (message) => post({ heard: message });

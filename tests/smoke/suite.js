@@ -160,6 +160,22 @@ export function cases({ module, wasm }) {
         equal([worker, index, message], ['Worker_1', 0, { heard: { kind: 'hello' } }]);
         equal(await pool.dispatch('add', { a: 1, b: 2 }), 3);
       }),
+    'output: what a task has printed is there at its end': async () => {
+      if (!globalThis.process?.versions?.node)
+        return void equal(await codeOf(createPool({ module, stdout: true })), 'UNSUPPORTED');
+      return withPool({ stdout: true, recycleTimeoutMs: 0 }, async (pool) => {
+        const printed = () => {
+          let text = '';
+          for (let chunk; (chunk = pool.stdout.read()) !== null;) text += chunk;
+          return text;
+        };
+        const lines = Array.from({ length: 1000 }, (_, i) => `line ${i}\n`).join('');
+        await pool.dispatch('print', 1000);
+        equal(printed() === lines, true);
+        equal(await codeOf(pool.dispatch('printAndHang', 1000, { timeoutMs: 1000 })), 'TIMEOUT');
+        equal(printed() === lines, true);
+      });
+    },
     'start: a module that is not there rejects with a reason': async () => {
       const start = createPool({ module: new URL('./no-such-module.js', module), workers: 1 });
       equal(await codeOf(start), 'START_FAILED');

@@ -100,6 +100,8 @@ const everything: Required<PoolOptions> = {
   dev: true,
   readyTimeoutMs: 1000,
   workerData: { any: 'thing' },
+  stdout: true,
+  stderr: false,
   initData: { level: 3 },
   unref: true,
   concurrentTasksPerWorker: 4,
