@@ -17,6 +17,7 @@ import { Names } from './names.js';
 import { openCore, taskNames } from './open.js';
 import { Results } from './results.js';
 import { takeSlot } from './slot.js';
+import { Stops } from './stops.js';
 import { Timekeeper } from './timekeeper.js';
 
 /**
@@ -43,6 +44,7 @@ export class Engine {
   /** @type {(Task | undefined)[]} by slot */
   #tasks = [];
   #results;
+  #stops;
 
   /**
    * @param {import('./options.js').ResolvedOptions} options
@@ -83,25 +85,8 @@ export class Engine {
       (action) => this.#act(action),
       () => options.unref && this.ledger.inFlight === 0,
     );
-    this.fleet = new Fleet(this.core, options, program, threads, {
-      bell: () => this.completions.ring(),
-      message: (member, message) => this.#receive(member, message),
-      userMessage: events.message,
-      seating: (seat) => {
-        this.timekeeper.look(); // it has not been looked at for as long as a thread takes to start
-        events.seating(seat);
-        host.defer(() => this.ledger.checkDrained()); // when it has its seat, it may have been the last that was missing
-      },
-      down: (member, error) => {
-        this.ledger.down(member, error);
-        events.down(member, error, this.core.load(this.core.thread(member.number) + L.THREAD_RUNNING));
-      },
-      retired: (member, error) => {
-        events.retired(member, error);
-        this.#desert(this.fleet.serves() ? member.seat : undefined);
-      },
-      reaped: (member) => this.#reaped(member),
-    });
+    this.fleet = new Fleet(this.core, options, program, threads, this.#fleetEvents());
+    this.#stops = new Stops(this.core, this.fleet, options.cancelGraceMs);
     this.#results = new Results(this, this.#tasks);
     this.completions = new Completions(
       this.core,
@@ -111,6 +96,29 @@ export class Engine {
         return this.ledger.inFlight > 0;
       },
     );
+  }
+
+  /** @returns {import('./member.js').FleetEvents} */
+  #fleetEvents() {
+    return {
+      bell: () => this.completions.ring(),
+      message: (member, message) => this.#receive(member, message),
+      userMessage: this.events.message,
+      seating: (seat) => {
+        this.timekeeper.look(); // it has not been looked at for as long as a thread takes to start
+        this.events.seating(seat);
+        host.defer(() => this.ledger.checkDrained()); // when it has its seat, it may have been the last that was missing
+      },
+      down: (member, error) => {
+        this.ledger.down(member, error);
+        this.events.down(member, error, this.core.load(this.core.thread(member.number) + L.THREAD_RUNNING));
+      },
+      retired: (member, error) => {
+        this.events.retired(member, error);
+        this.#desert(this.fleet.serves() ? member.seat : undefined);
+      },
+      reaped: (member) => this.#reaped(member),
+    };
   }
 
   // ---- In ----
@@ -223,16 +231,14 @@ export class Engine {
       this.ledger.end(task, error, undefined); // it has finished: main will take it, and find it settled
       return;
     }
-    if (result === L.CANCEL_RUNNING) this.ledger.observer?.ran(task, slot, error.code);
+    const isRunning = result === L.CANCEL_RUNNING;
+    if (isRunning) this.ledger.observer?.ran(task, slot, error.code);
+    const entry = isRunning ? this.#stops.note(thread, task) : undefined;
     this.#tasks[index] = undefined;
     this.ledger.leave(task);
     this.ledger.end(task, error, undefined);
     this.ledger.checkDrained();
-    if (kill && result === L.CANCEL_RUNNING) {
-      await this.fleet.kill(thread, () => exports._wp_worker_runs(pool, thread, index, generation) !== 0, {
-        taskId: task.id,
-      });
-    }
+    if (kill && entry) await this.#stops.stop(thread, entry);
   }
 
   /**
@@ -249,7 +255,7 @@ export class Engine {
   #act({ kind, thread, slot: index, generation }) {
     const record = this.core.thread(thread);
     if (kind === L.ACTION_KILL) {
-      void this.fleet.kill(thread, () => this.core.load(record + L.THREAD_POISONED) !== 0);
+      this.#stops.stopAll(thread, this.options.recycleTimeoutMs ?? 0);
       return;
     }
     if (kind === L.ACTION_SILENT) {
@@ -259,6 +265,7 @@ export class Engine {
     }
     const task = this.#tasks[index];
     if (!task || task.generation !== generation) return;
+    this.#stops.note(thread, task);
     this.#tasks[index] = undefined;
     const where = this.#results.where(task, thread);
     const slot = this.core.slots.record(index);
@@ -285,6 +292,7 @@ export class Engine {
 
   /** @param {import('./fleet.js').Member} member what it held has come back to the core */
   #reaped(member) {
+    this.#stops.forget(member.number);
     this.#results.takenAlong(member, () => this.drain());
     for (const task of this.mail.takeLost(member.number)) {
       const where = { taskId: task.id, worker: member.name };

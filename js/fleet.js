@@ -190,16 +190,20 @@ export class Fleet {
    * Ends what a thread runs, if need be with the thread. Nothing happens if it is not the right one any more.
    * @param {number} number
    * @param {() => boolean} isRight whether the thread still runs what it is to die for
-   * @param {{ taskId?: string, silent?: boolean }} [why] silent: what it runs may still be wanted
+   * @param {{ taskId?: string, silent?: boolean, graceMs?: number }} [why] silent: what it runs may still be wanted; graceMs: how
+   *   long it may take to end by itself
    * @returns {Promise<void>} settles when the task is over; with the thread's confirmed death, if it had to die
    */
-  async kill(number, isRight, { taskId, silent = false } = {}) {
+  async kill(number, isRight, { taskId, silent = false, graceMs } = {}) {
     const member = this.members.get(number);
     if (!member || this.#closed || (silent && member.recovering)) return;
     const note = this.ladder.watch(number, member.name, taskId);
     if (silent) this.interventions++;
     member.recovering ||= silent;
-    const end = (await this.ladder.spare(number, isRight, silent)) ? 'spared' : await this.#killThread(member, isRight);
+    const isWanted = () => !this.#closed && isRight();
+    const spared = await this.ladder.spare(number, isWanted, { any: silent, graceMs, held: this.#held });
+    if (this.#closed) return;
+    const end = spared ? 'spared' : await this.#killThread(member, isRight);
     if (end !== 'spared') await member.end;
     if (silent) member.recovering = false;
     if (end) note(end);
@@ -334,6 +338,14 @@ export class Fleet {
   }
 
   // ---- Small things ----
+
+  /**
+   * @param {number} number of a thread
+   * @param {{ kind: 'cancel', slot: number }} message
+   */
+  tell(number, message) {
+    this.members.get(number)?.thread.post(message);
+  }
 
   /**
    * Whether the threads, and timers for their successors, keep the process alive.

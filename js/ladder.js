@@ -4,7 +4,7 @@
  */
 import * as L from './generated/layout.js';
 import { host } from './host/index.js';
-import { turn } from './member.js';
+import { pause, turn } from './member.js';
 
 const { now } = host.time;
 
@@ -16,6 +16,8 @@ const { now } = host.time;
  * inside the gate for longer is taken for broken there.
  */
 export const LIMITS_MS = { flag: 1, check: 20, inside: 1000 };
+/** How often a task is looked at while it has time to end by itself. */
+const GRACE_LOOK_MS = 2;
 /** Stops that are remembered one by one. */
 const RECENT = 16;
 
@@ -30,7 +32,7 @@ const RECENT = 16;
  * @typedef {object} Stop one task that was stopped
  * @property {Rung} rung what stopped it
  * @property {string} worker
- * @property {string | undefined} taskId undefined: a poisoned worker whose recycle time was over
+ * @property {string | undefined} taskId undefined: whatever a worker ran that gave no sign of life
  * @property {number} ms
  */
 
@@ -57,10 +59,12 @@ export class Ladder {
    * The rungs that spare the thread.
    * @param {number} thread
    * @param {() => boolean} isRight whether it still runs what it is to die for
-   * @param {boolean} [any] whether a task that is still wanted is meant, too
+   * @param {{ any?: boolean, graceMs?: number, held?: boolean }} [how] any: whether a task that is still wanted is meant, too;
+   *   graceMs: how long the flag alone is tried; held: whether that keeps the process alive
    * @returns {Promise<boolean>} whether they helped; otherwise it has to die
    */
-  async spare(thread, isRight, any = false) {
+  async spare(thread, isRight, { any = false, graceMs = 0, held = true } = {}) {
+    if (graceMs > LIMITS_MS.flag) await this.#wait(isRight, graceMs, held);
     const start = now();
     for (let limit = LIMITS_MS.flag; isRight(); limit = this.#arm(thread, any) ? LIMITS_MS.check : limit) {
       // Armed in the second turn at the earliest, so that a task that reads its flag may end as it likes; and asked for in
@@ -70,6 +74,18 @@ export class Ladder {
     }
     this.disarm(thread);
     return true;
+  }
+
+  /**
+   * Gives a task time to end by itself.
+   * @param {() => boolean} isRight whether it still runs
+   * @param {number} graceMs
+   * @param {boolean} held
+   */
+  async #wait(isRight, graceMs, held) {
+    const start = now();
+    for (let passed = 0; passed < graceMs && isRight(); passed = now() - start)
+      await (passed < LIMITS_MS.flag ? turn() : pause(Math.min(GRACE_LOOK_MS, graceMs - passed), held));
   }
 
   /** @param {number} thread @returns {number} how often a loop check has ended what it ran */

@@ -151,10 +151,14 @@ export function workerName(seat) {
 
 /**
  * @param {number} ms
+ * @param {boolean} [held] whether it keeps the process alive meanwhile
  * @returns {Promise<void>}
  */
-function pause(ms) {
-  return new Promise((resolve) => host.time.setTimeout(resolve, ms));
+export function pause(ms, held = true) {
+  return new Promise((resolve) => {
+    const timer = /** @type {{ unref?: () => void } | undefined} */ (host.time.setTimeout(resolve, ms));
+    if (!held) timer?.unref?.();
+  });
 }
 
 /** The next turn of the event loop. */

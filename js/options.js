@@ -47,6 +47,8 @@ import { Time } from './scheduler.js';
  * @property {number} [taskTimeoutMs] time limit of a task, from its start; none
  * @property {number} [recycleTimeoutMs] how much longer a task may run after its time-out before it is stopped, if need be with its
  *   worker; 0: it is stopped at its limit; Infinity: it is waited for
+ * @property {number} [cancelGraceMs] how long a task may take to end by itself (context.signal, context.isCancelled) once it is given
+ *   up, before it is stopped; 1
  * @property {LivenessOptions | false} [liveness] recovers workers that run a task and give no sign of life: given, for all tasks;
  *   false, for none; by default for those of `split`, `bulkSplit` and `sequence`
  * @property {{ count?: number, size?: number | string }} [boxes] leased results at once, and their size; 64, '1mb'
@@ -89,6 +91,7 @@ export const DEFAULTS = Object.freeze({
   loopChecks: true,
   spares: 0,
   recycleTimeoutMs: 0,
+  cancelGraceMs: 1,
   leaseMs: 5000,
   slowMs: 16,
   dispatchBudgetMs: 8,
@@ -107,6 +110,7 @@ const NAMES = {
   maxQueue: 1,
   taskTimeoutMs: 1,
   recycleTimeoutMs: 1,
+  cancelGraceMs: 1,
   liveness: 1,
   boxes: 1,
   leaseMs: 1,
@@ -271,6 +275,7 @@ function timeOptions(options) {
   return {
     taskTimeoutMs: ms('taskTimeoutMs'),
     recycleTimeoutMs: ms('recycleTimeoutMs'),
+    cancelGraceMs: ms('cancelGraceMs') ?? LONGEST_MS,
     leaseMs: ms('leaseMs') ?? LONGEST_MS,
     readyTimeoutMs: ms('readyTimeoutMs'),
     slowMs: ms('slowMs') ?? LONGEST_MS,

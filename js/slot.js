@@ -66,4 +66,5 @@ function fillSlot(engine, handler, task, index, payload, spec) {
   task.index = index;
   task.generation = core.generation(slot);
   if (spec.onProgress) task.more.onProgress = spec.onProgress;
+  if (spec.graceMs !== undefined) task.more.graceMs = spec.graceMs;
 }

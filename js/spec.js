@@ -1,5 +1,5 @@
 /** A task's options, checked and turned into what the core needs. */
-import { callback, integer, milliseconds, nameSet, unknownOption, wrong } from './check.js';
+import { callback, flag, integer, LONGEST_MS, milliseconds, nameSet, unknownOption, wrong } from './check.js';
 import { poolError } from './errors.js';
 import * as L from './generated/layout.js';
 import { priorityLane } from './options.js';
@@ -16,6 +16,7 @@ import { priorityLane } from './options.js';
  * @property {number} [dueMs] of a slice: from then on it goes before single tasks
  * @property {(value: any) => void} [onProgress]
  * @property {readonly Transferable[]} [transfer]
+ * @property {number} [graceMs] unless it is the pool's
  */
 
 /**
@@ -70,6 +71,10 @@ export class Given {
   /** @type {TaskOptions['onProgress']} */
   onProgress = undefined;
   /** @type {number | undefined} */
+  cancelGraceMs = undefined;
+  /** @type {boolean | undefined} */
+  alone = undefined;
+  /** @type {number | undefined} */
   batchSize = undefined;
   /** @type {unknown} */
   sharedArgs = undefined;
@@ -91,6 +96,8 @@ const TASK = {
   deliver: 1,
   transfer: 1,
   onProgress: 1,
+  cancelGraceMs: 1,
+  alone: 1,
 };
 /** @type {Record<keyof MapExtras, 1>} */
 const MAP = { batchSize: 1, sharedArgs: 1, maxWaitMs: 1, settle: 1, onItems: 1 };
@@ -150,7 +157,7 @@ function refuse(name, value, known, group) {
  * @param {Given} given
  * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT
  */
-function checkValues({ onLost, deliver, weight, signal, transfer, onProgress, batchSize, settle, onItems }) {
+function checkValues({ onLost, deliver, weight, signal, transfer, onProgress, batchSize, settle, onItems, alone }) {
   if (onLost !== undefined && onLost !== 'reject' && onLost !== 'requeue')
     throw wrong('onLost', onLost, 'reject, requeue');
   if (deliver !== undefined && deliver !== 'copy' && deliver !== 'lease')
@@ -161,6 +168,7 @@ function checkValues({ onLost, deliver, weight, signal, transfer, onProgress, ba
   if (transfer !== undefined && !Array.isArray(transfer)) throw wrong('transfer', transfer, 'an array');
   if (onProgress !== undefined) callback('onProgress', onProgress);
   if (onItems !== undefined) callback('onItems', onItems);
+  if (alone !== undefined) flag('alone', alone);
   if (batchSize !== undefined) integer('batchSize', batchSize, 1);
   if (deliver === 'lease' && batchSize !== undefined && batchSize > 1)
     throw poolError('INVALID_ARGUMENT', "batchSize: with deliver: 'lease' each result is a box of its own");
@@ -176,7 +184,7 @@ function checkValues({ onLost, deliver, weight, signal, transfer, onProgress, ba
  */
 export function specify(options, pool, extra) {
   const given = readOptions(options);
-  const { onLost = extra.isJob ? 'requeue' : 'reject', deliver, onProgress, transfer } = given;
+  const { onLost = extra.isJob ? 'requeue' : 'reject', deliver, onProgress, transfer, cancelGraceMs } = given;
   const weight = given.weight ?? extra.weight;
   const timeoutMs = timeLimit(given.timeoutMs === undefined ? pool.taskTimeoutMs : given.timeoutMs);
   const isWatched = pool.liveness.timeoutMs !== undefined && (pool.liveness.all || extra.isJob === true);
@@ -189,12 +197,14 @@ export function specify(options, pool, extra) {
       (weight ? WEIGHTS[weight] : 0) |
       (deliver === 'lease' ? L.SLOT_LEASE : 0) |
       (onLost === 'requeue' ? L.SLOT_REQUEUE : 0) |
-      (isWatched ? L.SLOT_WATCHED : 0),
+      (isWatched ? L.SLOT_WATCHED : 0) |
+      (given.alone ? L.SLOT_EXCLUSIVE : 0),
     seat: extra.seat,
     group: 0, // a batch's or a bulk job's comes later
     dueMs: extra.dueMs,
     onProgress,
     transfer,
+    graceMs: cancelGraceMs === undefined ? undefined : (milliseconds('cancelGraceMs', cancelGraceMs) ?? LONGEST_MS),
   };
 }
 

@@ -9,6 +9,9 @@ import { taskId } from './worker/context.js';
  *   runs beside them; without a weight it knows nothing of them. Of `split` and `sequence`: 'heavy'
  * @property {number} [timeoutMs] time limit from its start; the pool's taskTimeoutMs
  * @property {AbortSignal} [signal] aborting a waiting task cancels it; a running one is stopped, if need be with its worker
+ * @property {number} [cancelGraceMs] how long it may take to end by itself (context.signal, context.isCancelled) before it is stopped;
+ *   the pool's cancelGraceMs
+ * @property {boolean} [alone] no other task runs beside it on its worker, with concurrentTasksPerWorker above 1; false
  * @property {'reject' | 'requeue'} [onLost] what happens when its worker is lost: 'reject' (WORKER_LOST), or it runs again, at
  *   most 3 times
  * @property {'copy' | 'lease'} [deliver] 'copy': the result; 'lease': a Box that is read in place and must be released
@@ -34,6 +37,8 @@ let serials = 0;
 /** What few tasks have. */
 class Rare {
   timed = false;
+  /** How long it may take to end by itself. @type {number | undefined} */
+  graceMs = undefined;
   /** @type {((value: any) => void) | undefined} */
   onProgress = undefined;
   /** @type {(() => void) | undefined} removes the listener on the signal */

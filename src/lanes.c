@@ -225,13 +225,20 @@ static bool suits(const wp_pool *pool, uint32_t self, const wp_slot *slot) {
          !wp_atomic_load_relaxed_u32(&pool->threads[self].running); /* own word */
 }
 
-/* Index + 1; 0: nothing there for it; WP_NONE: nobody wanted that one any more, and it may have gated others. */
+enum {
+  TAKE_AGAIN = WP_NONE, /* nobody wanted that one any more, and it may have gated others */
+  TAKE_DRAIN =
+      WP_NONE - 1, /* what is next wants its worker for itself, and this one runs something */
+};
+
+/* Index + 1; 0: nothing there for it; or TAKE_… */
 static uint32_t take_from_level(wp_pool *pool, uint32_t self, uint32_t level, bool forced,
                                 double now_ms) {
   const wp_slot *slot = lists_filled(pool, level) ? choose(pool, level, forced, now_ms) : NULL;
-  if (!slot || !suits(pool, self, slot)) return 0;
+  if (!slot) return 0;
+  if (!suits(pool, self, slot)) return TAKE_DRAIN;
   uint32_t index = remove_first(pool, self, level, class_of(slot));
-  return wp_task_begin(pool, self, index, now_ms) ? index + 1 : WP_NONE;
+  return wp_task_begin(pool, self, index, now_ms) ? index + 1 : TAKE_AGAIN;
 }
 
 static uint32_t take_from_seat(wp_pool *pool, uint32_t self, uint32_t seat, double now_ms) {
@@ -297,7 +304,9 @@ uint32_t wp_lanes_take(wp_pool *pool, uint32_t self, double now_ms) {
   uint32_t taken = seat ? take_from_seat(pool, self, seat - 1, now_ms) : 0;
   if (taken) return taken;
   do taken = take_in_order(pool, self, now_ms);
-  while (taken == WP_NONE);
+  while (taken == TAKE_AGAIN);
+  /* DRAIN: a stream of tasks of lower levels must not keep a worker from ever being free. */
+  if (taken == TAKE_DRAIN) return 0;
   if (taken) age(pool, self, slot_at(pool, taken - 1)->priority);
   return taken;
 }

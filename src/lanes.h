@@ -14,6 +14,8 @@
  *   - a light task goes before every heavy one;
  *   - while a bulk job is active (queued or running), a heavy task waits, and a light one lets slices go first, unless some
  *     busy worker is slow, the first slice's wait is over, or no slice waits.
+ * An exclusive task goes to a worker that runs nothing; until then a worker that runs something takes nothing of its level or of
+ * lower ones.
  * Critical tasks know no gate. After low_skips tasks of higher levels one of the lowest level goes first, whatever its weight.
  */
 #ifndef WP_LANES_H

@@ -38,6 +38,7 @@ export const SLOT_ARGUMENT_INLINE = 128;
 export const SLOT_RESULT_INLINE = 192;
 export const INLINE_BYTES = 64;
 export const SLOT_RUNNING = 4;
+export const SLOT_TIMED_OUT = 9;
 export const SLOT_REQUEUE = 1;
 export const SLOT_EXCLUSIVE = 2;
 export const SLOT_LEASE = 4;

@@ -100,7 +100,7 @@ export function boot(host) {
 
   host.listen((message) => {
     if (message.kind === 'init') initialise(message).catch(failed);
-    else loop?.calls.receive(message);
+    else loop?.receive(message);
   });
   host.post({ kind: 'ready' });
 }

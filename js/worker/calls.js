@@ -34,11 +34,9 @@ export class Calls {
   }
 
   /**
-   * A message from main. Anything but an answer is ignored.
-   * @param {{ kind: string, call: number }} message
+   * @param {{ call: number }} message main's answer
    */
   receive(message) {
-    if (message.kind !== 'answer') return;
     this.#open.get(message.call)?.(message);
     this.#open.delete(message.call);
   }

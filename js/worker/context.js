@@ -9,6 +9,8 @@ export class Context {
   #slot;
   #serial;
   #done = false;
+  /** @type {AbortController | undefined} made when somebody asks for the signal */
+  #abort;
   /** @type {Map<Uint8Array, number> | undefined} boxes that alloc handed out, by their bytes */
   #boxes;
   /** @type {Set<Transferable> | undefined} */
@@ -52,6 +54,32 @@ export class Context {
   get isCancelled() {
     if (this.#done) return true;
     return (this.#loop.core.load(this.#slot) & 0xff) !== L.SLOT_RUNNING;
+  }
+
+  /**
+   * Aborted when the task is cancelled, over its time limit or terminated while it runs. For asynchronous work: main's word arrives
+   * in the worker's event loop. Code that does not return to it reads isCancelled.
+   */
+  get signal() {
+    if (!this.#abort) {
+      this.#abort = new AbortController();
+      if (!this.#done) this.#loop.signals.set(this.#index, this);
+    }
+    this.tellSignal();
+    return this.#abort.signal;
+  }
+
+  /** Aborts the signal if the task was given up. The loop's. */
+  tellSignal() {
+    if (!this.#abort || this.#done || !this.isCancelled) return;
+    const isLate = (this.#loop.core.load(this.#slot) & 0xff) === L.SLOT_TIMED_OUT;
+    this.#abort.abort(poolError(isLate ? 'TIMEOUT' : 'CANCELLED'));
+  }
+
+  /** The task has ended. */
+  #end() {
+    this.#done = true;
+    if (this.#abort) this.#loop.signals.delete(this.#index);
   }
 
   /** Tells the pool that the task is alive, from inside a long computation. */
@@ -156,7 +184,7 @@ export class Context {
    * @returns {boolean} false: the boxes are still here, as the result may show a part of them; dropBoxes() when it is written
    */
   commitBox(value) {
-    this.#done = true;
+    this.#end();
     for (const [view, box] of this.#boxes ?? []) {
       const own = value instanceof Uint8Array && value.buffer === view.buffer && value.byteOffset === view.byteOffset;
       if (!own || value.length > view.length) continue;
@@ -170,7 +198,7 @@ export class Context {
 
   /** Gives back what alloc() handed out and the result does not use. The loop's. */
   dropBoxes() {
-    this.#done = true;
+    this.#end();
     const { core } = this.#loop;
     for (const box of this.#boxes?.values() ?? []) core.exports._wp_box_drop(core.pool, core.self, box);
     this.#boxes = undefined;

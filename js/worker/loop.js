@@ -30,6 +30,8 @@ export class Loop {
   #showsLife = false;
   #nowMs = 0; // of the task's end just now: one look at the clock for each task is enough; 0: it must be read
   #sleep;
+  /** Runs whose handler holds a signal, by slot. @type {Map<number, Context>} */
+  signals = new Map();
   /** @type {{ index: number, name: string } | undefined} */
   #worker;
 
@@ -66,6 +68,15 @@ export class Loop {
     core.exports._wp_worker_ready(core.pool, core.self);
     host.post({ kind: 'started', handlers: [...this.#handlers.keys()] });
     host.defer(() => this.run()); // not from here: what breaks the core there has nothing to do with the start
+  }
+
+  /**
+   * A message from main. One that is not known is ignored.
+   * @param {{ kind: string, call: number, slot: number }} message
+   */
+  receive(message) {
+    if (message.kind === 'answer') this.calls.receive(message);
+    else if (message.kind === 'cancel') this.signals.get(message.slot)?.tellSignal();
   }
 
   /** Works until there is nothing to do, then sleeps. Called again whenever something may have come up. */

@@ -88,6 +88,7 @@ const everything: Required<PoolOptions> = {
   maxQueue: 100,
   taskTimeoutMs: 5000,
   recycleTimeoutMs: 0,
+  cancelGraceMs: 50,
   boxes: { count: 16, size: '4mb' },
   leaseMs: 1000,
   memory: { maximum: '512mb' },
@@ -145,6 +146,8 @@ const options: Required<TaskOptions> = {
   deliver: 'copy',
   transfer: [new ArrayBuffer(8)],
   onProgress: (value) => void value,
+  cancelGraceMs: 50,
+  alone: true,
 };
 
 export async function dispatching(): Promise<void> {

@@ -236,6 +236,36 @@ TEST(concurrent, "AM-12: a worker takes as many as its concurrency, an exclusive
   fixture_close(&f);
 }
 
+TEST(drain,
+     "a worker takes nothing of lower levels while an exclusive task waits for it to be free") {
+  wp_config config = fixture_config(1);
+  config.concurrency = 3;
+  CHECK_EQ(fixture_open(&f, &config), WP_OK);
+  uint32_t w = start_worker(f.pool, 0), first = submit_normal(f.pool);
+  CHECK_EQ(take(f.pool, w, 0), first);
+  uint32_t alone = submit_flags(f.pool, WP_SLOT_EXCLUSIVE);
+  uint32_t low = submit(f.pool, WP_PRIORITY_LOW, 0);
+  CHECK_EQ(take(f.pool, w, 0), WP_NONE);
+  uint32_t high = submit(f.pool, WP_PRIORITY_HIGH, 0); /* it goes first, as ever */
+  CHECK_EQ(take(f.pool, w, 0), high);
+  wp_task_finish(f.pool, w, first, WP_OK);
+  CHECK_EQ(take(f.pool, w, 0), WP_NONE);
+  wp_task_finish(f.pool, w, high, WP_OK);
+  CHECK_EQ(take(f.pool, w, 0), alone);
+  wp_task_finish(f.pool, w, alone, WP_OK);
+  CHECK_EQ(take(f.pool, w, 0), low);
+  alone = submit_flags(f.pool, WP_SLOT_EXCLUSIVE);
+  uint32_t lower = submit(f.pool, WP_PRIORITY_LOW, 0);
+  CHECK_EQ(take(f.pool, w, 0), WP_NONE);
+  /* Nobody waits for it any more: what it held up goes on. */
+  uint32_t seen = wake_of(f.pool, w);
+  wp_task_cancel(f.pool, alone, generation_of(f.pool, alone));
+  CHECK(wake_of(f.pool, w) != seen);
+  CHECK_EQ(take(f.pool, w, 0), lower);
+  CHECK_EQ(wp_pool_check(f.pool), WP_OK);
+  fixture_close(&f);
+}
+
 TEST(two_pools, "AM-53: two pools in one process; one goes, the other goes on") {
   wp_config config = fixture_config(1);
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
