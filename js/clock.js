@@ -12,6 +12,8 @@ const ACTIONS_AT = 16;
  * @property {number} thread
  * @property {number} slot of ACTION_EXPIRED
  * @property {number} generation of the slot; of ACTION_SILENT: the thread's count of beats
+ * @property {number} box of ACTION_EXPIRED: the results of items that are over, index + 1, to be dropped; or 0
+ * @property {number} done how many there are
  */
 
 export class Clock {
@@ -117,6 +119,8 @@ export class Clock {
           thread: field(L.ACTION_THREAD),
           slot: field(L.ACTION_SLOT),
           generation: field(L.ACTION_GENERATION),
+          box: field(L.ACTION_BOX),
+          done: field(L.ACTION_DONE),
         });
       }
       const next = memory.f64[this.#buffer >>> 3] || Infinity;

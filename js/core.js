@@ -108,7 +108,7 @@ export class Core {
       return undefined;
     }
     const capacity = how.boxed ? -1 : L.INLINE_BYTES;
-    const length = this.#encode(value, slot + which.inline, capacity, how);
+    const length = this.encode(value, slot + which.inline, capacity, how);
     if (length >= 0) this.#describe(slot, which, codec.type, codec.aux, length, 0);
     else if (codec.type === TYPE.CHANNEL) return this.#channel(slot, which, value, how);
     else return this.#describeBox(slot, which, how);
@@ -123,11 +123,11 @@ export class Core {
    * @param {How} how
    * @returns {number}
    */
-  #encode(value, at, capacity, { boxed, transfer, forC }) {
+  encode(value, at, capacity, { boxed, transfer, forC }) {
     const { codec } = this;
     const { u8 } = this.memory;
     if (transfer?.length && !forC) {
-      codec.encodeTransfer(this.#privately(value), [...transfer]);
+      codec.encodeTransfer(this.privately(value), [...transfer]);
       return -1;
     }
     if (!boxed && !forC) return codec.encode(value, u8, at, capacity);
@@ -145,7 +145,7 @@ export class Core {
    */
   #channel(slot, which, value, how) {
     const { codec } = this;
-    const own = how.transfer?.length ? value : this.#privately(value);
+    const own = how.transfer?.length ? value : this.privately(value);
     if (own !== value) return this.write(slot, which, own, how);
     const message = { value: codec.channel, transfer: codec.transfer };
     codec.channel = undefined;
@@ -157,7 +157,7 @@ export class Core {
    * What shows this memory is only lent: others get a copy.
    * @param {unknown} value
    */
-  #privately(value) {
+  privately(value) {
     try {
       return privately(value, (view) => this.memory.owns(view));
     } catch (cause) {
@@ -181,9 +181,8 @@ export class Core {
       index = this.createBox(bytes.length, boxed);
     } catch (error) {
       if (boxed || bytes.length > travelBytes || /** @type {any} */ (error).code !== 'NO_MEMORY') throw error;
-      const value = this.codec.decode(type, aux, bytes, 0, bytes.length); // as it would arrive
       this.#describe(slot, which, TYPE.CHANNEL, 0, bytes.length, 0);
-      return { value, transfer: ArrayBuffer.isView(value) ? [/** @type {ArrayBuffer} */ (value.buffer)] : [] };
+      return asMessage(this.codec, bytes);
     }
     // Named by its slot before it is committed: whoever dies in between leaves no box that nobody knows of.
     this.#describe(slot, which, type, aux, bytes.length, index + 1);
@@ -338,6 +337,17 @@ export class Core {
       throw poolError(row.code, detail ? `${row.text}: ${detail}` : row.text);
     }
   }
+}
+
+/**
+ * What the codec has just encoded, as it would arrive: for a message.
+ * @param {import('./codec.js').Codec} codec
+ * @param {Uint8Array} bytes
+ * @returns {{ value: unknown, transfer: Transferable[] }}
+ */
+export function asMessage(codec, bytes) {
+  const value = codec.decode(codec.type, codec.aux, bytes, 0, bytes.length);
+  return { value, transfer: ArrayBuffer.isView(value) ? [/** @type {ArrayBuffer} */ (value.buffer)] : [] };
 }
 
 /**

@@ -73,7 +73,7 @@ export class Engine {
     });
     this.mail = new Mail((task, value) => {
       this.ledger.leave(task);
-      this.ledger.end(task, undefined, value);
+      this.ledger.end(task, task.rare?.failure?.(value), value);
       this.ledger.checkDrained();
     });
     const isBusy = () => this.ledger.inFlight > 0;
@@ -252,7 +252,7 @@ export class Engine {
   }
 
   /** @param {import('./clock.js').Action} action */
-  #act({ kind, thread, slot: index, generation }) {
+  #act({ kind, thread, slot: index, generation, box, done }) {
     const record = this.core.thread(thread);
     if (kind === L.ACTION_KILL) {
       this.#stops.stopAll(thread, this.options.recycleTimeoutMs ?? 0);
@@ -264,19 +264,16 @@ export class Engine {
       return;
     }
     const task = this.#tasks[index];
+    const items = box ? this.#results.takeItems(box - 1, done) : undefined;
     if (!task || task.generation !== generation) return;
     this.#stops.note(thread, task);
+    if (items) task.sink.partial?.(items.values, items.bytes);
     this.#tasks[index] = undefined;
     const where = this.#results.where(task, thread);
     const slot = this.core.slots.record(index);
-    const limit = this.core.memory.u32[(slot + L.SLOT_TIMEOUT_MS) >>> 2];
     this.ledger.observer?.ran(task, slot, 'TIMEOUT');
     this.ledger.leave(task);
-    this.ledger.end(
-      task,
-      poolError('TIMEOUT', `the task ran longer than ${limit} ms on ${where.worker}`, where),
-      undefined,
-    );
+    this.ledger.end(task, this.#results.timeLimitError(slot, where), undefined);
   }
 
   // ---- Workers ----

@@ -6,7 +6,8 @@ import { Box } from './box.js';
  * @typedef {import('./task.js').Sink} Sink
  *
  * @typedef {object} MapPort how a map's batches get into the pool as tasks
- * @property {(items: unknown[], start: number, sink: Batch<any>) => import('./task.js').Task} submit
+ * @property {(items: unknown[], start: number, sink: Batch<any>, bytes: number) => import('./task.js').Task} submit
+ *   bytes: room for the results, if they are several
  * @property {(task: import('./task.js').Task, kill: boolean) => void} cancel
  * @property {(task: import('./task.js').Task) => number} bytes of its inputs in shared memory
  * @property {() => Promise<void> | undefined} freed the next time that a task of the pool gives memory back; undefined: none is in flight
@@ -20,6 +21,11 @@ import { Box } from './box.js';
 
 /** What fulfils a batch that has no further value: all of them were partial. */
 export const NO_VALUE = Symbol('no value');
+
+/** Bytes for the results of items that travel together: for each, for what is thrown, and at most. */
+const ROOM_PER_ITEM = 64;
+const ROOM_FOR_ERROR = 2048;
+const ROOM_MOST = 1 << 20;
 
 /** Refusals that fewer items at once may escape. */
 const PARTED = new Set(['NO_MEMORY', 'TOO_LARGE', 'NOT_SERIALIZABLE']);
@@ -54,6 +60,7 @@ export class Batch {
   bytes = 0;
   #owner;
   #isList = false;
+  #isLoneList = false;
   #isLeft = false;
 
   /**
@@ -76,14 +83,26 @@ export class Batch {
   /**
    * Gives the items that are not over, or as many as may travel together, to the pool.
    * @param {MapPort} port
+   * @param {number} expected bytes of the results of all items
    */
-  submit(port) {
+  submit(port, expected) {
     const from = this.results.length;
     const items = this.items.slice(from, from + this.step);
     this.refusal = undefined;
-    this.#isList = items.length > 1 || port.isShared;
-    const task = port.submit(items, this.start + from, this);
+    this.#isList = items.length > 1;
+    this.#isLoneList = items.length === 1 && port.isShared;
+    const task = port.submit(items, this.start + from, this, this.#roomFor(items.length, expected));
     this.task = task.settled ? undefined : task;
+  }
+
+  /**
+   * What their results may need at first. Those that need more travel by message.
+   * @param {number} items
+   * @param {number} expected
+   */
+  #roomFor(items, expected) {
+    const known = this.results.length > 0 ? this.bytes / this.results.length : expected / this.items.length;
+    return Math.min(ROOM_MOST, Math.ceil(items * (ROOM_PER_ITEM + known * 1.25))) + ROOM_FOR_ERROR;
   }
 
   /** @param {number} bytes of the result that is about to be told */
@@ -91,8 +110,12 @@ export class Batch {
     this.bytes += bytes;
   }
 
-  /** @param {R[]} values of items that ran to their end, whatever became of their task */
-  partial(values) {
+  /**
+   * @param {R[]} values of items that ran to their end, whatever became of their task
+   * @param {number} bytes
+   */
+  partial(values, bytes) {
+    this.bytes += bytes;
     for (const value of values) this.#add(value);
   }
 
@@ -101,8 +124,7 @@ export class Batch {
    * @param {any} value
    */
   fulfil(_item, value) {
-    if (this.#isList && value !== NO_VALUE) for (const one of value) this.#add(one);
-    else if (value !== NO_VALUE) this.#add(value);
+    if (value !== NO_VALUE) this.#add(this.#isLoneList ? value[0] : value);
     this.#end();
   }
 
@@ -149,7 +171,7 @@ export class Batch {
 
   /** @param {any} value */
   #add(value) {
-    if (this.bytes === 0 && ArrayBuffer.isView(value)) this.bytes += value.byteLength; // it came by message
+    if (!this.#isList && this.bytes === 0 && ArrayBuffer.isView(value)) this.bytes += value.byteLength; // it came by message
     this.results.push(this.#owner.settles ? { status: 'fulfilled', value } : value);
   }
 

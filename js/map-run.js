@@ -174,7 +174,7 @@ export class MapRun {
     batch.isEntering = true;
     do {
       this.#inFlight++;
-      batch.submit(this.#port);
+      batch.submit(this.#port, this.#window.expected);
     } while (!batch.task && !batch.refusal && !batch.isReady); // refused for good: the next of its items
     batch.isEntering = false;
     if (batch.task) batch.charge += this.#window.charge(this.#port.bytes(batch.task));

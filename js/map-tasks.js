@@ -3,6 +3,7 @@ import { milliseconds } from './check.js';
 import { poolError } from './errors.js';
 import * as L from './generated/layout.js';
 import { MapRun } from './map-run.js';
+import { RECORD_BYTES } from './records.js';
 import { OPTIONS_OF, readOptions, taskName } from './spec.js';
 import { Task } from './task.js';
 
@@ -51,12 +52,13 @@ export function openMap(intake, pool, task, items, options) {
       cancel: (record, kill) => void intake.giveUp(record, poolError('CANCELLED', 'the map was given up'), kill),
       freed: () => intake.engine?.ledger.whenFreed(),
       bytes: (record) => intake.engine?.argumentBytes(record) ?? 0,
-      submit: (batch, start, sink) => {
+      submit: (batch, start, sink, bytes) => {
         const record = new Task(sink, start);
         const isList = batch.length > 1 || sharedArgs !== undefined;
         const now = waitMs === undefined ? spec : { ...spec, dueMs: poolNow() + waitMs };
         const payload = isList ? { items: batch, shared: sharedArgs } : batch[0];
-        const own = isList ? { ...now, flags: (now.flags ?? 0) | L.SLOT_BATCH } : now;
+        const flags = (now.flags ?? 0) | L.SLOT_BATCH | (batch.length > 1 ? L.SLOT_ITEMS : 0);
+        const own = isList ? { ...now, flags, itemsBytes: bytes + batch.length * RECORD_BYTES } : now;
         intake.send(record, name, payload, own, undefined, true);
         return record;
       },

@@ -100,9 +100,16 @@ export function readFailure(core, slot, status, where, lost) {
     });
   }
   if (core.typeOf(slot, RESULT) === TYPE.UNDEFINED) return poolError(code, text, where);
-  const cause = core.read(slot, RESULT);
-  return poolError(code, cause instanceof Error ? cause.message : String(cause), {
-    ...where,
-    cause,
-  });
+  return thrownError(status, core.read(slot, RESULT), where);
+}
+
+/**
+ * The error of a task whose handler threw something.
+ * @param {number} status
+ * @param {any} cause
+ * @param {{ taskId: string, worker: string | undefined }} where
+ */
+export function thrownError(status, cause, where) {
+  const { code } = STATUS_ROWS[-status] ?? STATUS_ROWS[-STATUS.BROKEN_INVARIANT];
+  return poolError(code, cause instanceof Error ? cause.message : String(cause), { ...where, cause });
 }

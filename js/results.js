@@ -1,10 +1,14 @@
 /** Finished tasks on main: their results and errors are read and told to their sinks. */
 import { Box } from './box.js';
+import { fromMessage } from './codec/errors.js';
 import { TYPE } from './codec.js';
 import { RESULT } from './core.js';
+import { poolError } from './errors.js';
 import * as L from './generated/layout.js';
 import { STATUS } from './generated/status.js';
-import { readFailure } from './open.js';
+import { NO_VALUE } from './map-batch.js';
+import { readFailure, thrownError } from './open.js';
+import { readRecords } from './records.js';
 import { callOut } from './task.js';
 
 /**
@@ -54,6 +58,10 @@ export class Results {
     const status = i32[(slot + L.SLOT_STATUS) >>> 2];
     this.#engine.ledger.observer?.ran(task, slot);
     const thread = u32[(slot + L.SLOT_OWNER) >>> 2];
+    if (flags & L.SLOT_ITEMS && core.typeOf(slot, RESULT) === TYPE.BINARY && !task.settled) {
+      this.#deliverItems(task, slot, status, thread);
+      return;
+    }
     const byMessage =
       status === STATUS.OK && core.typeOf(slot, RESULT) === TYPE.CHANNEL && !u32[(slot + L.SLOT_C_TASK) >>> 2];
     let value;
@@ -73,6 +81,63 @@ export class Results {
     }
     this.#engine.ledger.leave(task);
     this.#engine.ledger.end(task, error, value, status === STATUS.CANCELLED);
+  }
+
+  /**
+   * A batch whose results were kept one by one: those that are there are told, and then how the task ended.
+   * @param {Task} task
+   * @param {number} slot
+   * @param {number} status
+   * @param {number} thread
+   */
+  #deliverItems(task, slot, status, thread) {
+    const { core, ledger, mail } = this.#engine;
+    const progress = core.load(slot + L.SLOT_RESULT_INLINE);
+    const records = this.#records(core.boxOf(slot, RESULT) - 1, progress & L.ITEMS_DONE);
+    const { values, bytes, thrown, travels, isError } = records;
+    const where = this.where(task, thread);
+    task.sink.partial?.(values, bytes);
+    if (isError && travels) task.more.failure = (cause) => thrownError(status, fromMessage(cause), where);
+    if (travels) {
+      mail.collect(task, thread);
+      return;
+    }
+    let error;
+    if (thrown) error = thrownError(status || STATUS.TASK_FAILED, thrown.value, where);
+    else if (status !== STATUS.OK) error = readFailure(core, slot, status, where, this.#goneThread(thread)?.error);
+    else if (progress & L.ITEMS_STOPPED) error = this.timeLimitError(slot, where);
+    ledger.leave(task);
+    ledger.end(task, error, NO_VALUE);
+  }
+
+  /**
+   * @param {number} box index
+   * @param {number} count
+   */
+  #records(box, count) {
+    const { core } = this.#engine;
+    return readRecords(core, core.memory.address(core.boxes.record(box) + L.BOX_ADDRESS), count);
+  }
+
+  /**
+   * Reads, and drops, the box of a batch that was stopped at its time limit.
+   * @param {number} index
+   * @param {number} done
+   */
+  takeItems(index, done) {
+    const { core } = this.#engine;
+    const found = this.#records(index, done);
+    core.exports._wp_box_drop(core.pool, L.MAIN, index);
+    return found;
+  }
+
+  /**
+   * @param {number} slot
+   * @param {{ taskId: string, worker: string | undefined }} where
+   */
+  timeLimitError(slot, where) {
+    const limit = this.#engine.core.memory.u32[(slot + L.SLOT_TIMEOUT_MS) >>> 2];
+    return poolError('TIMEOUT', `the task ran longer than ${limit} ms on ${where.worker}`, where);
   }
 
   /**

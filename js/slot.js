@@ -54,6 +54,7 @@ function fillSlot(engine, handler, task, index, payload, spec) {
     const channel = core.write(slot, ARGUMENT, payload, how);
     if (channel) task.more.channel = channel;
   }
+  if (flags & L.SLOT_ITEMS) giveItemsBox(core, slot, spec.itemsBytes ?? 0);
   u32[word + (L.SLOT_NAME >>> 2)] = handler.name;
   u32[word + (L.SLOT_C_TASK >>> 2)] = handler.cTask;
   u32[word + (L.SLOT_PRIORITY >>> 2)] = spec.lane;
@@ -67,4 +68,17 @@ function fillSlot(engine, handler, task, index, payload, spec) {
   task.generation = core.generation(slot);
   if (spec.onProgress) task.more.onProgress = spec.onProgress;
   if (spec.graceMs !== undefined) task.more.graceMs = spec.graceMs;
+}
+
+/**
+ * Room for the results of a batch's items: see js/records.js.
+ * @param {import('./core.js').Core} core
+ * @param {number} slot
+ * @param {number} bytes
+ */
+function giveItemsBox(core, slot, bytes) {
+  const { u32, f64 } = core.memory;
+  core.giveBox(slot, core.createBox(bytes), bytes);
+  u32[(slot + L.SLOT_RESULT_INLINE) >>> 2] = 0; // progress
+  f64[(slot + L.SLOT_RESULT_INLINE + 8) >>> 3] = 0; // when its item began
 }

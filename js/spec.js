@@ -14,6 +14,7 @@ import { priorityLane } from './options.js';
  * @property {number} [group] index + 1
  * @property {number} [seat] index + 1
  * @property {number} [dueMs] of a slice: from then on it goes before single tasks
+ * @property {number} [itemsBytes] room for the results of a batch's items
  * @property {(value: any) => void} [onProgress]
  * @property {readonly Transferable[]} [transfer]
  * @property {number} [graceMs] unless it is the pool's

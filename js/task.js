@@ -28,6 +28,8 @@ import { taskId } from './worker/context.js';
  *   started, because another member of its group had failed. False: nobody wants to know, it is no failure
  * @property {(error: import('./errors.js').PoolError) => boolean} [refused] there was no room for it. True: it is tried again later, as
  *   another task; it has not failed
+ * @property {(values: any[], bytes: number) => void} [partial] results of a batch's items that ran to their end; the task's own end
+ *   comes afterwards
  * @property {(bytes: number) => void} [weigh] so many bytes are what fulfil will be told
  */
 
@@ -45,6 +47,8 @@ class Rare {
   unlisten = undefined;
   /** @type {{ value: unknown, transfer: Transferable[] } | undefined} the argument, if only a message can carry it */
   channel = undefined;
+  /** @type {((cause: any) => import('./errors.js').PoolError) | undefined} what comes by message is an error */
+  failure = undefined;
   /** @type {import('./box.js').Box | undefined} keeps a leased argument from being collected */
   argument = undefined;
 }

@@ -59,6 +59,17 @@ enum wp_slot_flags {
   WP_SLOT_TRACED = 2048,  /* somebody wants to know how long it ran */
   WP_SLOT_LIST =
       4096, /* the argument is { items, shared } as well: one run of the handler for all of them */
+  /* a BATCH whose results are kept one by one, see wp_items; its time limit is each item's */
+  WP_SLOT_ITEMS = 8192,
+};
+
+/* Bits of wp_items.progress. */
+enum wp_items_progress {
+  WP_ITEMS_DONE = 0x3fffffff, /* how many items are over, with their records in the box; worker */
+  /* the worker is ending the task: the item is over, whatever the clock says; worker */
+  WP_ITEMS_CLOSED = 0x40000000,
+  /* the item that runs is over its time limit: the worker cannot end it any more; main */
+  WP_ITEMS_STOPPED = 0x80000000,
 };
 
 enum {
@@ -108,6 +119,23 @@ _Static_assert(offsetof(wp_slot, next) == offsetof(wp_record, next), "a slot is 
 
 static inline wp_slot *wp_slot_at(const wp_table *slots, uint32_t index) {
   return (wp_slot *)wp_table_at(slots, index);
+}
+
+/* Of an ITEMS slot, whose result is a box from the beginning, where the results of its items stand one after the other: in place of
+ * the inline result. `progress` is changed by CAS only, so that worker and main agree on which items ran to their end: the worker
+ * counts one up when it is over, main marks the one that is over its limit; one of the two comes first. A death anywhere leaves the
+ * number of results that are complete. */
+typedef struct wp_items {
+  wp_atomic_u32 progress; /* enum wp_items_progress */
+  uint32_t unused;
+  double
+      started_ms; /* of the item that runs; 0: the task's. The worker's, before it counts up the item before */
+} wp_items;
+
+_Static_assert(sizeof(wp_items) <= WP_INLINE_BYTES, "it takes the place of the inline result");
+
+static inline wp_items *wp_slot_items(wp_slot *slot) {
+  return (wp_items *)(void *)slot->result_inline;
 }
 
 /* Moves a slot from one state to another, keeping its generation; false when it was not in `from` any more. Any thread. */

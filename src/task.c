@@ -262,6 +262,7 @@ bool wp_task_put_back_locked(wp_pool *pool, uint32_t index) { /* REQUEUE */
     return false;
   WP_POINT("task.again");
   slot->redeliveries++;
+  if (slot->flags & WP_SLOT_ITEMS) wp_task_items_again(slot);
   if (!wp_slot_move(slot, WP_SLOT_RUNNING, WP_SLOT_READY)) return false;
   WP_POINT("task.disown");
   wp_atomic_store_relaxed_u32(&slot->owner, 0); /* published with the lane */

@@ -34,6 +34,17 @@ static inline bool wp_task_finish(wp_pool *pool, uint32_t self, uint32_t index, 
   return wp_task_finish_at(pool, self, index, status, 0);
 }
 
+/* The steps of an ITEMS task, see slot.h. */
+enum wp_item_step {
+  WP_ITEM_NEXT = 0,  /* the result of the item that runs is in the box; the next one begins */
+  WP_ITEM_CLOSE = 1, /* the same, and the task ends with it */
+  WP_ITEM_LAST = 2,  /* after CLOSE: its result is complete */
+};
+/* One step; now_ms: as for wp_task_finish_at. False, and no effect: the item is over its limit. Its worker. */
+bool wp_task_item(wp_pool *pool, uint32_t self, uint32_t index, uint32_t step, double now_ms);
+/* It will run again, from the first item that is not over. Whoever puts it back. */
+void wp_task_items_again(wp_slot *slot);
+
 /* A task whose worker is lost, or was silent, goes back to the head of its lane, if it was submitted with `requeue` and not too
  * often yet; false otherwise, or when nobody wants it any more. By main, or its worker; under the lock. */
 bool wp_task_put_back_locked(wp_pool *pool, uint32_t index);
@@ -81,6 +92,9 @@ enum wp_action_kind {
 };
 typedef struct wp_action {
   uint32_t kind, thread, slot, generation;
+  uint32_t
+      box; /* of an EXPIRED task whose results are kept one by one: their box + 1, which main has to drop; else 0 */
+  uint32_t done; /* and how many there are */
 } wp_action;
 
 /* Looks at every clock of the pool: time limits, recycle times, leases. Writes up to `limit` actions and returns their

@@ -31,6 +31,23 @@ static void earliest(double *next_ms, double at_ms) {
   if (at_ms > 0 && (*next_ms == 0 || at_ms < *next_ms)) *next_ms = at_ms;
 }
 
+/* Keeps the worker from counting the item that runs, and holds the box of those before it, which the worker may drop at any moment once
+ * its slot is TIMED_OUT. False: the item has just ended. No points: main only. */
+static bool stop_item(wp_pool *pool, wp_slot *slot, wp_action *action) {
+  wp_atomic_u32 *progress = &wp_slot_items(slot)->progress;
+  uint32_t seen = wp_atomic_load_acquire_u32(progress);
+  if (seen & WP_ITEMS_CLOSED) return false;
+  uint32_t box = slot->result.box;
+  if (!(seen & WP_ITEMS_STOPPED) &&
+      !wp_atomic_cas_acq_rel_u32(progress, &seen, seen | WP_ITEMS_STOPPED))
+    return false;
+  if (!box) return true;
+  uint64_t word = wp_atomic_load_acquire_u64(&wp_box_at(pool, box - 1)->word);
+  if (wp_box_retain(pool, WP_MAIN, box - 1, wp_word_generation(word))) action->box = box;
+  action->done = seen & WP_ITEMS_DONE;
+  return true;
+}
+
 /* One running slot: given up if its time is over. True when an action was written. What its caller has given up already
  * (ABANDONED) poisons its worker just as well, or a task that was cancelled and hangs would keep a worker for ever. No points: main
  * only. */
@@ -43,9 +60,16 @@ static bool expire(wp_pool *pool, uint32_t thread, uint32_t index, double now_ms
       wp_atomic_load_relaxed_u32(&slot->owner) != thread) {
     return false;
   }
-  double end_ms = slot->started_ms + slot->timeout_ms;
+  bool has_items = slot->flags & WP_SLOT_ITEMS;
+  double item_ms = has_items ? wp_slot_items(slot)->started_ms : 0;
+  double end_ms = (item_ms > 0 ? item_ms : slot->started_ms) + slot->timeout_ms;
   if (now_ms < end_ms) {
     earliest(next_ms, end_ms);
+    return false;
+  }
+  *action = (wp_action){WP_ACTION_EXPIRED, thread, index, wp_word_generation(word), 0, 0};
+  if (has_items && !abandoned && !stop_item(pool, slot, action)) {
+    earliest(next_ms, now_ms + 1); /* the next one has begun, or the task is about to end */
     return false;
   }
   wp_thread *record = &pool->threads[thread];
@@ -55,6 +79,7 @@ static bool expire(wp_pool *pool, uint32_t thread, uint32_t index, double now_ms
                                WP_SLOT_TIMED_OUT)) {
     wp_atomic_fetch_sub_acq_rel_u32(&record->poisoned, 1); /* it answered just now, */
     wp_thread_wake(record); /* and may have looked for work in between */
+    if (action->box) wp_box_drop(pool, WP_MAIN, action->box - 1);
     return false;
   }
   if (first) {
@@ -63,9 +88,7 @@ static bool expire(wp_pool *pool, uint32_t thread, uint32_t index, double now_ms
                   WP_CHORE_INBOX); /* it may have been woken for what it will not take */
     wp_idle_wake(pool, false);
   }
-  if (abandoned) return false; /* nobody is to be told */
-  *action = (wp_action){WP_ACTION_EXPIRED, thread, index, wp_word_generation(word)};
-  return true;
+  return !abandoned; /* nobody is to be told */
 }
 
 static bool recycle(const wp_pool *pool, uint32_t thread, double now_ms, wp_action *action,
@@ -80,7 +103,7 @@ static bool recycle(const wp_pool *pool, uint32_t thread, double now_ms, wp_acti
     earliest(next_ms, end_ms);
     return false;
   }
-  *action = (wp_action){WP_ACTION_KILL, thread, 0, 0};
+  *action = (wp_action){WP_ACTION_KILL, thread, 0, 0, 0, 0};
   return true;
 }
 
@@ -109,7 +132,7 @@ static bool silent(wp_pool *pool, uint32_t thread, double now_ms, wp_action *act
   }
   earliest(next_ms, now_ms + pool->config.scan_ms);
   if (now_ms < record->beat_ms + pool->config.liveness_ms) return false;
-  *action = (wp_action){WP_ACTION_SILENT, thread, 0, beat};
+  *action = (wp_action){WP_ACTION_SILENT, thread, 0, beat, 0, 0};
   return true;
 }
 

@@ -109,8 +109,11 @@ static void lose(wp_pool *pool, uint32_t thread, uint32_t index) {
   }
   if (state != WP_SLOT_RUNNING) return;
   wp_atomic_fetch_add_relaxed_u64(&pool->counters.lost, 1);
-  if (slot->result.box) wp_box_drop(pool, WP_MAIN, slot->result.box - 1);
-  slot->result = (wp_value){0, 0, 0, 0};
+  if (!(slot->flags &
+        WP_SLOT_ITEMS)) { /* there it is the items that are over, which are not lost */
+    if (slot->result.box) wp_box_drop(pool, WP_MAIN, slot->result.box - 1);
+    slot->result = (wp_value){0, 0, 0, 0};
+  }
   if (wp_task_put_back_locked(pool, index)) return;
   slot->status = wp_task_lost_status(slot);
   wp_slot_move(slot, WP_SLOT_RUNNING, WP_SLOT_DONE);

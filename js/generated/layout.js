@@ -51,6 +51,13 @@ export const SLOT_LIGHT = 128;
 export const SLOT_HEAVY = 256;
 export const SLOT_WATCHED = 1024;
 export const SLOT_TRACED = 2048;
+export const SLOT_ITEMS = 8192;
+export const ITEM_NEXT = 0;
+export const ITEM_CLOSE = 1;
+export const ITEM_LAST = 2;
+export const ITEMS_DONE = 1073741823;
+export const ITEMS_CLOSED = 1073741824;
+export const ITEMS_STOPPED = 2147483648;
 
 // size of wp_value
 export const VALUE_SIZE = 16;
@@ -166,11 +173,13 @@ export const STATS_TASKS_IN_USE = 36;
 export const STATS_HEAP_BYTES = 40;
 
 // size of wp_action
-export const ACTION_SIZE = 16;
+export const ACTION_SIZE = 24;
 export const ACTION_KIND = 0;
 export const ACTION_THREAD = 4;
 export const ACTION_SLOT = 8;
 export const ACTION_GENERATION = 12;
+export const ACTION_BOX = 16;
+export const ACTION_DONE = 20;
 export const ACTION_EXPIRED = 1;
 export const ACTION_KILL = 2;
 export const ACTION_SILENT = 3;

@@ -1,6 +1,7 @@
 import { RESULT } from '../core.js';
 import { poolError } from '../errors.js';
 import * as L from '../generated/layout.js';
+import { ItemRun } from './item-run.js';
 
 /** What a handler gets as its second argument: one run of one task. */
 export class Context {
@@ -176,6 +177,23 @@ export class Context {
     this.#shared = argument.shared;
     if (flags & L.SLOT_LIST) return handler(argument.items, this);
     return runBatch(handler, argument.items, this);
+  }
+
+  /**
+   * Begins with the items of a batch whose results are kept one by one. The loop's.
+   * @param {import('./handlers.js').Handler} handler
+   * @param {any} argument
+   */
+  run(handler, argument) {
+    this.#shared = argument.shared;
+    return new ItemRun(this.#loop, this.#index, this.#slot, handler, argument.items, this);
+  }
+
+  /** An item is over: what belongs to it goes. The loop's. */
+  nextItem() {
+    this.dropBoxes();
+    this.#done = false;
+    this.#transfer = undefined;
   }
 
   /**

@@ -12,6 +12,7 @@ import { runCTask } from './c-task.js';
 import { Context } from './context.js';
 import { loadHandlers, promiseOf } from './handlers.js';
 import { Sleep } from './sleep.js';
+import { statusOf } from './status-of.js';
 
 /** How long the loop runs before it lets timers, sockets and promises of user code have a turn. */
 const SLICE_MS = 8;
@@ -49,7 +50,7 @@ export class Loop {
     this.core = new Core(exports, memory, pool, thread, createCodec(host.codec));
     this.at = this.core.thread(thread);
     this.calls = new Calls((message, transfer) => host.post(message, transfer));
-    this.#readClock = sharedClock(host);
+    this.readClock = sharedClock(host);
     this.stack = exports.stackSave();
     this.#sleep = new Sleep(this.core, () => this.run());
   }
@@ -93,11 +94,11 @@ export class Loop {
   #work() {
     const { core, at } = this;
     const { exports, memory } = core;
-    this.#nowMs = this.#readClock();
+    this.#nowMs = this.readClock();
     const end = this.#nowMs + SLICE_MS;
     for (let waited = false; ;) {
       const seen = this.#sleep.word; // SEEN: before the look for work, see idle.h
-      const now = this.#nowMs || this.#readClock();
+      const now = this.#nowMs || this.readClock();
       const taken = exports._wp_sched_take(core.pool, core.self, now);
       this.#nowMs = 0;
       if (memory.u32[(at + L.THREAD_RING) >>> 2]) this.#ringDue();
@@ -118,7 +119,8 @@ export class Loop {
     }
   }
 
-  #readClock;
+  /** Of the clock that all threads share. */
+  readClock;
 
   #ringDue() {
     this.core.memory.u32[(this.at + L.THREAD_RING) >>> 2] = 0;
@@ -204,6 +206,10 @@ export class Loop {
    */
   #invoke(index, slot, handler, argument) {
     const context = new Context(this, index, slot);
+    if (this.core.memory.u32[(slot + L.SLOT_FLAGS) >>> 2] & L.SLOT_ITEMS) {
+      this.#runItems(index, context.run(handler, argument));
+      return;
+    }
     let result;
     let promise;
     try {
@@ -226,6 +232,26 @@ export class Loop {
       return;
     }
     this.#complete(index, slot, result, context);
+  }
+
+  /**
+   * @param {number} index
+   * @param {import('./item-run.js').ItemRun} run
+   */
+  #runItems(index, run) {
+    const promise = run.go();
+    if (!promise) {
+      this.finish(index, run.status);
+      return;
+    }
+    this.#settleLater(
+      promise,
+      (value) => (run.take(value) ? this.#runItems(index, run) : this.finish(index, run.status)),
+      (error) => {
+        run.fail(error);
+        this.finish(index, run.status);
+      },
+    );
   }
 
   /** From the first task on that awaits something the event loop gives signs of life. */
@@ -279,7 +305,7 @@ export class Loop {
         travelBytes: this.init.memoryBytes,
         transfer: context.transfer,
       });
-      if (message) this.#send(index, slot, message);
+      if (message) this.send(index, slot, message);
       context.dropBoxes(); // only now: the value may show parts of them
     } catch (error) {
       context.dropBoxes();
@@ -314,7 +340,7 @@ export class Loop {
    * @param {number} slot
    * @param {{ value: unknown, transfer: Transferable[] }} message
    */
-  #send(index, slot, { value, transfer }) {
+  send(index, slot, { value, transfer }) {
     this.host.post({ kind: 'value', slot: index, generation: this.core.generation(slot), value }, transfer);
   }
 
@@ -337,7 +363,7 @@ export class Loop {
   finish(index, status) {
     if (this.insideGate()) throw new Error('a call into the core was cut off inside the gate');
     const { exports, pool, self } = this.core;
-    this.#nowMs = this.#readClock();
+    this.#nowMs = this.readClock();
     if (exports._wp_task_finish_at(pool, self, index, status, this.#nowMs)) this.ring();
   }
 }
@@ -348,15 +374,6 @@ export class Loop {
  */
 function isUnserializable(error) {
   return error instanceof PoolError && error.code === 'NOT_SERIALIZABLE';
-}
-
-/**
- * The pool's own errors keep their code; everything that a handler throws is TASK_FAILED.
- * @param {unknown} error
- */
-function statusOf(error) {
-  const status = error instanceof PoolError ? STATUS[/** @type {keyof typeof STATUS} */ (error.code)] : undefined;
-  return status || STATUS.TASK_FAILED;
 }
 
 /** @param {number} seat of the thread's record: seat + 1 */

@@ -248,7 +248,13 @@ test('map: an abort stops what runs and ends the map, also while the source wait
 test('map: settle goes on after failures and gives each outcome as Promise.allSettled does', () =>
   withPool({}, async (pool) => {
     const items = ['a', new Error('b fails'), 'c', new Error('d fails'), 'e'];
-    for (const options of [{}, { sharedArgs: 1 }]) {
+    for (const options of [
+      {},
+      { batchSize: 2 },
+      { batchSize: 5 },
+      { batchSize: 3, sharedArgs: 1 },
+      { sharedArgs: 1 },
+    ]) {
       const steps = [];
       const onItems = (done) => steps.push(done);
       const outcomes = await pool.map('mixed', items, { ...options, settle: true, onItems });
@@ -259,12 +265,134 @@ test('map: settle goes on after failures and gives each outcome as Promise.allSe
       assert.equal(steps.at(-1), 5);
     }
     const notes = (await pool.broadcast('notes')).flat();
-    assert.equal(notes.length, 6, 'no item ran twice');
+    assert.equal(notes.length, 15, 'no item ran twice');
     const unfit = await pool.map('echo', [1, () => 2, 3], { settle: true, batchSize: 3 });
     assert.deepEqual(
       unfit.map(({ status, reason }) => reason?.code ?? status),
       ['fulfilled', 'NOT_SERIALIZABLE', 'fulfilled'],
     );
+  }));
+
+// ---- Batches ----
+
+/** Its index for each item that hangs, fails, or kills its worker. */
+const troubles = (outcomes) =>
+  outcomes.flatMap(({ status, reason }, i) => (status === 'rejected' ? [[i, reason.index, reason.code]] : []));
+
+test('map: a time limit is for each item of a batch; the one that hangs is named, no other runs twice or is lost', () =>
+  withPool({ recycleTimeoutMs: 0 }, async (pool) => {
+    const counts = new Int32Array(new SharedArrayBuffer(4 * 20));
+    const items = Array.from({ length: 20 }, (_, i) => ({
+      counts,
+      i,
+      burn: 200,
+      hang: i === 3 || i === 7 || i === 19,
+    }));
+    const how = { batchSize: 8, timeoutMs: 1000, settle: true };
+    const outcomes = await pool.map('counted', items, how);
+    const late = (i) => [i, i, 'TIMEOUT'];
+    assert.deepEqual(troubles(outcomes), [late(3), late(7), late(19)]);
+    assert.deepEqual([...counts], Array(20).fill(1));
+    assert.deepEqual(
+      outcomes.flatMap(({ value }) => value ?? []),
+      [0, 1, 2, 4, 5, 6, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18],
+    );
+    counts.fill(0);
+    const error = await pool.map('counted', items, { ...how, settle: false }).catch((caught) => caught);
+    assert.deepEqual([error.code, error.index], ['TIMEOUT', 3]);
+  }));
+
+test('map: asynchronous items of a batch have a time limit each, too', () =>
+  withPool({ recycleTimeoutMs: 0 }, async (pool) => {
+    const outcomes = await pool.map('sleeper', [60, 60, 60, 10_000, 60], {
+      batchSize: 5,
+      timeoutMs: 400,
+      settle: true,
+    });
+    assert.deepEqual(troubles(outcomes), [[3, 3, 'TIMEOUT']]);
+  }));
+
+test('map: items of a batch that ran to their end are kept when its worker is lost', () =>
+  withPool({}, async (pool) => {
+    const counts = new Int32Array(new SharedArrayBuffer(4 * 9));
+    const items = (exits) => Array.from({ length: 9 }, (_, i) => ({ counts, i, exit: exits && i === 4 }));
+    const outcomes = await pool.map('counted', items(true), { batchSize: 9, settle: true });
+    assert.deepEqual(troubles(outcomes), [[4, 4, 'WORKER_LOST']]);
+    assert.deepEqual([...counts], Array(9).fill(1));
+    counts.fill(0);
+    const again = items(false);
+    again[4].exitOnce = true;
+    assert.deepEqual(
+      await pool.map('counted', again, { batchSize: 9, onLost: 'requeue' }),
+      [0, 1, 2, 3, 4, 5, 6, 7, 8],
+    );
+    assert.deepEqual([...counts], [1, 1, 1, 1, 2, 1, 1, 1, 1]);
+  }));
+
+test('map: results of a batch may be larger than expected, or such that only a message can carry them', () =>
+  withPool({}, async (pool) => {
+    const sizes = [1, 100_000, 5, 3_000_000, 7, 20_000];
+    const texts = await pool.map('text', sizes, { batchSize: 6 });
+    assert.deepEqual(
+      texts.map((text) => text.length),
+      sizes,
+    );
+    const shared = new SharedArrayBuffer(4);
+    const found = await pool.map('echo', [1, { shared }, { shared }, 'x'], { batchSize: 4 });
+    assert.ok(found[1].shared instanceof SharedArrayBuffer);
+    assert.deepEqual([found[0], found[3]], [1, 'x']);
+    new Uint8Array(shared)[0] = 7;
+    assert.equal(new Uint8Array(found[2].shared)[0], 7);
+    const moved = await pool.map('move', [new Uint8Array(2), new Uint8Array(3)], { batchSize: 2 });
+    assert.deepEqual(
+      moved.map((bytes) => [...bytes]),
+      [
+        [9, 9],
+        [9, 9, 9],
+      ],
+    );
+    const allocated = await pool.map('alloc', [3, 5000, 1], { batchSize: 3 });
+    assert.deepEqual(
+      allocated.map((bytes) => [bytes.length, bytes[0]]),
+      [
+        [3, 3],
+        [5000, 3],
+        [1, 3],
+      ],
+    );
+  }));
+
+test("map: an error of a batch is the handler's own, however long, and the item is named", () =>
+  withPool({}, async (pool) => {
+    const outcomes = await pool.map('failLong', [0, 50_000, 0, 10], { batchSize: 4, settle: true });
+    assert.deepEqual(troubles(outcomes), [
+      [1, 1, 'TASK_FAILED'],
+      [3, 3, 'TASK_FAILED'],
+    ]);
+    const { cause } = outcomes[1].reason;
+    assert.deepEqual([cause.message.length, cause.name, cause.kind], [50_000, 'RangeError', 'long']);
+    const error = await pool.map('failLong', [0, 0, 10, 0], { batchSize: 4 }).catch((caught) => caught);
+    assert.deepEqual([error.index, error.message, error.cause.kind], [2, 'xxxxxxxxxx', 'long']);
+    const unknown = await pool.map('nobody', [1, 2], { batchSize: 2, settle: true });
+    assert.deepEqual(troubles(unknown), [
+      [0, 0, 'UNKNOWN_TASK'],
+      [1, 1, 'UNKNOWN_TASK'],
+    ]);
+  }));
+
+test('map: a batch that nobody wants any more ends after the item that runs', () =>
+  withPool({ workers: 1 }, async (pool) => {
+    const gate = word();
+    const controller = new AbortController();
+    const code = codeOf(pool.map('mixed', ['a', gate, 'b'], { batchSize: 3, signal: controller.signal }));
+    await runs(gate);
+    const results = pool.map('mixed', [1], { batchSize: 3 });
+    controller.abort();
+    release(gate);
+    assert.equal(await code, 'CANCELLED');
+    assert.deepEqual(await results, [1]);
+    const notes = await pool.dispatch('notes');
+    assert.ok(!notes.includes('b'), String(notes));
   }));
 
 test('map: what concerns every item rejects, with settle too', () =>

@@ -109,6 +109,8 @@ static void run_clock(double now_ms) {
   for (uint32_t i = 0; i < count; i++) {
     if (actions[i].kind == WP_ACTION_EXPIRED)
       settle((wp_handle){actions[i].slot, actions[i].generation});
+    if (actions[i].kind == WP_ACTION_EXPIRED && actions[i].box)
+      wp_box_drop(s.f.pool, WP_MAIN, actions[i].box - 1);
   }
 }
 

@@ -135,6 +135,29 @@ static void run_copy(void) {
   finish(VICTIM, s.held[1], WP_OK);
 }
 
+/* ---- items: a batch whose results are kept one by one ---- */
+
+static void prepare_items(void) {
+  for (uint32_t flags = 0; flags <= WP_SLOT_REQUEUE; flags += WP_SLOT_REQUEUE) {
+    uint32_t index = give(WP_SLOT_BATCH | WP_SLOT_ITEMS | flags, WP_PRIORITY_NORMAL, 0);
+    write_box(WP_MAIN, &slot_of(s.f.pool, index)->result, BOX_BYTES);
+    wp_items *items = wp_slot_items(slot_of(s.f.pool, index));
+    wp_atomic_store_relaxed_u32(&items->progress, 0); /* published by the submission */
+    items->started_ms = 0;
+    wp_task_submit(s.f.pool, index);
+  }
+  victim_takes(2);
+}
+
+static void run_items(void) {
+  for (int i = 0; i < 2; i++) {
+    for (uint32_t step = WP_ITEM_NEXT; step <= WP_ITEM_LAST; step++) {
+      if (!wp_task_item(s.f.pool, VICTIM, s.held[i], step, TAKE_MS)) complain("no step");
+    }
+    finish(VICTIM, s.held[i], WP_OK);
+  }
+}
+
 /* ---- run: C tasks ---- */
 
 static void prepare_run(void) {
@@ -421,6 +444,7 @@ static const operation operations[] = {
     {"bulk", prepare_bulk, run_bulk, NULL},
     {"age", prepare_age, run_age, NULL},
     {"copy in", prepare_copy, run_copy, NULL},
+    {"items", prepare_items, run_items, NULL},
     {"run", prepare_run, run_run, NULL},
     {"commit", prepare_commit, run_commit, NULL},
     {"exclusive", prepare_exclusive, run_run, NULL},
