@@ -14,6 +14,7 @@ const LINES_MAX = 3;
 /** Points that have no atomic write of their own, and how often each is there: before a plain store, or between two steps. */
 const PLAIN = new Map(
   Object.entries({
+    'argument.replace': 1,
     'box.forget': 1,
     'box.placed': 1,
     'box.release': 1,

@@ -241,6 +241,30 @@ wp_status wp_worker_run(wp_pool *pool, uint32_t self, uint32_t index) {
   return wp_task_seal(&task, status);
 }
 
+wp_status wp_worker_call(wp_pool *pool, uint32_t self, uint32_t index, uint32_t c_task,
+                         uint32_t box, uint32_t type, uint32_t bytes) {
+  if (!c_task || c_task > pool->task_count) return WP_E_UNKNOWN_TASK;
+  if (index >= wp_atomic_load_acquire_u32(&pool->slots.capacity)) return WP_E_STALE_HANDLE;
+  wp_slot *slot = wp_slot_at(&pool->slots, index);
+  wp_value *argument = &slot->argument;
+  /* One step: a planned death leaves the old box with the slot and the new one with its writer, or the new one with the slot.
+   * After an accident inside the references are counted anew. */
+  wp_gate_enter(&pool->threads[self]);
+  wp_status status = wp_box_commit(pool, self, box, type, 0, bytes);
+  if (!status) {
+    uint32_t old = argument->box;
+    WP_POINT("argument.replace");
+    *argument = (wp_value){type, 0, bytes, box + 1};
+    if (old) wp_box_drop(pool, self, old - 1);
+  }
+  wp_gate_leave(&pool->threads[self]);
+  if (status) return status;
+  slot->c_task = c_task; /* a C task that main may stop (wp_worker_stop) */
+  status = wp_worker_run(pool, self, index);
+  slot->c_task = 0;
+  return status;
+}
+
 void wp_worker_clean_up(wp_pool *pool, uint32_t self, uint32_t index) {
   wp_thread *thread = &pool->threads[self];
   wp_gate_enter(thread);

@@ -48,6 +48,12 @@ wp_status wp_worker_reap(wp_pool *pool, uint32_t thread, bool trusted);
 /* Worker: runs the C task of a slot that it has taken, and fills in its result. The status is for wp_task_finish. */
 wp_status wp_worker_run(wp_pool *pool, uint32_t self, uint32_t index);
 
+/* Worker: runs a C task inside a task that runs here, which must not be one that may run again (WP_SLOT_REQUEUE). `box`, in state
+ * WRITING and this thread's, becomes the slot's argument; the one before it is dropped. The result is the slot's: read it, then
+ * wp_task_drop_result. After a trap: wp_worker_clean_up, and the slot's c_task is 0 again. */
+wp_status wp_worker_call(wp_pool *pool, uint32_t self, uint32_t index, uint32_t c_task,
+                         uint32_t box, uint32_t type, uint32_t bytes);
+
 /* Worker: what a C task that trapped has left is taken back, its half-made result too. */
 void wp_worker_clean_up(wp_pool *pool, uint32_t self, uint32_t index);
 

@@ -14,9 +14,6 @@ export class Block {
   /** @type {unknown} why there is no item to read: it has failed already */
   error = undefined;
 
-  /** @type {Float64Array | undefined} the sizes of the files, if they are known; 0: not a regular file */
-  sizes = undefined;
-
   /**
    * @param {number} first  index of the first item in the whole run, from 0
    * @param {Uint8Array} data
@@ -67,7 +64,6 @@ export class Block {
         ? { paths: labels.paths.slice(from, to) }
         : { name: labels.name, lines: labels.lines.subarray(from, to) },
     );
-    part.sizes = this.sizes?.subarray(from, to);
     if (from === 0)
       Object.assign(part, { attempts: this.attempts, isReadByMain: this.isReadByMain, error: this.error });
     return part;

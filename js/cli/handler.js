@@ -3,14 +3,14 @@
  * results into lines, so that main has nothing to do for a single item.
  */
 
-import { isUtf8 } from 'node:buffer';
-import { readFileSync, readSync, openSync, closeSync, statSync } from 'node:fs';
+import { Buffer, isUtf8 } from 'node:buffer';
+import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import { clockOffsetMs } from '../host/clock-node.js';
+import { CALL_C } from '../worker/call-c.js';
 import { findHandlers } from '../worker/handlers.js';
 import { ItemError, LASTING, failureOf } from './fault.js';
 import { inlineHandler } from './inline.js';
-import { statOf } from './input.js';
 import { parseLine, textOf, toJson } from './line.js';
 import { BlockRecord, unpack } from './record.js';
 
@@ -18,7 +18,8 @@ import { BlockRecord, unpack } from './record.js';
  * @typedef {object} Settings  from main, as the pool's initData
  * @property {string} [module]  URL of the user's module
  * @property {string} [code]  the handler itself, instead
- * @property {string} task  the handler's name
+ * @property {string} task  the name of the handler or C task
+ * @property {boolean} isC
  * @property {'json' | 'lines' | 'paths' | 'files'} mode
  * @property {unknown} initData  the user's
  * @property {number} retries  how often a failed item is run again
@@ -75,7 +76,7 @@ async function runBlock(job, context) {
 }
 
 /**
- * @typedef {{ data: Buffer, content?: Uint8Array, isText: boolean, context: object }} WorkersBlock
+ * @typedef {{ data: Buffer, content?: Uint8Array, isText: boolean, context: import('../worker/context.js').Context }} WorkersBlock
  */
 
 /**
@@ -99,7 +100,7 @@ function runItem(record, i, block, beganMs) {
     return runItem(record, i, block, nowMs());
   };
   try {
-    const result = /** @type {any} */ (handler)(payloadOf(bytes, block, item), block.context);
+    const result = /** @type {any} */ (settings.isC ? callC(bytes, block, item) : callHandler(bytes, block, item));
     if (typeof result?.then !== 'function') {
       item.text = resultLine(bytes, result);
       return item;
@@ -124,18 +125,26 @@ function mayRetry(code, attempts) {
  * @param {WorkersBlock} block
  * @param {Result} item
  */
-function payloadOf(bytes, { isText, content }, item) {
+function callHandler(bytes, { isText, content, context }, item) {
   const { mode } = settings;
-  if (mode === 'json') return parseLine(textOf(bytes, isText));
-  if (mode === 'lines') return textOf(bytes, isText);
+  if (mode !== 'files') return /** @type {any} */ (handler)(valueOf(bytes, isText, item), context);
   const path = bytes.toString();
-  if (mode === 'paths') {
-    item.bytes = 0;
-    return path;
-  }
   const file = content ?? readFile(path);
   item.bytes = file.length;
-  return { path, bytes: file };
+  return /** @type {any} */ (handler)({ path, bytes: file }, context);
+}
+
+/**
+ * What an item is, if it is no file.
+ * @param {Buffer} bytes
+ * @param {boolean} isText
+ * @param {Result} item
+ */
+function valueOf(bytes, isText, item) {
+  if (settings.mode === 'json') return parseLine(textOf(bytes, isText));
+  if (settings.mode === 'lines') return textOf(bytes, isText);
+  item.bytes = 0;
+  return bytes.toString();
 }
 
 /**
@@ -143,15 +152,70 @@ function payloadOf(bytes, { isText, content }, item) {
  * @returns {Uint8Array}  not a Buffer: handlers are promised what other runtimes have, too
  */
 function readFile(path) {
+  return readRegular(path, () => {
+    const bytes = readFileSync(path);
+    return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  });
+}
+
+/**
+ * Reads a file, if it is one that a worker may read.
+ * @template T
+ * @param {string} path
+ * @param {(size: number) => T} read
+ */
+function readRegular(path, read) {
   try {
     const stat = statSync(path);
     if (!stat.isFile() && !stat.isDirectory()) throw new NotForWorkers();
-    const bytes = readFileSync(path);
-    return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    return read(stat.size);
   } catch (error) {
-    if (error instanceof NotForWorkers) throw error;
+    if (error instanceof NotForWorkers || !(error instanceof Error && 'syscall' in error)) throw error;
     const { code, message } = failureOf(error);
     throw new ItemError(code, message);
+  }
+}
+
+/**
+ * Runs a C task on an item. A file is read into the pool's memory, where the task finds it.
+ * @param {Buffer} bytes  of the item
+ * @param {WorkersBlock} block
+ * @param {Result} item
+ */
+function callC(bytes, { isText, content, context }, item) {
+  const { task, mode } = settings;
+  /** @type {(type: 'BINARY' | 'STRING' | 'JSON' | 'NUMBER', data: Uint8Array) => unknown} */
+  const call = (type, data) => {
+    const fill = (/** @type {Uint8Array} */ memory) => (memory.set(data), data.length);
+    return context[CALL_C]({ task, type, bytes: data.length, fill });
+  };
+  if (mode === 'files') {
+    if (content) return call('BINARY', content);
+    const path = bytes.toString();
+    return readRegular(path, (size) => {
+      const fill = (/** @type {Uint8Array} */ memory) => (item.bytes = readInto(memory, path));
+      return context[CALL_C]({ task, type: 'BINARY', bytes: size, fill });
+    });
+  }
+  const value = valueOf(bytes, isText, item);
+  if (typeof value === 'number') return call('NUMBER', new Uint8Array(Float64Array.of(value).buffer));
+  if (typeof value === 'string') return call('STRING', Buffer.from(value));
+  return call('JSON', Buffer.from(JSON.stringify(value)));
+}
+
+/**
+ * @param {Uint8Array} memory
+ * @param {string} path
+ * @returns {number} how many bytes there were
+ */
+function readInto(memory, path) {
+  const file = openSync(path, 'r');
+  try {
+    let read = 0;
+    for (let more; (more = readSync(file, memory, read, memory.length - read, null)) > 0;) read += more;
+    return read;
+  } finally {
+    closeSync(file);
   }
 }
 
@@ -179,37 +243,4 @@ function usersContext(context) {
   });
 }
 
-/**
- * Reads a regular file into the pool's memory, for a C task.
- * @param {{ path: string, bytes: number }} file  its size as main saw it
- * @param {import('../worker/context.js').Context} context
- */
-function readIntoBox({ path, bytes }, context) {
-  try {
-    const memory = context.alloc(bytes);
-    const file = openSync(path, 'r');
-    try {
-      let read = 0;
-      for (let more; (more = readSync(file, memory, read, bytes - read, null)) > 0;) read += more;
-      return memory.subarray(0, read);
-    } finally {
-      closeSync(file);
-    }
-  } catch (error) {
-    const { code, message } = failureOf(error);
-    return { code, message };
-  }
-}
-
-/**
- * The sizes of regular files; 0 for anything else.
- * @param {string[]} paths
- */
-function sizesOf(paths) {
-  return Float64Array.from(paths, (path) => {
-    const stat = statOf(path);
-    return stat?.isFile() ? stat.size : 0;
-  });
-}
-
-export default { 'wasmpool:block': runBlock, 'wasmpool:read': readIntoBox, 'wasmpool:sizes': sizesOf };
+export default { 'wasmpool:block': runBlock };

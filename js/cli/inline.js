@@ -19,11 +19,23 @@ export function compileInline(code) {
 }
 
 /**
+ * Node 20 warns, on the user's terminal and in each worker, that the way in which the code's imports are resolved is
+ * experimental. From now on this thread does not.
+ */
+function dropWarning() {
+  const { emitWarning } = process;
+  process.emitWarning = (/** @type {any[]} */ ...args) => {
+    if (!/USE_MAIN_CONTEXT_DEFAULT_LOADER/.test(String(args[0]))) Reflect.apply(emitWarning, process, args);
+  };
+}
+
+/**
  * @param {string} code
  * @returns {(payload: any, context: any) => unknown}
  * @throws {SyntaxError | TypeError}
  */
 export function inlineHandler(code) {
+  dropWarning();
   const handler = compileInline(code).runInThisContext();
   if (typeof handler !== 'function') throw new TypeError('the code is not a function, such as x => x * 2');
   return handler;

@@ -1,6 +1,5 @@
 /** `wasmpool map`: items in, tasks through a pool, results out; failures are reported and the rest goes on. */
 
-import { CTaskRunner } from './ctask-runner.js';
 import { Done } from './done.js';
 import { UsageError, codeOf, describe, failureOf } from './fault.js';
 import { HandlerRunner } from './handler-runner.js';
@@ -70,8 +69,6 @@ const STATUS = { SIGINT: 130, SIGPIPE: 141, SIGTERM: 143 };
 
 /** Blocks in work at once: per worker, and at least. More than workers, so that none waits while main writes. */
 const WINDOW = { perWorker: 4, least: 8 };
-/** Files whose bytes are in the pool's memory at once, for C tasks. */
-const BOXES = 64;
 /** Results may wait for a slow item before them: that many windows of blocks, so many bytes of input or output. */
 const HELD_WINDOWS = 64;
 const HELD_BYTES = 256 << 20;
@@ -135,33 +132,28 @@ function openLog(target, { resume }) {
  */
 async function startPool(target, mode, flags, io) {
   const { workers, timeout, retries = 0, failFast = false, initData } = flags;
-  const isC = target.kind === 'c';
-  const pace = new Pace(isC && mode === 'files' ? 1 : flags.batch);
+  const pace = new Pace(flags.batch);
   const stop = new Int32Array(new SharedArrayBuffer(4));
   const { workers: count } = resolveOptions({ module: HANDLER, ...(workers && { workers }) });
   const limit = Math.max(WINDOW.least, WINDOW.perWorker * count);
-  const records = isC ? [] : Array.from({ length: limit }, () => new BlockRecord());
+  const records = Array.from({ length: limit }, () => new BlockRecord());
   /** @type {import('./handler.js').Settings} */
   const settings = {
-    ...{ module: target.module?.href, code: flags.eval, task: target.task, mode, initData, retries, failFast },
+    ...{ module: target.module?.href, code: flags.eval, task: target.task, isC: target.kind === 'c' },
+    ...{ mode, initData, retries, failFast },
     ...{ patienceMs: pace.patienceMs, records: records.map(({ memory }) => memory), stop: stop.buffer },
   };
   const options = {
     module: HANDLER,
     wasm: target.wasm,
     workers,
-    taskTimeoutMs: isC ? timeout : undefined,
     recycleTimeoutMs: 0,
-    boxes: isC ? { count: BOXES } : undefined,
     initData: settings,
   };
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
   const pool = await io.createPool(Object.fromEntries(given));
-  const common = { pace, stop, retries, stdin: io.stdin };
-  const runner = isC
-    ? new CTaskRunner(pool, { ...common, task: target.task, mode })
-    : new HandlerRunner(pool, { ...common, records, timeout });
-  return { pool, runner, pace, stop, limit: isC ? Math.max(limit, BOXES) : limit };
+  const runner = new HandlerRunner(pool, { pace, stop, retries, records, timeout, stdin: io.stdin });
+  return { pool, runner, pace, stop, limit };
 }
 
 /** One run, from the first item to the last line of figures. */
@@ -232,14 +224,13 @@ class MapRun {
 
   #outcomes() {
     const { limit, pace, runner } = this.#parts;
-    const isWhole = (/** @type {Block} */ block) => runner instanceof CTaskRunner && runner.isRunning(block);
     return mapWindow(this.#blocks(), (block) => this.#run(block), {
       limit,
       held: HELD_WINDOWS * limit,
       ordered: !this.#flags.unordered,
       split: (block) => {
         const size = block.isReadByMain || block.error ? 1 : pace.size;
-        if (block.count <= size || isWhole(block)) return [block];
+        if (block.count <= size) return [block];
         return [block.slice(0, size), block.slice(size)];
       },
       weigh: (block) => runner.weigh(block),
@@ -252,9 +243,8 @@ class MapRun {
 
   /** The blocks of the input, without items that an earlier run has done. */
   async *#blocks() {
-    const { inputs, log, runner } = this.#parts;
+    const { inputs, log } = this.#parts;
     for await (const block of inputs.blocks()) {
-      if (runner instanceof CTaskRunner) await runner.prepare(block);
       if (!log) {
         yield block;
         continue;

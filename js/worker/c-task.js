@@ -1,6 +1,9 @@
 /** Runs C tasks, and puts the thread in order after a trap. */
+import { RESULT } from '../core.js';
+import { TYPE } from '../codec/types.js';
+import { poolError } from '../errors.js';
 import * as L from '../generated/layout.js';
-import { STATUS } from '../generated/status.js';
+import { STATUS, STATUS_ROWS } from '../generated/status.js';
 
 /**
  * Runs the C task of a slot.
@@ -18,11 +21,7 @@ export function runCTask(loop, index, slot) {
     exports.endLines?.();
     return status;
   } catch (error) {
-    const stopped = takeStop(loop);
-    exports.stackRestore(loop.stack); // a trap leaves the stack pointer where it was
-    if (loop.insideGate()) throw error; // the core itself broke
-    exports._wp_worker_clean_up(pool, self, index);
-    exports.endLines?.();
+    const stopped = cleanUp(loop, index, error);
     if (stopped && (core.load(slot) & 0xff) === L.SLOT_RUNNING) {
       // Nobody has given it up: it was silent.
       if (exports._wp_task_recover(pool, self, index)) loop.ring();
@@ -31,6 +30,104 @@ export function runCTask(loop, index, slot) {
     core.writeError(index, slot, error);
     return STATUS.TASK_FAILED;
   }
+}
+
+/**
+ * After a trap.
+ * @param {import('./loop.js').Loop} loop
+ * @param {number} index
+ * @param {unknown} error the trap
+ * @returns {boolean} whether main had asked for it
+ * @throws the error, if it cut the core off inside the gate
+ */
+function cleanUp(loop, index, error) {
+  const { exports, pool, self } = loop.core;
+  const stopped = takeStop(loop);
+  exports.stackRestore(loop.stack); // a trap leaves the stack pointer where it was
+  if (loop.insideGate()) throw error; // the core itself broke
+  exports._wp_worker_clean_up(pool, self, index);
+  exports.endLines?.();
+  return stopped;
+}
+
+/**
+ * A call of a C task.
+ * @typedef {object} CCall
+ * @property {string} task
+ * @property {'BINARY' | 'STRING' | 'JSON' | 'NUMBER'} type of the argument
+ * @property {number} bytes memory for it
+ * @property {(memory: Uint8Array) => number} fill writes it, and says how long it is
+ */
+
+/**
+ * Runs a C task inside the task of a slot, on memory that is filled in place.
+ * @param {import('./loop.js').Loop} loop
+ * @param {number} index of a slot that is RUNNING here, and never runs again
+ * @param {number} slot its address
+ * @param {CCall} call
+ * @returns {unknown} the result
+ * @throws {import('../errors.js').PoolError} as the task's promise would reject
+ */
+export function callCTask(loop, index, slot, { task, type, bytes, fill }) {
+  const { core } = loop;
+  const { exports, pool, self, memory } = core;
+  const box = core.createBox(bytes);
+  let length;
+  try {
+    length = fill(memory.view(memory.address(core.boxes.record(box) + L.BOX_ADDRESS), bytes));
+  } catch (error) {
+    exports._wp_box_drop(pool, self, box);
+    throw error;
+  }
+  const status = callIn(loop, index, slot, () =>
+    exports._wp_worker_call(pool, self, index, numberOf(core, task), box, TYPE[type], length),
+  );
+  try {
+    const result = core.read(slot, RESULT);
+    if (status === STATUS.OK) return result;
+    const { code, text } = STATUS_ROWS[-status] ?? STATUS_ROWS[-STATUS.BROKEN_INVARIANT];
+    throw poolError(code, result === undefined ? text : String(result));
+  } finally {
+    exports._wp_task_drop_result(pool, self, index);
+  }
+}
+
+/**
+ * @param {import('./loop.js').Loop} loop
+ * @param {number} index
+ * @param {number} slot
+ * @param {() => number} call
+ * @returns {number} its status
+ * @throws TASK_FAILED after a trap, when all is in order again
+ */
+function callIn(loop, index, slot, call) {
+  try {
+    const status = call();
+    loop.core.exports.endLines?.();
+    return status;
+  } catch (error) {
+    cleanUp(loop, index, error);
+    loop.core.memory.u32[(slot + L.SLOT_C_TASK) >>> 2] = 0;
+    throw poolError('TASK_FAILED', error instanceof Error ? error.message : String(error), { cause: error });
+  }
+}
+
+/** @type {Map<string, number>} numbers of C tasks + 1, as far as they have been looked for: a worker has one core */
+const numbers = new Map();
+
+/**
+ * @param {import('../core.js').Core} core
+ * @param {string} task
+ * @returns {number} its number + 1; 0: there is none
+ */
+function numberOf(core, task) {
+  const { exports, pool, memory } = core;
+  for (let i = 0; !numbers.has(task); i++) {
+    const at = exports._wp_js_task_name(pool, i) >>> 0;
+    if (!at) return 0;
+    numbers.set(memory.cString(at), i + 1);
+  }
+  return /** @type {number} */ (numbers.get(task));
 }
 
 /**

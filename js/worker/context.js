@@ -1,6 +1,8 @@
 import { RESULT } from '../core.js';
 import { poolError } from '../errors.js';
 import * as L from '../generated/layout.js';
+import { callCTask } from './c-task.js';
+import { CALL_C } from './call-c.js';
 import { ItemRun } from './item-run.js';
 
 /** What a handler gets as its second argument: one run of one task. */
@@ -135,6 +137,16 @@ export class Context {
     const view = core.memory.view(core.memory.address(core.boxes.record(box) + L.BOX_ADDRESS), bytes);
     (this.#boxes ??= new Map()).set(view, box);
     return view;
+  }
+
+  /**
+   * Runs a C task inside this one, on memory that is filled in place. The command line's; not for tasks with `onLost: 'requeue'`.
+   * @param {import('./c-task.js').CCall} call
+   * @returns {unknown} the result
+   */
+  [CALL_C](call) {
+    this.#check();
+    return callCTask(this.#loop, this.#index, this.#slot, call);
   }
 
   /**

@@ -10,7 +10,7 @@ import { promisify } from 'node:util';
 import { Reporter } from '../../js/cli/progress.js';
 import { createPool } from '../../js/index.js';
 import { at, dir, file, lines, run } from './cli-support.js';
-import { C_MODULE } from './helpers.js';
+import { C_MODULE, C_TASKS } from './helpers.js';
 
 /** Notes each run of an item in a file, so that a test sees which items ran, and how often. */
 const NOTES = file(
@@ -179,6 +179,36 @@ describe('items that travel together', () => {
       assert.deepEqual(ran, numbers(1500));
     });
   }
+
+  for (const [task, bad, code] of [
+    ['recurse', 100_000_000, 'TASK_FAILED'],
+    ['churn', 1e15, 'TIMEOUT'],
+  ]) {
+    test(`C tasks: ${code} of one item, the others of its block go on, and get what they would get alone`, async () => {
+      const items = [1, 2, bad, 3, 4];
+      const args = ['map', `${fileURLToPath(C_TASKS)}#${task}`, '-j', '1', '--batch', '5', '--timeout', '300'];
+      const { status, out, err } = await run(args, { input: items.join('\n') });
+      assert.equal(status, 1);
+      assert.match(err, new RegExp(`^wasmpool: stdin:3: ${code} [^\n]+\n$`));
+      const alone = await run(args, { input: '1\n2\n3\n4\n' });
+      assert.deepEqual([alone.err, out], ['', alone.out]);
+      assert.equal(parsed(out).length, 4);
+    });
+  }
+
+  test('C tasks: each type of item arrives as by dispatch', async () => {
+    const items = [1.5, 'grüße', '', { a: [1] }, [], true, null];
+    const pool = await createPool({ wasm: C_TASKS, workers: 1 });
+    const expected = [];
+    try {
+      for (const item of items) expected.push(await pool.dispatch('input_type', item));
+    } finally {
+      await pool.destroy();
+    }
+    const input = items.map((item) => JSON.stringify(item)).join('\n');
+    const { out, err } = await run(['map', `${fileURLToPath(C_TASKS)}#input_type`], { input });
+    assert.deepEqual([parsed(out), err], [expected, '']);
+  });
 
   test('a retried item runs again alone', async () => {
     const { ran, err } = await runNoted('exit', '--batch', '500', '--retries', '1');

@@ -192,6 +192,34 @@ static void run_commit(void) {
   finish(VICTIM, s.held[2], WP_OK);
 }
 
+/* ---- call: C tasks inside a task, whose argument becomes a box of the victim's own, twice ---- */
+
+static void prepare_call(void) {
+  submit_box(BOX_BYTES);
+  submit_plain();
+  victim_takes(2);
+}
+
+static void call(const char *name, uint32_t index) {
+  wp_pool *pool = s.f.pool;
+  uint32_t box = 0, c_task = 0;
+  if (index == WP_NONE || wp_box_create(pool, VICTIM, BOX_BYTES, &box)) return;
+  memset((void *)(uintptr_t)wp_box_at(pool, box)->address, 0x5a, BOX_BYTES);
+  for (uint32_t i = 0; i < pool->task_count; i++) {
+    if (!strcmp(pool->tasks[i]->name, name)) c_task = i + 1;
+  }
+  wp_worker_call(pool, VICTIM, index, c_task, box, WP_TYPE_BINARY, BOX_BYTES);
+  wp_task_drop_result(pool, VICTIM, index);
+}
+
+static void run_call(void) {
+  for (uint32_t i = 0; i < 2; i++) {
+    call("answer_box", s.held[i]);
+    call("answer_inline", s.held[i]);
+    finish(VICTIM, s.held[i], WP_OK);
+  }
+}
+
 static void prepare_exclusive(void) {
   submit_c("answer_box", WP_SLOT_EXCLUSIVE | WP_SLOT_REQUEUE, VICTIM);
   submit_plain();
@@ -447,6 +475,7 @@ static const operation operations[] = {
     {"items", prepare_items, run_items, NULL},
     {"run", prepare_run, run_run, NULL},
     {"commit", prepare_commit, run_commit, NULL},
+    {"call", prepare_call, run_call, NULL},
     {"exclusive", prepare_exclusive, run_run, NULL},
     {"release", prepare_release, run_release, NULL},
     {"box line", prepare_line, run_line, NULL},

@@ -82,6 +82,45 @@ TEST(c_tasks,
   fixture_close(&f);
 }
 
+static void call(const char *name, uint32_t index, const uint8_t *bytes, uint32_t length,
+                 wp_status expected) {
+  uint32_t box = 0, c_task = 0;
+  for (uint32_t i = 0; i < f.pool->task_count; i++) {
+    if (strcmp(f.pool->tasks[i]->name, name) == 0) c_task = i + 1;
+  }
+  CHECK_EQ(wp_box_create(f.pool, 1, length, &box), WP_OK);
+  memcpy((void *)(uintptr_t)wp_box_at(f.pool, box)->address, bytes, length);
+  wp_status status = wp_worker_call(f.pool, 1, index, c_task, box, WP_TYPE_BINARY, length);
+  if (status == WP_E_UNKNOWN_TASK) wp_box_drop(f.pool, 1, box);
+  CHECK_EQ(status, expected);
+}
+
+TEST(calls, "XP-02: a task calls C tasks, each on a box of its own; no box is left") {
+  CHECK_EQ(start(1), WP_OK);
+  uint32_t index = reserve(f.pool, WP_PRIORITY_NORMAL, 0);
+  wp_slot *slot = slot_of(f.pool, index);
+  wp_task_submit(f.pool, index);
+  CHECK_EQ(take(f.pool, 1, 0), index);
+  for (uint8_t i = 1; i < 4; i++) {
+    call("double_it", index, (uint8_t[]){i, 7, 9}, 3, WP_OK);
+    CHECK_EQ(memcmp(slot->result_inline, (uint8_t[]){(uint8_t)(2 * i), 14, 18}, 3), 0);
+    CHECK_EQ(slot->c_task, 0);
+    wp_task_drop_result(f.pool, 1, index);
+    CHECK_EQ(wp_atomic_load_relaxed_u32(&f.pool->boxes.in_use), 1); /* the argument */
+  }
+  call("fails", index, (uint8_t[]){1}, 1, WP_E_TASK_FAILED);
+  call("no such task", index, (uint8_t[]){1}, 1, WP_E_UNKNOWN_TASK);
+  call("large", index, (uint8_t[]){1}, 1, WP_OK);
+  CHECK(slot->result.bytes == 1000 && slot->result.box);
+  wp_task_drop_result(f.pool, 1, index);
+  wp_task_finish(f.pool, 1, index, WP_OK);
+  wp_status status = WP_OK;
+  CHECK_EQ(deliver(f.pool, &status), index);
+  CHECK_EQ(wp_atomic_load_relaxed_u32(&f.pool->boxes.in_use), 0);
+  CHECK_EQ(wp_pool_check(f.pool), WP_OK);
+  fixture_close(&f);
+}
+
 /* ---- States ---- */
 
 TEST(states, "AM-28, AM-45: empty, starting, ready, live, dying, empty; a record is reused only "
