@@ -1,40 +1,31 @@
-/** Abort signals: one listener on each, however many tasks listen, so that no runtime warns of a leak; none when the last has ended. */
+/** Abort signals: one listener on each, however many tasks and maps wait for it, so that no runtime warns of a leak; none when all are over. */
 import { poolError } from './errors.js';
 
-/**
- * @typedef {import('./task.js').Task} Task
- * @typedef {(error: import('./errors.js').PoolError) => void} GiveUp
- */
-
-/** Tasks by their signal, of all pools; without an entry nobody listens. @type {WeakMap<AbortSignal, Map<Task, GiveUp>>} */
-const listening = new WeakMap();
+/** What waits for a signal, of all pools. @type {WeakMap<AbortSignal, Set<() => void>>} */
+const waiting = new WeakMap();
 
 /**
- * Gives a task up when its signal is aborted, at once if it is already.
- * @param {Task} task its `unlisten` is to be called when it has ended
+ * Calls back when a signal is aborted; it is not yet.
  * @param {AbortSignal} signal
- * @param {GiveUp} giveUp
+ * @param {() => void} callback another one each time
+ * @returns {() => void} does not wait any more
  */
-export function listen(task, signal, giveUp) {
-  if (signal.aborted) {
-    giveUp(aborted(signal));
-    return;
-  }
-  const tasks = listening.get(signal) ?? open(signal);
-  tasks.set(task, giveUp);
-  task.more.unlisten = () => {
-    if (!tasks.delete(task) || tasks.size > 0 || listening.get(signal) !== tasks) return;
-    listening.delete(signal);
+export function onAbort(signal, callback) {
+  const callbacks = waiting.get(signal) ?? open(signal);
+  callbacks.add(callback);
+  return () => {
+    if (!callbacks.delete(callback) || callbacks.size > 0 || waiting.get(signal) !== callbacks) return;
+    waiting.delete(signal);
     signal.removeEventListener('abort', abortAll);
   };
 }
 
-/** @param {AbortSignal} signal that nobody listens to */
+/** @param {AbortSignal} signal that nothing waits for */
 function open(signal) {
-  const tasks = new Map();
-  listening.set(signal, tasks);
+  const callbacks = new Set();
+  waiting.set(signal, callbacks);
   signal.addEventListener('abort', abortAll, { once: true });
-  return tasks;
+  return callbacks;
 }
 
 /**
@@ -42,12 +33,19 @@ function open(signal) {
  * @this {AbortSignal}
  */
 function abortAll() {
-  const tasks = [...(listening.get(this)?.values() ?? [])];
-  listening.delete(this);
-  for (const giveUp of tasks) giveUp(aborted(this));
+  const callbacks = [...(waiting.get(this) ?? [])];
+  waiting.delete(this);
+  for (const callback of callbacks) callback();
 }
 
-/** @param {AbortSignal} signal */
-function aborted(signal) {
-  return poolError('CANCELLED', 'the task was aborted', { cause: signal.reason });
+/**
+ * Gives a task up when its signal is aborted, at once if it is already.
+ * @param {import('./task.js').Task} task its `unlisten` is to be called when it has ended
+ * @param {AbortSignal} signal
+ * @param {(error: import('./errors.js').PoolError) => void} giveUp
+ */
+export function listen(task, signal, giveUp) {
+  const abort = () => giveUp(poolError('CANCELLED', 'the task was aborted', { cause: signal.reason }));
+  if (signal.aborted) abort();
+  else task.more.unlisten = onAbort(signal, abort);
 }

@@ -194,19 +194,6 @@ export class Engine {
     this.completions.drain();
   }
 
-  /**
-   * The argument of a task that a worker has started, if only a message can carry it; what is transferred goes only once.
-   * @param {number} slot
-   * @param {number} generation
-   */
-  #takeArgument(slot, generation) {
-    const task = this.#tasks[slot];
-    if (!task?.rare || task.generation !== generation) return undefined;
-    const { channel } = task.rare;
-    if (channel?.transfer.length) task.rare.channel = undefined;
-    return channel;
-  }
-
   // ---- Ended early ----
 
   /**
@@ -284,7 +271,11 @@ export class Engine {
    */
   #receive(member, message) {
     if (message.kind === 'value') this.mail.receive(message, this.#tasks[message.slot]);
-    else answer(member.thread, message, this.options.main, (slot, generation) => this.#takeArgument(slot, generation));
+    else
+      answer(member.thread, message, this.options.main, (slot, generation) => {
+        const task = this.#tasks[slot];
+        return task?.generation === generation ? task : undefined;
+      });
   }
 
   /** @param {import('./fleet.js').Member} member what it held has come back to the core */

@@ -1,6 +1,7 @@
 /** Events and who listens to them. */
 import { callback, nearestName } from './check.js';
 import { poolError } from './errors.js';
+import { host } from './host/index.js';
 import { callOut } from './task.js';
 
 /** Listeners by event. */
@@ -33,8 +34,11 @@ export class Emitter {
    * @param {...unknown} details
    */
   emit(event, ...details) {
-    for (const listener of [...(this.#listeners.get(event) ?? [])]) callOut(listener, ...details);
+    for (const listener of [...(this.#listeners.get(event) ?? [])]) this.tell(listener, ...details);
   }
+
+  /** Calls a user's function in the context in which this emitter was made, and not in that of some task. */
+  tell = host.bind(callOut);
 
   clear() {
     for (const listeners of this.#listeners.values()) listeners.clear();

@@ -7,7 +7,7 @@ import { poolError } from './errors.js';
 import * as L from './generated/layout.js';
 import { startGroup } from './group.js';
 import { host } from './host/index.js';
-import { NO_EXTRA, NO_OPTIONS, readOptions, specify, taskName } from './spec.js';
+import { contextFor, NO_EXTRA, NO_OPTIONS, readOptions, specify, taskName } from './spec.js';
 import { guarded, ignore, Task } from './task.js';
 
 /**
@@ -162,7 +162,7 @@ export class Intake {
       if (this.closed) throw this.#goneError();
       name = taskName(task);
       if (options === NO_OPTIONS && extra === NO_EXTRA) {
-        spec = this.#plainSpec;
+        spec = this.#plain();
       } else {
         const given = readOptions(options);
         spec = this.check(given, extra);
@@ -173,6 +173,11 @@ export class Intake {
       return;
     }
     this.send(record, name, payload, spec, signal, extra.unbounded);
+  }
+
+  #plain() {
+    const inContext = contextFor(this.#options);
+    return inContext ? { ...this.#plainSpec, inContext } : this.#plainSpec;
   }
 
   /**

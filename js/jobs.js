@@ -59,7 +59,7 @@ export class Jobs {
    */
   split(task, payload, callback, options = NO_OPTIONS) {
     this.#checkCallback(callback);
-    const sink = new CallbackSink(callback, this.#port, labelOf(options));
+    const sink = new CallbackSink(host.bind(callback), this.#port, labelOf(options));
     const record = new Task(sink, 0);
     sink.task = record;
     this.#send(record, task, payload, options);
@@ -91,7 +91,14 @@ export class Jobs {
       callBack(callback, [], this.#port); // TW-23
       return new Handle();
     }
-    const sink = new BulkSink(callback, this.#port, this.buffers, items.length, sliceItems, labelOf(options));
+    const sink = new BulkSink(
+      host.bind(callback),
+      this.#port,
+      this.buffers,
+      items.length,
+      sliceItems,
+      labelOf(options),
+    );
     /** @type {Task[]} */
     const slices = [];
     for (let start = 0; start < items.length; start += sliceItems) slices.push(new Task(sink, start));

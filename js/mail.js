@@ -81,19 +81,21 @@ export class Mail {
  * @param {import('./host/index.js').Thread} thread
  * @param {{ kind: string, call: number, slot: number, generation: number, name: string, argument: unknown }} request
  * @param {Record<string, (argument: any) => unknown>} functions that handlers may call
- * @param {(slot: number, generation: number) => { value: unknown, transfer: Transferable[] } | undefined} takeArgument
+ * @param {(slot: number, generation: number) => Task | undefined} taskOf the task that asks, if it is wanted still
  */
-export async function answer(thread, request, functions, takeArgument) {
+export async function answer(thread, request, functions, taskOf) {
   const { call } = request;
   try {
     if (request.kind === 'argument') {
-      const found = takeArgument(request.slot, request.generation);
+      const found = takeArgument(taskOf(request.slot, request.generation));
       if (!found) throw new Error('the task was given up');
       thread.post({ kind: 'answer', call, value: found.value }, found.transfer);
     } else if (request.kind === 'main') {
       const target = Object.hasOwn(functions, request.name) ? functions[request.name] : undefined;
       if (typeof target !== 'function') throw new Error(`the pool has no main function '${request.name}'`);
-      const value = await target(request.argument);
+      const run = () => target(request.argument);
+      const { inContext } = taskOf(request.slot, request.generation)?.rare ?? {};
+      const value = await (inContext ? inContext(run) : run());
       try {
         thread.post({ kind: 'answer', call, value });
       } catch (cause) {
@@ -103,4 +105,14 @@ export async function answer(thread, request, functions, takeArgument) {
   } catch (error) {
     thread.post({ kind: 'answer', call, error: toMessage(error) });
   }
+}
+
+/**
+ * The argument of a task that a worker has started, if only a message can carry it; what is transferred goes only once.
+ * @param {Task | undefined} task
+ */
+function takeArgument(task) {
+  const channel = task?.rare?.channel;
+  if (task?.rare && channel?.transfer.length) task.rare.channel = undefined;
+  return channel;
 }

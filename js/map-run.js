@@ -1,4 +1,5 @@
 /** One pass of a map over its inputs. */
+import { onAbort } from './abort.js';
 import { poolError } from './errors.js';
 import { Batch } from './map-batch.js';
 import { MapWindow } from './map-window.js';
@@ -110,9 +111,8 @@ export class MapRun {
       this.#leave(this.#first, true); // at once: the reader may be slow in coming back
       this.#wake();
     };
-    signal.addEventListener('abort', abort, { once: true });
-    this.#unlisten = () => signal.removeEventListener('abort', abort);
     if (signal.aborted) abort();
+    else this.#unlisten = onAbort(signal, abort);
   }
 
   /** @param {Batch<R>} batch the oldest: it is read */

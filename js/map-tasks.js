@@ -2,6 +2,7 @@
 import { milliseconds } from './check.js';
 import { poolError } from './errors.js';
 import * as L from './generated/layout.js';
+import { host } from './host/index.js';
 import { MapRun } from './map-run.js';
 import { RECORD_BYTES } from './records.js';
 import { OPTIONS_OF, readOptions, taskName } from './spec.js';
@@ -40,6 +41,7 @@ function roomOf(pool, leased) {
  */
 export function openMap(intake, pool, task, items, options) {
   const given = readOptions(options, OPTIONS_OF.map);
+  if (given.onItems) given.onItems = host.bind(given.onItems);
   const { maxWaitMs, sharedArgs } = given;
   const name = taskName(task);
   const waitMs = maxWaitMs === undefined ? undefined : milliseconds('maxWaitMs', maxWaitMs);

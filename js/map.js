@@ -23,12 +23,15 @@ import { guarded } from './task.js';
 export class MapPromise {
   /** @type {() => import('./map-run.js').MapRun<R>} */
   #start;
+  /** @type {<T>(run: () => T) => T} calls in the context of the call of map */
+  #inContext;
   /** @type {Promise<R[]> | undefined} */
   #all;
   #iterated = false;
 
   /** @param {() => import('./map-run.js').MapRun<R>} start */
   constructor(start) {
+    this.#inContext = host.bind((run) => run());
     this.#start = start;
     // Starts by itself in the next turn, as a dispatch does, unless somebody iterates first.
     host.time.microtask(() => {
@@ -40,7 +43,7 @@ export class MapPromise {
     if (this.#iterated)
       return (this.#all ??= Promise.reject(poolError('INVALID_ARGUMENT', 'the map is being iterated')));
     return (this.#all ??= guarded((resolve, reject) => {
-      this.#start().collect().then(resolve, reject);
+      this.#inContext(() => this.#start().collect()).then(resolve, reject);
     }));
   }
 
@@ -72,6 +75,6 @@ export class MapPromise {
     if (this.#all) throw poolError('INVALID_ARGUMENT', 'the map is being awaited already');
     if (this.#iterated) throw poolError('INVALID_ARGUMENT', 'the map is being iterated already');
     this.#iterated = true;
-    return this.#start().iterate();
+    return this.#inContext(this.#start).iterate();
   }
 }

@@ -15,7 +15,7 @@ import { resolveOptions } from './options.js';
 import { diagnose, poolStats } from './report.js';
 import { OPTIONS_OF, taskName } from './spec.js';
 import { createEngine } from './start.js';
-import { callOut, ignore, Task, taskProxy, TaskPromise } from './task.js';
+import { ignore, Task, taskProxy, TaskPromise } from './task.js';
 import { Telemetry } from './telemetry.js';
 import { Traces } from './traces.js';
 import { postToModules, workerEvents } from './worker-events.js';
@@ -346,7 +346,7 @@ export class Pool {
    */
   #tell(message, taskId) {
     const { onTaskError } = this.#options;
-    if (onTaskError) callOut(onTaskError, message, taskId);
+    if (onTaskError) this.#events.tell(onTaskError, message, taskId);
     this.#events.emit('error', message, taskId);
   }
 

@@ -1,6 +1,7 @@
 /** A chain of tasks, one after the other. */
 import { callBack, Handle, LABEL, labelError, labelled } from './callback.js';
 import { poolError } from './errors.js';
+import { host } from './host/index.js';
 import { guarded, Task } from './task.js';
 
 /**
@@ -36,6 +37,8 @@ export class Sequence extends Handle {
   /** @type {(error: Error) => void} */
   #reject = () => {};
   #promise;
+  /** What the sequence does, it does in the context of the call that began it. */
+  #inContext = host.bind((/** @type {() => any} */ run) => run());
 
   /**
    * @param {readonly Step[]} steps
@@ -88,7 +91,7 @@ export class Sequence extends Handle {
     this.#port.send(
       this.#record,
       step,
-      typeof step.payload === 'function' ? () => this.#makePayload(index) : undefined,
+      typeof step.payload === 'function' ? () => this.#inContext(() => this.#makePayload(index)) : undefined,
     );
     this.#entering = false;
   }
@@ -137,7 +140,7 @@ export class Sequence extends Handle {
   fulfil(_index, value) {
     this.#record = undefined;
     this.#results.push(value);
-    this.#advance();
+    this.#inContext(() => this.#advance());
   }
 
   /**
@@ -148,7 +151,8 @@ export class Sequence extends Handle {
   fail(_index, error) {
     const wasOver = this.#over;
     labelError(this.label, error);
-    const goOn = () => (error.code === 'POOL_DESTROYED' ? this.#abandon(error) : this.fulfil(0, undefined));
+    const goOn = () =>
+      error.code === 'POOL_DESTROYED' ? this.#inContext(() => this.#abandon(error)) : this.fulfil(0, undefined);
     if (this.#entering) this.#port.later(goOn);
     else goOn();
     return wasOver ? /** @type {const} */ (false) : undefined;

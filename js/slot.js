@@ -67,6 +67,7 @@ function fillSlot(engine, handler, task, index, payload, spec) {
   task.index = index;
   task.generation = core.generation(slot);
   if (spec.onProgress) task.more.onProgress = spec.onProgress;
+  if (spec.inContext) task.more.inContext = spec.inContext;
   if (spec.graceMs !== undefined) task.more.graceMs = spec.graceMs;
 }
 

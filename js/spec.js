@@ -2,6 +2,7 @@
 import { callback, flag, integer, LONGEST_MS, milliseconds, nameSet, unknownOption, wrong } from './check.js';
 import { poolError } from './errors.js';
 import * as L from './generated/layout.js';
+import { host } from './host/index.js';
 import { priorityLane } from './options.js';
 
 /**
@@ -15,7 +16,8 @@ import { priorityLane } from './options.js';
  * @property {number} [seat] index + 1
  * @property {number} [dueMs] of a slice: from then on it goes before single tasks
  * @property {number} [itemsBytes] room for the results of a batch's items
- * @property {(value: any) => void} [onProgress]
+ * @property {(value: any) => void} [onProgress] calls back in the context of the task's submission
+ * @property {(run: () => unknown) => unknown} [inContext] calls in that context, if functions of main may have to
  * @property {readonly Transferable[]} [transfer]
  * @property {number} [graceMs] unless it is the pool's
  */
@@ -176,9 +178,20 @@ function checkValues({ onLost, deliver, weight, signal, transfer, onProgress, ba
   if (settle !== undefined && typeof settle !== 'boolean') throw wrong('settle', settle, 'a boolean');
 }
 
+const call = (/** @type {() => unknown} */ run) => run();
+
+/**
+ * What calls in the context of this moment; of a task that may call functions of main.
+ * @param {Pick<import('./options.js').ResolvedOptions, 'main'>} pool
+ */
+export function contextFor({ main }) {
+  for (const _ in main) return host.bind(call);
+  return undefined;
+}
+
 /**
  * @param {TaskOptions} options
- * @param {Pick<import('./options.js').ResolvedOptions, 'taskTimeoutMs' | 'liveness'>} pool
+ * @param {Pick<import('./options.js').ResolvedOptions, 'taskTimeoutMs' | 'liveness' | 'main'>} pool
  * @param {Extra} extra
  * @returns {Spec}
  * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT, UNSUPPORTED
@@ -203,7 +216,8 @@ export function specify(options, pool, extra) {
     seat: extra.seat,
     group: 0, // a batch's or a bulk job's comes later
     dueMs: extra.dueMs,
-    onProgress,
+    onProgress: onProgress && host.bind(onProgress),
+    inContext: contextFor(pool),
     transfer,
     graceMs: cancelGraceMs === undefined ? undefined : (milliseconds('cancelGraceMs', cancelGraceMs) ?? LONGEST_MS),
   };

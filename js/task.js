@@ -43,6 +43,8 @@ class Rare {
   graceMs = undefined;
   /** @type {((value: any) => void) | undefined} */
   onProgress = undefined;
+  /** @type {((run: () => unknown) => unknown) | undefined} calls in the context of its submission */
+  inContext = undefined;
   /** @type {(() => void) | undefined} removes the listener on the signal */
   unlisten = undefined;
   /** @type {{ value: unknown, transfer: Transferable[] } | undefined} the argument, if only a message can carry it */

@@ -29,6 +29,7 @@ export const host = {
   clockOffsetMs: () => performance.timeOrigin,
   time,
   defer,
+  bind: (callback) => callback,
   hardwareConcurrency: () => globalThis.navigator?.hardwareConcurrency ?? 0,
   environment: () => undefined,
   read: fetchBytes,

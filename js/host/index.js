@@ -47,6 +47,8 @@
  * @property {() => number} clockOffsetMs what turns this thread's performance.now() into a clock that all threads share
  * @property {HostTime} time
  * @property {(run: () => void) => void} defer runs something in a later turn of the event loop, as soon as possible
+ * @property {<A extends any[], R>(callback: (...values: A) => R) => (...values: A) => R} bind gives a function that calls back in the
+ *   asynchronous context of this moment (AsyncLocalStorage), where the host has such
  * @property {() => number} hardwareConcurrency
  * @property {(name: string) => string | undefined} environment
  * @property {(url: URL) => Promise<Uint8Array<ArrayBuffer>>} read the bytes at a URL

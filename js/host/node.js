@@ -8,6 +8,7 @@ import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_thread
 import { own } from '../own.js';
 import { Captured, takeOutput, WorkerOutput } from './output-node.js';
 import { clockOffsetMs } from './clock-node.js';
+import { bind } from './context-node.js';
 import { fetchBytes } from './fetch.js';
 import { createSerializer } from './serialize-node.js';
 import { defer, eventLoopUtilization, time } from './time-node.js';
@@ -41,6 +42,7 @@ export const host = {
   clockOffsetMs,
   time,
   defer,
+  bind,
   hardwareConcurrency: availableParallelism,
   environment: (key) => process.env[key],
   read: async (url) => (url.protocol === 'file:' ? new Uint8Array(await readFile(url)) : fetchBytes(url)),

@@ -156,7 +156,9 @@ export class Context {
    * @returns {Promise<any>}
    */
   main(name, argument) {
-    return this.#loop.calls.ask({ kind: 'main', name, argument });
+    const { core, calls } = this.#loop;
+    const generation = this.#done ? -1 : core.generation(this.#slot);
+    return calls.ask({ kind: 'main', name, argument, slot: this.#index, generation });
   }
 
   /**

@@ -31,7 +31,7 @@ test('2,000 tasks of every kind, of two pools, share one listener on their signa
           ...items.map((i) => pool.dispatch('echo', i, { signal })),
           ...items.map((i) => other.dispatch('echo', i, { signal })),
           pool.batch(items.map((payload) => ({ task: 'echo', payload })), { signal }), // prettier-ignore
-          pool.map('echo', items, { signal }).then((all) => all),
+          ...items.slice(0, 20).map(() => pool.map('echo', items, { signal }).then((all) => all)),
           called(pool.bulkSplit, 'parts', items),
           called(pool.split, 'echo', 1),
           pool.sequence([{ task: 'echo', payload: 1, signal }, { task: 'echo', payload: 2, signal }]).then((all) => all), // prettier-ignore
