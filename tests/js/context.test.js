@@ -92,7 +92,7 @@ for (const concurrentTasksPerWorker of [1, 4]) {
 
 test('events and onWorkerError run in the context in which the pool was made', async () => {
   const seen = [];
-  const pool = open(Pool, [], { workers: 1, onWorkerError: () => seen.push(where()) });
+  const pool = open(Pool, [], { workers: 1, onTaskError: () => seen.push(where()) });
   storage.run('listener', () => pool.on('error', () => seen.push(where())));
   await storage.run('task', async () => {
     await pool.dispatch('fail', 'text').catch(() => {});
