@@ -31,6 +31,8 @@ export class Clock {
   /** Tasks in flight that have a time limit, and the shortest such limit among them. */
   #watched = 0;
   #shortest = Infinity;
+  /** The timer is for what no task in flight waits for: a worker that still runs something, a lease. */
+  #isLoose = false;
   #stopped = false;
 
   /**
@@ -98,7 +100,13 @@ export class Clock {
     let next = this.#readActions(now);
     if (this.#watched > 0) next = Math.min(next, now + this.#shortest);
     this.#clear();
+    this.#isLoose = next !== Infinity && this.#watched === 0;
     if (next !== Infinity) this.lookBy(next);
+  }
+
+  /** Some worker has ended something: the timer may not be needed any more (AM-58). */
+  rest() {
+    if (this.#isLoose) this.look();
   }
 
   /**

@@ -92,6 +92,7 @@ export class Engine {
       this.core,
       (index) => this.#results.deliver(index),
       () => {
+        this.clock.rest();
         this.ledger.checkDrained();
         return this.ledger.inFlight > 0;
       },
