@@ -1,5 +1,6 @@
 /** Abort signals: one listener on each, however many tasks and maps wait for it, so that no runtime warns of a leak; none when all are over. */
 import { poolError } from './errors.js';
+import { own } from './own.js';
 
 /** What waits for a signal, of all pools. @type {WeakMap<AbortSignal, Set<() => void>>} */
 const waiting = new WeakMap();
@@ -24,7 +25,7 @@ export function onAbort(signal, callback) {
 function open(signal) {
   const callbacks = new Set();
   waiting.set(signal, callbacks);
-  signal.addEventListener('abort', abortAll, { once: true });
+  signal.addEventListener('abort', abortAll, own({ once: true }));
   return callbacks;
 }
 

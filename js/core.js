@@ -33,7 +33,7 @@ export const RESULT = { value: L.SLOT_RESULT, inline: L.SLOT_RESULT_INLINE };
  */
 
 /** @type {How} */
-const PLAINLY = Object.freeze({});
+const PLAINLY = Object.freeze({ boxed: false, transfer: undefined, forC: false, travelBytes: 0 });
 
 /** The core's functions and memory, for one thread. */
 export class Core {

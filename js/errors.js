@@ -4,6 +4,7 @@
  */
 
 import { STATUS_ROWS } from './generated/status.js';
+import { own } from './own.js';
 
 /** @type {ReadonlyMap<string, string>} */
 const TEXT_BY_CODE = new Map(STATUS_ROWS.map((row) => [row.code, row.text]));
@@ -22,15 +23,16 @@ export class PoolError extends Error {
    * @param {string} [message] default: the table's text for the code
    * @param {PoolErrorExtra} [extra]
    */
-  constructor(code, message, extra = {}) {
-    const options = extra.cause === undefined ? undefined : { cause: extra.cause };
+  constructor(code, message, extra) {
+    const { cause, taskId, worker } = own(extra ?? {});
+    const options = cause === undefined ? undefined : { cause };
     super(message ?? TEXT_BY_CODE.get(code) ?? code, options);
     /** @type {string} */
     this.code = code;
     /** @type {string | undefined} */
-    this.taskId = extra.taskId;
+    this.taskId = taskId;
     /** @type {string | undefined} */
-    this.worker = extra.worker;
+    this.worker = worker;
     /** Of a batch, map or broadcast: which member failed. @type {number | undefined} */
     this.index = undefined;
   }

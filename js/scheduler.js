@@ -85,7 +85,7 @@ export class Time {
       throw poolError('INVALID_ARGUMENT', 'scheduler: expected an object of functions');
     const next = { ...this.#native };
     for (const name of NAMES) {
-      const own = /** @type {any} */ (given[name]);
+      const own = Object.hasOwn(given, name) ? /** @type {any} */ (given[name]) : undefined;
       if (own === undefined) continue;
       if (typeof own !== 'function') throw poolError('INVALID_ARGUMENT', `scheduler.${name}: expected a function`);
       next[name] = own;

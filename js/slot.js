@@ -50,7 +50,10 @@ function fillSlot(engine, handler, task, index, payload, spec) {
   } else if (handler.cTask && flags & (L.SLOT_BATCH | L.SLOT_LIST)) {
     throw poolError('UNSUPPORTED', 'a C task takes one item at a time: map without batchSize and sharedArgs');
   } else {
-    const how = spec.transfer || handler.cTask ? { transfer: spec.transfer, forC: handler.cTask > 0 } : undefined;
+    const how =
+      spec.transfer || handler.cTask
+        ? { boxed: false, transfer: spec.transfer, forC: handler.cTask > 0, travelBytes: 0 }
+        : undefined;
     const channel = core.write(slot, ARGUMENT, payload, how);
     if (channel) task.more.channel = channel;
   }

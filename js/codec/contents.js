@@ -18,7 +18,7 @@ export function* contents(value) {
   if (ArrayBuffer.isView(value)) return;
   for (const key of Object.keys(value)) {
     const descriptor = Object.getOwnPropertyDescriptor(value, key);
-    if (descriptor && 'value' in descriptor) yield [stepTo(key), descriptor.value];
+    if (descriptor && Object.hasOwn(descriptor, 'value')) yield [stepTo(key), descriptor.value];
   }
 }
 

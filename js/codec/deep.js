@@ -3,6 +3,7 @@
  * with more than DEEP levels is therefore laid out flat before it is serialized: a list of its objects, in which they name each other by
  * their numbers. Nothing here recurses as deep as the value.
  */
+import { own } from '../own.js';
 import { contents } from './contents.js';
 
 /** Levels that are left to the serializer. */
@@ -208,7 +209,11 @@ function fill(target, values, keys) {
   else if (!keys) for (let i = 0; i < values.length; i++) target[i] = values[i];
   else
     for (const [i, key] of keys.entries())
-      Object.defineProperty(target, key, { value: values[i], writable: true, enumerable: true, configurable: true });
+      Object.defineProperty(
+        target,
+        key,
+        own({ value: values[i], writable: true, enumerable: true, configurable: true }),
+      );
 }
 
 /**

@@ -3,6 +3,7 @@
  * message, stack, code, cause and own properties, whatever odd object it is. Nothing here throws, but encodeRecord.
  */
 
+import { own } from '../own.js';
 import { PoolError } from '../errors.js';
 import { TYPE } from './types.js';
 
@@ -138,7 +139,7 @@ function propsOf(error, canCarry, path) {
 function toRecord(error, canCarry, around = []) {
   const path = [...around, error];
   const stack = read(error, 'stack');
-  const code = read(error, 'code');
+  const code = has(error, 'code') ? read(error, 'code') : undefined;
   /** @type {ErrorRecord} */
   const record = {
     kind: kindOf(error),
@@ -148,7 +149,7 @@ function toRecord(error, canCarry, around = []) {
   };
   if (typeof stack === 'string') record.stack = stack;
   if (typeof code === 'string' || typeof code === 'number') record.code = code;
-  if ('cause' in error) record.cause = wrap(read(error, 'cause'), canCarry, path);
+  if (has(error, 'cause')) record.cause = wrap(read(error, 'cause'), canCarry, path);
   const errors = read(error, 'errors');
   if (record.kind === 'AggregateError' && Array.isArray(errors)) {
     record.errors = errors.map((item) => wrap(item, canCarry, path) ?? { value: undefined });
@@ -187,7 +188,8 @@ export function encodeRecord(codec, error, u8, offset, capacity) {
  * @returns {unknown}
  */
 function unwrap(wrapped) {
-  return 'error' in wrapped ? fromRecord(wrapped.error) : wrapped.value;
+  const { error, value } = /** @type {any} */ (own(wrapped));
+  return error ? fromRecord(error) : value;
 }
 
 /** @param {unknown} value */
@@ -239,15 +241,16 @@ function build(record) {
  * @param {boolean} enumerable
  */
 function define(object, key, value, enumerable) {
-  Object.defineProperty(object, key, { value, enumerable, writable: true, configurable: true });
+  Object.defineProperty(object, key, own({ value, enumerable, writable: true, configurable: true }));
 }
 
 /**
  * Builds the error of a record.
- * @param {ErrorRecord} record
+ * @param {ErrorRecord} given
  * @returns {Error}
  */
-export function fromRecord(record) {
+export function fromRecord(given) {
+  const record = own(given); // an optional field is not what Object.prototype has
   const error = build(record);
   if (error.name !== record.name) define(error, 'name', record.name, false);
   define(error, 'stack', record.stack, false);
@@ -257,4 +260,13 @@ export function fromRecord(record) {
   }
   for (const [key, wrapped] of record.props ?? []) define(error, key, unwrap(wrapped), true);
   return error;
+}
+
+/**
+ * A property of its own, or of its class; not what somebody has put into Object.prototype.
+ * @param {object} error
+ * @param {string} key
+ */
+function has(error, key) {
+  return Object.hasOwn(error, key) || (key in error && !(key in Object.prototype));
 }

@@ -2,6 +2,7 @@
  * Values without views of memory that is not theirs. A handler may return part of a box that it was sent, and main may send what
  * `raw()` shows; the bytes behind such a view are only lent, so they are copied.
  */
+import { own } from '../own.js';
 
 /**
  * @param {unknown} value
@@ -62,7 +63,11 @@ function copied(value, isLent, seen) {
   if (!isPlain(value)) return value;
   const object = /** @type {any} */ (keep(Array.isArray(value) ? new Array(value.length) : {}));
   for (const [key, item] of Object.entries(value))
-    Object.defineProperty(object, key, { value: part(item), writable: true, enumerable: true, configurable: true });
+    Object.defineProperty(
+      object,
+      key,
+      own({ value: part(item), writable: true, enumerable: true, configurable: true }),
+    );
   return object;
 }
 

@@ -1,4 +1,5 @@
 /** Entry file of a worker in a browser. Loaded on a page it does nothing. */
+import { own } from '../own.js';
 import { boot } from '../worker/boot.js';
 import { defer } from './defer-browser.js';
 import { time } from './time-browser.js';
@@ -37,7 +38,7 @@ function disguise() {
   const shown = { name: `em-pthread ${scope.name}`, postMessage: () => undefined };
   const kept = Object.keys(shown).map((key) => ({ key, before: Reflect.getOwnPropertyDescriptor(scope, key) }));
   for (const [key, value] of Object.entries(shown))
-    Object.defineProperty(scope, key, { value, configurable: true, writable: true });
+    Object.defineProperty(scope, key, own({ value, configurable: true, writable: true }));
   return () => {
     for (const { key, before } of kept) {
       delete scope[key];

@@ -45,8 +45,11 @@ export const host = {
   bind,
   hardwareConcurrency: availableParallelism,
   environment: (key) => process.env[key],
-  read: async (url) => (url.protocol === 'file:' ? new Uint8Array(await readFile(url)) : fetchBytes(url)),
-  write: writeFileSync,
+  read: async (url) =>
+    url.protocol === 'file:'
+      ? new Uint8Array(await readFile(url, own({ encoding: null, flag: 'r', signal: undefined })))
+      : fetchBytes(url),
+  write: (path, text) => writeFileSync(path, text, own({ encoding: /** @type {const} */ ('utf8') })),
   channels: {
     queued: channel('wasmpool:queued'),
     settled: channel('wasmpool:settled'),

@@ -29,7 +29,9 @@ export class Calls {
       } catch (cause) {
         throw notSerializable(request.argument, cause);
       }
-      this.#open.set(call, (answer) => ('error' in answer ? reject(fromMessage(answer.error)) : resolve(answer.value)));
+      this.#open.set(call, (answer) =>
+        Object.hasOwn(answer, 'error') ? reject(fromMessage(answer.error)) : resolve(answer.value),
+      );
     });
   }
 

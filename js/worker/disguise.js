@@ -24,7 +24,8 @@ export function keepGlobals() {
       const before = kept.get(key);
       // Reflect: the runtime itself may have added what cannot be deleted, such as Node's dispatcher of fetch.
       if (!before) Reflect.deleteProperty(scope, key);
-      else if ('value' in before && scope[key] !== before.value) Reflect.defineProperty(scope, key, before);
+      else if (Object.hasOwn(before, 'value') && scope[key] !== before.value)
+        Reflect.defineProperty(scope, key, before);
     }
     for (const { key, value } of handlers) if (scope[key] !== value) scope[key] = value;
   };

@@ -2,6 +2,7 @@
  * @typedef {(payload: any, context: import('./context.js').Context) => unknown} Handler
  * @typedef {Map<string, Handler>} Handlers
  */
+import { own } from '../own.js';
 
 /** What defineWorker returns is recognised by this, across copies of the package. */
 const MARK = Symbol.for('wasmpool.handlers');
@@ -23,7 +24,7 @@ export function defineWorker(handlers) {
   for (const [name, handler] of Object.entries(handlers)) {
     if (typeof handler !== 'function') throw new TypeError(`defineWorker: '${name}' is not a function`);
   }
-  return Object.defineProperty(handlers, MARK, { value: true });
+  return Object.defineProperty(handlers, MARK, own({ value: true }));
 }
 
 /**

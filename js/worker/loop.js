@@ -304,6 +304,7 @@ export class Loop {
         boxed: leased,
         travelBytes: this.init.memoryBytes,
         transfer: context.transfer,
+        forC: false,
       });
       if (message) this.send(index, slot, message);
       context.dropBoxes(); // only now: the value may show parts of them
