@@ -5,6 +5,7 @@
 import { Clock } from './clock.js';
 import { Completions } from './completions.js';
 import { allocate, ARGUMENT } from './core.js';
+import { deadlineError } from './deadlines.js';
 import { poolError } from './errors.js';
 import { Fleet } from './fleet.js';
 import * as L from './generated/layout.js';
@@ -41,6 +42,7 @@ export class Engine {
   fleet;
   /** How boxes, which their users may keep for ever, hold it. @type {{ engine: Engine | undefined }} */
   self = { engine: this };
+  clockReplaced = () => {};
   /** @type {(Task | undefined)[]} by slot */
   #tasks = [];
   #results;
@@ -77,7 +79,10 @@ export class Engine {
       this.ledger.checkDrained();
     });
     const isBusy = () => this.ledger.inFlight > 0;
-    this.timekeeper = new Timekeeper(this.core, options.scheduler, isBusy, () => this.clock.look());
+    this.timekeeper = new Timekeeper(this.core, options.scheduler, isBusy, () => {
+      this.clock.look();
+      this.clockReplaced();
+    });
     this.clock = new Clock(
       this.core,
       options.scheduler,
@@ -156,8 +161,10 @@ export class Engine {
       takeSlot(this, task, name, payload, spec);
       return true;
     } catch (error) {
-      if (task.sink.refused?.(/** @type {any} */ (error))) task.settled = true;
-      else this.ledger.end(task, /** @type {any} */ (error), undefined);
+      if (task.sink.refused?.(/** @type {any} */ (error))) {
+        task.settled = true;
+        task.rare?.deadline?.forget();
+      } else this.ledger.end(task, /** @type {any} */ (error), undefined);
       return false;
     }
   }
@@ -212,9 +219,12 @@ export class Engine {
       this.ledger.end(task, error, undefined); // not queued yet, or its result is on its way by message
       return;
     }
+    const items = this.#results.holdItems(task);
     const result = exports._wp_task_cancel(pool, index, generation);
+    const over = items?.();
     const slot = this.core.slots.record(index);
     const thread = memory.u32[(slot + L.SLOT_OWNER) >>> 2]; // known once it runs, not before
+    if (over) task.sink.partial?.(over.values, over.bytes);
     if (result === L.CANCEL_STALE) {
       this.ledger.end(task, error, undefined); // it has finished: main will take it, and find it settled
       return;
@@ -227,6 +237,25 @@ export class Engine {
     this.ledger.end(task, error, undefined);
     this.ledger.checkDrained();
     if (kill && entry) await this.#stops.stop(thread, entry);
+  }
+
+  /**
+   * A task's deadline has passed: if it has not started it never does, if it runs it is stopped as after a time limit.
+   * @param {Task} task
+   * @param {import('./deadlines.js').Deadline} deadline
+   */
+  expire(task, deadline) {
+    const { recycleTimeoutMs } = this.options;
+    const { index } = task;
+    const isHere = index >= 0 && this.#tasks[index] === task;
+    const state = isHere ? this.core.load(this.core.slots.record(index)) & 0xff : L.SLOT_FREE;
+    if (state === L.SLOT_DONE) return; // it was faster: its result is on its way
+    const isRunning = state === L.SLOT_RUNNING;
+    const thread = isRunning ? this.core.memory.u32[(this.core.slots.record(index) + L.SLOT_OWNER) >>> 2] : 0;
+    const worker = isRunning ? this.#results.where(task, thread).worker : undefined;
+    if (recycleTimeoutMs)
+      task.more.graceMs = Math.max(task.more.graceMs ?? this.options.cancelGraceMs, recycleTimeoutMs);
+    void this.giveUp(task, deadlineError(deadline, worker, task.id), recycleTimeoutMs !== undefined);
   }
 
   /**

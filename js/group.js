@@ -59,7 +59,7 @@ export function leaveGroup(core, group) {
  * @param {GroupMember[]} members
  * @param {boolean} failFast the first failure ends the others that have not started
  * @param {GroupEnd} end
- * @param {(task: Task, signal: AbortSignal) => void} listen
+ * @param {(task: Task, signal: AbortSignal | undefined) => void} listen
  */
 export function startGroup(engine, members, failFast, { resolve, reject, refuse }, listen) {
   const { core } = engine;
@@ -76,6 +76,6 @@ export function startGroup(engine, members, failFast, { resolve, reject, refuse 
   for (const [item, { name, payload, spec, signal }] of members.entries()) {
     const task = new Task(sink, item);
     engine.submit(task, name, payload, { ...spec, group: group + 1 });
-    if (signal && !task.settled) listen(task, signal);
+    if (!task.settled) listen(task, signal);
   }
 }

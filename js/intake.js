@@ -2,6 +2,7 @@
 import { listen } from './abort.js';
 import { Box } from './box.js';
 import { cloneDeep } from './codec/deep.js';
+import { deadlineError, Deadlines } from './deadlines.js';
 import { Dispatcher } from './dispatcher.js';
 import { poolError } from './errors.js';
 import * as L from './generated/layout.js';
@@ -70,6 +71,7 @@ export class Intake {
     this.#failed = failed;
     this.#plainSpec = specify(NO_OPTIONS, options, NO_EXTRA);
     this.dispatcher = new Dispatcher(options);
+    this.deadlines = new Deadlines(options.scheduler, (record, deadline) => this.#expire(record, deadline));
   }
 
   /** How many wait for the core. */
@@ -83,6 +85,7 @@ export class Intake {
   open(engine) {
     this.engine = engine;
     this.dispatcher.open(engine);
+    engine.clockReplaced = () => this.deadlines.renew();
     const early = this.#takeEarly();
     for (const [task, { run }] of early) {
       if (this.closed) break; // by a callback
@@ -97,6 +100,7 @@ export class Intake {
     this.closed = true;
     this.engine = undefined;
     this.#reason = reason;
+    this.deadlines.clear();
   }
 
   /** A pool that could not start says why to every task (AM-42). */
@@ -199,7 +203,7 @@ export class Intake {
    * @param {boolean} [unbounded] maxQueue is not for it
    */
   send(record, name, payload, spec, signal, unbounded) {
-    if (!this.#mayEnter(record, signal, unbounded)) return;
+    if (!this.#mayEnter(record, spec, signal, unbounded)) return;
     if (this.engine && !isBudgeted(spec)) this.engine.submit(record, name, payload, spec);
     else if (this.engine) this.dispatcher.give({ task: record, name, payload, spec });
     else {
@@ -220,7 +224,7 @@ export class Intake {
    * @param {AbortSignal} [signal]
    */
   sendLate(record, name, late, spec, signal) {
-    if (!this.#mayEnter(record, signal)) return;
+    if (!this.#mayEnter(record, spec, signal)) return;
     const submit = (/** @type {Engine} */ engine) => {
       const made = late();
       if (!made || record.settled) return;
@@ -234,14 +238,16 @@ export class Intake {
 
   /**
    * @param {Task} record settles if not
+   * @param {import('./spec.js').Spec} spec
    * @param {AbortSignal} [signal]
    * @param {boolean} [unbounded]
    */
-  #mayEnter(record, signal, unbounded) {
+  #mayEnter(record, { deadline }, signal, unbounded) {
     if (signal) this.#listen(record, signal);
     if (record.settled) return false;
     if (this.closed) this.reject(record, this.#goneError());
     else if (!unbounded && !this.#admits(1)) this.reject(record, poolError('QUEUE_FULL'));
+    else if (deadline) this.deadlines.watch(record, deadline);
     return !record.settled;
   }
 
@@ -284,9 +290,15 @@ export class Intake {
   #startGroup(whole, members, failFast, end) {
     if (members[0].signal) this.#listen(whole, members[0].signal); // all have the same: aborted by now, none of them starts
     if (whole.settled) return;
+    const { deadline } = members[0].spec; // likewise
+    if (deadline && !this.engine) this.deadlines.watch(whole, deadline);
     const start = (/** @type {Engine} */ engine) => {
       whole.rare?.unlisten?.();
-      startGroup(engine, members, failFast, end, (record, signal) => this.#listen(record, signal));
+      whole.rare?.deadline?.forget();
+      startGroup(engine, members, failFast, end, (record, signal) => {
+        if (signal) this.#listen(record, signal);
+        if (deadline && !record.settled) this.deadlines.watch(record, deadline);
+      });
     };
     this.withEngine(whole, start, members.length);
   }
@@ -328,6 +340,16 @@ export class Intake {
   }
 
   /**
+   * @param {Task} record whose deadline has passed
+   * @param {import('./deadlines.js').Deadline} deadline
+   */
+  #expire(record, deadline) {
+    const wasHeld = this.engine ? this.dispatcher.withdraw(record) : false;
+    if (this.engine && !wasHeld) this.engine.expire(record, deadline);
+    else void this.giveUp(record, deadlineError(deadline, undefined, record.id));
+  }
+
+  /**
    * Settles a task that never reached the core.
    * @param {Task} record
    * @param {import('./errors.js').PoolError} error
@@ -338,6 +360,7 @@ export class Intake {
     const { count = 1 } = this.#early.get(record) ?? {};
     if (this.#early.delete(record)) this.#earlyCount -= count;
     record.rare?.unlisten?.();
+    record.rare?.deadline?.forget();
     error.taskId ??= record.id;
     if (!this.closed) this.processed += count;
     if (host.channels?.settled.hasSubscribers) host.channels.settled.publish({ taskId: record.id, error });

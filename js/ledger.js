@@ -114,6 +114,7 @@ export class Ledger {
     host.takeOutput(); // what a task has printed comes before its end
     if (task.rare) {
       task.rare.unlisten?.();
+      task.rare.deadline?.forget();
       task.rare.channel = task.rare.argument = task.rare.inContext = task.rare.onProgress = undefined;
     }
     this.#port.forget(task);

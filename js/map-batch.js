@@ -54,6 +54,8 @@ export class Batch {
   told = 0;
   /** Items for each task. */
   step;
+  /** When its items must be over: the same for all of its tasks. @type {import('./deadlines.js').Deadline | undefined} */
+  deadline = undefined;
   /** What the window charges. */
   charge = 0;
   /** Bytes of the results. */

@@ -5,7 +5,7 @@ import * as L from './generated/layout.js';
 import { host } from './host/index.js';
 import { MapRun } from './map-run.js';
 import { RECORD_BYTES } from './records.js';
-import { OPTIONS_OF, readOptions, taskName } from './spec.js';
+import { deadlineOf, OPTIONS_OF, readOptions, taskName } from './spec.js';
 import { Task } from './task.js';
 
 /** Batches in flight or waiting to be read, for each task that can run at once. */
@@ -57,7 +57,9 @@ export function openMap(intake, pool, task, items, options) {
       submit: (batch, start, sink, bytes) => {
         const record = new Task(sink, start);
         const isList = batch.length > 1 || sharedArgs !== undefined;
-        const now = waitMs === undefined ? spec : { ...spec, dueMs: poolNow() + waitMs };
+        const deadline = (sink.deadline ??= spec.deadline && deadlineOf(spec.deadline.ms, pool.scheduler));
+        const dueMs = waitMs === undefined ? undefined : poolNow() + waitMs;
+        const now = deadline || waitMs !== undefined ? { ...spec, deadline, dueMs } : spec;
         const payload = isList ? { items: batch, shared: sharedArgs } : batch[0];
         const flags = (now.flags ?? 0) | L.SLOT_BATCH | (batch.length > 1 ? L.SLOT_ITEMS : 0);
         const own = isList ? { ...now, flags, itemsBytes: bytes + batch.length * RECORD_BYTES } : now;

@@ -3,6 +3,7 @@ import { Box } from './box.js';
 import { fromMessage } from './codec/errors.js';
 import { TYPE } from './codec.js';
 import { RESULT } from './core.js';
+import { deadlineError } from './deadlines.js';
 import { poolError } from './errors.js';
 import * as L from './generated/layout.js';
 import { STATUS } from './generated/status.js';
@@ -70,7 +71,7 @@ export class Results {
     try {
       if (task.settled || byMessage) value = undefined;
       else if (status === STATUS.OK) value = this.#result(slot, task);
-      else error = readFailure(core, slot, status, this.where(task, thread), this.#goneThread(thread)?.error);
+      else error = this.#failure(task, slot, status, thread);
     } catch (caught) {
       error = caught;
     }
@@ -81,6 +82,18 @@ export class Results {
     }
     this.#engine.ledger.leave(task);
     this.#engine.ledger.end(task, error, value, status === STATUS.CANCELLED);
+  }
+
+  /**
+   * @param {Task} task
+   * @param {number} slot
+   * @param {number} status
+   * @param {number} thread
+   */
+  #failure(task, slot, status, thread) {
+    const { deadline } = task.rare ?? {};
+    if (status === STATUS.TIMEOUT && deadline) return deadlineError(deadline, undefined, task.id); // its worker refused it
+    return readFailure(this.#engine.core, slot, status, this.where(task, thread), this.#goneThread(thread)?.error);
   }
 
   /**
@@ -104,7 +117,7 @@ export class Results {
     }
     let error;
     if (thrown) error = thrownError(status || STATUS.TASK_FAILED, thrown.value, where);
-    else if (status !== STATUS.OK) error = readFailure(core, slot, status, where, this.#goneThread(thread)?.error);
+    else if (status !== STATUS.OK) error = this.#failure(task, slot, status, thread);
     else if (progress & L.ITEMS_STOPPED) error = this.timeLimitError(slot, where);
     ledger.leave(task);
     ledger.end(task, error, NO_VALUE);
@@ -129,6 +142,22 @@ export class Results {
     const found = this.#records(index, done);
     core.exports._wp_box_drop(core.pool, L.MAIN, index);
     return found;
+  }
+
+  /**
+   * The results of a running batch so far; nothing for others.
+   * @param {Task} task
+   * @returns {(() => import('./records.js').Records) | undefined} reads, and drops, them, when the task has been given up
+   */
+  holdItems({ index }) {
+    const { core } = this.#engine;
+    const { exports, pool, memory } = core;
+    const slot = core.slots.record(index);
+    if (!(memory.u32[(slot + L.SLOT_FLAGS) >>> 2] & L.SLOT_ITEMS)) return undefined;
+    const box = core.boxOf(slot, RESULT) - 1;
+    if (box < 0 || !exports._wp_box_retain(pool, L.MAIN, box, core.generation(core.boxes.record(box))))
+      return undefined;
+    return () => this.takeItems(box, core.load(slot + L.SLOT_RESULT_INLINE) & L.ITEMS_DONE);
   }
 
   /**

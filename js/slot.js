@@ -42,6 +42,7 @@ function fillSlot(engine, handler, task, index, payload, spec) {
   const { u32 } = core.memory;
   const word = slot >>> 2;
   let flags = spec.flags ?? 0;
+  if (spec.deadline && !(flags & L.SLOT_SLICE)) flags |= L.SLOT_DEADLINE; // of a slice main alone keeps it
   u32[word + (L.SLOT_GROUP >>> 2)] = spec.group ?? 0; // first: a slot that fails leaves its group
   if (payload instanceof Box) {
     core.attachBox(slot, ARGUMENT, payload.share(engine));
@@ -66,6 +67,7 @@ function fillSlot(engine, handler, task, index, payload, spec) {
   u32[word + (L.SLOT_SEAT >>> 2)] = spec.seat ?? 0;
   u32[word + (L.SLOT_ITEM >>> 2)] = task.item;
   core.memory.f64[(slot + L.SLOT_SERIAL) >>> 3] = task.serial;
+  if (spec.deadline && flags & L.SLOT_DEADLINE) core.memory.f64[(slot + L.SLOT_DUE_MS) >>> 3] = spec.deadline.at;
   if (spec.dueMs !== undefined) core.memory.f64[(slot + L.SLOT_DUE_MS) >>> 3] = spec.dueMs;
   task.index = index;
   task.generation = core.generation(slot);

@@ -10,6 +10,7 @@ import { priorityLane } from './options.js';
  * @typedef {object} Spec
  * @property {number} lane
  * @property {number} [timeoutMs]
+ * @property {import('./deadlines.js').Deadline} [deadline]
  * @property {number} [lookMs] main must look at the clocks as often while it runs
  * @property {number} [flags] of the slot
  * @property {number} [group] index + 1
@@ -63,6 +64,8 @@ export class Given {
   weight = undefined;
   /** @type {number | undefined} */
   timeoutMs = undefined;
+  /** @type {number | undefined} */
+  deadlineMs = undefined;
   /** @type {AbortSignal | undefined} */
   signal = undefined;
   /** @type {TaskOptions['onLost']} */
@@ -94,6 +97,7 @@ const TASK = {
   priority: 1,
   weight: 1,
   timeoutMs: 1,
+  deadlineMs: 1,
   signal: 1,
   onLost: 1,
   deliver: 1,
@@ -191,7 +195,7 @@ export function contextFor({ main }) {
 
 /**
  * @param {TaskOptions} options
- * @param {Pick<import('./options.js').ResolvedOptions, 'taskTimeoutMs' | 'liveness' | 'main'>} pool
+ * @param {Pick<import('./options.js').ResolvedOptions, 'taskTimeoutMs' | 'liveness' | 'main' | 'scheduler'>} pool
  * @param {Extra} extra
  * @returns {Spec}
  * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT, UNSUPPORTED
@@ -205,6 +209,7 @@ export function specify(options, pool, extra) {
   return {
     lane: given.priority === undefined ? L.PRIORITY_NORMAL : priorityLane(given.priority),
     timeoutMs,
+    deadline: given.deadlineMs === undefined ? undefined : deadlineOf(given.deadlineMs, pool.scheduler),
     lookMs: Math.min(timeoutMs ?? Infinity, isWatched ? pool.liveness.scanMs : Infinity),
     flags:
       (extra.flags ?? 0) |
@@ -221,6 +226,15 @@ export function specify(options, pool, extra) {
     transfer,
     graceMs: cancelGraceMs === undefined ? undefined : (milliseconds('cancelGraceMs', cancelGraceMs) ?? LONGEST_MS),
   };
+}
+
+/**
+ * @param {number} deadlineMs
+ * @param {import('./scheduler.js').Time} time
+ */
+export function deadlineOf(deadlineMs, time) {
+  const ms = milliseconds('deadlineMs', deadlineMs);
+  return ms === undefined ? undefined : { ms, at: time.poolNow() + ms };
 }
 
 /**

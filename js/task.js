@@ -8,6 +8,8 @@ import { taskId } from './worker/context.js';
  * @property {'light' | 'heavy'} [weight] how it goes together with bulk jobs: a heavy task waits until none is active, a light one
  *   runs beside them; without a weight it knows nothing of them. Of `split` and `sequence`: 'heavy'
  * @property {number} [timeoutMs] time limit from its start; the pool's taskTimeoutMs
+ * @property {number} [deadlineMs] time limit from its submission, so that waiting counts, too: a task that has not started by then never
+ *   does; a running one is stopped as at its time limit. Of a map: each item's, from when it is given to the pool; none
  * @property {AbortSignal} [signal] aborting a waiting task cancels it; a running one is stopped, if need be with its worker
  * @property {number} [cancelGraceMs] how long it may take to end by itself (context.signal, context.isCancelled) before it is stopped;
  *   the pool's cancelGraceMs
@@ -47,6 +49,8 @@ class Rare {
   inContext = undefined;
   /** @type {(() => void) | undefined} removes the listener on the signal */
   unlisten = undefined;
+  /** @type {(import('./deadlines.js').Deadline & { forget: () => void }) | undefined} */
+  deadline = undefined;
   /** @type {{ value: unknown, transfer: Transferable[] } | undefined} the argument, if only a message can carry it */
   channel = undefined;
   /** @type {((cause: any) => import('./errors.js').PoolError) | undefined} what comes by message is an error */

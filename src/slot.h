@@ -61,6 +61,7 @@ enum wp_slot_flags {
       4096, /* the argument is { items, shared } as well: one run of the handler for all of them */
   /* a BATCH whose results are kept one by one, see wp_items; its time limit is each item's */
   WP_SLOT_ITEMS = 8192,
+  WP_SLOT_DEADLINE = 16384, /* not of a slice: due_ms is when it must have started */
 };
 
 /* Bits of wp_items.progress. */
@@ -109,7 +110,8 @@ typedef struct wp_slot {
   wp_value argument, result;
   uint32_t listed; /* main's, while it takes a dead thread back; 0 otherwise */
   uint32_t ran_us; /* of a TRACED slot: from its start until its worker was done with it */
-  double due_ms;   /* of a slice: from then on it goes before single tasks of its level */
+  /* of a slice: from then on it goes before single tasks of its level; of a DEADLINE slot: from then on it never starts */
+  double due_ms;
   uint8_t argument_inline[WP_INLINE_BYTES];
   uint8_t result_inline[WP_INLINE_BYTES];
 } wp_slot;

@@ -133,11 +133,19 @@ static void end_exclusive(wp_thread *thread, const wp_slot *slot) {
   if (slot->flags & WP_SLOT_EXCLUSIVE) wp_atomic_store_release_u32(&thread->exclusive, 0);
 }
 
+/* Why a task does not start, though nobody has cancelled it; WP_OK: it does. */
+static wp_status refusal_of(const wp_pool *pool, const wp_slot *slot, double now_ms) {
+  if (slot->flags & WP_SLOT_DEADLINE && now_ms >= slot->due_ms) return WP_E_TIMEOUT;
+  bool failed = slot->group && wp_atomic_load_acquire_u32(&group_at(pool, slot->group - 1)->failed);
+  return failed ? WP_E_CANCELLED : WP_OK;
+}
+
 bool wp_task_begin(wp_pool *pool, uint32_t self, uint32_t index, double now_ms) {
   wp_slot *slot = slot_at(pool, index);
   wp_thread *thread = &pool->threads[self];
-  if (slot->group && wp_atomic_load_acquire_u32(&group_at(pool, slot->group - 1)->failed)) {
-    slot->status = WP_E_CANCELLED;
+  wp_status refusal = refusal_of(pool, slot, now_ms);
+  if (refusal) {
+    slot->status = refusal;
     WP_POINT("task.refuse");
     wp_atomic_store_relaxed_u32(&slot->owner, self); /* published by the move */
     if (!wp_slot_move(slot, WP_SLOT_READY, WP_SLOT_DONE)) {
@@ -284,46 +292,6 @@ bool wp_task_recover(wp_pool *pool, uint32_t self, uint32_t index) { /* REDELIVE
   wp_gate_leave(thread);
   return again ? false
                : wp_task_finish(pool, self, index, wp_task_lost_status(slot_at(pool, index)));
-}
-
-wp_status wp_task_event(wp_pool *pool, uint32_t self, uint32_t parent, uint32_t *index) {
-  if (!exists(&pool->slots, parent)) return WP_E_STALE_HANDLE;
-  const wp_slot *task = slot_at(pool, parent);
-  wp_gate_enter(&pool->threads[self]);
-  wp_status status = wp_task_reserve(pool, self, index);
-  if (!status) {
-    wp_slot *event = slot_at(pool, *index);
-    event->flags = WP_SLOT_EVENT;
-    event->parent = parent;
-    event->parent_generation = wp_word_generation(wp_atomic_load_acquire_u64(&task->word));
-    wp_thread_beat(&pool->threads[self]);
-    WP_POINT("event.enter");
-    wp_atomic_store_release_u32(&pool->threads[self].event, *index + 1);
-  }
-  wp_gate_leave(&pool->threads[self]);
-  return status;
-}
-
-bool wp_task_send_event(wp_pool *pool, uint32_t self, uint32_t index) {
-  uint32_t event = wp_atomic_load_relaxed_u32(&pool->threads[self].event); /* own word */
-  if (!event || event != index + 1) return false;
-  wp_gate_enter(&pool->threads[self]);
-  wp_slot_move(slot_at(pool, index), WP_SLOT_FILLING, WP_SLOT_DONE);
-  bool ring = wp_task_complete(pool, self, index);
-  WP_POINT("event.leave");
-  wp_atomic_store_release_u32(&pool->threads[self].event, 0);
-  wp_gate_leave(&pool->threads[self]);
-  return ring;
-}
-
-void wp_task_drop_event(wp_pool *pool, uint32_t self, uint32_t index) {
-  wp_thread *thread = &pool->threads[self];
-  if (wp_atomic_load_relaxed_u32(&thread->event) != index + 1) return; /* own word */
-  wp_gate_enter(thread);
-  wp_task_free(pool, self, index);
-  WP_POINT("event.drop");
-  wp_atomic_store_release_u32(&thread->event, 0);
-  wp_gate_leave(thread);
 }
 
 /* ---- After it ran ---- */

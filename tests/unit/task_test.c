@@ -45,6 +45,26 @@ TEST(clock_start,
   fixture_close(&f);
 }
 
+TEST(deadline, "no worker starts a task from its deadline on, whatever main does") {
+  wp_config config = fixture_config(1);
+  CHECK_EQ(fixture_open(&f, &config), WP_OK);
+  uint32_t w = start_worker(f.pool, 0), tasks[2];
+  for (int i = 0; i < 2; i++) {
+    tasks[i] = reserve(f.pool, WP_PRIORITY_NORMAL, 0);
+    slot_of(f.pool, tasks[i])->flags = WP_SLOT_DEADLINE;
+    slot_of(f.pool, tasks[i])->due_ms = i ? 101 : 100;
+    wp_task_submit(f.pool, tasks[i]);
+  }
+  CHECK_EQ(take(f.pool, w, 100), tasks[1]);
+  wp_status status = WP_OK;
+  CHECK_EQ(deliver(f.pool, &status), tasks[0]);
+  CHECK_EQ(status, WP_E_TIMEOUT);
+  wp_task_finish(f.pool, w, tasks[1], WP_OK);
+  CHECK_EQ(deliver(f.pool, &status), tasks[1]);
+  CHECK_EQ(wp_pool_check(f.pool), WP_OK);
+  fixture_close(&f);
+}
+
 TEST(bound, "AM-05: a full queue admits nothing; nothing is evicted, running tasks do not count") {
   wp_config config = fixture_config(1);
   config.max_queue = 2;
