@@ -29,6 +29,7 @@ import { Timekeeper } from './timekeeper.js';
  * @typedef {object} EngineEvents
  * @property {(error: import('./errors.js').PoolError) => void} error a task failed, or a worker
  * @property {() => void} drained
+ * @property {(member: import('./fleet.js').Member) => void} up
  * @property {(member: import('./fleet.js').Member, error: Error, tasks: number) => void} down `tasks` that it ran
  * @property {(member: import('./fleet.js').Member, error: Error) => void} retired
  * @property {(seat: number) => void} seating
@@ -46,6 +47,9 @@ export class Engine {
   /** @type {(Task | undefined)[]} by slot */
   #tasks = [];
   #results;
+  /** Whether an idle pool keeps the process alive. */
+  #keepsAlive = true;
+  #isOpen = false;
   #stops;
 
   /**
@@ -65,8 +69,7 @@ export class Engine {
     this.ledger = new Ledger(this.core, {
       busy: (busy) => {
         this.timekeeper.update();
-        if (options.unref) this.fleet.hold(busy);
-        this.clock.update();
+        this.#hold(busy);
       },
       unwatch: () => this.clock.unwatch(),
       forget: (task) => this.mail.forget(task),
@@ -88,7 +91,7 @@ export class Engine {
       options.scheduler,
       allocate(exports, Clock.BYTES),
       (action) => this.#act(action),
-      () => options.unref && this.ledger.inFlight === 0,
+      () => !this.#keepsAlive && this.ledger.inFlight === 0,
     );
     this.fleet = new Fleet(this.core, options, program, threads, this.#fleetEvents());
     this.#stops = new Stops(this.core, this.fleet, options.cancelGraceMs);
@@ -115,7 +118,9 @@ export class Engine {
         this.events.seating(seat);
         host.defer(() => this.ledger.checkDrained()); // when it has its seat, it may have been the last that was missing
       },
+      up: (member) => this.events.up(member),
       down: (member, error) => {
+        member.stopped?.('');
         this.ledger.down(member, error);
         this.events.down(member, error, this.core.load(this.core.thread(member.number) + L.THREAD_RUNNING));
       },
@@ -125,6 +130,33 @@ export class Engine {
       },
       reaped: (member) => this.#reaped(member),
     };
+  }
+
+  /** Starts the threads; settles when every seat is served. */
+  async open() {
+    await this.fleet.open();
+    this.#isOpen = true;
+    this.#hold(this.ledger.inFlight > 0);
+  }
+
+  /** @param {boolean} keeps whether the pool keeps the process alive when it is idle */
+  keepAlive(keeps) {
+    this.#keepsAlive = keeps;
+    this.#hold(this.ledger.inFlight > 0);
+  }
+
+  pause() {
+    this.core.exports._wp_pause(this.core.pool);
+  }
+
+  resume() {
+    this.core.exports._wp_resume(this.core.pool);
+  }
+
+  /** @param {boolean} busy */
+  #hold(busy) {
+    if (this.#isOpen) this.fleet.hold(busy || this.#keepsAlive);
+    this.clock.update();
   }
 
   // ---- In ----
@@ -300,7 +332,8 @@ export class Engine {
    * @param {any} message
    */
   #receive(member, message) {
-    if (message.kind === 'value') this.mail.receive(message, this.#tasks[message.slot]);
+    if (message.kind === 'stopped') member.stopped?.(message.failure);
+    else if (message.kind === 'value') this.mail.receive(message, this.#tasks[message.slot]);
     else
       answer(member.thread, message, this.options.main, (slot, generation) => {
         const task = this.#tasks[slot];

@@ -165,6 +165,7 @@ export class Fleet {
     this.#seats[seat] = member;
     this.events.seating(seat);
     this.core.exports._wp_worker_seat(this.core.pool, member.number, seat);
+    this.events.up(member);
     if (this.#opening && this.#seats.every((holder) => holder?.state === 'live')) {
       this.#opening.done();
       this.#opening = undefined;
@@ -286,6 +287,7 @@ export class Fleet {
    * @param {number} code
    */
   #exited(member, code) {
+    member.exitCode = code;
     const idle = member.state !== 'starting' && !this.core.load(this.core.thread(member.number) + L.THREAD_RUNNING);
     const error = member.error ?? poolError('WORKER_LOST', `${member.name} exited with code ${code}`);
     this.#lost(member, error, code === 0 && idle);

@@ -51,6 +51,8 @@ export class Intake {
   /** @type {Engine | undefined} undefined: not loaded yet, or gone */
   engine;
   closed = false;
+  /** The pool finishes what it has: nothing new comes in. */
+  ending = false;
   /** Settled without having reached the core. */
   processed = 0;
   /** Submitted before the core was loaded, in order. @type {Map<Task, Early>} */
@@ -110,6 +112,15 @@ export class Intake {
     return poolError('POOL_DESTROYED', `the pool was destroyed: ${reason.message}`, { cause: reason });
   }
 
+  /**
+   * Before something new comes in.
+   * @throws {import('./errors.js').PoolError} POOL_DESTROYED, SHUTTING_DOWN
+   */
+  checkOpen() {
+    if (this.closed) throw this.#goneError();
+    if (this.ending) throw poolError('SHUTTING_DOWN');
+  }
+
   /** @param {import('./errors.js').PoolError} reason what waited for the core fails with it */
   abandon(reason) {
     this.#abandon(this.#takeEarly(), reason);
@@ -163,7 +174,7 @@ export class Intake {
     let name;
     let signal;
     try {
-      if (this.closed) throw this.#goneError();
+      this.checkOpen();
       name = taskName(task);
       if (options === NO_OPTIONS && extra === NO_EXTRA) {
         spec = this.#plain();
@@ -269,7 +280,7 @@ export class Intake {
       const whole = new Task({ fulfil: ignore, fail: (_item, error) => reject(error) }, 0);
       const refuse = (/** @type {any} */ error) => this.reject(whole, error);
       try {
-        if (this.closed) throw this.#goneError();
+        this.checkOpen();
         const members = this.#members(jobs());
         if (members.length === 0) resolve([]);
         else if (failFast && !this.#admits(members.length))

@@ -62,7 +62,7 @@ export class Jobs {
     const sink = new CallbackSink(host.bind(callback), this.#port, labelOf(options));
     const record = new Task(sink, 0);
     sink.task = record;
-    this.#send(record, task, payload, options);
+    if (!this.#refuse(record)) this.#send(record, task, payload, options);
     sink.entering = false;
     return new Handle(() => {
       sink.connected = false;
@@ -110,7 +110,8 @@ export class Jobs {
       for (const slice of slices) this.#intake.reject(slice, error);
       return /** @type {const} */ (false);
     };
-    this.#intake.withEngine(new Task({ fulfil: ignore, fail: abandoned }, 0), send, slices.length);
+    const whole = new Task({ fulfil: ignore, fail: abandoned }, 0);
+    if (!this.#refuse(whole)) this.#intake.withEngine(whole, send, slices.length);
     sink.entering = false;
     return new Handle(() => {
       sink.connected = false;
@@ -172,6 +173,17 @@ export class Jobs {
   // ---- On their way ----
 
   /**
+   * While the pool finishes what it has.
+   * @param {Task} record of a new job
+   * @returns {boolean} whether it was refused
+   */
+  #refuse(record) {
+    if (!this.#intake.ending || this.#intake.closed) return false; // a closed pool is told of further on
+    this.#intake.reject(record, poolError('SHUTTING_DOWN'));
+    return true;
+  }
+
+  /**
    * @param {Task} record
    * @param {string | Function} task
    * @param {unknown} payload
@@ -192,6 +204,7 @@ export class Jobs {
    * @param {import('./intake.js').Late | undefined} late makes the payload
    */
   #sendStep(record, step, late) {
+    if (record.item === 0 && this.#refuse(record)) return; // a sequence that has begun is finished
     try {
       this.#send(record, step.task, step.payload, readOptions(step, OPTIONS_OF.step), late);
     } catch (error) {

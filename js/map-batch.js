@@ -11,6 +11,7 @@ import { Box } from './box.js';
  * @property {(task: import('./task.js').Task, kill: boolean) => void} cancel
  * @property {(task: import('./task.js').Task) => number} bytes of its inputs in shared memory
  * @property {() => Promise<void> | undefined} freed the next time that a task of the pool gives memory back; undefined: none is in flight
+ * @property {() => void} over the map has ended
  * @property {boolean} isShared items are sent in lists, even one alone
  * @property {import('./map-window.js').Room} room what it may use
  *

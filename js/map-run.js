@@ -99,7 +99,7 @@ export class MapRun {
         if (oldest.error) throw oldest.error;
       }
     } finally {
-      await this.#abandon();
+      await this.#abandon().finally(this.#port.over);
     }
   }
 

@@ -3,6 +3,7 @@ import { milliseconds } from './check.js';
 import { poolError } from './errors.js';
 import * as L from './generated/layout.js';
 import { host } from './host/index.js';
+import { MapPromise } from './map.js';
 import { MapRun } from './map-run.js';
 import { RECORD_BYTES } from './records.js';
 import { deadlineOf, OPTIONS_OF, readOptions, taskName } from './spec.js';
@@ -30,16 +31,38 @@ function roomOf(pool, leased) {
 }
 
 /**
+ * A map, which starts in the next turn or when it is iterated.
+ * @param {import('./intake.js').Intake} intake
+ * @param {import('./options.js').ResolvedOptions} pool
+ * @param {() => void} over is told when it has ended
+ * @param {{ task: string | Function, items: Iterable<any> | AsyncIterable<any>, options: import('./map.js').MapOptions }} what
+ * @returns {MapPromise<any>}
+ */
+export function startMap(intake, pool, over, { task, items, options }) {
+  const isLate = intake.ending;
+  return new MapPromise(() => {
+    try {
+      if (isLate) intake.checkOpen();
+      return openMap(intake, pool, task, items, options, over);
+    } catch (error) {
+      over();
+      throw error;
+    }
+  });
+}
+
+/**
  * Starts a pass over the inputs.
  * @param {import('./intake.js').Intake} intake
  * @param {import('./options.js').ResolvedOptions} pool
  * @param {string | Function} task
  * @param {Iterable<unknown> | AsyncIterable<unknown>} items
  * @param {import('./map.js').MapOptions} options
+ * @param {() => void} over is told when it has ended
  * @returns {MapRun<any>}
  * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT
  */
-export function openMap(intake, pool, task, items, options) {
+function openMap(intake, pool, task, items, options, over) {
   const given = readOptions(options, OPTIONS_OF.map);
   if (given.onItems) given.onItems = host.bind(given.onItems);
   const { maxWaitMs, sharedArgs } = given;
@@ -49,6 +72,7 @@ export function openMap(intake, pool, task, items, options) {
   const { poolNow } = pool.scheduler;
   return new MapRun(
     {
+      over,
       isShared: sharedArgs !== undefined,
       room: roomOf(pool, given.deliver === 'lease'),
       cancel: (record, kill) => void intake.giveUp(record, poolError('CANCELLED', 'the map was given up'), kill),

@@ -16,6 +16,8 @@ import { host } from './host/index.js';
  * @property {Error | undefined} error the last error that nobody caught in the thread
  * @property {number} suspicions kills that wait for it to come out of the gate
  * @property {boolean} recovering its silence is being ended
+ * @property {number} [exitCode] known when it has exited
+ * @property {(failure: string) => void} [stopped] its `onStop` is over, or will never be
  * @property {Promise<void> | undefined} end settles when its death is confirmed and its holdings are taken back
  */
 
@@ -26,6 +28,7 @@ import { host } from './host/index.js';
  * @property {(member: Member, message: any) => void} message anything that is not the fleet's
  * @property {(member: Member, message: unknown) => void} userMessage what code of the user's in the thread posts to its parentPort
  * @property {(seat: number) => void} seating before a worker takes a seat
+ * @property {(member: Member) => void} up a worker has taken a seat
  * @property {(member: Member, error: Error) => void} down a worker crashed, or was killed
  * @property {(member: Member, error: Error) => void} retired its seat is given up
  * @property {(member: Member) => void} reaped what it held is taken back

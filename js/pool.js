@@ -2,6 +2,7 @@
 /** The pool as its users see it. */
 import { flag, ownOptions } from './check.js';
 import { Drain } from './drain.js';
+import { Ending } from './ending.js';
 import { Emitter } from './events.js';
 import { poolError } from './errors.js';
 import { host } from './host/index.js';
@@ -9,20 +10,20 @@ import { batchMembers } from './group.js';
 import { Broadcasts } from './broadcast.js';
 import { Intake } from './intake.js';
 import { Jobs } from './jobs.js';
-import { MapPromise } from './map.js';
-import { openMap } from './map-tasks.js';
+import { startMap } from './map-tasks.js';
 import { resolveOptions } from './options.js';
 import { diagnose, poolStats } from './report.js';
+import { checkLibrary } from './scheduler.js';
 import { OPTIONS_OF, taskName } from './spec.js';
 import { createEngine } from './start.js';
-import { ignore, Task, taskProxy, TaskPromise } from './task.js';
+import { Task, taskProxy, TaskPromise } from './task.js';
 import { Telemetry } from './telemetry.js';
 import { Traces } from './traces.js';
-import { postToModules, workerEvents } from './worker-events.js';
+import { EVENTS, postToModules, workerEvents } from './worker-events.js';
 
 /** @typedef {import('./engine.js').Engine} Engine */
+/** @template R @typedef {import('./map.js').MapPromise<R>} MapPromise */
 
-const EVENTS = /** @type {const} */ (['error', 'drained', 'workerDown', 'workerRetired', 'message']);
 /** @typedef {typeof EVENTS[number]} PoolEvent */
 
 /**
@@ -32,8 +33,6 @@ const EVENTS = /** @type {const} */ (['error', 'drained', 'workerDown', 'workerR
 export class Pool {
   #starting = /** @type {Promise<Engine> | undefined} */ (undefined);
   #options;
-  /** @type {Promise<void> | undefined} */
-  #closing;
   #paused = false;
   #events = new Emitter(EVENTS);
   #intake;
@@ -43,8 +42,9 @@ export class Pool {
   #traces = new Traces();
   #broadcasts = new Broadcasts();
   #drain = new Drain();
-  /** What the core had counted when it was closed. */
-  #final = { processed: 0, errors: 0 };
+  #ending;
+  /** Whether it keeps the process alive when it is idle. */
+  #keepsAlive;
   #ready;
   #proxy = /** @type {any} */ (undefined);
 
@@ -57,6 +57,14 @@ export class Pool {
     this.#options = resolveOptions(options);
     this.#intake = new Intake(this.#options, (error) => this.#failed(error));
     this.#jobs = new Jobs(this.#intake, this.#options, (message, taskId) => this.#tell(message, taskId));
+    this.#keepsAlive = !this.#options.unref;
+    this.#ending = new Ending(this.#intake, this.#drain, this.#options.scheduler, {
+      starting: () => this.#starting,
+      resume: () => this.resume(),
+      silence: () => this.#silence(),
+      ended: () => this.#ended(),
+      tell: (message) => this.#tell(message, ''),
+    });
     this.#ready = this.#open();
     this.#ready.catch(() => undefined);
   }
@@ -98,15 +106,15 @@ export class Pool {
         seating: (seat) => this.#broadcasts.replay(seat, /** @type {Engine} */ (this.#intake.engine)),
       });
       const engine = await this.#starting;
-      if (this.#intake.closed) return; // #shut ends it
-      if (this.#paused) engine.core.exports._wp_pause(engine.core.pool);
+      if (this.#intake.closed) return; // #ending ends it
+      if (this.#paused) engine.pause();
       this.#watch(engine);
       this.#intake.open(engine);
       this.#drain.wake(); // what drain() waits for may have been given up meanwhile
-      await engine.fleet.open();
-      if (this.#options.unref && engine.ledger.inFlight === 0) engine.fleet.hold(false);
+      engine.keepAlive(this.#keepsAlive);
+      await engine.open();
     } catch (error) {
-      await this.#shut(/** @type {any} */ (error)); // no thread is left behind
+      await this.#ending.now(/** @type {any} */ (error)); // no thread is left behind
       throw error;
     }
   }
@@ -199,7 +207,7 @@ export class Pool {
    * @returns {MapPromise<any>}
    */
   map(task, items, options = {}) {
-    return new MapPromise(() => openMap(this.#intake, this.#options, task, items, options));
+    return startMap(this.#intake, this.#options, this.#ending.mapBegins(), { task, items, options });
   }
 
   /**
@@ -250,37 +258,31 @@ export class Pool {
    * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT for what is no function; with `dev` also without a name, or a library
    */
   inject(name, lib) {
-    const named = typeof name === 'string' && name !== '';
-    if (this.#options.dev && !(named && lib))
-      throw poolError('INVALID_ARGUMENT', named ? 'lib: expected functions' : 'name: expected the name of a library');
+    if (this.#options.dev) checkLibrary(name, lib);
     this.#options.scheduler.inject(lib);
   }
 
   /** No task is started any more; running ones finish. Idempotent, not nested. */
   pause() {
     this.#paused = true;
-    const core = this.#intake.engine?.core;
-    core?.exports._wp_pause(core.pool);
+    this.#intake.engine?.pause();
   }
 
   /** Starts what has been waiting. */
   resume() {
     this.#paused = false;
-    const core = this.#intake.engine?.core;
-    core?.exports._wp_resume(core.pool);
+    this.#intake.engine?.resume();
   }
 
   /** Settles when no task is waiting or running. */
   drain() {
-    const intake = this.#intake;
-    const inFlight = () => intake.engine?.ledger.inFlight ?? 0;
-    return this.#drain.wait(() => !intake.closed && (inFlight() > 0 || intake.waiting > 0));
+    return this.#ending.drained();
   }
 
   /** Numbers of this moment; a new object each time. `processed` counts settled tasks, `errors` those among them that failed. */
   stats() {
     const { engine, closed, processed, waiting } = this.#intake;
-    return poolStats(engine, closed ? 0 : this.size, { settled: processed, waiting }, this.#final);
+    return poolStats(engine, closed ? 0 : this.size, { settled: processed, waiting }, this.#ending.final);
   }
 
   /**
@@ -324,9 +326,8 @@ export class Pool {
   }
 
   /**
-   * @param {PoolEvent} event 'error' (message, taskId), 'drained' (), 'workerDown' (crashed or killed)
-   *   and 'workerRetired' ({ worker, error }), 'message' ({ worker, index, threadId, message }: a worker's module has posted it to its
-   *   parentPort)
+   * @param {PoolEvent} event 'error' (message, taskId), 'drained' (), 'workerUp' (it serves its seat), 'workerDown' (crashed or killed),
+   *   'workerRetired' and 'message' (a worker's module has posted it to its parentPort); see docs/api.md
    * @param {(...details: any[]) => void} listener
    * @returns {() => void} removes the listener
    * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT for an unknown event
@@ -350,43 +351,46 @@ export class Pool {
     this.#events.emit('error', message, taskId);
   }
 
+  /** An idle pool keeps the process alive from now on. */
+  ref() {
+    this.#keepsAlive = true;
+    this.#intake.engine?.keepAlive(true);
+  }
+
+  /** It does not, from now on; as with the option `unref`. */
+  unref() {
+    this.#keepsAlive = false;
+    this.#intake.engine?.keepAlive(false);
+  }
+
+  /**
+   * Ends the pool in order: new work is refused (SHUTTING_DOWN), what waits and runs is finished, workers run their module's `onStop`.
+   * @param {{ timeoutMs?: number }} [options] how long that may take before it ends as by destroy(); default: as long as it takes
+   * @returns {Promise<void>} settles when the threads are gone
+   */
+  close(options = {}) {
+    return this.#ending.inOrder(options);
+  }
+
   /**
    * Ends the pool: waiting and running tasks reject with POOL_DESTROYED, all workers end, the memory is released.
    * @returns {Promise<void>} settles when the threads are gone
    */
   destroy() {
-    return this.#shut(poolError('POOL_DESTROYED'));
+    return this.#ending.now(poolError('POOL_DESTROYED'));
   }
 
-  /**
-   * @param {import('./errors.js').PoolError} reason
-   * @returns {Promise<void>}
-   */
-  #shut(reason) {
-    if (this.#closing) return this.#closing;
-    this.#closing = (async () => {
-      const { engine } = this.#intake;
-      this.#intake.close(reason); // first: what callbacks submit from now on is refused
-      this.#intake.abandon(reason);
-      this.#jobs.close();
-      const { processed, errors } = engine?.ledger.stats() ?? this.#final;
-      this.#final = { processed, errors };
-      const ending = this.#starting?.then((engine) => {
-        const gone = engine.close(reason);
-        const { processed, errors } = engine.ledger.stats(); // its last tasks have failed by now (AM-28)
-        this.#final = { processed, errors };
-        return gone;
-      }, ignore);
-      this.#telemetry = undefined;
-      this.#events.clear();
-      this.#broadcasts.clear();
-      this.#drain.wake();
-      await ending;
-      this.#traces.close();
-      this.#starting = undefined; // with it goes the memory
-      for (const stream of Object.values(this.#options.captured)) stream?.end();
-    })();
-    return this.#closing;
+  #silence() {
+    this.#jobs.close();
+    this.#telemetry = undefined;
+    this.#events.clear();
+    this.#broadcasts.clear();
+  }
+
+  #ended() {
+    this.#traces.close();
+    this.#starting = undefined; // with it goes the memory
+    for (const stream of Object.values(this.#options.captured)) stream?.end();
   }
 
   /** `await using pool = await createPool(…)` */

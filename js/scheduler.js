@@ -165,3 +165,15 @@ export class Time {
   /** @type {(timer: Timer) => void} */
   clearTimeout = (timer) => timer.clear();
 }
+
+/**
+ * In development.
+ * @param {unknown} name
+ * @param {unknown} lib
+ * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT
+ */
+export function checkLibrary(name, lib) {
+  if (typeof name !== 'string' || name === '')
+    throw poolError('INVALID_ARGUMENT', 'name: expected the name of a library');
+  if (!lib) throw poolError('INVALID_ARGUMENT', 'lib: expected functions');
+}

@@ -151,8 +151,7 @@ export class Sequence extends Handle {
   fail(_index, error) {
     const wasOver = this.#over;
     labelError(this.label, error);
-    const goOn = () =>
-      error.code === 'POOL_DESTROYED' ? this.#inContext(() => this.#abandon(error)) : this.fulfil(0, undefined);
+    const goOn = () => (isOver(error) ? this.#inContext(() => this.#abandon(error)) : this.fulfil(0, undefined));
     if (this.#entering) this.#port.later(goOn);
     else goOn();
     return wasOver ? /** @type {const} */ (false) : undefined;
@@ -178,4 +177,12 @@ export class Sequence extends Handle {
     this.#over = true;
     this.#reject(error);
   }
+}
+
+/**
+ * Whether there is no pool any more that could run a further step.
+ * @param {import('./errors.js').PoolError} error of a step
+ */
+function isOver({ code }) {
+  return code === 'POOL_DESTROYED' || code === 'SHUTTING_DOWN';
 }

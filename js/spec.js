@@ -123,6 +123,7 @@ export const OPTIONS_OF = Object.freeze({
   step: nameSet({ ...TASK, ...STEP }),
   job: new Set(['task', 'payload', 'priority']),
   broadcast: new Set(['sticky']),
+  close: new Set(['timeoutMs']),
   message: new Set(['worker', 'transfer']),
 });
 

@@ -2,6 +2,9 @@
 import { integer, ownOptions } from './check.js';
 import { OPTIONS_OF } from './spec.js';
 
+/** Every event of a pool. */
+export const EVENTS = /** @type {const} */ (['error', 'drained', 'workerUp', 'workerDown', 'workerRetired', 'message']);
+
 /**
  * @typedef {import('./member.js').Member} Member
  */
@@ -9,15 +12,28 @@ import { OPTIONS_OF } from './spec.js';
 /**
  * What the engine is to tell of workers.
  * @param {import('./events.js').Emitter} events of the pool
- * @returns {Pick<import('./engine.js').EngineEvents, 'down' | 'retired' | 'message'>}
+ * @returns {Pick<import('./engine.js').EngineEvents, 'up' | 'down' | 'retired' | 'message'>}
  */
 export function workerEvents(events) {
   return {
-    down: (member, error, tasks) => events.emit('workerDown', { worker: member.name, error, tasks }),
-    retired: (member, error) => events.emit('workerRetired', { worker: member.name, error }),
-    message: ({ name, seat, thread }, message) =>
-      events.emit('message', { worker: name, index: seat, threadId: thread.threadId, message }),
+    up: (member) => events.emit('workerUp', identify(member)),
+    down: (member, error, tasks) => events.emit('workerDown', { ...ended(member, error), tasks }),
+    retired: (member, error) => events.emit('workerRetired', ended(member, error)),
+    message: (member, message) => events.emit('message', { ...identify(member), message }),
   };
+}
+
+/** @param {Member} member whose thread may not have started at all */
+function identify({ name, seat, thread }) {
+  return { worker: name, name, index: seat, threadId: thread?.threadId };
+}
+
+/**
+ * @param {Member} member
+ * @param {Error} error
+ */
+function ended(member, error) {
+  return { ...identify(member), exitCode: member.exitCode, error };
 }
 
 /**

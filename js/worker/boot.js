@@ -9,7 +9,8 @@
 import { toMessage } from '../codec/errors.js';
 import { own } from '../own.js';
 import { captureGlue, keepGlobals } from './disguise.js';
-import { Loop, sharedClock } from './loop.js';
+import { sharedClock } from './clock.js';
+import { Loop } from './loop.js';
 
 /**
  * @typedef {object} WorkerHost what a worker needs of its runtime

@@ -1,3 +1,5 @@
+import { describeReason } from '../errors.js';
+
 /**
  * @typedef {(payload: any, context: import('./context.js').Context) => unknown} Handler
  * @typedef {Map<string, Handler>} Handlers
@@ -55,6 +57,21 @@ export function findHandlers(module) {
 export async function loadHandlers(url, initData) {
   /** @type {any} */ (globalThis).wasmpoolThread.initData = initData;
   return findHandlers(await import(/* @vite-ignore */ /* webpackIgnore: true */ url));
+}
+
+/**
+ * Runs a module's `onStop`, if it has one.
+ * @param {Handler | undefined} onStop
+ * @param {{ worker: object, initData: unknown }} about its worker
+ * @returns {Promise<string>} how it failed, or ''
+ */
+export async function runStop(onStop, about) {
+  try {
+    await onStop?.(about, /** @type {any} */ (undefined));
+    return '';
+  } catch (error) {
+    return describeReason(error) || 'it threw';
+  }
 }
 
 /**

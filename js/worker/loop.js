@@ -8,9 +8,10 @@ import { poolError, PoolError } from '../errors.js';
 import * as L from '../generated/layout.js';
 import { STATUS } from '../generated/status.js';
 import { Calls } from './calls.js';
+import { sharedClock } from './clock.js';
 import { runCTask } from './c-task.js';
 import { Context } from './context.js';
-import { loadHandlers, promiseOf } from './handlers.js';
+import { loadHandlers, promiseOf, runStop } from './handlers.js';
 import { Sleep } from './sleep.js';
 import { statusOf } from './status-of.js';
 
@@ -23,6 +24,8 @@ const { then } = Promise.prototype;
 export class Loop {
   /** @type {import('./handlers.js').Handlers} by name */
   #handlers = new Map();
+  /** @type {import('./handlers.js').Handler | undefined} */
+  #onStop;
   /** @type {(import('./handlers.js').Handler | undefined)[]} by interned name */
   #byId = [];
   /** Tasks that wait for a promise. */
@@ -65,6 +68,8 @@ export class Loop {
     const { core, init, host } = this;
     if (init.module) {
       this.#handlers = await loadHandlers(init.module, init.initData);
+      this.#onStop = this.#handlers.get('onStop');
+      this.#handlers.delete('onStop'); // no task
     }
     core.exports._wp_worker_ready(core.pool, core.self);
     host.post({ kind: 'started', handlers: [...this.#handlers.keys()] });
@@ -78,6 +83,13 @@ export class Loop {
   receive(message) {
     if (message.kind === 'answer') this.calls.receive(message);
     else if (message.kind === 'cancel') this.signals.get(message.slot)?.tellSignal();
+    else if (message.kind === 'stop') void this.#stop();
+  }
+
+  /** The pool closes, and there is no work left. */
+  async #stop() {
+    const failure = await runStop(this.#onStop, { worker: this.worker, initData: this.init.initData });
+    this.host.post({ kind: 'stopped', failure });
   }
 
   /** Works until there is nothing to do, then sleeps. Called again whenever something may have come up. */
@@ -380,13 +392,4 @@ function isUnserializable(error) {
 /** @param {number} seat of the thread's record: seat + 1 */
 function seatOf(seat) {
   return { index: seat - 1, name: `Worker_${seat}` };
-}
-
-/**
- * A clock that all threads share, in milliseconds.
- * @param {import('./boot.js').WorkerHost} host
- */
-export function sharedClock({ time: { now }, clockOffsetMs }) {
-  const offset = clockOffsetMs();
-  return () => now() + offset;
 }
