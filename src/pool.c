@@ -79,6 +79,9 @@ static wp_status open_tables(wp_pool *pool, wp_heap *heap) {
   if (!status) status = wp_table_open(&pool->boxes, heap, sizeof(wp_box), WP_TABLE_RECORDS_MAX);
   if (!status) status = wp_table_open(&pool->groups, heap, sizeof(wp_group), WP_TABLE_RECORDS_MAX);
   if (!status) status = wp_table_open(&pool->names, heap, sizeof(wp_name), WP_TABLE_RECORDS_MAX);
+  /* Descriptors of the first tasks are there before they come (REQUIREMENTS TW-59). */
+  if (!status) status = wp_table_reserve(&pool->slots, heap);
+  if (!status) status = wp_table_reserve(&pool->groups, heap);
   return status;
 }
 

@@ -57,6 +57,8 @@ static int grow(wp_table *table, wp_heap *heap) {
   return WP_OK;
 }
 
+int wp_table_reserve(wp_table *table, wp_heap *heap) { return grow(table, heap); }
+
 int wp_table_take(wp_table *table, wp_heap *heap, uint32_t *index) {
   for (;;) {
     uint64_t head = wp_atomic_load_acquire_u64(&table->free);

@@ -1,6 +1,7 @@
 /** Workers that give no sign of life while they run a task. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { FakeClock } from './fake-clock.js';
 import { C_MODULE, codeOf, liveness, until, withPatience, withPool } from './helpers.js';
 
 test('NF-41, TW-55: a handler that is silent is stopped with its thread, and its task lost; one that awaits is not silent', () =>
@@ -34,6 +35,36 @@ test('TW-54: a task that hangs once runs again at the head of its lane; interven
     assert.deepEqual(order, ['second time', 'behind']);
     assert.equal(pool.diagnostics().interventions, 1);
   }));
+
+test('TW-54: at the head of its own lane: behind what is of a higher level, before others of its own', () =>
+  withPool({ liveness, workers: 1, aging: false }, async (pool) => {
+    const word = new Int32Array(new SharedArrayBuffer(4));
+    const order = [];
+    const note = (name, priority) => pool.dispatch('echo', name, { priority }).then((value) => order.push(value));
+    const options = { onLost: 'requeue', priority: 'normal' };
+    const hanging = pool.dispatch('hangOnce', word, options).then((value) => order.push(value));
+    await until(() => Atomics.load(word, 0) === 1);
+    const others = [note('normal', 'normal'), note('low', 'low'), note('high', 'high'), note('critical', 'critical')];
+    await Promise.all([hanging, ...others]);
+    assert.deepEqual(order, ['critical', 'high', 'second time', 'normal', 'low']);
+  }));
+
+test('TW-54: liveness: false: nobody looks for signs of life, of jobs and of tasks', () => {
+  const clock = new FakeClock();
+  return withPool({ liveness: false, workers: 2, scheduler: clock.scheduler }, async (pool) => {
+    const words = [0, 1].map(() => new Int32Array(new SharedArrayBuffer(8)));
+    const results = [
+      pool.dispatch('spinUntil', words[0]),
+      new Promise((resolve) => pool.split('spinUntil', words[1], resolve)),
+    ];
+    await until(() => words.every((word) => Atomics.load(word, 0) === 1));
+    for (let second = 0; second < 60; second++) clock.advance(1000);
+    for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual([pool.diagnostics().interventions, pool.stats().freeWorkers], [0, 0]);
+    for (const word of words) Atomics.store(word, 1, 1);
+    assert.deepEqual(await Promise.all(results), [true, true], 'they have gone on all the time');
+  });
+});
 
 test('TW-57: one that hangs every time ends with POISON_JOB after the redeliveries that are allowed', () =>
   withPool({ liveness: { ...liveness, maxRedeliveries: 2 }, workers: 1 }, async (pool) => {

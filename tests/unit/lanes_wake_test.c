@@ -173,6 +173,24 @@ static bool count_allocation(const char *name) {
 }
 #endif
 
+TEST(preallocated,
+     "TW-59: descriptors for 256 tasks and 16 bulk jobs are there before the first one comes") {
+  wp_stats before, after;
+  CHECK(open_pool(1));
+  CHECK(wp_atomic_load_acquire_u32(&f.pool->slots.capacity) >= 256 + 64 + 64);
+  CHECK(wp_atomic_load_acquire_u32(&f.pool->groups.capacity) >= 16);
+  wp_stats_read(f.pool, &before);
+  uint32_t groups[16];
+  for (uint32_t i = 0; i < 16; i++)
+    CHECK_EQ(wp_group_create(f.pool, 1, WP_GROUP_BULK, &groups[i]), WP_OK);
+  for (uint32_t i = 0; i < 256; i++) single(NORMAL, i % 2 ? WP_SLOT_SLICE : 0);
+  wp_stats_read(f.pool, &after);
+  CHECK_EQ(before.heap_bytes, after.heap_bytes);
+  for (uint32_t i = 0; i < 16; i++) wp_group_leave(f.pool, groups[i]);
+  for (uint32_t i = 0; i < 256; i++) CHECK(run(1) != WP_NONE);
+  CHECK(close_pool());
+}
+
 TEST(steady, "TW-59: 5,000 tasks at once all run; a hundred thousand after them allocate nothing") {
   enum { AT_ONCE = 5000, LATER = 100000 };
   CHECK(open_pool(1));
