@@ -54,10 +54,39 @@ const codes = [...read('src/status.def').matchAll(/^X\(\w+, \d+, "(\w+)", "([^"]
   .map(([, code, text]) => ({ code, text }))
   .filter(({ code }) => code !== 'OK');
 
+/**
+ * What a page links to, in each of the ways that Markdown has.
+ * @param {string} text
+ */
+const targets = (text) =>
+  [/\]\(([^)\s]+)(?:\s+"[^"]*")?\)/g, /^\[[^\]]+\]:\s*(\S+)/gm, /\b(?:href|src)="([^"]+)"/g].flatMap((pattern) =>
+    [...text.matchAll(pattern)].map((match) => match[1]),
+  );
+
+test('AM-59: introduction, installation, reasons and API reference are there, and the README leads to each', () => {
+  const linked = targets(prose('README.md'));
+  for (const [page, heading] of [
+    ['docs/introduction.md', /^# .*\S/m],
+    ['docs/installation.md', /^```sh\nnpm install wasmpool$/m],
+    ['docs/why.md', /^# Why/m],
+    ['docs/api.md', /^## `createPool\(/m],
+    ['docs/actor-manager.md', /^# Coming from ActorManager$/m],
+    ['docs/twin.md', /^# Coming from Twin$/m],
+  ]) {
+    assert.match(read(page), heading, page);
+    assert.ok(linked.includes(page), `README.md does not link to ${page}`);
+  }
+});
+
+test('AM-59: links of every form are seen', () => {
+  const text = '[a](b.md) [c](d.md "title")\n[e]: f.md\n<a href="g.md"><img src="h.png">';
+  assert.deepEqual(targets(text), ['b.md', 'd.md', 'f.md', 'g.md', 'h.png']);
+});
+
 test('AM-59: links between the pages resolve, their anchors too', () => {
   let links = 0;
   for (const page of pages) {
-    for (const [, target] of prose(page).matchAll(/\]\(([^)\s]+)\)/g)) {
+    for (const target of targets(prose(page))) {
       if (/^[a-z][a-z0-9+.-]*:/i.test(target)) continue; // another site's
       const [path, anchor] = target.split('#');
       const url = path ? new URL(path, new URL(page, ROOT)) : new URL(page, ROOT);
