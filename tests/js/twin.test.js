@@ -251,6 +251,18 @@ test('TW-46 to TW-52, Report B: what a red one has to say', () =>
     await Promise.all([release(), ...all]);
   }));
 
+test('TW-50, Report B: HeavySkipCount counts ticks in which a heavy job waits for bulk jobs, though nothing goes before it', () =>
+  withTwin({ TELEMETRY_ENABLED: true, SERVER_WORKER_COUNT: 2 }, async (twin) => {
+    const { release, over } = await bulkBlocker(twin);
+    const heavy = split(twin, 'echo', 'heavy');
+    await until(() => twin.Report()?.Starvation.HeavySkipCount.Value >= 12);
+    const { HeavySkipCount, BgSkipCount, Status } = twin.Report().Starvation;
+    assert.deepEqual([HeavySkipCount.Status, BgSkipCount.Value, Status], ['Overloaded', 0, 'Red']);
+    release();
+    await over;
+    assert.equal(await heavy, 'heavy');
+  }));
+
 test('TW-42, TW-44, TW-64, Report C: nothing while telemetry is off', () =>
   withTwin({}, async (twin) => {
     await split(twin, 'echo');
