@@ -4,6 +4,7 @@
  */
 import { TYPE } from './codec.js';
 import { notSerializable } from './codec/explain.js';
+import { detach, moveAsBytes } from './codec/moved.js';
 import { privately } from './codec/private.js';
 import { poolError } from './errors.js';
 import * as L from './generated/layout.js';
@@ -107,12 +108,36 @@ export class Core {
       this.#describe(slot, which, TYPE.NUMBER, 0, 8, 0);
       return undefined;
     }
+    if (how.transfer?.length && !how.boxed && !how.forC && moveAsBytes(value, how.transfer)) {
+      if (this.#writeMoved(slot, which, value, how)) return undefined;
+    }
     const capacity = how.boxed ? -1 : L.INLINE_BYTES;
     const length = this.encode(value, slot + which.inline, capacity, how);
     if (length >= 0) this.#describe(slot, which, codec.type, codec.aux, length, 0);
     else if (codec.type === TYPE.CHANNEL) return this.#channel(slot, which, value, how);
     else return this.#describeBox(slot, which, how);
     return undefined;
+  }
+
+  /**
+   * @param {number} slot
+   * @param {typeof ARGUMENT} which
+   * @param {unknown} value
+   * @param {How} how with small buffers to transfer
+   * @returns {boolean} false: there is more in it than bytes
+   */
+  #writeMoved(slot, which, value, { transfer = [] }) {
+    const { codec, memory } = this;
+    const length = codec.encode(value, memory.u8, slot + which.inline, L.INLINE_BYTES);
+    if (codec.type === TYPE.CHANNEL) return false;
+    if (length >= 0) this.#describe(slot, which, codec.type, codec.aux, length, 0);
+    else if (this.#describeBox(slot, which, { travelBytes: Infinity })) return false; // there is no memory for it
+    try {
+      detach(transfer); // the last thing that may fail, as it cannot be undone
+    } catch (cause) {
+      throw notSerializable(value, cause);
+    }
+    return true;
   }
 
   /**

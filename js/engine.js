@@ -17,6 +17,7 @@ import { workerName } from './member.js';
 import { Names } from './names.js';
 import { openCore, taskNames } from './open.js';
 import { Results } from './results.js';
+import { Outbox } from './outbox.js';
 import { takeSlot } from './slot.js';
 import { Stops } from './stops.js';
 import { Timekeeper } from './timekeeper.js';
@@ -72,15 +73,14 @@ export class Engine {
         this.#hold(busy);
       },
       unwatch: () => this.clock.unwatch(),
-      forget: (task) => this.mail.forget(task),
+      forget: (task) => {
+        this.mail.forget(task);
+        if (task.rare) this.outbox.forget(task);
+      },
       error: events.error,
       drained: events.drained,
     });
-    this.mail = new Mail((task, value) => {
-      this.ledger.leave(task);
-      this.ledger.end(task, task.rare?.failure?.(value), value);
-      this.ledger.checkDrained();
-    });
+    this.mail = new Mail(this);
     const isBusy = () => this.ledger.inFlight > 0;
     this.timekeeper = new Timekeeper(this.core, options.scheduler, isBusy, () => {
       this.clock.look();
@@ -95,6 +95,7 @@ export class Engine {
     );
     this.fleet = new Fleet(this.core, options, program, threads, this.#fleetEvents());
     this.#stops = new Stops(this.core, this.fleet, options.cancelGraceMs);
+    this.outbox = new Outbox(this.core, this.fleet.members);
     this.#results = new Results(this, this.#tasks);
     this.completions = new Completions(
       this.core,
@@ -113,7 +114,8 @@ export class Engine {
       bell: () => this.completions.ring(),
       message: (member, message) => this.#receive(member, message),
       userMessage: this.events.message,
-      seating: (seat) => {
+      seating: (seat, member) => {
+        this.outbox.welcome(member);
         this.timekeeper.look(); // it has not been looked at for as long as a thread takes to start
         this.events.seating(seat);
         host.defer(() => this.ledger.checkDrained()); // when it has its seat, it may have been the last that was missing
@@ -219,6 +221,7 @@ export class Engine {
       task.more.timed = true;
       this.clock.watch(spec.lookMs);
     }
+    if (task.rare?.channel) this.outbox.send(task, spec);
     this.ledger.queued(task, name, index);
     this.core.exports._wp_task_submit(this.core.pool, index);
     if (!this.fleet.serves(spec.seat)) this.#desert(spec.seat ? spec.seat - 1 : undefined);
@@ -345,15 +348,7 @@ export class Engine {
   #reaped(member) {
     this.#stops.forget(member.number);
     this.#results.takenAlong(member, () => this.drain());
-    for (const task of this.mail.takeLost(member.number)) {
-      const where = { taskId: task.id, worker: member.name };
-      this.ledger.leave(task);
-      this.ledger.end(
-        task,
-        poolError('WORKER_LOST', `${member.name} ended before its result arrived`, where),
-        undefined,
-      );
-    }
+    this.mail.lose(member);
     this.clock.look();
     this.ledger.checkDrained();
   }

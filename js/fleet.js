@@ -163,7 +163,7 @@ export class Fleet {
     member.name = workerName(seat);
     member.state = 'live';
     this.#seats[seat] = member;
-    this.events.seating(seat);
+    this.events.seating(seat, member);
     this.core.exports._wp_worker_seat(this.core.pool, member.number, seat);
     this.events.up(member);
     if (this.#opening && this.#seats.every((holder) => holder?.state === 'live')) {

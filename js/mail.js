@@ -4,6 +4,7 @@
  */
 import { toMessage } from './codec/errors.js';
 import { notSerializable } from './codec/explain.js';
+import { poolError } from './errors.js';
 
 /**
  * @typedef {import('./task.js').Task} Task
@@ -14,11 +15,23 @@ export class Mail {
   #values = new Map();
   /** @type {Map<string, { task: Task, thread: number }>} completions whose value has not come */
   #waiting = new Map();
-  #settle;
+  #engine;
 
-  /** @param {(task: Task, value: unknown) => void} settle both have come */
-  constructor(settle) {
-    this.#settle = settle;
+  /** @param {import('./engine.js').Engine} engine */
+  constructor(engine) {
+    this.#engine = engine;
+  }
+
+  /**
+   * Both have come.
+   * @param {Task} task
+   * @param {unknown} value
+   */
+  #settle(task, value) {
+    const { ledger } = this.#engine;
+    ledger.leave(task);
+    ledger.end(task, task.rare?.failure?.(value), value);
+    ledger.checkDrained();
   }
 
   /**
@@ -44,6 +57,7 @@ export class Mail {
     const key = `${task.index}.${task.generation}`;
     if (!this.#values.has(key)) {
       this.#waiting.set(key, { task, thread });
+      this.#engine.fleet.members.get(thread)?.thread.pump?.(); // it was sent before the task ended
       return;
     }
     const value = this.#values.get(key);
@@ -57,6 +71,16 @@ export class Mail {
    */
   forget(task) {
     if (this.#values.size > 0) this.#values.delete(`${task.index}.${task.generation}`);
+  }
+
+  /** @param {import('./member.js').Member} member is gone: what has not come by now never will */
+  lose(member) {
+    const { ledger } = this.#engine;
+    for (const task of this.takeLost(member.number)) {
+      const where = { taskId: task.id, worker: member.name };
+      ledger.leave(task);
+      ledger.end(task, poolError('WORKER_LOST', `${member.name} ended before its result arrived`, where), undefined);
+    }
   }
 
   /**
@@ -88,7 +112,7 @@ export async function answer(thread, request, functions, taskOf) {
   try {
     if (request.kind === 'argument') {
       const found = takeArgument(taskOf(request.slot, request.generation));
-      if (!found) throw new Error('the task was given up');
+      if (!found) throw poolError('WORKER_LOST', 'its worker ended, and with it what had been transferred');
       thread.post({ kind: 'answer', call, value: found.value }, found.transfer);
     } else if (request.kind === 'main') {
       const target = Object.hasOwn(functions, request.name) ? functions[request.name] : undefined;

@@ -18,6 +18,8 @@ import { host } from './host/index.js';
  * @property {boolean} recovering its silence is being ended
  * @property {number} [exitCode] known when it has exited
  * @property {(failure: string) => void} [stopped] its `onStop` is over, or will never be
+ * @property {number} sent arguments that it has been sent ahead
+ * @property {number} bound tasks that wait for it or run, since it has their arguments
  * @property {Promise<void> | undefined} end settles when its death is confirmed and its holdings are taken back
  */
 
@@ -27,7 +29,7 @@ import { host } from './host/index.js';
  * @property {() => void} bell completions may be there
  * @property {(member: Member, message: any) => void} message anything that is not the fleet's
  * @property {(member: Member, message: unknown) => void} userMessage what code of the user's in the thread posts to its parentPort
- * @property {(seat: number) => void} seating before a worker takes a seat
+ * @property {(seat: number, member: Member) => void} seating before a worker takes a seat
  * @property {(member: Member) => void} up a worker has taken a seat
  * @property {(member: Member, error: Error) => void} down a worker crashed, or was killed
  * @property {(member: Member, error: Error) => void} retired its seat is given up
@@ -52,6 +54,8 @@ export function newMember(number, name, seat) {
     end: undefined,
     suspicions: 0,
     recovering: false,
+    sent: 0,
+    bound: 0,
   };
 }
 

@@ -38,6 +38,8 @@ import { taskId } from './worker/context.js';
 /** Tasks of this program, of all pools. */
 let serials = 0;
 
+/** @typedef {{ value: unknown, transfer: Transferable[] }} Channel what a message is to carry */
+
 /** What few tasks have. */
 class Rare {
   timed = false;
@@ -51,10 +53,12 @@ class Rare {
   unlisten = undefined;
   /** @type {(import('./deadlines.js').Deadline & { forget: () => void }) | undefined} */
   deadline = undefined;
-  /** @type {{ value: unknown, transfer: Transferable[] } | undefined} the argument, if only a message can carry it */
+  /** @type {Channel | undefined} the argument, if only a message can carry it */
   channel = undefined;
   /** @type {((cause: any) => import('./errors.js').PoolError) | undefined} what comes by message is an error */
   failure = undefined;
+  /** @type {import('./member.js').Member | undefined} has been sent its argument, which nobody else has */
+  boundTo = undefined;
   /** @type {import('./box.js').Box | undefined} keeps a leased argument from being collected */
   argument = undefined;
 }

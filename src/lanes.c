@@ -63,12 +63,15 @@ static uint32_t unlink_first(wp_pool *pool, wp_list *list) {
 }
 
 static bool goes_before(const wp_slot *a, const wp_slot *b) {
+  uint32_t a_bound = a->flags & WP_SLOT_BOUND, b_bound = b->flags & WP_SLOT_BOUND;
+  if (a_bound != b_bound) return b_bound != 0; /* in a seat's lane only */
   uint32_t a_aged = a->flags & WP_SLOT_AGED, b_aged = b->flags & WP_SLOT_AGED;
   if (a_aged != b_aged) return a_aged != 0;
   return a->priority != b->priority ? a->priority < b->priority : a->sequence < b->sequence;
 }
 
-/* In its place: who aged first, then by level (in a seat's lane there may be several), then in order of submission. */
+/* In its place: who aged first, then by level (in a seat's lane there may be several), then in order of submission. In a seat's lane
+ * bound tasks come last: the others there go before everything else. */
 static void insert(wp_pool *pool, wp_list *list, uint32_t index) {
   const wp_slot *slot = slot_at(pool, index);
   uint32_t before = list->last, after = 0;
@@ -241,13 +244,40 @@ static uint32_t take_from_level(wp_pool *pool, uint32_t self, uint32_t level, bo
   return wp_task_begin(pool, self, index, now_ms) ? index + 1 : TAKE_AGAIN;
 }
 
+static const wp_slot *first_of_seat(const wp_pool *pool, uint32_t seat) {
+  uint32_t first = seat ? pool->lanes.seats[seat - 1].first : 0;
+  return first ? slot_at(pool, first - 1) : NULL;
+}
+
+/* As take_from_level; the seat's list is not empty. */
+static uint32_t take_first_of_seat(wp_pool *pool, uint32_t self, uint32_t seat, double now_ms) {
+  if (!suits(pool, self, first_of_seat(pool, seat))) return TAKE_DRAIN;
+  uint32_t index = unlink_first(pool, &pool->lanes.seats[seat - 1]);
+  return wp_task_begin(pool, self, index, now_ms) ? index + 1 : TAKE_AGAIN;
+}
+
+/* What is for this seat goes before everything else, unless it is only bound to it. */
 static uint32_t take_from_seat(wp_pool *pool, uint32_t self, uint32_t seat, double now_ms) {
-  wp_list *list = &pool->lanes.seats[seat];
-  while (list->first && suits(pool, self, slot_at(pool, list->first - 1))) {
-    uint32_t index = unlink_first(pool, list);
-    if (wp_task_begin(pool, self, index, now_ms)) return index + 1;
+  for (const wp_slot *slot; (slot = first_of_seat(pool, seat)) != NULL;) {
+    if (slot->flags & WP_SLOT_BOUND) return 0;
+    uint32_t taken = take_first_of_seat(pool, self, seat, now_ms);
+    if (taken == TAKE_DRAIN) return 0;
+    if (taken != TAKE_AGAIN) return taken;
   }
   return 0;
+}
+
+/* The bound task that waits for this seat, if nothing else does before it. */
+static const wp_slot *bound_to(const wp_pool *pool, uint32_t seat) {
+  const wp_slot *slot = first_of_seat(pool, seat);
+  return slot && slot->flags & WP_SLOT_BOUND ? slot : NULL;
+}
+
+/* Whether a bound task goes before everything else on a level. */
+static bool bound_goes_first(const wp_pool *pool, const wp_slot *bound, uint32_t level,
+                             double now_ms) {
+  if (!bound || bound->priority != level) return false;
+  return earlier(bound, choose(pool, level, false, now_ms)) == bound;
 }
 
 /* ---- Ageing ---- */
@@ -290,20 +320,24 @@ static void age(wp_pool *pool, uint32_t self, uint32_t level) {
     raise(&lanes->low_skips);
 }
 
-static uint32_t take_in_order(wp_pool *pool, uint32_t self, double now_ms) {
+static uint32_t take_in_order(wp_pool *pool, uint32_t self, uint32_t seat, double now_ms) {
   bool low_first = pool->lanes.low_skips >= pool->config.low_skips;
+  const wp_slot *bound = bound_to(pool, seat);
   uint32_t taken = low_first ? take_from_level(pool, self, WP_PRIORITY_LOW, true, now_ms) : 0;
-  for (uint32_t level = 0; !taken && level < WP_PRIORITY_COUNT; level++)
+  for (uint32_t level = 0; !taken && level < WP_PRIORITY_COUNT; level++) {
+    if (bound_goes_first(pool, bound, level, now_ms))
+      return take_first_of_seat(pool, self, seat, now_ms);
     taken = take_from_level(pool, self, level, false, now_ms);
+  }
   return taken;
 }
 
 uint32_t wp_lanes_take(wp_pool *pool, uint32_t self, double now_ms) {
   const wp_thread *thread = &pool->threads[self];
   uint32_t seat = wp_atomic_load_relaxed_u32(&thread->seat); /* constant while it is LIVE */
-  uint32_t taken = seat ? take_from_seat(pool, self, seat - 1, now_ms) : 0;
+  uint32_t taken = take_from_seat(pool, self, seat, now_ms);
   if (taken) return taken;
-  do taken = take_in_order(pool, self, now_ms);
+  do taken = take_in_order(pool, self, seat, now_ms);
   while (taken == TAKE_AGAIN);
   /* DRAIN: a stream of tasks of lower levels must not keep a worker from ever being free. */
   if (taken == TAKE_DRAIN) return 0;

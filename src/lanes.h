@@ -16,6 +16,7 @@
  *     busy worker is slow, the first slice's wait is over, or no slice waits.
  * An exclusive task goes to a worker that runs nothing; until then a worker that runs something takes nothing of its level or of
  * lower ones.
+ * What is for one seat goes before all of that on this seat; a task that is only BOUND to it waits in the order above, as a plain one.
  * Critical tasks know no gate. After low_skips tasks of higher levels one of the lowest level goes first, whatever its weight.
  */
 #ifndef WP_LANES_H

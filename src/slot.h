@@ -62,6 +62,8 @@ enum wp_slot_flags {
   /* a BATCH whose results are kept one by one, see wp_items; its time limit is each item's */
   WP_SLOT_ITEMS = 8192,
   WP_SLOT_DEADLINE = 16384, /* not of a slice: due_ms is when it must have started */
+  /* its seat has its argument, sent ahead by message; otherwise it waits like any other task */
+  WP_SLOT_BOUND = 32768,
 };
 
 /* Bits of wp_items.progress. */

@@ -90,7 +90,9 @@ typedef struct wp_thread {
   float spin_ms; /* the worker's: how long it will look before it sleeps */
   /* how long its tasks take in microseconds, as an exponential moving average; written by the worker, a hint for others */
   wp_atomic_u32 exec_us;
-  uint32_t pad_wake[3];
+  /* arguments sent ahead that it has used or dropped (js/worker/arrivals.js); written by the worker's JavaScript, read by main's */
+  wp_atomic_u32 mail;
+  uint32_t pad_wake[2];
   /* Line 3: what it has finished. */
   /* newest finished slot, index + 1; pushed by the worker (or reap), taken whole by main */
   wp_atomic_u32 completions;

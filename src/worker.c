@@ -14,6 +14,7 @@ uint32_t wp_worker_open(wp_pool *pool) {
     wp_thread *thread = &pool->threads[i];
     if (wp_atomic_load_acquire_u32(&thread->state) != WP_THREAD_EMPTY) continue;
     wp_atomic_fetch_add_seq_u32(&thread->incarnation, 1);
+    wp_atomic_store_relaxed_u32(&thread->mail, 0); /* published by the state */
     wp_atomic_store_release_u32(&thread->state, WP_THREAD_STARTING);
     return i;
   }

@@ -38,6 +38,7 @@ function start({ port, output }) {
     post: (message, transfer) =>
       port.postMessage(message, /** @type {import('node:worker_threads').Transferable[] | undefined} */ (transfer)),
     listen: (onMessage) => port.on('message', onMessage),
+    take: () => receiveMessageOnPort(port)?.message,
     clockOffsetMs,
     time,
     defer,

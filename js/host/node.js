@@ -82,8 +82,11 @@ function createThread(url, threadName, events, { resourceLimits, workerData, cap
   worker.on('message', events.onUserMessage);
   worker.on('error', events.onError);
   const gone = new Promise((resolve) => worker.once('exit', resolve));
+  const receive = () => {
+    for (let next; (next = receiveMessageOnPort(port));) events.onMessage(next.message);
+  };
   worker.once('exit', (code) => {
-    for (let last; (last = receiveMessageOnPort(port));) events.onMessage(last.message);
+    receive();
     port.close();
     output.close();
     events.onExit(code);
@@ -93,6 +96,7 @@ function createThread(url, threadName, events, { resourceLimits, workerData, cap
     threadId: worker.threadId,
     post: (message, transfer) => port.postMessage(message, /** @type {Transfer} */ (transfer)),
     postToUser: (message, transfer) => worker.postMessage(message, /** @type {Transfer} */ (transfer)),
+    pump: receive,
     stop: async () => {
       void worker.terminate();
       await gone;

@@ -14,8 +14,8 @@ const MAX_NODES_V8 = 256;
 /** How far to search in Bun, where what is missed arrives as a copy. */
 const MAX_NODES_BUN = 10_000;
 
-/** Thrown inside the serializer at something that can be cloned, but not as bytes. */
-class NeedsChannel extends Error {}
+/** Thrown inside the serializer at something that can be cloned, but not as bytes. One for all: making an error takes long. */
+const needsChannel = new Error('only a message can carry this');
 
 /** Serializer that treats views as structured clone does: shared buffers stay shared. */
 class CloneSerializer extends v8.Serializer {
@@ -25,11 +25,11 @@ class CloneSerializer extends v8.Serializer {
   }
 
   _writeHostObject() {
-    throw new NeedsChannel();
+    throw needsChannel;
   }
 
   _getSharedArrayBufferId() {
-    throw new NeedsChannel();
+    throw needsChannel;
   }
 }
 
@@ -111,7 +111,7 @@ function serializeV8(value) {
   try {
     if (serializer.writeValue(value) === false) return undefined;
   } catch (error) {
-    if (error instanceof NeedsChannel) return undefined;
+    if (error === needsChannel) return undefined;
     throw error;
   }
   return serializer.releaseBuffer();

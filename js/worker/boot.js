@@ -16,6 +16,7 @@ import { Loop } from './loop.js';
  * @typedef {object} WorkerHost what a worker needs of its runtime
  * @property {(message: unknown, transfer?: readonly Transferable[]) => void} post
  * @property {(onMessage: (message: any) => void) => void} listen
+ * @property {() => any} [take] main's next message, without the event loop; undefined: there is none. Not every runtime can
  * @property {() => number} clockOffsetMs what turns time.now() into a clock that all threads share
  * @property {import('../host/index.js').HostTime} time
  * @property {(run: () => void) => void} defer

@@ -7,9 +7,11 @@ import { ARGUMENT, Core, RESULT } from '../core.js';
 import { poolError, PoolError } from '../errors.js';
 import * as L from '../generated/layout.js';
 import { STATUS } from '../generated/status.js';
+import { Arrivals } from './arrivals.js';
+import { waitForBox } from './box-line.js';
 import { Calls } from './calls.js';
-import { sharedClock } from './clock.js';
 import { runCTask } from './c-task.js';
+import { sharedClock } from './clock.js';
 import { Context } from './context.js';
 import { loadHandlers, promiseOf, runStop } from './handlers.js';
 import { Sleep } from './sleep.js';
@@ -53,6 +55,7 @@ export class Loop {
     this.core = new Core(exports, memory, pool, thread, createCodec(host.codec));
     this.at = this.core.thread(thread);
     this.calls = new Calls((message, transfer) => host.post(message, transfer));
+    this.arrivals = new Arrivals(this.core, host.take && (() => this.#receiveNext()), host.time);
     this.readClock = sharedClock(host);
     this.stack = exports.stackSave();
     this.#sleep = new Sleep(this.core, () => this.run());
@@ -81,7 +84,8 @@ export class Loop {
    * @param {{ kind: string, call: number, slot: number }} message
    */
   receive(message) {
-    if (message.kind === 'answer') this.calls.receive(message);
+    if (message.kind === 'mail') this.arrivals.receive(/** @type {any} */ (message));
+    else if (message.kind === 'answer') this.calls.receive(message);
     else if (message.kind === 'cancel') this.signals.get(message.slot)?.tellSignal();
     else if (message.kind === 'stop') void this.#stop();
   }
@@ -90,6 +94,13 @@ export class Loop {
   async #stop() {
     const failure = await runStop(this.#onStop, { worker: this.worker, initData: this.init.initData });
     this.host.post({ kind: 'stopped', failure });
+  }
+
+  /** @returns {boolean} whether there was a message */
+  #receiveNext() {
+    const message = this.host.take?.();
+    if (message !== undefined) this.receive(message);
+    return message !== undefined;
   }
 
   /** Works until there is nothing to do, then sleeps. Called again whenever something may have come up. */
@@ -180,15 +191,20 @@ export class Loop {
       this.fail(index, slot, poolError('UNKNOWN_TASK', `no handler '${this.core.name(id)}'`), STATUS.UNKNOWN_TASK);
       return;
     }
-    if (this.core.typeOf(slot, ARGUMENT) === TYPE.CHANNEL) {
-      this.#awaitArgument(index, slot, handler);
-      return;
-    }
     let argument;
     try {
-      argument = this.core.read(slot, ARGUMENT, {
-        view: (u32[(slot + L.SLOT_FLAGS) >>> 2] & L.SLOT_BOX_ARGUMENT) !== 0,
-      });
+      if (this.core.typeOf(slot, ARGUMENT) === TYPE.CHANNEL) {
+        const letter = this.arrivals.find(index, this.core.generation(slot));
+        if (!letter) {
+          this.#awaitArgument(index, slot, handler);
+          return;
+        }
+        argument = letter.value;
+      } else {
+        argument = this.core.read(slot, ARGUMENT, {
+          view: (u32[(slot + L.SLOT_FLAGS) >>> 2] & L.SLOT_BOX_ARGUMENT) !== 0,
+        });
+      }
     } catch (error) {
       this.fail(index, slot, error);
       return;
@@ -197,14 +213,15 @@ export class Loop {
   }
 
   /**
-   * The argument is one that only a message can carry: main holds it.
+   * The argument is one that only a message can carry, and is not here: it is on its way, or main has it.
    * @param {number} index
    * @param {number} slot
    * @param {import('./handlers.js').Handler} handler
    */
   #awaitArgument(index, slot, handler) {
+    const generation = this.core.generation(slot);
     this.#settleLater(
-      this.calls.ask({ kind: 'argument', slot: index, generation: this.core.generation(slot) }),
+      this.arrivals.wait(index, generation, () => this.calls.ask({ kind: 'argument', slot: index, generation })),
       (argument) => this.#invoke(index, slot, handler, argument),
       (error) => this.fail(index, slot, error),
     );
@@ -311,7 +328,7 @@ export class Loop {
         return;
       }
       const leased = this.#wantsLease(slot);
-      if (leased) this.#waitForBox();
+      if (leased) waitForBox(this.core, this.#sleep);
       const message = this.core.write(slot, RESULT, value, {
         boxed: leased,
         travelBytes: this.init.memoryBytes,
@@ -333,18 +350,6 @@ export class Loop {
   /** @param {number} slot */
   #wantsLease(slot) {
     return (this.core.memory.u32[(slot + L.SLOT_FLAGS) >>> 2] & L.SLOT_LEASE) !== 0;
-  }
-
-  /** Stands in line until a pooled box is granted. Blocks: a full pool slows its producers down. */
-  #waitForBox() {
-    const { exports, pool, self, memory } = this.core;
-    if (exports._wp_box_request(pool, self) === STATUS.OK) return;
-    for (;;) {
-      const seen = this.#sleep.word;
-      if (exports._wp_box_granted(pool, self)) return;
-      exports._wp_worker_wait(pool, self, seen, 100);
-      if (Atomics.load(memory.u32, (this.at + L.THREAD_DOOMED) >>> 2)) exports._wp_gate_enter(this.at); // parks
-    }
   }
 
   /**

@@ -46,6 +46,7 @@ export default defineWorker({
     }
   },
   echo: (value) => value,
+  count: ({ word }) => Atomics.add(word, 0, 1),
   bytes: (length) => new Uint8Array(length).fill(7),
   later: (value) => new Promise((resolve) => setTimeout(resolve, 1, value)),
   fail: () => {

@@ -50,6 +50,21 @@ export function cases({ module, wasm }) {
         equal(await codeOf(pool.dispatch('fail')), 'TASK_FAILED');
         equal(await codeOf(pool.dispatch('echo', () => 1)), 'NOT_SERIALIZABLE');
       }),
+    'payloads with shared memory, a port or a large buffer: their tasks run while main is busy': () =>
+      withPool({}, async (pool) => {
+        await pool.broadcast('echo', 1);
+        const word = new Int32Array(new SharedArrayBuffer(4));
+        const { port2 } = new MessageChannel();
+        const bytes = new Uint8Array(1_000_000);
+        const tasks = [
+          pool.dispatch('count', { word }),
+          pool.dispatch('count', { word, port2 }, { transfer: [port2] }),
+          pool.dispatch('count', { word, bytes }, { transfer: [bytes.buffer] }),
+        ];
+        for (const end = Date.now() + 10_000; Atomics.load(word, 0) < 3 && Date.now() < end;);
+        equal(Atomics.load(word, 0), 3);
+        await Promise.all(tasks);
+      }),
     'a pool inside a handler, three levels deep': () =>
       withPool({ workers: 1 }, async (pool) =>
         equal(await pool.dispatch('nest', { depth: 2, wasm: wasm.href }), [3, 2, 1]),

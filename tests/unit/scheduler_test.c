@@ -68,6 +68,39 @@ TEST(seat_levels,
   fixture_close(&f);
 }
 
+static uint32_t submit_bound(wp_pool *pool, enum wp_priority priority, uint32_t seat) {
+  uint32_t index = reserve(pool, priority, seat);
+  wp_slot_at(&pool->slots, index)->flags |= WP_SLOT_BOUND;
+  wp_task_submit(pool, index);
+  return index;
+}
+
+TEST(bound,
+     "a task that is bound to a seat waits in the order of all tasks, and only that seat runs it") {
+  wp_config config = fixture_config(2);
+  CHECK_EQ(fixture_open(&f, &config), WP_OK);
+  uint32_t a = start_worker(f.pool, 0), b = start_worker(f.pool, 1), before = submit_normal(f.pool);
+  uint32_t low = submit_bound(f.pool, WP_PRIORITY_LOW, 1);
+  uint32_t first = submit_bound(f.pool, WP_PRIORITY_NORMAL, 1);
+  uint32_t after = submit_normal(f.pool);
+  uint32_t gone = submit_bound(f.pool, WP_PRIORITY_NORMAL, 1);
+  uint32_t last = submit_bound(f.pool, WP_PRIORITY_NORMAL, 1);
+  uint32_t higher = submit(f.pool, WP_PRIORITY_HIGH, 0);
+  uint32_t copy = submit(f.pool, WP_PRIORITY_LOW, 1); /* of a broadcast: before everything */
+  uint64_t word = wp_atomic_load_acquire_u64(&wp_slot_at(&f.pool->slots, gone)->word);
+  CHECK_EQ(wp_task_cancel(f.pool, gone, wp_word_generation(word)), WP_CANCEL_QUEUED);
+  const uint32_t order[] = {copy, higher, before, first, after, last, low};
+  for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
+    CHECK_EQ(take(f.pool, a, 0), order[i]);
+    wp_task_finish(f.pool, a, order[i], WP_OK);
+  }
+  low = submit_bound(f.pool, WP_PRIORITY_LOW, 1);
+  CHECK_EQ(take(f.pool, b, 0), WP_NONE);
+  CHECK_EQ(take(f.pool, a, 0), low);
+  CHECK_EQ(wp_pool_check(f.pool), WP_OK);
+  fixture_close(&f);
+}
+
 TEST(broadcast, "AM-22, AM-23: a seat's copy goes to that seat once, before ordinary work") {
   wp_config config = fixture_config(3);
   CHECK_EQ(fixture_open(&f, &config), WP_OK);

@@ -1,0 +1,164 @@
+/** Payloads that only a message can carry: they are there before their tasks, and main is not needed again. */
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { Pool } from '../../js/index.js';
+import { isSmall } from '../../js/outbox.js';
+import { blocker, codeOf, withPool } from './helpers.js';
+
+const AHEAD = { module: new URL('./fixtures/ahead.js', import.meta.url), restart: { minMs: 1, maxMs: 1, max: -1 } };
+/** So large that it goes to one worker, and not as bytes in the pool's memory. */
+const LARGE = 300_000;
+
+const words = () => new Int32Array(new SharedArrayBuffer(64));
+
+/**
+ * Blocks this thread until so many tasks have ended. The time is for a machine that is busy: a task that needs main never ends.
+ * @param {Int32Array} word
+ * @param {number} count
+ */
+function blockUntil(word, count) {
+  for (let ended; (ended = Atomics.load(word, 0)) < count;)
+    assert.notEqual(Atomics.wait(word, 0, ended, 30_000), 'timed-out', `${ended} of ${count} tasks ended`);
+}
+
+/** What is sent, and how: [task, payload, options] for a shared word. */
+const PAYLOADS = {
+  'shared memory': (word) => ['count', { word }],
+  'shared memory, with a weight': (word) => ['count', { word }, { weight: 'light' }],
+  'shared memory and much else': (word) => ['sum', { word, bytes: new Uint8Array(LARGE).fill(1) }],
+  'a large buffer that is transferred': (word) => {
+    const bytes = new Uint8Array(LARGE).fill(1);
+    return ['sum', { word, bytes }, { transfer: [bytes.buffer] }];
+  },
+  'a port': (word) => {
+    const { port2 } = new MessageChannel();
+    return ['say', { word, port: port2, text: 'hello' }, { transfer: [port2] }];
+  },
+};
+
+for (const [what, make] of Object.entries(PAYLOADS)) {
+  test(`tasks with ${what} start and end while main is blocked`, () =>
+    withPool(AHEAD, async (pool) => {
+      for (const count of [1, 20]) {
+        const word = words();
+        const tasks = Array.from({ length: count }, () => pool.dispatch(...make(word)));
+        blockUntil(word, count);
+        await Promise.all(tasks);
+      }
+    }));
+}
+
+test('a broadcast, and tasks that waited for their workers to start, need no main either', async () => {
+  const pool = new Pool({ ...AHEAD, workers: 2 });
+  try {
+    pool.pause();
+    const word = words();
+    const early = Array.from({ length: 5 }, () => pool.dispatch('count', { word }));
+    await pool.ready;
+    pool.resume();
+    const all = pool.broadcast('count', { word });
+    blockUntil(word, 7);
+    await Promise.all([...early, all]);
+  } finally {
+    await pool.destroy();
+  }
+});
+
+test('a payload that goes to one worker goes to one that is free', () =>
+  withPool({ ...AHEAD, workers: 3 }, async (pool) => {
+    const gates = [blocker(pool), blocker(pool)];
+    await Promise.all(gates.map(({ running }) => running));
+    for (let i = 0; i < 5; i++) {
+      const bytes = new Uint8Array(LARGE).fill(1);
+      assert.equal(await pool.dispatch('sum', { word: words(), bytes }, { transfer: [bytes.buffer] }), LARGE);
+      assert.equal(bytes.length, 0);
+    }
+    await Promise.all(gates.map((gate) => gate.release()));
+  }));
+
+test('small payloads with shared memory run on whatever worker is free, however long another one reads none', () =>
+  withPool(AHEAD, async (pool) => {
+    const gate = blocker(pool);
+    await gate.running;
+    const word = words();
+    await Promise.all(Array.from({ length: 3000 }, () => pool.dispatch('count', { word })));
+    assert.equal(word[0], 3000);
+    await gate.release();
+    await Promise.all(Array.from({ length: 3000 }, () => pool.dispatch('count', { word })));
+    assert.equal(word[0], 6000);
+  }));
+
+test('tasks that are bound to a worker by their payload keep the order of priorities', () =>
+  withPool({ ...AHEAD, workers: 1 }, async (pool) => {
+    const word = words();
+    const large = () => ({ word, bytes: new Uint8Array(LARGE) });
+    pool.pause();
+    const tasks = [
+      pool.dispatch('note', { ...large(), at: 5 }, { priority: 'low' }),
+      pool.dispatch('note', { word, at: 3 }),
+      pool.dispatch('note', { ...large(), at: 4 }),
+      pool.dispatch('note', { word, at: 1 }, { priority: 'high' }),
+      pool.dispatch('note', { ...large(), at: 2 }, { priority: 'high' }),
+    ];
+    pool.resume();
+    await Promise.all(tasks);
+    assert.deepEqual([...word.subarray(1, 6)], [1, 2, 3, 4, 5]);
+  }));
+
+test('what was transferred to a worker that ends before it began is lost with it; copies are sent again', () =>
+  withPool({ ...AHEAD, workers: 1 }, async (pool) => {
+    const gate = blocker(pool);
+    await gate.running;
+    const word = words();
+    const bytes = new Uint8Array(LARGE).fill(1);
+    const moved = pool.dispatch('sum', { word, bytes }, { transfer: [bytes.buffer] });
+    const copied = pool.dispatch('sum', { word, bytes: new Uint8Array(LARGE).fill(1) });
+    const small = pool.dispatch('count', { word });
+    const ended = gate.promise.terminate();
+    assert.equal(await codeOf(gate.promise), 'CANCELLED');
+    const error = await moved.catch((caught) => caught);
+    assert.equal(error.code, 'WORKER_LOST');
+    assert.equal(await copied, LARGE);
+    await small;
+    await ended;
+  }));
+
+test('a task with shared memory runs again after the loss of its worker', () =>
+  withPool(AHEAD, async (pool) => {
+    assert.equal(await pool.dispatch('dieOnce', { word: words() }, { onLost: 'requeue' }), 'ran again');
+    const bytes = new Uint8Array(LARGE);
+    const moved = pool.dispatch('dieOnce', { word: words(), bytes }, { onLost: 'requeue', transfer: [bytes.buffer] });
+    assert.equal(await codeOf(moved), 'WORKER_LOST');
+  }));
+
+test('small buffers that are transferred arrive and are gone, both ways; what cannot be transferred is refused', () =>
+  withPool(AHEAD, async (pool) => {
+    const first = new Uint8Array(1000).fill(7);
+    const part = new Uint8Array(first.buffer, 10, 20);
+    const { whole, view, move } = await pool.dispatch(
+      'back',
+      { whole: first, view: part, move: first.buffer },
+      { transfer: [first.buffer] },
+    );
+    assert.deepEqual([whole.length, view.byteOffset, view.length, move.byteLength], [1000, 10, 20, 1000]);
+    assert.ok(view.buffer === whole.buffer && move === whole.buffer && whole[999] === 7);
+    assert.equal(first.buffer.byteLength, 0);
+    const partOnly = new Uint8Array(new ArrayBuffer(100), 8, 4);
+    assert.deepEqual(await pool.dispatch('shape', partOnly, { transfer: [partOnly.buffer] }), [8, 100]);
+    assert.equal(partOnly.length, 0);
+    const twice = new ArrayBuffer(8);
+    assert.equal(await codeOf(pool.dispatch('back', twice, { transfer: [twice, twice] })), 'NOT_SERIALIZABLE');
+    assert.equal(twice.byteLength, 8);
+    const withFunction = pool.dispatch('back', { twice, no: () => 1 }, { transfer: [twice] });
+    assert.equal(await codeOf(withFunction), 'NOT_SERIALIZABLE');
+    assert.equal(twice.byteLength, 8);
+    assert.equal(await codeOf(pool.dispatch('back', first, { transfer: [first.buffer] })), 'NOT_SERIALIZABLE');
+  }));
+
+test('what is small is sent to all workers, by its bytes and its parts; shared memory counts for nothing', () => {
+  const shared = new SharedArrayBuffer(1 << 20);
+  assert.ok(isSmall({ shared, views: [new Uint8Array(shared), new Float64Array(shared)], text: 'x'.repeat(4000) }));
+  assert.ok(!isSmall({ shared, text: 'x'.repeat(5000) }));
+  assert.ok(!isSmall(new Map([['bytes', new Uint8Array(5000)]])));
+  assert.ok(!isSmall({ list: Array.from({ length: 100 }, (_, i) => i) }));
+});
