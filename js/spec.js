@@ -144,7 +144,7 @@ export function readOptions(options, known = OPTIONS_OF.task, group = '') {
   const given = /** @type {any} */ (new Given());
   for (const name of Object.keys(options)) {
     if (!known.has(name)) refuse(name, /** @type {any} */ (options)[name], known, group);
-    else if (!ASIDE.has(name)) given[name] = /** @type {any} */ (options)[name];
+    else if (known !== OPTIONS_OF.step || !ASIDE.has(name)) given[name] = /** @type {any} */ (options)[name];
   }
   checkValues(given);
   return given;
