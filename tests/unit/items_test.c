@@ -46,7 +46,7 @@ TEST(each_item,
      "a time limit is each item's; the results before the one that is stopped are held for main") {
   wp_config config = fixture_config(1);
   wp_action action;
-  uint32_t w, task = begin(&config, 0, &w);
+  uint32_t w = 0, task = begin(&config, 0, &w);
   CHECK(wp_task_item(f.pool, w, task, WP_ITEM_NEXT, 1090));
   CHECK_EQ(tick(1150, &action), 0); /* the task runs for longer than an item may */
   CHECK(wp_task_item(f.pool, w, task, WP_ITEM_NEXT, 1180));
@@ -70,7 +70,7 @@ TEST(closing, "an item that is over is not stopped while its task ends") {
   wp_config config = fixture_config(1);
   wp_action action;
   wp_status status = WP_OK;
-  uint32_t w, task = begin(&config, 0, &w);
+  uint32_t w = 0, task = begin(&config, 0, &w);
   CHECK(wp_task_item(f.pool, w, task, WP_ITEM_NEXT, 1010));
   CHECK(wp_task_item(f.pool, w, task, WP_ITEM_CLOSE, 0));
   CHECK_EQ(tick(5000, &action), 0);
@@ -85,7 +85,7 @@ TEST(closing, "an item that is over is not stopped while its task ends") {
 
 TEST(lost, "a worker that is lost leaves the results of items that are over") {
   wp_config config = fixture_config(1);
-  uint32_t w, task = begin(&config, 0, &w), index = WP_NONE;
+  uint32_t w = 0, task = begin(&config, 0, &w), index = WP_NONE;
   CHECK(wp_task_item(f.pool, w, task, WP_ITEM_NEXT, 0));
   CHECK(wp_task_item(f.pool, w, task, WP_ITEM_NEXT, 0));
   CHECK(wp_task_item(f.pool, w, task, WP_ITEM_CLOSE, 0));
@@ -105,7 +105,7 @@ TEST(again,
      "a batch that runs again goes on after the items that are over, with a limit of its own") {
   wp_config config = fixture_config(1);
   wp_action action;
-  uint32_t w, task = begin(&config, WP_SLOT_REQUEUE, &w);
+  uint32_t w = 0, task = begin(&config, WP_SLOT_REQUEUE, &w);
   CHECK(wp_task_item(f.pool, w, task, WP_ITEM_NEXT, 1010));
   CHECK(wp_task_item(f.pool, w, task, WP_ITEM_CLOSE, 0));
   CHECK_EQ(kill_worker(f.pool, w), WP_OK);
@@ -122,7 +122,7 @@ TEST(again,
 TEST(given_up, "a batch that was given up and hangs poisons its worker; nobody is told") {
   wp_config config = fixture_config(1);
   wp_action action;
-  uint32_t w, task = begin(&config, 0, &w);
+  uint32_t w = 0, task = begin(&config, 0, &w);
   CHECK_EQ(wp_task_cancel(f.pool, task, generation_of(f.pool, task)), WP_CANCEL_RUNNING);
   CHECK_EQ(tick(1100, &action), 0);
   CHECK_EQ(wp_atomic_load_seq_u32(&f.pool->threads[w].poisoned), 1);
@@ -144,7 +144,7 @@ static void stop_now(const char *name) {
 
 TEST(race, "main stops an item at the very moment when it ends: one of the two comes first") {
   wp_config config = fixture_config(1);
-  uint32_t w, task = begin(&config, 0, &w);
+  uint32_t w = 0, task = begin(&config, 0, &w);
   CHECK(wp_task_item(f.pool, w, task, WP_ITEM_NEXT, 0));
   wp__point_hook = stop_now;
   CHECK(!wp_task_item(f.pool, w, task, WP_ITEM_NEXT, 0));
