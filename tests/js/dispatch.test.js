@@ -73,10 +73,12 @@ test('values that only a message can carry, and transfer in both directions', ()
     const shared = new SharedArrayBuffer(8);
     await pool.dispatch('add1', new Int32Array(shared));
     assert.equal(new Int32Array(shared)[0], 1);
-    const bytes = new Uint8Array(1000).fill(4);
-    assert.equal((await pool.dispatch('echo', bytes, { transfer: [bytes.buffer] }))[999], 4);
-    assert.equal(bytes.length, 0, 'it was moved');
-    assert.equal((await pool.dispatch('move', 1000))[999], 9);
+    for (const length of [1000, 1_000_000]) {
+      const bytes = new Uint8Array(length).fill(4);
+      assert.equal((await pool.dispatch('echo', bytes, { transfer: [bytes.buffer] }))[999], 4);
+      assert.equal(bytes.length, 0, 'it was moved');
+      assert.equal((await pool.dispatch('move', length))[999], 9);
+    }
   }));
 
 test('AM-09: a task may be fired and forgotten; a later catch sees the error', () =>

@@ -127,7 +127,7 @@ test('a result that only a message carries is lost with its worker, if the messa
     t.mock.method(Mail.prototype, 'receive', () => undefined);
     let drained = 0;
     pool.on('drained', () => drained++);
-    const task = pool.dispatch('exitAfterMove', 100);
+    const task = pool.dispatch('exitAfterMove', 200_000);
     const error = await task.catch((/** @type {any} */ caught) => caught);
     assert.deepEqual([error.code, error.worker, error.taskId], ['WORKER_LOST', 'Worker_1', task.id]);
     assert.match(error.message, /before its result arrived/);
@@ -164,7 +164,7 @@ test('a result that only a message carries, and that never comes, is lost when t
   const pool = ending(t, await createPool({ module: MODULE, workers: 1 }));
   const { Mail } = await import('../../js/mail.js');
   const received = t.mock.method(Mail.prototype, 'receive', () => undefined);
-  const task = pool.dispatch('move', 10);
+  const task = pool.dispatch('move', 200_000);
   await until(() => received.mock.callCount() === 1);
   await pool.dispatch('echo', 1); // its completion has come before
   await pool.destroy();

@@ -31,7 +31,7 @@ const limit = { timeoutMs: 60_000 };
 /** Every way for a task to end, by name: what it settles with. */
 const ROUTES = {
   result: async (pool) => assert.equal(await pool.dispatch('echo', 1, limit), 1),
-  'result by message': async (pool) => assert.equal((await pool.dispatch('move', 10, limit)).length, 10),
+  'result by message': async (pool) => assert.equal((await pool.dispatch('move', 200_000, limit)).length, 200_000),
   'leased result': async (pool) => (await pool.dispatch('echo', 1, { ...limit, deliver: 'lease' })).release(),
   'thrown error': async (pool) => assert.equal(await codeOf(pool.dispatch('fail', 'no', limit)), 'TASK_FAILED'),
   'payload that cannot be sent': async (pool) =>
