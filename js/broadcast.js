@@ -14,13 +14,18 @@ export class Broadcasts {
 
   /**
    * Keeps a broadcast for workers to come.
-   * @param {string} name of its handler
+   * @param {import('./task-name.js').TaskRef} task
    * @param {unknown} payload as it is now
    * @param {number} size seats of the pool
-   * @param {import('./engine.js').Engine | undefined} engine undefined: no worker has started yet
+   * @param {import('./intake.js').Intake} intake
+   * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT
    */
-  keep(name, payload, size, engine) {
-    this.#sticky.push({ name, payload: asItIsNow(payload, REPLAYED).payload, due: emptySeats(size, engine) });
+  keep(task, payload, size, { names, engine }) {
+    this.#sticky.push({
+      name: names.of(task),
+      payload: asItIsNow(payload, REPLAYED).payload,
+      due: emptySeats(size, engine),
+    });
   }
 
   /**

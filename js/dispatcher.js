@@ -3,6 +3,7 @@
  * its slot, for the next one.
  */
 import { PRIORITY_COUNT, SLOT_LIGHT } from './generated/layout.js';
+import { shownName } from './task-name.js';
 import { Ticker, TICK_MS } from './ticker.js';
 
 /**
@@ -87,7 +88,7 @@ export class Dispatcher {
     this.#levels[spec.lane]?.set(task, entry);
     this.held++;
     this.#open.ledger.enter();
-    this.#open.ledger.observer?.held(task, name);
+    this.#open.ledger.observer?.held(task, shownName(name));
     this.#ticker.need(true);
   }
 

@@ -4,7 +4,7 @@
  */
 import { Clock } from './clock.js';
 import { Completions } from './completions.js';
-import { allocate, ARGUMENT } from './core.js';
+import { allocate } from './core.js';
 import { deadlineError } from './deadlines.js';
 import { poolError } from './errors.js';
 import { Fleet } from './fleet.js';
@@ -20,6 +20,7 @@ import { Results } from './results.js';
 import { Outbox } from './outbox.js';
 import { takeSlot } from './slot.js';
 import { Stops } from './stops.js';
+import { parseReference } from './task-name.js';
 import { Timekeeper } from './timekeeper.js';
 
 /**
@@ -203,11 +204,6 @@ export class Engine {
     }
   }
 
-  /** @param {Task} task queued just now */
-  argumentBytes({ index }) {
-    return index < 0 ? 0 : this.core.bytesOf(this.core.slots.record(index), ARGUMENT);
-  }
-
   /**
    * The second half.
    * @param {Task} task
@@ -298,6 +294,7 @@ export class Engine {
    * @param {string} name
    */
   knows(name) {
+    if (parseReference(name)) return undefined; // its worker will see
     if (this.names.isC(name)) return true;
     for (const { handlers } of this.fleet.members.values()) if (handlers) return handlers.includes(name);
     return undefined;

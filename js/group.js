@@ -19,7 +19,7 @@ import { GroupSink, Task } from './task.js';
  */
 
 /**
- * @param {readonly { task: string | Function, payload?: unknown, priority?: import('./options.js').Priority }[]} jobs
+ * @param {readonly { task: import('./task-name.js').TaskRef, payload?: unknown, priority?: import('./options.js').Priority }[]} jobs
  * @param {import('./task.js').TaskOptions} options for all of them
  * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT
  */

@@ -8,14 +8,15 @@ import { poolError } from './errors.js';
 import * as L from './generated/layout.js';
 import { startGroup } from './group.js';
 import { host } from './host/index.js';
-import { contextFor, NO_EXTRA, NO_OPTIONS, readOptions, specify, taskName } from './spec.js';
+import { contextFor, NO_EXTRA, NO_OPTIONS, readOptions, specify } from './spec.js';
+import { TaskNames } from './task-names.js';
 import { guarded, ignore, Task } from './task.js';
 
 /**
  * @typedef {import('./engine.js').Engine} Engine
  * @typedef {import('./task.js').TaskOptions} TaskOptions
  * @typedef {{ count: number, run: (engine: Engine) => void }} Early what waits for the core; `count`: tasks that it stands for
- * @typedef {{ task: string | Function, payload: unknown, options: TaskOptions, seat?: number }} Member of a batch or broadcast
+ * @typedef {{ task: import('./task-name.js').TaskRef, payload: unknown, options: TaskOptions, seat?: number }} Member of a batch or broadcast
  * @typedef {() => { payload: unknown } | undefined} Late makes a payload; undefined: nobody wants the task any more
  */
 
@@ -73,6 +74,7 @@ export class Intake {
     this.#failed = failed;
     this.#plainSpec = specify(NO_OPTIONS, options, NO_EXTRA);
     this.dispatcher = new Dispatcher(options);
+    this.names = new TaskNames(options.allowFunctions);
     this.deadlines = new Deadlines(options.scheduler, (record, deadline) => this.#expire(record, deadline));
   }
 
@@ -163,7 +165,7 @@ export class Intake {
 
   /**
    * @param {Task} record
-   * @param {string | Function} task
+   * @param {import('./task-name.js').TaskRef} task
    * @param {unknown} payload
    * @param {TaskOptions} [options]
    * @param {import('./spec.js').Extra} [extra]
@@ -175,7 +177,7 @@ export class Intake {
     let signal;
     try {
       this.checkOpen();
-      name = taskName(task);
+      name = this.names.of(task);
       if (options === NO_OPTIONS && extra === NO_EXTRA) {
         spec = this.#plain();
       } else {
@@ -317,7 +319,7 @@ export class Intake {
   /** @param {Member[]} jobs */
   #members(jobs) {
     return jobs.map(({ task, payload, options, seat }) => {
-      const name = taskName(task);
+      const name = this.names.of(task);
       const given = readOptions(options);
       const spec = specify(given, this.#options, { seat });
       const now = this.engine ? { payload, spec } : asItIsNow(payload, spec);

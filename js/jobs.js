@@ -8,7 +8,7 @@ import * as L from './generated/layout.js';
 import { host } from './host/index.js';
 import { asItIsNow } from './intake.js';
 import { Sequence } from './sequence.js';
-import { NO_OPTIONS, OPTIONS_OF, readOptions, taskName } from './spec.js';
+import { NO_OPTIONS, OPTIONS_OF, readOptions } from './spec.js';
 import { ignore, Task } from './task.js';
 
 /**
@@ -50,7 +50,7 @@ export class Jobs {
   }
 
   /**
-   * @param {string | Function} task
+   * @param {import('./task-name.js').TaskRef} task
    * @param {unknown} payload
    * @param {(result: any) => void} callback
    * @param {TaskOptions} [options]
@@ -71,7 +71,7 @@ export class Jobs {
   }
 
   /**
-   * @param {string | Function} task
+   * @param {import('./task-name.js').TaskRef} task
    * @param {readonly unknown[]} items
    * @param {(results: any[]) => void} callback
    * @param {BulkOptions} [options]
@@ -149,7 +149,7 @@ export class Jobs {
    * @param {unknown} task
    */
   #checkName(task) {
-    const name = taskName(task);
+    const name = this.#intake.names.of(task);
     if (this.#options.dev && this.#intake.engine?.knows(name) === false)
       throw poolError('UNKNOWN_TASK', `no handler and no C task has the name '${name}'`);
     return name;
@@ -185,7 +185,7 @@ export class Jobs {
 
   /**
    * @param {Task} record
-   * @param {string | Function} task
+   * @param {import('./task-name.js').TaskRef} task
    * @param {unknown} payload
    * @param {TaskOptions} options
    * @param {import('./intake.js').Late} [late] makes the payload

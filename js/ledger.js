@@ -2,6 +2,7 @@
 import { allocate } from './core.js';
 import * as L from './generated/layout.js';
 import { host } from './host/index.js';
+import { shownName } from './task-name.js';
 import { readStats } from './open.js';
 
 /**
@@ -66,8 +67,8 @@ export class Ledger {
    */
   queued(task, name, index) {
     this.enter();
-    this.observer?.queued(task, name, index);
-    if (channels?.queued.hasSubscribers) channels.queued.publish({ taskId: task.id, task: name });
+    this.observer?.queued(task, shownName(name), index);
+    if (channels?.queued.hasSubscribers) channels.queued.publish({ taskId: task.id, task: shownName(name) });
   }
 
   /**

@@ -31,7 +31,7 @@ const ROOM_MOST = 1 << 20;
 /** Refusals that fewer items at once may escape. */
 const PARTED = new Set(['NO_MEMORY', 'TOO_LARGE', 'NOT_SERIALIZABLE']);
 /** Refusals that concern every item: `settle` does not go on after them. */
-const FATAL = new Set(['POOL_DESTROYED', 'START_FAILED', 'UNSUPPORTED', 'INVALID_ARGUMENT']);
+const FATAL = new Set(['POOL_DESTROYED', 'SHUTTING_DOWN', 'START_FAILED', 'UNSUPPORTED', 'INVALID_ARGUMENT']);
 
 /**
  * Sink of the tasks that carry its items: one task, or several, one after the other, when it was parted or an item failed.

@@ -1,12 +1,13 @@
 /** How the batches of a map get into the pool as tasks. */
 import { milliseconds } from './check.js';
+import { ARGUMENT } from './core.js';
 import { poolError } from './errors.js';
 import * as L from './generated/layout.js';
 import { host } from './host/index.js';
 import { MapPromise } from './map.js';
 import { MapRun } from './map-run.js';
 import { RECORD_BYTES } from './records.js';
-import { deadlineOf, OPTIONS_OF, readOptions, taskName } from './spec.js';
+import { deadlineOf, OPTIONS_OF, readOptions } from './spec.js';
 import { Task } from './task.js';
 
 /** Batches in flight or waiting to be read, for each task that can run at once. */
@@ -35,7 +36,7 @@ function roomOf(pool, leased) {
  * @param {import('./intake.js').Intake} intake
  * @param {import('./options.js').ResolvedOptions} pool
  * @param {() => void} over is told when it has ended
- * @param {{ task: string | Function, items: Iterable<any> | AsyncIterable<any>, options: import('./map.js').MapOptions }} what
+ * @param {{ task: import('./task-name.js').TaskRef, items: Iterable<any> | AsyncIterable<any>, options: import('./map.js').MapOptions }} what
  * @returns {MapPromise<any>}
  */
 export function startMap(intake, pool, over, { task, items, options }) {
@@ -55,7 +56,7 @@ export function startMap(intake, pool, over, { task, items, options }) {
  * Starts a pass over the inputs.
  * @param {import('./intake.js').Intake} intake
  * @param {import('./options.js').ResolvedOptions} pool
- * @param {string | Function} task
+ * @param {import('./task-name.js').TaskRef} task
  * @param {Iterable<unknown> | AsyncIterable<unknown>} items
  * @param {import('./map.js').MapOptions} options
  * @param {() => void} over is told when it has ended
@@ -66,7 +67,7 @@ function openMap(intake, pool, task, items, options, over) {
   const given = readOptions(options, OPTIONS_OF.map);
   if (given.onItems) given.onItems = host.bind(given.onItems);
   const { maxWaitMs, sharedArgs } = given;
-  const name = taskName(task);
+  const name = intake.names.of(task);
   const waitMs = maxWaitMs === undefined ? undefined : milliseconds('maxWaitMs', maxWaitMs);
   const spec = intake.check(given, { flags: waitMs === undefined ? 0 : L.SLOT_SLICE });
   const { poolNow } = pool.scheduler;
@@ -77,7 +78,10 @@ function openMap(intake, pool, task, items, options, over) {
       room: roomOf(pool, given.deliver === 'lease'),
       cancel: (record, kill) => void intake.giveUp(record, poolError('CANCELLED', 'the map was given up'), kill),
       freed: () => intake.engine?.ledger.whenFreed(),
-      bytes: (record) => intake.engine?.argumentBytes(record) ?? 0,
+      bytes: ({ index }) => {
+        const core = intake.engine?.core;
+        return core && index >= 0 ? core.bytesOf(core.slots.record(index), ARGUMENT) : 0;
+      },
       submit: (batch, start, sink, bytes) => {
         const record = new Task(sink, start);
         const isList = batch.length > 1 || sharedArgs !== undefined;

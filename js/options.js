@@ -39,6 +39,8 @@ import { Time } from './scheduler.js';
  * @typedef {object} PoolOptions
  * @property {string | URL} [module] worker module with JavaScript handlers; a URL, or a path from the working directory
  * @property {string | URL} [wasm] Emscripten module of C tasks, linked with the core; default: the package's own core
+ * @property {boolean} [allowFunctions] a function given as a task is sent by its source, and may use its arguments and globals only; false:
+ *   it means the handler of its name
  * @property {boolean} [loopChecks] whether the wasm module's loops get checks when it is loaded, so that a hung C task is stopped
  *   without its thread; true. False: a little faster, and it costs the thread, where the runtime can end it
  * @property {number | 'auto'} [workers] 'auto': WASMPOOL_WORKERS, else the hardware's concurrency, else 2
@@ -88,6 +90,7 @@ const PRIORITIES = Object.freeze({
 /** Every default, in one place. */
 export const DEFAULTS = Object.freeze({
   ...GROUP_DEFAULTS,
+  allowFunctions: false,
   loopChecks: true,
   spares: 0,
   recycleTimeoutMs: 0,
@@ -105,6 +108,7 @@ const NAMES = {
   module: 1,
   wasm: 1,
   loopChecks: 1,
+  allowFunctions: 1,
   workers: 1,
   spares: 1,
   maxQueue: 1,
@@ -198,7 +202,8 @@ export function resolveOptions(given) {
   const options = ownPoolOptions(given);
   if (options.workerData !== undefined && !host.hasWorkerData)
     throw poolError('UNSUPPORTED', 'workerData: this runtime has none; initData reaches workers everywhere');
-  if (options.module === undefined && options.wasm === undefined) {
+  const allowFunctions = flag('allowFunctions', options.allowFunctions, DEFAULTS.allowFunctions);
+  if (options.module === undefined && options.wasm === undefined && !allowFunctions) {
     throw poolError('INVALID_ARGUMENT', 'module: expected the URL of a worker module (or wasm: of a C module)');
   }
   const workers = workerCount(options.workers);
@@ -209,6 +214,7 @@ export function resolveOptions(given) {
     workers,
     ...countOptions(options, workers),
     ...timeOptions(options),
+    allowFunctions,
     loopChecks: flag('loopChecks', options.loopChecks, DEFAULTS.loopChecks),
     boxCount: boxes.count,
     boxBytes: boxes.bytes,

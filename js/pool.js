@@ -14,7 +14,7 @@ import { startMap } from './map-tasks.js';
 import { resolveOptions } from './options.js';
 import { diagnose, poolStats } from './report.js';
 import { checkLibrary } from './scheduler.js';
-import { OPTIONS_OF, taskName } from './spec.js';
+import { OPTIONS_OF } from './spec.js';
 import { createEngine } from './start.js';
 import { Task, taskProxy, TaskPromise } from './task.js';
 import { Telemetry } from './telemetry.js';
@@ -133,7 +133,7 @@ export class Pool {
   /**
    * Runs a handler on the next free worker.
    * @template R
-   * @param {string | Function} task name of the handler, or a function with its name
+   * @param {import('./task-name.js').TaskRef} task name of the handler, or a function with its name
    * @param {unknown} [payload] any value that structured clone carries, or a Box
    * @param {import('./task.js').TaskOptions} [options]
    * @returns {TaskPromise<R>} never throws; rejects with PoolError
@@ -158,7 +158,7 @@ export class Pool {
   /**
    * Runs several tasks; all or nothing: the first failure rejects, and members that have not started never do.
    * @template R
-   * @param {{ task: string | Function, payload?: unknown, priority?: import('./options.js').Priority }[]} jobs
+   * @param {{ task: import('./task-name.js').TaskRef, payload?: unknown, priority?: import('./options.js').Priority }[]} jobs
    * @param {import('./task.js').TaskOptions} [options] for all of them
    * @returns {Promise<R[]>} results in the order of the jobs; its error has the failing `index`
    */
@@ -169,7 +169,7 @@ export class Pool {
   /**
    * Runs a task once on every worker; a worker that is busy runs it as soon as it is free, before anything else.
    * @template R
-   * @param {string | Function} task
+   * @param {import('./task-name.js').TaskRef} task
    * @param {unknown} [payload]
    * @param {{ sticky?: boolean }} [options] sticky: workers that start later run it too, before they become free
    * @returns {Promise<R[]>} results by worker index
@@ -177,7 +177,7 @@ export class Pool {
   broadcast(task, payload, options = {}) {
     return this.#intake.group(() => {
       const { sticky } = ownOptions('', options, OPTIONS_OF.broadcast);
-      if (flag('sticky', sticky)) this.#broadcasts.keep(taskName(task), payload, this.size, this.#intake.engine);
+      if (flag('sticky', sticky)) this.#broadcasts.keep(task, payload, this.size, this.#intake);
       return Array.from({ length: this.size }, (_, seat) => ({ task, payload, options: {}, seat: seat + 1 }));
     }, false);
   }
@@ -186,7 +186,7 @@ export class Pool {
    * Runs a handler over many inputs and goes on after failures.
    * @template T, R
    * @overload
-   * @param {string | Function} task
+   * @param {import('./task-name.js').TaskRef} task
    * @param {Iterable<T> | AsyncIterable<T>} items
    * @param {import('./map.js').MapOptions & { settle: true }} options
    * @returns {MapPromise<PromiseSettledResult<R>>}
@@ -195,13 +195,13 @@ export class Pool {
    * Runs a handler over many inputs.
    * @template T, R
    * @overload
-   * @param {string | Function} task
+   * @param {import('./task-name.js').TaskRef} task
    * @param {Iterable<T> | AsyncIterable<T>} items
    * @param {import('./map.js').MapOptions} [options]
    * @returns {MapPromise<R>} await it for an array; `for await` gives results in input order, with bounded memory
    */
   /**
-   * @param {string | Function} task
+   * @param {import('./task-name.js').TaskRef} task
    * @param {Iterable<unknown> | AsyncIterable<unknown>} items
    * @param {import('./map.js').MapOptions} [options]
    * @returns {MapPromise<any>}
@@ -213,7 +213,7 @@ export class Pool {
   /**
    * Runs a handler, and calls back in the very turn in which its end is learned. Heavy, unless `weight` says otherwise; it runs again
    * when its worker is lost or gives no sign of life, at most 3 times.
-   * @param {string | Function} task
+   * @param {import('./task-name.js').TaskRef} task
    * @param {unknown} payload
    * @param {(result: any) => void} callback must not be asynchronous; gets undefined if the task failed (event 'error')
    * @param {import('./task.js').TaskOptions} [options]
@@ -226,7 +226,7 @@ export class Pool {
 
   /**
    * Runs a handler over slices of a list, on all workers: it gets a slice and returns as many results.
-   * @param {string | Function} task
+   * @param {import('./task-name.js').TaskRef} task
    * @param {readonly unknown[]} items
    * @param {(results: any[]) => void} callback once, when every slice is back; `results` is valid during the call only, with undefined
    *   where a slice failed. Without items it is called before this method returns

@@ -6,7 +6,7 @@ import { guarded, Task } from './task.js';
 
 /**
  * @typedef {object} StepExtras
- * @property {string | Function} task
+ * @property {import('./task-name.js').TaskRef} task
  * @property {unknown} [payload] a value; or a function of the result before it, called just before the step is sent
  * @typedef {import('./task.js').TaskOptions & StepExtras} Step
  *

@@ -2,6 +2,7 @@
 import { Box } from './box.js';
 import { ARGUMENT } from './core.js';
 import { poolError } from './errors.js';
+import { shownName } from './task-name.js';
 import * as L from './generated/layout.js';
 
 /**
@@ -23,7 +24,8 @@ export function takeSlot(engine, task, name, payload, spec) {
     if (index !== undefined) exports._wp_task_free(pool, L.MAIN, index);
     else if (spec.group) exports._wp_group_leave(pool, spec.group - 1);
     const failure = /** @type {import('./errors.js').PoolError} */ (error);
-    if (failure.code === 'NOT_SERIALIZABLE') failure.message = `${task.sink.label ?? name}: ${failure.message}`;
+    if (failure.code === 'NOT_SERIALIZABLE')
+      failure.message = `${task.sink.label ?? shownName(name)}: ${failure.message}`;
     throw failure;
   }
 }

@@ -246,15 +246,3 @@ function timeLimit(timeoutMs) {
   const limit = timeoutMs === undefined ? undefined : milliseconds('timeoutMs', timeoutMs);
   return limit === undefined ? undefined : Math.max(1, limit);
 }
-
-/**
- * @param {unknown} task
- * @returns {string}
- * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT
- */
-export function taskName(task) {
-  const name = typeof task === 'function' ? task.name : task;
-  if (typeof name !== 'string' || name === '')
-    throw poolError('INVALID_ARGUMENT', 'task: expected the name of a handler');
-  return name;
-}

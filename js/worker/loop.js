@@ -4,7 +4,6 @@
  */
 import { createCodec, TYPE } from '../codec.js';
 import { ARGUMENT, Core, RESULT } from '../core.js';
-import { poolError, PoolError } from '../errors.js';
 import * as L from '../generated/layout.js';
 import { STATUS } from '../generated/status.js';
 import { Arrivals } from './arrivals.js';
@@ -12,10 +11,12 @@ import { waitForBox } from './box-line.js';
 import { Calls } from './calls.js';
 import { runCTask } from './c-task.js';
 import { sharedClock } from './clock.js';
+import { shownName } from '../task-name.js';
 import { Context } from './context.js';
-import { loadHandlers, promiseOf, runStop } from './handlers.js';
+import { HandlerTable } from './handler-table.js';
+import { promiseOf, runStop } from './handlers.js';
 import { Sleep } from './sleep.js';
-import { statusOf } from './status-of.js';
+import { isUnserializable, statusOf } from './status-of.js';
 
 /** How long the loop runs before it lets timers, sockets and promises of user code have a turn. */
 const SLICE_MS = 8;
@@ -24,12 +25,7 @@ const { then } = Promise.prototype;
 
 /** One worker's work, from its first task to its last. */
 export class Loop {
-  /** @type {import('./handlers.js').Handlers} by name */
-  #handlers = new Map();
-  /** @type {import('./handlers.js').Handler | undefined} */
-  #onStop;
-  /** @type {(import('./handlers.js').Handler | undefined)[]} by interned name */
-  #byId = [];
+  #handlers;
   /** Tasks that wait for a promise. */
   #pending = 0;
   #active = false;
@@ -54,6 +50,7 @@ export class Loop {
     this.init = init;
     this.core = new Core(exports, memory, pool, thread, createCodec(host.codec));
     this.at = this.core.thread(thread);
+    this.#handlers = new HandlerTable(this.core, init.initData);
     this.calls = new Calls((message, transfer) => host.post(message, transfer));
     this.arrivals = new Arrivals(this.core, host.take && (() => this.#receiveNext()), host.time);
     this.readClock = sharedClock(host);
@@ -69,13 +66,9 @@ export class Loop {
   /** The second phase: the user's module, then the core and main are told. */
   async open() {
     const { core, init, host } = this;
-    if (init.module) {
-      this.#handlers = await loadHandlers(init.module, init.initData);
-      this.#onStop = this.#handlers.get('onStop');
-      this.#handlers.delete('onStop'); // no task
-    }
+    const handlers = await this.#handlers.open(init.module);
     core.exports._wp_worker_ready(core.pool, core.self);
-    host.post({ kind: 'started', handlers: [...this.#handlers.keys()] });
+    host.post({ kind: 'started', handlers });
     host.defer(() => this.run()); // not from here: what breaks the core there has nothing to do with the start
   }
 
@@ -92,7 +85,7 @@ export class Loop {
 
   /** The pool closes, and there is no work left. */
   async #stop() {
-    const failure = await runStop(this.#onStop, { worker: this.worker, initData: this.init.initData });
+    const failure = await runStop(this.#handlers.onStop, { worker: this.worker, initData: this.init.initData });
     this.host.post({ kind: 'stopped', failure });
   }
 
@@ -186,11 +179,24 @@ export class Loop {
       return;
     }
     const id = u32[(slot + L.SLOT_NAME) >>> 2];
-    const handler = (this.#byId[id] ??= this.#handlers.get(this.core.name(id)));
-    if (!handler) {
-      this.fail(index, slot, poolError('UNKNOWN_TASK', `no handler '${this.core.name(id)}'`), STATUS.UNKNOWN_TASK);
-      return;
+    const handler = this.#handlers.get(id);
+    if (handler) this.#start(index, slot, handler);
+    else {
+      this.#settleLater(
+        this.#handlers.load(id),
+        (found) => this.#start(index, slot, found),
+        (error) => this.fail(index, slot, error),
+      );
     }
+  }
+
+  /**
+   * @param {number} index
+   * @param {number} slot
+   * @param {import('./handlers.js').Handler} handler
+   */
+  #start(index, slot, handler) {
+    const { u32 } = this.core.memory;
     let argument;
     try {
       if (this.core.typeOf(slot, ARGUMENT) === TYPE.CHANNEL) {
@@ -340,7 +346,7 @@ export class Loop {
     } catch (error) {
       context.dropBoxes();
       const name = this.core.name(this.core.memory.u32[(slot + L.SLOT_NAME) >>> 2]);
-      if (isUnserializable(error)) error.message = `the result of ${name}: ${error.message}`;
+      if (isUnserializable(error)) error.message = `the result of ${shownName(name)}: ${error.message}`;
       this.fail(index, slot, error);
       return;
     }
@@ -384,14 +390,6 @@ export class Loop {
     this.#nowMs = this.readClock();
     if (exports._wp_task_finish_at(pool, self, index, status, this.#nowMs)) this.ring();
   }
-}
-
-/**
- * @param {unknown} error
- * @returns {error is PoolError}
- */
-function isUnserializable(error) {
-  return error instanceof PoolError && error.code === 'NOT_SERIALIZABLE';
 }
 
 /** @param {number} seat of the thread's record: seat + 1 */

@@ -1,3 +1,4 @@
+/** How tasks end that fail. */
 import { PoolError } from '../errors.js';
 import { STATUS } from '../generated/status.js';
 
@@ -9,4 +10,12 @@ import { STATUS } from '../generated/status.js';
 export function statusOf(error) {
   const status = error instanceof PoolError ? STATUS[/** @type {keyof typeof STATUS} */ (error.code)] : undefined;
   return status || STATUS.TASK_FAILED;
+}
+
+/**
+ * @param {unknown} error
+ * @returns {error is PoolError}
+ */
+export function isUnserializable(error) {
+  return error instanceof PoolError && error.code === 'NOT_SERIALIZABLE';
 }

@@ -82,6 +82,7 @@ const everything: Required<PoolOptions> = {
   module: new URL('file:///worker.js'),
   wasm: './tasks.mjs',
   loopChecks: true,
+  allowFunctions: true,
   liveness: { timeoutMs: 5000, scanMs: 1000, maxRedeliveries: 3 },
   workers: 'auto',
   spares: 1,
@@ -217,6 +218,10 @@ export async function several(pool: Pool): Promise<void> {
   };
   const settled = await pool.map<string, number>('length', ['a', 'b'], { settle: true });
   same<Same<typeof settled, PromiseSettledResult<number>[]>>();
+  void pool.dispatch<number>({ module: new URL('file:///tasks.js'), name: 'length' }, 'a');
+  void pool.map({ module: './tasks.js' }, [1]);
+  // @ts-expect-error a module has an address
+  void pool.dispatch({ module: 5 });
   const mapped = pool.map<string, number>('length', ['a', 'b'], how);
   same<Same<typeof mapped, MapPromise<number>>>();
   same<Same<Awaited<typeof mapped>, number[]>>();
