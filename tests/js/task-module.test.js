@@ -92,6 +92,15 @@ test('a module that cannot be loaded fails its tasks with the cause; the worker 
     }
   }));
 
+test('what a module exports as onStop runs when the pool closes, and is no task', async () => {
+  const initData = new Int32Array(new SharedArrayBuffer(8));
+  const pool = await createPool({ module: SECOND, workers: 2, initData });
+  await pool.broadcast({ module: FIRST });
+  assert.equal(await codeOf(pool.dispatch({ module: FIRST, name: 'onStop' })), 'UNKNOWN_TASK');
+  await pool.close();
+  assert.deepEqual([...initData], [2, 2]);
+});
+
 test('wrong references are refused, and messages show names that people can read', () =>
   withPool({ workers: 1, dev: true }, async (pool) => {
     for (const task of [{}, { module: 5 }, { module: FIRST, name: '' }, { module: FIRST, name: 5 }, null, 7, 'a\0b'])
