@@ -1,6 +1,7 @@
 /** How a pool ends: at once, or in order, when all work is done. */
 import { milliseconds, ownOptions } from './check.js';
 import { poolError } from './errors.js';
+import * as L from './generated/layout.js';
 import { OPTIONS_OF } from './spec.js';
 import { ignore } from './task.js';
 
@@ -16,6 +17,16 @@ const STOP_LIMIT_MS = 5000;
  * @property {() => void} ended the threads are gone
  * @property {(message: string) => void} tell
  */
+
+/**
+ * Whether any thread runs a task, also one that nobody waits for.
+ * @param {import('./engine.js').Engine | undefined} engine
+ */
+function runsTasks(engine) {
+  for (const { number } of engine?.fleet.members.values() ?? [])
+    if (engine?.core.load(engine.core.thread(number) + L.THREAD_RUNNING)) return true;
+  return false;
+}
 
 /** The end of one pool. */
 export class Ending {
@@ -60,9 +71,9 @@ export class Ending {
     };
   }
 
-  /** Settles when no task is waiting or running, or there is no pool any more. */
+  /** Settles when no task is waiting or running, given up or not, or there is no pool any more. */
   drained() {
-    return this.#drain.wait(() => !this.#intake.closed && this.#hasTasks);
+    return this.#drain.wait(() => !this.#intake.closed && (this.#hasTasks || runsTasks(this.#intake.engine)));
   }
 
   get #hasTasks() {

@@ -30,6 +30,7 @@ import { Timekeeper } from './timekeeper.js';
  *
  * @typedef {object} EngineEvents
  * @property {(error: import('./errors.js').PoolError) => void} error a task failed, or a worker
+ * @property {() => void} rest no task is in flight; one that was given up may still run
  * @property {() => void} drained
  * @property {(member: import('./fleet.js').Member) => void} up
  * @property {(member: import('./fleet.js').Member, error: Error, tasks: number) => void} down `tasks` that it ran
@@ -79,6 +80,7 @@ export class Engine {
         if (task.rare) this.outbox.forget(task);
       },
       error: events.error,
+      rest: events.rest,
       drained: events.drained,
     });
     this.mail = new Mail(this);

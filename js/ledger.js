@@ -13,6 +13,7 @@ import { readStats } from './open.js';
  * @property {() => void} unwatch a task that main had to look after has left
  * @property {(task: Task) => void} forget whatever is known of it elsewhere
  * @property {(error: import('./errors.js').PoolError) => void} error a task failed
+ * @property {() => void} rest no task is in flight; one that was given up may still run
  * @property {() => void} drained
  *
  * @typedef {object} Observer who watches tasks go by; nobody does by default
@@ -135,6 +136,7 @@ export class Ledger {
   /** Says so when the last task has gone and every worker is free. */
   checkDrained() {
     if (!this.#busySince || this.inFlight > 0 || this.closed) return;
+    this.#port.rest();
     const { free, total } = this.stats();
     if (free !== total) return;
     this.#busySince = false;

@@ -98,10 +98,8 @@ export class Pool {
     try {
       this.#starting = createEngine(this.#options, {
         error: (error) => this.#failed(error),
-        drained: () => {
-          this.#drain.wake();
-          this.#events.emit('drained');
-        },
+        rest: () => this.#drain.wake(),
+        drained: () => this.#events.emit('drained'),
         ...workerEvents(this.#events),
         seating: (seat) => this.#broadcasts.replay(seat, /** @type {Engine} */ (this.#intake.engine)),
       });

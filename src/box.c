@@ -330,6 +330,8 @@ double wp_box_expire(wp_pool *pool, double now_ms) {
     uint32_t references = clear_readers(box);
     if (references) drop(pool, WP_MAIN, i, references);
   }
+  /* All workers may stand in line for what has come free: then nobody else looks. */
+  if (wp_atomic_load_relaxed_u32(&pool->chores)) wp_sched_help(pool, WP_MAIN, 0);
   return next_ms;
 }
 
