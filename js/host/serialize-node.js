@@ -83,11 +83,13 @@ function contains(root, maxNodes, isWanted) {
 }
 
 /**
+ * V8 writes nothing at all for a WebAssembly.Module, neither bytes nor an error; at shared memory it stops.
  * @param {object} value
  * @returns {boolean}
  */
-function isWasmModule(value) {
-  return value instanceof WebAssembly.Module;
+function isNoBytesV8(value) {
+  const memory = ArrayBuffer.isView(value) ? value.buffer : value;
+  return memory instanceof SharedArrayBuffer || value instanceof WebAssembly.Module;
 }
 
 /**
@@ -104,8 +106,7 @@ function isHostOwned(value) {
  * @returns {Uint8Array | undefined}
  */
 function serializeV8(value) {
-  // V8 writes nothing at all for a WebAssembly.Module, neither bytes nor an error.
-  if (contains(value, MAX_NODES_V8, isWasmModule)) return undefined;
+  if (contains(value, MAX_NODES_V8, isNoBytesV8)) return undefined;
   const serializer = new CloneSerializer();
   serializer.writeHeader();
   try {
