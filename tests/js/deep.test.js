@@ -214,7 +214,7 @@ test('refusals name the task, and whether it is its argument or its result; init
     assert.match(await why(pool.dispatch('askMainFunction')), /value\.f is a function/);
     const bad = new Pool({ module: MODULE, workers: 1, initData: { deep: [part] } });
     assert.equal(await why(bad.ready), 'NOT_SERIALIZABLE: initData: value.deep[0] is a function');
-    const transfer = [new ArrayBuffer(1)];
+    const transfer = [new MessageChannel().port1]; // by message, which structured clone must be able to carry
     const deep = nest(LEVELS.objects, 20_000);
     assert.match(
       await why(pool.dispatch('echo', deep, { transfer })),
