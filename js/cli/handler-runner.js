@@ -28,8 +28,8 @@ export class HandlerRunner {
 
   /**
    * @param {import('./map.js').CliPool} pool  with js/cli/handler.js as its module
-   * @param {{ records: BlockRecord[], stop: Int32Array, timeout?: number, retries: number, stdin: import('node:stream').Readable,
-   *   pace: import('./pace.js').Pace }} options
+   * @param {{ records: BlockRecord[], stop: Int32Array, failFast: boolean, timeout?: number, retries: number,
+   *   stdin: import('node:stream').Readable, pace: import('./pace.js').Pace }} options
    */
   constructor(pool, options) {
     this.#pool = pool;
@@ -76,7 +76,10 @@ export class HandlerRunner {
     const content = block.isReadByMain ? await this.#read(String(block.path(0))) : undefined;
     const data = new Uint8Array(block.data.buffer, block.data.byteOffset + start, end - start);
     const task = this.#pool.dispatch('wasmpool:block', pack(index, data, content));
-    const watch = new Watch(record, task, this.#options.timeout);
+    const watch = new Watch(record, task, this.#options.timeout, () => {
+      // Before its worker is stopped, so that meanwhile no other one starts an item.
+      if (this.#options.failFast && !this.#mayRetry(record.attempts, 'TIMEOUT')) Atomics.store(this.#stop, 0, 1);
+    });
     let result;
     let error;
     try {
@@ -124,9 +127,16 @@ export class HandlerRunner {
    */
   #blame(done, attempts, failure) {
     if (!done.rest) return; // it was lost when all had been done
-    const mayRetry = attempts < this.#options.retries && !LASTING.has(failure.code) && !this.#stop[0];
-    if (!mayRetry) done.addFailure(failure);
+    if (!this.#mayRetry(attempts, failure.code)) done.addFailure(failure);
     else done.rest.attempts = attempts + 1;
+  }
+
+  /**
+   * @param {number} attempts  that an item has had before the one that failed
+   * @param {string} code  of the failure
+   */
+  #mayRetry(attempts, code) {
+    return attempts < this.#options.retries && !LASTING.has(code) && Atomics.load(this.#stop, 0) === 0;
   }
 }
 
@@ -136,6 +146,7 @@ class Watch {
   #record;
   #task;
   #limitMs;
+  #onTimeout;
   /** @type {NodeJS.Timeout | undefined} */
   #timer;
   /** @type {Promise<void> | undefined} */
@@ -144,12 +155,14 @@ class Watch {
   /**
    * @param {BlockRecord} record
    * @param {{ terminate?: () => Promise<void> }} task
-   * @param {number} [limitMs]
+   * @param {number | undefined} limitMs
+   * @param {() => void} onTimeout  an item is over its time
    */
-  constructor(record, task, limitMs) {
+  constructor(record, task, limitMs, onTimeout) {
     this.#record = record;
     this.#task = task;
     this.#limitMs = limitMs ?? Infinity;
+    this.#onTimeout = onTimeout;
     if (limitMs !== undefined) this.#lookIn(limitMs);
   }
 
@@ -165,6 +178,7 @@ class Watch {
     else if (!this.#record.condemn(turn)) this.#lookIn(1);
     else {
       this.timedOut = true;
+      this.#onTimeout();
       this.#stopped = this.#task.terminate?.();
     }
   }

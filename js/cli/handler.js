@@ -23,7 +23,7 @@ import { BlockRecord, unpack } from './record.js';
  * @property {'json' | 'lines' | 'paths' | 'files'} mode
  * @property {unknown} initData  the user's
  * @property {number} retries  how often a failed item is run again
- * @property {boolean} failFast  a block ends with its first failed item
+ * @property {boolean} failFast  no item starts after the first that has failed, in whatever worker
  * @property {number} patienceMs  a block that takes longer is handed back where it is; Infinity: not
  * @property {SharedArrayBuffer[]} records
  * @property {SharedArrayBuffer} stop  its first word: not 0 when no further item may start
@@ -61,16 +61,17 @@ async function runBlock(job, context) {
   let beganMs = nowMs();
   const patienceMs = beganMs + settings.patienceMs;
   for (let i = 0; i < record.count; i++) {
-    if (i > 0 && (Atomics.load(stop, 0) !== 0 || beganMs > patienceMs)) return undefined;
+    if (Atomics.load(stop, 0) !== 0 || (i > 0 && beganMs > patienceMs)) return undefined;
     const started = runItem(record, i, block, beganMs);
     const result = started instanceof Promise ? await started : started;
     if (result === 'readByMain') return result;
     const endedMs = nowMs();
+    // At once, and for all workers: they take blocks that wait without main, which learns of the failure later.
+    if (result.failed && settings.failFast) Atomics.store(stop, 0, 1);
     result.ms = endedMs - beganMs;
     beganMs = endedMs;
     if (!record.fits(result.text)) return result;
     if (!record.commit(i, result.text, result)) return undefined;
-    if (result.failed && settings.failFast) return undefined;
   }
   return undefined;
 }

@@ -152,7 +152,7 @@ async function startPool(target, mode, flags, io) {
   };
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
   const pool = await io.createPool(Object.fromEntries(given));
-  const runner = new HandlerRunner(pool, { pace, stop, retries, records, timeout, stdin: io.stdin });
+  const runner = new HandlerRunner(pool, { pace, stop, failFast, retries, records, timeout, stdin: io.stdin });
   return { pool, runner, pace, stop, limit };
 }
 
@@ -265,7 +265,8 @@ class MapRun {
    */
   async #run(block) {
     const done = block.error ? Done.failed(block, failureOf(block.error)) : await this.#parts.runner.run(block);
-    if (this.#flags.failFast && done.failures.size) this.#windDown();
+    // The word may say so before the failure itself arrives.
+    if (this.#flags.failFast && (done.failures.size || Atomics.load(this.#parts.stop, 0))) this.#windDown();
     return done;
   }
 
@@ -309,11 +310,11 @@ class MapRun {
   }
 
   #finish() {
-    const { items, failed, skipped } = this.#meter;
+    const { items, itemsFailed, failed, skipped } = this.#meter;
     const left = this.#settled ? this.#notRun() : '';
-    if (this.#signal) this.#reporter.line(`interrupted: ${items} items done, ${left}`);
-    else if (left && !left.startsWith('0 were not'))
-      this.#reporter.line(`stopped after a failure: ${items} items done, ${left}`);
+    const counts = `${items - itemsFailed} items done, ${itemsFailed} failed, ${left}`;
+    if (this.#signal) this.#reporter.line(`interrupted: ${counts}`);
+    else if (left && !left.startsWith('0 were not')) this.#reporter.line(`stopped after a failure: ${counts}`);
     if (this.#flags.resume !== undefined && skipped) this.#reporter.line(`${skipped} items were done before`);
     if (this.#flags.stats) this.#reporter.line(this.#meter.summary());
     if (this.#signal) return STATUS[this.#signal];

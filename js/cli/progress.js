@@ -6,7 +6,11 @@ import { describe, oneLine } from './fault.js';
 
 /** Figures of a run. `kills` are runs of a task that were killed at the time limit, retried ones included. */
 export class Meter {
+  /** Items that were run, well or not. */
   items = 0;
+  /** Those of them that failed. */
+  itemsFailed = 0;
+  /** Whatever failed: items, a list of names, an output. */
   failed = 0;
   /** Done by an earlier run. */
   skipped = 0;

@@ -34,6 +34,7 @@ export class Report {
     const { writer } = this.#writers;
     this.#meter.items += done.count;
     this.#meter.failed += done.failures.size;
+    this.#meter.itemsFailed += done.failures.size;
     this.#meter.bytes += done.bytes;
     this.#meter.kills += done.kills;
     if (!done.failures.size) await writer.write(done.text);

@@ -350,8 +350,7 @@ describe('what is shown', () => {
       ...names,
     ];
     const { err } = await run(args);
-    const [, done, left] = /(\d+) items done, (\d+) were not run$/m.exec(err) ?? [];
-    assert.equal(Number(done) + Number(left), 500, err);
+    assert.match(err, /: 0 items done, 1 failed, 499 were not run$/m);
     assert.ok(existsSync(dir));
   });
 });

@@ -10,12 +10,12 @@ import { main } from '../../js/cli.js';
 import { createPool as open } from '../../js/index.js';
 
 const HANDLERS = `
-import { existsSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 export const double = (x) => x * 2;
 export const upper = (line) => line.toUpperCase();
 export const size = ({ path, bytes }) => ({ path, size: bytes.length, plain: bytes.constructor.name });
 export const odd = (x) => { if (x % 2 === 0) throw new Error('even:\\n' + x); return x; };
-export const hangOn3 = (x) => { if (x === 3) for (;;); return x; };
+export const hangOn3 = (x) => { if (Number(x) === 3) for (;;); return x; };
 export const exitOn3 = (x) => { if (x === 3) process.exit(7); return x; };
 export const nothing = () => undefined;
 export const chatty = (x) => { console.log('a word from the handler'); return x; };
@@ -31,6 +31,16 @@ export const gated = async ({ began, open }) => {
   writeFileSync(began, '');
   while (!existsSync(open)) await new Promise((r) => setTimeout(r, 1));
   return 'through';
+};
+const log = (text) => appendFileSync('started', text + '\\n');
+export const thirdFails = (x) => { log(x); if (x % 3 === 0) throw new Error('no'); return x; };
+export const firstWaits = async (x) => {
+  log(x);
+  const wait = async (isOver) => { while (!isOver()) await new Promise((r) => setTimeout(r, 1)); };
+  if (x === 1) await wait(() => existsSync('failed'));
+  if (x === 2) await wait(() => readFileSync('started', 'utf8').includes('1\\n'));
+  if (x === 2) throw new Error('no');
+  return x;
 };
 export const slow = async (x) => { await new Promise((r) => setTimeout(r, 200)); return x; };
 export default { triple: (x) => x * 3 };

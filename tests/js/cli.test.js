@@ -189,12 +189,39 @@ describe('wasmpool map', () => {
   test('--fail-fast: starts nothing more, writes what was done', async () => {
     const input = new Readable({ read() {} });
     input.push('1\n3\n4\n');
-    const { status, out, err } = await run(['map', `${at('h.mjs')}#odd`, '--fail-fast'], { input });
+    const { status, out, err } = await run(['map', `${at('h.mjs')}#odd`, '--fail-fast', '-j', '1'], { input });
     assert.deepEqual([status, out], [1, '1\n3\n']);
     const [failure, end] = lines(err);
     assert.equal(failure, 'wasmpool: stdin:3: TASK_FAILED even: 4');
-    assert.match(end, /stopped after a failure: 3 items done, 0 were read and not run; the rest of the input was not/);
+    assert.match(
+      end,
+      /stopped after a failure: 2 items done, 1 failed, 0 were read and not run; the rest of the input was not/,
+    );
   });
+
+  for (const [retries, atEachKill] of /** @type {[string, number[]][]} */ ([
+    ['0', [1]],
+    ['1', [0, 1]],
+  ]))
+    test(`--fail-fast: an item over its time has failed before its worker is stopped, ${retries} retries`, async () => {
+      /** @type {number[]} */
+      const told = [];
+      const watched = async (/** @type {any} */ options) => {
+        const pool = /** @type {any} */ (await createPool(options));
+        const stop = new Int32Array(options.initData.stop);
+        const dispatch = pool.dispatch.bind(pool);
+        pool.dispatch = (/** @type {any[]} */ ...args) => {
+          const task = dispatch(...args);
+          const terminate = () => (told.push(stop[0]), task.terminate());
+          return { then: task.then.bind(task), terminate };
+        };
+        return pool;
+      };
+      const options = ['--fail-fast', '-j', '1', '--batch', '1', '--timeout', '50', '--retries', retries];
+      const args = ['map', `${at('h.mjs')}#hangOn3`, ...options, '--paths', '1', '3'];
+      const { status, out } = await run(args, { createPool: watched });
+      assert.deepEqual([status, lines(out).length, told], [1, 1, atEachKill]);
+    });
 
   test('-o: results go to the file, and an input is never overwritten', async () => {
     const input = file('in.ndjson', '1\n2\n');
@@ -278,7 +305,7 @@ describe('wasmpool map', () => {
     assert.equal(String(stdout.read()), '"through"\n"through"\n');
     assert.match(
       String(stderr.read()),
-      /^wasmpool: interrupted: finishing .*\nwasmpool: interrupted: 2 items done, 1 /,
+      /^wasmpool: interrupted: finishing .*\nwasmpool: interrupted: 2 items done, 0 failed, 1 /,
     );
     assert.equal(existsSync(began[2]), false);
     assert.equal(signals.listenerCount('SIGINT'), 0);
