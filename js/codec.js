@@ -16,12 +16,12 @@
 import { copyBytes, isOrdinaryBuffer } from './codec/bytes.js';
 import { Decoder } from './codec/decoder.js';
 import { cloneForMessage, flatten, isDeep, isOverflow } from './codec/deep.js';
-import { encodeRecord, isError, safeText } from './codec/errors.js';
+import { carriedPart, encodeRecord, isError, safeText } from './codec/errors.js';
 import { notPlain, notSerializable } from './codec/explain.js';
 import { isSimple, isWellFormed } from './codec/simple.js';
 import { textBytes, tryWriteText, utf16Bytes } from './codec/text.js';
 import { TYPE, VIEW_KINDS } from './codec/types.js';
-import { poolError } from './errors.js';
+import { describeReason, poolError } from './errors.js';
 
 export { TYPE };
 
@@ -170,7 +170,7 @@ export class Codec extends Decoder {
   /**
    * Encodes what a handler threw. An error keeps name, message, stack, code, cause and own
    * enumerable properties, less those that cannot be carried; any other value travels as
-   * itself. Never throws.
+   * itself, an object less such properties. Never throws.
    * @param {unknown} thrown
    * @param {Uint8Array} u8
    * @param {number} offset
@@ -180,18 +180,35 @@ export class Codec extends Decoder {
   encodeError(thrown, u8, offset, capacity) {
     /** @type {unknown} */
     let error = thrown;
-    if (!isError(thrown)) {
-      try {
-        return this.encode(thrown, u8, offset, capacity);
-      } catch (cause) {
-        error = notSerializable(thrown, cause);
-      }
-    }
     try {
+      if (!isError(thrown)) {
+        const length = this.#encodeThrown(thrown, u8, offset, capacity);
+        if (length !== undefined) return length;
+        const text = `${describeReason(thrown)} was thrown: ${notSerializable(thrown).message}`;
+        error = poolError('NOT_SERIALIZABLE', text);
+      }
       return encodeRecord(this, /** @type {Error} */ (error), u8, offset, capacity);
     } catch {
       const plain = new Error(safeText(error)); // an error that resists, such as a throwing Proxy
       return encodeRecord(this, plain, u8, offset, capacity);
+    }
+  }
+
+  /**
+   * @param {unknown} thrown no error
+   * @param {Uint8Array} u8
+   * @param {number} offset
+   * @param {number} capacity
+   * @returns {number | undefined} undefined: bytes cannot carry it
+   */
+  #encodeThrown(thrown, u8, offset, capacity) {
+    const carried = carriedPart(this, thrown);
+    if (carried) return this.encode(carried.value, u8, offset, capacity);
+    try {
+      const length = this.#encodeByHost(thrown, u8, offset, capacity, true); // for Map and Set without a serializer
+      return this.type === TYPE.DEEP ? length : undefined;
+    } catch {
+      return undefined;
     }
   }
 
@@ -211,10 +228,7 @@ export class Codec extends Decoder {
     if (this.transfer.length > 0) this.transfer = [];
   }
 
-  /**
-   * @param {Uint8Array} bytes
-   * @returns {number}
-   */
+  /** @param {Uint8Array} bytes @returns {number} */
   #put(bytes) {
     if (bytes.length <= this.#capacity) {
       copyBytes(bytes, 0, bytes.length, this.#u8, this.#offset);
@@ -224,20 +238,14 @@ export class Codec extends Decoder {
     return -1;
   }
 
-  /**
-   * @param {number} value
-   * @returns {number}
-   */
+  /** @param {number} value @returns {number} */
   #encodeNumber(value) {
     this.type = TYPE.NUMBER;
     this.#numberView.setFloat64(0, value, true);
     return this.#put(this.#numberBytes);
   }
 
-  /**
-   * @param {string} text
-   * @returns {number}
-   */
+  /** @param {string} text @returns {number} */
   #encodeText(text) {
     if (!isWellFormed(text)) {
       this.type = TYPE.STRING_UTF16;

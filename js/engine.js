@@ -6,6 +6,7 @@ import { Clock } from './clock.js';
 import { Completions } from './completions.js';
 import { allocate } from './core.js';
 import { deadlineError } from './deadlines.js';
+import { Deserted } from './deserted.js';
 import { poolError } from './errors.js';
 import { Fleet } from './fleet.js';
 import * as L from './generated/layout.js';
@@ -13,7 +14,6 @@ import { host } from './host/index.js';
 import { Governor } from './governor.js';
 import { Ledger } from './ledger.js';
 import { answer, Mail } from './mail.js';
-import { workerName } from './member.js';
 import { Names } from './names.js';
 import { openCore, taskNames } from './open.js';
 import { Results } from './results.js';
@@ -50,6 +50,7 @@ export class Engine {
   /** @type {(Task | undefined)[]} by slot */
   #tasks = [];
   #results;
+  #deserted = new Deserted(this, this.#tasks);
   /** Whether an idle pool keeps the process alive. */
   #keepsAlive = true;
   #isOpen = false;
@@ -131,7 +132,7 @@ export class Engine {
       },
       retired: (member, error) => {
         this.events.retired(member, error);
-        this.#desert(this.fleet.serves() ? member.seat : undefined);
+        this.#deserted.add(member);
       },
       reaped: (member) => this.#reaped(member),
     };
@@ -222,7 +223,7 @@ export class Engine {
     if (task.rare?.channel) this.outbox.send(task, spec);
     this.ledger.queued(task, name, index);
     this.core.exports._wp_task_submit(this.core.pool, index);
-    if (!this.fleet.serves(spec.seat)) this.#desert(spec.seat ? spec.seat - 1 : undefined);
+    if (!this.fleet.serves(spec.seat)) this.#deserted.endTasks(spec.seat ? spec.seat - 1 : undefined);
   }
 
   /** @param {Task} task prepared, and not wanted any more */
@@ -348,24 +349,9 @@ export class Engine {
     this.#stops.forget(member.number);
     this.#results.takenAlong(member, () => this.drain());
     this.mail.lose(member);
+    this.#deserted.reaped(member);
     this.clock.look();
     this.ledger.checkDrained();
-  }
-
-  /**
-   * Nobody will ever serve this seat again; or, without one, any.
-   * @param {number} [seat]
-   */
-  #desert(seat) {
-    const { u32 } = this.core.memory;
-    const who = seat === undefined ? 'every worker' : workerName(seat);
-    const text = `${who} was given up after too many failures`;
-    for (const task of [...this.#tasks]) {
-      if (!task) continue;
-      const bound = u32[(this.core.slots.record(task.index) + L.SLOT_SEAT) >>> 2] - 1;
-      if (seat === undefined || seat === bound)
-        void this.giveUp(task, poolError('WORKER_LOST', text, { taskId: task.id }));
-    }
   }
 
   /**

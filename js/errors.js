@@ -14,6 +14,7 @@ const TEXT_BY_CODE = new Map(STATUS_ROWS.map((row) => [row.code, row.text]));
  * @property {string} [taskId] the task that the error belongs to
  * @property {string} [worker] name of the worker that ran it
  * @property {unknown} [cause] what led to this error
+ * @property {number} [exitCode] of a worker that ended
  */
 
 /** An error of the pool; `code` is stable and what callers compare, the message is for people. */
@@ -24,7 +25,7 @@ export class PoolError extends Error {
    * @param {PoolErrorExtra} [extra]
    */
   constructor(code, message, extra) {
-    const { cause, taskId, worker } = own(extra ?? {});
+    const { cause, taskId, worker, exitCode } = own(extra ?? {});
     const options = cause === undefined ? undefined : { cause };
     super(message ?? TEXT_BY_CODE.get(code) ?? code, options);
     /** @type {string} */
@@ -35,6 +36,8 @@ export class PoolError extends Error {
     this.worker = worker;
     /** Of a batch, map or broadcast: which member failed. @type {number | undefined} */
     this.index = undefined;
+    /** With which the worker ended by itself, of WORKER_LOST. @type {number | undefined} */
+    if (exitCode !== undefined) this.exitCode = exitCode;
   }
 }
 
@@ -61,7 +64,24 @@ export function poolError(code, message, extra) {
  * @param {unknown} reason
  */
 export function describeReason(reason) {
-  if (reason === null || typeof reason !== 'object') return String(reason);
-  const { name, message } = /** @type {Partial<Error>} */ (reason);
-  return name && name !== 'Error' && name !== 'PoolError' ? `${name}: ${message}` : String(message);
+  const { name, message } = /** @type {Partial<Error>} */ (Object(reason));
+  if (typeof reason !== 'object' || typeof message !== 'string') return display(reason).slice(0, MOST_SHOWN);
+  return name && name !== 'Error' && name !== 'PoolError' ? `${name}: ${message}` : message;
+}
+
+/** Characters of a value in a message. */
+const MOST_SHOWN = 200;
+
+/**
+ * @param {unknown} value that is no error
+ * @returns {string} never throws
+ */
+function display(value) {
+  try {
+    const text = String(value);
+    const isSilent = text.startsWith('[object ') || Array.isArray(value);
+    return (isSilent && JSON.stringify(value)) || text;
+  } catch {
+    return 'a value that has no text';
+  }
 }

@@ -40,6 +40,11 @@ export class Emitter {
   /** Calls a user's function in the context in which this emitter was made, and not in that of some task. */
   tell = host.bind(callOut);
 
+  /** @param {string} event @returns {boolean} whether somebody listens */
+  has(event) {
+    return (this.#listeners.get(event)?.size ?? 0) > 0;
+  }
+
   clear() {
     for (const listeners of this.#listeners.values()) listeners.clear();
   }

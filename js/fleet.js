@@ -3,11 +3,12 @@
  * what dead ones held. The only file that asks a host to stop a thread.
  */
 import { notSerializable } from './codec/explain.js';
+import { causeOfDeath, startError, startFailure } from './deaths.js';
 import { poolError } from './errors.js';
 import * as L from './generated/layout.js';
 import { host } from './host/index.js';
 import { Ladder } from './ladder.js';
-import { initMessage, newMember, Opening, stopAtLast, turn, workerName, startError, startFailure } from './member.js';
+import { initMessage, newMember, Opening, stopAtLast, turn, workerName } from './member.js';
 import { RestartBudget } from './restart.js';
 import { Timers } from './timers.js';
 
@@ -35,6 +36,7 @@ export class Fleet {
   #held = true;
   /** @type {Opening | undefined} until all seats are taken for the first time */
   #opening;
+  #hasFailed = false; // to start
   /** Workers ended because of their task. */
   kills = 0;
   /** Workers whose silence was ended. */
@@ -121,7 +123,8 @@ export class Fleet {
     else if (member.state === 'dying') return;
     else if (message.kind === 'ready') this.#initialise(member, block);
     else if (message.kind === 'started') this.#started(member, message.handlers);
-    else if (message.kind === 'failed') this.#lost(member, startFailure(member.name, message.error));
+    else if (message.kind === 'failed')
+      void startFailure(member.name, message.error, this.options.module).then((error) => this.#lost(member, error));
     else if (message.kind === 'broken')
       this.#lost(member, poolError('WORKER_LOST', `${member.name} broke inside the core`));
     else this.events.message(member, message);
@@ -220,7 +223,8 @@ export class Fleet {
     if (!(await this.#convict(member, isRight))) return member.end || this.#closed ? undefined : 'spared';
     const { seat } = member;
     this.kills++;
-    this.events.down(member, poolError('WORKER_LOST', `${member.name} was killed: its task would not end`));
+    member.error = poolError('WORKER_LOST', `${member.name} was killed: its task would not end`);
+    this.events.down(member, member.error);
     member.end = this.#end(member, true);
     if (seat === undefined) this.#start(undefined);
     else if (!this.#promote(seat)) this.#start(seat);
@@ -273,24 +277,17 @@ export class Fleet {
     for (const seat of waiting) this.#start(seat);
   }
 
-  /**
-   * @param {Member} member
-   * @param {Error} error
-   */
+  /** @param {Member} member @param {Error} error */
   #failed(member, error) {
-    member.error = error;
-    if (!host.caps.confirmedDeath) this.#lost(member, error); // no exit event will come
+    member.uncaught = { error };
+    if (!host.caps.confirmedDeath) this.#lost(member, causeOfDeath(member)); // no exit event will come
   }
 
-  /**
-   * @param {Member} member
-   * @param {number} code
-   */
+  /** @param {Member} member @param {number} code */
   #exited(member, code) {
-    member.exitCode = code;
     const idle = member.state !== 'starting' && !this.core.load(this.core.thread(member.number) + L.THREAD_RUNNING);
-    const error = member.error ?? poolError('WORKER_LOST', `${member.name} exited with code ${code}`);
-    this.#lost(member, error, code === 0 && idle);
+    member.exitCode = code;
+    this.#lost(member, causeOfDeath(member), code === 0 && idle);
   }
 
   /**
@@ -328,15 +325,15 @@ export class Fleet {
   }
 
   /**
-   * While the pool starts: it does not; false when it has started.
+   * While the pool starts: it does not, and will be ended; false when it has started.
    * @param {Member} member
    * @param {Error} error why
    */
   #failOpening(member, error) {
-    if (!this.#opening) return false;
-    this.#opening.failFor(member, error);
+    this.#hasFailed ||= this.#opening !== undefined;
+    this.#opening?.failFor(member, error);
     this.#opening = undefined;
-    return true;
+    return this.#hasFailed;
   }
 
   // ---- Small things ----

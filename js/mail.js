@@ -4,6 +4,7 @@
  */
 import { toMessage } from './codec/errors.js';
 import { notSerializable } from './codec/explain.js';
+import { lostError } from './deaths.js';
 import { poolError } from './errors.js';
 
 /**
@@ -79,7 +80,7 @@ export class Mail {
     for (const task of this.takeLost(member.number)) {
       const where = { taskId: task.id, worker: member.name };
       ledger.leave(task);
-      ledger.end(task, poolError('WORKER_LOST', `${member.name} ended before its result arrived`, where), undefined);
+      ledger.end(task, lostError(`${member.name} ended before its result arrived`, member, where), undefined);
     }
   }
 

@@ -4,6 +4,7 @@ import { poolError } from './errors.js';
 import { Batch } from './map-batch.js';
 import { MapWindow } from './map-window.js';
 import { turn } from './member.js';
+import { addCallers } from './stacks.js';
 import { callOut, ignore } from './task.js';
 
 /**
@@ -78,7 +79,12 @@ export class MapRun {
 
   /** @returns {AsyncGenerator<R, void, void>} */
   async *iterate() {
-    for await (const batch of this.#deliver()) yield* batch;
+    try {
+      for await (const batch of this.#deliver()) yield* batch;
+    } catch (error) {
+      addCallers(error);
+      throw error;
+    }
   }
 
   /** @returns {AsyncGenerator<R[], void, void>} results of batches, in order */

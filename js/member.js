@@ -1,5 +1,4 @@
 /** What the fleet knows of a thread, and tells of it; and its small helpers. */
-import { fromMessage } from './codec/errors.js';
 import { describeReason, poolError } from './errors.js';
 import { host } from './host/index.js';
 
@@ -13,10 +12,11 @@ import { host } from './host/index.js';
  * @property {import('./host/index.js').Thread} thread
  * @property {import('./scheduler.js').Timer | undefined} readyTimer
  * @property {string[]} [handlers] names, known when it has started
- * @property {Error | undefined} error the last error that nobody caught in the thread
+ * @property {{ error: any } | undefined} uncaught what nobody caught in the thread
+ * @property {any} error why it is lost: what nobody caught, or an error of the pool
+ * @property {number | undefined} exitCode with which it ended
  * @property {number} suspicions kills that wait for it to come out of the gate
  * @property {boolean} recovering its silence is being ended
- * @property {number} [exitCode] known when it has exited
  * @property {(failure: string) => void} [stopped] its `onStop` is over, or will never be
  * @property {number} sent arguments that it has been sent ahead
  * @property {number} bound tasks that wait for it or run, since it has their arguments
@@ -50,7 +50,9 @@ export function newMember(number, name, seat) {
     state: 'starting',
     thread: /** @type {any} */ (undefined),
     readyTimer: undefined,
+    uncaught: undefined,
     error: undefined,
+    exitCode: undefined,
     end: undefined,
     suspicions: 0,
     recovering: false,
@@ -84,21 +86,6 @@ export function initMessage({ exports, pool, memory }, { glue, wasmModule }, opt
   };
 }
 
-/**
- * Why a thread could not be asked for.
- * @param {any} error what the host threw
- * @returns {Error}
- */
-export function startError(error) {
-  if (error?.code === 'ERR_WORKER_INIT_FAILED') {
-    const text =
-      'the system has no room for one more thread: fewer workers, or a smaller memory.maximum, need less address space';
-    return poolError('NO_MEMORY', text, { cause: error });
-  }
-  if (error?.name !== 'DataCloneError') return error;
-  return poolError('NOT_SERIALIZABLE', 'workerData cannot be carried to a worker', { cause: error });
-}
-
 /** How long destroy() waits for threads where the host may be unable to stop them. */
 const UNSTOPPABLE_MS = 1000;
 
@@ -111,15 +98,6 @@ export async function stopAtLast({ thread }) {
   // A runtime that cannot stop every loop would keep its caller waiting for ever.
   await (host.stopIsSure ? gone : Promise.race([gone, pause(UNSTOPPABLE_MS)]));
   thread?.hold(false);
-}
-
-/**
- * @param {string} name of a worker
- * @param {import('./codec/errors.js').Wrapped} thrown what its start threw
- */
-export function startFailure(name, thrown) {
-  const cause = fromMessage(thrown);
-  return poolError('START_FAILED', `${name}: ${describeReason(cause)}`, { cause });
 }
 
 /** What a pool's creation waits for: that all seats are served for the first time. */

@@ -1,7 +1,8 @@
 /** Creates a pool inside an instance of the core; reads its gauges and its errors. */
 import { createCodec, TYPE } from './codec.js';
 import { allocate, Core, RESULT } from './core.js';
-import { poolError } from './errors.js';
+import { lostError } from './deaths.js';
+import { describeReason, poolError } from './errors.js';
 import * as L from './generated/layout.js';
 import { STATUS, STATUS_ROWS } from './generated/status.js';
 import { host } from './host/index.js';
@@ -88,18 +89,22 @@ export function readStats({ exports, pool, memory }, at) {
  * @param {number} slot address
  * @param {number} status
  * @param {{ taskId: string, worker: string | undefined }} where
- * @param {Error | undefined} lost what ended the worker, if it did
+ * @param {import('./member.js').Member | undefined} lost the worker, if it has ended
  */
 export function readFailure(core, slot, status, where, lost) {
   const { code, text } = STATUS_ROWS[-status] ?? STATUS_ROWS[-STATUS.BROKEN_INVARIANT];
   if (status === STATUS.WORKER_LOST || status === STATUS.POISON_JOB) {
-    const why = lost ? `: ${lost.message}` : '';
-    return poolError(code, `${where.worker ?? 'the worker'} ended while it ran the task${why}`, {
-      ...where,
-      cause: lost,
-    });
+    const what = `${where.worker ?? 'the worker'} ended while it ran the task`;
+    return lost ? lostError(what, lost, where, code) : poolError(code, what, where);
   }
-  if (core.typeOf(slot, RESULT) === TYPE.UNDEFINED) return poolError(code, text, where);
+  if (core.typeOf(slot, RESULT) === TYPE.UNDEFINED) {
+    const isHandler = status === STATUS.TASK_FAILED && !core.load(slot + L.SLOT_C_TASK);
+    return poolError(
+      code,
+      isHandler ? 'the handler threw undefined, or there was no memory for what it threw' : text,
+      where,
+    );
+  }
   return thrownError(status, core.read(slot, RESULT), where);
 }
 
@@ -111,5 +116,5 @@ export function readFailure(core, slot, status, where, lost) {
  */
 export function thrownError(status, cause, where) {
   const { code } = STATUS_ROWS[-status] ?? STATUS_ROWS[-STATUS.BROKEN_INVARIANT];
-  return poolError(code, cause instanceof Error ? cause.message : String(cause), { ...where, cause });
+  return poolError(code, cause instanceof Error ? cause.message : describeReason(cause), { ...where, cause });
 }

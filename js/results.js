@@ -93,7 +93,7 @@ export class Results {
   #failure(task, slot, status, thread) {
     const { deadline } = task.rare ?? {};
     if (status === STATUS.TIMEOUT && deadline) return deadlineError(deadline, undefined, task.id); // its worker refused it
-    return readFailure(this.#engine.core, slot, status, this.where(task, thread), this.#goneThread(thread)?.error);
+    return readFailure(this.#engine.core, slot, status, this.where(task, thread), this.#goneThread(thread));
   }
 
   /**

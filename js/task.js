@@ -1,5 +1,6 @@
 /** A task on main: what its caller holds, and what the engine keeps of it. */
 import { poolError } from './errors.js';
+import { failing } from './stacks.js';
 import { taskId } from './worker/context.js';
 
 /**
@@ -150,8 +151,7 @@ export class TaskPromise extends Promise {
    * @param {Error} error
    */
   fail(_item, error) {
-    void this.then(undefined, ignore); // a task may be fired and forgotten (AM-09); later handlers still see the error
-    this.#resolve(Promise.reject(error)); // a function less to keep for each promise
+    this.#resolve(failing(() => this, error)); // a function less to keep for each promise
   }
 
   /** Unique within the program; the same as in errors and events. */
@@ -252,8 +252,14 @@ export class GroupSink {
  */
 export function guarded(start) {
   /** @type {Promise<T>} */
-  const promise = new Promise(start);
-  promise.catch(ignore);
+  const promise = new Promise((resolve) => {
+    const reject = (/** @type {unknown} */ error) => resolve(failing(() => promise, error));
+    try {
+      start(resolve, reject);
+    } catch (error) {
+      reject(error);
+    }
+  });
   return promise;
 }
 

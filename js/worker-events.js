@@ -1,5 +1,9 @@
 /** What happens to workers, as events of the pool, and messages to and from their modules. */
 import { integer, ownOptions } from './check.js';
+import { isError } from './codec/errors.js';
+import { hasCrashed } from './deaths.js';
+import { describeReason } from './errors.js';
+import { host } from './host/index.js';
 import { OPTIONS_OF } from './spec.js';
 
 /** Every event of a pool. */
@@ -17,7 +21,10 @@ export const EVENTS = /** @type {const} */ (['error', 'drained', 'workerUp', 'wo
 export function workerEvents(events) {
   return {
     up: (member) => events.emit('workerUp', identify(member)),
-    down: (member, error, tasks) => events.emit('workerDown', { ...ended(member, error), tasks }),
+    down: (member, error, tasks) => {
+      if (tasks === 0 && hasCrashed(member) && !events.has('workerDown')) warnOf(member, error);
+      events.emit('workerDown', { ...ended(member, error), tasks });
+    },
     retired: (member, error) => events.emit('workerRetired', ended(member, error)),
     message: (member, message) => events.emit('message', { ...identify(member), message }),
   };
@@ -34,6 +41,15 @@ function identify({ name, seat, thread }) {
  */
 function ended(member, error) {
   return { ...identify(member), exitCode: member.exitCode, error };
+}
+
+/**
+ * A worker ended between tasks, so that none of them tells of it, and nobody listens.
+ * @param {Member} member
+ * @param {any} error
+ */
+function warnOf({ name }, error) {
+  host.warn(`${name} ended between tasks: ${describeReason(error)}`, isError(error) ? error.stack : undefined);
 }
 
 /**

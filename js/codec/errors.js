@@ -122,7 +122,7 @@ function propsOf(error, canCarry, path) {
     // a Proxy: its properties stay behind
   }
   for (const key of keys) {
-    if (OWN_FIELDS.has(key) && key !== 'name') continue;
+    if (OWN_FIELDS.has(key) && key !== 'name' && isError(error)) continue;
     const wrapped = wrap(read(error, key), canCarry, path);
     if (wrapped) props.push([key, wrapped]);
   }
@@ -158,6 +158,34 @@ function toRecord(error, canCarry, around = []) {
 }
 
 /**
+ * @param {import('../codec.js').Codec} codec
+ * @param {unknown} value
+ * @returns {boolean} whether the value can be carried as bytes
+ */
+function canEncode(codec, value) {
+  try {
+    codec.encode(value, new Uint8Array(0), 0, 0);
+    return codec.type !== TYPE.CHANNEL;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * What of a thrown value can be carried: the value, or those properties of an object that can.
+ * @param {import('../codec.js').Codec} codec
+ * @param {any} thrown no error
+ * @returns {{ value: unknown } | undefined} undefined: nothing
+ */
+export function carriedPart(codec, thrown) {
+  if (canEncode(codec, thrown)) return { value: thrown };
+  if (typeof thrown !== 'object' || thrown === null) return undefined;
+  const props = propsOf(thrown, (value) => canEncode(codec, value), []);
+  const plain = props.flatMap(([key, wrapped]) => ('value' in wrapped ? [[key, wrapped.value]] : []));
+  return plain.length > 0 ? { value: Object.fromEntries(plain) } : undefined;
+}
+
+/**
  * Encodes an error as its record.
  * @param {import('../codec.js').Codec} codec
  * @param {Error} error
@@ -168,15 +196,7 @@ function toRecord(error, canCarry, around = []) {
  * @throws when its properties resist
  */
 export function encodeRecord(codec, error, u8, offset, capacity) {
-  const canCarry = (/** @type {unknown} */ value) => {
-    try {
-      codec.encode(value, new Uint8Array(0), 0, 0);
-      return codec.type !== TYPE.CHANNEL;
-    } catch {
-      return false;
-    }
-  };
-  const record = toRecord(error, canCarry);
+  const record = toRecord(error, (value) => canEncode(codec, value));
   const length = codec.encode(record, u8, offset, capacity);
   codec.aux = codec.type;
   codec.type = TYPE.ERROR;

@@ -30,6 +30,7 @@ export const host = {
   time,
   defer,
   bind: (callback) => callback,
+  warn: (text, detail) => console.warn(`wasmpool: ${text}${detail ? `\n${detail}` : ''}`),
   hardwareConcurrency: () => globalThis.navigator?.hardwareConcurrency ?? 0,
   environment: () => undefined,
   read: fetchBytes,

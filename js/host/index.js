@@ -50,6 +50,9 @@
  * @property {(run: () => void) => void} defer runs something in a later turn of the event loop, as soon as possible
  * @property {<A extends any[], R>(callback: (...values: A) => R) => (...values: A) => R} bind gives a function that calls back in the
  *   asynchronous context of this moment (AsyncLocalStorage), where the host has such
+ * @property {(text: string, detail: string | undefined) => void} warn tells the program's user of something that nobody else is told of
+ * @property {(module: string | undefined, message: string) => Promise<string | undefined>} [findSyntaxError] which file, and which line of
+ *   it, keeps the module from being imported; where errors do not say so
  * @property {() => number} hardwareConcurrency
  * @property {(name: string) => string | undefined} environment
  * @property {(url: URL) => Promise<Uint8Array<ArrayBuffer>>} read the bytes at a URL

@@ -11,6 +11,7 @@ import { clockOffsetMs } from './clock-node.js';
 import { bind } from './context-node.js';
 import { fetchBytes } from './fetch.js';
 import { createSerializer } from './serialize-node.js';
+import { findSyntaxError } from './syntax-node.js';
 import { defer, eventLoopUtilization, time } from './time-node.js';
 
 /** @typedef {import('./index.js').Host} Host */
@@ -43,6 +44,8 @@ export const host = {
   time,
   defer,
   bind,
+  warn: (text, detail) => process.emitWarning(text, { type: 'WasmpoolWarning', code: 'WASMPOOL_WORKER_LOST', detail }),
+  findSyntaxError: name === 'node' ? findSyntaxError : undefined,
   hardwareConcurrency: availableParallelism,
   environment: (key) => process.env[key],
   read: async (url) =>
