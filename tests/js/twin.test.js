@@ -222,64 +222,7 @@ test('TW-38, TW-41, Sequence D: one step is a split; its weight is its own', () 
     assert.deepEqual(await heavy, [7]);
   }));
 
-// ---- Report, GetTaskLoad, Inject: the examples ----
-
-test('TW-42, TW-43, TW-45, Report A: overall health, window and samples; reading it resets nothing', () =>
-  withTwin({ TELEMETRY_ENABLED: true }, async (twin) => {
-    await until(() => twin.Report()?.SampleCount > 1);
-    const { Overall, WindowSec, SampleCount, Timestamp } = twin.Report();
-    const line = `Twin health [${Overall}] over ${WindowSec.toFixed(1)}s (${SampleCount} samples)`;
-    assert.match(line, /^Twin health \[(Green|Yellow|Red)\] over \d+\.\ds \(\d+ samples\)$/);
-    const next = twin.Report();
-    assert.ok(next.SampleCount >= SampleCount && next.Timestamp >= Timestamp);
-  }));
-
-test('TW-46 to TW-52, Report B: what a red one has to say', () =>
-  withTwin({ TELEMETRY_ENABLED: true, SERVER_WORKER_COUNT: 1, FRAME_BUDGET_SEC: 0.012 }, async (twin) => {
-    const release = await blocker(twin);
-    const all = Array.from({ length: 40 }, (_, n) => split(twin, 'echo', n));
-    await until(() => twin.Report()?.Queues.Status === 'Red');
-    const report = twin.Report();
-    assert.equal(report.Overall, 'Red');
-    assert.ok(report.Queues.Heavy.Value >= 25 && report.Queues.BulkNormal.Value === 0);
-    assert.ok(report.Pools.ResultBuffer.Value <= report.Pools.ResultBuffer.Capacity);
-    assert.ok(report.Pools.BulkBatch.Value <= report.Pools.BulkBatch.Capacity);
-    assert.deepEqual([report.Workers.Total, report.Workers.AvgExecTime.length], [1, 1]);
-    assert.equal(report.Workers.WatchdogInterventions.Value, 0);
-    assert.deepEqual(report.FrameGovernor.BudgetMs, { Value: 12, Status: 'Healthy' });
-    assert.deepEqual([report.Starvation.HeavySkipCount.Value, report.Starvation.BgSkipCount.Value], [0, 0]);
-    await Promise.all([release(), ...all]);
-  }));
-
-test('TW-50, Report B: HeavySkipCount counts ticks in which a heavy job waits for bulk jobs, though nothing goes before it', () =>
-  withTwin({ TELEMETRY_ENABLED: true, SERVER_WORKER_COUNT: 2 }, async (twin) => {
-    const { release, over } = await bulkBlocker(twin);
-    const heavy = split(twin, 'echo', 'heavy');
-    await until(() => twin.Report()?.Starvation.HeavySkipCount.Value >= 12);
-    const { HeavySkipCount, BgSkipCount, Status } = twin.Report().Starvation;
-    assert.deepEqual([HeavySkipCount.Status, BgSkipCount.Value, Status], ['Overloaded', 0, 'Red']);
-    release();
-    await over;
-    assert.equal(await heavy, 'heavy');
-  }));
-
-test('TW-42, TW-44, TW-64, Report C: nothing while telemetry is off', () =>
-  withTwin({}, async (twin) => {
-    await split(twin, 'echo');
-    assert.equal(twin.Report(), undefined);
-    assert.equal(twin.GetTaskLoad(), undefined);
-  }));
-
-test('TW-64: GetTaskLoad tells environment, main and every worker, in percent', () =>
-  withTwin({ TELEMETRY_ENABLED: true }, async (twin) => {
-    const release = await blocker(twin);
-    await until(() => twin.GetTaskLoad()?.Workers.some((part) => part > 0));
-    const { Environment, MainThread, Workers } = twin.GetTaskLoad();
-    assert.equal(Environment, 'Server');
-    assert.equal(Workers.length, 2);
-    for (const part of [MainThread, ...Workers]) assert.ok(part >= 0 && part <= 100);
-    await release();
-  }));
+// ---- Inject: the examples ----
 
 test('TW-60, Inject A: ticks come from the library, which counts in seconds; they may be driven by hand', () =>
   withTwin({ TELEMETRY_ENABLED: true }, async (twin) => {
