@@ -67,7 +67,7 @@ test("what modules post to their parentPort reaches pool.on('message'), whatever
     await until(() => heard.length === messages.length);
     assert.deepEqual(
       heard,
-      messages.map((message) => ({ worker: 'Worker_1', index: 0, threadId, message })),
+      messages.map((message) => ({ worker: 'Worker_1', name: 'Worker_1', index: 0, threadId, message })),
     );
   }));
 
