@@ -312,7 +312,8 @@ export class Engine {
     }
     if (kind === L.ACTION_SILENT) {
       this.ledger.observer?.interrupted(thread);
-      void this.fleet.kill(thread, () => this.core.load(record + L.THREAD_BEAT) === generation, { silent: true });
+      const isSilent = () => this.core.load(record + L.THREAD_BEAT) === generation;
+      this.#stops.stopSilent(thread, isSilent, this.#tasks);
       return;
     }
     const task = this.#tasks[index];

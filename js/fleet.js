@@ -194,41 +194,41 @@ export class Fleet {
    * Ends what a thread runs, if need be with the thread. Nothing happens if it is not the right one any more.
    * @param {number} number
    * @param {() => boolean} isRight whether the thread still runs what it is to die for
-   * @param {{ taskId?: string, silent?: boolean, graceMs?: number }} [why] silent: what it runs may still be wanted; graceMs: how
-   *   long it may take to end by itself
+   * @param {{ tasks: import('./ladder.js').Doomed[], silent?: boolean, graceMs?: number }} why tasks: to be noted as stopped;
+   *   silent: what it runs may still be wanted; graceMs: how long it may take to end by itself
    * @returns {Promise<void>} settles when the task is over; with the thread's confirmed death, if it had to die
    */
-  async kill(number, isRight, { taskId, silent = false, graceMs } = {}) {
+  async kill(number, isRight, { tasks, silent = false, graceMs }) {
     const member = this.members.get(number);
     if (!member || this.#closed || (silent && member.recovering)) return;
-    const note = this.ladder.watch(number, member.name, taskId);
+    const note = this.ladder.watch(number, member.name, tasks);
     if (silent) this.interventions++;
     member.recovering ||= silent;
     const isWanted = () => !this.#closed && isRight();
     const spared = await this.ladder.spare(number, isWanted, { any: silent, graceMs, held: this.#held });
     if (this.#closed) return;
-    const end = spared ? 'spared' : await this.#killThread(member, isRight);
-    if (end !== 'spared') await member.end;
+    const isSpared = spared || (await this.#killThread(member, isRight));
+    if (!isSpared) await member.end;
     if (silent) member.recovering = false;
-    if (end) note(end);
+    note(isSpared);
   }
 
   /**
    * KILL: ends a thread, wherever it is. Its seat is served again at once if there is a spare, otherwise by a new thread.
    * @param {Member} member
    * @param {() => boolean} isRight
-   * @returns {Promise<'terminate' | 'spared' | undefined>} undefined: somebody else was faster
+   * @returns {Promise<boolean>} whether it need not die after all
    */
   async #killThread(member, isRight) {
-    if (!(await this.#convict(member, isRight))) return member.end || this.#closed ? undefined : 'spared';
+    if (!(await this.#convict(member, isRight))) return !member.end && !this.#closed;
+    this.ladder.terminating(member.number);
     const { seat } = member;
     this.kills++;
     member.error = poolError('WORKER_LOST', `${member.name} was killed: its task would not end`);
     this.events.down(member, member.error);
     member.end = this.#end(member, true);
-    if (seat === undefined) this.#start(undefined);
-    else if (!this.#promote(seat)) this.#start(seat);
-    return 'terminate';
+    if (seat === undefined || !this.#promote(seat)) this.#start(seat);
+    return false;
   }
 
   /**

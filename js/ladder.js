@@ -29,10 +29,14 @@ const RECENT = 16;
  * @property {number} totalMs
  * @property {number} maxMs
  *
+ * @typedef {object} Doomed a task that is to be stopped
+ * @property {string | undefined} taskId
+ * @property {() => boolean} runs whether its thread still runs it
+ *
  * @typedef {object} Stop one task that was stopped
  * @property {Rung} rung what stopped it
  * @property {string} worker
- * @property {string | undefined} taskId undefined: whatever a worker ran that gave no sign of life
+ * @property {string | undefined} taskId undefined: a worker gave no sign of life while main knew of no task there
  * @property {number} ms
  */
 
@@ -43,6 +47,8 @@ export class Ladder {
   recent = [];
   /** @type {Set<number>} threads whose loop checks are asked to trap */
   #armed = new Set();
+  /** @type {Map<number, Set<{ tasks: Doomed[], died: Set<Doomed> }>>} attempts to stop something, by thread; died: with the thread */
+  #open = new Map();
   #core;
   #checked;
 
@@ -141,19 +147,44 @@ export class Ladder {
   }
 
   /**
-   * Before a task is stopped.
+   * Before something is stopped.
    * @param {number} thread
    * @param {string} worker
-   * @param {string | undefined} taskId
-   * @returns {(end: 'spared' | 'terminate') => void} to be called when it is over: notes what stopped it, and how long it took
+   * @param {Doomed[]} tasks
+   * @returns {(isSpared: boolean) => void} to be called when it is over: notes what stopped each task, and how long it took
    */
-  watch(thread, worker, taskId) {
+  watch(thread, worker, tasks) {
     const start = now();
     const traps = this.#traps(thread);
-    return (end) => {
-      const rung = end === 'terminate' ? end : this.#traps(thread) === traps ? 'flag' : 'check';
-      this.#note({ rung, worker, taskId, ms: now() - start });
+    const attempt = { tasks, died: new Set() };
+    const open = this.#open.get(thread) ?? new Set();
+    this.#open.set(thread, open.add(attempt));
+    return (isSpared) => {
+      open.delete(attempt);
+      if (!open.size && this.#open.get(thread) === open) this.#open.delete(thread);
+      const ms = now() - start;
+      for (const { taskId } of attempt.died) this.#note({ rung: 'terminate', worker, taskId, ms });
+      if (!isSpared || attempt.died.size) return;
+      const rung = this.#traps(thread) === traps ? 'flag' : 'check';
+      const ended = tasks.filter((task) => !task.runs());
+      // One that trapped may run again there already. One that was only silent for long has not been stopped.
+      if (!ended.length && rung === 'check') ended.push(tasks[0]);
+      for (const { taskId } of ended) this.#note({ rung, worker, taskId, ms });
     };
+  }
+
+  /**
+   * A thread is going to be ended, and cannot change any more: whatever is to be stopped there, and still runs, ends with it.
+   * @param {number} thread
+   */
+  terminating(thread) {
+    const seen = new Set();
+    for (const { tasks, died } of this.#open.get(thread) ?? [])
+      for (const task of tasks) {
+        if (seen.has(task.taskId) || !task.runs()) continue;
+        seen.add(task.taskId); // a task may be given up, and its worker silent, at the same time: it is stopped once
+        died.add(task);
+      }
   }
 
   /** @param {Stop} stop */

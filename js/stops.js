@@ -52,7 +52,7 @@ export class Stops {
 
   /**
    * @param {number} thread
-   * @param {GivenUp} entry
+   * @param {{ index: number, generation: number }} entry
    */
   #runs(thread, { index, generation }) {
     return this.#core.exports._wp_worker_runs(this.#core.pool, thread, index, generation) !== 0;
@@ -66,11 +66,9 @@ export class Stops {
    * @returns {Promise<void>} settles when the task is over; with the thread's confirmed death, if it had to die
    */
   stop(thread, entry, waitedMs = 0) {
-    const { taskId, graceMs } = entry;
-    return (entry.end ??= this.#fleet.kill(thread, () => this.#runs(thread, entry), {
-      taskId,
-      graceMs: graceMs - waitedMs,
-    }));
+    const runs = () => this.#runs(thread, entry);
+    const tasks = [{ taskId: entry.taskId, runs }];
+    return (entry.end ??= this.#fleet.kill(thread, runs, { tasks, graceMs: entry.graceMs - waitedMs }));
   }
 
   /**
@@ -80,6 +78,27 @@ export class Stops {
    */
   stopAll(thread, waitedMs) {
     for (const entry of this.#stillRunning(thread)) void this.stop(thread, entry, waitedMs);
+  }
+
+  /**
+   * Stops what a thread runs that gives no sign of life.
+   * @param {number} thread
+   * @param {() => boolean} isSilent
+   * @param {readonly (import('./task.js').Task | undefined)[]} wanted tasks that somebody waits for, of all threads
+   */
+  stopSilent(thread, isSilent, wanted) {
+    /** @type {import('./ladder.js').Doomed[]} */
+    const tasks = this.#stillRunning(thread).map((entry) => ({
+      taskId: entry.taskId,
+      runs: () => this.#runs(thread, entry),
+    }));
+    for (const task of wanted) {
+      const entry = task && { index: task.index, generation: task.generation };
+      const runs = () => entry !== undefined && this.#runs(thread, entry);
+      if (task && runs()) tasks.push({ taskId: task.id, runs });
+    }
+    if (!tasks.length) tasks.push({ taskId: undefined, runs: isSilent });
+    void this.#fleet.kill(thread, isSilent, { tasks, silent: true });
   }
 
   /** @param {number} thread it is gone */

@@ -1,7 +1,7 @@
 /** Which rung stops what: the flag that a task reads, a loop check, or the end of its thread. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { C_MODULE, C_TASKS, codeOf, rounds, until, withPatience, withPool } from './helpers.js';
+import { C_MODULE, C_TASKS, DEADLY, codeOf, rounds, until, withPatience, withPool } from './helpers.js';
 
 /** @param {any} pool */
 const counts = (pool) => {
@@ -74,6 +74,34 @@ for (const task of ['c_spin', 'c_malloc', 'c_recurse'])
         assert.equal(pool.diagnostics().heapBytes, heapBytes);
       }),
     ));
+
+test('several tasks that end with one thread are stopped each, and named', () =>
+  withPool({ module: DEADLY, workers: 1, concurrentTasksPerWorker: 4 }, async (pool) => {
+    const tasks = [50, 50, 50].map((timeoutMs) => pool.dispatch('never', undefined, { timeoutMs }));
+    assert.deepEqual(await Promise.all(tasks.map(codeOf)), ['TIMEOUT', 'TIMEOUT', 'TIMEOUT']);
+    await until(() => counts(pool).terminate === 3);
+    const { kills, recentStops } = pool.diagnostics();
+    assert.equal(kills, 1);
+    assert.deepEqual(recentStops.map(({ taskId }) => taskId).sort(), tasks.map(({ id }) => id).sort());
+    assert.ok(recentStops.every(({ rung, worker }) => rung === 'terminate' && worker === 'Worker_1'));
+    assert.deepEqual(counts(pool), { flag: 0, check: 0, terminate: 3 });
+  }));
+
+test('a task that still has time to end by itself when its thread is ended for another one is stopped, too', () =>
+  withPool({ module: DEADLY, workers: 1, concurrentTasksPerWorker: 4 }, async (pool) => {
+    const patient = pool.dispatch('never', undefined, { cancelGraceMs: 100_000 });
+    const hasty = pool.dispatch('never');
+    const neighbour = pool.dispatch('never');
+    await until(() => pool.stats().queued === 0 && pool.diagnostics().tasksInUse === 3);
+    await pool.dispatch('echo');
+    const ends = [patient, hasty].map((task) => Promise.all([task.terminate(), codeOf(task)]));
+    assert.equal(await codeOf(neighbour), 'WORKER_LOST', 'taken along');
+    await Promise.all(ends);
+    await until(() => pool.diagnostics().recentStops.length === 2);
+    const { recentStops } = pool.diagnostics();
+    assert.deepEqual(recentStops.map(({ taskId }) => taskId).sort(), [patient.id, hasty.id].sort());
+    assert.deepEqual(counts(pool), { flag: 0, check: 0, terminate: 2 });
+  }));
 
 test('a C task without loop checks ends with its thread', () =>
   withPool({ workers: 1, wasm: C_MODULE, loopChecks: false }, async (pool) => {

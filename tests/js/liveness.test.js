@@ -14,7 +14,27 @@ test('NF-41, TW-55: a handler that is silent is stopped with its thread, and its
     await until(() => pool.stats().freeWorkers === 2);
     const after = await pool.broadcast('thread');
     assert.equal([a, b].filter((thread) => after.includes(thread)).length, 1, 'one thread is new');
-    assert.equal(pool.diagnostics().interventions, 1);
+    const { interventions, recentStops } = pool.diagnostics();
+    assert.equal(interventions, 1);
+    assert.deepEqual(
+      recentStops.map(({ rung, taskId }) => [rung, taskId]),
+      [['terminate', silent.id]],
+    );
+  }));
+
+test('all tasks of a silent worker are named that end with it; one that is cancelled once', () =>
+  withPool({ liveness, workers: 1, concurrentTasksPerWorker: 3 }, async (pool) => {
+    const waits = pool.dispatch('slow', 1e6);
+    const cancelled = pool.dispatch('slow', 1e6);
+    await pool.dispatch('echo', 1);
+    cancelled.cancel();
+    assert.equal(await codeOf(cancelled), 'CANCELLED');
+    const spins = pool.dispatch('spin');
+    assert.deepEqual([await codeOf(spins), await codeOf(waits)], ['WORKER_LOST', 'WORKER_LOST']);
+    await until(() => pool.diagnostics().recentStops.length >= 3);
+    const ids = pool.diagnostics().recentStops.map(({ taskId }) => taskId);
+    assert.deepEqual(ids.sort(), [waits.id, cancelled.id, spins.id].sort());
+    assert.equal(pool.diagnostics().stops.terminate.count, 3);
   }));
 
 test('NF-40: heartbeats from a loop that never returns to its event loop keep it alive', () =>
@@ -89,12 +109,18 @@ test('NF-41, TW-57: a silent C task is stopped by a loop check: lost, or run aga
   withPatience(() =>
     withPool({ liveness: { ...liveness, maxRedeliveries: 1 }, workers: 1, wasm: C_MODULE }, async (pool) => {
       const thread = await pool.dispatch('thread');
-      assert.equal(await codeOf(pool.dispatch('c_spin')), 'WORKER_LOST');
-      assert.equal(await codeOf(pool.dispatch('c_malloc', undefined, { onLost: 'requeue' })), 'POISON_JOB');
+      const lost = pool.dispatch('c_spin');
+      assert.equal(await codeOf(lost), 'WORKER_LOST');
+      const poison = pool.dispatch('c_malloc', undefined, { onLost: 'requeue' });
+      assert.equal(await codeOf(poison), 'POISON_JOB');
       // Main learns that a task is over before it learns what stopped it.
       await until(() => Object.values(pool.diagnostics().stops).reduce((sum, { count }) => sum + count, 0) === 3);
-      const { interventions, stops, kills } = pool.diagnostics();
+      const { interventions, stops, kills, recentStops } = pool.diagnostics();
       assert.equal(await pool.dispatch('thread'), thread);
       assert.deepEqual([interventions, stops.check.count, kills], [3, 3, 0]);
+      assert.deepEqual(
+        recentStops.map(({ taskId }) => taskId),
+        [lost.id, poison.id, poison.id],
+      );
     }),
   ));
