@@ -1,6 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { TYPE } from './codec.js';
-import { poolError } from './errors.js';
+import { describeReason, poolError } from './errors.js';
 import * as L from './generated/layout.js';
 
 /** Names of the types that a box may hold. */
@@ -104,16 +104,36 @@ export class Box {
     return new TextDecoder().decode(this.binary());
   }
 
-  /** The bytes as JSON text, parsed. */
+  /**
+   * The bytes as JSON text, parsed.
+   * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT: they are none
+   */
   json() {
-    return JSON.parse(this.string());
+    const text = this.string();
+    return this.#readAs('json', () => JSON.parse(text));
   }
 
-  /** The bytes as CBOR, decoded. */
+  /**
+   * The bytes as CBOR, decoded.
+   * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT: they are none
+   */
   cbor() {
     const { codec } = this.#core;
     const bytes = this.binary();
-    return codec.decode(TYPE.CBOR, 0, bytes, 0, bytes.length);
+    return this.#readAs('cbor', () => codec.decode(TYPE.CBOR, 0, bytes, 0, bytes.length));
+  }
+
+  /**
+   * @param {'json' | 'cbor'} format
+   * @param {() => any} read
+   */
+  #readAs(format, read) {
+    try {
+      return read();
+    } catch (cause) {
+      const text = `box.${format}(): the bytes of this box, whose type is '${this.type}', are no ${format.toUpperCase()}: ${describeReason(cause)}`;
+      throw poolError('INVALID_ARGUMENT', text, { cause, taskId: this.#taskId });
+    }
   }
 
   /** Gives the memory back. Later calls have no effect. */

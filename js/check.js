@@ -47,7 +47,8 @@ export const LONGEST_MS = 2 ** 31 - 1;
  */
 export function milliseconds(name, value) {
   if (value === Infinity) return undefined;
-  if (typeof value !== 'number' || !(value >= 0) || value > LONGEST_MS) throw wrong(name, value, 'milliseconds from 0');
+  if (typeof value !== 'number' || !(value >= 0) || value > LONGEST_MS)
+    throw wrong(name, value, `milliseconds from 0 to ${LONGEST_MS}, or Infinity`);
   return Math.ceil(value);
 }
 
@@ -153,9 +154,11 @@ const ALIASES = new Map([
   ['maxworkers', 'workers'],
   ['numworkers', 'workers'],
   ['queuesize', 'maxQueue'],
-  ['timelimit', 'timeoutMs'],
   ['transferables', 'transfer'],
 ]);
+/** The same for the limit of a task's time: an option of the task's, and of the pool's. */
+const LIMITS = ['timeoutMs', 'taskTimeoutMs'];
+const LIMIT_ALIASES = ['timeout', 'timeoutms', 'timelimit', 'timelimitms'];
 
 /**
  * @param {string} name
@@ -176,9 +179,12 @@ export function unknownOption(name, known, group = '') {
  */
 export function nearestName(name, known) {
   const wanted = name.toLowerCase();
+  const names = [...known];
+  const limit = LIMIT_ALIASES.includes(wanted) && LIMITS.find((one) => names.includes(one));
+  if (limit) return limit;
   let best;
   let least = Math.max(2, Math.floor(wanted.length / 3)) + 1;
-  for (const candidate of known) {
+  for (const candidate of names) {
     const distance = ALIASES.get(wanted) === candidate ? 0 : distanceBetween(wanted, candidate.toLowerCase());
     if (distance < least) [best, least] = [candidate, distance];
   }

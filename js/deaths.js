@@ -1,5 +1,6 @@
 /** Why workers ended, or did not start, for the errors of their tasks and for events. */
 import { fromMessage } from './codec/errors.js';
+import { carryError } from './codec/explain.js';
 import { describeReason, poolError } from './errors.js';
 import { host } from './host/index.js';
 
@@ -8,16 +9,26 @@ import { host } from './host/index.js';
 /**
  * Why a thread could not be asked for.
  * @param {any} error what the host threw
+ * @param {unknown} workerData
  * @returns {Error}
  */
-export function startError(error) {
+export function startError(error, workerData) {
   if (error?.code === 'ERR_WORKER_INIT_FAILED') {
     const text =
       'the system has no room for one more thread: fewer workers, or a smaller memory.maximum, need less address space';
     return poolError('NO_MEMORY', text, { cause: error });
   }
-  if (error?.name !== 'DataCloneError') return error;
-  return poolError('NOT_SERIALIZABLE', 'workerData cannot be carried to a worker', { cause: error });
+  return isCloneable(workerData) ? error : carryError('workerData', workerData, error);
+}
+
+/** @param {unknown} data */
+function isCloneable(data) {
+  try {
+    structuredClone(data);
+    return true;
+  } catch {
+    return false; // a getter that throws, or a port: what the host throws then has many names
+  }
 }
 
 /**

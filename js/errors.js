@@ -42,11 +42,7 @@ export class PoolError extends Error {
 }
 
 // On the prototype, as the built-in error classes have it, so that it is no own property of each.
-Object.defineProperty(PoolError.prototype, 'name', {
-  value: 'PoolError',
-  configurable: true,
-  writable: true,
-});
+Object.defineProperty(PoolError.prototype, 'name', own({ value: 'PoolError', configurable: true, writable: true }));
 
 /**
  * Makes a PoolError.

@@ -2,7 +2,7 @@
  * The pool's threads: starts them in two phases, seats them, ends them through the kill gate, replaces them, and takes back
  * what dead ones held. The only file that asks a host to stop a thread.
  */
-import { notSerializable } from './codec/explain.js';
+import { carryError } from './codec/explain.js';
 import { causeOfDeath, startError, startFailure } from './deaths.js';
 import { poolError } from './errors.js';
 import * as L from './generated/layout.js';
@@ -102,7 +102,7 @@ export class Fleet {
         onExit: (code) => this.#exited(member, code),
       });
     } catch (error) {
-      this.#lost(member, startError(error));
+      this.#lost(member, startError(error, this.options.workerData));
       return;
     }
     member.thread.hold(this.#held);
@@ -138,8 +138,7 @@ export class Fleet {
     try {
       member.thread.post(initMessage(this.core, this.program, this.options, member.number, block));
     } catch (cause) {
-      const { message } = notSerializable(this.options.initData, cause);
-      this.#lost(member, poolError('NOT_SERIALIZABLE', `initData: ${message}`, { cause }));
+      this.#lost(member, carryError('initData', this.options.initData, cause));
     }
   }
 

@@ -151,7 +151,7 @@ function noMemory(what, cause) {
 function keepWorkerGlobal() {
   const before = Object.getOwnPropertyDescriptor(globalThis, 'Worker');
   return () => {
-    if (before) Object.defineProperty(globalThis, 'Worker', before);
+    if (before) Object.defineProperty(globalThis, 'Worker', own(before));
     else Reflect.deleteProperty(globalThis, 'Worker');
   };
 }

@@ -287,7 +287,7 @@ export class Pool {
    * Sends a message to the modules of workers: to their `parentPort`, where the pool itself neither listens nor posts.
    * @param {unknown} message any value that structured clone carries
    * @param {{ worker?: number, transfer?: readonly Transferable[] }} [options] `worker`: index of one; default: every worker that runs
-   * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT; what cannot be cloned throws DataCloneError
+   * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT, NOT_SERIALIZABLE
    */
   postMessage(message, options = {}) {
     postToModules(this.#intake.engine?.fleet, this.size, message, options);

@@ -4,12 +4,13 @@
  * nothing is noted when a task is submitted, and tasks that succeed pay nothing.
  */
 import { isError } from './codec/errors.js';
+import { own } from './own.js';
 
 const FRAME = /^ {4}at /;
 /** Frames of the runtime, and of what workers start with. */
 const INTERNAL = /\(node:|at node:|\/boot-node\.cjs/;
 /** Where this package's own files are. */
-const own = new URL('.', import.meta.url).href;
+const HOME = new URL('.', import.meta.url).href;
 /** Codes of errors whose causes come from the worker. */
 const CAUSED = new Set(['TASK_FAILED', 'WORKER_LOST', 'POISON_JOB']);
 
@@ -22,7 +23,7 @@ const traced = new WeakSet();
  */
 function framesOf(stack) {
   if (typeof stack !== 'string') return [];
-  return stack.split('\n').filter((line) => FRAME.test(line) && !INTERNAL.test(line) && !line.includes(own));
+  return stack.split('\n').filter((line) => FRAME.test(line) && !INTERNAL.test(line) && !line.includes(HOME));
 }
 
 /**
@@ -37,8 +38,8 @@ export function addCallers(reason) {
   const origin = CAUSED.has(code) && isError(cause) ? cause : { stack: reason.stack };
   const here = new Error(); // its stack becomes text at the first look
   const define = (/** @type {unknown} */ value) =>
-    Object.defineProperty(reason, 'stack', { value, writable: true, configurable: true });
-  Object.defineProperty(reason, 'stack', {
+    Object.defineProperty(reason, 'stack', own({ value, writable: true, configurable: true }));
+  const accessors = own({
     configurable: true,
     set: define,
     get: () => {
@@ -47,6 +48,7 @@ export function addCallers(reason) {
       return text;
     },
   });
+  Object.defineProperty(reason, 'stack', accessors);
 }
 
 /**

@@ -1,5 +1,6 @@
 /** A task on main: what its caller holds, and what the engine keeps of it. */
 import { poolError } from './errors.js';
+import { own } from './own.js';
 import { failing } from './stacks.js';
 import { taskId } from './worker/context.js';
 
@@ -185,7 +186,7 @@ export class TaskPromise extends Promise {
 }
 
 // Promises made from it are ordinary ones; and `await` takes it as it is, instead of making two more promises around it.
-Object.defineProperty(TaskPromise.prototype, 'constructor', { value: Promise });
+Object.defineProperty(TaskPromise.prototype, 'constructor', own({ value: Promise }));
 
 /** The results of several tasks, by place; fails as a whole with the first failure (AM-18, AM-19). */
 export class GroupSink {

@@ -1,6 +1,7 @@
 /** What happens to workers, as events of the pool, and messages to and from their modules. */
 import { integer, ownOptions } from './check.js';
 import { isError } from './codec/errors.js';
+import { notSerializable } from './codec/explain.js';
 import { hasCrashed } from './deaths.js';
 import { describeReason } from './errors.js';
 import { host } from './host/index.js';
@@ -58,9 +59,14 @@ function warnOf({ name }, error) {
  * @param {number} size of the pool
  * @param {unknown} message
  * @param {{ worker?: number, transfer?: readonly Transferable[] }} options
+ * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT, NOT_SERIALIZABLE
  */
 export function postToModules(fleet, size, message, options) {
   const { worker, transfer } = ownOptions('', options, OPTIONS_OF.message);
   if (worker !== undefined) integer('worker', worker, 0, size - 1);
-  fleet?.postToUser(message, worker, transfer);
+  try {
+    fleet?.postToUser(message, worker, transfer);
+  } catch (cause) {
+    throw notSerializable(message, cause);
+  }
 }

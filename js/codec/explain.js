@@ -51,14 +51,15 @@ const tagOf = (value) => Object.prototype.toString.call(value).slice(8, -1);
 
 /**
  * @param {unknown} value
+ * @param {boolean} movable
  * @returns {string | undefined} why structured clone refuses the value, whatever is in it
  */
-function refusal(value) {
+function refusal(value, movable) {
   if (typeof value === 'function' || typeof value === 'symbol') return `is a ${typeof value}`;
   if (typeof value !== 'object' || value === null) return undefined;
   const tag = tagOf(value);
   if (typeof MessagePort === 'function' && value instanceof MessagePort)
-    return 'is a MessagePort, which must be in `transfer`';
+    return movable ? 'is a MessagePort, which must be in `transfer`' : 'is a MessagePort';
   if (REFUSED.has(tag)) return `is ${withArticle(tag)}`;
   if (COPIED.has(tag) || ArrayBuffer.isView(value)) return undefined;
   if (value instanceof ArrayBuffer && value.byteLength > 0) return undefined;
@@ -73,16 +74,17 @@ function refusal(value) {
 /**
  * Finds the first part of a value that structured clone refuses. Calls no getter.
  * @param {unknown} value
+ * @param {boolean} movable
  * @returns {string | undefined} for instance `value.items[3].done is a function`
  */
-function explainRefusal(value) {
+function explainRefusal(value, movable) {
   try {
     const seen = new Set();
     /** @type {[string, unknown][]} */
     const todo = [['value', value]];
     for (let i = 0; i < todo.length && i < MAX_NODES; i++) {
       const [path, item] = /** @type {[string, unknown]} */ (todo[i]);
-      const why = refusal(item);
+      const why = refusal(item, movable);
       if (why) return `${path} ${why}`;
       if (typeof item !== 'object' || item === null || seen.has(item)) continue;
       seen.add(item);
@@ -226,14 +228,25 @@ function oddity(item) {
  * The error for a value that cannot be carried.
  * @param {unknown} value
  * @param {unknown} [cause]
+ * @param {boolean} [movable] whether its caller has an option `transfer`
  * @returns {import('../errors.js').PoolError}
  */
-export function notSerializable(value, cause) {
+export function notSerializable(value, cause, movable = true) {
   const why = isError(cause) ? safeText(cause.message) : undefined;
   const reason = isOverflow(cause)
     ? explainDepth(value, String(why))
-    : (explainRefusal(value) ?? (why && explainFailure(value, why)));
+    : (explainRefusal(value, movable) ?? (why && explainFailure(value, why)));
   return poolError('NOT_SERIALIZABLE', reason, { cause });
+}
+
+/**
+ * The error for data of every worker that no worker can have.
+ * @param {'initData' | 'workerData'} name
+ * @param {unknown} data
+ * @param {unknown} cause why a thread cannot have it
+ */
+export function carryError(name, data, cause) {
+  return poolError('NOT_SERIALIZABLE', `${name}: ${notSerializable(data, cause, false).message}`, { cause });
 }
 
 /**

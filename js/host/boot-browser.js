@@ -42,7 +42,7 @@ function disguise() {
   return () => {
     for (const { key, before } of kept) {
       delete scope[key];
-      if (before) Object.defineProperty(scope, key, before);
+      if (before) Object.defineProperty(scope, key, own(before));
     }
   };
 }

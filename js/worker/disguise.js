@@ -2,6 +2,7 @@
  * Emscripten's glue takes itself for a thread by marks of its surroundings, and leaves names in the global object: both are for its
  * start only. What the user's modules find afterwards is a worker as their runtime makes it.
  */
+import { own } from '../own.js';
 
 const scope = /** @type {any} */ (globalThis);
 
@@ -25,7 +26,7 @@ export function keepGlobals() {
       // Reflect: the runtime itself may have added what cannot be deleted, such as Node's dispatcher of fetch.
       if (!before) Reflect.deleteProperty(scope, key);
       else if (Object.hasOwn(before, 'value') && scope[key] !== before.value)
-        Reflect.defineProperty(scope, key, before);
+        Reflect.defineProperty(scope, key, own(before));
     }
     for (const { key, value } of handlers) if (scope[key] !== value) scope[key] = value;
   };
@@ -47,15 +48,16 @@ export function captureGlue(microtask) {
     flushed = true;
     for (const data of early.splice(0)) handler?.({ data });
   };
-  Object.defineProperty(scope, 'onmessage', {
+  const accessors = own({
     configurable: true,
     get: () => () => undefined, // what the glue itself would deliver is not for it
-    set: (next) => {
+    set: (/** @type {typeof handler} */ next) => {
       const first = !handler;
       handler = next;
       if (first) microtask(flush); // the glue is in the middle of its own start
     },
   });
+  Object.defineProperty(scope, 'onmessage', accessors);
   return {
     command: (data) => {
       if (flushed) handler?.({ data });
@@ -63,7 +65,7 @@ export function captureGlue(microtask) {
     },
     release: () => {
       delete scope.onmessage;
-      if (before) Object.defineProperty(scope, 'onmessage', before);
+      if (before) Object.defineProperty(scope, 'onmessage', own(before));
     },
   };
 }

@@ -54,7 +54,7 @@ test('NF-23, XP-18: and when it is read or sent', () =>
     const [tree, text] = [await lease(pool, { a: 1 }), await lease(pool, '{"a":1}')];
     for (const box of [tree, text]) box.raw()[box.byteLength - 1] ^= 1;
     assert.notDeepEqual(tree.cbor(), { a: 1 });
-    assert.throws(() => text.json());
+    assert.throws(() => text.json(), { code: 'INVALID_ARGUMENT' });
     assert.equal(told.length, 3);
     for (const box of [tree, text]) box.release();
   }));
@@ -137,4 +137,27 @@ test('NF-24: a box is read at once, without a promise; a result that is not leas
     assert.deepEqual(tree.cbor(), [1, 2]);
     assert.equal(await pool.dispatch('echo', 'text'), 'text');
     for (const one of [box, tree]) one.release();
+  }));
+
+test('a box that is read as what it is not throws INVALID_ARGUMENT, with its type', () =>
+  withPool({}, async (pool) => {
+    const [tree, text, bytes] = await Promise.all(
+      [{ a: 1 }, 'plain text', bytesOf(5)].map((value) => lease(pool, value)),
+    );
+    for (const box of [tree, text, bytes])
+      assert.throws(() => box.json(), {
+        name: 'PoolError',
+        code: 'INVALID_ARGUMENT',
+        message: new RegExp(`'${box.type}'`),
+      });
+    for (const box of [text, bytes])
+      assert.throws(() => box.cbor(), {
+        name: 'PoolError',
+        code: 'INVALID_ARGUMENT',
+        message: new RegExp(`'${box.type}'`),
+      });
+    const json = await lease(pool, '[1]');
+    assert.deepEqual(json.json(), [1]);
+    for (const box of [tree, text, bytes, json]) box.release();
+    assert.throws(() => tree.json(), { code: 'LEASE_EXPIRED' });
   }));

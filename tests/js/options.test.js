@@ -68,6 +68,9 @@ const exactly = (text) => ({ code: 'INVALID_ARGUMENT', message: text });
 test('an unknown option is refused, and the message gives the nearest known name', () => {
   const hints = {
     taskTimeout: 'taskTimeoutMs',
+    timeout: 'taskTimeoutMs',
+    timeoutMs: 'taskTimeoutMs',
+    timeLimit: 'taskTimeoutMs',
     recycleTimeout: 'recycleTimeoutMs',
     worker: 'workers',
     maxThreads: 'workers',
@@ -119,6 +122,20 @@ test('an option of a wrong type is refused, in groups too', () => {
         { code: 'INVALID_ARGUMENT', message: new RegExp(`^${name}`) },
         `${name}: ${JSON.stringify(value)}`,
       );
+});
+
+test('a time that is too long is refused with the longest that there is', async () => {
+  const expected = 'expected milliseconds from 0 to 2147483647, or Infinity, got';
+  for (const name of ['taskTimeoutMs', 'recycleTimeoutMs', 'readyTimeoutMs', 'leaseMs'])
+    for (const ms of [2 ** 31, -1, NaN])
+      assert.throws(make({ module: MODULE, [name]: ms }), exactly(`${name}: ${expected} ${ms}`));
+  await withPool({ taskTimeoutMs: 2 ** 31 - 1 }, async (pool) => {
+    await assert.rejects(
+      pool.dispatch('echo', 1, { timeoutMs: 2 ** 31 }),
+      exactly(`timeoutMs: ${expected} ${2 ** 31}`),
+    );
+    assert.equal(await pool.dispatch('echo', 1, { timeoutMs: 2 ** 31 - 1 }), 1);
+  });
 });
 
 test('an option that is undefined is one that is not given', () =>

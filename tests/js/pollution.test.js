@@ -24,12 +24,16 @@ const NAMES = {
     shared stackSizeMb stderr stdin stdout trackUnmanagedFds transferList type workerData`,
   'what the glue reads': `INITIAL_MEMORY arguments dynCall instantiateWasm locateFile monitorRunDependencies noInitialRun onAbort onExit
     onRuntimeInitialized postRun preInit preRun print printErr quit setStatus thisProgram wasmBinary wasmMemory wasmModule`,
+  'what descriptors of properties and errors have': `cause configurable enumerable errors get props set value writable`,
   'what parts of the pool tell each other': `argument batch block boxed byteLength call cancelled captured cause channel chunk core dueMs
     engine error events extra failed flags flow forC generation group handlers host isJob item items kind lane listed lookMs member
     message more observer options output own pool port rare reason routine seat sent serial settled shared silent sink slot spec state
     status stream swept taken taskId task thread threadId timed unbounded view where writes`,
 };
-const VALUES = [1, 'polluted', { POLLUTION_TEST: 'changed' }];
+/** The program makes a function of the text that is one's. */
+const VALUES = [1, 'polluted', { POLLUTION_TEST: 'changed' }, '() => 0'];
+/** With names that Node itself reads it imports nothing; these let it. */
+const BEFORE_IMPORT = ['options in options', 'what descriptors of properties and errors have'];
 
 /** What the program finds while Object.prototype has these names. */
 async function find(names, value, where) {
@@ -54,7 +58,8 @@ async function culprits(names, value, where, expected) {
 }
 
 for (const [group, text] of Object.entries(NAMES)) {
-  for (const where of ['main', 'workers']) {
+  for (const where of ['main', 'workers', 'main before the import']) {
+    if (where === 'main before the import' && !BEFORE_IMPORT.includes(group)) continue;
     test(`Object.prototype of ${where} has names of ${group}: nothing changes`, async () => {
       const names = text.split(/\s+/);
       const expected = await find([], 0, where);

@@ -5,7 +5,7 @@ import test from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { createPool } from '../../js/index.js';
 import { keepGlobals } from '../../js/worker/disguise.js';
-import { C_TASKS, codeOf, until, withPool } from './helpers.js';
+import { C_TASKS, until, withPool } from './helpers.js';
 
 const WORLD = new URL('./fixtures/world.js', import.meta.url);
 const W = { module: WORLD, workers: 1, recycleTimeoutMs: 0 };
@@ -54,7 +54,27 @@ test('workerData is what the pool was given, for every way to read it, and for w
   }));
 
 test('workerData that cannot be carried is refused with a reason', async () => {
-  assert.equal(await codeOf(createPool({ ...W, workerData: () => 1 })), 'NOT_SERIALIZABLE');
+  const { port1, port2 } = new MessageChannel();
+  const throwing = {
+    get state() {
+      throw new Error('as asked');
+    },
+  };
+  for (const [data, why] of [
+    [() => 1, 'value is a function'],
+    [{ list: [{ log: () => 1 }] }, 'value.list[0].log is a function'],
+    [port1, 'value is a MessagePort'],
+    [{ ports: [port1] }, 'value.ports[0] is a MessagePort'],
+    [throwing, 'as asked (getters: value.state)'],
+  ]) {
+    for (const name of ['workerData', 'initData'])
+      await assert.rejects(createPool({ ...W, [name]: data }), {
+        name: 'PoolError',
+        code: 'NOT_SERIALIZABLE',
+        message: `${name}: ${why}`,
+      });
+  }
+  port2.close();
 });
 
 test("what modules post to their parentPort reaches pool.on('message'), whatever it is", () =>
@@ -86,7 +106,13 @@ test('pool.postMessage reaches the parentPort of one worker or of all; what come
     assert.deepEqual(by(0), ['early', new ArrayBuffer(1)]);
     assert.deepEqual(by(1), ['early', 'one']);
     assert.throws(() => pool.postMessage(1, { worker: 2 }), { code: 'INVALID_ARGUMENT' });
-    assert.throws(() => pool.postMessage(() => 1), { name: 'DataCloneError' });
+    assert.throws(
+      () => pool.postMessage({ log: [() => 1] }),
+      ({ name, code, message, cause }) => {
+        assert.deepEqual([name, code, cause.name], ['PoolError', 'NOT_SERIALIZABLE', 'DataCloneError']);
+        return message === 'value.log[0] is a function';
+      },
+    );
   }));
 
 test('a handler may load an Emscripten module that starts threads of its own', () =>
