@@ -61,6 +61,7 @@ export function poolError(code, message, extra) {
  */
 export function describeReason(reason) {
   const { name, message } = /** @type {Partial<Error>} */ (Object(reason));
+  if (typeof reason === 'string') return reason;
   if (typeof reason !== 'object' || typeof message !== 'string') return display(reason).slice(0, MOST_SHOWN);
   return name && name !== 'Error' && name !== 'PoolError' ? `${name}: ${message}` : message;
 }
