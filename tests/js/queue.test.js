@@ -325,6 +325,7 @@ test('AM-35: drained fires although the last task ended before the last worker w
   pool.on('drained', () => drained++);
   await Promise.all([pool.dispatch('echo'), pool.drain()]);
   await pool.ready;
+  await until(() => drained > 0); // told in the turn after the last worker has its seat
   assert.equal(drained, 1);
   await pool.destroy();
 });
