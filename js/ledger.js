@@ -135,8 +135,9 @@ export class Ledger {
 
   /** Says so when the last task has gone and every worker is free. */
   checkDrained() {
-    if (!this.#busySince || this.inFlight > 0 || this.closed) return;
-    this.#port.rest();
+    if (this.inFlight > 0 || this.closed) return;
+    this.#port.rest(); // also after that: a thread that is to die may run on when all others are free
+    if (!this.#busySince) return;
     const { free, total } = this.stats();
     if (free !== total) return;
     this.#busySince = false;

@@ -1,7 +1,8 @@
 /** When a pool has come to rest: leases that end, tasks that were given up and run on. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { withPool } from './helpers.js';
+import { host } from '../../js/host/index.js';
+import { codeOf, withPool } from './helpers.js';
 
 test('the end of a lease lets a worker go on that waits for a box, although nobody else does anything', async () => {
   await withPool({ workers: 1, boxes: { count: 1 }, leaseMs: 50 }, async (pool) => {
@@ -36,3 +37,30 @@ for (const [name, end] of /** @type {const} */ ([
       assert.equal(pool.stats().busyWorkers, 0);
     });
   });
+
+test('drain() waits for a thread that is to die, also when a spare has its seat and all workers are free', async (t) => {
+  const { createThread } = host;
+  /** @type {() => void} */
+  let letDie = () => undefined;
+  const held = new Promise((resolve) => (letDie = () => resolve(undefined)));
+  t.mock.method(host, 'createThread', (/** @type {Parameters<typeof createThread>} */ ...given) => {
+    const thread = createThread(...given);
+    return { ...thread, stop: () => held.then(() => thread.stop()) };
+  });
+  await withPool({ workers: 1, spares: 1, recycleTimeoutMs: 0 }, async (pool) => {
+    try {
+      const drained = new Promise((resolve) => pool.on('drained', () => resolve(undefined)));
+      assert.equal(await codeOf(pool.dispatch('spin', null, { timeoutMs: 1 })), 'TIMEOUT');
+      await drained; // the spare is free, and the thread that spins is still there
+      const order = /** @type {string[]} */ ([]);
+      const drain = pool.drain().then(() => order.push('drain'));
+      await new Promise((resolve) => setImmediate(resolve));
+      order.push('may die');
+      letDie();
+      await drain;
+      assert.deepEqual(order, ['may die', 'drain']);
+    } finally {
+      letDie();
+    }
+  });
+});
