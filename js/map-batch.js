@@ -51,6 +51,8 @@ export class Batch {
   isLast = false;
   /** It is being given to the pool. */
   isEntering = false;
+  /** Nobody wants it any more. */
+  isLeft = false;
   /** Results that onItems has counted. */
   told = 0;
   /** Items for each task. */
@@ -64,7 +66,6 @@ export class Batch {
   #owner;
   #isList = false;
   #isLoneList = false;
-  #isLeft = false;
 
   /**
    * @param {BatchOwner} owner
@@ -138,7 +139,7 @@ export class Batch {
    * @returns {false | void}
    */
   fail(_item, error) {
-    if (this.#isLeft) return false;
+    if (this.isLeft) return false;
     error.index = this.start + this.results.length;
     const isFatal = error.worker === undefined && FATAL.has(error.code);
     if (this.#owner.settles && !isFatal) this.results.push({ status: 'rejected', reason: error });
@@ -165,7 +166,7 @@ export class Batch {
    */
   leave(port, kill) {
     const { task } = this;
-    this.#isLeft = true;
+    this.isLeft = true;
     if (task) port.cancel(task, kill);
     this.task = undefined;
     for (const result of this.results) if (result instanceof Box) result.release();

@@ -134,7 +134,7 @@ export class MapRun {
   // ---- Inputs ----
 
   #fill() {
-    for (const batch of this.#held.splice(0).sort((a, b) => a.start - b.start)) this.#retry(batch);
+    this.#retryHeld();
     if (this.#asynchronous) void this.#read();
     else while (this.#hasRoom) this.#take(/** @type {IteratorResult<unknown>} */ (this.#source.next()));
   }
@@ -195,6 +195,12 @@ export class MapRun {
     else this.#retry(batch); // nobody else would come back to it
   }
 
+  #retryHeld() {
+    if (this.#held.length === 0) return;
+    const held = this.#held.splice(0).sort((a, b) => a.start - b.start);
+    for (const batch of held) if (!batch.isLeft) this.#retry(batch);
+  }
+
   /**
    * It is tried again each time that memory may have become free. What does not fit beside nothing else is parted; only a single item
    * that does not fit at all fails.
@@ -237,8 +243,17 @@ export class MapRun {
     batch.charge = batch.isReady ? this.#window.settle(batch.bytes) : 0;
     if (batch.error) this.#fail(batch);
     else this.#tell(batch);
-    if (!batch.isReady && !batch.isEntering && !this.#stopped) this.#send(batch); // the rest of its items
+    if (!batch.isReady && !batch.isEntering) this.#goOn(batch);
     this.#wake();
+  }
+
+  /**
+   * The rest of its items go when what is being delivered has been freed.
+   * @param {Batch<R>} batch
+   */
+  #goOn(batch) {
+    this.#held.push(batch);
+    void Promise.resolve().then(() => this.#retryHeld());
   }
 
   /** @param {Batch<R>} batch */

@@ -134,9 +134,11 @@ static void *alloc_big(wp_heap *heap, size_t align, uint32_t units, uint32_t tag
       (c->bytes - first) / WP__UNIT; /* the rest of the last granule is the user's too */
   units = room < WP__BLOCK_UNITS_MAX ? (uint32_t)room : WP__BLOCK_UNITS_MAX;
   wp__block *b = wp__chunk_first(c);
-  stamp(c, b, 0, wp__word(units, WP__BLOCK_LIVE, tag));
-  wp__heap_count(heap, units, 1);
+  stamp(c, b, 0, wp__word(units, WP__BLOCK_LIVE, 0));
+  WP_POINT("heap.tag");
+  wp_atomic_store_relaxed_u32(&c->tag, tag); /* published by the stores below */
   publish_chunk(c);
+  wp_segment_set_big(heap->segments, c);
   return wp__block_bytes(b);
 }
 
@@ -175,12 +177,9 @@ static wp__block *merge(wp_heap *heap, wp__block *b) {
 
 wp__block *wp__heap_free_own(wp_heap *heap, wp__block *b) {
   uint32_t units = wp__block_units(b);
-  wp__chunk *c = wp__chunk_of(b);
   wp__heap_count(heap, -(int64_t)units, -1);
   wp__block_set(b, units, WP__BLOCK_FREE, 0);
-  if (!c->big) return merge(heap, b);
-  wp_segment_release(heap->segments, c);
-  return NULL;
+  return merge(heap, b);
 }
 
 /* ---- Allocation ---- */
@@ -255,7 +254,13 @@ size_t wp_heap_usable(const void *p) {
 
 void wp_heap_retag(void *p, uint32_t tag) {
   wp__block *b = wp__block_of(p);
-  wp__block_set(b, wp__block_units(b), WP__BLOCK_LIVE, tag);
+  wp__chunk *c = wp__chunk_of(b);
+  if (!c->big) {
+    wp__block_set(b, wp__block_units(b), WP__BLOCK_LIVE, tag);
+    return;
+  }
+  WP_POINT("heap.retag");
+  wp_atomic_store_release_u32(&c->tag, tag); /* pairs with the walkers' loads */
 }
 
 /* Resizes a live block of this heap's own small segments where it stands; false if there is no
@@ -335,8 +340,12 @@ static void free_remote(wp_heap *self, wp_heap *target, wp__block *b) {
 void wp_heap_free(wp_heap *self, void *p) {
   if (!p) return;
   wp__block *b = wp__block_of(p);
-  wp_heap *target = wp__chunk_of(b)->heap;
-  if (target != self)
+  wp__chunk *c = wp__chunk_of(b);
+  wp_heap *target = c->heap;
+  if (c->big) /* at once, whoever frees it: it may be most of the memory, and its owner asleep */
+    wp_segment_take_big(target->segments, c, target->owner,
+                        self ? self->owner : WP_SEGMENT_OWNER_MAP);
+  else if (target != self)
     free_remote(self, target, b);
   else if (wp__block_state(b) == WP__BLOCK_LIVE)
     wp__heap_free_own(self, b);
@@ -369,10 +378,6 @@ void wp_heap_drain(wp_heap *heap) {
   }
 }
 
-uint64_t wp_heap_bytes_in_use(const wp_heap *heap) {
+uint64_t wp_heap_small_bytes(const wp_heap *heap) {
   return wp_atomic_load_relaxed_u64(&heap->bytes); /* a number only */
-}
-
-uint64_t wp_heap_blocks_in_use(const wp_heap *heap) {
-  return wp_atomic_load_relaxed_u64(&heap->blocks); /* a number only */
 }

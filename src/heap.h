@@ -17,7 +17,8 @@
  *                          free block, then the store of the front word makes all of them real:
  *                          it is the last store of the call
  *            free          one store (or, remote, one CAS); merging is one more store per neighbour
- *            new segment   its magic is stored last; without it rebuild releases the segment
+ *            new segment   its magic is stored last; without it rebuild releases the segment.
+ *                          One of a big block is BIG last of all
  *          Everything else (bins, counters, previous sizes) is an index that rebuild makes anew;
  *          the list of segments is the map of wp_segments. Taking remote frees marks every block
  *          TAKEN before the list is emptied, so a death between leaves them recognisable.
@@ -28,6 +29,9 @@
  *          A thread that dies inside wp_heap_free of another heap's block, after the CAS, before
  *          the push: its rebuild tells that heap, whose owner then finds the block. (Not if it
  *          passed no heap of its own: then the block is lost to its heap.)
+ *          A block with a segment of its own is freed with the segment at once, by whoever frees it:
+ *          it never waits on a list. Walkers claim it in the same way, by the segment's word; a
+ *          death in the middle is wp_segments_reclaim's.
  *
  *   block word: tag (bits 0-31), state (32-35), units of 16 bytes, header included (36-63)
  *   state   meaning                                         set by
@@ -70,7 +74,8 @@ typedef struct wp_heap {
   wp_segments *segments;       /* constant */
   uint32_t pad[64 / 4 - 7 - (UINTPTR_MAX > UINT32_MAX)];
   /* The owner's alone. */
-  wp_atomic_u64 bytes, blocks;      /* in use; written by the owner, any thread may read */
+  /* in use, without big ones; written by the owner, any thread may read */
+  wp_atomic_u64 bytes, blocks;
   struct wp__chunk *spare;          /* the one wholly free segment that is kept, or NULL */
   uint32_t level_map;               /* bit per level with a free block */
   uint8_t step_map[WP_HEAP_LEVELS]; /* bit per bin with a free block */
@@ -115,8 +120,11 @@ void wp_heap_drain(wp_heap *heap);
  * be repeated. Supervisor. Walks the whole heap. */
 void wp_heap_rebuild(wp_heap *heap, const uint32_t *tags, size_t tag_count);
 
-/* In live blocks, headers included, and their number; blocks freed by others count until they are
- * drained. Any thread. */
+/* In live blocks that have no segment of their own, headers included; those freed by others count
+ * until they are drained. Any thread. The rest: wp_segments_big_bytes. */
+uint64_t wp_heap_small_bytes(const wp_heap *heap);
+
+/* In all live blocks, and their number. Owner, while nobody else frees its blocks. Walks the map. */
 uint64_t wp_heap_bytes_in_use(const wp_heap *heap);
 uint64_t wp_heap_blocks_in_use(const wp_heap *heap);
 

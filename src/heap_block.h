@@ -51,7 +51,10 @@ typedef struct wp__chunk {
   uint64_t bytes;
   wp_heap *heap;
   uint32_t first; /* offset of the first block */
-  uint32_t big;   /* 1: one block, and the segment goes with it */
+  uint32_t big;   /* 1: one block, and the segment goes with it, freed by any thread */
+  /* of the block of a BIG segment, in place of the one in its word; whoever holds the block. A walker reads it when the segment may have
+   * become another's: what it does then fails, see wp_segment_take_big */
+  wp_atomic_u32 tag;
 } wp__chunk;
 
 _Static_assert(sizeof(wp__block) == WP__UNIT, "payloads stay aligned");

@@ -40,6 +40,18 @@ static wp__block *next_in(wp__chunk *c, wp__block *b) {
   return at_end(next) ? NULL : next;
 }
 
+static wp__chunk *next_big(const wp_heap *heap, const wp__chunk *after) {
+  return (wp__chunk *)wp_segments_next_big(heap->segments, heap->owner, after);
+}
+
+static void free_big_tagged(wp_heap *heap, const tag_set *set) {
+  for (wp__chunk *c = next_big(heap, NULL); c; c = next_big(heap, c)) {
+    /* Acquire: pairs with wp_heap_retag. Garbage if the segment has just become another's: then it is not taken. */
+    if (has_tag(set, wp_atomic_load_acquire_u32(&c->tag)))
+      wp_segment_take_big(heap->segments, c, heap->owner, heap->owner);
+  }
+}
+
 static void free_claimed(wp_heap *heap, const tag_set *set) {
   for (wp__chunk *c = wp__heap_next_chunk(heap, NULL), *next; c; c = next) {
     wp__block *b = wp__chunk_first(c);
@@ -50,6 +62,7 @@ static void free_claimed(wp_heap *heap, const tag_set *set) {
     }
     next = wp__heap_next_chunk(heap, c);
   }
+  free_big_tagged(heap, set);
 }
 
 void wp_heap_free_tagged(wp_heap *heap, uint32_t tag) {
@@ -114,15 +127,6 @@ static void forget_indexes(wp_heap *heap) {
   wp_atomic_store_relaxed_u64(&heap->blocks, 0);
 }
 
-static void rebuild_big(wp_heap *heap, wp__chunk *c, const tag_set *set) {
-  wp__block *b = wp__chunk_first(c);
-  if (wp__block_state(b) == WP__BLOCK_FREE || claim_for_free(b, set)) {
-    wp_segment_release(heap->segments, c);
-  } else {
-    wp__heap_count(heap, wp__block_units(b), 1);
-  }
-}
-
 /* Enters a run of free blocks that has become one block; an empty segment too many goes back. */
 static void enter_run(wp_heap *heap, wp__chunk *c, wp__block *run, wp__block *after) {
   if (run == wp__chunk_first(c) && at_end(after)) {
@@ -169,13 +173,29 @@ void wp_heap_rebuild(wp_heap *heap, const uint32_t *tags, size_t tag_count) {
   wp__heap_take_remote(heap); /* its blocks are TAKEN now, and found by the walk */
   for (wp__chunk *c = wp__heap_next_chunk(heap, NULL), *next; c; c = next) {
     next = wp__heap_next_chunk(heap, c);
-    if (!wp__chunk_whole(c))
+    if (!wp__chunk_whole(c) || c->big) /* one that is not BIG yet is nobody's */
       wp_segment_release(heap->segments, c);
-    else if (c->big)
-      rebuild_big(heap, c, &set);
     else
       rebuild_small(heap, c, &set);
   }
+  free_big_tagged(heap, &set);
+}
+
+/* ---- Numbers ---- */
+
+static uint32_t big_units(wp__chunk *c) { return wp__block_units(wp__chunk_first(c)); }
+
+uint64_t wp_heap_bytes_in_use(const wp_heap *heap) {
+  uint64_t bytes = wp_heap_small_bytes(heap);
+  for (wp__chunk *c = next_big(heap, NULL); c; c = next_big(heap, c))
+    bytes += (uint64_t)big_units(c) * WP__UNIT;
+  return bytes;
+}
+
+uint64_t wp_heap_blocks_in_use(const wp_heap *heap) {
+  uint64_t blocks = wp_atomic_load_relaxed_u64(&heap->blocks); /* a number only */
+  for (wp__chunk *c = next_big(heap, NULL); c; c = next_big(heap, c)) blocks++;
+  return blocks;
 }
 
 /* ---- Check ---- */
@@ -253,10 +273,14 @@ int wp_heap_check(const wp_heap *heap) {
   totals sum = {0, 0, 0, 0};
   uint64_t entries = 0;
   for (wp__chunk *c = wp__heap_next_chunk(heap, NULL); c; c = wp__heap_next_chunk(heap, c)) {
-    if (!check_chunk(heap, c, &sum)) return WP_E_BROKEN_INVARIANT;
+    if (c->big || !check_chunk(heap, c, &sum)) return WP_E_BROKEN_INVARIANT;
+  }
+  for (wp__chunk *c = next_big(heap, NULL); c; c = next_big(heap, c)) {
+    totals big = {0, 0, 0, 0};
+    if (!c->big || !check_chunk(heap, c, &big)) return WP_E_BROKEN_INVARIANT;
   }
   bool good = check_bins(heap, &entries) && entries == sum.free &&
-              sum.empty == (heap->spare != NULL) && sum.bytes == wp_heap_bytes_in_use(heap) &&
-              sum.blocks == wp_heap_blocks_in_use(heap);
+              sum.empty == (heap->spare != NULL) && sum.bytes == wp_heap_small_bytes(heap) &&
+              sum.blocks == wp_atomic_load_relaxed_u64(&heap->blocks); /* a number only */
   return good ? WP_OK : WP_E_BROKEN_INVARIANT;
 }

@@ -180,8 +180,8 @@ void wp_stats_read(wp_pool *pool, wp_stats *stats) {
   stats->errors = wp_atomic_load_relaxed_u64(&pool->counters.errors);
   stats->boxes_in_use = wp_atomic_load_relaxed_u32(&pool->boxes.in_use);
   stats->tasks_in_use = wp_table_in_use(&pool->slots);
-  stats->heap_bytes = 0;
+  stats->heap_bytes = wp_segments_big_bytes(pool->segments);
   for (uint32_t i = 0; i < pool->thread_count; i++) {
-    stats->heap_bytes += wp_heap_bytes_in_use(&pool->memory[i].heap);
+    stats->heap_bytes += wp_heap_small_bytes(&pool->memory[i].heap);
   }
 }

@@ -49,6 +49,7 @@ static void count(wp_pool *pool) {
   wp_table_recount(&pool->groups, is_free_group);
   wp_table_recount(&pool->boxes, is_free_box);
   wp_box_recount(pool);
+  wp_segments_recount(pool->segments);
   /* Who died while it ended a bulk job may have left it active. */
   wp_atomic_store_seq_u32(&pool->bulks, wp_lanes_count_bulks(pool));
   /* Who died asleep before the lock: nobody is there now, and each unlock would ask the host in vain. */

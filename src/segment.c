@@ -3,7 +3,7 @@
 #include "status.h"
 #include <string.h>
 
-enum { FREE = 0, TAKEN = 1, HEAD = 2 };
+enum { FREE = 0, TAKEN = 1, HEAD = 2, BIG = 3 };
 
 enum {
   PAGES_MAX = 1 << 22, /* 256 GiB */
@@ -31,8 +31,8 @@ static uint32_t page_of(const wp_segments *segments, const void *addr) {
   return (uint32_t)((size_t)((const uint8_t *)addr - segments->region.base) >> WP_GRANULE_SHIFT);
 }
 
-/* Granules to step over at `page`: a whole segment, or one. */
-static uint32_t stride_of(uint64_t word) { return state_of(word) == HEAD ? pages_of(word) : 1; }
+/* Granules to step over: a whole segment, also one that is being freed, or one. */
+static uint32_t stride_of(uint64_t word) { return pages_of(word) ? pages_of(word) : 1; }
 
 /* No points: there are no other threads yet. */
 int wp_segments_open(wp_segments *segments, uint64_t limit_bytes) {
@@ -162,17 +162,61 @@ void wp_segment_release(wp_segments *segments, void *addr) {
   give_back(segments, first, first + pages_of(word));
 }
 
-void *wp_segments_next(const wp_segments *segments, uint32_t owner, const void *after) {
+void wp_segment_set_big(wp_segments *segments, void *addr) {
+  uint32_t first = page_of(segments, addr);
+  uint64_t word = word_at(segments, first);
+  WP_POINT("segment.count");
+  wp_atomic_fetch_add_relaxed_u32(&segments->big_pages, pages_of(word)); /* a number only */
+  WP_POINT("segment.big");
+  wp_atomic_store_release_u64(&segments->map[first],
+                              make_word(BIG, owner_of(word), pages_of(word)));
+}
+
+/* All of it is `self`'s already. */
+static void give_back_big(wp_segments *segments, uint32_t first, uint32_t pages, uint32_t self) {
+  uint64_t loose = make_word(TAKEN, self, 0);
+  for (uint32_t page = first + pages - 1; page >= first; page--) { /* the first one last */
+    WP_POINT("segment.label");
+    wp_atomic_store_release_u64(&segments->map[page], loose);
+  }
+  give_back(segments, first, first + pages);
+}
+
+bool wp_segment_take_big(wp_segments *segments, void *addr, uint32_t owner, uint32_t self) {
+  uint32_t first = page_of(segments, addr);
+  uint64_t word = word_at(segments, first);
+  if (state_of(word) != BIG || owner_of(word) != owner) return false;
+  uint32_t pages = pages_of(word);
+  WP_POINT("segment.take");
+  /* Who else wants it fails here: with this owner the same word cannot come back, as only the owner itself could bring it. */
+  if (!wp_atomic_cas_acq_rel_u64(&segments->map[first], &word, make_word(TAKEN, self, pages)))
+    return false;
+  WP_POINT("segment.taken");
+  wp_atomic_fetch_sub_relaxed_u32(&segments->big_pages, pages); /* a number only */
+  give_back_big(segments, first, pages, self);
+  return true;
+}
+
+static void *next_of(const wp_segments *segments, uint32_t state, uint32_t owner,
+                     const void *after) {
   uint32_t page = after ? page_of(segments, after) + 1 : segments->map_pages;
   /* Acquire: a HEAD of this owner lies below what the owner, or the supervisor's knowledge of its
    * death, made visible. */
   uint32_t end = wp_atomic_load_acquire_u32(&segments->extended_pages);
   while (page < end) {
     uint64_t word = word_at(segments, page);
-    if (state_of(word) == HEAD && owner_of(word) == owner) return address_of(segments, page);
+    if (state_of(word) == state && owner_of(word) == owner) return address_of(segments, page);
     page += stride_of(word);
   }
   return NULL;
+}
+
+void *wp_segments_next(const wp_segments *segments, uint32_t owner, const void *after) {
+  return next_of(segments, HEAD, owner, after);
+}
+
+void *wp_segments_next_big(const wp_segments *segments, uint32_t owner, const void *after) {
+  return next_of(segments, BIG, owner, after);
 }
 
 uint32_t wp_segments_generation(const wp_segments *segments, uint32_t owner) {
@@ -186,7 +230,7 @@ void wp_segments_reclaim(wp_segments *segments, uint32_t owner) {
     uint64_t word = word_at(segments, page);
     bool loose =
         state_of(word) == TAKEN && owner_of(word) == owner; /* stepped over its whole segments */
-    if (loose) give_back(segments, page, page + 1);
+    if (loose) give_back_big(segments, page, stride_of(word), owner);
     page += stride_of(word);
   }
 }
@@ -203,6 +247,21 @@ uint64_t wp_segments_bytes(const wp_segments *segments) {
   return taken << WP_GRANULE_SHIFT;
 }
 
+uint64_t wp_segments_big_bytes(const wp_segments *segments) {
+  uint32_t pages = wp_atomic_load_relaxed_u32(&segments->big_pages); /* a number only */
+  return (uint64_t)pages << WP_GRANULE_SHIFT;
+}
+
+/* No points: main only. */
+void wp_segments_recount(wp_segments *segments) {
+  uint32_t pages = 0, end = wp_atomic_load_acquire_u32(&segments->extended_pages);
+  for (uint32_t page = 0; page < end; page += stride_of(word_at(segments, page))) {
+    uint64_t word = word_at(segments, page);
+    if (state_of(word) == BIG) pages += pages_of(word);
+  }
+  wp_atomic_store_relaxed_u32(&segments->big_pages, pages); /* a number only */
+}
+
 uint64_t wp_segments_extended_bytes(const wp_segments *segments) {
   uint32_t pages = wp_atomic_load_acquire_u32(&segments->extended_pages); /* a number only */
   return (uint64_t)pages << WP_GRANULE_SHIFT;
@@ -216,7 +275,7 @@ int wp_segments_check(const wp_segments *segments) {
   for (uint32_t page = 0; page < segments->pages;) {
     uint64_t word = word_at(segments, page);
     uint32_t pages = stride_of(word);
-    if (state_of(word) != HEAD) {
+    if (state_of(word) != HEAD && state_of(word) != BIG) {
       if (word != FREE) return WP_E_BROKEN_INVARIANT;
     } else {
       if (!pages || pages > segments->pages - page) return WP_E_BROKEN_INVARIANT;

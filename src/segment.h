@@ -3,7 +3,8 @@
  *          without a lock.
  * Owns     the region, and at its start a map: one word per granule
  * Threads  acquire: any, at once. release and next: the segment's owner, or the supervisor once
- *          that owner is known dead. reclaim: the supervisor. The rest: as noted
+ *          that owner is known dead. take_big: whoever holds what is in it. reclaim: the supervisor.
+ *          The rest: as noted
  * Order    a granule is taken by a CAS (acq_rel) on its word and given back by a release store: the
  *          next taker sees all that the last one did. A HEAD is stored with release after the
  *          segment's first 64 bytes are zero, and read with acquire
@@ -12,6 +13,11 @@
  *          words of a dead owner say either
  *            HEAD, the following `pages - 1` granules TAKEN by the same owner: a whole segment, or
  *            TAKEN without such a HEAD ("loose"): an acquire or release that was cut off.
+ *          A BIG segment is freed by whoever moves its first word to TAKEN, its own and with the
+ *          number of pages: from then on all of it is that thread's, which labels the other
+ *          granules as its own, then the first one as loose, and frees them. Cut off before, the
+ *          first word tells reclaim how many there are, and makes everybody else step over them:
+ *          those that still name the former owner are not taken for loose ones of its.
  *          wp_segments_reclaim frees the loose ones; wp_segments_next finds the whole ones. Nothing
  *          is ever lost, for there is no counter or list beside the map. Until then loose granules
  *          are merely not available.
@@ -24,6 +30,7 @@
  *   FREE   nobody's; the whole word is 0           the owner, the supervisor    corruption
  *   TAKEN  inside a segment, or loose              an acquirer, by CAS          memory lost
  *   HEAD   first granule of `pages`, a segment     the acquirer, last           corruption
+ *   BIG    the same; may be freed by any thread    the acquirer, after HEAD     corruption
  *
  * See      tests/unit/segment_test.c, REQUIREMENTS XP-01
  */
@@ -48,6 +55,7 @@ typedef struct wp_segments {
   uint32_t map_pages; /* granules that the map takes; constant */
   /* granules known to be usable; grows by CAS, may lag behind the truth */
   wp_atomic_u32 extended_pages;
+  wp_atomic_u32 big_pages; /* in BIG segments; off by one of them if a thread died, until recount */
   /* deaths of each owner; written by the supervisor */
   wp_atomic_u32 generations[WP_SEGMENT_OWNERS];
 } wp_segments;
@@ -72,7 +80,23 @@ int wp_segment_acquire(wp_segments *segments, uint64_t bytes, uint32_t owner, vo
  * supervisor. */
 void wp_segment_release(wp_segments *segments, void *addr);
 
-/* The owner's next whole segment above `after` (NULL: the first), or NULL. Safe beside other
+/* From HEAD to BIG: from now on whoever holds what is in it may free it. Owner. */
+void wp_segment_set_big(wp_segments *segments, void *addr);
+
+/* Frees a BIG segment of `owner`, on behalf of `self` (an owner's number as well, the owner's own too). False, and no effect, if it
+ * is not, or not any more: one of several takes it. Any thread. */
+bool wp_segment_take_big(wp_segments *segments, void *addr, uint32_t owner, uint32_t self);
+
+/* The owner's next BIG segment above `after` (NULL: the first), or NULL. Others may free it meanwhile: what is in it may be anything.
+ */
+void *wp_segments_next_big(const wp_segments *segments, uint32_t owner, const void *after);
+
+/* In BIG segments. Any thread. */
+uint64_t wp_segments_big_bytes(const wp_segments *segments);
+/* Counts them anew. While nobody takes or makes one. */
+void wp_segments_recount(wp_segments *segments);
+
+/* The owner's next whole segment (HEAD) above `after` (NULL: the first), or NULL. Safe beside other
  * owners' work. */
 void *wp_segments_next(const wp_segments *segments, uint32_t owner, const void *after);
 

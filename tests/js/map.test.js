@@ -74,6 +74,15 @@ test('map: an item waits while there is no memory beside others, and fails only 
     ))
       found.push(result[0]);
     assert.deepEqual(found, [0, 1, 2, 3, 4, 5]);
+    const gate = blocker(pool);
+    await gate.running;
+    const box = await pool.dispatch('alloc', 20 * MB, { deliver: 'lease' });
+    const waiting = pool.map('sum', [new Uint8Array(35 * MB).fill(1)]); // no room until the lease is over
+    const first = await Promise.race([waiting, new Promise((resolve) => setImmediate(resolve))]);
+    assert.equal(first, undefined);
+    box.release();
+    await gate.release();
+    assert.deepEqual(await waiting, [35 * MB]);
     assert.deepEqual(errors, []);
     const error = await pool.map('echo', [1, new Uint8Array(63 * MB), 2]).catch((caught) => caught);
     assert.ok(['NO_MEMORY', 'TOO_LARGE'].includes(error.code), error.code);
@@ -94,6 +103,20 @@ test('map: results that wait for their turn count as well', () =>
     assert.equal((await oldest).value, 'released');
     for (let i = 1; i < 40; i++) assert.equal((await results.next()).value[2 * MB - 1], i);
     assert.equal((await results.next()).done, true);
+  }));
+
+test('NF-87: what is freed is free at once: large results in sequence, by turns of the workers, with little memory', () =>
+  withPool({ memory: { maximum: '64mb' } }, async (pool) => {
+    for (let i = 0; i < 12; i++) {
+      const box = await pool.dispatch('alloc', 38 * MB, { deliver: 'lease' });
+      assert.equal(box.raw()[38 * MB - 1], 3);
+      box.release();
+    }
+    await Promise.all(Array.from({ length: 8 }, () => pool.dispatch('alloc', 12 * MB)));
+    const box = await pool.dispatch('alloc', 45 * MB, { deliver: 'lease' });
+    box.release();
+    assert.equal(pool.stats().errors, 0);
+    assert.ok(pool.diagnostics().heapBytes < 10 * MB);
   }));
 
 test('a result for which there is no shared memory arrives by message', () =>
@@ -378,6 +401,23 @@ test("map: an error of a batch is the handler's own, however long, and the item 
       [0, 0, 'UNKNOWN_TASK'],
       [1, 1, 'UNKNOWN_TASK'],
     ]);
+  }));
+
+test('map: the rest of a batch still runs when a later one has failed', () =>
+  withPool({ workers: 2 }, async (pool) => {
+    const gate = word();
+    const alone = { shared: new SharedArrayBuffer(1) }; // ends its task: only a message can carry it
+    const results = pool
+      .map('mixed', [gate, alone, 'rest', new Error('later')], { batchSize: 3 })
+      [Symbol.asyncIterator]();
+    const first = results.next();
+    await until(() => pool.stats().errors === 1);
+    release(gate);
+    assert.equal((await first).value, 'released');
+    assert.ok((await results.next()).value.shared instanceof SharedArrayBuffer);
+    assert.equal((await results.next()).value, 'rest');
+    const error = await results.next().catch((caught) => caught);
+    assert.deepEqual([error.message, error.index], ['later', 3]);
   }));
 
 test('map: a batch that nobody wants any more ends after the item that runs', () =>

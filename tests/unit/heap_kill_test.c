@@ -181,6 +181,7 @@ TEST(deaths_again, "XP-01: a rebuild that was itself cut off at any step can be 
 /* ---- A death while another thread is in the middle of a free ---- */
 
 static uint64_t rebuild_in;
+static size_t freed_bytes;
 
 static void rebuild_hook(const char *name) {
   (void)name;
@@ -191,12 +192,11 @@ static void rebuild_hook(const char *name) {
   wp_heap_rebuild(&heap, dead, 1); /* the owner has died; the thread that called us is alive */
 }
 
-TEST(rebuild_meanwhile,
-     "XP-01: a heap is rebuilt while a living thread is at any step of freeing one of its blocks") {
+static void rebuild_while_freeing(void) {
   uint64_t n = 0;
   for (rebuild_in = 0; !rebuild_in;) {
     start();
-    void *p = wp_heap_alloc(&heap, 100, 0), *before = wp_heap_alloc(&heap, 100, DEAD);
+    void *p = wp_heap_alloc(&heap, freed_bytes, 0), *before = wp_heap_alloc(&heap, 100, DEAD);
     CHECK(p && before);
     rebuild_in = ++n;
     wp__point_hook = rebuild_hook;
@@ -210,5 +210,43 @@ TEST(rebuild_meanwhile,
     wp_segments_close(&segments);
   }
   CHECK(n > 3);
+}
+
+TEST(rebuild_meanwhile,
+     "XP-01: a heap is rebuilt while a living thread is at any step of freeing one of its blocks") {
+  freed_bytes = 100;
+  rebuild_while_freeing();
+}
+
+TEST(rebuild_meanwhile_big, "XP-01: the same for a block with a segment of its own") {
+  freed_bytes = 300000;
+  rebuild_while_freeing();
+}
+
+/* The rebuild and the thread that frees want the same block: one of them takes it. */
+static void free_moving(const char *name) {
+  if (strcmp(name, "segment.take")) return;
+  wp__point_hook = NULL;
+  wp_heap_free(&other, moving.p);
+}
+
+TEST(big_once,
+     "XP-01: a block with a segment of its own goes once, whoever wants it at the same time") {
+  start();
+  uint64_t before = wp_segments_bytes(&segments), big = wp_segments_big_bytes(&segments);
+  for (int by_tag = 0; by_tag < 2; by_tag++) {
+    moving.p = wp_heap_alloc(&heap, 300000, MOVING);
+    CHECK(moving.p);
+    wp__point_hook = free_moving;
+    if (by_tag)
+      wp_heap_free_tagged(&heap, MOVING);
+    else
+      wp_heap_free(&heap, moving.p);
+    wp__point_hook = NULL;
+    CHECK_EQ(wp_segments_bytes(&segments), before);
+    CHECK_EQ(wp_segments_check(&segments), WP_OK);
+    CHECK_EQ(wp_segments_big_bytes(&segments), big);
+  }
+  wp_segments_close(&segments);
 }
 #endif

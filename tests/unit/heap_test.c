@@ -299,6 +299,29 @@ TEST(remote_once,
   wp_segments_close(&segments);
 }
 
+TEST(big_at_once, "NF-87: what another thread frees is free at once, if it has a segment of its "
+                  "own; its owner does nothing") {
+  CHECK_EQ(start(), WP_OK);
+  for (int i = 0; i < 20; i++) {
+    wp_heap *owner = i % 2 ? &heap : &other;
+    void *p = wp_heap_alloc(owner, LIMIT * 2 / 3, 0);
+    CHECK(p);
+    CHECK(wp_segments_big_bytes(&segments) >= LIMIT * 2 / 3);
+    wp_heap_retag(p, 5);
+    wp_heap_free(i % 3 ? (i % 2 ? &other : &heap) : NULL, p);
+    CHECK_EQ(wp_segments_big_bytes(&segments), 0);
+    CHECK_EQ(wp_segments_check(&segments), WP_OK);
+  }
+  void *p = wp_heap_alloc(&heap, LIMIT / 2, 5);
+  wp_heap_retag(p, 0);
+  wp_heap_free_tagged(&heap, 5);
+  CHECK_EQ(wp_heap_blocks_in_use(&heap), 1);
+  wp_heap_retag(p, 5);
+  wp_heap_free_tagged(&heap, 5);
+  CHECK_EQ(wp_heap_blocks_in_use(&heap), 0);
+  wp_segments_close(&segments);
+}
+
 TEST(rebuild_kept, "XP-03: rebuild frees the tags of the dead and keeps all else where it was; "
                    "untagged is no tag") {
   enum { COUNT = 3000 };

@@ -366,7 +366,7 @@ static void prepare_memory(void) {
   wp_heap *victim = wp_pool_heap(s.f.pool, VICTIM), *other = wp_pool_heap(s.f.pool, OTHER);
   for (int i = 0; i < 2; i++) {
     s.blocks[i] = wp_heap_alloc(other, i ? LARGE_BYTES : 100, FOREIGN_TAG);
-    other_frees(wp_heap_alloc(victim, i ? LARGE_BYTES : 100, 0)); /* on the victim's remote list */
+    other_frees(wp_heap_alloc(victim, i ? 5000 : 100, 0)); /* on the victim's remote list */
   }
   void *orphan = wp_heap_alloc(victim, 100, 0); /* marked as free, and on no list */
   if (!kill_run_with(die_freeing, 1, other_frees, orphan)) complain("no orphan");
@@ -386,6 +386,9 @@ static void run_memory(void) {
   small = wp_realloc(small, 9000);
   large = wp_realloc(large, 2 * LARGE_BYTES);
   wp_free(other);
+  void *wide[4]; /* two segments, of which one goes back */
+  for (int i = 0; i < 4; i++) wide[i] = wp_malloc(WP_HEAP_BIG_BYTES - 4096);
+  for (int i = 0; i < 4; i++) wp_free(wide[i]);
   wp_free(aligned);
   wp_free(large);
   wp_free(small);

@@ -20,8 +20,8 @@ static const char *const elsewhere[] = {
 
 /* Where a death inside the gate may lose something, one block or group: see heap.h (an untagged block that nobody has noted
  * down), box.h (the bytes of a box that is being freed), table.h (a chunk), task.h (a group). */
-static const char *const losses[] = {"group.leave", "heap.blocks", "heap.bytes", "heap.mark",
-                                     "heap.target", "heap.word",   "table.grow"};
+static const char *const losses[] = {"group.leave", "heap.blocks", "heap.bytes",   "heap.mark",
+                                     "heap.target", "heap.word",   "segment.take", "table.grow"};
 
 /* What a worker changes outside the gate, in one step each: the gate, words to wait on, its own idle bit, hints and gauges, the tag of
  * the C task that it is about to run, and that it is ready. */
