@@ -40,14 +40,30 @@ export class Box {
     this.#at = core.boxes.record(index);
     this.#generation = core.generation(this.#at);
     core.check(core.exports._wp_box_grant(core.pool, index, L.MAIN));
-    memory.f64[(this.#at + L.BOX_LEASE_END_MS) >>> 3] = options.scheduler.poolNow() + options.leaseMs;
-    memory.u32[(core.pool + L.POOL_LEASES) >>> 2]++;
+    this.startLease();
     /** How its bytes are to be read. */
     this.type = TYPE_NAMES[memory.u32[(this.#at + L.BOX_TYPE) >>> 2]] ?? 'binary';
     /** Exact length. */
     this.byteLength = memory.u32[(this.#at + L.BOX_BYTES) >>> 2];
     this.#taskId = taskId;
     this.#checksum = options.dev ? checksum(this.#bytes(core)) : undefined;
+  }
+
+  /** From now on it lasts as long as the pool's leaseMs. The pool's. */
+  startLease() {
+    const { engine } = this.#pool;
+    if (!engine || !this.#live) return;
+    const { core, options, clock } = engine;
+    const end = options.scheduler.poolNow() + options.leaseMs;
+    core.memory.f64[(this.#at + L.BOX_LEASE_END_MS) >>> 3] = end;
+    core.memory.u32[(core.pool + L.POOL_LEASES) >>> 2]++;
+    clock.lookBy(end);
+  }
+
+  /** It lasts until startLease(): the box waits for its turn in a map. The map's. */
+  holdLease() {
+    const core = this.#live;
+    if (core) core.memory.f64[(this.#at + L.BOX_LEASE_END_MS) >>> 3] = 0;
   }
 
   /** The core while the lease lasts. */

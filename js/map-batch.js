@@ -66,6 +66,8 @@ export class Batch {
   #owner;
   #isList = false;
   #isLoneList = false;
+  /** Leased results. @type {Box[]} */
+  #boxes = [];
 
   /**
    * @param {BatchOwner} owner
@@ -169,13 +171,23 @@ export class Batch {
     this.isLeft = true;
     if (task) port.cancel(task, kill);
     this.task = undefined;
-    for (const result of this.results) if (result instanceof Box) result.release();
+    for (const box of this.#boxes) box.release();
     return task !== undefined;
+  }
+
+  /** It is read: leases begin. */
+  read() {
+    for (const box of this.#boxes) box.startLease();
+    return this.results;
   }
 
   /** @param {any} value */
   #add(value) {
     if (!this.#isList && this.bytes === 0 && ArrayBuffer.isView(value)) this.bytes += value.byteLength; // it came by message
+    if (value instanceof Box) {
+      value.holdLease(); // until it is read
+      this.#boxes.push(value);
+    }
     this.results.push(this.#owner.settles ? { status: 'fulfilled', value } : value);
   }
 

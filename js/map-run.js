@@ -101,7 +101,7 @@ export class MapRun {
           continue;
         }
         this.#shift(oldest);
-        if (oldest.results.length > 0) yield oldest.results;
+        if (oldest.results.length > 0) yield oldest.read();
         if (oldest.error) throw oldest.error;
       }
     } finally {

@@ -176,9 +176,7 @@ export class Results {
   #result(slot, task) {
     const { core } = this.#engine;
     if (!(core.memory.u32[(slot + L.SLOT_FLAGS) >>> 2] & L.SLOT_LEASE)) return core.read(slot, RESULT);
-    const box = new Box(this.#engine, core.boxOf(slot, RESULT) - 1, task.id);
-    this.#engine.clock.lookBy(this.#engine.options.scheduler.poolNow() + this.#engine.options.leaseMs);
-    return box;
+    return new Box(this.#engine, core.boxOf(slot, RESULT) - 1, task.id);
   }
 
   /**

@@ -105,6 +105,34 @@ test('a deadline counts while the pool starts', async () => {
   await pool.destroy();
 });
 
+test('a task that has settled leaves no timer', async () => {
+  const timers = new Set();
+  const scheduler = {
+    setTimeout: (run, ms) => {
+      const timer = setTimeout(run, ms);
+      if (ms > 500_000) timers.add(timer);
+      return timer;
+    },
+    clearTimeout: (timer) => {
+      timers.delete(timer);
+      clearTimeout(timer);
+    },
+  };
+  await withPool({ workers: 1, scheduler }, async (pool) => {
+    const gate = blocker(pool, { deadlineMs: 600_000 });
+    await gate.running;
+    const cancelled = pool.dispatch('echo', 1, { deadlineMs: 700_000 });
+    const controller = new AbortController();
+    const aborted = pool.dispatch('echo', 1, { deadlineMs: 700_000, signal: controller.signal });
+    assert.equal(timers.size, 1);
+    cancelled.cancel();
+    controller.abort();
+    assert.deepEqual(await Promise.all([cancelled, aborted].map(codeOf)), ['CANCELLED', 'CANCELLED']);
+    await gate.release();
+    assert.equal(timers.size, 0);
+  });
+});
+
 test('deadlines pass in order, and one timer at most is set for all of them', () => {
   const random = randomFrom(seed);
   let now = 0;

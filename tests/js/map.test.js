@@ -129,6 +129,35 @@ test('a result for which there is no shared memory arrives by message', () =>
     box.release();
   }));
 
+test('map: leases of results begin when they are read; those that nobody reads are given back', () =>
+  withPool({ leaseMs: 50, boxes: { count: 3 } }, async (pool) => {
+    const gate = word();
+    const items = [gate, ...Array.from({ length: 9 }, (_, i) => ({ alloc: 100, fill: i + 1 }))];
+    const results = pool.map('mixed', items, { deliver: 'lease' })[Symbol.asyncIterator]();
+    const first = results.next();
+    await runs(gate);
+    await rests(pool, 1);
+    const end = performance.now() + 150; // those that wait for their turn are older than a lease now
+    await until(() => performance.now() > end);
+    release(gate);
+    assert.equal((await first).value.string(), 'released');
+    for (let i = 1; i < 10; i++) {
+      const { value: box } = await results.next();
+      assert.equal(box.raw()[0], i);
+      box.release();
+    }
+    assert.equal((await results.next()).done, true);
+    const other = word();
+    for await (const box of pool.map('mixed', [{ alloc: 1 }, { alloc: 2 }, other, 'x'], { deliver: 'lease' })) {
+      await runs(other);
+      box.release();
+      break;
+    }
+    release(other);
+    await rests(pool);
+    await until(() => pool.diagnostics().boxesInUse === 0);
+  }));
+
 // ---- The window ----
 
 test('map: the window begins small, and is never more than 64 items for each worker', () =>
@@ -407,9 +436,8 @@ test('map: the rest of a batch still runs when a later one has failed', () =>
   withPool({ workers: 2 }, async (pool) => {
     const gate = word();
     const alone = { shared: new SharedArrayBuffer(1) }; // ends its task: only a message can carry it
-    const results = pool
-      .map('mixed', [gate, alone, 'rest', new Error('later')], { batchSize: 3 })
-      [Symbol.asyncIterator]();
+    const mapped = pool.map('mixed', [gate, alone, 'rest', new Error('later')], { batchSize: 3 });
+    const results = mapped[Symbol.asyncIterator]();
     const first = results.next();
     await until(() => pool.stats().errors === 1);
     release(gate);
