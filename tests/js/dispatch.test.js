@@ -232,16 +232,21 @@ test('AM-56: workers have numbered names, in errors and for themselves', () =>
     ]);
   }));
 
-test('AM-49: workers run at full speed while main is busy: two of them finish most of what 500 ms allow', () =>
+test('AM-49: workers need nothing of main: 2,000 tasks are done while it sleeps, until the last of them wakes it', () =>
   withPool({}, async (pool) => {
-    const word = new Int32Array(new SharedArrayBuffer(4));
-    // By transfer-free messages the argument would need main: it goes to each worker once, by broadcast.
-    const tasks = Array.from({ length: 2000 }, () => pool.dispatch('burn', 1));
-    const queuedBefore = pool.stats().queued;
-    Atomics.wait(word, 0, 0, 500); // main sleeps: no event loop, no messages
-    const done = queuedBefore - pool.stats().queued;
-    assert.ok(done > 50, `${done} of about 1,000 if nothing else runs here; a pool that is fed by main does 2`);
-    await Promise.all(tasks);
+    const words = [0, 1].map(() => new Int32Array(new SharedArrayBuffer(8)));
+    const held = words.map((word) => pool.dispatch('spinUntil', word));
+    await until(() => words.every((word) => Atomics.load(word, 0) === 1)); // so that all of the others still wait
+    const tasks = Array.from({ length: 2000 }, (_, i) => pool.dispatch('echo', i));
+    const done = new Int32Array(new SharedArrayBuffer(4));
+    const last = [0, 1].map(() => pool.dispatch('wakeWhen', { word: done, all: 2 }));
+    assert.equal(pool.stats().queued, 2002);
+    for (const word of words) Atomics.store(word, 1, 1);
+    for (let seen = 0; seen < 2; seen = Atomics.load(done, 0))
+      assert.notEqual(Atomics.wait(done, 0, seen, 60_000), 'timed-out', 'workers stand still while main sleeps');
+    assert.equal(pool.stats().queued, 0);
+    assert.deepEqual(await Promise.all(tasks), [...tasks.keys()]);
+    assert.deepEqual(await Promise.all([...held, ...last]), [true, true, 2, 2]);
   }));
 
 test('AM-50: a handler calls main and gets the answer; errors come back too', () =>

@@ -101,12 +101,16 @@ test('AM-49: workers run at the same time: each goes on only when all have come,
     const tasks = Array.from({ length: 4 }, () => pool.dispatch('meet', { word, all: 4 }));
     await until(() => Atomics.load(word, 0) > 0); // what is shared travels by message, for which main turns
     assert.deepEqual(await Promise.all(tasks), [4, 4, 4, 4]);
+    const words = Array.from({ length: 4 }, () => new Int32Array(new SharedArrayBuffer(8)));
+    const held = words.map((own) => pool.dispatch('spinUntil', own));
+    await until(() => words.every((own) => Atomics.load(own, 0) === 1)); // nobody is left who could take what comes now
     const queued = Array.from({ length: 400 }, (_, i) => pool.dispatch('burn', 0.01 * (i % 3)));
-    const before = pool.stats().queued;
-    assert.ok(before > 0);
+    assert.equal(pool.stats().queued, 400);
+    for (const own of words) Atomics.store(own, 1, 1);
     const hangs = performance.now() + 60_000;
     while (pool.stats().queued > 0 && performance.now() < hangs); // main does nothing else: no message, no timer
     assert.equal(pool.stats().queued, 0);
+    assert.deepEqual(await Promise.all(held), [true, true, true, true]);
     await Promise.all(queued);
   }));
 
