@@ -16,9 +16,9 @@ say = $(if $(VERBOSE),,@printf '  %-6s %s\n' $(1) $(2))
 
 SOURCES := $(sort $(shell find src -name '*.c' 2>/dev/null))
 HEADERS := $(sort $(shell find src -name '*.h' -o -name '*.def' 2>/dev/null))
-ROOMS   := $(filter-out src/port/% src/embed/%,$(SOURCES))
+ROOMS   := $(filter-out src/port/% src/embed/% src/bindings/%,$(SOURCES))
 NATIVE  := $(ROOMS) $(filter src/embed/% src/port/native%,$(SOURCES))
-WASM    := $(ROOMS) $(filter src/port/emscripten%,$(SOURCES))
+WASM    := $(ROOMS) $(filter src/bindings/% src/port/emscripten%,$(SOURCES))
 
 # A file tests/unit/*_test.c is a program; the others there are linked with each of them.
 UNIT_TESTS   := $(sort $(wildcard tests/unit/*_test.c))

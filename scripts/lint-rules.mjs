@@ -83,9 +83,9 @@ forbid(
 );
 forbid(
   'host',
-  core.filter(not(/^src\/port\//)),
+  core.filter(not(/^src\/(?:port|bindings)\//)),
   /^\s*#\s*include\s*<(?:emscripten\b.*|unistd\.h|pthread\.h|sys\/.*|linux\/.*|time\.h|threads\.h)/,
-  'only src/port/ includes what a host offers',
+  'only src/port/ and src/bindings/ include what a host offers',
 );
 
 forbid(

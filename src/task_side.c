@@ -5,9 +5,6 @@
 #include "task.h"
 #include <string.h>
 
-_Thread_local wp_thread *wp__self;
-_Thread_local wp_pool *wp__self_pool;
-
 static wp_task_entry *first_entry,
     **last_entry = &first_entry; /* filled by constructors, constant afterwards */
 
@@ -103,7 +100,7 @@ wp_status wp_task_progress(wp_task *task, uint32_t type, const void *data, size_
     wp_task_drop_event(task->pool, task->self, index);
     return status;
   }
-  if (wp_task_send_event(task->pool, task->self, index)) wp_port_ring(task->pool);
+  if (wp_task_send_event(task->pool, task->self, index)) wp_port_ring(&task->pool->bell);
   return WP_OK;
 }
 

@@ -21,10 +21,6 @@ enum { WP_TAG_TASK_LAST = 0x7fffffff }; /* heap tags of tasks; arena.h's own is 
 /* Commits the result's box, or replaces the result by the error's text. Returns the status to finish with. */
 wp_status wp_task_seal(wp_task *task, wp_status status);
 
-/* The thread record of the calling thread, NULL on threads that are not a pool's workers. */
-extern _Thread_local wp_thread *wp__self;
-extern _Thread_local wp_pool *wp__self_pool;
-
 /* The C tasks of the program, in order of registration. */
 const wp_task_entry *wp__task_entries(void);
 

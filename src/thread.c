@@ -2,6 +2,9 @@
 #include "base/point.h"
 #include "port/port.h"
 
+_Thread_local wp_thread *wp__self;
+_Thread_local struct wp_pool *wp__self_pool;
+
 /* In bounded steps: some engines cannot stop an unbounded wait. */
 static void park(wp_thread *thread) {
   bool before = wp_port_thread_killable(true);

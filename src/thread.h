@@ -126,6 +126,10 @@ typedef struct wp_thread_memory {
   wp_arena arena;
 } wp_thread_memory;
 
+/* The record of the calling thread and its pool; NULL on threads that are not a pool's workers. */
+extern _Thread_local wp_thread *wp__self;
+extern _Thread_local struct wp_pool *wp__self_pool;
+
 /* Enters a section that a planned kill will not interrupt. Nests. Only the worker itself. Does not return if doomed. */
 void wp_gate_enter(wp_thread *thread);
 void wp_gate_leave(wp_thread *thread);

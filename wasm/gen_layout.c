@@ -6,9 +6,9 @@
  * Threads  one
  * See      Makefile (generate, lint)
  */
+#include "bindings/bindings.h"
 #include "box.h"
 #include "pool.h"
-#include "port/emscripten.h"
 #include "scheduler.h"
 #include "task.h"
 #include "telemetry.h"

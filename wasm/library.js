@@ -42,7 +42,7 @@ addToLibrary({
 
   // Emscripten's mailbox on main: C code may send it calls from other threads, which wake it through Atomics.waitAsync. A pending wait
   // keeps the instance and its memory for ever (emscripten issue 20920; later versions end it at exit(), which a pool never calls).
-  // So main's wait ends with its pool. Workers have no mailbox (src/port/emscripten_thread.c) and need no wait.
+  // So main's wait ends with its pool. Workers have no mailbox (src/bindings/thread.c) and need no wait.
   $wasmpoolMailbox: { closed: false },
   _emscripten_thread_mailbox_await__deps: ['$checkMailbox', '$wasmpoolMailbox'],
   _emscripten_thread_mailbox_await: (thread) => {

@@ -30,7 +30,7 @@ static void worker_main(void *argument) {
       now_ms = wp_port_now_ms(); /* for the next take as well */
       ring |= wp_task_finish_at(pool, self->number, taken - 1, status, now_ms);
     }
-    if (ring) wp_port_ring(pool);
+    if (ring) wp_port_ring(&pool->bell);
     if (!taken) {
       wp_worker_wait(pool, self->number, seen, waited ? WP_PARK_MS : WP_SHORT_WAIT_MS);
       now_ms = wp_port_now_ms();

@@ -9,9 +9,8 @@
 #include "pthread_impl.h"
 #include "stdio_impl.h"
 
-#include "port/emscripten.h"
+#include "port/emscripten_stdio.h"
 #include "port/port.h"
-#include "task_side.h"
 
 enum { STREAMS = 3 };
 
@@ -29,7 +28,7 @@ typedef struct stream {
 
 static stream streams[STREAMS];
 
-void wp_js_streams_open(void) {
+void wp_port_streams_open(void) {
   FILE *files[STREAMS] = {__stdin_used, __stdout_used, __stderr_used};
   for (int i = 0; i < STREAMS; i++) {
     FILE *file = files[i];
@@ -84,7 +83,8 @@ void wp_port_flush(void) {
 /* ---- After a death ---- */
 
 void wp_port_thread_reset(uint32_t thread) {
-  if (wp__self && wp__self->index == thread) __pthread_self()->stdio_locks = NULL;
+  struct pthread *self = __pthread_self();
+  if (self->tid == WP_FIRST_TID + (int)thread) self->stdio_locks = NULL;
   for (int i = 0; i < STREAMS; i++) {
     FILE *file = streams[i].file;
     if (!file || file->lock != WP_FIRST_TID + (int)thread) continue;

@@ -3,8 +3,8 @@
 #define _GNU_SOURCE /* before any header */
 #endif
 #include "base/fault.h"
-#include "pool.h"
 #include "port/port.h"
+#include "status.h"
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -78,4 +78,4 @@ void wp_port_thread_detach(wp_port_thread *thread) {
 }
 
 void wp_port_stack_probe(void) {} /* there is a guard page, and no task outlives it */
-void wp_port_ring(struct wp_pool *pool) { wp_port_wake(&pool->bell, 1); }
+void wp_port_ring(wp_atomic_u32 *bell) { wp_port_wake(bell, 1); }

@@ -29,10 +29,8 @@ void wp_port_pause(void);
  * gate. Where the host guards its stacks itself, nothing. The calling thread, outside the gate. */
 void wp_port_stack_probe(void);
 
-struct wp_pool;
-
-/* Rings main's doorbell from a worker, outside the gate: completions are listed and main sleeps. */
-void wp_port_ring(struct wp_pool *pool);
+/* Rings main's doorbell from a worker, outside the gate: completions are listed and main sleeps, natively on the word `bell`. */
+void wp_port_ring(wp_atomic_u32 *bell);
 
 /* Native hosts start and end threads here; in JavaScript hosts main's JavaScript does, and these do not exist. */
 typedef struct wp_port_thread wp_port_thread;

@@ -1,13 +1,13 @@
 /*
- * Purpose  What JavaScript calls that no C embedder needs: the pool of a wasm instance, and its workers as threads of the
- *          C library.
- * Owns     the thread blocks
+ * Purpose  What JavaScript calls that no C embedder needs: the pool of a wasm instance, its memory, and its workers as threads of
+ *          the C library.
+ * Owns     the instance's memory, the thread blocks
  * Threads  main, except wp_js_thread_main
  * Kill     a thread block is static memory of its thread record: no list of the C library names it, nothing must be unlinked
  * See      docs/decisions/0001-own-worker-own-thread-block.md
  */
-#ifndef WP_PORT_EMSCRIPTEN_H
-#define WP_PORT_EMSCRIPTEN_H
+#ifndef WP_BINDINGS_H
+#define WP_BINDINGS_H
 
 #include "pool.h"
 #include "worker.h"
@@ -39,11 +39,8 @@ void *wp_js_thread_argument(wp_pool *pool, uint32_t thread);
 /* The end of the instance's pool: ends what would keep the instance and its memory for ever (wasm/library.js). */
 void wp_js_close(void);
 
-/* The numbers of the workers as threads of the C library: out of the way of the runtime's own. */
-enum { WP_FIRST_TID = 0x20000000 };
-
-/* Before the first worker: from now on the standard streams are locked when they are used. */
-void wp_js_streams_open(void);
+/* The memory of the whole instance, which malloc and the pool share; NULL: there is none. Opened by its first user. main. */
+wp_thread_memory *wp__process_memory(wp_segments **segments);
 
 /* The core's functions in a form that fits JavaScript: they return an index or a negative status. */
 int32_t wp_js_box_create(wp_pool *pool, uint32_t self, uint32_t bytes, uint32_t granted);

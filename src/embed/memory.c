@@ -1,6 +1,5 @@
 /* Memory of C tasks on native hosts: what a task allocates is its thread's, and is taken back with it. */
 #include "pool.h"
-#include "task_side.h"
 #include "wasmpool.h"
 #include <stdlib.h>
 #include <string.h>

@@ -9,8 +9,8 @@
 #define weak __attribute__((__weak__))
 #include "pthread_impl.h"
 
-#include "port/emscripten.h"
-#include "task_side.h"
+#include "bindings/bindings.h"
+#include "port/emscripten_stdio.h"
 #include <emscripten/emscripten.h>
 #include <string.h>
 
@@ -65,7 +65,7 @@ void *wp_js_thread_block(wp_pool *pool, uint32_t thread) {
   control->tls_base = (char *)block + tls;
   libc.need_locks =
       1; /* the library's own locks are used from now on, although its list has one thread */
-  wp_js_streams_open();
+  wp_port_streams_open();
   return control;
 }
 

@@ -1,0 +1,86 @@
+/* What JavaScript calls on main and in workers, in a form that fits it. */
+#include "bindings/bindings.h"
+#include "box.h"
+#include "task.h"
+#include <emscripten/stack.h>
+
+/* ---- The pool of this instance ---- */
+
+wp_pool *wp_js_pool_create(const wp_config *config, int32_t *status) {
+  wp_pool *pool = NULL;
+  wp_segments *segments = NULL;
+  wp_thread_memory *memory = wp__process_memory(&segments);
+  *status = memory ? wp_pool_lay_out(config, segments, memory, &pool) : WP_E_NO_MEMORY;
+  return *status ? NULL : pool;
+}
+
+const char *wp_js_task_name(const wp_pool *pool, uint32_t index) {
+  return index < pool->task_count ? pool->tasks[index]->name : NULL;
+}
+
+/* ---- Loop checks ---- */
+
+extern unsigned char __global_base;
+
+static wp_atomic_u32 *stop_flag(void) {
+  bool free = (uintptr_t)&__global_base >= WP_STOP_FLAG + sizeof(wp_atomic_u32) &&
+              emscripten_stack_get_end() >= WP_STOP_FLAG + sizeof(wp_atomic_u32);
+  return free ? (wp_atomic_u32 *)WP_STOP_FLAG : NULL;
+}
+
+/* No points: main only. */
+enum wp_stop wp_js_worker_stop(wp_pool *pool, uint32_t thread, bool any) {
+  wp_atomic_u32 *flag = stop_flag();
+  enum wp_stop answer = flag ? wp_worker_stop(pool, thread, any) : WP_STOP_NONE;
+  /* STOP: after the thread's own word, which the checks read next. */
+  if (answer == WP_STOP_ASKED) wp_atomic_fetch_add_seq_u32(flag, 1);
+  return answer;
+}
+
+/* No points: main only. */
+void wp_js_worker_stop_end(wp_pool *pool, uint32_t thread) {
+  wp_atomic_fetch_sub_seq_u32(stop_flag(), 1);
+  wp_worker_stop_end(pool, thread);
+}
+
+/* ---- For JavaScript: an index or a negative status, and no 64-bit integers ---- */
+
+static int32_t index_or(wp_status status, uint32_t index) {
+  return status ? status : (int32_t)index;
+}
+
+int32_t wp_js_box_create(wp_pool *pool, uint32_t self, uint32_t bytes, uint32_t granted) {
+  uint32_t index = 0;
+  wp_status status = granted ? wp_box_create_granted(pool, self, bytes, &index)
+                             : wp_box_create(pool, self, bytes, &index);
+  return index_or(status, index);
+}
+
+wp_status wp_js_box_commit(wp_pool *pool, uint32_t self, uint32_t index, uint32_t type,
+                           uint32_t aux, uint32_t bytes) {
+  return wp_box_commit(pool, self, index, type, aux, bytes);
+}
+
+int32_t wp_js_task_reserve(wp_pool *pool) {
+  uint32_t index = 0;
+  wp_status status = wp_task_reserve(pool, WP_MAIN, &index);
+  return index_or(status, index);
+}
+
+int32_t wp_js_task_event(wp_pool *pool, uint32_t self, uint32_t parent) {
+  uint32_t index = 0;
+  wp_status status = wp_task_event(pool, self, parent, &index);
+  return index_or(status, index);
+}
+
+int32_t wp_js_group_create(wp_pool *pool, uint32_t members, uint32_t kind) {
+  uint32_t index = 0;
+  wp_status status = wp_group_create(pool, members, kind, &index);
+  return index_or(status, index);
+}
+
+int32_t wp_js_name_intern(wp_pool *pool, const char *name, uint32_t bytes) {
+  uint32_t id = 0;
+  wp_status status = wp_name_intern(pool, name, bytes, &id);
+  return index_or(status, id);
+}

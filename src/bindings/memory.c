@@ -1,0 +1,109 @@
+/* malloc and its relatives: in wasm builds they are the pool's heaps, and what a C task allocates is taken back with it. */
+#include "bindings/bindings.h"
+#include <emscripten/threading.h>
+#include <errno.h>
+#include <string.h>
+
+/* One memory, one allocator: a wasm instance's threads share both. Opened by the first malloc, on the main thread, before
+ * there is any other; constant afterwards but for what segments and heaps do themselves. */
+static wp_segments process_segments;
+static wp_thread_memory process_memory[WP_THREADS_MAX];
+static bool process_open;
+
+static bool open_process_memory(void) {
+  if (process_open) return true;
+  if (wp_segments_open(&process_segments, UINT64_C(1) << 32)) return false;
+  if (wp_heap_open(&process_memory[WP_MAIN].heap, &process_segments, WP_MAIN)) return false;
+  process_open = true;
+  return true;
+}
+
+wp_thread_memory *wp__process_memory(wp_segments **segments) {
+  *segments = &process_segments;
+  return open_process_memory() ? process_memory : NULL;
+}
+
+/* The calling thread's heap, inside its gate; NULL on a thread that is no pool's. */
+static wp_heap *enter(void) {
+  wp_thread *self = wp__self;
+  if (self) {
+    /* A planned kill never finds a heap half-changed, its own or (free) another's. */
+    wp_gate_enter(self);
+    return &process_memory[self->index].heap;
+  }
+  if (!emscripten_is_main_runtime_thread() || !open_process_memory()) return NULL;
+  return &process_memory[WP_MAIN].heap;
+}
+
+static void leave(void) {
+  if (wp__self) wp_gate_leave(wp__self);
+}
+
+/* A C task's blocks carry its tag, so that killing it frees them. */
+static uint32_t current_tag(void) {
+  return wp__self ? wp_atomic_load_relaxed_u32(&wp__self->tag) : 0; /* own word */
+}
+
+static void *finish(wp_heap *heap, void *block) {
+  if (heap) leave();
+  if (!block) errno = ENOMEM;
+  return block;
+}
+
+void *malloc(size_t bytes) {
+  wp_heap *heap = enter();
+  return finish(heap, heap ? wp_heap_alloc(heap, bytes, current_tag()) : NULL);
+}
+
+void free(void *block) {
+  if (!block) return;
+  wp_heap *heap = enter();
+  if (!heap) return;
+  wp_heap_free(heap, block);
+  leave();
+}
+
+void *calloc(size_t count, size_t bytes) {
+  size_t total = 0;
+  if (__builtin_mul_overflow(count, bytes, &total)) return finish(NULL, NULL);
+  void *block = malloc(total);
+  return block ? memset(block, 0, total) : NULL;
+}
+
+void *realloc(void *block, size_t bytes) {
+  wp_heap *heap = enter();
+  return finish(heap, heap ? wp_heap_realloc(heap, block, bytes, current_tag()) : NULL);
+}
+
+void *aligned_alloc(size_t alignment, size_t bytes) {
+  wp_heap *heap = enter();
+  return finish(heap, heap ? wp_heap_alloc_aligned(heap, alignment, bytes, current_tag()) : NULL);
+}
+
+void *memalign(size_t alignment, size_t bytes) { return aligned_alloc(alignment, bytes); }
+
+int posix_memalign(void **block, size_t alignment, size_t bytes) {
+  void *found = aligned_alloc(alignment, bytes);
+  if (!found) return ENOMEM;
+  *block = found;
+  return 0;
+}
+
+size_t malloc_usable_size(void *block) { return block ? wp_heap_usable(block) : 0; }
+
+/* The names under which the C library and the runtime call their own allocator. */
+void *emscripten_builtin_malloc(size_t) __attribute__((alias("malloc")));
+void emscripten_builtin_free(void *) __attribute__((alias("free")));
+void *emscripten_builtin_calloc(size_t, size_t) __attribute__((alias("calloc")));
+void *emscripten_builtin_realloc(void *, size_t) __attribute__((alias("realloc")));
+void *emscripten_builtin_memalign(size_t, size_t) __attribute__((alias("memalign")));
+void *__libc_malloc(size_t) __attribute__((alias("malloc")));
+void __libc_free(void *) __attribute__((alias("free")));
+void *__libc_calloc(size_t, size_t) __attribute__((alias("calloc")));
+void *__libc_realloc(void *, size_t) __attribute__((alias("realloc")));
+
+void *wp_malloc(size_t bytes) { return malloc(bytes); }
+void *wp_calloc(size_t count, size_t bytes) { return calloc(count, bytes); }
+void *wp_realloc(void *block, size_t bytes) { return realloc(block, bytes); }
+void *wp_aligned_alloc(size_t alignment, size_t bytes) { return aligned_alloc(alignment, bytes); }
+void wp_free(void *block) { free(block); }
