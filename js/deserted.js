@@ -42,7 +42,7 @@ export class Deserted {
     const { core, fleet, options } = this.#engine;
     const member = this.#seats.get(seat);
     if (seat === undefined || !member) return;
-    const who = fleet.serves() ? workerName(seat) : 'every worker';
+    const who = fleet.serves() ? workerName(options.names, seat) : 'every worker';
     const isFinal = options.restart.policy === 'never';
     const what = isFinal ? 'has ended, and none is restarted' : 'was given up after too many failures';
     for (const task of [...this.#tasks]) {

@@ -8,7 +8,7 @@ import { poolError } from './errors.js';
 import * as L from './generated/layout.js';
 import { host } from './host/index.js';
 import { Ladder } from './ladder.js';
-import { initMessage, newMember, Opening, stopAtLast, turn, workerName } from './member.js';
+import { initMessage, newMember, Opening, spareName, stopAtLast, turn, workerName } from './member.js';
 import { RestartBudget } from './restart.js';
 import { Timers } from './timers.js';
 
@@ -83,7 +83,8 @@ export class Fleet {
       this.#unserved.push(seat); // until its death is confirmed: its record has what a thread needs
       return;
     }
-    const name = seat === undefined ? `Spare_${++this.#sparesStarted}` : workerName(seat);
+    const { names } = this.options;
+    const name = seat === undefined ? spareName(names, ++this.#sparesStarted) : workerName(names, seat);
     const member = newMember(number, name, seat);
     if (!block) {
       const error = poolError('NO_MEMORY', `${name} cannot start: there is no memory for its stack`);
@@ -102,7 +103,7 @@ export class Fleet {
         onExit: (code) => this.#exited(member, code),
       });
     } catch (error) {
-      this.#lost(member, startError(error, this.options.workerData));
+      this.#lost(member, startError(error, this.options.thread.workerData));
       return;
     }
     member.thread.hold(this.#held);
@@ -162,7 +163,7 @@ export class Fleet {
    */
   #seat(member, seat) {
     member.seat = seat;
-    member.name = workerName(seat);
+    member.name = workerName(this.options.names, seat);
     member.state = 'live';
     this.#seats[seat] = member;
     this.events.seating(seat, member);

@@ -80,6 +80,7 @@ export function initMessage({ exports, pool, memory }, { glue, wasmModule }, opt
     routine: exports._wp_js_thread_routine(),
     argument: exports._wp_js_thread_argument(pool, number) >>> 0,
     module: options.module,
+    name: options.names.worker,
     initData: options.initData,
     memoryBytes: options.memoryBytes,
     beatMs: options.liveness.timeoutMs && options.liveness.scanMs / 2,
@@ -120,18 +121,31 @@ export class Opening {
    * @param {Error} error why
    */
   failFor(member, error) {
-    const known = ['START_FAILED', 'NOT_SERIALIZABLE', 'NO_MEMORY'].includes(/** @type {any} */ (error).code);
+    const known = ['INVALID_ARGUMENT', 'START_FAILED', 'NOT_SERIALIZABLE', 'NO_MEMORY'].includes(
+      /** @type {any} */ (error).code,
+    );
     const text = `${member.name}: ${describeReason(error)}`;
     this.fail(known ? error : poolError('START_FAILED', text, { cause: error }));
   }
 }
 
+/** @typedef {import('./options.js').ResolvedOptions['names']} Names what the names of a pool's threads begin with */
+
 /**
  * A worker's readable name, by its seat.
+ * @param {Names} names
  * @param {number} seat
  */
-export function workerName(seat) {
-  return `Worker_${seat + 1}`;
+export function workerName({ worker }, seat) {
+  return `${worker}_${seat + 1}`;
+}
+
+/**
+ * @param {Names} names
+ * @param {number} count how many there have been
+ */
+export function spareName({ spare }, count) {
+  return `${spare}_${count}`;
 }
 
 /**

@@ -10,11 +10,11 @@ import {
   livenessOptions,
   mainFunctions,
   memoryBytes,
-  resourceLimits,
   restartOptions,
   telemetryOptions,
 } from './option-groups.js';
 import { Time } from './scheduler.js';
+import { threadOptions } from './thread-options.js';
 
 /** @typedef {'critical' | 'high' | 'normal' | 'low' | 'background'} Priority highest first; background is served as low */
 
@@ -62,6 +62,12 @@ import { Time } from './scheduler.js';
  * @property {unknown} [workerData] what the worker's modules find as `workerData` of node:worker_threads. Not in browsers
  * @property {boolean} [stdout] what workers print to stdout does not go to this program's, but to `pool.stdout`; false. Not in browsers
  * @property {boolean} [stderr] the same for stderr
+ * @property {Readonly<Record<string, string | number | boolean | undefined>> | symbol} [env] the workers' `process.env`: variables, or
+ *   SHARE_ENV of node:worker_threads; a copy of the program's. Not in browsers
+ * @property {readonly (string | number | boolean)[]} [argv] more of the workers' `process.argv`. Node and Bun
+ * @property {readonly string[]} [execArgv] Node's flags for the workers; the program's own. Node
+ * @property {boolean} [trackUnmanagedFds] whether files that a worker opened by number and left open are closed when it ends; true. Node
+ * @property {string} [name] what the workers' names begin with: 'img' for `img_1`, `img_2`; 'Worker'
  * @property {boolean} [unref] an idle pool does not keep the process alive
  * @property {number} [concurrentTasksPerWorker] 1; more only for asynchronous handlers
  * @property {object} [resourceLimits] passed to the host where it knows them
@@ -125,6 +131,11 @@ const NAMES = {
   workerData: 1,
   stdout: 1,
   stderr: 1,
+  env: 1,
+  argv: 1,
+  execArgv: 1,
+  trackUnmanagedFds: 1,
+  name: 1,
   unref: 1,
   concurrentTasksPerWorker: 1,
   resourceLimits: 1,
@@ -144,7 +155,7 @@ const KNOWN = nameSet(NAMES);
 /** Options of later versions: refused with a code of their own. */
 const NOT_YET = [
   ...['isolation', 'isolated', 'maxTaskBytes', 'wasmUrl', 'workerUrl', 'maxTasksPerWorker', 'maxHeapBytes'],
-  ...['env', 'argv', 'execArgv', 'name', 'resources', 'backend', 'topology'],
+  ...['resources', 'backend', 'topology'],
 ];
 
 /**
@@ -200,8 +211,6 @@ function ownPoolOptions(given) {
  */
 export function resolveOptions(given) {
   const options = ownPoolOptions(given);
-  if (options.workerData !== undefined && !host.hasWorkerData)
-    throw poolError('UNSUPPORTED', 'workerData: this runtime has none; initData reaches workers everywhere');
   const allowFunctions = flag('allowFunctions', options.allowFunctions, DEFAULTS.allowFunctions);
   if (options.module === undefined && options.wasm === undefined && !allowFunctions) {
     throw poolError('INVALID_ARGUMENT', 'module: expected the URL of a worker module (or wasm: of a C module)');
@@ -222,10 +231,8 @@ export function resolveOptions(given) {
     liveness: livenessOptions(options.liveness),
     restart: restartOptions(options.restart),
     initData: options.initData,
-    workerData: options.workerData,
-    captured: Object.freeze({ stdout: captured('stdout', options), stderr: captured('stderr', options) }),
+    ...threadOptions(options),
     unref: flag('unref', options.unref),
-    resourceLimits: resourceLimits(options.resourceLimits),
     main: mainFunctions(options.main),
     scheduler: new Time(options.scheduler),
     aging: agingOptions(options.aging),
@@ -243,17 +250,6 @@ function taskErrorCallback({ onTaskError, onWorkerError }) {
   if (onTaskError !== undefined && onWorkerError !== undefined)
     throw poolError('INVALID_ARGUMENT', 'onTaskError and onWorkerError are the same option: give one of them');
   return callback('onTaskError', onTaskError) ?? callback('onWorkerError', onWorkerError);
-}
-
-/**
- * @param {'stdout' | 'stderr'} name
- * @param {PoolOptions} options
- * @returns {import('./host/index.js').Captured | undefined}
- */
-function captured(name, options) {
-  if (!flag(name, options[name])) return undefined;
-  if (!host.capture) throw poolError('UNSUPPORTED', `${name}: in this runtime workers print to the console`);
-  return host.capture();
 }
 
 /**

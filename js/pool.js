@@ -81,12 +81,12 @@ export class Pool {
 
   /** What workers print to stdout, if the option `stdout` is set; a Readable of node:stream. Ends with the pool. */
   get stdout() {
-    return this.#options.captured.stdout?.stream ?? null;
+    return this.#options.thread.captured.stdout?.stream ?? null;
   }
 
   /** The same for stderr. */
   get stderr() {
-    return this.#options.captured.stderr?.stream ?? null;
+    return this.#options.thread.captured.stderr?.stream ?? null;
   }
 
   /** How many workers it has. */
@@ -388,7 +388,7 @@ export class Pool {
   #ended() {
     this.#traces.close();
     this.#starting = undefined; // with it goes the memory
-    for (const stream of Object.values(this.#options.captured)) stream?.end();
+    for (const stream of Object.values(this.#options.thread.captured)) stream?.end();
   }
 
   /** `await using pool = await createPool(…)` */

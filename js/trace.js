@@ -42,6 +42,7 @@ export class Trace {
   #core;
   #now;
   #seats;
+  #names;
   #onStop;
   /** @type {TraceEvent[]} */
   #events = [];
@@ -59,6 +60,7 @@ export class Trace {
     this.#now = engine.options.scheduler.poolNow;
     this.#onStop = onStop;
     this.#seats = engine.options.workers;
+    this.#names = engine.options.names;
   }
 
   /**
@@ -196,7 +198,7 @@ export class Trace {
     const named = (/** @type {number} */ tid, /** @type {string} */ name) =>
       /** @type {TraceEvent} */ ({ name: 'thread_name', ph: 'M', pid: PID, tid, args: { name } });
     const events = this.#events.map((event) => ({ ...event })); // what runs now will be seen again
-    const workers = Array.from({ length: this.#seats }, (_, seat) => named(seat + 1, workerName(seat)));
+    const workers = Array.from({ length: this.#seats }, (_, seat) => named(seat + 1, workerName(this.#names, seat)));
     return { traceEvents: [named(MAIN, 'main'), ...workers, ...events], displayTimeUnit: 'ms' };
   }
 

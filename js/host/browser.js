@@ -23,7 +23,8 @@ export const host = {
   stopIsSure: true,
   wasmEngine: engineOf(globalThis.navigator?.userAgent ?? ''),
   boot: new URL('./boot-browser.js', import.meta.url),
-  hasWorkerData: false,
+  threadOptions: [],
+  sharesEnv: false,
   takeOutput: () => undefined, // the console shows what workers print
   createThread,
   clockOffsetMs: () => performance.timeOrigin,

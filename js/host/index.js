@@ -16,9 +16,13 @@
  * @property {(error: Error) => void} onError an error that nobody in the thread caught; the thread is lost
  * @property {(code: number) => void} onExit the thread is gone. Not every host sends it
  *
- * @typedef {object} ThreadOptions
+ * @typedef {object} ThreadOptions what a host has no use for it leaves aside; see Host.threadOptions
  * @property {object} [resourceLimits] own properties count
  * @property {unknown} [workerData]
+ * @property {Readonly<Record<string, string>> | symbol} [env] own properties count
+ * @property {readonly string[]} [argv]
+ * @property {readonly string[]} [execArgv]
+ * @property {boolean} [trackUnmanagedFds]
  * @property {{ stdout?: Captured, stderr?: Captured }} [captured] streams that get what it prints
  *
  * @typedef {object} HostTime the functions of time as the runtime has them, whatever replaces its globals later
@@ -41,7 +45,8 @@
  * @property {import('../instrument/check.js').Engine} wasmEngine which form of loop checks suits it
  * @property {URL} boot the worker's entry file
  * @property {() => string | undefined} [memoryHint] what helps where there is too little address space for a memory; undefined: a smaller one
- * @property {boolean} hasWorkerData whether a thread's code can find `workerData`
+ * @property {readonly ('workerData' | 'env' | 'argv' | 'execArgv' | 'trackUnmanagedFds')[]} threadOptions those that mean something here
+ * @property {boolean} sharesEnv whether threads can have the program's own environment
  * @property {(url: URL, name: string, events: ThreadEvents, options: ThreadOptions) => Thread} createThread
  * @property {() => Captured} [capture] makes a stream for `captured`
  * @property {() => void} takeOutput passes on what workers have printed so far. Costs next to nothing when there is nothing

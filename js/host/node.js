@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { pathToFileURL } from 'node:url';
 import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
+import { poolError } from '../errors.js';
 import { own } from '../own.js';
 import { Captured, takeOutput, WorkerOutput } from './output-node.js';
 import { clockOffsetMs } from './clock-node.js';
@@ -19,6 +20,13 @@ import { defer, eventLoopUtilization, time } from './time-node.js';
 
 const versions = /** @type {Record<string, string | undefined>} */ (process.versions);
 const name = versions.bun ? 'bun' : versions.deno ? 'deno' : 'node';
+
+/** Bun shows flags to a worker and obeys none; tracked files are Node's alone. @type {Record<string, Host['threadOptions']>} */
+const THREAD_OPTIONS = {
+  node: ['workerData', 'env', 'argv', 'execArgv', 'trackUnmanagedFds'],
+  bun: ['workerData', 'env', 'argv'],
+  deno: ['workerData', 'env'],
+};
 
 /** @type {Host} */
 export const host = {
@@ -36,7 +44,8 @@ export const host = {
   wasmEngine: name === 'bun' ? 'jsc' : 'v8',
   boot: new URL('../dist/boot-node.cjs', import.meta.url), // js/host/boot-node.js and all that it imports, in one file
   memoryHint: name === 'node' ? memoryHint : undefined,
-  hasWorkerData: true,
+  threadOptions: THREAD_OPTIONS[name],
+  sharesEnv: name !== 'deno',
   capture: () => new Captured(),
   takeOutput,
   createThread,
@@ -67,16 +76,9 @@ export const host = {
  * What the pool says to its own code in the thread goes by a port of its own: parentPort and workerData are the user's.
  * @type {Host['createThread']}
  */
-function createThread(url, threadName, events, { resourceLimits, workerData, captured = {} }) {
-  const worker = new Worker(
-    url,
-    own({
-      name: threadName,
-      workerData,
-      resourceLimits: resourceLimits && own(resourceLimits),
-      execArgv: execArgv(),
-    }),
-  );
+function createThread(url, threadName, events, options) {
+  const { captured = {} } = options;
+  const worker = startWorker(url, threadName, options);
   const output = new WorkerOutput(captured);
   const { port1: port, port2 } = new MessageChannel();
   worker.postMessage(own({ kind: 'wasmpool', port: port2, output: output.way }), [port2, output.way.port]);
@@ -108,6 +110,35 @@ function createThread(url, threadName, events, { resourceLimits, workerData, cap
   };
 }
 
+/**
+ * @param {URL} url
+ * @param {string} threadName
+ * @param {import('./index.js').ThreadOptions} options
+ */
+function startWorker(
+  url,
+  threadName,
+  { resourceLimits, workerData, env, argv, execArgv = inheritedFlags(), trackUnmanagedFds },
+) {
+  const given = {
+    name: threadName,
+    workerData,
+    resourceLimits: resourceLimits && own(resourceLimits),
+    env: typeof env === 'object' ? own(env) : env,
+    argv: argv && [...argv],
+    execArgv: execArgv && [...execArgv],
+    trackUnmanagedFds,
+  };
+  try {
+    return new Worker(url, /** @type {import('node:worker_threads').WorkerOptions} */ (own(given)));
+  } catch (cause) {
+    if (/** @type {any} */ (cause).code !== 'ERR_WORKER_INVALID_EXEC_ARGV') throw cause;
+    const { message } = /** @type {Error} */ (cause);
+    const option = message.includes('NODE_OPTIONS') ? 'env.NODE_OPTIONS' : 'execArgv';
+    throw poolError('INVALID_ARGUMENT', `${option}: ${message}`, { cause });
+  }
+}
+
 /** @type {NonNullable<Host['mainLoad']>} */
 function mainLoad() {
   let last = eventLoopUtilization();
@@ -136,7 +167,7 @@ function memoryHint() {
  * Workers inherit the flags of the program. Not so with one that is given on the command line (node --input-type=module -e …): its
  * flags are not for files, which workers run.
  */
-function execArgv() {
+function inheritedFlags() {
   return process.execArgv.some((flag) => /^(-e|--eval|-p|--print|-pe|--input-type)/.test(flag)) ? [] : undefined;
 }
 

@@ -35,6 +35,7 @@ import { Loop } from './loop.js';
  * @property {number} routine its start routine
  * @property {number} argument of the start routine
  * @property {string | undefined} module URL of the user's worker module
+ * @property {string} name what the names of the pool's workers begin with
  * @property {unknown} initData
  * @property {number} memoryBytes ceiling of the shared memory
  * @property {number | undefined} beatMs how often the event loop gives a sign of life; undefined: nobody looks for one

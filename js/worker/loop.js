@@ -60,7 +60,12 @@ export class Loop {
 
   /** What every context of this worker shows. */
   get worker() {
-    return (this.#worker ??= Object.freeze(seatOf(this.core.load(this.at + L.THREAD_SEAT))));
+    return (this.#worker ??= this.#seat());
+  }
+
+  #seat() {
+    const seat = this.core.load(this.at + L.THREAD_SEAT); // + 1
+    return Object.freeze({ index: seat - 1, name: `${this.init.name}_${seat}` });
   }
 
   /** The second phase: the user's module, then the core and main are told. */
@@ -390,9 +395,4 @@ export class Loop {
     this.#nowMs = this.readClock();
     if (exports._wp_task_finish_at(pool, self, index, status, this.#nowMs)) this.ring();
   }
-}
-
-/** @param {number} seat of the thread's record: seat + 1 */
-function seatOf(seat) {
-  return { index: seat - 1, name: `Worker_${seat}` };
 }

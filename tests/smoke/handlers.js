@@ -27,6 +27,8 @@ export default defineWorker({
     for (;;);
   },
   world: leftovers,
+  workerName: (_, { worker }) => worker.name,
+  surroundings: () => ({ greeting: process.env.GREETING, argv: process.argv }),
   listen: () => {
     const hear = (message) => post({ heard: message });
     if (threads) threads.parentPort.on('message', hear);

@@ -175,6 +175,30 @@ export function cases({ module, wasm }) {
         equal([worker, index, message], ['Worker_1', 0, { heard: { kind: 'hello' } }]);
         equal(await pool.dispatch('add', { a: 1, b: 2 }), 3);
       }),
+    'worker options: names; environment and arguments, or a refusal by name': async () => {
+      await withPool({ workers: 1, name: 'img' }, async (pool) => equal(await pool.dispatch('workerName'), 'img_1'));
+      const values = {
+        env: { GREETING: 'hello' },
+        argv: ['--level', 3],
+        execArgv: ['--no-warnings'],
+        trackUnmanagedFds: false,
+      };
+      const versions = globalThis.process?.versions ?? {};
+      const has = !versions.node ? [] : versions.deno ? ['env'] : versions.bun ? ['env', 'argv'] : Object.keys(values);
+      for (const [name, value] of Object.entries(values)) {
+        if (!has.includes(name)) equal(await codeOf(createPool({ module, [name]: value })), 'UNSUPPORTED');
+      }
+      if (has.includes('env')) {
+        await withPool({ workers: 1, env: values.env }, async (pool) =>
+          equal(await pool.dispatch('surroundings').then(({ greeting }) => greeting), 'hello'),
+        );
+      }
+      if (has.includes('argv')) {
+        await withPool({ workers: 1, argv: values.argv }, async (pool) =>
+          equal(await pool.dispatch('surroundings').then(({ argv }) => argv.slice(-2)), ['--level', '3']),
+        );
+      }
+    },
     'output: what a task has printed is there at its end': async () => {
       if (!globalThis.process?.versions?.node)
         return void equal(await codeOf(createPool({ module, stdout: true })), 'UNSUPPORTED');
