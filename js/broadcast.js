@@ -53,6 +53,6 @@ export class Broadcasts {
 function emptySeats(size, engine) {
   const seats = new Set(Array.from({ length: size }, (_, seat) => seat));
   for (const { seat, state } of engine?.fleet.members.values() ?? [])
-    if (seat !== undefined && state === 'live') seats.delete(seat);
+    if (state === 'live') seats.delete(/** @type {number} */ (seat));
   return seats;
 }

@@ -218,8 +218,8 @@ export class Load {
     this.#lastMs = now;
     this.#samples++;
     for (const { number, seat, state } of fleet.members.values()) {
-      if (seat !== undefined && state === 'live' && core.load(core.thread(number) + L.THREAD_RUNNING) > 0)
-        this.#busy[seat]++;
+      if (state === 'live' && core.load(core.thread(number) + L.THREAD_RUNNING) > 0)
+        this.#busy[/** @type {number} */ (seat)]++;
     }
     if (now - this.#sinceMs < LOAD_MS) return;
     const main = this.#meter ? this.#meter() : this.#lateMs / (now - this.#sinceMs);

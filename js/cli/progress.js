@@ -47,7 +47,7 @@ export class Reporter {
    */
   constructor(stream, terminal) {
     this.#stream = stream;
-    this.#canMove = 'isTTY' in stream && Boolean(stream.isTTY) && terminal !== 'dumb';
+    this.#canMove = Boolean(/** @type {NodeJS.WriteStream} */ (stream).isTTY) && terminal !== 'dumb';
   }
 
   /**

@@ -289,6 +289,10 @@ describe('--resume LOG', () => {
       .map((line) => line.split('\t'));
     const columns = 'Seq Host Starttime JobRuntime Send Receive Exitval Signal Command';
     assert.deepEqual(head, columns.split(' '));
+    for (const [, , started, took] of rows) {
+      assert.match(took, /^ *\d+\.\d{3}$/);
+      assert.ok(Number(started) > 1e9 && Number(started) <= Date.now() / 1000, started);
+    }
     assert.deepEqual(
       rows.map((row) => [row[0], row[6], row[8]]),
       [
@@ -299,6 +303,17 @@ describe('--resume LOG', () => {
         ['4', '0', `${NOTES}#text ${input}:4`],
       ],
     );
+  });
+
+  test('each item has its own time in the log, in seconds', async () => {
+    const log = at('times.log');
+    const waits = 'async (ms) => { await new Promise((resolve) => setTimeout(resolve, ms)); }';
+    await run(['map', '-e', waits, '--batch', '3', '--resume', log], { input: '0\n200\n0\n' });
+    const times = lines(readFileSync(log, 'utf8'))
+      .slice(1)
+      .map((row) => Number(row.split('\t')[3]));
+    assert.ok(times[1] > 0.19 && times[1] < 200, String(times));
+    assert.ok(times[0] < times[1] && times[2] < times[1], String(times));
   });
 
   test('a log that was cut off in the middle of a line', async () => {

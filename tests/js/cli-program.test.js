@@ -107,6 +107,19 @@ describe('the packaged program, with the real pool', () => {
     assert.deepEqual(lines(out), ['1']);
   });
 
+  test('--fail-fast: when the last item fails, nothing was left to stop', async () => {
+    const { child, ended } = start(['map', 'h.mjs#odd', '--fail-fast', '-j', '1']);
+    child.stdin.end('1\n3\n2\n');
+    const { status, out, err } = await ended;
+    assert.deepEqual([status, out, err], [1, '1\n3\n', 'wasmpool: stdin:3: TASK_FAILED even: 2\n']);
+  });
+
+  test('-e with imports: nothing is written but results, no warning of the runtime either', async () => {
+    const { child, ended } = start(['map', '-e', "async (x) => (await import('./h.mjs')).double(x)"]);
+    child.stdin.end('4\n');
+    assert.deepEqual(await ended, { status: 0, signal: null, out: '8\n', err: '' });
+  });
+
   for (const batch of [[], ['--batch', '1'], ['--batch', '2'], ['--batch', '20']])
     test(`--fail-fast: one worker starts nothing after an item that failed, ${batch.join(' ') || 'by default'}`, async () => {
       rmSync(at('started'), { force: true });

@@ -12,7 +12,14 @@ describe('wrong use: one line naming what and where, status 2', () => {
   const cases = [
     ['no such module', () => [`${at('none.mjs')}#x`], /^wasmpool: .*none\.mjs: ENOENT no such file/],
     ['no such export', () => [`${at('h.mjs')}#x`], /h\.mjs: has no handler or C task 'x' \(it has /],
+    [
+      'no such export of several kinds: functions are named, values are not',
+      () => [`${file('kinds.mjs', 'export const n = 1, f = () => 0; export default { g() {}, m: 2 };')}#x`],
+      /kinds\.mjs: has no handler or C task 'x' \(it has f, g\)\n$/,
+    ],
     ['no export named', () => [at('h.mjs')], /^wasmpool: '.*h\.mjs' is not MODULE#EXPORT/],
+    ['no module before the export', () => ['#x'], /^wasmpool: '#x' is not MODULE#EXPORT/],
+    ['no export after the #', () => [`${at('h.mjs')}#`], /h\.mjs#' is not MODULE#EXPORT/],
     ['a directory', () => [`${dir}#x`], /^wasmpool: .*: EISDIR illegal operation on a directory/],
     ['a .wasm file', () => [`${at('x.wasm')}#x`], /give the \.mjs that emcc wrote beside it/],
     [

@@ -181,6 +181,7 @@ test('what cannot be carried says what it is and where, and how deep', async () 
     'value.b is met twice': { a: shared, b: shared },
     'value.a.b is met twice': cycle,
     'value.n is a bigint': { n: 1n },
+    'value.__proto__ is a property of this name': JSON.parse('{ "__proto__": 1 }'),
     'value.g is a getter': { get g() { return 1; } }, // prettier-ignore
     'value is a Map': new Map(),
     'value.f is a function': { f() {} },
@@ -188,6 +189,13 @@ test('what cannot be carried says what it is and where, and how deep', async () 
   };
   for (const [reason, value] of Object.entries(plain))
     assert.equal(encode(value, 'cbor'), `${reason}; a leased result is plain data`);
+  const many = (/** @type {number} */ count, first = {}) => {
+    for (let i = Object.keys(first).length; i < count; i++) first[`p${i}`] = i;
+    return first;
+  };
+  assert.equal(encode(many(65_535), 'cbor'), 'carried');
+  assert.match(encode(many(65_535, { f() {} }), 'cbor'), /^value\.f is a function/);
+  assert.match(encode(many(65_536), 'cbor'), /^value has 65536 properties/);
   port1.close();
   port2.close();
 });
