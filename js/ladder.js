@@ -108,7 +108,7 @@ export class Ladder {
     const { exports, pool } = this.#core;
     if (!this.#checked) return false;
     if (this.#armed.has(thread)) return true;
-    const answer = exports._wp_js_worker_stop(pool, thread, any ? 1 : 0);
+    const answer = exports._wp_worker_stop(pool, thread, any ? 1 : 0);
     if (answer === L.STOP_ASKED) this.#armed.add(thread);
     return answer !== L.STOP_NONE;
   }
@@ -119,7 +119,7 @@ export class Ladder {
    */
   disarm(thread) {
     const { exports, pool } = this.#core;
-    if (this.#armed.delete(thread)) exports._wp_js_worker_stop_end(pool, thread);
+    if (this.#armed.delete(thread)) exports._wp_worker_stop_end(pool, thread);
   }
 
   /**

@@ -15,7 +15,7 @@ import { own } from './own.js';
 
 const PAGE_BYTES = 65536;
 
-/** What the checks in its loops read: src/bindings/bindings.h, wp_js_worker_stop. */
+/** What the checks in its loops read: src/port/port.h, WP_STOP_FLAG. */
 const LOOP_CHECK = Object.freeze({
   kind: /** @type {const} */ ('thread'),
   flag: L.STOP_FLAG,

@@ -19,14 +19,16 @@ static void *zeroed(wp_pool *pool, size_t count, size_t bytes) {
 static bool allocate(wp_fleet *fleet) {
   wp_pool *pool = fleet->pool;
   size_t threads = pool->thread_count, times = wp_restart_capacity(&fleet->config.restart);
-  /* A thread may be suspected of each task that it runs and, until it stands still, of as many that it runs next. */
-  fleet->suspicion_capacity = pool->thread_count * (2 * pool->config.concurrency + 2);
+  /* A thread may be suspected of each task that it runs and, until it stands still, of as many that it runs next; and of being silent
+   * in each. */
+  fleet->suspicion_capacity = pool->thread_count * (3 * pool->config.concurrency + 2);
   fleet->members = zeroed(pool, threads, sizeof *fleet->members);
   fleet->seats = zeroed(pool, pool->seat_count, sizeof *fleet->seats);
   fleet->suspicions = zeroed(pool, fleet->suspicion_capacity, sizeof *fleet->suspicions);
-  fleet->actions =
-      zeroed(pool, threads * ACTIONS_PER_MEMBER + fleet->suspicion_capacity + EXPIRED_MAX,
-             sizeof *fleet->actions);
+  fleet->actions = zeroed(pool,
+                          threads * ACTIONS_PER_MEMBER + fleet->suspicion_capacity +
+                              pool->config.concurrency + EXPIRED_MAX,
+                          sizeof *fleet->actions);
   double *all = zeroed(pool, (pool->seat_count + (size_t)1) * times, sizeof *all);
   if (!fleet->members || !fleet->seats || !fleet->suspicions || !fleet->actions || !all)
     return false;
@@ -75,7 +77,7 @@ const wp_fleet_counts *wp_fleet_counts_of(const wp_fleet *fleet) { return &fleet
 static bool member_is_sound(const wp_fleet *fleet, uint32_t thread) {
   const wp_member *m = &fleet->members[thread];
   uint32_t doomers = 0;
-  for (uint32_t i = 0; i < fleet->suspicion_capacity; i++) {
+  for (uint32_t i = 0; i < fleet->suspicion_end; i++) {
     const wp_suspicion *s = &fleet->suspicions[i];
     if (s->kind == WP_SUSPECT_NONE || s->thread != thread) continue;
     if (m->phase == WP_PHASE_EMPTY) return false; /* dropped when it was reaped */
@@ -166,7 +168,8 @@ static void take(wp_fleet *fleet, const wp_fleet_event *event) {
     wp__fleet_gone(fleet, thread, event->clean);
     break;
   case WP_FLEET_KILL:
-    wp__fleet_suspect(fleet, WP_SUSPECT_TASK, thread, event->task, event->grace_ms);
+    wp__fleet_suspect(fleet, event->suspect ? event->suspect : WP_SUSPECT_TASK, thread, event->task,
+                      event->grace_ms);
     break;
   }
 }
@@ -180,7 +183,7 @@ uint32_t wp_fleet_step(wp_fleet *fleet, double real_ms, double pool_ms, const wp
   if (fleet->state < WP_STATE_CLOSING) wp__fleet_seat_members(fleet);
   if (event) take(fleet, event);
   if (fleet->state < WP_STATE_CLOSING) {
-    tick(fleet);
+    if (fleet->config.ticks) tick(fleet);
     wp__fleet_climb(fleet);
     wp__fleet_look_for_late_starts(fleet);
   }

@@ -34,7 +34,9 @@ typedef struct wp_fleet_config {
   double
       spare_delay_ms; /* before a spare that took a seat is replaced: starting costs main some milliseconds */
   double stop_again_ms; /* STOP is repeated until the end is reported; 0: told once */
-  uint64_t seed;        /* of the jitter's chance; not 0 */
+  uint32_t
+      ticks; /* 1: a step looks at time limits of tasks as well; 0: the host does (wp_task_tick), and reports what it finds as KILL */
+  uint64_t seed; /* of the jitter's chance; not 0 */
 } wp_fleet_config;
 
 /* What the fleet is told. An event of an older incarnation of its thread is dropped. */
@@ -45,7 +47,7 @@ enum wp_fleet_event_kind {
   WP_FLEET_BROKEN = 4, /* it is useless: the core broke there, or an error that nobody caught */
   WP_FLEET_EXITED = 5, /* it ended by itself */
   WP_FLEET_GONE = 6,   /* confirmed: it executes nothing any more */
-  WP_FLEET_KILL = 7,   /* a task that was given up runs there: it is to end */
+  WP_FLEET_KILL = 7,   /* what runs there is to end: `suspect` says what */
   WP_FLEET_CLOSE = 8,  /* all end */
 };
 
@@ -60,10 +62,12 @@ enum wp_fleet_reason {
 typedef struct wp_fleet_event {
   uint32_t kind; /* enum wp_fleet_event_kind */
   uint32_t thread, incarnation;
-  uint32_t reason; /* START_FAILED: enum wp_fleet_reason */
-  wp_handle task;  /* KILL */
+  uint32_t reason;  /* START_FAILED: enum wp_fleet_reason */
+  uint32_t suspect; /* KILL: enum wp_suspect */
+  wp_handle
+      task; /* KILL: a task that was given up; of a silent thread, `generation` is its count of beats */
+  uint32_t clean;  /* EXITED: 1: between tasks, and without an error */
   double grace_ms; /* KILL: time to end by itself; negative: the ladder's own */
-  bool clean;      /* EXITED: between tasks, and without an error */
 } wp_fleet_event;
 
 /* What the host is to do, in this order, before its next call. */
@@ -77,10 +81,12 @@ enum wp_fleet_action_kind {
   WP_FLEET_RETIRED = 6, /* the seat is given up */
   WP_FLEET_REAPED =
       7, /* what it held has come back: deliver it; the record may be used again from here on */
-  WP_FLEET_OVER = 8,     /* a suspicion is over: `suspect`, `task`, `rung`, `ms` since it began */
+  WP_FLEET_OVER =
+      8, /* a suspicion is over: `suspect`, `task` (or WP_NONE), `rung`, `ms` since it began */
   WP_FLEET_OPENED = 9,   /* every seat is served for the first time */
   WP_FLEET_REFUSED = 10, /* a thread that the opening waits for could not start: `reason`. Close */
   WP_FLEET_CLOSED = 11,  /* no thread is left; nothing has been reaped */
+  WP_FLEET_UP = 12,      /* the worker has taken its seat, and takes work from now on */
 };
 
 typedef struct wp_fleet_action {

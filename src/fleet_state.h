@@ -56,6 +56,7 @@ struct wp_fleet {
   uint32_t spares_wanted;
   wp_suspicion *suspicions;
   uint32_t suspicion_capacity;
+  uint32_t suspicion_end; /* behind the last that is in use */
   wp_fleet_action *actions;
   uint32_t action_count;
   double real_ms, pool_ms;
@@ -101,7 +102,8 @@ void wp__fleet_end_members(wp_fleet *fleet);
 
 /* ---- fleet_suspects.c ---- */
 
-/* One suspicion for each thread and cause: a second one is dropped. */
+/* Of a task, or of the thread as a whole; of a silent one for each task that it runs, `task.generation` being its count of beats. A second
+ * one for the same cause is dropped. */
 void wp__fleet_suspect(wp_fleet *fleet, uint32_t kind, uint32_t thread, wp_handle task,
                        double grace_ms);
 

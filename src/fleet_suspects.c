@@ -10,34 +10,96 @@ static void tell_over(wp_fleet *fleet, wp_suspicion *suspicion, uint32_t rung) {
   suspicion->kind = WP_SUSPECT_NONE;
 }
 
-/* One suspicion for each thread and cause. */
-static wp_suspicion *find_room(wp_fleet *fleet, uint32_t kind, uint32_t thread, wp_handle task) {
-  wp_suspicion *room = NULL;
-  for (uint32_t i = 0; i < fleet->suspicion_capacity; i++) {
-    wp_suspicion *s = &fleet->suspicions[i];
-    if (s->kind == WP_SUSPECT_NONE && !room) room = s;
-    if (s->kind != kind || s->thread != thread) continue;
-    if (kind != WP_SUSPECT_TASK ||
-        (s->task.index == task.index && s->task.generation == task.generation))
-      return NULL;
+static bool is_same(wp_handle a, wp_handle b) {
+  return a.index == b.index && a.generation == b.generation;
+}
+
+static bool is_suspected(const wp_fleet *fleet, uint32_t kind, uint32_t thread, wp_handle task) {
+  for (uint32_t i = 0; i < fleet->suspicion_end; i++) {
+    const wp_suspicion *s = &fleet->suspicions[i];
+    if (s->kind == kind && s->thread == thread &&
+        (kind != WP_SUSPECT_TASK || is_same(s->task, task)))
+      return true;
   }
-  return room;
+  return false;
+}
+
+static wp_suspicion *find_room(wp_fleet *fleet) {
+  for (uint32_t i = 0; i < fleet->suspicion_end; i++)
+    if (fleet->suspicions[i].kind == WP_SUSPECT_NONE) return &fleet->suspicions[i];
+  if (fleet->suspicion_end == fleet->suspicion_capacity) return NULL;
+  return &fleet->suspicions[fleet->suspicion_end++];
+}
+
+/* Of two that are about one task, that of the task alone tells of it. */
+static void name_once(wp_fleet *fleet, wp_suspicion *suspicion) {
+  for (uint32_t i = 0; i < fleet->suspicion_end; i++) {
+    wp_suspicion *s = &fleet->suspicions[i];
+    if (s->kind == WP_SUSPECT_NONE || s->kind == suspicion->kind ||
+        s->thread != suspicion->thread || !is_same(s->task, suspicion->task))
+      continue;
+    if (s->kind == WP_SUSPECT_TASK) suspicion->named = 1;
+    if (suspicion->kind == WP_SUSPECT_TASK) s->named = 1;
+  }
+}
+
+/* Without room it is over at once: whoever waits for it is not to wait for ever. */
+static void begin(wp_fleet *fleet, uint32_t kind, uint32_t thread, wp_handle task, double grace_ms,
+                  uint32_t beat) {
+  wp_suspicion none, *suspicion = find_room(fleet);
+  bool full = !suspicion;
+  if (full) suspicion = &none;
+  wp_suspicion_begin(suspicion, fleet->pool, kind, thread, task, grace_ms, fleet->real_ms);
+  suspicion->beat = beat;
+  fleet->counts.suspicions++;
+  if (full)
+    tell_over(fleet, suspicion, WP_RUNG_NONE);
+  else if (task.index != WP_NONE)
+    name_once(fleet, suspicion);
+}
+
+/* A silent thread: each task that it runs is to end; if there is none, whatever it does. */
+static void begin_silent(wp_fleet *fleet, uint32_t thread, uint32_t beat) {
+  uint32_t found = 0;
+  for (uint32_t place = 0; place < fleet->pool->config.concurrency; place++) {
+    uint32_t index =
+        wp_atomic_load_acquire_u32(&fleet->pool->threads[thread].slots[place]); /* wp_sched_take */
+    if (!index) continue;
+    uint64_t word = wp_atomic_load_acquire_u64(&wp_slot_at(&fleet->pool->slots, index - 1)->word);
+    wp_handle task = {index - 1, wp_word_generation(word)};
+    begin(fleet, WP_SUSPECT_SILENT, thread, task, -1, beat);
+    found++;
+  }
+  if (!found) begin(fleet, WP_SUSPECT_SILENT, thread, (wp_handle){WP_NONE, 0}, -1, beat);
+  fleet->counts.interventions++;
 }
 
 void wp__fleet_suspect(wp_fleet *fleet, uint32_t kind, uint32_t thread, wp_handle task,
                        double grace_ms) {
-  if (fleet->members[thread].phase == WP_PHASE_EMPTY) return;
-  wp_suspicion *room = find_room(fleet, kind, thread, task);
-  if (!room) return;
-  wp_suspicion_begin(room, fleet->pool, kind, thread, task, grace_ms, fleet->real_ms);
-  fleet->counts.suspicions++;
-  fleet->counts.interventions += kind == WP_SUSPECT_SILENT;
+  if (fleet->members[thread].phase == WP_PHASE_EMPTY || is_suspected(fleet, kind, thread, task))
+    return;
+  if (kind == WP_SUSPECT_SILENT)
+    begin_silent(fleet, thread, task.generation);
+  else if (kind == WP_SUSPECT_TASK)
+    begin(fleet, kind, thread, task, grace_ms, 0);
+  else
+    begin(fleet, kind, thread, (wp_handle){WP_NONE, 0}, grace_ms, 0);
+}
+
+/* A thread that cannot change any more is going to be ended: whatever is to end there, and still runs, ends with it. */
+static void convict_all(wp_fleet *fleet, uint32_t thread) {
+  for (uint32_t i = 0; i < fleet->suspicion_end; i++) {
+    wp_suspicion *s = &fleet->suspicions[i];
+    if (s->kind != WP_SUSPECT_NONE && s->thread == thread && !s->named &&
+        wp_suspicion_runs(s, fleet->pool))
+      s->phase = WP_SUSPICION_CONVICTED;
+  }
 }
 
 /* KILL: a thread, wherever it is. */
-static void convict(wp_fleet *fleet, wp_suspicion *suspicion, bool trusted) {
+static void convict(wp_fleet *fleet, const wp_suspicion *suspicion, bool trusted) {
   uint32_t thread = suspicion->thread, place = fleet->members[thread].seat;
-  suspicion->phase = WP_SUSPICION_CONVICTED;
+  convict_all(fleet, thread);
   fleet->counts.kills++;
   wp__fleet_emit(fleet, WP_FLEET_DOWN, thread)->reason = WP_FLEET_KILLED;
   wp__fleet_end(fleet, thread, trusted);
@@ -46,7 +108,7 @@ static void convict(wp_fleet *fleet, wp_suspicion *suspicion, bool trusted) {
 }
 
 void wp__fleet_climb(wp_fleet *fleet) {
-  for (uint32_t i = 0; i < fleet->suspicion_capacity; i++) {
+  for (uint32_t i = 0; i < fleet->suspicion_end; i++) {
     wp_suspicion *s = &fleet->suspicions[i];
     wp_member *m = &fleet->members[s->thread];
     if (s->kind == WP_SUSPECT_NONE || m->phase >= WP_PHASE_STOPPING)
@@ -68,10 +130,13 @@ void wp__fleet_climb(wp_fleet *fleet) {
       break;
     }
   }
+  while (fleet->suspicion_end &&
+         fleet->suspicions[fleet->suspicion_end - 1].kind == WP_SUSPECT_NONE)
+    fleet->suspicion_end--;
 }
 
 void wp__fleet_drop_suspicions(wp_fleet *fleet, uint32_t thread) {
-  for (uint32_t i = 0; i < fleet->suspicion_capacity; i++) {
+  for (uint32_t i = 0; i < fleet->suspicion_end; i++) {
     wp_suspicion *s = &fleet->suspicions[i];
     if (s->kind != WP_SUSPECT_NONE && s->thread == thread)
       tell_over(fleet, s, s->phase == WP_SUSPICION_CONVICTED ? WP_RUNG_THREAD : WP_RUNG_NONE);

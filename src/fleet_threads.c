@@ -106,6 +106,7 @@ void wp__fleet_seat_members(wp_fleet *fleet) {
     if (m->phase != WP_PHASE_SEATING) continue;
     m->phase = WP_PHASE_LIVE;
     wp_worker_seat(fleet->pool, i, m->seat - 1);
+    wp__fleet_emit(fleet, WP_FLEET_UP, i);
   }
   check_opened(fleet);
 }
@@ -175,7 +176,9 @@ void wp__fleet_lose(wp_fleet *fleet, uint32_t thread, uint32_t reason, bool clea
   if (m->phase == WP_PHASE_EMPTY || m->phase >= WP_PHASE_STOPPING) return;
   wp__fleet_end(fleet, thread, false);
   fleet->counts.losses++;
-  if (starting && fleet->state == WP_STATE_OPENING) {
+  if (starting && fleet->state == WP_STATE_REFUSED) return; /* told already */
+  /* Nobody waits for a spare's memory. */
+  if (starting && fleet->state == WP_STATE_OPENING && (m->seat || reason != WP_FLEET_NO_MEMORY)) {
     refuse(fleet, thread, reason);
     return;
   }
@@ -193,6 +196,8 @@ void wp__fleet_start_failed(wp_fleet *fleet, uint32_t thread, uint32_t reason) {
   }
   if (m->seat) fleet->seats[m->seat - 1].holder = 0;
   wp_worker_close(fleet->pool, thread);
+  wp__fleet_drop_suspicions(fleet, thread);
+  wp__fleet_emit(fleet, WP_FLEET_REAPED, thread);
   *m = (wp_member){.phase = WP_PHASE_EMPTY};
   fleet->starved = true;
 }
@@ -248,8 +253,8 @@ static void reap(wp_fleet *fleet, uint32_t thread) {
   }
   fleet->counts.reaped++;
   fleet->starved = false;
-  wp__fleet_emit(fleet, WP_FLEET_REAPED, thread);
   wp__fleet_drop_suspicions(fleet, thread);
+  wp__fleet_emit(fleet, WP_FLEET_REAPED, thread);
   *m = (wp_member){.phase = WP_PHASE_EMPTY};
 }
 

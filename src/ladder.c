@@ -29,14 +29,24 @@ bool wp_suspicion_holds(const wp_suspicion *suspicion, const wp_pool *pool) {
   case WP_SUSPECT_POISONED:
     return wp_atomic_load_acquire_u32(&record->poisoned) != 0;
   case WP_SUSPECT_SILENT:
-    return wp_atomic_load_acquire_u32(&record->beat) ==
-           suspicion->task.generation; /* wp_thread_beat */
+    return wp_atomic_load_acquire_u32(&record->beat) == suspicion->beat; /* wp_thread_beat */
   }
   return false;
 }
 
+bool wp_suspicion_runs(const wp_suspicion *suspicion, const wp_pool *pool) {
+  if (suspicion->task.index == WP_NONE) return wp_suspicion_holds(suspicion, pool);
+  return wp_worker_runs(pool, suspicion->thread, suspicion->task.index, suspicion->task.generation);
+}
+
+/* One that trapped may run again on its thread already. One that was silent for long, and is so no more, was not stopped. */
 enum wp_rung wp_suspicion_rung(const wp_suspicion *suspicion, const wp_pool *pool) {
-  return traps_of(pool, suspicion->thread) == suspicion->traps ? WP_RUNG_FLAG : WP_RUNG_CHECK;
+  if (suspicion->named) return WP_RUNG_NONE;
+  bool trapped = traps_of(pool, suspicion->thread) != suspicion->traps;
+  if (!wp_suspicion_runs(suspicion, pool)) return trapped ? WP_RUNG_CHECK : WP_RUNG_FLAG;
+  bool can_trap =
+      suspicion->task.index != WP_NONE && wp_slot_at(&pool->slots, suspicion->task.index)->c_task;
+  return trapped && can_trap ? WP_RUNG_CHECK : WP_RUNG_NONE;
 }
 
 void wp_ladder_disarm(wp_pool *pool, wp_ladder *ladder, uint32_t thread) {
@@ -88,9 +98,11 @@ static bool checks_are_over(const wp_ladder_config *config, wp_pool *pool, wp_la
                             const wp_suspicion *suspicion, double now_ms, double *again_ms) {
   bool possible =
       arm(config, pool, ladder, suspicion->thread, suspicion->kind == WP_SUSPECT_SILENT);
-  double limit_ms = config->checks && suspicion->grace_ms < 0 ? config->flag_ms : 0;
-  if (possible) limit_ms = config->check_ms;
-  double end_ms = suspicion->since_ms + limit_ms;
+  double end_ms = suspicion->since_ms;
+  if (possible)
+    end_ms += config->check_ms;
+  else if (config->checks && suspicion->grace_ms < 0)
+    end_ms = suspicion->began_ms + config->flag_ms;
   if (now_ms >= end_ms && config->stops) return true;
   *again_ms = soon(suspicion->since_ms, now_ms);
   if (now_ms < end_ms) *again_ms = sooner(end_ms, *again_ms);

@@ -32,8 +32,8 @@ typedef struct wp_ladder_config {
   double flag_ms;  /* for the flag alone, where there are no loop checks */
   double check_ms; /* for a loop check to be reached: the thread may have to wait for a processor */
   double inside_ms; /* for a doomed thread to leave the gate; then it is taken for broken */
-  bool checks;      /* the program's loops have checks */
-  bool stops;       /* the host can end a thread; if not, the ladder waits before its last rung */
+  uint32_t checks;  /* 1: the program's loops have checks */
+  uint32_t stops; /* 1: the host can end a thread; if not, the ladder waits before its last rung */
 } wp_ladder_config;
 
 /* One thread's part: what its suspicions share. */
@@ -55,7 +55,9 @@ typedef struct wp_suspicion {
   uint32_t thread;
   uint32_t looks;  /* how often it has been looked at, up to 2 */
   uint32_t traps;  /* of the thread, when it began */
-  wp_handle task;  /* the task; of a silent thread, `generation` is its count of beats */
+  wp_handle task;  /* that is to end; `index` is WP_NONE where it is the thread as a whole */
+  uint32_t beat;   /* of a silent thread: its count of beats */
+  uint32_t named;  /* 1: another suspicion tells of the same task */
   double began_ms; /* clock: the real one */
   double since_ms; /* when its phase began */
   double
@@ -71,18 +73,21 @@ enum wp_verdict {
       3, /* doomed, and does not leave the gate: may be ended, the core must be recounted */
 };
 
-/* Begins; the record is filled. */
+/* Begins; the record is filled. Of a silent thread, `beat` is to be set. */
 void wp_suspicion_begin(wp_suspicion *suspicion, const wp_pool *pool, uint32_t kind,
                         uint32_t thread, wp_handle task, double grace_ms, double now_ms);
 
 /* Whether the thread still runs what it is suspected of. Exact while it is doomed and outside the gate. */
 bool wp_suspicion_holds(const wp_suspicion *suspicion, const wp_pool *pool);
 
+/* Whether it is so with the one task that it tells of: a silent thread may have gone on to another. */
+bool wp_suspicion_runs(const wp_suspicion *suspicion, const wp_pool *pool);
+
 /* Tries the rungs that are due. *again_ms: when to look again, if the verdict is open; not after now_ms: as soon as possible. */
 enum wp_verdict wp_ladder_climb(const wp_ladder_config *config, wp_pool *pool, wp_ladder *ladder,
                                 wp_suspicion *suspicion, double now_ms, double *again_ms);
 
-/* Which rung ended what a spared thread was suspected of. */
+/* Which rung ended what a spared thread was suspected of; none if the task goes on, or another suspicion tells of it. */
 enum wp_rung wp_suspicion_rung(const wp_suspicion *suspicion, const wp_pool *pool);
 
 /* Asks the thread's C task to trap, whatever it is: while the thread is being ended, since some hosts cannot interrupt it. */

@@ -1,13 +1,12 @@
 #include "restart.h"
 
 bool wp_restart_valid(const wp_restart_policy *policy) {
-  return policy->kind <= WP_RESTART_NEVER &&
-         (policy->max <= WP_RESTARTS_MAX || policy->max == WP_NONE) && policy->window_ms >= 0 &&
-         policy->min_ms >= 0 && policy->max_ms >= 0 && policy->jitter >= 0 && policy->jitter <= 1;
+  return policy->kind <= WP_RESTART_NEVER && policy->window_ms >= 0 && policy->min_ms >= 0 &&
+         policy->max_ms >= 0 && policy->jitter >= 0 && policy->jitter <= 1;
 }
 
 uint32_t wp_restart_capacity(const wp_restart_policy *policy) {
-  if (policy->max == WP_NONE) return WP_DOUBLINGS_MAX;
+  if (policy->max > WP_RESTARTS_MAX) return WP_DOUBLINGS_MAX;
   return policy->max ? policy->max : 1;
 }
 
@@ -32,7 +31,7 @@ double wp_restart_take(const wp_restart_policy *policy, wp_restart_log *log, dou
                        bool clean, double chance) {
   uint32_t used = recent(policy, log, now_ms);
   if (policy->kind == WP_RESTART_NEVER || (policy->kind == WP_RESTART_ON_FAILURE && clean) ||
-      (policy->max != WP_NONE && used >= policy->max)) {
+      (policy->max <= WP_RESTARTS_MAX && used >= policy->max)) {
     log->spent = true;
     return -1;
   }

@@ -13,7 +13,7 @@
 #include "wasmpool.h"
 
 enum {
-  WP_RESTARTS_MAX = 4096, /* largest limit: a log keeps as many times */
+  WP_RESTARTS_MAX = 4096, /* a log keeps at most as many times; a larger limit is none */
   WP_DOUBLINGS_MAX =
       64, /* times that a log without a limit keeps: by then every delay is at its most */
 };
@@ -26,7 +26,7 @@ enum wp_restart_kind {
 
 typedef struct wp_restart_policy {
   uint32_t kind;    /* enum wp_restart_kind */
-  uint32_t max;     /* restarts within the window, at most WP_RESTARTS_MAX; WP_NONE: no limit */
+  uint32_t max;     /* restarts within the window; above WP_RESTARTS_MAX: no limit */
   double window_ms; /* 0: a restart is never forgotten */
   double min_ms,
       max_ms;    /* the delay: min_ms, doubled for each restart within the window, at most max_ms */

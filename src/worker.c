@@ -73,16 +73,18 @@ enum wp_stop wp_worker_stop(wp_pool *pool, uint32_t thread, bool any) {
     const wp_slot *slot = index ? wp_slot_at(&pool->slots, index - 1) : NULL;
     wanted = wanted || (slot && slot->c_task && (any || given_up(slot)));
   }
-  if (!wanted) return WP_STOP_NONE;
+  if (!wanted || !wp_port_stops_possible()) return WP_STOP_NONE;
   WP_POINT("stop.look"); /* between the looks */
   if (!tag || wp_atomic_load_seq_u32(&record->tag) != tag) return WP_STOP_SOON;
   wp_atomic_store_seq_u32(&record->stop,
                           WP_STOP_MARK | tag); /* STOP: pairs with the loads of the loop check */
+  wp_port_count_stops(1);                      /* last: it is what the checks read first */
   return WP_STOP_ASKED;
 }
 
 /* No points: main only. */
 void wp_worker_stop_end(wp_pool *pool, uint32_t thread) {
+  wp_port_count_stops(-1);
   wp_atomic_store_seq_u32(&pool->threads[thread].stop, 0);
 }
 

@@ -39,6 +39,7 @@ enum wp_stop {
 /* Asks the C task that the thread runs to trap at its next loop check, if its caller has given it up, or in `any` case.
  * Whatever the thread runs later is not meant. main. */
 enum wp_stop wp_worker_stop(wp_pool *pool, uint32_t thread, bool any);
+/* Once for each that was asked for. */
 void wp_worker_stop_end(wp_pool *pool, uint32_t thread);
 
 /* After the thread's confirmed death: DYING > EMPTY. Its tasks end with WORKER_LOST or are queued again, what it held comes

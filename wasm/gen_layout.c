@@ -8,6 +8,7 @@
  */
 #include "bindings/bindings.h"
 #include "box.h"
+#include "fleet.h"
 #include "pool.h"
 #include "scheduler.h"
 #include "task.h"

@@ -191,6 +191,95 @@ export const ACTION_DONE = 20;
 export const ACTION_EXPIRED = 1;
 export const ACTION_KILL = 2;
 export const ACTION_SILENT = 3;
+
+// size of wp_restart_policy
+export const RESTART_POLICY_SIZE = 40;
+export const RESTART_POLICY_KIND = 0;
+export const RESTART_POLICY_MAX = 4;
+export const RESTART_POLICY_WINDOW_MS = 8;
+export const RESTART_POLICY_MIN_MS = 16;
+export const RESTART_POLICY_MAX_MS = 24;
+export const RESTART_POLICY_JITTER = 32;
+export const RESTART_ALWAYS = 0;
+export const RESTART_ON_FAILURE = 1;
+export const RESTART_NEVER = 2;
+
+// size of wp_ladder_config
+export const LADDER_CONFIG_SIZE = 32;
+export const LADDER_CONFIG_FLAG_MS = 0;
+export const LADDER_CONFIG_CHECK_MS = 8;
+export const LADDER_CONFIG_INSIDE_MS = 16;
+export const LADDER_CONFIG_CHECKS = 24;
+export const LADDER_CONFIG_STOPS = 28;
+export const RUNG_NONE = 0;
+export const RUNG_FLAG = 1;
+export const RUNG_CHECK = 2;
+export const RUNG_THREAD = 3;
+export const SUSPECT_TASK = 1;
+export const SUSPECT_SILENT = 3;
+
+// size of wp_fleet_config
+export const FLEET_CONFIG_SIZE = 112;
+export const FLEET_CONFIG_RESTART = 0;
+export const FLEET_CONFIG_LADDER = 40;
+export const FLEET_CONFIG_READY_MS = 72;
+export const FLEET_CONFIG_SPARE_DELAY_MS = 80;
+export const FLEET_CONFIG_SEED = 104;
+
+// size of wp_handle
+export const HANDLE_SIZE = 8;
+export const HANDLE_INDEX = 0;
+export const HANDLE_GENERATION = 4;
+
+// size of wp_fleet_event
+export const FLEET_EVENT_SIZE = 40;
+export const FLEET_EVENT_KIND = 0;
+export const FLEET_EVENT_THREAD = 4;
+export const FLEET_EVENT_INCARNATION = 8;
+export const FLEET_EVENT_REASON = 12;
+export const FLEET_EVENT_SUSPECT = 16;
+export const FLEET_EVENT_TASK = 20;
+export const FLEET_EVENT_CLEAN = 28;
+export const FLEET_EVENT_GRACE_MS = 32;
+export const FLEET_OPEN = 1;
+export const FLEET_STARTED = 2;
+export const FLEET_START_FAILED = 3;
+export const FLEET_BROKEN = 4;
+export const FLEET_EXITED = 5;
+export const FLEET_GONE = 6;
+export const FLEET_KILL = 7;
+export const FLEET_CLOSE = 8;
+export const FLEET_FAILED = 0;
+export const FLEET_NOT_READY = 1;
+export const FLEET_KILLED = 2;
+export const FLEET_NO_MEMORY = 3;
+
+// size of wp_fleet_action
+export const FLEET_ACTION_SIZE = 48;
+export const FLEET_ACTION_KIND = 0;
+export const FLEET_ACTION_THREAD = 4;
+export const FLEET_ACTION_INCARNATION = 8;
+export const FLEET_ACTION_SEAT = 12;
+export const FLEET_ACTION_REASON = 16;
+export const FLEET_ACTION_SUSPECT = 20;
+export const FLEET_ACTION_TASK = 24;
+export const FLEET_ACTION_RUNG = 32;
+export const FLEET_ACTION_MS = 40;
+export const FLEET_START = 1;
+export const FLEET_STOP = 2;
+export const FLEET_SEATING = 3;
+export const FLEET_DOWN = 5;
+export const FLEET_RETIRED = 6;
+export const FLEET_REAPED = 7;
+export const FLEET_OVER = 8;
+export const FLEET_OPENED = 9;
+export const FLEET_REFUSED = 10;
+export const FLEET_UP = 12;
+
+// size of wp_fleet_next
+export const FLEET_NEXT_SIZE = 16;
+export const FLEET_NEXT_REAL_MS = 0;
+export const FLEET_NEXT_POOL_MS = 8;
 export const NONE = 4294967295;
 export const MAIN = 0;
 export const TABLE_RECORDS_MAX = 16777216;

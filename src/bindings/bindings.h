@@ -18,16 +18,6 @@ wp_pool *wp_js_pool_create(const wp_config *config, int32_t *status);
 /* The C task's name, NULL past the last one. */
 const char *wp_js_task_name(const wp_pool *pool, uint32_t index);
 
-/*
- * The word that every loop check reads: how many stops are in force, on whatever thread. It lies at a fixed address, which is
- * what makes the check cheap, below the program's static data (-sGLOBAL_BASE in wasm/flags.txt). Written by main.
- */
-enum { WP_STOP_FLAG = 64 };
-
-/* wp_worker_stop, and the word above; WP_STOP_NONE also when the program was linked without room for it. */
-enum wp_stop wp_js_worker_stop(wp_pool *pool, uint32_t thread, bool any);
-void wp_js_worker_stop_end(wp_pool *pool, uint32_t thread);
-
 /* Prepares the memory that makes a worker a pthread (its control block, thread-local data and stack), for the record
  * `thread`; NULL when there is no memory: the record is closed. The block is reused by the record's next incarnation. */
 void *wp_js_thread_block(wp_pool *pool, uint32_t thread);

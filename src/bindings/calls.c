@@ -18,31 +18,6 @@ const char *wp_js_task_name(const wp_pool *pool, uint32_t index) {
   return index < pool->task_count ? pool->tasks[index]->name : NULL;
 }
 
-/* ---- Loop checks ---- */
-
-extern unsigned char __global_base;
-
-static wp_atomic_u32 *stop_flag(void) {
-  bool free = (uintptr_t)&__global_base >= WP_STOP_FLAG + sizeof(wp_atomic_u32) &&
-              emscripten_stack_get_end() >= WP_STOP_FLAG + sizeof(wp_atomic_u32);
-  return free ? (wp_atomic_u32 *)WP_STOP_FLAG : NULL;
-}
-
-/* No points: main only. */
-enum wp_stop wp_js_worker_stop(wp_pool *pool, uint32_t thread, bool any) {
-  wp_atomic_u32 *flag = stop_flag();
-  enum wp_stop answer = flag ? wp_worker_stop(pool, thread, any) : WP_STOP_NONE;
-  /* STOP: after the thread's own word, which the checks read next. */
-  if (answer == WP_STOP_ASKED) wp_atomic_fetch_add_seq_u32(flag, 1);
-  return answer;
-}
-
-/* No points: main only. */
-void wp_js_worker_stop_end(wp_pool *pool, uint32_t thread) {
-  wp_atomic_fetch_sub_seq_u32(stop_flag(), 1);
-  wp_worker_stop_end(pool, thread);
-}
-
 /* ---- For JavaScript: an index or a negative status, and no 64-bit integers ---- */
 
 static int32_t index_or(wp_status status, uint32_t index) {

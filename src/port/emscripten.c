@@ -68,3 +68,18 @@ int wp_port_region_extend(const wp_region *region, uint64_t used_bytes) {
 }
 
 void wp_port_region_close(wp_region *region) { (void)region; }
+
+/* ---- Loop checks ---- */
+
+extern unsigned char __global_base;
+
+static wp_atomic_u32 *stop_flag(void) {
+  bool free = (uintptr_t)&__global_base >= WP_STOP_FLAG + sizeof(wp_atomic_u32) &&
+              emscripten_stack_get_end() >= WP_STOP_FLAG + sizeof(wp_atomic_u32);
+  return free ? (wp_atomic_u32 *)WP_STOP_FLAG : NULL;
+}
+
+bool wp_port_stops_possible(void) { return stop_flag(); }
+
+/* No points: main only. */
+void wp_port_count_stops(int32_t by) { wp_atomic_fetch_add_seq_u32(stop_flag(), (uint32_t)by); }

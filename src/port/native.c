@@ -72,6 +72,10 @@ void wp_port_thread_reset(uint32_t thread) { (void)thread; }
 
 void wp_port_flush(void) {}
 
+bool wp_port_stops_possible(void) { return true; }
+
+void wp_port_count_stops(int32_t by) { (void)by; }
+
 void wp_port_region_close(wp_region *region) {
   if (region->base) munmap(region->base, (size_t)region->limit_bytes);
   region->base = NULL;

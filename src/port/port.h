@@ -50,6 +50,15 @@ void wp_port_thread_detach(wp_port_thread *thread);
  * streams). The thread itself, or main after its death. */
 void wp_port_thread_reset(uint32_t thread);
 
+/* Every loop check of a program reads one word first, whatever its thread: how many stops are in force (worker.h). In wasm it lies at a
+ * fixed address, which is what makes the check cheap, below the program's static data (-sGLOBAL_BASE in wasm/flags.txt); natively there
+ * are no checks, and no such word. */
+enum { WP_STOP_FLAG = 64 };
+
+/* False: the program was linked without room for that word, so nothing can be stopped. main. */
+bool wp_port_stops_possible(void);
+void wp_port_count_stops(int32_t by);
+
 /* Passes on what tasks have printed and the C library still holds (wasm), outside the gate: after a task, whichever way it ended. */
 void wp_port_flush(void);
 

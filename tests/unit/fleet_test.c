@@ -1,47 +1,9 @@
 /* The fleet under a host that the test plays: starts, seats, spares, kills, restarts, closing. */
-#include "fleet_fixture.h"
+#include "fleet_one.h"
 
 #ifdef WP_KILL_POINTS
 void (*wp__point_hook)(const char *name);
 #endif
-
-static fleet_host host;
-
-static wp_status create(uint32_t workers, uint32_t spares, const wp_fleet_config *given) {
-  wp_fleet_config usual = fleet_config();
-  wp_config config = fixture_config(workers);
-  config.spares = spares;
-  config.recycle_ms = 0;
-  return host_create(&host, &config, given ? given : &usual);
-}
-
-/* A pool whose seats are all served, and whose spares are warm. */
-static wp_status open(uint32_t workers, uint32_t spares, const wp_fleet_config *given) {
-  wp_status status = create(workers, spares, given);
-  if (status) return status;
-  host_open(&host);
-  host_settle(&host);
-  return told(&host, WP_FLEET_OPENED, 0) == 1 && !host.broken ? WP_OK : WP_E_BROKEN_INVARIANT;
-}
-
-/* A task that the thread runs and that nobody wants any more. */
-static wp_handle abandoned(uint32_t thread) {
-  uint32_t index = submit_normal(host.f.pool);
-  if (take(host.f.pool, thread, host.now_ms) != index) return (wp_handle){WP_NONE, 0};
-  wp_handle task = {index, generation_of(host.f.pool, index)};
-  return wp_task_cancel(host.f.pool, task.index, task.generation) == WP_CANCEL_RUNNING
-             ? task
-             : (wp_handle){WP_NONE, 0};
-}
-
-static void kill_task(uint32_t thread, wp_handle task) {
-  wp_fleet_event event = {.kind = WP_FLEET_KILL,
-                          .thread = thread,
-                          .incarnation = host.threads[thread].incarnation,
-                          .task = task,
-                          .grace_ms = -1};
-  host_step(&host, &event);
-}
 
 /* ---- Starts ---- */
 
@@ -73,8 +35,9 @@ TEST(seating, "a worker takes no seat before the host has done what seating asks
   CHECK_EQ(actions[0].kind, WP_FLEET_SEATING);
   CHECK_EQ(on_seat(&host, 0), 0);
   CHECK(host.next.real_ms > 0 && host.next.real_ms <= 1000); /* call again at once */
-  CHECK_EQ(wp_fleet_step(host.fleet, 1000, 1000, NULL, &actions, &host.next), 1);
-  CHECK_EQ(actions[0].kind, WP_FLEET_OPENED);
+  CHECK_EQ(wp_fleet_step(host.fleet, 1000, 1000, NULL, &actions, &host.next), 2);
+  CHECK_EQ(actions[0].kind, WP_FLEET_UP);
+  CHECK_EQ(actions[1].kind, WP_FLEET_OPENED);
   CHECK_EQ(on_seat(&host, 0), 1);
   host_close(&host);
 }
@@ -89,6 +52,36 @@ TEST(refused,
   host_sleep(&host, 100000);
   CHECK_EQ(told(&host, WP_FLEET_START, 0), 2);
   CHECK_EQ(told(&host, WP_FLEET_OPENED, 0), 0);
+  host_close(&host);
+}
+
+TEST(refused_once, "once the opening is refused, threads that do not start are told of no more") {
+  CHECK_EQ(create(2, 1, NULL), WP_OK);
+  host_open(&host);
+  host_report(&host, WP_FLEET_START_FAILED, 1);
+  host_report(&host, WP_FLEET_BROKEN, 2);
+  host_report(&host, WP_FLEET_EXITED, 3);
+  CHECK_EQ(told(&host, WP_FLEET_REFUSED, 0), 1);
+  CHECK_EQ(told(&host, WP_FLEET_DOWN, 0), 0);
+  CHECK_EQ(told(&host, WP_FLEET_STOP, 0), 3);
+  host_close(&host);
+}
+
+TEST(spare_memory, "the opening does not wait for a spare that has no memory; it is tried again") {
+  CHECK_EQ(create(1, 1, NULL), WP_OK);
+  host_open(&host);
+  wp_fleet_event failed = {.kind = WP_FLEET_START_FAILED,
+                           .thread = 2,
+                           .incarnation = host.threads[2].incarnation,
+                           .reason = WP_FLEET_NO_MEMORY};
+  host_step(&host, &failed);
+  CHECK_EQ(told(&host, WP_FLEET_REFUSED, 0), 0);
+  host_settle(&host);
+  CHECK_EQ(told(&host, WP_FLEET_OPENED, 0), 1);
+  host_sleep(&host, 100);
+  host_settle(&host);
+  CHECK_EQ(warm_count(&host), 1);
+  CHECK(!host.broken);
   host_close(&host);
 }
 
@@ -118,6 +111,7 @@ TEST(
                            .reason = WP_FLEET_NO_MEMORY};
   host.threads[again].exists = false;
   host_step(&host, &failed);
+  CHECK_EQ(told(&host, WP_FLEET_REAPED, again), 1); /* there is no such thread any more */
   host_sleep(&host, 10000);
   CHECK_EQ(told(&host, WP_FLEET_START, 0), 3); /* not tried meanwhile */
   host_report(&host, WP_FLEET_GONE, 1);
@@ -268,87 +262,6 @@ TEST(spare_lost,
   host_close(&host);
 }
 
-/* ---- Kills ---- */
-
-TEST(killed, "a task that does not end is ended with its thread; its seat is served at once, "
-             "without using the budget") {
-  CHECK_EQ(open(2, 0, NULL), WP_OK);
-  for (uint32_t i = 0; i < 10; i++) {
-    uint32_t thread = on_seat(&host, 0);
-    wp_handle task = abandoned(thread);
-    CHECK(task.index != WP_NONE);
-    kill_task(thread, task);
-    host_sleep(&host, 3);
-    CHECK(host.threads[thread].stopping);
-    CHECK_EQ(last_told(&host, WP_FLEET_DOWN)->reason, WP_FLEET_KILLED);
-    CHECK_EQ(last_told(&host, WP_FLEET_START)->seat, 0);
-    CHECK_EQ(told(&host, WP_FLEET_OVER, 0), i); /* not before the confirmed death */
-    host_report(&host, WP_FLEET_GONE, thread);
-    CHECK_EQ(told(&host, WP_FLEET_OVER, 0), i + 1);
-    CHECK_EQ(last_told(&host, WP_FLEET_OVER)->rung, WP_RUNG_THREAD);
-    CHECK_EQ(last_told(&host, WP_FLEET_OVER)->task.index, task.index);
-    host_settle(&host);
-  }
-  CHECK_EQ(told(&host, WP_FLEET_RETIRED, 0), 0);
-  CHECK_EQ(wp_fleet_counts_of(host.fleet)->kills, 10);
-  CHECK(!host.broken);
-  host_close(&host);
-}
-
-TEST(spared, "a task that ends while its thread is doomed costs nothing: the thread is pardoned "
-             "and takes the next one") {
-  CHECK_EQ(open(1, 0, NULL), WP_OK);
-  wp_handle task = abandoned(1);
-  wp_gate_enter(&host.f.pool->threads[1]); /* in the middle of a call into the core */
-  kill_task(1, task);
-  host_sleep(&host, 10);
-  CHECK(wp_gate_doomed(&host.f.pool->threads[1]));
-  wp_task_finish(host.f.pool, 1, task.index, WP_OK);
-  wp_gate_leave(&host.f.pool->threads[1]);
-  host_sleep(&host, 10);
-  CHECK(!wp_gate_doomed(&host.f.pool->threads[1]));
-  CHECK_EQ(last_told(&host, WP_FLEET_OVER)->rung, WP_RUNG_FLAG);
-  CHECK_EQ(told(&host, WP_FLEET_STOP, 0), 0);
-  submit_normal(host.f.pool);
-  CHECK(run_one(host.f.pool, 1, host.now_ms) < WP_NONE - 1);
-  CHECK(!host.broken);
-  host_close(&host);
-}
-
-TEST(expired, "a task over its time is told of, and its worker is ended when it does not answer "
-              "[AM-20, AM-22]") {
-  CHECK_EQ(open(1, 1, NULL), WP_OK);
-  uint32_t worker = on_seat(&host, 0);
-  uint32_t index = submit_timed(host.f.pool, 50);
-  CHECK_EQ(take(host.f.pool, worker, host.now_ms), index);
-  host_step(&host, NULL);
-  host_sleep(&host, 49);
-  CHECK_EQ(told(&host, WP_FLEET_EXPIRED, 0), 0);
-  host_sleep(&host, 1);
-  CHECK_EQ(told(&host, WP_FLEET_EXPIRED, worker), 1);
-  CHECK_EQ(last_told(&host, WP_FLEET_EXPIRED)->task.index, index);
-  host_sleep(&host, 3);
-  CHECK_EQ(told(&host, WP_FLEET_STOP, worker), 1);
-  CHECK(on_seat(&host, 0) != worker && on_seat(&host, 0) != 0); /* the spare */
-  host_report(&host, WP_FLEET_GONE, worker);
-  CHECK_EQ(last_told(&host, WP_FLEET_OVER)->suspect, WP_SUSPECT_POISONED);
-  CHECK(!host.broken);
-  host_close(&host);
-}
-
-TEST(stop_again, "STOP is repeated until the end is reported, where the host wants that") {
-  wp_fleet_config config = fleet_config();
-  config.stop_again_ms = 10;
-  CHECK_EQ(open(1, 0, &config), WP_OK);
-  host_report(&host, WP_FLEET_BROKEN, 1);
-  host_sleep(&host, 95);
-  CHECK_EQ(told(&host, WP_FLEET_STOP, 1), 10);
-  host_report(&host, WP_FLEET_GONE, 1);
-  host_sleep(&host, 50);
-  CHECK_EQ(told(&host, WP_FLEET_STOP, 1), 10);
-  host_close(&host);
-}
-
 /* ---- Closing ---- */
 
 TEST(closing, "closing stops every thread, in whatever phase, and is over with the last; nothing "
@@ -405,7 +318,7 @@ static void anything(void) {
   for (uint32_t i = 0; i < pool->config.concurrency; i++)
     if (wp_atomic_load_seq_u32(&pool->threads[thread].slots[i]))
       running = wp_atomic_load_seq_u32(&pool->threads[thread].slots[i]);
-  switch (below(10)) {
+  switch (below(11)) {
   case 0:
     host_sleep(&host, below(300));
     return;
@@ -442,6 +355,10 @@ static void anything(void) {
       kill_task(thread, task);
     }
     return;
+  case 9:
+    if (free_to_run && running) report_silent(thread);
+    if (free_to_run && below(2)) wp_thread_beat(&pool->threads[thread]);
+    return;
   default: {
     wp_status status = WP_OK;
     while (deliver(pool, &status) != WP_NONE) continue;
@@ -461,6 +378,7 @@ TEST(property, "whatever happens, in any order: no seat is held twice, no record
     config.ready_ms = below(2) ? 0 : 1000;
     config.stop_again_ms = below(2) ? 0 : 10;
     uint32_t workers = 1 + below(4), spares = below(3);
+    concurrency = 1 + below(3);
     CHECK_EQ(create(workers, spares, &config), WP_OK);
     host_open(&host);
     if (below(4)) host_settle(&host);
@@ -485,4 +403,5 @@ TEST(property, "whatever happens, in any order: no seat is held twice, no record
     CHECK_EQ(host.over_count, wp_fleet_counts_of(host.fleet)->suspicions);
     host_close(&host);
   }
+  concurrency = 0;
 }

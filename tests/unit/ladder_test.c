@@ -210,13 +210,21 @@ TEST(silent, "a silent thread is suspected until it gives a sign of life; what i
   wp_task_submit(f.pool, index);
   take(f.pool, 1, 0);
   wp_atomic_store_seq_u32(&thread()->tag, 3);
-  wp_handle beats = {0, wp_atomic_load_seq_u32(&thread()->beat)};
-  wp_suspicion_begin(&suspicion, f.pool, WP_SUSPECT_SILENT, 1, beats, -1, 100);
+  wp_handle task = {index, generation_of(f.pool, index)};
+  wp_suspicion_begin(&suspicion, f.pool, WP_SUSPECT_SILENT, 1, task, -1, 100);
+  suspicion.beat = wp_atomic_load_seq_u32(&thread()->beat);
   CHECK_EQ(climb(&with_checks, 100), WP_VERDICT_OPEN);
   CHECK_EQ(climb(&with_checks, 100.1), WP_VERDICT_OPEN);
   CHECK_EQ(stop_word(), WP_STOP_MARK | 3);
   wp_thread_beat(thread());
   CHECK_EQ(climb(&with_checks, 100.2), WP_VERDICT_SPARED);
   CHECK_EQ(stop_word(), 0);
+  CHECK_EQ(wp_suspicion_rung(&suspicion, f.pool), WP_RUNG_NONE); /* it was only slow */
+  wp_atomic_fetch_add_seq_u32(&thread()->stopped, 1);
+  CHECK_EQ(wp_suspicion_rung(&suspicion, f.pool), WP_RUNG_CHECK); /* trapped, and runs again */
+  wp_task_finish(f.pool, 1, index, WP_OK);
+  CHECK_EQ(wp_suspicion_rung(&suspicion, f.pool), WP_RUNG_CHECK);
+  suspicion.traps++;
+  CHECK_EQ(wp_suspicion_rung(&suspicion, f.pool), WP_RUNG_FLAG);
   fixture_close(&f);
 }

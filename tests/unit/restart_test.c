@@ -75,8 +75,9 @@ TEST(kinds, "never means never; on-failure spares what ended without an error") 
   CHECK(wp_restart_take(&policy, &log, 0, true, 0.5) >= 0);
 }
 
-TEST(unlimited, "without a limit restarts go on for ever, at the longest delay; with the limit 0 "
-                "there is none") {
+TEST(unlimited,
+     "without a limit, or with one that no log can keep, restarts go on for ever, at the "
+     "longest delay; with the limit 0 there is none") {
   wp_restart_policy policy = usual;
   wp_restart_log log = fresh();
   policy.max = WP_NONE;
@@ -85,6 +86,10 @@ TEST(unlimited, "without a limit restarts go on for ever, at the longest delay; 
   for (int i = 0; i < 100000; i++) delay_ms = wp_restart_take(&policy, &log, i, false, 0.5);
   CHECK_EQ(1000 * delay_ms, 60000);
   CHECK(log.count < 2 * wp_restart_capacity(&policy));
+  policy.max = WP_RESTARTS_MAX + 1;
+  log = fresh();
+  for (int i = 0; i < 100000; i++) delay_ms = wp_restart_take(&policy, &log, i, false, 0.5);
+  CHECK_EQ(1000 * delay_ms, 60000);
   policy.max = 0;
   log = fresh();
   CHECK(wp_restart_take(&policy, &log, 0, false, 0.5) < 0);
@@ -131,10 +136,11 @@ TEST(valid, "a policy out of bounds is recognised") {
   policy.kind = 3;
   CHECK(!wp_restart_valid(&policy));
   policy = usual;
-  policy.max = WP_RESTARTS_MAX + 1;
-  CHECK(!wp_restart_valid(&policy));
   policy.max = WP_NONE;
   CHECK(wp_restart_valid(&policy));
+  policy.window_ms = -1;
+  CHECK(!wp_restart_valid(&policy));
+  policy.window_ms = 0;
   policy.jitter = 1.5;
   CHECK(!wp_restart_valid(&policy));
 }
