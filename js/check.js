@@ -49,7 +49,7 @@ export function milliseconds(name, value) {
   if (value === Infinity) return undefined;
   if (typeof value !== 'number' || !(value >= 0) || value > LONGEST_MS)
     throw wrong(name, value, `milliseconds from 0 to ${LONGEST_MS}, or Infinity`);
-  return Math.ceil(value);
+  return Number.isInteger(value) ? value : Math.ceil(value); // Math.ceil alone makes a boxed double of each
 }
 
 const UNITS = { '': 0, b: 0, kb: 1, kib: 1, mb: 2, mib: 2, gb: 3, gib: 3 };

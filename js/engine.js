@@ -216,8 +216,8 @@ export class Engine {
   release(task, name, spec) {
     const { index } = task;
     this.#tasks[index] = task;
-    if (spec.lookMs !== undefined && spec.lookMs < Infinity) {
-      task.more.timed = true;
+    if (spec.lookMs !== undefined) {
+      task.timed = true;
       this.clock.watch(spec.lookMs);
     }
     if (task.rare?.channel) this.outbox.send(task, spec);

@@ -8,7 +8,7 @@ import { poolError } from './errors.js';
 import * as L from './generated/layout.js';
 import { startGroup } from './group.js';
 import { host } from './host/index.js';
-import { contextFor, NO_EXTRA, NO_OPTIONS, readOptions, specify } from './spec.js';
+import { contextFor, NO_EXTRA, NO_OPTIONS, specify } from './spec.js';
 import { TaskNames } from './task-names.js';
 import { guarded, ignore, Task } from './task.js';
 
@@ -168,28 +168,20 @@ export class Intake {
    * @param {import('./task-name.js').TaskRef} task
    * @param {unknown} payload
    * @param {TaskOptions} [options]
-   * @param {import('./spec.js').Extra} [extra]
    */
-  submit(record, task, payload, options = NO_OPTIONS, extra = NO_EXTRA) {
+  submit(record, task, payload, options = NO_OPTIONS) {
     /** @type {import('./spec.js').Spec} */
     let spec;
     let name;
-    let signal;
     try {
       this.checkOpen();
       name = this.names.of(task);
-      if (options === NO_OPTIONS && extra === NO_EXTRA) {
-        spec = this.#plain();
-      } else {
-        const given = readOptions(options);
-        spec = this.check(given, extra);
-        signal = given.signal;
-      }
+      spec = options === NO_OPTIONS ? this.#plain() : specify(options, this.#options, NO_EXTRA);
     } catch (error) {
       this.reject(record, /** @type {any} */ (error));
       return;
     }
-    this.send(record, name, payload, spec, signal, extra.unbounded);
+    this.send(record, name, payload, spec, spec.signal);
   }
 
   #plain() {
@@ -199,11 +191,11 @@ export class Intake {
 
   /**
    * @param {TaskOptions} options
-   * @param {import('./spec.js').Extra} extra
+   * @param {Partial<import('./spec.js').Extra>} extra
    * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT, UNSUPPORTED
    */
   check(options, extra) {
-    return specify(options, this.#options, extra);
+    return specify(options, this.#options, { ...NO_EXTRA, ...extra });
   }
 
   /**
@@ -320,10 +312,9 @@ export class Intake {
   #members(jobs) {
     return jobs.map(({ task, payload, options, seat }) => {
       const name = this.names.of(task);
-      const given = readOptions(options);
-      const spec = specify(given, this.#options, { seat });
+      const spec = this.check(options, { seat });
       const now = this.engine ? { payload, spec } : asItIsNow(payload, spec);
-      return { name, ...now, signal: given.signal };
+      return { name, ...now, signal: spec.signal };
     });
   }
 

@@ -192,10 +192,9 @@ export class Jobs {
    */
   #send(record, task, payload, options, late) {
     const name = this.#checkName(task);
-    const given = readOptions(options);
-    const spec = this.#intake.check(given, { weight: 'heavy', isJob: true });
-    if (late) this.#intake.sendLate(record, name, late, spec, given.signal);
-    else this.#intake.send(record, name, payload, spec, given.signal);
+    const spec = this.#intake.check(options, { weight: 'heavy', isJob: true });
+    if (late) this.#intake.sendLate(record, name, late, spec, spec.signal);
+    else this.#intake.send(record, name, payload, spec, spec.signal);
   }
 
   /**

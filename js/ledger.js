@@ -92,7 +92,7 @@ export class Ledger {
    * @param {Task} task
    */
   leave(task) {
-    if (task.rare?.timed) this.#port.unwatch();
+    if (task.timed) this.#port.unwatch();
     this.withdraw();
     if (this.#awaited.length > 0) for (const freed of this.#awaited.splice(0)) freed();
   }

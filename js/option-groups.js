@@ -169,11 +169,14 @@ export function resourceLimits(limits) {
   return Object.freeze(own);
 }
 
+/** The functions of a pool that was given none. @type {Record<string, (argument: any) => unknown>} */
+export const NO_FUNCTIONS = Object.freeze({});
+
 /**
  * Functions that handlers may call. Not a copy: functions may be added later.
  * @param {Record<string, (argument: any) => unknown>} [main]
  */
-export function mainFunctions(main = {}) {
+export function mainFunctions(main = NO_FUNCTIONS) {
   object('main', main, 'an object of functions');
   for (const [name, value] of Object.entries(main)) {
     if (value === undefined) throw wrong(`main.${name}`, value, 'a function');

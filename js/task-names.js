@@ -12,6 +12,8 @@ export class TaskNames {
   #modules = new Map();
   /** @type {WeakMap<Function, string>} */
   #functions = new WeakMap();
+  /** The plain name that was checked last: most calls have the same. @type {string | undefined} */
+  #last;
 
   /** @param {boolean} allowFunctions a function means its source; otherwise, its name */
   constructor(allowFunctions) {
@@ -24,6 +26,7 @@ export class TaskNames {
    * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT
    */
   of(task) {
+    if (typeof task === 'string') return task === this.#last ? task : (this.#last = plain(task));
     if (typeof task === 'function') return this.#allowFunctions ? this.#ofSource(task) : plain(task.name);
     if (task !== null && typeof task === 'object') return this.#ofModule(/** @type {ModuleTask} */ (task));
     return plain(task);

@@ -44,7 +44,6 @@ let serials = 0;
 
 /** What few tasks have. */
 class Rare {
-  timed = false;
   /** How long it may take to end by itself. @type {number | undefined} */
   graceMs = undefined;
   /** @type {((value: any) => void) | undefined} */
@@ -71,6 +70,8 @@ export class Task {
   index = -1;
   generation = 0;
   settled = false;
+  /** Main looks at the clocks while it is in flight. */
+  timed = false;
   /** Grows from task to task; makes its id (AM-36, TW-66). */
   serial = ++serials;
   /** @type {Rare | undefined} */
