@@ -165,7 +165,7 @@ wasm: wasm/dist/wasmpool.mjs js/dist/boot-node.cjs ## what the package ships bui
 # One file instead of twenty: a worker starts in two thirds of the time (bench/, start).
 js/dist/boot-node.cjs: $(shell find js -name '*.js' -not -path 'js/dist/*') package-lock.json | npm
 	$(call say,BUNDLE,$@)
-	$(Q)node_modules/.bin/esbuild js/host/boot-node.js --bundle --format=cjs --platform=node --target=node20 --log-level=warning --outfile=$@
+	$(Q)node_modules/.bin/esbuild js/entry/boot-node.js --bundle --format=cjs --platform=node --target=node20 --log-level=warning --outfile=$@
 
 # Response files: the flags of wasm/flags.txt for this machine's paths; rewritten only when they change.
 build/wasm/compile.rsp build/wasm/link.rsp: build/wasm/%.rsp: FORCE | emcc

@@ -55,7 +55,7 @@ export default [
     // The only code that knows which host it runs on, and programs that are Node's or a browser's.
     files: [
       'js/host/**',
-      'js/cli.js',
+      'js/entry/**',
       'js/cli/**',
       'bin/**',
       'scripts/**',

@@ -8,7 +8,7 @@ import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
 import * as L from '../js/generated/layout.js';
-import { instrument } from '../js/instrument.js';
+import { instrument } from '../js/instrument/instrument.js';
 import { median } from './stats.mjs';
 
 const { values: options, positionals } = parseArgs({

@@ -1,35 +1,35 @@
 /** wasmpool: the package's entry point. Every public name is exported here. */
-import { Pool } from './pool.js';
+import { Pool } from './api/pool.js';
 
-export { Box } from './box.js';
-export { PoolError } from './errors.js';
-export { Pool } from './pool.js';
-export { TaskPromise } from './task.js';
-export { MapPromise } from './map.js';
-export { defineWorker } from './worker/handlers.js';
+export { Box } from './task/box.js';
+export { PoolError } from './base/errors.js';
+export { Pool } from './api/pool.js';
+export { TaskPromise } from './task/task.js';
+export { MapPromise } from './jobs/map.js';
+export { defineWorker } from './handlers/handlers.js';
 
-/** @typedef {import('./options.js').PoolOptions} PoolOptions */
-/** @typedef {import('./options.js').Priority} Priority */
-/** @typedef {import('./options.js').Caps} Caps */
-/** @typedef {import('./options.js').RestartOptions} RestartOptions */
-/** @typedef {import('./task.js').TaskOptions} TaskOptions */
-/** @typedef {import('./map.js').MapOptions} MapOptions */
-/** @typedef {import('./jobs.js').BulkOptions} BulkOptions */
-/** @typedef {import('./callback.js').Handle} Handle */
-/** @typedef {import('./sequence.js').Step} Step */
-/** @typedef {import('./sequence.js').Sequence} Sequence */
-/** @typedef {import('./options.js').TelemetryOptions} TelemetryOptions */
-/** @typedef {import('./telemetry.js').Report} Report */
-/** @typedef {import('./telemetry.js').TaskLoad} TaskLoad */
-/** @typedef {import('./trace.js').Trace} Trace */
-/** @typedef {import('./worker/context.js').Context} Ctx */
+/** @typedef {import('./options/options.js').PoolOptions} PoolOptions */
+/** @typedef {import('./options/options.js').Priority} Priority */
+/** @typedef {import('./options/options.js').Caps} Caps */
+/** @typedef {import('./options/options.js').RestartOptions} RestartOptions */
+/** @typedef {import('./task/task.js').TaskOptions} TaskOptions */
+/** @typedef {import('./jobs/map.js').MapOptions} MapOptions */
+/** @typedef {import('./jobs/jobs.js').BulkOptions} BulkOptions */
+/** @typedef {import('./jobs/callback.js').Handle} Handle */
+/** @typedef {import('./jobs/sequence.js').Step} Step */
+/** @typedef {import('./jobs/sequence.js').Sequence} Sequence */
+/** @typedef {import('./options/options.js').TelemetryOptions} TelemetryOptions */
+/** @typedef {import('./telemetry/telemetry.js').Report} Report */
+/** @typedef {import('./telemetry/telemetry.js').TaskLoad} TaskLoad */
+/** @typedef {import('./telemetry/trace.js').Trace} Trace */
+/** @typedef {import('./handlers/context.js').Context} Ctx */
 
 /**
  * A pool whose workers have all started.
  * @template [M=any] the worker module's type, so that pool.tasks knows its handlers
- * @param {import('./options.js').PoolOptions} options
+ * @param {import('./options/options.js').PoolOptions} options
  * @returns {Promise<Pool<M>>}
- * @throws {import('./errors.js').PoolError} INVALID_ARGUMENT, START_FAILED, UNSUPPORTED
+ * @throws {import('./base/errors.js').PoolError} INVALID_ARGUMENT, START_FAILED, UNSUPPORTED
  */
 export async function createPool(options) {
   /** @type {Pool<M>} */

@@ -90,24 +90,24 @@ forbid(
 
 forbid(
   'host',
-  shim.filter(not(/^js\/(?:host\/|cli\/|cli\.js$)/)),
+  shim.filter(not(/^js\/(?:host|entry|cli)\//)),
   /\bimport\b.*['"]node:|\bfrom ['"]node:|\b(?:process|Bun|Deno)\.\w/,
-  'only js/host/ and js/cli/ know their runtime',
+  'only js/host/, js/entry/ and js/cli/ know their runtime',
 );
 
 forbid('wait', shim.filter(not(/^js\/(?:worker|host)\//)), /\bAtomics\.wait\(/, 'only a worker may block');
 
 forbid(
   'views',
-  shim.filter(not(/^js\/memory\.js$/)),
+  shim.filter(not(/^js\/core\/memory\.js$/)),
   /\bnew \w+(?:Array|View)\(.*\bmemory\.buffer\b/,
-  'views of the heap only in js/memory.js, which renews them when memory has grown',
+  'views of the heap only in js/core/memory.js, which renews them when memory has grown',
 );
 
 forbid(
   'terminate',
-  // js/cli/module.js loads a user's module in a worker of its own, which is no pool's.
-  shim.filter(not(/^js\/(?:host\/|cli\/module\.js)/)),
+  // js/cli/input/module.js loads a user's module in a worker of its own, which is no pool's.
+  shim.filter(not(/^js\/(?:host\/|cli\/input\/module\.js)/)),
   /\.terminate\(/,
   "workers are ended by js/host/ only, so that nobody goes around the kill gate's handshake",
 );

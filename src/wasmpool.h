@@ -20,7 +20,7 @@
 extern "C" {
 #endif
 
-/* How the bytes of a value are to be read. The same numbers as TYPE in js/codec.js. */
+/* How the bytes of a value are to be read. The same numbers as TYPE in js/codec/codec.js. */
 enum wp_type {
   WP_TYPE_UNDEFINED = 0,         /* no bytes */
   WP_TYPE_BINARY = 1,            /* bytes; a Uint8Array in JavaScript */

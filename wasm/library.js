@@ -7,7 +7,7 @@ addToLibrary({
   wp_js_now: () => globalThis.wasmpoolThread.now(),
 
   // Called by the C start routine of a worker: hands the instance over to js/worker/.
-  // Loop checks (js/instrument.js), where they were put in, ask this thread's record through a global of its instance.
+  // Loop checks (js/instrument/instrument.js), where they were put in, ask this thread's record through a global of its instance.
   wp_js_thread_start: (pool, thread, record) => {
     if (wasmExports.wasmpool_thread) wasmExports.wasmpool_thread.value = record;
     globalThis.wasmpoolThread.start(Module, wasmMemory, pool >>> 0, thread);
@@ -90,7 +90,7 @@ if (!FILESYSTEM) {
       }
     },
     $wasmpoolPrint__deps: ['$UTF8ArrayToString'],
-    // Called by js/worker/c-task.js: a task has ended in the middle of a line. Where there are streams, the next may go on with it.
+    // Called by js/handlers/c-task.js: a task has ended in the middle of a line. Where there are streams, the next may go on with it.
     $wasmpoolEndLines: () => {
       const { write } = globalThis.wasmpoolThread;
       for (const fd of [1, 2]) {

@@ -2,12 +2,12 @@
  * What wasmpool's way through shared memory can do without what makes it a pool for people: no promise, no options, no record of
  * a task on main; the same slots, encoding, scheduling in the core, and completions. It takes the place of the engine's upper half.
  */
-import { Completions } from '../../js/completions.js';
-import { RESULT } from '../../js/core.js';
+import { Completions } from '../../js/engine/completions.js';
+import { RESULT } from '../../js/core/core.js';
 import * as L from '../../js/generated/layout.js';
-import { resolveOptions } from '../../js/options.js';
-import { takeSlot } from '../../js/slot.js';
-import { createEngine } from '../../js/start.js';
+import { resolveOptions } from '../../js/options/options.js';
+import { takeSlot } from '../../js/engine/slot.js';
+import { createEngine } from '../../js/submit/start.js';
 import { KINDS, NoFigure, WrongResult } from '../measure.mjs';
 import { quantile } from '../stats.mjs';
 
@@ -54,7 +54,7 @@ class Rings {
   #wrong = ignore;
 
   /**
-   * @param {import('../../js/engine.js').Engine} engine
+   * @param {import('../../js/engine/engine.js').Engine} engine
    * @param {import('../measure.mjs').Kind} kind
    */
   constructor(engine, kind) {

@@ -13,7 +13,7 @@ export async function open(config) {
 }
 
 /**
- * @param {import('../../js/pool.js').Pool<any>} pool
+ * @param {import('../../js/api/pool.js').Pool<any>} pool
  * @param {string} make task whose result is memory that the pool gave it
  * @param {string} remake
  * @returns {import('./index.mjs').Pool}

@@ -6,7 +6,7 @@ export const next = (n) => n + 1;
 /**
  * Says that it runs, and never ends.
  * @param {unknown} _payload
- * @param {import('../worker/context.js').Context} context
+ * @param {import('../handlers/context.js').Context} context
  */
 export function hang(_payload, context) {
   context.progress(true);

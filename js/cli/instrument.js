@@ -10,7 +10,7 @@ import { describe, UsageError } from './fault.js';
  * @returns {Promise<number>} the exit status: 1 if the module cannot be handled
  */
 export async function runInstrument(input, { output, for: engine, flag }, io) {
-  const { instrument } = await import('../instrument.js');
+  const { instrument } = await import('../instrument/instrument.js');
   const bytes = onFile('read', input, () => new Uint8Array(readFileSync(input)));
   const say = (/** @type {string} */ text) => io.stderr.write(`wasmpool: ${text}\n`);
   let changed;

@@ -1,22 +1,22 @@
 /** `wasmpool map`: items in, tasks through a pool, results out; failures are reported and the rest goes on. */
 
-import { Done } from './done.js';
+import { Done } from './work/done.js';
 import { UsageError, codeOf, describe, failureOf } from './fault.js';
-import { HandlerRunner } from './handler-runner.js';
-import { Inputs } from './inputs.js';
-import { JobLog } from './joblog.js';
-import { missing, resolveTarget } from './module.js';
-import { resolveOptions } from '../options.js';
-import { mapWindow } from './ordered.js';
-import { ClosedPipe, OutputError, Writer, fileSink, streamSink } from './output.js';
-import { Pace } from './pace.js';
+import { HandlerRunner } from './work/handler-runner.js';
+import { Inputs } from './input/inputs.js';
+import { JobLog } from './input/joblog.js';
+import { missing, resolveTarget } from './input/module.js';
+import { resolveOptions } from '../options/options.js';
+import { mapWindow } from './work/ordered.js';
+import { ClosedPipe, OutputError, Writer, fileSink, streamSink } from './work/output.js';
+import { Pace } from './work/pace.js';
 import { Meter, Reporter } from './progress.js';
-import { BlockRecord } from './record.js';
+import { BlockRecord } from './work/record.js';
 import { Report } from './report.js';
 
 /**
- * @typedef {import('./block.js').Block} Block
- * @typedef {import('./module.js').Target} Target
+ * @typedef {import('./input/block.js').Block} Block
+ * @typedef {import('./input/module.js').Target} Target
  */
 
 /**
@@ -73,7 +73,7 @@ const WINDOW = { perWorker: 4, least: 8 };
 const HELD_WINDOWS = 64;
 const HELD_BYTES = 256 << 20;
 
-const HANDLER = new URL('./handler.js', import.meta.url);
+const HANDLER = new URL('./work/handler.js', import.meta.url);
 
 /** How often a stopping run looks whether its workers are still busy. */
 const SETTLE_POLL_MS = 10;
@@ -126,7 +126,7 @@ function openLog(target, { resume }) {
 /**
  * The pool, and what it shares with this thread.
  * @param {Target} target
- * @param {import('./handler.js').Settings['mode']} mode
+ * @param {import('./work/handler.js').Settings['mode']} mode
  * @param {MapFlags} flags
  * @param {Io} io
  */
@@ -137,7 +137,7 @@ async function startPool(target, mode, flags, io) {
   const { workers: count } = resolveOptions({ module: HANDLER, ...(workers && { workers }) });
   const limit = Math.max(WINDOW.least, WINDOW.perWorker * count);
   const records = Array.from({ length: limit }, () => new BlockRecord());
-  /** @type {import('./handler.js').Settings} */
+  /** @type {import('./work/handler.js').Settings} */
   const settings = {
     ...{ module: target.module?.href, code: flags.eval, task: target.task, isC: target.kind === 'c' },
     ...{ mode, initData, retries, failFast },

@@ -1,7 +1,7 @@
 /** Runs in a thread of its own (see module.js): imports the worker module, and answers what it exports; or evaluates code. */
 
 import { parentPort, workerData } from 'node:worker_threads';
-import { inlineHandler } from './inline.js';
+import { inlineHandler } from './input/inline.js';
 
 try {
   const { module, code, initData } = workerData;

@@ -1,9 +1,9 @@
 /** Where the outcome of each item goes: results, failures, the log. */
 
 /**
- * @typedef {import('./done.js').Done} Done
+ * @typedef {import('./work/done.js').Done} Done
  * @typedef {import('./fault.js').Failure} Failure
- * @typedef {import('./output.js').Writer} Writer
+ * @typedef {import('./work/output.js').Writer} Writer
  */
 
 export class Report {
@@ -15,7 +15,7 @@ export class Report {
 
   /**
    * @param {{ writer: Writer, errors?: Writer, log?: Writer }} writers
-   * @param {import('./joblog.js').JobLog | undefined} log
+   * @param {import('./input/joblog.js').JobLog | undefined} log
    * @param {import('./progress.js').Meter} meter
    * @param {import('./progress.js').Reporter} reporter
    * @param {{ keepOrder?: boolean, verbose?: boolean }} options
@@ -70,7 +70,7 @@ export class Report {
       const failure = done.failures.get(i);
       const received = failure ? 0 : done.line(i).length;
       const item = { seq: block.first + i + 1, label: block.label(i), ms: done.ms(i), received, failure };
-      await this.#writers.log?.write(/** @type {import('./joblog.js').JobLog} */ (this.#log).line(item));
+      await this.#writers.log?.write(/** @type {import('./input/joblog.js').JobLog} */ (this.#log).line(item));
     }
   }
 

@@ -1,9 +1,9 @@
-/** Bytes in shared memory back to values. See js/codec.js for the types and who uses it. */
+/** Bytes in shared memory back to values. See js/codec/codec.js for the types and who uses it. */
 
-import { describeReason, poolError } from '../errors.js';
+import { describeReason, poolError } from '../base/errors.js';
 import { privateCopy } from './bytes.js';
 import { Cbor } from './cbor.js';
-import { isOverflow, unflatten } from './deep.js';
+import { isOverflow, unflatten } from '../values/deep.js';
 import { fromRecord } from './errors.js';
 import { readText, readUtf16 } from './text.js';
 import { TYPE, VIEW_KINDS } from './types.js';

@@ -3,8 +3,8 @@
  * message, stack, code, cause and own properties, whatever odd object it is. Nothing here throws, but encodeRecord.
  */
 
-import { own } from '../own.js';
-import { PoolError } from '../errors.js';
+import { own } from '../base/own.js';
+import { PoolError } from '../base/errors.js';
 import { TYPE } from './types.js';
 
 const MAX_DEPTH = 8;
@@ -158,7 +158,7 @@ function toRecord(error, canCarry, around = []) {
 }
 
 /**
- * @param {import('../codec.js').Codec} codec
+ * @param {import('./codec.js').Codec} codec
  * @param {unknown} value
  * @returns {boolean} whether the value can be carried as bytes
  */
@@ -173,7 +173,7 @@ function canEncode(codec, value) {
 
 /**
  * What of a thrown value can be carried: the value, or those properties of an object that can.
- * @param {import('../codec.js').Codec} codec
+ * @param {import('./codec.js').Codec} codec
  * @param {any} thrown no error
  * @returns {{ value: unknown } | undefined} undefined: nothing
  */
@@ -187,7 +187,7 @@ export function carriedPart(codec, thrown) {
 
 /**
  * Encodes an error as its record.
- * @param {import('../codec.js').Codec} codec
+ * @param {import('./codec.js').Codec} codec
  * @param {Error} error
  * @param {Uint8Array} u8
  * @param {number} offset

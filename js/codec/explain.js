@@ -1,8 +1,8 @@
 /** Says what in a value cannot be carried, and where it is, for the message of NOT_SERIALIZABLE. Slow path only; nothing here throws. */
 
-import { poolError } from '../errors.js';
-import { contents, stepTo } from './contents.js';
-import { deepest, isOverflow } from './deep.js';
+import { poolError } from '../base/errors.js';
+import { contents, stepTo } from '../values/contents.js';
+import { deepest, isOverflow } from '../values/deep.js';
 import { isError, safeText } from './errors.js';
 import { MOST_DEPTH, MOST_KEYS, MOST_TEXT, isWellFormed } from './simple.js';
 
@@ -229,7 +229,7 @@ function oddity(item) {
  * @param {unknown} value
  * @param {unknown} [cause]
  * @param {boolean} [movable] whether its caller has an option `transfer`
- * @returns {import('../errors.js').PoolError}
+ * @returns {import('../base/errors.js').PoolError}
  */
 export function notSerializable(value, cause, movable = true) {
   const why = isError(cause) ? safeText(cause.message) : undefined;
@@ -254,7 +254,7 @@ export function carryError(name, data, cause) {
  * @param {unknown} value
  * @param {string} rule what is taken
  * @param {unknown} [cause]
- * @returns {import('../errors.js').PoolError}
+ * @returns {import('../base/errors.js').PoolError}
  */
 export function notPlain(value, rule, cause) {
   if (isOverflow(cause)) return notSerializable(value, cause);

@@ -29,7 +29,7 @@ export const TYPE = Object.freeze({
   CHANNEL: 23,
   /** An error record; aux is the type tag of the bytes. */
   ERROR: 24,
-  /** A deep value, laid out flat (js/codec/deep.js), as HOST or, without a serializer, as CBOR. */
+  /** A deep value, laid out flat (js/values/deep.js), as HOST or, without a serializer, as CBOR. */
   DEEP: 25,
 });
 

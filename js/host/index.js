@@ -33,14 +33,14 @@
  * @property {(run: () => void) => void} microtask runs something, which must not throw, before the next turn of the event loop
  *
  * @typedef {object} Captured what workers print, for the program to read
- * @property {import('../options.js').OutputStream} stream
+ * @property {import('../options/options.js').OutputStream} stream
  * @property {(chunk: any, encoding: any, taken: () => void) => void} sink writes to it; calls back when that has been read
  * @property {() => void} end
  *
  * @typedef {object} Host
  * @property {string} name 'node', 'bun', 'deno' or 'browser'
  * @property {string} version
- * @property {import('../options.js').Caps} caps
+ * @property {import('../options/options.js').Caps} caps
  * @property {boolean} stopIsSure whether stop() ends a thread in a loop of wasm
  * @property {import('../instrument/check.js').Engine} wasmEngine which form of loop checks suits it
  * @property {URL} boot the worker's entry file
@@ -67,10 +67,10 @@
  * @property {() => () => number} [mainLoad] gives a function that tells which part of the time since its last call this thread was
  *   busy, 0 … 1
  * @property {(specifier: string | URL) => string} resolve an absolute URL for a module that a user named
- * @property {import('../codec.js').CodecHost} codec what the host does for the codec
+ * @property {import('../codec/codec.js').CodecHost} codec what the host does for the codec
  */
 
 const onNode = typeof globalThis.process?.versions?.node === 'string';
 
 /** @type {Host} */
-export const host = onNode ? (await import('./node.js')).host : (await import('./browser.js')).host;
+export const host = onNode ? (await import('./node/index.js')).host : (await import('./browser/index.js')).host;

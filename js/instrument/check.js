@@ -1,5 +1,5 @@
 /** The bytes of a check, in the form that suits an engine. Measured: docs/decisions/0008-loop-checks.md */
-import { Writer } from './writer.js';
+import { Writer } from '../wasm-binary/writer.js';
 
 /** @typedef {'v8' | 'jsc' | 'spidermonkey' | 'cranelift' | 'generic'} Engine */
 

@@ -1,10 +1,10 @@
 /** Puts checks into function bodies. */
-import { poolError } from '../errors.js';
+import { poolError } from '../base/errors.js';
 import { Loops } from './loops.js';
-import { PLAIN_IMMEDIATES, PREFIXED_IMMEDIATES } from './opcodes.js';
-import { Reader } from './reader.js';
-import { skipBlockType, skipValueType, skipVector } from './types.js';
-import { Writer } from './writer.js';
+import { PLAIN_IMMEDIATES, PREFIXED_IMMEDIATES } from '../wasm-binary/opcodes.js';
+import { Reader } from '../wasm-binary/reader.js';
+import { skipBlockType, skipValueType, skipVector } from '../wasm-binary/types.js';
+import { Writer } from '../wasm-binary/writer.js';
 
 const FIRST_PREFIX = 0xfb;
 const LAST_PREFIX = 0xfe;

@@ -1,8 +1,8 @@
 /** Where the flag may lie: in memory that is there from the start, and that nothing of the module's own lies in. */
-import { poolError } from '../errors.js';
+import { poolError } from '../base/errors.js';
 import { skipInstruction } from './code.js';
-import { SECTION } from './module.js';
-import { pageBytes } from './types.js';
+import { SECTION } from '../wasm-binary/module.js';
+import { pageBytes } from '../wasm-binary/types.js';
 
 /** Addresses stay below what a signed 32-bit constant can say. */
 const MOST_ADDRESS = 2 ** 31 - 8;
@@ -21,8 +21,8 @@ export function checkAligned(words) {
 }
 
 /**
- * @param {import('./module.js').Module} module
- * @param {import('./types.js').Limits} limits of its first memory
+ * @param {import('../wasm-binary/module.js').Module} module
+ * @param {import('../wasm-binary/types.js').Limits} limits of its first memory
  * @param {number} address
  * @param {number} bytes from there that checks use
  */
@@ -48,7 +48,7 @@ export function checkPlace(module, limits, address, bytes) {
 
 /**
  * The active data segments of the first memory whose places are constants.
- * @param {import('./module.js').Module} module
+ * @param {import('../wasm-binary/module.js').Module} module
  */
 function dataOf(module) {
   /** @type {{ index: number, start: number, end: number }[]} */
@@ -70,7 +70,7 @@ function dataOf(module) {
 
 /**
  * Goes past a constant expression.
- * @param {import('./reader.js').Reader} reader
+ * @param {import('../wasm-binary/reader.js').Reader} reader
  * @returns {number | undefined} its value as an address, if it is one constant
  */
 function constant(reader) {

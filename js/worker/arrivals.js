@@ -1,5 +1,5 @@
 /**
- * Arguments that main has sent ahead (js/outbox.js), until this worker takes their tasks, or another one does. Main counts how many are
+ * Arguments that main has sent ahead (js/engine/outbox.js), until this worker takes their tasks, or another one does. Main counts how many are
  * here: `mail` of the thread's record is how many are not any more.
  */
 import * as L from '../generated/layout.js';
@@ -27,7 +27,7 @@ export class Arrivals {
   #sweepAt = MANY;
 
   /**
-   * @param {import('../core.js').Core} core
+   * @param {import('../core/core.js').Core} core
    * @param {(() => boolean) | undefined} take delivers main's next message, if there is one; undefined: only the event loop does
    * @param {import('../host/index.js').HostTime} time
    */

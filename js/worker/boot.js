@@ -7,7 +7,7 @@
  * worker's first message brings it, all others are the user's.
  */
 import { toMessage } from '../codec/errors.js';
-import { own } from '../own.js';
+import { own } from '../base/own.js';
 import { captureGlue, keepGlobals } from './disguise.js';
 import { sharedClock } from './clock.js';
 import { Loop } from './loop.js';
@@ -20,7 +20,7 @@ import { Loop } from './loop.js';
  * @property {() => number} clockOffsetMs what turns time.now() into a clock that all threads share
  * @property {import('../host/index.js').HostTime} time
  * @property {(run: () => void) => void} defer
- * @property {import('../codec.js').CodecHost} codec
+ * @property {import('../codec/codec.js').CodecHost} codec
  * @property {() => () => void} disguise makes this realm look like one of Emscripten's threads; gives the way back
  * @property {(fd: number, text: string) => void} [write] where C prints, if not to the console: 1 is stdout, 2 stderr
  *

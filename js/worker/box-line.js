@@ -7,7 +7,7 @@ const LOOK_MS = 100;
 
 /**
  * Stands in line until a pooled box is granted. Blocks: a full pool slows its producers down.
- * @param {import('../core.js').Core} core the worker's
+ * @param {import('../core/core.js').Core} core the worker's
  * @param {import('./sleep.js').Sleep} sleep
  */
 export function waitForBox(core, sleep) {

@@ -2,7 +2,7 @@
  * Emscripten's glue takes itself for a thread by marks of its surroundings, and leaves names in the global object: both are for its
  * start only. What the user's modules find afterwards is a worker as their runtime makes it.
  */
-import { own } from '../own.js';
+import { own } from '../base/own.js';
 
 const scope = /** @type {any} */ (globalThis);
 

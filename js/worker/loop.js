@@ -2,21 +2,21 @@
  * The worker's loop: takes tasks from shared memory by itself, runs them, finishes them, and sleeps when there are none.
  * Main is not asked for anything on this way; it is only rung when it sleeps.
  */
-import { createCodec, TYPE } from '../codec.js';
-import { ARGUMENT, Core, RESULT } from '../core.js';
+import { createCodec, TYPE } from '../codec/codec.js';
+import { ARGUMENT, Core, RESULT } from '../core/core.js';
 import * as L from '../generated/layout.js';
 import { STATUS } from '../generated/status.js';
 import { Arrivals } from './arrivals.js';
 import { waitForBox } from './box-line.js';
 import { Calls } from './calls.js';
-import { runCTask } from './c-task.js';
+import { runCTask } from '../handlers/c-task.js';
 import { sharedClock } from './clock.js';
-import { shownName } from '../task-name.js';
-import { Context } from './context.js';
-import { HandlerTable } from './handler-table.js';
-import { promiseOf, runStop } from './handlers.js';
+import { shownName } from '../base/task-name.js';
+import { Context } from '../handlers/context.js';
+import { HandlerTable } from '../handlers/handler-table.js';
+import { promiseOf, runStop } from '../handlers/handlers.js';
 import { Sleep } from './sleep.js';
-import { isUnserializable, statusOf } from './status-of.js';
+import { isUnserializable, statusOf } from '../handlers/status-of.js';
 
 /** How long the loop runs before it lets timers, sockets and promises of user code have a turn. */
 const SLICE_MS = 8;
@@ -40,7 +40,7 @@ export class Loop {
   /**
    * @param {import('./boot.js').WorkerHost} host
    * @param {import('./boot.js').Init} init
-   * @param {import('../core.js').Exports} exports
+   * @param {import('../core/core.js').Exports} exports
    * @param {WebAssembly.Memory} memory
    * @param {number} pool address
    * @param {number} thread number
@@ -198,7 +198,7 @@ export class Loop {
   /**
    * @param {number} index
    * @param {number} slot
-   * @param {import('./handlers.js').Handler} handler
+   * @param {import('../handlers/handlers.js').Handler} handler
    */
   #start(index, slot, handler) {
     const { u32 } = this.core.memory;
@@ -227,7 +227,7 @@ export class Loop {
    * The argument is one that only a message can carry, and is not here: it is on its way, or main has it.
    * @param {number} index
    * @param {number} slot
-   * @param {import('./handlers.js').Handler} handler
+   * @param {import('../handlers/handlers.js').Handler} handler
    */
   #awaitArgument(index, slot, handler) {
     const generation = this.core.generation(slot);
@@ -241,7 +241,7 @@ export class Loop {
   /**
    * @param {number} index
    * @param {number} slot
-   * @param {import('./handlers.js').Handler} handler
+   * @param {import('../handlers/handlers.js').Handler} handler
    * @param {unknown} argument
    */
   #invoke(index, slot, handler, argument) {
@@ -276,7 +276,7 @@ export class Loop {
 
   /**
    * @param {number} index
-   * @param {import('./item-run.js').ItemRun} run
+   * @param {import('../handlers/item-run.js').ItemRun} run
    */
   #runItems(index, run) {
     const promise = run.go();

@@ -10,7 +10,7 @@ export class Sleep {
   #asleep = false;
 
   /**
-   * @param {import('../core.js').Core} core the worker's
+   * @param {import('../core/core.js').Core} core the worker's
    * @param {() => void} wake called when its wake word has changed
    */
   constructor(core, wake) {

@@ -1,7 +1,7 @@
 /** The entry point `wasmpool/actor-manager`: what its users are told of failures, and how often. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { ActorManager } from '../../js/actor-manager.js';
+import { ActorManager } from '../../js/compat/actor-manager.js';
 import { codeOf, MODULE, until } from './helpers.js';
 
 /**

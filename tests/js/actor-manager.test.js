@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import test from 'node:test';
 import { isMainThread, threadId } from 'node:worker_threads';
-import { ActorManager, defineWorker } from '../../js/actor-manager.js';
+import { ActorManager, defineWorker } from '../../js/compat/actor-manager.js';
 import { codeOf, countingThreads, until } from './helpers.js';
 import { checkExample } from './page-example.js';
 
@@ -179,7 +179,7 @@ test('AM-50, task.synchronize: a handler has something done on this thread, by a
 
 test('AM-59: the example of docs/actor-manager.md prints what its comments say', () => {
   const page = readFileSync(new URL('../../docs/actor-manager.md', import.meta.url), 'utf8');
-  const entry = JSON.stringify(new URL('../../js/actor-manager.js', import.meta.url));
+  const entry = JSON.stringify(new URL('../../js/compat/actor-manager.js', import.meta.url));
   const blocks = [...page.matchAll(/```js\n([\s\S]*?)```/g)].map(([, text]) => text);
   const [worker, program] = blocks.map((text) => text.replace("'wasmpool/actor-manager'", entry));
   checkExample({ 'echo-worker.js': worker, 'main.mjs': program });
@@ -323,7 +323,7 @@ test('AM-47: outside a worker, neither the worker module nor this entry point ha
   countingThreads(async (threads) => {
     const { default: handlers } = await import(workerModule);
     assert.equal(handlers.add({ a: 1, b: 2 }), 3);
-    await import('../../js/actor-manager.js?loaded-again');
+    await import('../../js/compat/actor-manager.js?loaded-again');
     assert.equal(threads.started, 0);
   }));
 

@@ -4,7 +4,7 @@ import test from 'node:test';
 import { blocker, codeOf, liveness, randomFrom, until } from './helpers.js';
 import { FakeClock } from './fake-clock.js';
 import { bulk, errorsOf, job, release, standStillUntil, upTo, withJobs, words } from './jobs-support.js';
-import { Ticker, TICK_MS } from '../../js/ticker.js';
+import { Ticker, TICK_MS } from '../../js/time/ticker.js';
 
 const NEVER = { maxWaitMs: Infinity };
 

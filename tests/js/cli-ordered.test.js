@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { mapWindow } from '../../js/cli/ordered.js';
+import { mapWindow } from '../../js/cli/work/ordered.js';
 import { deferred, settle } from './cli-support.js';
 
 /** Promises that the test settles by hand, one per item that was started. */

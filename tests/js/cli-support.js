@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { after } from 'node:test';
-import { main } from '../../js/cli.js';
+import { main } from '../../js/cli/cli.js';
 import { createPool as open } from '../../js/index.js';
 
 const HANDLERS = `

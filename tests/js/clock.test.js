@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { host } from '../../js/host/index.js';
-import { Time } from '../../js/scheduler.js';
-import { TICK_MS } from '../../js/ticker.js';
+import { Time } from '../../js/time/scheduler.js';
+import { TICK_MS } from '../../js/time/ticker.js';
 import { FakeClock } from './fake-clock.js';
 import { blocker, codeOf, until, withPool } from './helpers.js';
 import { bulk, JOBS, upTo } from './jobs-support.js';

@@ -5,7 +5,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { TYPE } from '../../js/codec.js';
+import { TYPE } from '../../js/codec/codec.js';
 import { HOSTS, SLOT_BYTES, send } from './codec-send.js';
 
 const seed = Number(process.env.SEED || Math.floor(Math.random() * 2 ** 31));

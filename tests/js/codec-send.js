@@ -1,8 +1,8 @@
 /** Shared by the codec's tests: sends a value through shared memory as two threads would. */
 
 import assert from 'node:assert/strict';
-import { TYPE, createCodec } from '../../js/codec.js';
-import { createSerializer } from '../../js/host/serialize-node.js';
+import { TYPE, createCodec } from '../../js/codec/codec.js';
+import { createSerializer } from '../../js/host/node/serialize.js';
 
 export const SLOT_BYTES = 64;
 const OFFSET = 3; // odd on purpose: nothing may rely on alignment

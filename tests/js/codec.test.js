@@ -5,9 +5,9 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { TYPE, createCodec } from '../../js/codec.js';
+import { TYPE, createCodec } from '../../js/codec/codec.js';
 import { isSimple } from '../../js/codec/simple.js';
-import { PoolError } from '../../js/errors.js';
+import { PoolError } from '../../js/base/errors.js';
 import { HOSTS, everyWay, send } from './codec-send.js';
 
 const text1k = 'abcdefgh'.repeat(128);

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { host } from '../../js/host/index.js';
-import { Ledger } from '../../js/ledger.js';
+import { Ledger } from '../../js/engine/ledger.js';
 import { blocker, until, withPool } from './helpers.js';
 
 test('XP-16: a delivery that throws takes no other with it, and what it threw is heard of', (t) => {

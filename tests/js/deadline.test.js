@@ -1,9 +1,9 @@
 /** deadlineMs: a limit that counts waiting, too. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { Deadlines } from '../../js/deadlines.js';
+import { Deadlines } from '../../js/task/deadlines.js';
 import { Pool } from '../../js/index.js';
-import { Task } from '../../js/task.js';
+import { Task } from '../../js/task/task.js';
 import { blocker, codeOf, MODULE, randomFrom, seed, until, withPool } from './helpers.js';
 
 const ITEMS = new URL('./fixtures/map-items.js', import.meta.url);

@@ -1,8 +1,8 @@
 /** Values of any depth arrive, and what does not says where it is: deep lists, and every refusal of the codec. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { createCodec, TYPE } from '../../js/codec.js';
-import { cloneDeep, deepest } from '../../js/codec/deep.js';
+import { createCodec, TYPE } from '../../js/codec/codec.js';
+import { cloneDeep, deepest } from '../../js/values/deep.js';
 import { Pool } from '../../js/index.js';
 import { HOSTS } from './codec-send.js';
 import { C_MODULE, MODULE, withPool } from './helpers.js';

@@ -9,7 +9,7 @@ import test from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 import loadWabt from 'wabt';
-import { instrument } from '../../js/instrument.js';
+import { instrument } from '../../js/instrument/instrument.js';
 import { assemble, faultOf } from './binaryen.js';
 import { compare } from './fixtures/instrument/compare.js';
 import { PROGRAMS } from './fixtures/instrument/programs.js';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import loadWabt from 'wabt';
-import { instrument } from '../../js/instrument.js';
+import { instrument } from '../../js/instrument/instrument.js';
 import { randomFrom, rounds, seed } from './helpers.js';
 
 const wabt = await loadWabt();

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import loadWabt from 'wabt';
 import { skipInstruction } from '../../js/instrument/code.js';
-import { ATOMIC, GC, MISCELLANEOUS, PLAIN } from '../../js/instrument/opcodes.js';
-import { SIMD } from '../../js/instrument/opcodes-simd.js';
-import { Reader } from '../../js/instrument/reader.js';
+import { ATOMIC, GC, MISCELLANEOUS, PLAIN } from '../../js/wasm-binary/opcodes.js';
+import { SIMD } from '../../js/wasm-binary/opcodes-simd.js';
+import { Reader } from '../../js/wasm-binary/reader.js';
 
 const wabt = await loadWabt();
 const FEATURES = {

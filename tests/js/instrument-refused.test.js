@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import loadWabt from 'wabt';
-import { PoolError } from '../../js/errors.js';
-import { instrument } from '../../js/instrument.js';
+import { PoolError } from '../../js/base/errors.js';
+import { instrument } from '../../js/instrument/instrument.js';
 import { WABT_FEATURES } from './wabt-features.js';
 
 const wabt = await loadWabt();
@@ -19,7 +19,7 @@ function assemble(source) {
 
 /**
  * @param {Uint8Array} bytes
- * @param {Partial<import('../../js/instrument.js').InstrumentOptions>} [options]
+ * @param {Partial<import('../../js/instrument/instrument.js').InstrumentOptions>} [options]
  */
 function outcome(bytes, options) {
   try {

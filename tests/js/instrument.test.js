@@ -4,8 +4,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import test from 'node:test';
 import { Worker } from 'node:worker_threads';
 import loadWabt from 'wabt';
-import { PoolError } from '../../js/errors.js';
-import { instrument } from '../../js/instrument.js';
+import { PoolError } from '../../js/base/errors.js';
+import { instrument } from '../../js/instrument/instrument.js';
 import { until } from './helpers.js';
 import { WABT_FEATURES as FEATURES } from './wabt-features.js';
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { getEventListeners } from 'node:events';
 import test from 'node:test';
-import { Emitter } from '../../js/events.js';
+import { Emitter } from '../../js/api/events.js';
 import { createPool, Pool } from '../../js/index.js';
 import { FakeClock } from './fake-clock.js';
 import { blocker, codeOf, DEADLY, ending, MODULE, until, withPool } from './helpers.js';
@@ -123,7 +123,7 @@ test('AM-35: giving up a task that main’s budget holds back drains the pool', 
 test('a result that only a message carries is lost with its worker, if the message never comes', (t) =>
   withPool({ module: DEADLY, workers: 1, restart: { minMs: 1, maxMs: 1, max: -1 } }, async (pool) => {
     // The worker finishes the task and dies; its message is kept from arriving.
-    const { Mail } = await import('../../js/mail.js');
+    const { Mail } = await import('../../js/engine/mail.js');
     t.mock.method(Mail.prototype, 'receive', () => undefined);
     let drained = 0;
     pool.on('drained', () => drained++);
@@ -139,7 +139,7 @@ test('a result that only a message carries is lost with its worker, if the messa
 
 test('a result whose message is on its way is not lost with another worker', (t) =>
   withPool({ module: DEADLY, restart: { minMs: 1, maxMs: 1, max: -1 } }, async (pool) => {
-    const { Mail } = await import('../../js/mail.js');
+    const { Mail } = await import('../../js/engine/mail.js');
     const { receive } = Mail.prototype;
     /** @type {(() => void)[]} */
     const late = [];
@@ -162,7 +162,7 @@ test('a result whose message is on its way is not lost with another worker', (t)
 
 test('a result that only a message carries, and that never comes, is lost when the pool ends', async (t) => {
   const pool = ending(t, await createPool({ module: MODULE, workers: 1 }));
-  const { Mail } = await import('../../js/mail.js');
+  const { Mail } = await import('../../js/engine/mail.js');
   const received = t.mock.method(Mail.prototype, 'receive', () => undefined);
   const task = pool.dispatch('move', 200_000);
   await until(() => received.mock.callCount() === 1);

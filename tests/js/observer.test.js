@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import * as L from '../../js/generated/layout.js';
 import { STATUS } from '../../js/generated/status.js';
-import { instantiate, loadProgram } from '../../js/load.js';
-import { openCore } from '../../js/open.js';
-import { resolveOptions } from '../../js/options.js';
-import { Load, Telemetry } from '../../js/telemetry.js';
-import { Trace } from '../../js/trace.js';
-import { Traces } from '../../js/traces.js';
+import { instantiate, loadProgram } from '../../js/core/load.js';
+import { openCore } from '../../js/threads/open.js';
+import { resolveOptions } from '../../js/options/options.js';
+import { Load, Telemetry } from '../../js/telemetry/telemetry.js';
+import { Trace } from '../../js/telemetry/trace.js';
+import { Traces } from '../../js/telemetry/traces.js';
 import { MODULE } from './helpers.js';
 
 const given = { module: MODULE, workers: 2, memory: { maximum: '32mb' } };

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { createPool, defineWorker, Pool } from '../../js/index.js';
-import { parseSize } from '../../js/check.js';
-import { DEFAULTS } from '../../js/options.js';
+import { parseSize } from '../../js/base/check.js';
+import { DEFAULTS } from '../../js/options/options.js';
 import { codeOf, ending, MODULE, withPool } from './helpers.js';
 
 /** @param {any} options */
@@ -244,8 +244,8 @@ test('AM-47, AM-48: defineWorker marks handlers and has no effect elsewhere; mis
   assert.equal(defineWorker(handlers), handlers);
   assert.throws(() => defineWorker(undefined), { name: 'TypeError', message: /worker module/ });
   assert.throws(() => defineWorker({ twice: 2 }), { name: 'TypeError', message: /twice/ });
-  await import('../../js/host/boot-node.js'); // on main: no effect, no throw
-  await import('../../js/host/boot-browser.js');
+  await import('../../js/entry/boot-node.js'); // on main: no effect, no throw
+  await import('../../js/entry/boot-browser.js');
   const pool = ending(
     t,
     await createPool({

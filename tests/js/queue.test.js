@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { createPool, Pool } from '../../js/index.js';
 import { blocker, codeOf, ending, MODULE, until, withPool } from './helpers.js';
-import { poolError } from '../../js/errors.js';
-import { GroupSink } from '../../js/task.js';
+import { poolError } from '../../js/base/errors.js';
+import { GroupSink } from '../../js/task/task.js';
 
 test('AM-05: when maxQueue tasks wait, the next is refused at once and nothing is evicted', () =>
   withPool({ workers: 1, maxQueue: 2 }, async (pool) => {

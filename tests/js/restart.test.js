@@ -1,7 +1,7 @@
 /** How soon and how often lost workers are replaced: delays, jitter, the window of the budget, and spares. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { RestartBudget } from '../../js/restart.js';
+import { RestartBudget } from '../../js/threads/restart.js';
 import { FakeClock } from './fake-clock.js';
 import { codeOf, countingThreads, DEADLY, until, withPool } from './helpers.js';
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Pool } from '../../js/index.js';
-import { isSmall } from '../../js/outbox.js';
+import { isSmall } from '../../js/engine/outbox.js';
 import { blocker, codeOf, withPool } from './helpers.js';
 
 const AHEAD = { module: new URL('./fixtures/ahead.js', import.meta.url), restart: { minMs: 1, maxMs: 1, max: -1 } };

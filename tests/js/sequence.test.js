@@ -1,7 +1,7 @@
 /** Chains of jobs. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { Handle } from '../../js/callback.js';
+import { Handle } from '../../js/jobs/callback.js';
 import { createPool } from '../../js/index.js';
 import { blocker, codeOf, ending, liveness, until } from './helpers.js';
 import { errorsOf, job, JOBS, release, standStillUntil, upTo, withJobs, words } from './jobs-support.js';

@@ -1,7 +1,7 @@
 /** Single jobs with callbacks. Their order and weights, and main's budget: split-order.test.js. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { Completions } from '../../js/completions.js';
+import { Completions } from '../../js/engine/completions.js';
 import { createPool, Pool } from '../../js/index.js';
 import { blocker, codeOf, ending, liveness, until } from './helpers.js';
 import { FakeClock } from './fake-clock.js';

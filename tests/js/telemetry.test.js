@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Pool } from '../../js/index.js';
-import { Load, Telemetry } from '../../js/telemetry.js';
+import { Load, Telemetry } from '../../js/telemetry/telemetry.js';
 import { FakeClock } from './fake-clock.js';
 import { blocker, ending, MODULE, until, withPool } from './helpers.js';
 
@@ -32,7 +32,7 @@ test('TW-44: no sampling code runs while telemetry is off, split and bulkSplit i
 test('TW-45, TW-48, TW-52: the shape of a report; the worst metric colours its group and the whole', () =>
   withPool({ workers: 2, telemetry: { tickMs: 1, thresholds: { depth: [2, 3] } } }, async (pool) => {
     await until(() => pool.report()?.Workers.Free === 2);
-    const report = /** @type {import('../../js/telemetry.js').Report} */ (pool.report());
+    const report = /** @type {import('../../js/telemetry/telemetry.js').Report} */ (pool.report());
     assert.deepEqual(Object.keys(report), [
       'Pools',
       'Queues',
@@ -55,7 +55,7 @@ test('TW-45, TW-48, TW-52: the shape of a report; the worst metric colours its g
     await Promise.all(gates.map((gate) => gate.running));
     const done = Promise.all([1, 2, 3].map((i) => new Promise((resolve) => pool.split('echo', i, resolve))));
     await until(() => pool.report()?.Queues.Heavy.Value === 3);
-    const red = /** @type {import('../../js/telemetry.js').Report} */ (pool.report());
+    const red = /** @type {import('../../js/telemetry/telemetry.js').Report} */ (pool.report());
     assert.equal(red.Queues.Heavy.Status, 'Overloaded');
     assert.equal(red.Queues.Status, 'Red');
     assert.equal(red.Overall, 'Red');

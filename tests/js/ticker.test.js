@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { Ticker, TICK_MS } from '../../js/ticker.js';
+import { Ticker, TICK_MS } from '../../js/time/ticker.js';
 
 /** One timer at most, and whether the process waits for it. */
 function makeScheduler() {

@@ -11,7 +11,7 @@ import { FakeClock } from './fake-clock.js';
 import { blocker, C_MODULE, liveness, MODULE, withPool } from './helpers.js';
 
 /**
- * @param {import('../../js/trace.js').TraceFile} file
+ * @param {import('../../js/telemetry/trace.js').TraceFile} file
  * @param {string} id
  */
 function lifeOf(file, id) {
@@ -70,7 +70,7 @@ test('a trace shows kills, and what was given up', () =>
 
 /**
  * What workers' tracks show of a task: each run's end, and whether it has its moment of being taken.
- * @param {import('../../js/trace.js').TraceFile} file
+ * @param {import('../../js/telemetry/trace.js').TraceFile} file
  * @param {string} id
  */
 function runsOf({ traceEvents }, id) {
@@ -84,7 +84,7 @@ function runsOf({ traceEvents }, id) {
   return runs.map(({ args }) => [args?.status, args?.redeliveries]);
 }
 
-/** @param {import('../../js/trace.js').TraceFile} file @param {string} id */
+/** @param {import('../../js/telemetry/trace.js').TraceFile} file @param {string} id */
 const commitsOf = ({ traceEvents }, id) =>
   traceEvents.filter((event) => event.id === id && event.name === 'committed').length;
 

@@ -1,7 +1,7 @@
 /** The entry point `wasmpool/twin`: what its users are told, what is refused, and when payload functions run. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { createTwin } from '../../js/twin.js';
+import { createTwin } from '../../js/compat/twin.js';
 import { blocker, bulk, jobs, sequence, split, withTwin } from './fixtures/twin-support.js';
 import { countingThreads, until } from './helpers.js';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { DEFAULTS, keysOf, poolOptions, schedulerOf } from '../../js/twin-options.js';
+import { DEFAULTS, keysOf, poolOptions, schedulerOf } from '../../js/compat/twin-options.js';
 
 test('TW-65, TW-51: each of Twin’s settings is the pool’s option of that meaning, in milliseconds', () => {
   const names = Object.keys(DEFAULTS).filter((name) => typeof DEFAULTS[name] === 'number');

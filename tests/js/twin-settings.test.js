@@ -1,9 +1,9 @@
 /** Twin’s settings, under its own names. */
 import assert from 'node:assert/strict';
 import test, { mock } from 'node:test';
-import { Pool } from '../../js/pool.js';
-import { createTwin } from '../../js/twin.js';
-import { DEFAULTS } from '../../js/twin-options.js';
+import { Pool } from '../../js/api/pool.js';
+import { createTwin } from '../../js/compat/twin.js';
+import { DEFAULTS } from '../../js/compat/twin-options.js';
 import { blocker, bulk, gate, split, withTwin } from './fixtures/twin-support.js';
 import { countingThreads, until } from './helpers.js';
 

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import test, { mock } from 'node:test';
 import { threadId } from 'node:worker_threads';
-import { Pool } from '../../js/pool.js';
-import { createTwin, Twin } from '../../js/twin.js';
-import { schedulerOf } from '../../js/twin-options.js';
+import { Pool } from '../../js/api/pool.js';
+import { createTwin, Twin } from '../../js/compat/twin.js';
+import { schedulerOf } from '../../js/compat/twin-options.js';
 import { blocker, bulk, bulkBlocker, gate, jobs, sequence, split, withTwin, word } from './fixtures/twin-support.js';
 import { countingThreads, until } from './helpers.js';
 import { checkExample } from './page-example.js';
@@ -479,7 +479,7 @@ test('C-05: Destroy ends what waits and runs with undefined, silently', async ()
 
 test('AM-59: the example of docs/twin.md prints what its comments say, and ends by itself', () => {
   const page = readFileSync(new URL('../../docs/twin.md', import.meta.url), 'utf8');
-  const entry = JSON.stringify(new URL('../../js/twin.js', import.meta.url));
+  const entry = JSON.stringify(new URL('../../js/compat/twin.js', import.meta.url));
   const [module, program] = [...page.matchAll(/```js\n([\s\S]*?)```/g)].map(([, text]) => text);
   checkExample({ 'threats.js': module, 'main.mjs': program.replace("'wasmpool/twin'", entry) });
 });

@@ -7,7 +7,7 @@
  * A fault that none notices has survived. At most 5 % may, apart from those that equivalent.json explains: they change nothing that
  * a user could see.
  *
- * usage: run.mjs      SAMPLE=100 mutants, SEED=, LANES=2 at the same time, FILES='js/map.js js/task.js' only these,
+ * usage: run.mjs      SAMPLE=100 mutants, SEED=, LANES=2 at the same time, FILES='js/jobs/map.js js/task/task.js' only these,
  *                     AGAIN=1 tries those that survived the last time, FRESH=1 measures coverage anew
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';

@@ -1,5 +1,5 @@
 /** Handlers of the smoke suite: plain JavaScript, for every runtime. */
-import { defineWorker } from '../../js/worker/handlers.js';
+import { defineWorker } from '../../js/handlers/handlers.js';
 
 const threads = globalThis.process?.versions?.node ? await import('node:worker_threads') : undefined;
 

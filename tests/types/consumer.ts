@@ -2,8 +2,8 @@
  * AM-57: a strict-mode user of every option, result and event, against the declarations that the package ships. It is only
  * compiled (`make types`), never run. Each @ts-expect-error is a wrong call that the declarations must refuse.
  */
-import { ActorManager } from '../../types/actor-manager.js';
-import { createTwin, Twin } from '../../types/twin.js';
+import { ActorManager } from '../../types/compat/actor-manager.js';
+import { createTwin, Twin } from '../../types/compat/twin.js';
 import {
   Box,
   createPool,

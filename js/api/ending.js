@@ -1,0 +1,193 @@
+/** How a pool ends: at once, or in order, when all work is done. */
+import { milliseconds, ownOptions } from '../base/check.js';
+import { poolError } from '../base/errors.js';
+import * as L from '../generated/layout.js';
+import { OPTIONS_OF } from '../options/spec.js';
+import { ignore } from '../task/task.js';
+
+/** How long workers may take in their `onStop`. */
+const STOP_LIMIT_MS = 5000;
+
+/**
+ * What the end needs of its pool.
+ * @typedef {object} EndingPort
+ * @property {() => Promise<import('../engine/engine.js').Engine> | undefined} starting
+ * @property {() => void} resume
+ * @property {() => void} silence no callback and no event from here on
+ * @property {() => void} ended the threads are gone
+ * @property {(message: string) => void} tell
+ */
+
+/**
+ * Whether any thread runs a task, also one that nobody waits for.
+ * @param {import('../engine/engine.js').Engine | undefined} engine
+ */
+function runsTasks(engine) {
+  for (const { number } of engine?.fleet.members.values() ?? [])
+    if (engine?.core.load(engine.core.thread(number) + L.THREAD_RUNNING)) return true;
+  return false;
+}
+
+/** The end of one pool. */
+export class Ending {
+  /** What the core had counted when it was closed. */
+  final = { processed: 0, errors: 0 };
+  #intake;
+  #drain;
+  #scheduler;
+  #port;
+  /** Maps that go on. */
+  #maps = 0;
+  /** @type {Promise<void> | undefined} */
+  #closing;
+  /** @type {Promise<void> | undefined} */
+  #gone;
+
+  /**
+   * @param {import('../submit/intake.js').Intake} intake
+   * @param {import('../submit/drain.js').Drain} drain
+   * @param {import('../time/scheduler.js').Time} scheduler
+   * @param {EndingPort} port
+   */
+  constructor(intake, drain, scheduler, port) {
+    this.#intake = intake;
+    this.#drain = drain;
+    this.#scheduler = scheduler;
+    this.#port = port;
+  }
+
+  /**
+   * A map takes inputs as it goes on: it counts as work until it is over.
+   * @returns {() => void} to be called then
+   */
+  mapBegins() {
+    this.#maps++;
+    let isOver = false;
+    return () => {
+      if (isOver) return;
+      isOver = true;
+      this.#maps--;
+      this.#drain.wake();
+    };
+  }
+
+  /** Settles when no task is waiting or running, given up or not, or there is no pool any more. */
+  drained() {
+    return this.#drain.wait(() => !this.#intake.closed && (this.#hasTasks || runsTasks(this.#intake.engine)));
+  }
+
+  get #hasTasks() {
+    const { engine, waiting } = this.#intake;
+    return waiting > 0 || (engine?.ledger.inFlight ?? 0) > 0;
+  }
+
+  // ---- In order ----
+
+  /**
+   * Refuses new work, finishes the old, lets workers run their `onStop`, and ends.
+   * @param {{ timeoutMs?: number }} options
+   * @returns {Promise<void>}
+   */
+  async inOrder(options) {
+    const { timeoutMs = Infinity } = ownOptions('', options, OPTIONS_OF.close);
+    const limitMs = milliseconds('timeoutMs', timeoutMs);
+    return (this.#closing ??= this.#finish(limitMs));
+  }
+
+  /** @param {number | undefined} limitMs undefined: none */
+  async #finish(limitMs) {
+    this.#intake.ending = true;
+    this.#port.resume(); // what waits is to be finished
+    const limit = this.#timer(limitMs);
+    const destroyed = this.#drain.wait(() => !this.#intake.closed);
+    const isDone = () =>
+      this.#drain.wait(() => !this.#intake.closed && (this.#maps > 0 || this.#hasTasks)).then(() => true);
+    const inTime = await Promise.race([isDone(), limit.over]);
+    if (inTime) await Promise.race([this.#farewell(), limit.over, destroyed]);
+    limit.clear();
+    await this.now(poolError('POOL_DESTROYED'));
+  }
+
+  /** @param {number | undefined} ms */
+  #timer(ms) {
+    /** @type {(inTime: false) => void} */
+    let end = ignore;
+    const over = /** @type {Promise<false>} */ (
+      new Promise((resolve) => {
+        end = resolve;
+      })
+    );
+    const timer = ms === undefined ? undefined : this.#scheduler.setTimeout(() => end(false), ms);
+    return { over, clear: () => timer && this.#scheduler.clearTimeout(timer) };
+  }
+
+  /** Every worker runs its module's `onStop`. */
+  async #farewell() {
+    const members = [...(this.#intake.engine?.fleet.members.values() ?? [])];
+    const limit = this.#timer(STOP_LIMIT_MS);
+    await Promise.all(
+      members
+        .filter(({ state }) => state === 'live' || state === 'warm')
+        .map(async (member) => {
+          const failure = await Promise.race([stopped(member), limit.over]);
+          if (failure === false) this.#port.tell(`${member.name}: onStop took longer than ${STOP_LIMIT_MS} ms`);
+          else if (failure) this.#port.tell(`${member.name}: onStop failed: ${failure}`);
+        }),
+    );
+    limit.clear();
+  }
+
+  // ---- At once ----
+
+  /**
+   * Waiting and running tasks fail, all workers end, the memory is released.
+   * @param {import('../base/errors.js').PoolError} reason
+   * @returns {Promise<void>} settles when the threads are gone
+   */
+  now(reason) {
+    if (this.#gone) return this.#gone;
+    /** @type {(end: Promise<void>) => void} */
+    let end = ignore;
+    this.#gone = new Promise((resolve) => {
+      end = resolve;
+    });
+    end(this.#shut(reason)); // callbacks that it runs may ask for the end again
+    return this.#gone;
+  }
+
+  /** @param {import('../base/errors.js').PoolError} reason */
+  async #shut(reason) {
+    const { engine } = this.#intake;
+    this.#intake.close(reason); // first: what callbacks submit from now on is refused
+    this.#intake.abandon(reason);
+    this.#port.silence();
+    this.#note(engine);
+    const ending = this.#port.starting()?.then((engine) => {
+      const gone = engine.close(reason);
+      this.#note(engine); // its last tasks have failed by now (AM-28)
+      return gone;
+    }, ignore);
+    this.#drain.wake();
+    await ending;
+    this.#port.ended();
+  }
+
+  /** @param {import('../engine/engine.js').Engine | undefined} engine */
+  #note(engine) {
+    if (!engine) return;
+    const { processed, errors } = engine.ledger.stats();
+    this.final = { processed, errors };
+  }
+}
+
+/**
+ * Has a worker run its module's `onStop`.
+ * @param {import('../threads/member.js').Member} member
+ * @returns {Promise<string>} how it failed, or ''; when it is over, or the worker is gone
+ */
+function stopped(member) {
+  return new Promise((resolve) => {
+    member.stopped = resolve;
+    member.thread.post({ kind: 'stop' });
+  });
+}

@@ -1,0 +1,398 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+/** The pool as its users see it. */
+import { flag, ownOptions } from '../base/check.js';
+import { Drain } from '../submit/drain.js';
+import { Ending } from './ending.js';
+import { Emitter } from './events.js';
+import { poolError } from '../base/errors.js';
+import { host } from '../host/index.js';
+import { batchMembers } from '../submit/group.js';
+import { Broadcasts } from '../jobs/broadcast.js';
+import { Intake } from '../submit/intake.js';
+import { Jobs } from '../jobs/jobs.js';
+import { startMap } from '../jobs/map-tasks.js';
+import { resolveOptions } from '../options/options.js';
+import { diagnose, poolStats } from '../telemetry/report.js';
+import { checkLibrary } from '../time/scheduler.js';
+import { OPTIONS_OF } from '../options/spec.js';
+import { createEngine } from '../submit/start.js';
+import { Task, taskProxy, TaskPromise } from '../task/task.js';
+import { Telemetry } from '../telemetry/telemetry.js';
+import { Traces } from '../telemetry/traces.js';
+import { EVENTS, postToModules, workerEvents } from './worker-events.js';
+
+/** @typedef {import('../engine/engine.js').Engine} Engine */
+/** @template R @typedef {import('../jobs/map.js').MapPromise<R>} MapPromise */
+
+/** @typedef {typeof EVENTS[number]} PoolEvent */
+
+/**
+ * A pool of workers.
+ * @template [M=any] the worker module's type: `createPool<typeof import('./worker.js')>(…)`
+ */
+export class Pool {
+  #starting = /** @type {Promise<Engine> | undefined} */ (undefined);
+  #options;
+  #paused = false;
+  #events = new Emitter(EVENTS);
+  #intake;
+  #jobs;
+  /** @type {Telemetry | undefined} */
+  #telemetry;
+  #traces = new Traces();
+  #broadcasts = new Broadcasts();
+  #drain = new Drain();
+  #ending;
+  /** Whether it keeps the process alive when it is idle. */
+  #keepsAlive;
+  #ready;
+  #proxy = /** @type {any} */ (undefined);
+
+  /**
+   * Usable at once: tasks wait for workers.
+   * @param {import('../options/options.js').PoolOptions} options
+   * @throws {import('../base/errors.js').PoolError} INVALID_ARGUMENT naming the option
+   */
+  constructor(options) {
+    this.#options = resolveOptions(options);
+    this.#intake = new Intake(this.#options, (error) => this.#failed(error));
+    this.#jobs = new Jobs(this.#intake, this.#options, (message, taskId) => this.#tell(message, taskId));
+    this.#keepsAlive = !this.#options.unref;
+    this.#ending = new Ending(this.#intake, this.#drain, this.#options.scheduler, {
+      starting: () => this.#starting,
+      resume: () => this.resume(),
+      silence: () => this.#silence(),
+      ended: () => this.#ended(),
+      tell: (message) => this.#tell(message, ''),
+    });
+    this.#ready = this.#open();
+    this.#ready.catch(() => undefined);
+  }
+
+  /** Settles when all workers have started; rejects with START_FAILED, and the pool is destroyed. */
+  get ready() {
+    return this.#ready;
+  }
+
+  /** What this runtime can do. */
+  get caps() {
+    return host.caps;
+  }
+
+  /** What workers print to stdout, if the option `stdout` is set; a Readable of node:stream. Ends with the pool. */
+  get stdout() {
+    return this.#options.thread.captured.stdout?.stream ?? null;
+  }
+
+  /** The same for stderr. */
+  get stderr() {
+    return this.#options.thread.captured.stderr?.stream ?? null;
+  }
+
+  /** How many workers it has. */
+  get size() {
+    return this.#options.workers;
+  }
+
+  async #open() {
+    try {
+      this.#starting = createEngine(this.#options, {
+        error: (error) => this.#failed(error),
+        rest: () => this.#drain.wake(),
+        drained: () => this.#events.emit('drained'),
+        ...workerEvents(this.#events),
+        seating: (seat) => this.#broadcasts.replay(seat, /** @type {Engine} */ (this.#intake.engine)),
+      });
+      const engine = await this.#starting;
+      if (this.#intake.closed) return; // #ending ends it
+      if (this.#paused) engine.pause();
+      this.#watch(engine);
+      this.#intake.open(engine);
+      this.#drain.wake(); // what drain() waits for may have been given up meanwhile
+      engine.keepAlive(this.#keepsAlive);
+      await engine.open();
+    } catch (error) {
+      await this.#ending.now(/** @type {any} */ (error)); // no thread is left behind
+      throw error;
+    }
+  }
+
+  /** @param {Engine} engine */
+  #watch(engine) {
+    const { telemetry } = this.#options;
+    this.#traces.open(engine);
+    if (!telemetry) return;
+    this.#telemetry = new Telemetry(engine, this.#jobs.buffers, telemetry);
+    this.#intake.dispatcher.sample(this.#telemetry);
+  }
+
+  // ---- Tasks ----
+
+  /**
+   * Runs a handler on the next free worker.
+   * @template R
+   * @param {import('../base/task-name.js').TaskRef} task name of the handler, or a function with its name
+   * @param {unknown} [payload] any value that structured clone carries, or a Box
+   * @param {import('../task/task.js').TaskOptions} [options]
+   * @returns {TaskPromise<R>} never throws; rejects with PoolError
+   */
+  dispatch(task, payload, options) {
+    /** @type {TaskPromise<R>} */
+    const promise = new TaskPromise();
+    const record = new Task(promise, 0);
+    promise.attach(this.#intake, record);
+    this.#intake.submit(record, task, payload, options);
+    return promise;
+  }
+
+  /**
+   * Calls with the handlers' own names: `pool.tasks.add({ a: 1, b: 2 })`.
+   * @returns {import('../task/task.js').TaskProxy<M>}
+   */
+  get tasks() {
+    return (this.#proxy ??= taskProxy((name, payload, options) => this.dispatch(name, payload, options)));
+  }
+
+  /**
+   * Runs several tasks; all or nothing: the first failure rejects, and members that have not started never do.
+   * @template R
+   * @param {{ task: import('../base/task-name.js').TaskRef, payload?: unknown, priority?: import('../options/options.js').Priority }[]} jobs
+   * @param {import('../task/task.js').TaskOptions} [options] for all of them
+   * @returns {Promise<R[]>} results in the order of the jobs; its error has the failing `index`
+   */
+  batch(jobs, options = {}) {
+    return this.#intake.group(() => batchMembers(jobs, options), true);
+  }
+
+  /**
+   * Runs a task once on every worker; a worker that is busy runs it as soon as it is free, before anything else.
+   * @template R
+   * @param {import('../base/task-name.js').TaskRef} task
+   * @param {unknown} [payload]
+   * @param {{ sticky?: boolean }} [options] sticky: workers that start later run it too, before they become free
+   * @returns {Promise<R[]>} results by worker index
+   */
+  broadcast(task, payload, options = {}) {
+    return this.#intake.group(() => {
+      const { sticky } = ownOptions('', options, OPTIONS_OF.broadcast);
+      if (flag('sticky', sticky)) this.#broadcasts.keep(task, payload, this.size, this.#intake);
+      return Array.from({ length: this.size }, (_, seat) => ({ task, payload, options: {}, seat: seat + 1 }));
+    }, false);
+  }
+
+  /**
+   * Runs a handler over many inputs and goes on after failures.
+   * @template T, R
+   * @overload
+   * @param {import('../base/task-name.js').TaskRef} task
+   * @param {Iterable<T> | AsyncIterable<T>} items
+   * @param {import('../jobs/map.js').MapOptions & { settle: true }} options
+   * @returns {MapPromise<PromiseSettledResult<R>>}
+   */
+  /**
+   * Runs a handler over many inputs.
+   * @template T, R
+   * @overload
+   * @param {import('../base/task-name.js').TaskRef} task
+   * @param {Iterable<T> | AsyncIterable<T>} items
+   * @param {import('../jobs/map.js').MapOptions} [options]
+   * @returns {MapPromise<R>} await it for an array; `for await` gives results in input order, with bounded memory
+   */
+  /**
+   * @param {import('../base/task-name.js').TaskRef} task
+   * @param {Iterable<unknown> | AsyncIterable<unknown>} items
+   * @param {import('../jobs/map.js').MapOptions} [options]
+   * @returns {MapPromise<any>}
+   */
+  map(task, items, options = {}) {
+    return startMap(this.#intake, this.#options, this.#ending.mapBegins(), { task, items, options });
+  }
+
+  /**
+   * Runs a handler, and calls back in the very turn in which its end is learned. Heavy, unless `weight` says otherwise; it runs again
+   * when its worker is lost or gives no sign of life, at most 3 times.
+   * @param {import('../base/task-name.js').TaskRef} task
+   * @param {unknown} payload
+   * @param {(result: any) => void} callback must not be asynchronous; gets undefined if the task failed (event 'error')
+   * @param {import('../task/task.js').TaskOptions} [options]
+   * @returns {import('../jobs/callback.js').Handle}
+   * @throws {import('../base/errors.js').PoolError} INVALID_ARGUMENT; with `dev` also UNKNOWN_TASK
+   */
+  split(task, payload, callback, options) {
+    return this.#jobs.split(task, payload, callback, options);
+  }
+
+  /**
+   * Runs a handler over slices of a list, on all workers: it gets a slice and returns as many results.
+   * @param {import('../base/task-name.js').TaskRef} task
+   * @param {readonly unknown[]} items
+   * @param {(results: any[]) => void} callback once, when every slice is back; `results` is valid during the call only, with undefined
+   *   where a slice failed. Without items it is called before this method returns
+   * @param {import('../jobs/jobs.js').BulkOptions} [options]
+   * @returns {import('../jobs/callback.js').Handle}
+   * @throws {import('../base/errors.js').PoolError} INVALID_ARGUMENT; with `dev` also UNKNOWN_TASK
+   */
+  bulkSplit(task, items, callback, options) {
+    return this.#jobs.bulkSplit(task, items, callback, options);
+  }
+
+  /**
+   * Runs steps one after the other. A step that fails gives undefined; a payload function that throws ends the sequence.
+   * @param {readonly import('../jobs/sequence.js').Step[]} steps
+   * @param {(results: any[]) => void} [callback]
+   * @returns {import('../jobs/sequence.js').Sequence} may be awaited as well
+   * @throws {import('../base/errors.js').PoolError} INVALID_ARGUMENT
+   */
+  sequence(steps, callback) {
+    return this.#jobs.sequence(steps, callback);
+  }
+
+  // ---- The pool as a whole ----
+
+  /**
+   * Replaces the functions of time that the pool uses, from now on.
+   * @param {string} name of the library, for messages
+   * @param {Partial<import('../options/options.js').Scheduler>} lib what it lacks is the runtime's; other names are ignored
+   * @throws {import('../base/errors.js').PoolError} INVALID_ARGUMENT for what is no function; with `dev` also without a name, or a library
+   */
+  inject(name, lib) {
+    if (this.#options.dev) checkLibrary(name, lib);
+    this.#options.scheduler.inject(lib);
+  }
+
+  /** No task is started any more; running ones finish. Idempotent, not nested. */
+  pause() {
+    this.#paused = true;
+    this.#intake.engine?.pause();
+  }
+
+  /** Starts what has been waiting. */
+  resume() {
+    this.#paused = false;
+    this.#intake.engine?.resume();
+  }
+
+  /** Settles when no task is waiting or running. */
+  drain() {
+    return this.#ending.drained();
+  }
+
+  /** Numbers of this moment; a new object each time. `processed` counts settled tasks, `errors` those among them that failed. */
+  stats() {
+    const { engine, closed, processed, waiting } = this.#intake;
+    return poolStats(engine, closed ? 0 : this.size, { settled: processed, waiting }, this.#ending.final);
+  }
+
+  /**
+   * Sends a message to the modules of workers: to their `parentPort`, where the pool itself neither listens nor posts.
+   * @param {unknown} message any value that structured clone carries
+   * @param {{ worker?: number, transfer?: readonly Transferable[] }} [options] `worker`: index of one; default: every worker that runs
+   * @throws {import('../base/errors.js').PoolError} INVALID_ARGUMENT, NOT_SERIALIZABLE
+   */
+  postMessage(message, options = {}) {
+    postToModules(this.#intake.engine?.fleet, this.size, message, options);
+  }
+
+  /** What the pool holds: for finding leaks. */
+  diagnostics() {
+    return diagnose(this.#intake.engine);
+  }
+
+  /**
+   * The pool's health over the last samples. Reading it resets nothing but `WindowSec`.
+   * @returns {import('../telemetry/telemetry.js').Report | undefined} undefined: `telemetry` is off, or there is no sample yet
+   */
+  report() {
+    return this.#telemetry?.report();
+  }
+
+  /**
+   * How busy main and the workers were in the last second.
+   * @returns {import('../telemetry/telemetry.js').TaskLoad | undefined} undefined: `telemetry` is off
+   */
+  taskLoad() {
+    return this.#telemetry?.load;
+  }
+
+  /**
+   * Records every task's life from now on, for chrome://tracing or ui.perfetto.dev; ends with its `stop()`.
+   * @returns {import('../telemetry/trace.js').Trace}
+   * @throws {import('../base/errors.js').PoolError} UNSUPPORTED before the pool is ready
+   */
+  trace() {
+    return this.#traces.start(this.#intake.engine);
+  }
+
+  /**
+   * @param {PoolEvent} event 'error' (message, taskId), 'drained' (), 'workerUp' (it serves its seat), 'workerDown' (crashed or killed),
+   *   'workerRetired' and 'message' (a worker's module has posted it to its parentPort); see docs/api.md
+   * @param {(...details: any[]) => void} listener
+   * @returns {() => void} removes the listener
+   * @throws {import('../base/errors.js').PoolError} INVALID_ARGUMENT for an unknown event
+   */
+  on(event, listener) {
+    return this.#events.on(event, listener);
+  }
+
+  /** @param {import('../base/errors.js').PoolError} error */
+  #failed(error) {
+    this.#tell(error.message, error.taskId ?? '');
+  }
+
+  /**
+   * @param {string} message
+   * @param {string} taskId
+   */
+  #tell(message, taskId) {
+    const { onTaskError } = this.#options;
+    if (onTaskError) this.#events.tell(onTaskError, message, taskId);
+    this.#events.emit('error', message, taskId);
+  }
+
+  /** An idle pool keeps the process alive from now on. */
+  ref() {
+    this.#keepsAlive = true;
+    this.#intake.engine?.keepAlive(true);
+  }
+
+  /** It does not, from now on; as with the option `unref`. */
+  unref() {
+    this.#keepsAlive = false;
+    this.#intake.engine?.keepAlive(false);
+  }
+
+  /**
+   * Ends the pool in order: new work is refused (SHUTTING_DOWN), what waits and runs is finished, workers run their module's `onStop`.
+   * @param {{ timeoutMs?: number }} [options] how long that may take before it ends as by destroy(); default: as long as it takes
+   * @returns {Promise<void>} settles when the threads are gone
+   */
+  close(options = {}) {
+    return this.#ending.inOrder(options);
+  }
+
+  /**
+   * Ends the pool: waiting and running tasks reject with POOL_DESTROYED, all workers end, the memory is released.
+   * @returns {Promise<void>} settles when the threads are gone
+   */
+  destroy() {
+    return this.#ending.now(poolError('POOL_DESTROYED'));
+  }
+
+  #silence() {
+    this.#jobs.close();
+    this.#telemetry = undefined;
+    this.#events.clear();
+    this.#broadcasts.clear();
+  }
+
+  #ended() {
+    this.#traces.close();
+    this.#starting = undefined; // with it goes the memory
+    for (const stream of Object.values(this.#options.thread.captured)) stream?.end();
+  }
+
+  /** `await using pool = await createPool(…)` */
+  async [Symbol.asyncDispose]() {
+    await this.destroy();
+  }
+}

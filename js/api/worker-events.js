@@ -1,0 +1,72 @@
+/** What happens to workers, as events of the pool, and messages to and from their modules. */
+import { integer, ownOptions } from '../base/check.js';
+import { isError } from '../codec/errors.js';
+import { notSerializable } from '../codec/explain.js';
+import { hasCrashed } from '../threads/deaths.js';
+import { describeReason } from '../base/errors.js';
+import { host } from '../host/index.js';
+import { OPTIONS_OF } from '../options/spec.js';
+
+/** Every event of a pool. */
+export const EVENTS = /** @type {const} */ (['error', 'drained', 'workerUp', 'workerDown', 'workerRetired', 'message']);
+
+/**
+ * @typedef {import('../threads/member.js').Member} Member
+ */
+
+/**
+ * What the engine is to tell of workers.
+ * @param {import('./events.js').Emitter} events of the pool
+ * @returns {Pick<import('../engine/engine.js').EngineEvents, 'up' | 'down' | 'retired' | 'message'>}
+ */
+export function workerEvents(events) {
+  return {
+    up: (member) => events.emit('workerUp', identify(member)),
+    down: (member, error, tasks) => {
+      if (tasks === 0 && hasCrashed(member) && !events.has('workerDown')) warnOf(member, error);
+      events.emit('workerDown', { ...ended(member, error), tasks });
+    },
+    retired: (member, error) => events.emit('workerRetired', ended(member, error)),
+    message: (member, message) => events.emit('message', { ...identify(member), message }),
+  };
+}
+
+/** @param {Member} member whose thread may not have started at all */
+function identify({ name, seat, thread }) {
+  return { worker: name, name, index: seat, threadId: thread?.threadId };
+}
+
+/**
+ * @param {Member} member
+ * @param {Error} error
+ */
+function ended(member, error) {
+  return { ...identify(member), exitCode: member.exitCode, error };
+}
+
+/**
+ * A worker ended between tasks, so that none of them tells of it, and nobody listens.
+ * @param {Member} member
+ * @param {any} error
+ */
+function warnOf({ name }, error) {
+  host.warn(`${name} ended between tasks: ${describeReason(error)}`, isError(error) ? error.stack : undefined);
+}
+
+/**
+ * Sends a message to the modules of workers. See Pool.postMessage.
+ * @param {import('../threads/fleet.js').Fleet | undefined} fleet
+ * @param {number} size of the pool
+ * @param {unknown} message
+ * @param {{ worker?: number, transfer?: readonly Transferable[] }} options
+ * @throws {import('../base/errors.js').PoolError} INVALID_ARGUMENT, NOT_SERIALIZABLE
+ */
+export function postToModules(fleet, size, message, options) {
+  const { worker, transfer } = ownOptions('', options, OPTIONS_OF.message);
+  if (worker !== undefined) integer('worker', worker, 0, size - 1);
+  try {
+    fleet?.postToUser(message, worker, transfer);
+  } catch (cause) {
+    throw notSerializable(message, cause);
+  }
+}

@@ -1,0 +1,84 @@
+/** What the items of a `wasmpool map` run are, by the flags. */
+
+import { UsageError } from '../fault.js';
+import { lineBlocks, listedBlocks, nameBlocks, statOf } from './input.js';
+
+/** @typedef {import('./block.js').Block} Block */
+
+export class Inputs {
+  /** Items read so far. */
+  read = 0;
+  /** Whether all have been read. */
+  isComplete = false;
+  #names;
+  #flags;
+  #stdin;
+
+  /**
+   * @param {string[]} files
+   * @param {import('../map.js').MapFlags} flags
+   * @param {import('node:stream').Readable} stdin
+   * @throws {UsageError}
+   */
+  constructor(files, flags, stdin) {
+    if (flags.null && flags.filesFrom === undefined && !flags.paths) throw new UsageError('-0 needs --files-from');
+    if (files.length && flags.filesFrom !== undefined) {
+      throw new UsageError('FILE arguments and --files-from exclude each other');
+    }
+    this.#names = files.length ? files : ['-'];
+    this.#flags = flags;
+    this.#stdin = stdin;
+    /** @type {import('../work/handler.js').Settings['mode']} */
+    this.mode = modeOf(flags);
+    /** The list that names the items, if they are not given as arguments. */
+    this.list = flags.filesFrom ?? (flags.paths && !files.length ? '-' : undefined);
+  }
+
+  /** Whether each item is a file. */
+  get isByFile() {
+    return this.mode === 'files' || this.mode === 'paths';
+  }
+
+  /** @returns {AsyncGenerator<Block, void, void>} */
+  async *blocks() {
+    for await (const block of this.#open()) {
+      this.read += block.count;
+      yield block;
+    }
+    this.isComplete = true;
+  }
+
+  #open() {
+    if (this.list !== undefined) return listedBlocks(this.list, this.#stdin, Boolean(this.#flags.null));
+    if (this.isByFile) return nameBlocks(this.#names, { readsStdin: this.mode === 'files' });
+    return lineBlocks(this.#names, this.#stdin, { skipBlank: this.mode === 'json' });
+  }
+
+  /** @returns {number | undefined} all items, if that is known */
+  get count() {
+    if (this.isComplete) return this.read;
+    return this.isByFile && this.list === undefined ? this.#names.length : undefined;
+  }
+
+  /** @returns {number | undefined} of items, or of bytes in them: what the progress bar shows. undefined: not known before the end */
+  get total() {
+    if (this.isByFile) return this.count;
+    let bytes = 0;
+    for (const file of this.#names) {
+      const stat = file === '-' ? undefined : statOf(file);
+      if (!stat?.isFile()) return undefined;
+      bytes += stat.size;
+    }
+    return bytes;
+  }
+}
+
+/**
+ * @param {import('../map.js').MapFlags} flags
+ * @returns {import('../work/handler.js').Settings['mode']}
+ */
+function modeOf({ paths, files, filesFrom, lines }) {
+  if (paths) return 'paths';
+  if (files || filesFrom !== undefined) return 'files';
+  return lines ? 'lines' : 'json';
+}

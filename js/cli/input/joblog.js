@@ -1,0 +1,74 @@
+/**
+ * The log of `--resume LOG`, in the format of GNU parallel's --joblog: one line for each item that was run. A later run with
+ * the same log leaves out what is done.
+ */
+
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { oneLine } from '../fault.js';
+
+const HEAD = 'Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal\tCommand\n';
+
+/** Columns, counted from 0. */
+const EXITVAL = 6;
+const COMMAND = 8;
+
+const SIGKILL = 9;
+
+/** What earlier runs have done, and the lines for what this one does. */
+export class JobLog {
+  /** @type {Set<string>} commands of items that are done */
+  #done = new Set();
+  #handler;
+  /** Written first: nothing, if the log goes on. */
+  prefix = '';
+
+  /**
+   * @param {string} path  read if it is there
+   * @param {string} handler  names it in each command
+   */
+  constructor(path, handler) {
+    this.#handler = handler;
+    const text = readIfThere(path);
+    if (text === '') this.prefix = HEAD;
+    else if (!text.endsWith('\n')) this.prefix = '\n'; // the run was cut off in the middle of a line
+    for (const line of text.split('\n').slice(1, -1)) {
+      const columns = line.split('\t');
+      if (columns[EXITVAL] === '0' && columns.length > COMMAND) this.#done.add(columns.slice(COMMAND).join('\t'));
+    }
+  }
+
+  /**
+   * @param {string} label
+   * @returns {boolean} whether an earlier run has done the item
+   */
+  has(label) {
+    return this.#done.has(this.#command(label));
+  }
+
+  /**
+   * @param {{ seq: number, label: string, ms: number, received: number, failure?: import('../fault.js').Failure }} item
+   * @returns {string}
+   */
+  line({ seq, label, ms, received, failure }) {
+    const seconds = (/** @type {number} */ time) => (time / 1000).toFixed(3);
+    const isKilled = failure?.code === 'TIMEOUT';
+    const columns = [seq, hostname(), seconds(Date.now() - ms), seconds(ms).padStart(10), 0, received];
+    return `${[...columns, failure ? 1 : 0, isKilled ? SIGKILL : 0, this.#command(label)].join('\t')}\n`;
+  }
+
+  /** @param {string} label */
+  #command(label) {
+    return `${this.#handler} ${oneLine(label)}`;
+  }
+}
+
+/** @param {string} path */
+function readIfThere(path) {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (/** @type {NodeJS.ErrnoException} */ (error).code === 'ENOENT') return '';
+    throw error;
+  }
+}

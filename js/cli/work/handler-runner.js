@@ -1,0 +1,191 @@
+/** Main's side of handler.js: gives blocks to workers, watches time limits, and reads what a worker has left behind. */
+
+import { readFile } from 'node:fs/promises';
+import { performance } from 'node:perf_hooks';
+import { clockOffsetMs } from '../../host/node/clock.js';
+import { Done, readAll } from './done.js';
+import { LASTING, codeOf, failureOf } from '../fault.js';
+import { pack } from './record.js';
+
+/**
+ * @typedef {import('../input/block.js').Block} Block
+ * @typedef {import('./record.js').BlockRecord} BlockRecord
+ */
+
+/** A time limit of a block that waits for a worker is looked at so often, at least. */
+const LOOK_MS = 50;
+
+const offsetMs = clockOffsetMs();
+const nowMs = () => performance.now() + offsetMs;
+
+/** Runs blocks by a JavaScript handler, in workers that have handler.js as their module. */
+export class HandlerRunner {
+  #pool;
+  #records;
+  #free;
+  #stop;
+  #options;
+
+  /**
+   * @param {import('../map.js').CliPool} pool  with js/cli/work/handler.js as its module
+   * @param {{ records: BlockRecord[], stop: Int32Array, failFast: boolean, timeout?: number, retries: number,
+   *   stdin: import('node:stream').Readable, pace: import('./pace.js').Pace }} options
+   */
+  constructor(pool, options) {
+    this.#pool = pool;
+    this.#records = options.records;
+    this.#free = options.records.map((_, index) => index);
+    this.#stop = options.stop;
+    this.#options = options;
+  }
+
+  /**
+   * Bytes that a block keeps in memory while it is in work: a file is in a worker's own memory, one at a time.
+   * @param {Block} block
+   */
+  weigh(block) {
+    const { start, end } = block.span;
+    return end - start;
+  }
+
+  /**
+   * Runs a block as far as one worker gets with it.
+   * @param {Block} block
+   * @returns {Promise<Done>}
+   */
+  async run(block) {
+    const index = /** @type {number} */ (this.#free.pop()); // there is one for each block in work
+    const record = this.#records[index];
+    try {
+      return await this.#runWith(record, index, block);
+    } catch (error) {
+      return Done.failed(block, failureOf(error));
+    } finally {
+      this.#free.push(index);
+    }
+  }
+
+  /**
+   * @param {BlockRecord} record
+   * @param {number} index
+   * @param {Block} block
+   */
+  async #runWith(record, index, block) {
+    const { start, end } = block.span;
+    record.reset(block.bounds, start, block.attempts);
+    const content = block.isReadByMain ? await this.#read(String(block.path(0))) : undefined;
+    const data = new Uint8Array(block.data.buffer, block.data.byteOffset + start, end - start);
+    const task = this.#pool.dispatch('wasmpool:block', pack(index, data, content));
+    const watch = new Watch(record, task, this.#options.timeout, () => {
+      // Before its worker is stopped, so that meanwhile no other one starts an item.
+      if (this.#options.failFast && !this.#mayRetry(record.attempts, 'TIMEOUT')) Atomics.store(this.#stop, 0, 1);
+    });
+    let result;
+    let error;
+    try {
+      result = await task;
+    } catch (caught) {
+      error = caught;
+    } finally {
+      await watch.end();
+    }
+    return this.#collect(block, record, { result, error, timedOut: watch.timedOut });
+  }
+
+  /** @param {string} path */
+  async #read(path) {
+    return path === '-' ? readAll(this.#options.stdin) : readFile(path);
+  }
+
+  /**
+   * @param {Block} block
+   * @param {BlockRecord} record
+   * @param {{ result: any, error: unknown, timedOut: boolean }} end
+   */
+  #collect(block, record, { result, error, timedOut }) {
+    const { turn, isRunning } = record;
+    const done = Done.fromRecord(block, record, turn);
+    const attempts = isRunning ? record.attempts : 0;
+    if (result === 'readByMain') /** @type {Block} */ (done.rest).isReadByMain = true;
+    else if (result) done.add(result);
+    else if (timedOut) this.#blame(done, attempts, this.#timeout());
+    else if (error && codeOf(error) !== 'POOL_DESTROYED') this.#blame(done, attempts, failureOf(error));
+    done.kills = timedOut ? 1 : 0;
+    this.#options.pace.learn(done.count, done.totalMs, Boolean(done.rest));
+    return done;
+  }
+
+  #timeout() {
+    return { code: 'TIMEOUT', message: `ran longer than its time limit of ${this.#options.timeout} ms` };
+  }
+
+  /**
+   * The item at which a worker was lost or stopped has failed, or is run again.
+   * @param {Done} done
+   * @param {number} attempts
+   * @param {import('../fault.js').Failure} failure
+   */
+  #blame(done, attempts, failure) {
+    if (!done.rest) return; // it was lost when all had been done
+    if (!this.#mayRetry(attempts, failure.code)) done.addFailure(failure);
+    else done.rest.attempts = attempts + 1;
+  }
+
+  /**
+   * @param {number} attempts  that an item has had before the one that failed
+   * @param {string} code  of the failure
+   */
+  #mayRetry(attempts, code) {
+    return attempts < this.#options.retries && !LASTING.has(code) && Atomics.load(this.#stop, 0) === 0;
+  }
+}
+
+/** The time limit of the items of a block: of each one from its own beginning. */
+class Watch {
+  timedOut = false;
+  #record;
+  #task;
+  #limitMs;
+  #onTimeout;
+  /** @type {NodeJS.Timeout | undefined} */
+  #timer;
+  /** @type {Promise<void> | undefined} */
+  #stopped;
+
+  /**
+   * @param {BlockRecord} record
+   * @param {{ terminate?: () => Promise<void> }} task
+   * @param {number | undefined} limitMs
+   * @param {() => void} onTimeout  an item is over its time
+   */
+  constructor(record, task, limitMs, onTimeout) {
+    this.#record = record;
+    this.#task = task;
+    this.#limitMs = limitMs ?? Infinity;
+    this.#onTimeout = onTimeout;
+    if (limitMs !== undefined) this.#lookIn(limitMs);
+  }
+
+  /** @param {number} ms */
+  #lookIn(ms) {
+    this.#timer = setTimeout(() => this.#look(), ms);
+  }
+
+  #look() {
+    const { turn, isRunning, beganMs } = this.#record;
+    const left = isRunning ? beganMs + this.#limitMs - nowMs() : this.#limitMs;
+    if (left > 0) this.#lookIn(Math.max(1, Math.min(left, isRunning ? left : LOOK_MS)));
+    else if (!this.#record.condemn(turn)) this.#lookIn(1);
+    else {
+      this.timedOut = true;
+      this.#onTimeout();
+      this.#stopped = this.#task.terminate?.();
+    }
+  }
+
+  /** Settles when the worker does nothing for this block any more. */
+  async end() {
+    clearTimeout(this.#timer);
+    await this.#stopped;
+  }
+}

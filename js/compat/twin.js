@@ -1,0 +1,271 @@
+/**
+ * `wasmpool/twin`: the pool for people who come from Twin, a Luau framework. Its names, its units (seconds) and its defaults;
+ * everything that happens is the pool's. What differs is in docs/twin.md.
+ */
+import { LABEL } from '../jobs/callback.js';
+import { hearCrashes, milliseconds } from './compat.js';
+import { poolError } from '../base/errors.js';
+import { host } from '../host/index.js';
+import { Pool } from '../api/pool.js';
+import { ignore } from '../task/task.js';
+import { keysOf, oneOf, poolOptions, schedulerOf, settingsOf, translated, wrong } from './twin-options.js';
+
+/**
+ * @typedef {import('./twin-options.js').TwinConfiguration} TwinConfiguration
+ * @typedef {import('./twin-options.js').TaskLibrary} TaskLibrary
+ * @typedef {import('./twin-worker.js').Target} Target
+ * @typedef {import('./twin-worker.js').Offer} Offer
+ *
+ * @typedef {'light' | 'heavy'} Weight
+ * @typedef {'critical' | 'normal' | 'background'} BulkPriority
+ * @typedef {{ Disconnect: () => void }} Handle
+ * @typedef {{ Environment: 'Server' | 'Client', MainThread: number, Workers: number[] }} TaskLoad percent of the last second
+ */
+
+/**
+ * @template {object} T
+ * @typedef {T & { [K in keyof T & string as `____${K}`]?: T[K] }} Prefixed its keys may have four underscores in front
+ */
+
+/**
+ * @typedef {Prefixed<{ Weight?: Weight }>} SplitOptions 'heavy'
+ * @typedef {Prefixed<{ BatchSize?: number, SharedArgs?: unknown, MaxWaitTime?: number, Priority?: BulkPriority }>} BulkOptions
+ *   BatchSize: items in a batch, as many as give each worker one; MaxWaitTime: seconds, 0.05; Priority: 'normal'
+ * @typedef {Prefixed<{ Module?: string | URL, FunctionName?: string, Payload?: unknown, Weight?: Weight }>} ChainStep
+ *   Payload: a value, or a function of the result before it
+ */
+
+const SPLIT_KEYS = ['Weight'];
+const BULK_KEYS = ['BatchSize', 'SharedArgs', 'MaxWaitTime', 'Priority'];
+const STEP_KEYS = ['Module', 'FunctionName', 'Payload', 'Weight'];
+const WEIGHTS = ['light', 'heavy'];
+const PRIORITIES = ['critical', 'normal', 'background'];
+
+/**
+ * @param {{ disconnect: () => void }} handle
+ * @returns {Handle}
+ */
+const handleOf = (handle) => ({ Disconnect: () => handle.disconnect() });
+
+/**
+ * What messages call a job: its module and its function.
+ * @param {Target} target
+ */
+const labelOf = ({ module, name }) => `${module} ${name}`;
+
+/** Twin's functions, over a pool of their own. */
+class TwinScheduler {
+  /** @type {Pool | undefined} */
+  #pool;
+  #given;
+  #isDev;
+  /** In development: what modules offer, as far as a worker has said so. @type {Map<string, Offer>} */
+  #offered = new Map();
+  /** Destroy was called. */
+  #over = false;
+
+  /**
+   * @param {TwinConfiguration} [configuration]
+   * @param {boolean} [isLazy] the workers start with the first job
+   */
+  constructor(configuration = {}, isLazy = false) {
+    this.#given = settingsOf(configuration);
+    this.#isDev = this.#given.ENABLE_STRICT_API_PARAMETER_CHECKER_POLICE;
+    if (!isLazy) this.#start();
+  }
+
+  get #running() {
+    const pool = this.#pool ?? this.#start();
+    if (this.#over) void pool.destroy(); // it was never needed before
+    return pool;
+  }
+
+  #start() {
+    const pool = translated(() => new Pool(poolOptions(this.#given)));
+    pool.on('error', (message) => this.#log(message));
+    hearCrashes(pool, (message) => this.#log(message));
+    return (this.#pool = pool);
+  }
+
+  /**
+   * What Destroy itself ends is silent.
+   * @param {string} message
+   */
+  #log(message) {
+    if (!this.#over) console.warn(`Twin: ${message}`);
+  }
+
+  /**
+   * A job that comes after Destroy never runs.
+   * @param {string} what
+   */
+  #logIfOver(what) {
+    if (this.#over) console.warn(`Twin: ${what}: called after Destroy, nothing runs any more`);
+  }
+
+  /**
+   * Runs one function on a worker. The callback runs in the very turn in which its end is learned.
+   * @param {string | URL} Module an ES module, loaded inside the worker; a URL, or a path from the working directory
+   * @param {string} FunctionName one that it exports, or that its default export has; it gets the payload and nothing else
+   * @param {unknown} Payload
+   * @param {(result: any) => void} Callback must not be asynchronous; gets undefined if the function failed
+   * @param {SplitOptions} [Options]
+   * @returns {Handle}
+   * @throws {import('../base/errors.js').PoolError} INVALID_ARGUMENT; in development also UNKNOWN_TASK
+   */
+  Split(Module, FunctionName, Payload, Callback, Options) {
+    const { Weight = 'heavy' } = keysOf('Options', Options, SPLIT_KEYS);
+    const target = this.#target(Module, FunctionName);
+    const options = { weight: Weight, [LABEL]: labelOf(target) };
+    const job = { target, payload: Payload };
+    const handle = translated(() => this.#running.split('single', job, Callback, options));
+    this.#logIfOver(labelOf(target));
+    return handleOf(handle);
+  }
+
+  /**
+   * Runs a function over batches of a list, on all workers: it gets a slice and the shared arguments, and returns as many results.
+   * @param {string | URL} Module
+   * @param {string} FunctionName
+   * @param {readonly unknown[]} Items
+   * @param {(results: any[]) => void} Callback once, when every batch is back; `results` is valid during the call only
+   * @param {BulkOptions} [Options]
+   * @returns {Handle}
+   * @throws {import('../base/errors.js').PoolError} INVALID_ARGUMENT; in development also UNKNOWN_TASK
+   */
+  BulkSplit(Module, FunctionName, Items, Callback, Options) {
+    const given = keysOf('Options', Options, BULK_KEYS);
+    oneOf('Priority', given.Priority, PRIORITIES);
+    const target = this.#target(Module, FunctionName);
+    const options = {
+      batchSize: given.BatchSize,
+      sharedArgs: { target, shared: given.SharedArgs },
+      maxWaitMs: milliseconds('MaxWaitTime', given.MaxWaitTime ?? this.#given.DEFAULT_MAX_WAIT),
+      priority: given.Priority,
+      [LABEL]: labelOf(target),
+    };
+    const handle = translated(() => this.#running.bulkSplit('slice', Items, Callback, options));
+    this.#logIfOver(labelOf(target));
+    return handleOf(handle);
+  }
+
+  /**
+   * Runs steps one after the other. A step that fails gives undefined; a payload function that throws ends the chain.
+   * @param {readonly ChainStep[]} Steps
+   * @param {(results: any[]) => void} Callback once, with the result of every step
+   * @returns {Handle}
+   * @throws {import('../base/errors.js').PoolError} INVALID_ARGUMENT; in development also UNKNOWN_TASK
+   */
+  Sequence(Steps, Callback) {
+    const steps = Array.isArray(Steps) ? Steps.map((step, index) => this.#step(step, index)) : Steps;
+    if (typeof Callback !== 'function') throw wrong('Callback: expected a function'); // the pool can do without
+    const handle = translated(() => this.#running.sequence(/** @type {any} */ (steps), Callback));
+    this.#logIfOver('Sequence');
+    return handleOf(handle);
+  }
+
+  /** @returns {import('../telemetry/telemetry.js').Report | undefined} undefined: TELEMETRY_ENABLED is false, or there is no sample yet */
+  Report() {
+    return this.#pool?.report();
+  }
+
+  /** @returns {TaskLoad | undefined} refreshed once a second; undefined: TELEMETRY_ENABLED is false, or nothing has started */
+  GetTaskLoad() {
+    const load = this.#pool?.taskLoad();
+    if (!load) return undefined;
+    const Environment = load.environment === 'browser' ? 'Client' : 'Server';
+    return { Environment, MainThread: load.mainThread, Workers: load.workers };
+  }
+
+  /**
+   * Replaces the functions of time, from now on.
+   * @param {string} ModuleName
+   * @param {TaskLibrary} ModuleTableObject what it lacks is the runtime's
+   * @throws {import('../base/errors.js').PoolError} INVALID_ARGUMENT, in development
+   */
+  Inject(ModuleName, ModuleTableObject) {
+    const isTable = ModuleTableObject !== null && typeof ModuleTableObject === 'object';
+    if (this.#isDev && !isTable) throw wrong('ModuleTableObject: expected an object of functions');
+    translated(() => this.#running.inject(ModuleName, schedulerOf(ModuleTableObject)));
+    this.#logIfOver('Inject');
+  }
+
+  /**
+   * Ends the workers; callbacks of what waits or runs get undefined, and so do those of jobs that come later, which are logged. Not
+   * in Twin.
+   * @returns {Promise<void>} settles when the threads are gone
+   */
+  async Destroy() {
+    this.#over = true;
+    await this.#pool?.destroy();
+  }
+
+  /**
+   * What is wrong with it the worker finds out, and tells like any failure; in development, it throws as soon as it is known (TW-11).
+   * @param {any} module
+   * @param {any} name
+   * @returns {Target}
+   */
+  #target(module, name) {
+    if (this.#isDev) {
+      const isModule = module instanceof URL || (typeof module === 'string' && module !== '');
+      if (!isModule) throw wrong('Module: expected a URL or a path');
+      if (typeof name !== 'string' || name === '') throw wrong('FunctionName: expected the name of a function');
+    }
+    const url = host.resolve(module);
+    if (this.#isDev) this.#checkOffer(url, name);
+    return { module: url, name };
+  }
+
+  /**
+   * The first use of a module asks a worker what it offers; until the answer is there every name passes.
+   * @param {string} url
+   * @param {string} name
+   */
+  #checkOffer(url, name) {
+    if (!this.#offered.has(url)) {
+      this.#offered.set(url, {});
+      const asked = /** @type {Promise<Offer>} */ (this.#running.dispatch('offer', url));
+      asked.then((offer) => this.#offered.set(url, offer), ignore);
+    }
+    const { names, problem } = /** @type {Offer} */ (this.#offered.get(url));
+    if (problem !== undefined) throw wrong(`Module: ${url} cannot be loaded: ${problem}`);
+    if (names?.includes(name) === false)
+      throw poolError('UNKNOWN_TASK', `FunctionName: ${url} has no function '${name}'`);
+  }
+
+  /**
+   * @param {ChainStep} step
+   * @param {number} index
+   * @returns {import('../jobs/sequence.js').Step}
+   */
+  #step(step, index) {
+    const what = `step ${index + 1}`;
+    const keys = keysOf(what, this.#isDev ? step : (step ?? {}), STEP_KEYS); // what is no step is an error of its own (TW-39)
+    const { Module, FunctionName, Payload, Weight = 'heavy' } = keys;
+    oneOf(`${what}: Weight`, Weight, WEIGHTS);
+    const target = this.#isDev || (Module && FunctionName) ? this.#target(Module, FunctionName) : undefined;
+    const label = target && labelOf(target);
+    const job = (/** @type {unknown} */ payload) => {
+      if (!target) throw wrong('expected Module and FunctionName'); // TW-39: an error at this step
+      return { target, payload };
+    };
+    const isLate = typeof Payload === 'function' || !target;
+    const payload = isLate
+      ? (/** @type {unknown} */ previous) => job(typeof Payload === 'function' ? Payload(previous) : Payload)
+      : job(Payload);
+    return /** @type {any} */ ({ task: 'single', payload, weight: Weight, [LABEL]: label });
+  }
+}
+
+/**
+ * @param {TwinConfiguration} [configuration]
+ * @returns {TwinScheduler} usable at once: jobs wait for workers
+ * @throws {import('../base/errors.js').PoolError} INVALID_ARGUMENT naming the setting
+ */
+export function createTwin(configuration) {
+  return new TwinScheduler(configuration);
+}
+
+/** The one for programs that need no other: Twin's defaults; its workers start with the first job. */
+export const Twin = new TwinScheduler({}, true);

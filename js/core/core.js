@@ -1,0 +1,399 @@
+/**
+ * The core as JavaScript sees it, on main and on workers alike: its functions, and values in its slots and boxes.
+ * What belongs to one side only is in js/engine/engine.js and js/worker/.
+ */
+import { TYPE } from '../codec/codec.js';
+import { notSerializable } from '../codec/explain.js';
+import { detach, moveAsBytes } from '../values/moved.js';
+import { privately } from '../values/private.js';
+import { poolError } from '../base/errors.js';
+import * as L from '../generated/layout.js';
+import { STATUS, STATUS_ROWS } from '../generated/status.js';
+import { Memory, Table } from './memory.js';
+
+/** @typedef {Record<string, any> & { stackSave(): number, stackRestore(at: number): void }} Exports of the wasm module */
+
+/** Index of a wp_value's fields, in 32-bit words. */
+const VALUE_TYPE = L.VALUE_TYPE >>> 2;
+const VALUE_AUX = L.VALUE_AUX >>> 2;
+const VALUE_BYTES = L.VALUE_BYTES >>> 2;
+const VALUE_BOX = L.VALUE_BOX >>> 2;
+
+/** A slot's first value: what the handler gets. */
+export const ARGUMENT = { value: L.SLOT_ARGUMENT, inline: L.SLOT_ARGUMENT_INLINE };
+/** A slot's second value: what the handler returned, or threw. */
+export const RESULT = { value: L.SLOT_RESULT, inline: L.SLOT_RESULT_INLINE };
+
+/**
+ * How a value is written.
+ * @typedef {object} How
+ * @property {boolean} [boxed] into a box that its reader leases
+ * @property {readonly Transferable[]} [transfer]
+ * @property {boolean} [forC]
+ * @property {number} [travelBytes] for up to so many bytes: while there is no room for them, they are sent by message; 0
+ */
+
+/** @type {How} */
+const PLAINLY = Object.freeze({ boxed: false, transfer: undefined, forC: false, travelBytes: 0 });
+
+/** The core's functions and memory, for one thread. */
+export class Core {
+  /**
+   * @param {Exports} exports the Emscripten module
+   * @param {WebAssembly.Memory} wasmMemory
+   * @param {number} pool address of the wp_pool
+   * @param {number} self number of the calling thread
+   * @param {import('../codec/codec.js').Codec} codec
+   */
+  constructor(exports, wasmMemory, pool, self, codec) {
+    this.exports = exports;
+    this.memory = new Memory(wasmMemory);
+    this.pool = pool;
+    this.self = self;
+    this.codec = codec;
+    this.slots = new Table(this.memory, pool + L.POOL_SLOTS, L.SLOT_SIZE);
+    this.boxes = new Table(this.memory, pool + L.POOL_BOXES, L.BOX_SIZE);
+    this.names = new Table(this.memory, pool + L.POOL_NAMES, L.NAME_SIZE);
+    this.threads = this.memory.u32[(pool + L.POOL_THREADS) >>> 2];
+  }
+
+  /**
+   * The address of a thread's record.
+   * @param {number} thread
+   */
+  thread(thread) {
+    return this.threads + thread * L.THREAD_SIZE;
+  }
+
+  /**
+   * A slot's or box's generation, from its word.
+   * @param {number} at address of the record
+   */
+  generation(at) {
+    const { u32 } = this.memory;
+    return ((u32[at >>> 2] >>> 8) | (u32[(at + 4) >>> 2] << 24)) >>> 0;
+  }
+
+  /**
+   * A word of shared memory, read atomically.
+   * @param {number} at
+   */
+  load(at) {
+    return Atomics.load(this.memory.u32, at >>> 2);
+  }
+
+  /**
+   * An interned name.
+   * @param {number} id
+   */
+  name(id) {
+    const at = this.names.record(id);
+    const { memory } = this;
+    return memory.text(memory.address(at + L.NAME_ADDRESS), memory.u32[(at + L.NAME_BYTES) >>> 2]);
+  }
+
+  /**
+   * Writes a value into a slot: in place if it is small, else into a box of its own.
+   * @param {number} slot address
+   * @param {typeof ARGUMENT} which
+   * @param {unknown} value
+   * @param {How} [how]
+   * @returns {{ value: unknown, transfer: Transferable[] } | undefined} what must travel by message instead (type CHANNEL)
+   * @throws {import('../base/errors.js').PoolError} NOT_SERIALIZABLE, NO_MEMORY, TOO_LARGE
+   */
+  write(slot, which, value, how = PLAINLY) {
+    const { codec, memory } = this;
+    if (typeof value === 'number' && !how.boxed) {
+      memory.f64[(slot + which.inline) >>> 3] = value;
+      this.#describe(slot, which, TYPE.NUMBER, 0, 8, 0);
+      return undefined;
+    }
+    if (how.transfer?.length && !how.boxed && !how.forC && moveAsBytes(value, how.transfer)) {
+      if (this.#writeMoved(slot, which, value, how)) return undefined;
+    }
+    const capacity = how.boxed ? -1 : L.INLINE_BYTES;
+    const length = this.encode(value, slot + which.inline, capacity, how);
+    if (length >= 0) this.#describe(slot, which, codec.type, codec.aux, length, 0);
+    else if (codec.type === TYPE.CHANNEL) return this.#channel(slot, which, value, how);
+    else return this.#describeBox(slot, which, how);
+    return undefined;
+  }
+
+  /**
+   * @param {number} slot
+   * @param {typeof ARGUMENT} which
+   * @param {unknown} value
+   * @param {How} how with small buffers to transfer
+   * @returns {boolean} false: there is more in it than bytes
+   */
+  #writeMoved(slot, which, value, { transfer = [] }) {
+    const { codec, memory } = this;
+    const length = codec.encode(value, memory.u8, slot + which.inline, L.INLINE_BYTES);
+    if (codec.type === TYPE.CHANNEL) return false;
+    if (length >= 0) this.#describe(slot, which, codec.type, codec.aux, length, 0);
+    else if (this.#describeBox(slot, which, { travelBytes: Infinity })) return false; // there is no memory for it
+    try {
+      detach(transfer); // the last thing that may fail, as it cannot be undone
+    } catch (cause) {
+      throw notSerializable(value, cause);
+    }
+    return true;
+  }
+
+  /**
+   * Encodes to an address if it fits there; else, -1: the codec holds the bytes.
+   * @param {unknown} value
+   * @param {number} at
+   * @param {number} capacity
+   * @param {How} how
+   * @returns {number}
+   */
+  encode(value, at, capacity, { boxed, transfer, forC }) {
+    const { codec } = this;
+    const { u8 } = this.memory;
+    if (transfer?.length && !forC) {
+      codec.encodeTransfer(this.privately(value), [...transfer]);
+      return -1;
+    }
+    if (!boxed && !forC) return codec.encode(value, u8, at, capacity);
+    const format = formatOf(value);
+    if (forC && value === undefined) return codec.encode(value, u8, at, capacity);
+    return codec.encodeAs(format === 'tree' ? (forC ? 'json' : 'cbor') : format, value, u8, at, capacity);
+  }
+
+  /**
+   * @param {number} slot
+   * @param {typeof ARGUMENT} which
+   * @param {unknown} value
+   * @param {How} how
+   * @returns {ReturnType<Core['write']>}
+   */
+  #channel(slot, which, value, how) {
+    const { codec } = this;
+    const own = how.transfer?.length ? value : this.privately(value);
+    if (own !== value) return this.write(slot, which, own, how);
+    const message = { value: codec.channel, transfer: codec.transfer };
+    codec.channel = undefined;
+    this.#describe(slot, which, TYPE.CHANNEL, 0, 0, 0);
+    return message;
+  }
+
+  /**
+   * What shows this memory is only lent: others get a copy.
+   * @param {unknown} value
+   */
+  privately(value) {
+    try {
+      return privately(value, (view) => this.memory.owns(view));
+    } catch (cause) {
+      throw notSerializable(value, cause); // too deep, or a Proxy that throws
+    }
+  }
+
+  /**
+   * Puts the codec's bytes into a box.
+   * @param {number} slot
+   * @param {typeof ARGUMENT} which
+   * @param {How} [how]
+   * @returns {ReturnType<Core['write']>}
+   */
+  #describeBox(slot, which, { boxed, travelBytes = 0 } = PLAINLY) {
+    const { type, aux } = this.codec;
+    const bytes = this.codec.bytes ?? new Uint8Array(0);
+    this.codec.bytes = undefined;
+    let index;
+    try {
+      index = this.createBox(bytes.length, boxed);
+    } catch (error) {
+      if (boxed || bytes.length > travelBytes || /** @type {any} */ (error).code !== 'NO_MEMORY') throw error;
+      this.#describe(slot, which, TYPE.CHANNEL, 0, bytes.length, 0);
+      return asMessage(this.codec, bytes);
+    }
+    // Named by its slot before it is committed: whoever dies in between leaves no box that nobody knows of.
+    this.#describe(slot, which, type, aux, bytes.length, index + 1);
+    this.memory.write(this.memory.address(this.boxes.record(index) + L.BOX_ADDRESS), bytes);
+    this.#commit(index, type, aux, bytes.length);
+    return undefined;
+  }
+
+  /**
+   * Writes what a handler threw into a slot's result.
+   * @param {number} index
+   * @param {number} slot its address
+   * @param {unknown} thrown
+   */
+  writeError(index, slot, thrown) {
+    const { codec } = this;
+    if (this.boxOf(slot, RESULT)) this.exports._wp_task_drop_result(this.pool, this.self, index); // half a result
+    const length = codec.encodeError(thrown, this.memory.u8, slot + RESULT.inline, L.INLINE_BYTES);
+    try {
+      if (length >= 0) this.#describe(slot, RESULT, codec.type, codec.aux, length, 0);
+      else if (codec.type === TYPE.CHANNEL) this.#describe(slot, RESULT, TYPE.UNDEFINED, 0, 0, 0);
+      else this.#describeBox(slot, RESULT);
+    } catch {
+      this.#describe(slot, RESULT, TYPE.UNDEFINED, 0, 0, 0); // no memory even for the error: its code says enough
+    }
+  }
+
+  /**
+   * @param {number} slot
+   * @param {typeof ARGUMENT} which
+   * @param {number} type
+   * @param {number} aux
+   * @param {number} bytes
+   * @param {number} box
+   */
+  #describe(slot, which, type, aux, bytes, box) {
+    const { u32 } = this.memory;
+    const at = (slot + which.value) >>> 2;
+    u32[at + VALUE_TYPE] = type;
+    u32[at + VALUE_AUX] = aux;
+    u32[at + VALUE_BYTES] = bytes;
+    u32[at + VALUE_BOX] = box;
+  }
+
+  /**
+   * Makes a box of alloc() the slot's result, as it is.
+   * @param {number} slot
+   * @param {number} box index
+   * @param {number} bytes
+   */
+  giveBox(slot, box, bytes) {
+    this.#describe(slot, RESULT, TYPE.BINARY, 0, bytes, box + 1);
+    this.#commit(box, TYPE.BINARY, 0, bytes);
+  }
+
+  /**
+   * @param {number} box
+   * @param {number} type
+   * @param {number} aux
+   * @param {number} bytes
+   */
+  #commit(box, type, aux, bytes) {
+    this.check(this.exports._wp_js_box_commit(this.pool, this.self, box, type, aux, bytes));
+  }
+
+  /**
+   * A box in state WRITING.
+   * @param {number} bytes
+   * @param {boolean} [granted]
+   */
+  createBox(bytes, granted) {
+    return this.index(this.exports._wp_js_box_create(this.pool, this.self, bytes, granted ? 1 : 0), `${bytes} bytes`);
+  }
+
+  /**
+   * The type tag of a slot's value.
+   * @param {number} slot
+   * @param {typeof ARGUMENT} which
+   */
+  typeOf(slot, which) {
+    return this.memory.u32[((slot + which.value) >>> 2) + VALUE_TYPE];
+  }
+
+  /**
+   * How many bytes a slot's value has.
+   * @param {number} slot
+   * @param {typeof ARGUMENT} which
+   */
+  bytesOf(slot, which) {
+    return this.memory.u32[((slot + which.value) >>> 2) + VALUE_BYTES];
+  }
+
+  /**
+   * Reads a slot's value; the result is the caller's own.
+   * @param {number} slot address
+   * @param {typeof ARGUMENT} which
+   * @param {{ view?: boolean }} [how] view: bytes in place, for as long as the slot holds them
+   * @returns {unknown}
+   */
+  read(slot, which, how) {
+    const { memory, codec } = this;
+    const at = (slot + which.value) >>> 2;
+    const type = memory.u32[at + VALUE_TYPE];
+    if (type === TYPE.NUMBER && memory.u32[at + VALUE_BOX] === 0) return memory.f64[(slot + which.inline) >>> 3];
+    const length = memory.u32[at + VALUE_BYTES];
+    const box = memory.u32[at + VALUE_BOX];
+    const from = box ? memory.address(this.boxes.record(box - 1) + L.BOX_ADDRESS) : slot + which.inline;
+    const aux = memory.u32[at + VALUE_AUX];
+    memory.reach(from + length);
+    return codec.decode(type, aux, memory.u8, from, length, how);
+  }
+
+  /**
+   * The box of a slot's value as index + 1, or 0.
+   * @param {number} slot
+   * @param {typeof ARGUMENT} which
+   */
+  boxOf(slot, which) {
+    return this.memory.u32[((slot + which.value) >>> 2) + VALUE_BOX];
+  }
+
+  /**
+   * Describes a slot's value as the content of a box.
+   * @param {number} slot
+   * @param {typeof ARGUMENT} which
+   * @param {number} box index
+   */
+  attachBox(slot, which, box) {
+    const { u32 } = this.memory;
+    const at = this.boxes.record(box);
+    const [type, aux] = [u32[(at + L.BOX_TYPE) >>> 2], u32[(at + L.BOX_AUX) >>> 2]];
+    this.#describe(slot, which, type, aux, u32[(at + L.BOX_BYTES) >>> 2], box + 1);
+  }
+
+  /**
+   * An index as the core's functions return it, or their error.
+   * @param {number} result index, or a negative status
+   * @param {string} [detail]
+   */
+  index(result, detail) {
+    if (result < 0) this.check(result, detail);
+    return result;
+  }
+
+  /**
+   * @param {number} status
+   * @param {string} [detail]
+   */
+  check(status, detail) {
+    if (status !== STATUS.OK) {
+      const row = STATUS_ROWS[-status];
+      throw poolError(row.code, detail ? `${row.text}: ${detail}` : row.text);
+    }
+  }
+}
+
+/**
+ * What the codec has just encoded, as it would arrive: for a message.
+ * @param {import('../codec/codec.js').Codec} codec
+ * @param {Uint8Array} bytes
+ * @returns {{ value: unknown, transfer: Transferable[] }}
+ */
+export function asMessage(codec, bytes) {
+  const value = codec.decode(codec.type, codec.aux, bytes, 0, bytes.length);
+  return { value, transfer: ArrayBuffer.isView(value) ? [/** @type {ArrayBuffer} */ (value.buffer)] : [] };
+}
+
+/**
+ * Memory of the core for main's own use: nothing there is zeroed.
+ * @param {Exports} exports
+ * @param {number} bytes
+ * @returns {number} address, for _free
+ * @throws {import('../base/errors.js').PoolError} NO_MEMORY
+ */
+export function allocate(exports, bytes) {
+  const at = exports._malloc(bytes) >>> 0;
+  if (!at) throw poolError('NO_MEMORY');
+  return at;
+}
+
+/**
+ * How a value is put into bytes that are not for JavaScript alone.
+ * @param {unknown} value
+ * @returns {'string' | 'binary' | 'tree'}
+ */
+function formatOf(value) {
+  if (typeof value === 'string') return 'string';
+  return ArrayBuffer.isView(value) || value instanceof ArrayBuffer ? 'binary' : 'tree';
+}

@@ -1,0 +1,207 @@
+/** Loads the core: an Emscripten module and its wasm, compiled once, instantiated once per pool. */
+import { poolError } from '../base/errors.js';
+import * as L from '../generated/layout.js';
+import { host } from '../host/index.js';
+import { own } from '../base/own.js';
+
+/**
+ * @typedef {object} Program
+ * @property {string} glue URL of the Emscripten module; workers import it too
+ * @property {boolean} checked whether its loops have checks
+ * @property {WebAssembly.Module} wasmModule
+ * @property {(module: object) => Promise<any>} factory
+ * @property {{ initial: number, maximum: number }} pages limits of the memory that it imports, in 64 KiB pages
+ */
+
+const PAGE_BYTES = 65536;
+
+/** What the checks in its loops read: src/port/port.h, WP_STOP_FLAG. */
+const LOOP_CHECK = Object.freeze({
+  kind: /** @type {const} */ ('thread'),
+  flag: L.STOP_FLAG,
+  stop: L.THREAD_STOP,
+  tag: L.THREAD_TAG,
+  inside: L.THREAD_INSIDE,
+});
+
+/** @type {Map<string, Promise<Program>>} by URL, and whether there are checks in its loops */
+const programs = new Map();
+
+/**
+ * @param {string | undefined} url of an Emscripten module that was linked with the core; default: the package's own
+ * @param {boolean} checked whether its loops get checks
+ * @returns {Promise<Program>}
+ * @throws {import('../base/errors.js').PoolError} START_FAILED
+ */
+export function loadProgram(url, checked) {
+  const glue = glueUrl(url);
+  const key = `${checked} ${glue}`;
+  let program = programs.get(key);
+  if (!program) {
+    program = load(glue, checked).catch((cause) => {
+      if (programs.get(key) === program) programs.delete(key); // a later pool may try again
+      throw cause instanceof RangeError
+        ? noMemory('there is no memory for the code of the wasm core', cause)
+        : poolError('START_FAILED', `cannot load the wasm core ${glue}: ${cause.message}`, { cause });
+    });
+    programs.set(key, program);
+  }
+  return program;
+}
+
+/**
+ * The next pool tries anew.
+ * @param {string | undefined} url
+ * @param {boolean} checked
+ */
+export function forgetProgram(url, checked) {
+  programs.delete(`${checked} ${glueUrl(url)}`);
+}
+
+/** @param {string | undefined} url default: the package's own core */
+function glueUrl(url) {
+  return url ?? new URL('../../wasm/dist/wasmpool.mjs', import.meta.url).href;
+}
+
+/**
+ * @param {string} glue
+ * @param {boolean} checked
+ * @returns {Promise<Program>}
+ */
+async function load(glue, checked) {
+  const original = await host.read(new URL(glue.replace(/\.m?js$/, '.wasm')));
+  const bytes = checked ? await withChecks(original) : original;
+  const [wasmModule, namespace] = await Promise.all([
+    WebAssembly.compile(bytes),
+    import(/* @vite-ignore */ /* webpackIgnore: true */ glue),
+  ]);
+  return { glue, checked, wasmModule, factory: namespace.default, pages: memoryLimits(bytes) };
+}
+
+/** @param {Uint8Array<ArrayBuffer>} original */
+async function withChecks(original) {
+  const { instrument } = await import('../instrument/instrument.js'); // most pools need none of it
+  return instrument(original, { engine: host.wasmEngine, check: LOOP_CHECK }).bytes;
+}
+
+/**
+ * An instance with memory of its own.
+ * @param {Program} program
+ * @param {number} memoryBytes ceiling
+ * @returns {Promise<{ exports: import('./core.js').Exports, memory: WebAssembly.Memory }>}
+ * @throws {import('../base/errors.js').PoolError} INVALID_ARGUMENT when the ceiling is below what the program needs to start; NO_MEMORY
+ */
+export async function instantiate(program, memoryBytes) {
+  const { initial } = program.pages;
+  const maximum = Math.min(Math.floor(memoryBytes / PAGE_BYTES), program.pages.maximum);
+  if (maximum < initial) {
+    throw poolError('INVALID_ARGUMENT', `memory.maximum: the core needs ${initial * PAGE_BYTES} bytes to start`);
+  }
+  const memory = createMemory(initial, maximum);
+  const restore = keepWorkerGlobal();
+  const exports = await new Promise((resolve, reject) => {
+    const started = program.factory(
+      own({
+        wasmMemory: memory,
+        noInitialRun: true,
+        instantiateWasm: (
+          /** @type {WebAssembly.Imports} */ imports,
+          /** @type {(instance: WebAssembly.Instance, module: WebAssembly.Module) => void} */ receive,
+        ) => {
+          restore(); // in the turn in which the glue has set it
+          WebAssembly.instantiate(program.wasmModule, imports).then(
+            (instance) => receive(instance, program.wasmModule),
+            (cause) => reject(poolError('START_FAILED', `the wasm core cannot be used: ${cause.message}`, { cause })), // the glue would wait for ever
+          );
+          return {};
+        },
+      }),
+    );
+    started.then(resolve, reject);
+  });
+  return { exports, memory };
+}
+
+/**
+ * Runtimes reserve address space up to the maximum, or more.
+ * @param {number} initial in pages
+ * @param {number} maximum
+ * @throws {import('../base/errors.js').PoolError} NO_MEMORY
+ */
+function createMemory(initial, maximum) {
+  try {
+    return new WebAssembly.Memory(own({ initial, maximum, shared: true }));
+  } catch (cause) {
+    throw noMemory(`there is no address space for a memory of up to ${maximum * PAGE_BYTES} bytes`, cause);
+  }
+}
+
+/**
+ * @param {string} what happened
+ * @param {unknown} cause
+ */
+function noMemory(what, cause) {
+  return poolError('NO_MEMORY', `${what}: ${host.memoryHint?.() ?? 'choose a smaller memory.maximum'}`, { cause });
+}
+
+/**
+ * The glue makes a global `Worker` of Node's own, which is not what programs take a `Worker` for.
+ * @returns {() => void} restores what was there
+ */
+function keepWorkerGlobal() {
+  const before = Object.getOwnPropertyDescriptor(globalThis, 'Worker');
+  return () => {
+    if (before) Object.defineProperty(globalThis, 'Worker', own(before));
+    else Reflect.deleteProperty(globalThis, 'Worker');
+  };
+}
+
+/**
+ * The limits of the memory that a module imports, from its import section (WebAssembly core specification, 5.5.5): JavaScript
+ * has no way to ask.
+ * @param {Uint8Array} bytes
+ */
+function memoryLimits(bytes) {
+  let at = 8; // magic and version
+  const number = () => {
+    let value = 0;
+    for (let shift = 0; ; shift += 7) {
+      const byte = bytes[at++];
+      value += (byte & 0x7f) * 2 ** shift;
+      if (byte < 0x80) return value;
+    }
+  };
+  const skipName = () => {
+    const length = number();
+    at += length;
+  };
+  const limits = () => {
+    const flags = bytes[at++];
+    const initial = number();
+    return { initial, maximum: flags & 1 ? number() : 65536 };
+  };
+  while (at < bytes.length) {
+    const id = bytes[at++];
+    const size = number();
+    if (id !== 2) {
+      at += size;
+      continue;
+    }
+    for (let count = number(); count > 0; count--) {
+      skipName();
+      skipName();
+      const kind = bytes[at++];
+      if (kind === 0) number();
+      else if (kind === 1) {
+        at++;
+        limits();
+      } else if (kind === 2) return limits();
+      else if (kind === 3) at += 2;
+      else {
+        at++;
+        number();
+      }
+    }
+  }
+  throw new Error('the module imports no memory: link it with the flags of wasmpool-config');
+}

@@ -1,0 +1,144 @@
+/**
+ * Views of a pool's shared memory. The one file that makes heap views.
+ *
+ * Memory grows while threads run: an old view stays valid and shows the same bytes, but is too short for what lies behind.
+ * So views are made anew exactly when an address beyond their end is asked for (XP-10).
+ */
+import * as L from '../generated/layout.js';
+
+/** The views, and what is read and written through them. */
+export class Memory {
+  /** Every buffer that has shown it: growth makes a new one. @type {WeakSet<ArrayBufferLike>} */
+  #buffers = new WeakSet();
+
+  /** @param {WebAssembly.Memory} wasmMemory shared */
+  constructor(wasmMemory) {
+    this.wasmMemory = wasmMemory;
+    const { buffer } = wasmMemory;
+    this.bytes = buffer.byteLength;
+    this.u8 = new Uint8Array(buffer);
+    this.i32 = new Int32Array(buffer);
+    this.u32 = new Uint32Array(buffer);
+    this.f64 = new Float64Array(buffer);
+    this.#buffers.add(buffer);
+  }
+
+  /** Takes up growth by any thread. */
+  refresh() {
+    const { buffer } = this.wasmMemory;
+    this.bytes = buffer.byteLength;
+    this.u8 = new Uint8Array(buffer);
+    this.i32 = new Int32Array(buffer);
+    this.u32 = new Uint32Array(buffer);
+    this.f64 = new Float64Array(buffer);
+    this.#buffers.add(buffer);
+  }
+
+  /**
+   * Whether a view shows this memory.
+   * @param {ArrayBufferView} view
+   */
+  owns(view) {
+    return this.#buffers.has(view.buffer);
+  }
+
+  /**
+   * Makes sure that the views reach up to an address.
+   * @param {number} end first address that is not needed
+   */
+  reach(end) {
+    if (end > this.bytes) this.refresh();
+  }
+
+  /**
+   * The address that a 64-bit field holds; in 32-bit wasm its upper half is 0.
+   * @param {number} at address of the field
+   */
+  address(at) {
+    return this.u32[at >>> 2];
+  }
+
+  /**
+   * A copy of bytes, in private memory.
+   * @param {number} at
+   * @param {number} length
+   */
+  copy(at, length) {
+    this.reach(at + length);
+    return this.u8.slice(at, at + length);
+  }
+
+  /**
+   * A view of bytes, in place.
+   * @param {number} at
+   * @param {number} length
+   */
+  view(at, length) {
+    this.reach(at + length);
+    return new Uint8Array(this.u8.buffer, at, length);
+  }
+
+  /**
+   * UTF-8 text; decoded from a private copy, as browsers refuse to decode shared memory.
+   * @param {number} at
+   * @param {number} length
+   */
+  text(at, length) {
+    return utf8.decode(new Uint8Array(this.copy(at, length)));
+  }
+
+  /**
+   * The text of a C string.
+   * @param {number} at
+   */
+  cString(at) {
+    const end = this.u8.indexOf(0, at);
+    return this.text(at, end - at);
+  }
+
+  /**
+   * @param {number} at
+   * @param {Uint8Array} bytes
+   */
+  write(at, bytes) {
+    this.reach(at + bytes.length);
+    this.u8.set(bytes, at);
+  }
+}
+
+const utf8 = new TextDecoder();
+
+/** A table of the core (src/table.h): where its records are. */
+export class Table {
+  /**
+   * @param {Memory} memory
+   * @param {number} at address of the wp_table
+   * @param {number} recordBytes
+   */
+  constructor(memory, at, recordBytes) {
+    this.memory = memory;
+    this.at = at;
+    this.recordBytes = recordBytes;
+    /** @type {number[]} addresses of chunks; they never move */
+    this.chunks = [];
+  }
+
+  /**
+   * The address of a record; the views reach over it.
+   * @param {number} index
+   */
+  record(index) {
+    const chunk = index >>> L.TABLE_CHUNK_SHIFT;
+    const base = this.chunks[chunk] ?? this.#find(chunk);
+    return base + (index & ((1 << L.TABLE_CHUNK_SHIFT) - 1)) * this.recordBytes;
+  }
+
+  /** @param {number} chunk */
+  #find(chunk) {
+    const { memory } = this;
+    const base = memory.address(memory.u32[(this.at + L.TABLE_CHUNKS) >>> 2] + chunk * 8);
+    memory.reach(base + (this.recordBytes << L.TABLE_CHUNK_SHIFT));
+    this.chunks[chunk] = base;
+    return base;
+  }
+}

@@ -1,0 +1,381 @@
+/**
+ * Main's half of the pool: gives tasks to the core, takes their ends from it, and keeps the clocks. No scheduling: which
+ * worker runs what is decided in shared memory, without main.
+ */
+import { Clock } from '../time/clock.js';
+import { Completions } from './completions.js';
+import { allocate } from '../core/core.js';
+import { deadlineError } from '../task/deadlines.js';
+import { Deserted } from './deserted.js';
+import { poolError } from '../base/errors.js';
+import { Fleet } from '../threads/fleet.js';
+import * as L from '../generated/layout.js';
+import { host } from '../host/index.js';
+import { Governor } from './governor.js';
+import { Ledger } from './ledger.js';
+import { answer, Mail } from './mail.js';
+import { Names } from '../core/names.js';
+import { openCore, taskNames } from '../threads/open.js';
+import { Results } from './results.js';
+import { Outbox } from './outbox.js';
+import { takeSlot } from './slot.js';
+import { Stops } from './stops.js';
+import { parseReference } from '../base/task-name.js';
+import { Timekeeper } from '../time/timekeeper.js';
+
+/**
+ * @typedef {import('../core/core.js').Core} Core
+ * @typedef {import('../options/spec.js').Spec} Spec
+ * @typedef {import('../task/task.js').Task} Task
+ *
+ * @typedef {object} EngineEvents
+ * @property {(error: import('../base/errors.js').PoolError) => void} error a task failed, or a worker
+ * @property {() => void} rest no task is in flight; one that was given up may still run
+ * @property {() => void} drained
+ * @property {(member: import('../threads/fleet.js').Member) => void} up
+ * @property {(member: import('../threads/fleet.js').Member, error: Error, tasks: number) => void} down `tasks` that it ran
+ * @property {(member: import('../threads/fleet.js').Member, error: Error) => void} retired
+ * @property {(seat: number) => void} seating
+ * @property {(member: import('../threads/fleet.js').Member, message: unknown) => void} message code of the user's in the worker posted it
+ */
+
+export class Engine {
+  /** @type {Core} */
+  core;
+  /** @type {Fleet} */
+  fleet;
+  /** How boxes, which their users may keep for ever, hold it. @type {{ engine: Engine | undefined }} */
+  self = { engine: this };
+  clockReplaced = () => {};
+  /** @type {(Task | undefined)[]} by slot */
+  #tasks = [];
+  #results;
+  #deserted = new Deserted(this, this.#tasks);
+  /** Whether an idle pool keeps the process alive. */
+  #keepsAlive = true;
+  #isOpen = false;
+  #stops;
+
+  /**
+   * @param {import('../options/options.js').ResolvedOptions} options
+   * @param {EngineEvents} events
+   * @param {import('../core/load.js').Program} program
+   * @param {import('../core/core.js').Exports} exports
+   * @param {WebAssembly.Memory} memory
+   * @param {import('../threads/early.js').EarlyThreads} threads
+   */
+  constructor(options, events, program, exports, memory, threads) {
+    this.options = options;
+    this.events = events;
+    this.core = openCore(options, exports, memory);
+    this.governor = new Governor(this.core);
+    this.names = new Names(this.core, taskNames(this.core));
+    this.ledger = new Ledger(this.core, {
+      busy: (busy) => {
+        this.timekeeper.update();
+        this.#hold(busy);
+      },
+      unwatch: () => this.clock.unwatch(),
+      forget: (task) => {
+        this.mail.forget(task);
+        if (task.rare) this.outbox.forget(task);
+      },
+      error: events.error,
+      rest: events.rest,
+      drained: events.drained,
+    });
+    this.mail = new Mail(this);
+    const isBusy = () => this.ledger.inFlight > 0;
+    this.timekeeper = new Timekeeper(this.core, options.scheduler, isBusy, () => {
+      this.clock.look();
+      this.clockReplaced();
+    });
+    this.clock = new Clock(
+      this.core,
+      options.scheduler,
+      allocate(exports, Clock.BYTES),
+      (action) => this.#act(action),
+      () => !this.#keepsAlive && this.ledger.inFlight === 0,
+    );
+    this.fleet = new Fleet(this.core, options, program, threads, this.#fleetEvents());
+    this.#stops = new Stops(this.core, this.fleet, options.cancelGraceMs);
+    this.outbox = new Outbox(this.core, this.fleet.members);
+    this.#results = new Results(this, this.#tasks);
+    this.completions = new Completions(
+      this.core,
+      (index) => this.#results.deliver(index),
+      () => {
+        this.clock.rest();
+        this.ledger.checkDrained();
+        return this.ledger.inFlight > 0;
+      },
+    );
+  }
+
+  /** @returns {import('../threads/member.js').FleetEvents} */
+  #fleetEvents() {
+    return {
+      bell: () => this.completions.ring(),
+      message: (member, message) => this.#receive(member, message),
+      userMessage: this.events.message,
+      seating: (seat, member) => {
+        this.outbox.welcome(member);
+        this.timekeeper.look(); // it has not been looked at for as long as a thread takes to start
+        this.events.seating(seat);
+        host.defer(() => this.ledger.checkDrained()); // when it has its seat, it may have been the last that was missing
+      },
+      up: (member) => this.events.up(member),
+      down: (member, error) => {
+        member.stopped?.('');
+        this.ledger.down(member, error);
+        this.events.down(member, error, this.core.load(this.core.thread(member.number) + L.THREAD_RUNNING));
+      },
+      retired: (member, error) => {
+        this.events.retired(member, error);
+        this.#deserted.add(member);
+      },
+      reaped: (member) => this.#reaped(member),
+    };
+  }
+
+  /** Starts the threads; settles when every seat is served. */
+  async open() {
+    await this.fleet.open();
+    this.#isOpen = true;
+    this.#hold(this.ledger.inFlight > 0);
+  }
+
+  /** @param {boolean} keeps whether the pool keeps the process alive when it is idle */
+  keepAlive(keeps) {
+    this.#keepsAlive = keeps;
+    this.#hold(this.ledger.inFlight > 0);
+  }
+
+  pause() {
+    this.core.exports._wp_pause(this.core.pool);
+  }
+
+  resume() {
+    this.core.exports._wp_resume(this.core.pool);
+  }
+
+  /** @param {boolean} busy */
+  #hold(busy) {
+    if (this.#isOpen) this.fleet.hold(busy || this.#keepsAlive);
+    this.clock.update();
+  }
+
+  // ---- In ----
+
+  /**
+   * Whether that many more tasks may wait.
+   * @param {number} count
+   */
+  admits(count) {
+    return this.options.maxQueue === undefined || this.core.exports._wp_task_admits(this.core.pool, count) !== 0;
+  }
+
+  /**
+   * Queues a task. Its end, an error here included, is told to its sink, never thrown.
+   * @param {Task} task
+   * @param {string} name
+   * @param {unknown} payload
+   * @param {Spec} spec
+   */
+  submit(task, name, payload, spec) {
+    if (this.prepare(task, name, payload, spec)) this.release(task, name, spec);
+  }
+
+  /**
+   * The first half of submit(): the task is in its slot, as it is now.
+   * @param {Task} task
+   * @param {string} name
+   * @param {unknown} payload
+   * @param {Spec} spec
+   * @returns {boolean} false: it failed, and its sink knows
+   */
+  prepare(task, name, payload, spec) {
+    try {
+      takeSlot(this, task, name, payload, spec);
+      return true;
+    } catch (error) {
+      if (task.sink.refused?.(/** @type {any} */ (error))) {
+        task.settled = true;
+        task.rare?.deadline?.forget();
+      } else this.ledger.end(task, /** @type {any} */ (error), undefined);
+      return false;
+    }
+  }
+
+  /**
+   * The second half.
+   * @param {Task} task
+   * @param {string} name
+   * @param {Spec} spec
+   */
+  release(task, name, spec) {
+    const { index } = task;
+    this.#tasks[index] = task;
+    if (spec.lookMs !== undefined) {
+      task.timed = true;
+      this.clock.watch(spec.lookMs);
+    }
+    if (task.rare?.channel) this.outbox.send(task, spec);
+    this.ledger.queued(task, name, index);
+    this.core.exports._wp_task_submit(this.core.pool, index);
+    if (!this.fleet.serves(spec.seat)) this.#deserted.endTasks(spec.seat ? spec.seat - 1 : undefined);
+  }
+
+  /** @param {Task} task prepared, and not wanted any more */
+  discard(task) {
+    this.core.exports._wp_task_free(this.core.pool, L.MAIN, task.index);
+    task.index = -1;
+  }
+
+  drain() {
+    this.completions.drain();
+  }
+
+  // ---- Ended early ----
+
+  /**
+   * Settles a task with an error, whatever it is doing; optionally kills the worker that runs it.
+   * @param {Task} task
+   * @param {import('../base/errors.js').PoolError} error
+   * @param {boolean} [kill]
+   * @returns {Promise<void>} settles when there is nothing left to wait for
+   */
+  async giveUp(task, error, kill = false) {
+    if (task.settled) return;
+    const { exports, pool, memory } = this.core;
+    const { index, generation } = task;
+    if (index < 0 || this.#tasks[index] !== task) {
+      this.ledger.end(task, error, undefined); // not queued yet, or its result is on its way by message
+      return;
+    }
+    const items = this.#results.holdItems(task);
+    const result = exports._wp_task_cancel(pool, index, generation);
+    const over = items?.();
+    const slot = this.core.slots.record(index);
+    const thread = memory.u32[(slot + L.SLOT_OWNER) >>> 2]; // known once it runs, not before
+    if (over) task.sink.partial?.(over.values, over.bytes);
+    if (result === L.CANCEL_STALE) {
+      this.ledger.end(task, error, undefined); // it has finished: main will take it, and find it settled
+      return;
+    }
+    const isRunning = result === L.CANCEL_RUNNING;
+    if (isRunning) this.ledger.observer?.ran(task, slot, error.code);
+    const entry = isRunning ? this.#stops.note(thread, task) : undefined;
+    this.#tasks[index] = undefined;
+    this.ledger.leave(task);
+    this.ledger.end(task, error, undefined);
+    this.ledger.checkDrained();
+    if (kill && entry) await this.#stops.stop(thread, entry);
+  }
+
+  /**
+   * A task's deadline has passed: if it has not started it never does, if it runs it is stopped as after a time limit.
+   * @param {Task} task
+   * @param {import('../task/deadlines.js').Deadline} deadline
+   */
+  expire(task, deadline) {
+    const { recycleTimeoutMs } = this.options;
+    const { index } = task;
+    const isHere = index >= 0 && this.#tasks[index] === task;
+    const state = isHere ? this.core.load(this.core.slots.record(index)) & 0xff : L.SLOT_FREE;
+    if (state === L.SLOT_DONE) return; // it was faster: its result is on its way
+    const isRunning = state === L.SLOT_RUNNING;
+    const thread = isRunning ? this.core.memory.u32[(this.core.slots.record(index) + L.SLOT_OWNER) >>> 2] : 0;
+    const worker = isRunning ? this.#results.where(task, thread).worker : undefined;
+    if (recycleTimeoutMs)
+      task.more.graceMs = Math.max(task.more.graceMs ?? this.options.cancelGraceMs, recycleTimeoutMs);
+    void this.giveUp(task, deadlineError(deadline, worker, task.id), recycleTimeoutMs !== undefined);
+  }
+
+  /**
+   * Whether some handler or C task has this name; undefined while no worker has said so.
+   * @param {string} name
+   */
+  knows(name) {
+    if (parseReference(name)) return undefined; // its worker will see
+    if (this.names.isC(name)) return true;
+    for (const { handlers } of this.fleet.members.values()) if (handlers) return handlers.includes(name);
+    return undefined;
+  }
+
+  /** @param {import('../time/clock.js').Action} action */
+  #act({ kind, thread, slot: index, generation, box, done }) {
+    const record = this.core.thread(thread);
+    if (kind === L.ACTION_KILL) {
+      this.#stops.stopAll(thread, this.options.recycleTimeoutMs ?? 0);
+      return;
+    }
+    if (kind === L.ACTION_SILENT) {
+      this.ledger.observer?.interrupted(thread);
+      const isSilent = () => this.core.load(record + L.THREAD_BEAT) === generation;
+      this.#stops.stopSilent(thread, isSilent, this.#tasks);
+      return;
+    }
+    const task = this.#tasks[index];
+    const items = box ? this.#results.takeItems(box - 1, done) : undefined;
+    if (!task || task.generation !== generation) return;
+    this.#stops.note(thread, task);
+    if (items) task.sink.partial?.(items.values, items.bytes);
+    this.#tasks[index] = undefined;
+    const where = this.#results.where(task, thread);
+    const slot = this.core.slots.record(index);
+    this.ledger.observer?.ran(task, slot, 'TIMEOUT');
+    this.ledger.leave(task);
+    this.ledger.end(task, this.#results.timeLimitError(slot, where), undefined);
+  }
+
+  // ---- Workers ----
+
+  /**
+   * @param {import('../threads/member.js').Member} member
+   * @param {any} message
+   */
+  #receive(member, message) {
+    if (message.kind === 'stopped') member.stopped?.(message.failure);
+    else if (message.kind === 'value') this.mail.receive(message, this.#tasks[message.slot]);
+    else
+      answer(member.thread, message, this.options.main, (slot, generation) => {
+        const task = this.#tasks[slot];
+        return task?.generation === generation ? task : undefined;
+      });
+  }
+
+  /** @param {import('../threads/fleet.js').Member} member what it held has come back to the core */
+  #reaped(member) {
+    this.#stops.forget(member.number);
+    this.#results.takenAlong(member, () => this.drain());
+    this.mail.lose(member);
+    this.#deserted.reaped(member);
+    this.clock.look();
+    this.ledger.checkDrained();
+  }
+
+  /**
+   * Ends everything: every task fails, every thread is stopped.
+   * @param {import('../base/errors.js').PoolError} reason
+   */
+  async close(reason) {
+    this.ledger.closed = true;
+    this.self.engine = undefined;
+    this.clock.stop();
+    this.timekeeper.stop();
+    this.completions.stop();
+    for (const task of [...this.#tasks, ...this.mail.takeLost()]) {
+      if (task)
+        this.ledger.end(
+          task,
+          poolError(reason.code, reason.message, { taskId: task.id, cause: reason.cause }),
+          undefined,
+        );
+    }
+    this.#tasks.length = 0;
+    this.ledger.inFlight = 0;
+    await this.fleet.close();
+    this.core.exports._wp_js_close();
+  }
+}

@@ -1,0 +1,143 @@
+/**
+ * Values that only a message can carry (type CHANNEL): what is transferred, shared memory, ports. The message and the
+ * completion of its task come by two ways, in any order.
+ */
+import { toMessage } from '../codec/errors.js';
+import { notSerializable } from '../codec/explain.js';
+import { lostError } from '../threads/deaths.js';
+import { poolError } from '../base/errors.js';
+
+/**
+ * @typedef {import('../task/task.js').Task} Task
+ */
+
+export class Mail {
+  /** @type {Map<string, unknown>} values whose completion has not come */
+  #values = new Map();
+  /** @type {Map<string, { task: Task, thread: number }>} completions whose value has not come */
+  #waiting = new Map();
+  #engine;
+
+  /** @param {import('./engine.js').Engine} engine */
+  constructor(engine) {
+    this.#engine = engine;
+  }
+
+  /**
+   * Both have come.
+   * @param {Task} task
+   * @param {unknown} value
+   */
+  #settle(task, value) {
+    const { ledger } = this.#engine;
+    ledger.leave(task);
+    ledger.end(task, task.rare?.failure?.(value), value);
+    ledger.checkDrained();
+  }
+
+  /**
+   * @param {{ slot: number, generation: number, value: unknown }} message
+   * @param {Task | undefined} current what the slot is in use for
+   */
+  receive({ slot, generation, value }, current) {
+    const key = `${slot}.${generation}`;
+    const waiting = this.#waiting.get(key);
+    if (!waiting) {
+      if (current?.generation === generation) this.#values.set(key, value); // else its task was given up
+      return;
+    }
+    this.#waiting.delete(key);
+    this.#settle(waiting.task, value);
+  }
+
+  /**
+   * @param {Task} task finished
+   * @param {number} thread that ran it
+   */
+  collect(task, thread) {
+    const key = `${task.index}.${task.generation}`;
+    if (!this.#values.has(key)) {
+      this.#waiting.set(key, { task, thread });
+      this.#engine.fleet.members.get(thread)?.thread.pump?.(); // it was sent before the task ended
+      return;
+    }
+    const value = this.#values.get(key);
+    this.#values.delete(key);
+    this.#settle(task, value);
+  }
+
+  /**
+   * A task has ended: its value, if it has come, is not wanted any more.
+   * @param {Task} task
+   */
+  forget(task) {
+    if (this.#values.size > 0) this.#values.delete(`${task.index}.${task.generation}`);
+  }
+
+  /** @param {import('../threads/member.js').Member} member is gone: what has not come by now never will */
+  lose(member) {
+    const { ledger } = this.#engine;
+    for (const task of this.takeLost(member.number)) {
+      const where = { taskId: task.id, worker: member.name };
+      ledger.leave(task);
+      ledger.end(task, lostError(`${member.name} ended before its result arrived`, member, where), undefined);
+    }
+  }
+
+  /**
+   * Tasks whose value will not come any more, of one thread or of all.
+   * @param {number} [thread]
+   * @returns {Task[]}
+   */
+  takeLost(thread) {
+    /** @type {Task[]} */
+    const lost = [];
+    for (const [key, { task, thread: sender }] of this.#waiting) {
+      if (thread !== undefined && sender !== thread) continue;
+      this.#waiting.delete(key);
+      lost.push(task);
+    }
+    return lost;
+  }
+}
+
+/**
+ * Answers a worker: it wants the argument of a task that it has started, or calls a function of main.
+ * @param {import('../host/index.js').Thread} thread
+ * @param {{ kind: string, call: number, slot: number, generation: number, name: string, argument: unknown }} request
+ * @param {Record<string, (argument: any) => unknown>} functions that handlers may call
+ * @param {(slot: number, generation: number) => Task | undefined} taskOf the task that asks, if it is wanted still
+ */
+export async function answer(thread, request, functions, taskOf) {
+  const { call } = request;
+  try {
+    if (request.kind === 'argument') {
+      const found = takeArgument(taskOf(request.slot, request.generation));
+      if (!found) throw poolError('WORKER_LOST', 'its worker ended, and with it what had been transferred');
+      thread.post({ kind: 'answer', call, value: found.value }, found.transfer);
+    } else if (request.kind === 'main') {
+      const target = Object.hasOwn(functions, request.name) ? functions[request.name] : undefined;
+      if (typeof target !== 'function') throw new Error(`the pool has no main function '${request.name}'`);
+      const run = () => target(request.argument);
+      const { inContext } = taskOf(request.slot, request.generation)?.rare ?? {};
+      const value = await (inContext ? inContext(run) : run());
+      try {
+        thread.post({ kind: 'answer', call, value });
+      } catch (cause) {
+        throw notSerializable(value, cause);
+      }
+    }
+  } catch (error) {
+    thread.post({ kind: 'answer', call, error: toMessage(error) });
+  }
+}
+
+/**
+ * The argument of a task that a worker has started, if only a message can carry it; what is transferred goes only once.
+ * @param {Task | undefined} task
+ */
+function takeArgument(task) {
+  const channel = task?.rare?.channel;
+  if (task?.rare && channel?.transfer.length) task.rare.channel = undefined;
+  return channel;
+}

@@ -1,0 +1,108 @@
+/** Tasks that were given up while they ran: their workers are told, and each task that has to be stopped is stopped once. */
+import * as L from '../generated/layout.js';
+
+/**
+ * A task that nobody waits for any more, and that a worker still runs.
+ * @typedef {object} GivenUp
+ * @property {number} index of its slot
+ * @property {number} generation
+ * @property {string} taskId
+ * @property {number} graceMs how long it may take to end by itself
+ * @property {Promise<void> | undefined} end settles when it is over, if it is being stopped
+ */
+
+/** Those of one pool. */
+export class Stops {
+  /** @type {Map<number, GivenUp[]>} by thread */
+  #running = new Map();
+  #core;
+  #fleet;
+  #graceMs;
+
+  /**
+   * @param {import('../core/core.js').Core} core
+   * @param {import('../threads/fleet.js').Fleet} fleet
+   * @param {number} graceMs of tasks that have none of their own
+   */
+  constructor(core, fleet, graceMs) {
+    this.#core = core;
+    this.#fleet = fleet;
+    this.#graceMs = graceMs;
+  }
+
+  /**
+   * A running task was given up: its signal is aborted, if it has one.
+   * @param {number} thread that runs it
+   * @param {import('../task/task.js').Task} task
+   * @returns {GivenUp}
+   */
+  note(thread, { index, generation, id, rare }) {
+    const graceMs = rare?.graceMs ?? this.#graceMs;
+    const entry = { index, generation, taskId: id, graceMs, end: undefined };
+    this.#running.set(thread, [...this.#stillRunning(thread), entry]);
+    const isC = this.#core.memory.u32[(this.#core.slots.record(index) + L.SLOT_C_TASK) >>> 2] !== 0;
+    if (!isC) this.#fleet.tell(thread, { kind: 'cancel', slot: index });
+    return entry;
+  }
+
+  /** @param {number} thread */
+  #stillRunning(thread) {
+    return (this.#running.get(thread) ?? []).filter((entry) => this.#runs(thread, entry));
+  }
+
+  /**
+   * @param {number} thread
+   * @param {{ index: number, generation: number }} entry
+   */
+  #runs(thread, { index, generation }) {
+    return this.#core.exports._wp_worker_runs(this.#core.pool, thread, index, generation) !== 0;
+  }
+
+  /**
+   * Stops one, if need be with its thread.
+   * @param {number} thread
+   * @param {GivenUp} entry
+   * @param {number} [waitedMs] part of its grace that is over
+   * @returns {Promise<void>} settles when the task is over; with the thread's confirmed death, if it had to die
+   */
+  stop(thread, entry, waitedMs = 0) {
+    const runs = () => this.#runs(thread, entry);
+    const tasks = [{ taskId: entry.taskId, runs }];
+    return (entry.end ??= this.#fleet.kill(thread, runs, { tasks, graceMs: entry.graceMs - waitedMs }));
+  }
+
+  /**
+   * Stops whatever a thread should not run any more. May be asked for again and again.
+   * @param {number} thread
+   * @param {number} waitedMs
+   */
+  stopAll(thread, waitedMs) {
+    for (const entry of this.#stillRunning(thread)) void this.stop(thread, entry, waitedMs);
+  }
+
+  /**
+   * Stops what a thread runs that gives no sign of life.
+   * @param {number} thread
+   * @param {() => boolean} isSilent
+   * @param {readonly (import('../task/task.js').Task | undefined)[]} wanted tasks that somebody waits for, of all threads
+   */
+  stopSilent(thread, isSilent, wanted) {
+    /** @type {import('../threads/ladder.js').Doomed[]} */
+    const tasks = this.#stillRunning(thread).map((entry) => ({
+      taskId: entry.taskId,
+      runs: () => this.#runs(thread, entry),
+    }));
+    for (const task of wanted) {
+      const entry = task && { index: task.index, generation: task.generation };
+      const runs = () => entry !== undefined && this.#runs(thread, entry);
+      if (task && runs()) tasks.push({ taskId: task.id, runs });
+    }
+    if (!tasks.length) tasks.push({ taskId: undefined, runs: isSilent });
+    void this.#fleet.kill(thread, isSilent, { tasks, silent: true });
+  }
+
+  /** @param {number} thread it is gone */
+  forget(thread) {
+    this.#running.delete(thread);
+  }
+}

@@ -1,0 +1,48 @@
+/** Entry file of a worker in a browser. Loaded on a page it does nothing. */
+import { own } from '../base/own.js';
+import { boot } from '../worker/boot.js';
+import { defer } from '../host/browser/defer.js';
+import { time } from '../host/browser/time.js';
+
+const scope = /** @type {any} */ (globalThis);
+
+if (typeof scope.WorkerGlobalScope === 'function') scope.addEventListener('message', awaitPort);
+
+/**
+ * The first message brings the pool's port, and the name of a Web Lock to hold for the worker's life: how main learns of its death
+ * (js/host/browser/index.js).
+ * @param {MessageEvent} event
+ */
+function awaitPort(event) {
+  if (event.data?.kind !== 'wasmpool') return;
+  scope.removeEventListener('message', awaitPort);
+  event.stopImmediatePropagation();
+  const { port, lock } = event.data;
+  void navigator.locks.request(lock, () => new Promise(() => {}));
+  boot({
+    post: (message, transfer) => port.postMessage(message, transfer ?? []),
+    listen: (onMessage) => (port.onmessage = (/** @type {MessageEvent} */ { data }) => onMessage(data)),
+    clockOffsetMs: () => performance.timeOrigin,
+    time,
+    defer,
+    codec: {},
+    disguise,
+  });
+}
+
+/**
+ * The glue knows a thread by its name, and posts to main.
+ * @returns {() => void} the way back
+ */
+function disguise() {
+  const shown = { name: `em-pthread ${scope.name}`, postMessage: () => undefined };
+  const kept = Object.keys(shown).map((key) => ({ key, before: Reflect.getOwnPropertyDescriptor(scope, key) }));
+  for (const [key, value] of Object.entries(shown))
+    Object.defineProperty(scope, key, own({ value, configurable: true, writable: true }));
+  return () => {
+    for (const { key, before } of kept) {
+      delete scope[key];
+      if (before) Object.defineProperty(scope, key, own(before));
+    }
+  };
+}

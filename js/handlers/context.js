@@ -1,0 +1,282 @@
+import { RESULT } from '../core/core.js';
+import { poolError } from '../base/errors.js';
+import * as L from '../generated/layout.js';
+import { callCTask } from './c-task.js';
+import { CALL_C } from './call-c.js';
+import { ItemRun } from './item-run.js';
+
+/** What a handler gets as its second argument: one run of one task. */
+export class Context {
+  #loop;
+  #index;
+  #slot;
+  #serial;
+  #done = false;
+  /** @type {AbortController | undefined} made when somebody asks for the signal */
+  #abort;
+  /** @type {Map<Uint8Array, number> | undefined} boxes that alloc handed out, by their bytes */
+  #boxes;
+  /** @type {Set<Transferable> | undefined} */
+  #transfer;
+  /** @type {unknown} */
+  #shared;
+
+  /**
+   * @param {import('../worker/loop.js').Loop} loop
+   * @param {number} index
+   * @param {number} slot
+   */
+  constructor(loop, index, slot) {
+    this.#loop = loop;
+    this.#index = index;
+    this.#slot = slot;
+    this.#serial = loop.core.memory.f64[(slot + L.SLOT_SERIAL) >>> 3];
+  }
+
+  /** The worker that runs the task: `index` is its seat in the pool, from 0. */
+  get worker() {
+    return this.#loop.worker;
+  }
+
+  /** The task's id, as in the errors of the pool. */
+  get taskId() {
+    return taskId(this.#serial);
+  }
+
+  /** What the pool was created with as `initData`. */
+  get initData() {
+    return this.#loop.init.initData;
+  }
+
+  /** The same value for every item of a map or a bulk job: its `sharedArgs`. */
+  get sharedArgs() {
+    return this.#shared;
+  }
+
+  /** True once nobody wants the result any more. Reads shared memory: fit for the inside of a loop. */
+  get isCancelled() {
+    if (this.#done) return true;
+    return (this.#loop.core.load(this.#slot) & 0xff) !== L.SLOT_RUNNING;
+  }
+
+  /**
+   * Aborted when the task is cancelled, over its time limit or terminated while it runs. For asynchronous work: main's word arrives
+   * in the worker's event loop. Code that does not return to it reads isCancelled.
+   */
+  get signal() {
+    if (!this.#abort) {
+      this.#abort = new AbortController();
+      if (!this.#done) this.#loop.signals.set(this.#index, this);
+    }
+    this.tellSignal();
+    return this.#abort.signal;
+  }
+
+  /** Aborts the signal if the task was given up. The loop's. */
+  tellSignal() {
+    if (!this.#abort || this.#done || !this.isCancelled) return;
+    const isLate = (this.#loop.core.load(this.#slot) & 0xff) === L.SLOT_TIMED_OUT;
+    this.#abort.abort(poolError(isLate ? 'TIMEOUT' : 'CANCELLED'));
+  }
+
+  /** The task has ended. */
+  #end() {
+    this.#done = true;
+    if (this.#abort) this.#loop.signals.delete(this.#index);
+  }
+
+  /** Tells the pool that the task is alive, from inside a long computation. */
+  heartbeat() {
+    const { core, at } = this.#loop;
+    Atomics.add(core.memory.u32, (at + L.THREAD_BEAT) >>> 2, 1);
+  }
+
+  /**
+   * Sends an intermediate value to the caller's `onProgress`, in order and before the result.
+   * @param {unknown} value
+   */
+  progress(value) {
+    this.#check();
+    this.#loop.guarded(() => this.#progress(value));
+  }
+
+  /** @param {unknown} value */
+  #progress(value) {
+    const { core } = this.#loop;
+    const { exports, pool, self } = core;
+    // A thread has one event at a time in hand: that is how its death finds it.
+    if (core.load(this.#loop.at + L.THREAD_EVENT) !== 0)
+      throw poolError('INVALID_ARGUMENT', 'progress was called while a value for progress was encoded');
+    const index = core.index(exports._wp_js_task_event(pool, self, this.#index));
+    try {
+      const message = core.write(core.slots.record(index), RESULT, value);
+      if (message) throw poolError('NOT_SERIALIZABLE', 'progress carries plain data only');
+    } catch (error) {
+      exports._wp_task_drop_event(pool, self, index);
+      throw error;
+    }
+    if (exports._wp_task_send_event(pool, self, index)) this.#loop.ring();
+  }
+
+  /**
+   * Memory for the result: return this array (or a view of its beginning) and its bytes reach the caller without a copy. While there
+   * is no shared memory for it, it is private memory, and the result is copied.
+   * @param {number} bytes
+   * @returns {Uint8Array}
+   */
+  alloc(bytes) {
+    this.#check();
+    const { core } = this.#loop;
+    let box;
+    try {
+      box = this.#loop.guarded(() => core.createBox(bytes));
+    } catch (error) {
+      if (/** @type {any} */ (error).code !== 'NO_MEMORY' || bytes > this.#loop.init.memoryBytes) throw error;
+      return new Uint8Array(bytes); // the result goes by message
+    }
+    const view = core.memory.view(core.memory.address(core.boxes.record(box) + L.BOX_ADDRESS), bytes);
+    (this.#boxes ??= new Map()).set(view, box);
+    return view;
+  }
+
+  /**
+   * Runs a C task inside this one, on memory that is filled in place. The command line's; not for tasks with `onLost: 'requeue'`.
+   * @param {import('./c-task.js').CCall} call
+   * @returns {unknown} the result
+   */
+  [CALL_C](call) {
+    this.#check();
+    return callCTask(this.#loop, this.#index, this.#slot, call);
+  }
+
+  /**
+   * Calls a function that the pool was given as `main[name]`, on the main thread.
+   * @param {string} name
+   * @param {unknown} [argument]
+   * @returns {Promise<any>}
+   */
+  main(name, argument) {
+    const { core, calls } = this.#loop;
+    const generation = this.#done ? -1 : core.generation(this.#slot);
+    return calls.ask({ kind: 'main', name, argument, slot: this.#index, generation });
+  }
+
+  /**
+   * Marks parts of the result as moved instead of copied: `return context.move(value, [value.buffer])`. Calls add up: each item of a
+   * batch may have its own.
+   * @template T
+   * @param {T} value
+   * @param {Transferable[]} transfer
+   * @returns {T}
+   */
+  move(value, transfer) {
+    this.#transfer ??= new Set();
+    for (const part of transfer) this.#transfer.add(part);
+    return value;
+  }
+
+  /** What move() was given. The loop's. */
+  get transfer() {
+    return this.#transfer && [...this.#transfer];
+  }
+
+  /**
+   * Runs the handler. The loop's.
+   * @param {import('./handlers.js').Handler} handler
+   * @param {any} argument
+   */
+  call(handler, argument) {
+    const flags = this.#loop.core.memory.u32[(this.#slot + L.SLOT_FLAGS) >>> 2];
+    if (!(flags & (L.SLOT_BATCH | L.SLOT_LIST))) return handler(argument, this);
+    this.#shared = argument.shared;
+    if (flags & L.SLOT_LIST) return handler(argument.items, this);
+    return runBatch(handler, argument.items, this);
+  }
+
+  /**
+   * Begins with the items of a batch whose results are kept one by one. The loop's.
+   * @param {import('./handlers.js').Handler} handler
+   * @param {any} argument
+   */
+  run(handler, argument) {
+    this.#shared = argument.shared;
+    return new ItemRun(this.#loop, this.#index, this.#slot, handler, argument.items, this);
+  }
+
+  /** An item is over: what belongs to it goes. The loop's. */
+  nextItem() {
+    this.dropBoxes();
+    this.#done = false;
+    this.#transfer = undefined;
+  }
+
+  /**
+   * If the result is memory of alloc(), or its beginning, makes it the slot's result in place. The loop's.
+   * @param {unknown} value
+   * @returns {boolean} false: the boxes are still here, as the result may show a part of them; dropBoxes() when it is written
+   */
+  commitBox(value) {
+    this.#end();
+    for (const [view, box] of this.#boxes ?? []) {
+      const own = value instanceof Uint8Array && value.buffer === view.buffer && value.byteOffset === view.byteOffset;
+      if (!own || value.length > view.length) continue;
+      this.#boxes?.delete(view);
+      this.#loop.core.giveBox(this.#slot, box, value.length);
+      this.dropBoxes();
+      return true;
+    }
+    return false;
+  }
+
+  /** Gives back what alloc() handed out and the result does not use. The loop's. */
+  dropBoxes() {
+    this.#end();
+    const { core } = this.#loop;
+    for (const box of this.#boxes?.values() ?? []) core.exports._wp_box_drop(core.pool, core.self, box);
+    this.#boxes = undefined;
+  }
+
+  #check() {
+    if (this.#done) throw poolError('STALE_HANDLE', 'the task has ended: its context can do nothing any more');
+  }
+}
+
+/**
+ * One by one, in order; asynchronous handlers are awaited.
+ * @param {import('./handlers.js').Handler} handler
+ * @param {unknown[]} items
+ * @param {Context} context
+ * @returns {unknown[] | Promise<unknown[]>}
+ */
+function runBatch(handler, items, context) {
+  const results = new Array(items.length);
+  for (let i = 0; i < items.length; i++) {
+    const result = handler(items[i], context);
+    if (typeof (/** @type {any} */ (result)?.then) === 'function')
+      return finishBatch(handler, items, context, results, i, result);
+    results[i] = result;
+  }
+  return results;
+}
+
+/**
+ * @param {import('./handlers.js').Handler} handler
+ * @param {unknown[]} items
+ * @param {Context} context
+ * @param {unknown[]} results
+ * @param {number} from
+ * @param {unknown} first
+ */
+async function finishBatch(handler, items, context, results, from, first) {
+  results[from] = await first;
+  for (let i = from + 1; i < items.length; i++) results[i] = await handler(items[i], context);
+  return results;
+}
+
+/**
+ * A task's id: unique in its program, and greater than those of tasks submitted before it.
+ * @param {number} serial
+ */
+export function taskId(serial) {
+  return `task-${serial}`;
+}

@@ -1,0 +1,127 @@
+/** The handlers that a worker knows: those of the pool's module, of other modules, and functions by their source. */
+import { poolError } from '../base/errors.js';
+import { parseReference } from '../base/task-name.js';
+import { loadHandlers } from './handlers.js';
+
+/** @typedef {import('./handlers.js').Handler} Handler */
+
+/** Handlers by the numbers of their names. */
+export class HandlerTable {
+  /** @type {(Handler | undefined)[]} by interned name */
+  #byId = [];
+  /** @type {import('./handlers.js').Handlers} of the pool's module, by name */
+  #own = new Map();
+  /** @type {Set<Handler>} */
+  #stops = new Set();
+  #core;
+  #initData;
+
+  /**
+   * @param {import('../core/core.js').Core} core
+   * @param {unknown} initData
+   */
+  constructor(core, initData) {
+    this.#core = core;
+    this.#initData = initData;
+  }
+
+  /**
+   * Loads the pool's module.
+   * @param {string | undefined} url
+   * @returns {Promise<string[]>} names of its handlers
+   */
+  async open(url) {
+    if (url) this.#own = this.#keepStop(await loadHandlers(url, this.#initData));
+    return [...this.#own.keys()];
+  }
+
+  /** @param {import('./handlers.js').Handlers} handlers of a module: its `onStop` is no task */
+  #keepStop(handlers) {
+    const onStop = handlers.get('onStop');
+    if (onStop) this.#stops.add(onStop);
+    handlers.delete('onStop');
+    return handlers;
+  }
+
+  /** What the modules want to run at the end, in the order in which they were loaded; all of them, whatever one throws. */
+  onStop = async (/** @type {unknown} */ about, /** @type {any} */ context) => {
+    /** @type {{ error: unknown } | undefined} */
+    let failed;
+    for (const stop of this.#stops) {
+      try {
+        await stop(about, context);
+      } catch (error) {
+        failed ??= { error };
+      }
+    }
+    if (failed) throw failed.error;
+  };
+
+  /**
+   * @param {number} id
+   * @returns {Handler | undefined} undefined: there is none, or it has to be loaded
+   */
+  get(id) {
+    return (this.#byId[id] ??= this.#own.get(this.#core.name(id)));
+  }
+
+  /**
+   * A handler that is not the module's: it is loaded when it is first needed.
+   * @param {number} id
+   * @returns {Promise<Handler>}
+   */
+  async load(id) {
+    const text = this.#core.name(id);
+    const reference = parseReference(text);
+    if (!reference) throw poolError('UNKNOWN_TASK', `no handler '${text}'`);
+    const { kind, name, text: where } = reference;
+    return (this.#byId[id] = kind === 'source' ? compile(name, where) : await this.#fromModule(name, where));
+  }
+
+  /**
+   * @param {string} name
+   * @param {string} url
+   * @returns {Promise<Handler>}
+   */
+  async #fromModule(name, url) {
+    let handlers;
+    try {
+      handlers = this.#keepStop(await loadHandlers(url, this.#initData));
+    } catch (cause) {
+      throw new Error(`${url} cannot be loaded: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    }
+    const handler = handlers.get(name);
+    if (!handler) throw poolError('UNKNOWN_TASK', `no handler '${name}' in ${url}`);
+    return handler;
+  }
+}
+
+/**
+ * @param {string} name
+ * @param {string} source
+ * @returns {Handler}
+ */
+function compile(name, source) {
+  try {
+    return evaluate(`(${source}\n)`);
+  } catch (cause) {
+    if (!(cause instanceof SyntaxError)) throw uncompiled(name, cause);
+  }
+  try {
+    const holder = evaluate(`({${source}\n})`); // a method
+    return /** @type {any} */ (holder)[Reflect.ownKeys(holder)[0]];
+  } catch (cause) {
+    throw uncompiled(name, cause);
+  }
+}
+
+/** @param {string} expression in the global scope: what a function closes over does not travel with it */
+const evaluate = (expression) => (0, eval)(expression);
+
+/**
+ * @param {string} name
+ * @param {any} cause
+ */
+function uncompiled(name, cause) {
+  return new Error(`the source of ${name || 'the function'} cannot be evaluated: ${cause?.message}`, { cause });
+}

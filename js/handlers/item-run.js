@@ -1,0 +1,131 @@
+/** Runs the items of a batch one by one, in order; what each gives is in shared memory before the next one begins. */
+import { RESULT } from '../core/core.js';
+import * as L from '../generated/layout.js';
+import { STATUS } from '../generated/status.js';
+import { RECORD_BYTES, skipRecords, writeRecord } from '../core/records.js';
+import { promiseOf } from './handlers.js';
+import { statusOf } from './status-of.js';
+
+/** One batch on its worker. */
+export class ItemRun {
+  /** How the task ends. @type {number} */
+  status = STATUS.OK;
+  #loop;
+  #index;
+  #slot;
+  #handler;
+  #context;
+  #items;
+  #done;
+  #at;
+  #end;
+  #isTimed;
+
+  /**
+   * @param {import('../worker/loop.js').Loop} loop
+   * @param {number} index
+   * @param {number} slot
+   * @param {import('./handlers.js').Handler} handler
+   * @param {unknown[]} items
+   * @param {import('./context.js').Context} context
+   */
+  constructor(loop, index, slot, handler, items, context) {
+    const { core } = loop;
+    const { memory } = core;
+    const box = core.boxes.record(core.boxOf(slot, RESULT) - 1);
+    this.#loop = loop;
+    this.#index = index;
+    this.#slot = slot;
+    this.#handler = handler;
+    this.#items = items;
+    this.#context = context;
+    this.#done = core.load(slot + L.SLOT_RESULT_INLINE) & L.ITEMS_DONE; // above 0 if it runs again
+    const at = memory.address(box + L.BOX_ADDRESS);
+    this.#end = at + memory.u32[(box + L.BOX_BYTES) >>> 2];
+    this.#at = skipRecords(core, at, this.#done);
+    this.#isTimed = memory.u32[(slot + L.SLOT_TIMEOUT_MS) >>> 2] !== 0;
+    memory.reach(this.#end);
+  }
+
+  /**
+   * Goes on until an item has to be awaited.
+   * @returns {Promise<unknown> | undefined} undefined: the task has ended, with `status`
+   */
+  go() {
+    for (let result; this.#done < this.#items.length && this.#isWanted;) {
+      try {
+        result = this.#handler(this.#items[this.#done], this.#context);
+        const promise = promiseOf(result);
+        if (promise) return promise;
+      } catch (error) {
+        this.fail(error);
+        return undefined;
+      }
+      if (!this.take(result)) return undefined;
+    }
+    this.#context.dropBoxes();
+    return undefined;
+  }
+
+  get #isWanted() {
+    return (this.#loop.core.load(this.#slot) & 0xff) === L.SLOT_RUNNING;
+  }
+
+  /**
+   * The item that runs has given a value.
+   * @param {unknown} value
+   * @returns {boolean} false: the task has ended with it
+   */
+  take(value) {
+    let record;
+    try {
+      record = writeRecord(this.#loop.core, this.#at, this.#room, value, false, this.#context.transfer);
+    } catch (error) {
+      this.fail(error);
+      return false;
+    }
+    this.#context.nextItem();
+    if (record.message) return this.#close(record);
+    this.#at = record.end;
+    this.#done++;
+    return this.#step(L.ITEM_NEXT) || this.#over();
+  }
+
+  /**
+   * The item that runs has failed: the task ends with it.
+   * @param {unknown} error
+   */
+  fail(error) {
+    if (this.#loop.insideGate()) throw error; // it was thrown there: this thread cannot be trusted any more
+    this.status = statusOf(error);
+    this.#close(writeRecord(this.#loop.core, this.#at, this.#room, error, true));
+  }
+
+  /** @param {import('../core/records.js').Written} record the last one */
+  #close({ message }) {
+    if (this.#step(L.ITEM_CLOSE)) {
+      if (message) this.#loop.send(this.#index, this.#slot, message);
+      this.#step(L.ITEM_LAST);
+    }
+    return this.#over();
+  }
+
+  /** Room for the next value: the records after it need at least their heads. */
+  get #room() {
+    return this.#end - this.#at - RECORD_BYTES * (this.#items.length - this.#done);
+  }
+
+  /** @param {number} step */
+  #step(step) {
+    const { core } = this.#loop;
+    const now = this.#isTimed && step === L.ITEM_NEXT ? this.#loop.readClock() : 0;
+    return core.exports._wp_task_item(core.pool, core.self, this.#index, step, now) !== 0;
+  }
+
+  /** Nothing more runs. */
+  #over() {
+    this.#context.dropBoxes();
+    this.#items = [];
+    return false;
+  }
+}

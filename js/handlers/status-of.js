@@ -1,0 +1,21 @@
+/** How tasks end that fail. */
+import { PoolError } from '../base/errors.js';
+import { STATUS } from '../generated/status.js';
+
+/**
+ * The pool's own errors keep their code; everything that a handler throws is TASK_FAILED.
+ * @param {unknown} error
+ * @returns {number}
+ */
+export function statusOf(error) {
+  const status = error instanceof PoolError ? STATUS[/** @type {keyof typeof STATUS} */ (error.code)] : undefined;
+  return status || STATUS.TASK_FAILED;
+}
+
+/**
+ * @param {unknown} error
+ * @returns {error is PoolError}
+ */
+export function isUnserializable(error) {
+  return error instanceof PoolError && error.code === 'NOT_SERIALIZABLE';
+}

@@ -1,0 +1,83 @@
+/** Browsers: module workers. */
+import { own } from '../../base/own.js';
+import { defer } from './defer.js';
+import { fetchBytes } from '../fetch.js';
+import { time } from './time.js';
+
+/** @typedef {import('../index.js').Host} Host */
+
+const isolated = globalThis.crossOriginIsolated === true;
+
+/** @type {Host} */
+export const host = {
+  name: 'browser',
+  version: globalThis.navigator?.userAgent ?? '',
+  // Browsers never tell when a worker has ended: docs/decisions/0007-capabilities.md
+  caps: Object.freeze({
+    threads: typeof Worker === 'function',
+    sharedMemory: isolated,
+    killJs: true,
+    killWasm: true,
+    confirmedDeath: false,
+  }),
+  stopIsSure: true,
+  wasmEngine: engineOf(globalThis.navigator?.userAgent ?? ''),
+  boot: new URL('../../entry/boot-browser.js', import.meta.url),
+  threadOptions: [],
+  sharesEnv: false,
+  takeOutput: () => undefined, // the console shows what workers print
+  createThread,
+  clockOffsetMs: () => performance.timeOrigin,
+  time,
+  defer,
+  bind: (callback) => callback,
+  warn: (text, detail) => console.warn(`wasmpool: ${text}${detail ? `\n${detail}` : ''}`),
+  hardwareConcurrency: () => globalThis.navigator?.hardwareConcurrency ?? 0,
+  environment: () => undefined,
+  read: fetchBytes,
+  resolve: (specifier) => new URL(specifier, globalThis.location?.href).href,
+  codec: {},
+};
+
+/**
+ * By name; there is no other way to tell. A wrong answer costs speed, or, with WebKit's engine, a loop that is not stopped.
+ * @param {string} agent
+ */
+function engineOf(agent) {
+  if (/Chrom(e|ium)\//.test(agent)) return 'v8';
+  if (/Firefox\//.test(agent)) return 'spidermonkey';
+  return /AppleWebKit\//.test(agent) ? 'jsc' : 'generic';
+}
+
+/**
+ * The worker holds a Web Lock for its life; when main is granted it, the thread is dead: the one sign that browsers give (never
+ * early; seconds late in Chromium).
+ * @type {Host['createThread']}
+ */
+function createThread(url, threadName, events) {
+  const worker = new Worker(url, own({ type: /** @type {const} */ ('module'), name: threadName }));
+  const lock = `wasmpool-${threadName}-${crypto.randomUUID()}`;
+  const { port1: port, port2 } = new MessageChannel();
+  port.onmessage = (event) => events.onMessage(event.data);
+  port.onmessageerror = () => events.onError(new Error('a message could not be read'));
+  worker.onmessage = (event) => events.onUserMessage(event.data);
+  worker.onerror = (event) => {
+    event.preventDefault();
+    events.onError(
+      event.error instanceof Error ? event.error : new Error(event.message || 'the worker failed to start'),
+    );
+  };
+  worker.postMessage({ kind: 'wasmpool', port: port2, lock }, [port2]);
+  return {
+    name: threadName,
+    threadId: undefined,
+    post: (message, transfer) => port.postMessage(message, /** @type {Transferable[]} */ (transfer ?? [])),
+    postToUser: (message, transfer) => worker.postMessage(message, /** @type {Transferable[]} */ (transfer ?? [])),
+    stop: async () => {
+      worker.terminate();
+      await navigator.locks.request(lock, () => undefined);
+      port.close();
+    },
+    hold: () => undefined,
+  };
+}

@@ -1,0 +1,13 @@
+/** The functions of time in browsers, as they are when this module is loaded: test frameworks replace them. */
+import { microtask } from '../microtask.js';
+
+const { performance, setTimeout, clearTimeout, setInterval } = globalThis;
+
+/** @type {import('../index.js').HostTime} */
+export const time = {
+  now: performance.now.bind(performance),
+  setTimeout: setTimeout.bind(globalThis),
+  clearTimeout: clearTimeout.bind(globalThis),
+  setInterval: (/** @type {() => void} */ run, /** @type {number} */ ms) => void setInterval.call(globalThis, run, ms),
+  microtask,
+};

@@ -1,0 +1,181 @@
+/** Node, Bun and Deno: worker_threads. */
+import { channel } from 'node:diagnostics_channel';
+import { writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { pathToFileURL } from 'node:url';
+import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
+import { poolError } from '../../base/errors.js';
+import { own } from '../../base/own.js';
+import { Captured, takeOutput, WorkerOutput } from './output.js';
+import { clockOffsetMs } from './clock.js';
+import { bind } from './context.js';
+import { fetchBytes } from '../fetch.js';
+import { createSerializer } from './serialize.js';
+import { findSyntaxError } from './syntax.js';
+import { defer, eventLoopUtilization, time } from './time.js';
+
+/** @typedef {import('../index.js').Host} Host */
+/** @typedef {import('node:worker_threads').Transferable[] | undefined} Transfer */
+
+const versions = /** @type {Record<string, string | undefined>} */ (process.versions);
+const name = versions.bun ? 'bun' : versions.deno ? 'deno' : 'node';
+
+/** Bun shows flags to a worker and obeys none; tracked files are Node's alone. @type {Record<string, Host['threadOptions']>} */
+const THREAD_OPTIONS = {
+  node: ['workerData', 'env', 'argv', 'execArgv', 'trackUnmanagedFds'],
+  bun: ['workerData', 'env', 'argv'],
+  deno: ['workerData', 'env'],
+};
+
+/** @type {Host} */
+export const host = {
+  name,
+  version: versions[name] ?? '',
+  // Measured: docs/decisions/0007-capabilities.md
+  caps: Object.freeze({
+    threads: true,
+    sharedMemory: true,
+    killJs: true,
+    killWasm: name !== 'deno', // in Bun by loop checks alone
+    confirmedDeath: name !== 'deno',
+  }),
+  stopIsSure: name === 'node',
+  wasmEngine: name === 'bun' ? 'jsc' : 'v8',
+  boot: new URL('../../dist/boot-node.cjs', import.meta.url), // js/entry/boot-node.js and all that it imports, in one file
+  memoryHint: name === 'node' ? memoryHint : undefined,
+  threadOptions: THREAD_OPTIONS[name],
+  sharesEnv: name !== 'deno',
+  capture: () => new Captured(),
+  takeOutput,
+  createThread,
+  clockOffsetMs,
+  time,
+  defer,
+  bind,
+  warn: (text, detail) => process.emitWarning(text, { type: 'WasmpoolWarning', code: 'WASMPOOL_WORKER_LOST', detail }),
+  findSyntaxError: name === 'node' ? findSyntaxError : undefined,
+  hardwareConcurrency: availableParallelism,
+  environment: (key) => process.env[key],
+  read: async (url) =>
+    url.protocol === 'file:'
+      ? new Uint8Array(await readFile(url, own({ encoding: null, flag: 'r', signal: undefined })))
+      : fetchBytes(url),
+  write: (path, text) => writeFileSync(path, text, own({ encoding: /** @type {const} */ ('utf8') })),
+  channels: {
+    queued: channel('wasmpool:queued'),
+    settled: channel('wasmpool:settled'),
+    down: channel('wasmpool:down'),
+  },
+  mainLoad: name === 'node' ? mainLoad : undefined,
+  resolve,
+  codec: createSerializer(),
+};
+
+/**
+ * What the pool says to its own code in the thread goes by a port of its own: parentPort and workerData are the user's.
+ * @type {Host['createThread']}
+ */
+function createThread(url, threadName, events, options) {
+  const { captured = {} } = options;
+  const worker = startWorker(url, threadName, options);
+  const output = new WorkerOutput(captured);
+  const { port1: port, port2 } = new MessageChannel();
+  worker.postMessage(own({ kind: 'wasmpool', port: port2, output: output.way }), [port2, output.way.port]);
+  port.on('message', events.onMessage);
+  port.on('messageerror', events.onError);
+  worker.on('message', events.onUserMessage);
+  worker.on('error', events.onError);
+  const gone = new Promise((resolve) => worker.once('exit', resolve));
+  const receive = () => {
+    for (let next; (next = receiveMessageOnPort(port));) events.onMessage(next.message);
+  };
+  worker.once('exit', (code) => {
+    receive();
+    port.close();
+    output.close();
+    events.onExit(code);
+  });
+  return {
+    name: threadName,
+    threadId: worker.threadId,
+    post: (message, transfer) => port.postMessage(message, /** @type {Transfer} */ (transfer)),
+    postToUser: (message, transfer) => worker.postMessage(message, /** @type {Transfer} */ (transfer)),
+    pump: receive,
+    stop: async () => {
+      void worker.terminate();
+      await gone;
+    },
+    hold: (held) => [worker, port].forEach((one) => (held ? one.ref() : one.unref())),
+  };
+}
+
+/**
+ * @param {URL} url
+ * @param {string} threadName
+ * @param {import('../index.js').ThreadOptions} options
+ */
+function startWorker(
+  url,
+  threadName,
+  { resourceLimits, workerData, env, argv, execArgv = inheritedFlags(), trackUnmanagedFds },
+) {
+  const given = {
+    name: threadName,
+    workerData,
+    resourceLimits: resourceLimits && own(resourceLimits),
+    env: typeof env === 'object' ? own(env) : env,
+    argv: argv && [...argv],
+    execArgv: execArgv && [...execArgv],
+    trackUnmanagedFds,
+  };
+  try {
+    return new Worker(url, /** @type {import('node:worker_threads').WorkerOptions} */ (own(given)));
+  } catch (cause) {
+    if (/** @type {any} */ (cause).code !== 'ERR_WORKER_INVALID_EXEC_ARGV') throw cause;
+    const { message } = /** @type {Error} */ (cause);
+    const option = message.includes('NODE_OPTIONS') ? 'env.NODE_OPTIONS' : 'execArgv';
+    throw poolError('INVALID_ARGUMENT', `${option}: ${message}`, { cause });
+  }
+}
+
+/** @type {NonNullable<Host['mainLoad']>} */
+function mainLoad() {
+  let last = eventLoopUtilization();
+  return () => {
+    const now = eventLoopUtilization();
+    const { utilization } = eventLoopUtilization(now, last);
+    last = now;
+    return utilization;
+  };
+}
+
+const TRAP_FLAG = '--disable-wasm-trap-handler';
+
+/**
+ * Node's engine surrounds each memory with so much address space that no access can leave it, unless it is told not to. (Versions that
+ * find out by themselves do without it, where there is little.)
+ */
+function memoryHint() {
+  const flags = [...process.execArgv, ...(process.env.NODE_OPTIONS ?? '').split(' ')];
+  const canHelp = process.allowedNodeEnvironmentFlags.has(TRAP_FLAG) && !flags.includes(TRAP_FLAG);
+  if (!canHelp) return undefined;
+  return `start Node with ${TRAP_FLAG} and choose a smaller memory.maximum; without the flag each memory reserves 10 GB, whatever its maximum`;
+}
+
+/**
+ * Workers inherit the flags of the program. Not so with one that is given on the command line (node --input-type=module -e …): its
+ * flags are not for files, which workers run.
+ */
+function inheritedFlags() {
+  return process.execArgv.some((flag) => /^(-e|--eval|-p|--print|-pe|--input-type)/.test(flag)) ? [] : undefined;
+}
+
+/**
+ * URLs as they are, paths relative to the working directory.
+ * @type {Host['resolve']}
+ */
+function resolve(specifier) {
+  const text = String(specifier);
+  return /^[a-z][a-z0-9+.-]+:/i.test(text) ? text : pathToFileURL(text).href;
+}

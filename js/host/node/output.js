@@ -1,0 +1,123 @@
+/** Takes what worker threads print on Node, Bun and Deno, and passes it on to this thread's streams, or to the program. */
+import { Buffer } from 'node:buffer';
+import process from 'node:process';
+import { Readable } from 'node:stream';
+import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
+import { own } from '../../base/own.js';
+import { TAKEN } from './output-worker.js';
+import { defer } from './time.js';
+
+/**
+ * @typedef {import('./output-worker.js').Piece} Piece
+ *
+ * @typedef {(chunk: string | Uint8Array, encoding: BufferEncoding | undefined, taken: () => void) => void} Sink
+ */
+
+/** How many pieces have been sent, by all workers of this thread's pools, and how many of them had been when it last looked. */
+const writes = new Int32Array(new SharedArrayBuffer(4));
+let seen = 0;
+
+/** @type {Set<WorkerOutput>} of threads that may still send something */
+const outputs = new Set();
+
+/** Takes all that has been sent so far. One load from memory if there is nothing. */
+export function takeOutput() {
+  const sent = Atomics.load(writes, 0);
+  if (sent === seen) return;
+  seen = sent;
+  takeAll();
+}
+
+function takeAll() {
+  for (const output of outputs) output.take();
+}
+
+/** What one worker prints. */
+export class WorkerOutput {
+  #port;
+  #flow = new Int32Array(new SharedArrayBuffer(8));
+  #sinks;
+
+  /** @param {Partial<Record<'stdout' | 'stderr', import('../index.js').Captured>>} captured streams that stand in for those of this thread */
+  constructor(captured) {
+    const { port1, port2 } = new MessageChannel();
+    this.#port = port1;
+    this.#sinks = {
+      stdout: captured.stdout?.sink ?? sinkOf('stdout'),
+      stderr: captured.stderr?.sink ?? sinkOf('stderr'),
+    };
+    /** For the worker. */
+    this.way = own({ port: port2, writes, flow: this.#flow });
+    port1.on('message', (/** @type {Piece} */ piece) => this.take(piece));
+    port1.unref(); // output alone keeps no program alive: it is taken when that ends
+    if (outputs.size === 0) process.prependListener('exit', takeAll);
+    outputs.add(this);
+  }
+
+  /**
+   * Passes on all that has come.
+   * @param {Piece} [first] what comes before it
+   */
+  take(first = receiveMessageOnPort(this.#port)?.message) {
+    if (!first) return;
+    // At once: many small writes fill a pipe whose reader is slow, and what a stream holds back is lost with its program.
+    const streams = [process.stdout, process.stderr];
+    for (const stream of streams) stream.cork?.();
+    for (let piece = first; piece; piece = receiveMessageOnPort(this.#port)?.message) this.#pass(piece);
+    for (const stream of streams) stream.uncork?.();
+  }
+
+  /** @param {Piece} piece */
+  #pass({ stream, chunk, encoding }) {
+    const taken = () => {
+      Atomics.add(this.#flow, TAKEN, chunk.length);
+      Atomics.notify(this.#flow, TAKEN);
+    };
+    try {
+      this.#sinks[stream](typeof chunk === 'string' ? chunk : Buffer.from(chunk.buffer), encoding, taken);
+    } catch (error) {
+      // The program's own function: its trouble, and nobody's who waits for a task.
+      defer(() => {
+        throw error;
+      });
+    }
+  }
+
+  /** The thread is gone. */
+  close() {
+    this.take();
+    this.#port.close();
+    outputs.delete(this);
+    if (outputs.size === 0) process.off('exit', takeAll);
+  }
+}
+
+/**
+ * @param {'stdout' | 'stderr'} name
+ * @returns {Sink}
+ */
+function sinkOf(name) {
+  return (chunk, encoding, taken) => process[name].write(chunk, encoding, taken);
+}
+
+/** A stream that a program reads the output of workers from. */
+export class Captured {
+  /** Pieces that the program has not asked for. @type {(() => void)[]} */
+  #waiting = [];
+  stream = new Readable({
+    read: () => {
+      for (const taken of this.#waiting.splice(0)) taken();
+    },
+  });
+
+  /** @type {Sink} */
+  sink = (chunk, encoding, taken) => {
+    if (this.stream.destroyed || this.stream.push(chunk, encoding)) taken();
+    else this.#waiting.push(taken);
+  };
+
+  /** There will be no more. */
+  end() {
+    this.stream.push(null);
+  }
+}

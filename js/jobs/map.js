@@ -1,0 +1,80 @@
+/** pool.map: one handler over many inputs, results in input order, with bounded memory. */
+import { poolError } from '../base/errors.js';
+import { host } from '../host/index.js';
+import { guarded } from '../task/task.js';
+
+/**
+ * @typedef {object} MapExtras
+ * @property {number} [batchSize] items that travel together and run one after another on one worker; 1
+ * @property {unknown} [sharedArgs] the same value for every item: context.sharedArgs
+ * @property {number} [maxWaitMs] how long a batch may wait before it goes ahead of single tasks of its level; none
+ * @property {boolean} [settle] go on after failures: each result is as Promise.allSettled gives it; false
+ * @property {(done: number, total: number | undefined) => void} [onItems] progress: items done, and all of them if known
+ * @typedef {import('../task/task.js').TaskOptions & MapExtras} MapOptions
+ */
+
+/**
+ * The results of a map. Await it for an array; or iterate over it: results come in input order as they become ready, and
+ * inputs are taken no faster than results are.
+ * @template R
+ * @implements {PromiseLike<R[]>}
+ * @implements {AsyncIterable<R>}
+ */
+export class MapPromise {
+  /** @type {() => import('./map-run.js').MapRun<R>} */
+  #start;
+  /** @type {<T>(run: () => T) => T} calls in the context of the call of map */
+  #inContext;
+  /** @type {Promise<R[]> | undefined} */
+  #all;
+  #iterated = false;
+
+  /** @param {() => import('./map-run.js').MapRun<R>} start */
+  constructor(start) {
+    this.#inContext = host.bind((run) => run());
+    this.#start = start;
+    // Starts by itself in the next turn, as a dispatch does, unless somebody iterates first.
+    host.time.microtask(() => {
+      if (!this.#iterated) void this.#promise();
+    });
+  }
+
+  #promise() {
+    if (this.#iterated)
+      return (this.#all ??= Promise.reject(poolError('INVALID_ARGUMENT', 'the map is being iterated')));
+    return (this.#all ??= guarded((resolve, reject) => {
+      this.#inContext(() => this.#start().collect()).then(resolve, reject);
+    }));
+  }
+
+  /**
+   * @template [A=R[]]
+   * @template [B=never]
+   * @param {((results: R[]) => A | PromiseLike<A>) | null} [onFulfilled]
+   * @param {((error: any) => B | PromiseLike<B>) | null} [onRejected]
+   */
+  then(onFulfilled, onRejected) {
+    return this.#promise().then(onFulfilled, onRejected);
+  }
+
+  /**
+   * @template B
+   * @param {(error: any) => B | PromiseLike<B>} onRejected
+   */
+  catch(onRejected) {
+    return this.#promise().catch(onRejected);
+  }
+
+  /** @param {() => void} onFinally */
+  finally(onFinally) {
+    return this.#promise().finally(onFinally);
+  }
+
+  /** @returns {AsyncGenerator<R, void, void>} */
+  [Symbol.asyncIterator]() {
+    if (this.#all) throw poolError('INVALID_ARGUMENT', 'the map is being awaited already');
+    if (this.#iterated) throw poolError('INVALID_ARGUMENT', 'the map is being iterated already');
+    this.#iterated = true;
+    return this.#inContext(this.#start).iterate();
+  }
+}

@@ -1,0 +1,188 @@
+/** A chain of tasks, one after the other. */
+import { callBack, Handle, LABEL, labelError, labelled } from './callback.js';
+import { poolError } from '../base/errors.js';
+import { host } from '../host/index.js';
+import { guarded, Task } from '../task/task.js';
+
+/**
+ * @typedef {object} StepExtras
+ * @property {import('../base/task-name.js').TaskRef} task
+ * @property {unknown} [payload] a value; or a function of the result before it, called just before the step is sent
+ * @typedef {import('../task/task.js').TaskOptions & StepExtras} Step
+ *
+ * @typedef {object} StepPort
+ * @property {(record: Task, step: Step, late: import('../submit/intake.js').Late | undefined) => void} send late: it makes the payload, when
+ *   the step goes to the core
+ * @property {(record: Task) => void} giveUp
+ * @typedef {import('./callback.js').CallbackPort & StepPort} SequencePort
+ */
+
+/**
+ * A running sequence: disconnect it, or await its results.
+ * @implements {PromiseLike<any[]>}
+ */
+export class Sequence extends Handle {
+  #steps;
+  #callback;
+  #port;
+  /** @type {unknown[]} */
+  #results = [];
+  /** @type {Task | undefined} the step that is under way */
+  #record;
+  #over = false;
+  /** A step is being submitted; as CallbackSink.entering. */
+  #entering = false;
+  /** @type {(results: any[]) => void} */
+  #resolve = () => {};
+  /** @type {(error: Error) => void} */
+  #reject = () => {};
+  #promise;
+  /** What the sequence does, it does in the context of the call that began it. */
+  #inContext = host.bind((/** @type {() => any} */ run) => run());
+
+  /**
+   * @param {readonly Step[]} steps
+   * @param {((results: any[]) => void) | undefined} callback
+   * @param {SequencePort} port
+   */
+  constructor(steps, callback, port) {
+    super(() => this.#giveUp());
+    this.#steps = [...steps];
+    this.#callback = callback;
+    this.#port = port;
+    this.#promise = guarded((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    this.#advance();
+  }
+
+  #giveUp() {
+    if (this.#over) return;
+    this.#stop(poolError('CANCELLED', 'the sequence was disconnected'));
+    if (this.#record) this.#port.giveUp(this.#record);
+  }
+
+  /**
+   * @template [A=any[]]
+   * @template [B=never]
+   * @param {((results: any[]) => A | PromiseLike<A>) | null} [onFulfilled]
+   * @param {((error: any) => B | PromiseLike<B>) | null} [onRejected]
+   */
+  then(onFulfilled, onRejected) {
+    return this.#promise.then(onFulfilled, onRejected);
+  }
+
+  #advance() {
+    if (this.#over) return;
+    if (this.#results.length === this.#steps.length) this.#finish();
+    else this.#send(this.#results.length);
+  }
+
+  /** @param {number} index */
+  #send(index) {
+    const step = this.#steps[index];
+    if (!step?.task) {
+      this.#halt(index, poolError('INVALID_ARGUMENT', `step ${index + 1}: expected a task`));
+      return;
+    }
+    this.#record = new Task(this, index);
+    this.#entering = true;
+    this.#port.send(
+      this.#record,
+      step,
+      typeof step.payload === 'function' ? () => this.#inContext(() => this.#makePayload(index)) : undefined,
+    );
+    this.#entering = false;
+  }
+
+  /**
+   * @param {number} index of the step that is just being sent
+   * @returns {{ payload: unknown } | undefined} undefined: the chain has ended meanwhile
+   */
+  #makePayload(index) {
+    if (this.#over) return undefined;
+    try {
+      const payload = /** @type {Function} */ (this.#steps[index].payload)(this.#results[index - 1]);
+      return this.#over ? undefined : { payload };
+    } catch (error) {
+      this.#halt(index, error);
+      return undefined;
+    }
+  }
+
+  /**
+   * What ends the chain at a step, for good (TW-35).
+   * @param {number} index
+   * @param {any} error
+   */
+  #halt(index, error) {
+    const text = `a sequence ended at step ${index + 1}: ${error?.message ?? error}`;
+    this.#record = undefined;
+    this.#port.emit(labelled(this.#labelOf(index), text));
+    this.#stop(error);
+  }
+
+  /** @param {number} index */
+  #labelOf(index) {
+    return /** @type {any} */ (this.#steps[index])?.[LABEL];
+  }
+
+  /** What messages call the step that is under way. */
+  get label() {
+    return this.#labelOf(this.#results.length);
+  }
+
+  /**
+   * @param {number} _index
+   * @param {unknown} value
+   */
+  fulfil(_index, value) {
+    this.#record = undefined;
+    this.#results.push(value);
+    this.#inContext(() => this.#advance());
+  }
+
+  /**
+   * A step that failed gives undefined, and the chain goes on (TW-36); not if there is no pool any more.
+   * @param {number} _index
+   * @param {import('../base/errors.js').PoolError} error
+   */
+  fail(_index, error) {
+    const wasOver = this.#over;
+    labelError(this.label, error);
+    const goOn = () => (isOver(error) ? this.#inContext(() => this.#abandon(error)) : this.fulfil(0, undefined));
+    if (this.#entering) this.#port.later(goOn);
+    else goOn();
+    return wasOver ? /** @type {const} */ (false) : undefined;
+  }
+
+  #finish() {
+    this.#over = true;
+    if (this.#callback)
+      callBack(this.#callback, this.#results, this.#port, { label: this.#labelOf(this.#steps.length - 1) });
+    this.#resolve(this.#results);
+  }
+
+  /** @param {Error} error what has no result yet will never have one */
+  #abandon(error) {
+    if (this.#over) return;
+    this.#results = this.#steps.map((_, index) => this.#results[index]);
+    this.#reject(error);
+    this.#finish();
+  }
+
+  /** @param {Error} error */
+  #stop(error) {
+    this.#over = true;
+    this.#reject(error);
+  }
+}
+
+/**
+ * Whether there is no pool any more that could run a further step.
+ * @param {import('../base/errors.js').PoolError} error of a step
+ */
+function isOver({ code }) {
+  return code === 'POOL_DESTROYED' || code === 'SHUTTING_DOWN';
+}

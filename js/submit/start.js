@@ -1,0 +1,66 @@
+/** From options to an engine whose core is loaded. */
+import { EarlyThreads } from '../threads/early.js';
+import { Engine } from '../engine/engine.js';
+import { poolError } from '../base/errors.js';
+import { host } from '../host/index.js';
+import { forgetProgram, instantiate, loadProgram } from '../core/load.js';
+import { ignore } from '../task/task.js';
+import { Timers } from '../time/timers.js';
+
+/**
+ * @param {import('../options/options.js').ResolvedOptions} options
+ * @param {import('../engine/engine.js').EngineEvents} events
+ * @returns {Promise<Engine>} its threads have been asked for, and know nothing yet
+ * @throws {import('../base/errors.js').PoolError} UNSUPPORTED, START_FAILED, NO_MEMORY
+ */
+export async function createEngine(options, events) {
+  if (!host.caps.sharedMemory) {
+    throw poolError(
+      'UNSUPPORTED',
+      'shared memory is not available: serve the page with COOP: same-origin and COEP: require-corp',
+    );
+  }
+  const threads = new EarlyThreads(options);
+  try {
+    const { program, exports, memory } = await loadInTime(options);
+    try {
+      return new Engine(options, events, program, exports, memory, threads);
+    } catch (error) {
+      exports._wp_js_close();
+      throw error;
+    }
+  } catch (error) {
+    await threads.close();
+    throw error;
+  }
+}
+
+/**
+ * Loading has as much time as a worker has to start: a server may never answer, nor may a module that does not suit the thread.
+ * @param {import('../options/options.js').ResolvedOptions} options
+ */
+async function loadInTime({ wasm, loopChecks, memoryBytes, readyTimeoutMs, scheduler }) {
+  const checked = loopChecks && wasm !== undefined; // without a module of the user's there is no C task that could hang
+  const loading = loadProgram(wasm, checked).then(async (program) => ({
+    program,
+    ...(await instantiate(program, memoryBytes)),
+  }));
+  if (readyTimeoutMs === undefined) return loading;
+  const timers = new Timers(scheduler);
+  try {
+    return await Promise.race([
+      loading,
+      /** @type {Promise<never>} */ (
+        new Promise((_, reject) => {
+          timers.after(readyTimeoutMs, () => {
+            forgetProgram(wasm, checked);
+            loading.then(({ exports }) => exports._wp_js_close(), ignore); // too late
+            reject(poolError('START_FAILED', `the wasm core was not loaded within ${readyTimeoutMs} ms`));
+          });
+        })
+      ),
+    ]);
+  } finally {
+    timers.clear();
+  }
+}

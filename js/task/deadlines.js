@@ -1,0 +1,143 @@
+/** Deadlines: limits that count waiting, too. One timer for all tasks of a pool that have one, and none for others. */
+import { poolError } from '../base/errors.js';
+
+/**
+ * @typedef {object} Deadline
+ * @property {number} at in the pool's time
+ * @property {number} ms after the submission
+ *
+ * @typedef {import('./task.js').Task} Task
+ *
+ * @typedef {object} Entry
+ * @property {Task} task
+ * @property {Deadline} deadline
+ * @property {number} place in the heap
+ */
+
+/**
+ * @param {Deadline} deadline
+ * @param {string | undefined} worker that runs the task; undefined: none does
+ * @param {string} taskId
+ */
+export function deadlineError({ ms }, worker, taskId) {
+  const state = worker === undefined ? 'it had not started' : `it still ran on ${worker}`;
+  return poolError('TIMEOUT', `the task's deadline, ${ms} ms after it was submitted, has passed: ${state}`, {
+    taskId,
+    worker,
+  });
+}
+
+/** Those of one pool: a binary heap, the next one first. */
+export class Deadlines {
+  /** @type {Entry[]} */
+  #heap = [];
+  #time;
+  #passed;
+  /** @type {import('../time/scheduler.js').Timer | undefined} */
+  #timer;
+  #timerAt = Infinity;
+
+  /**
+   * @param {import('../time/scheduler.js').Time} time
+   * @param {(task: Task, deadline: Deadline) => void} passed the task has not settled
+   */
+  constructor(time, passed) {
+    this.#time = time;
+    this.#passed = passed;
+  }
+
+  /**
+   * @param {Task} task forgets it when it settles
+   * @param {Deadline} deadline
+   */
+  watch(task, deadline) {
+    const entry = { task, deadline, place: this.#heap.length };
+    this.#heap.push(entry);
+    this.#rise(entry);
+    task.more.deadline = { ...deadline, forget: () => this.#remove(entry) };
+    this.look();
+  }
+
+  /** Tells of those that have passed, and sets the timer for the next one. */
+  look() {
+    const now = this.#time.poolNow();
+    for (let first = this.#heap[0]; first && first.deadline.at <= now; first = this.#heap[0]) {
+      this.#remove(first);
+      if (!first.task.settled) this.#passed(first.task, first.deadline);
+    }
+    this.#setTimer(this.#heap[0]?.deadline.at ?? Infinity);
+  }
+
+  /** The functions of time are others from now on. */
+  renew() {
+    this.#setTimer(Infinity);
+    this.look();
+  }
+
+  /** No timer remains. */
+  clear() {
+    this.#heap = [];
+    this.#setTimer(Infinity);
+  }
+
+  /** @param {number} at */
+  #setTimer(at) {
+    if (at === this.#timerAt) return;
+    if (this.#timer !== undefined) this.#time.clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#timerAt = at;
+    if (at === Infinity) return;
+    this.#timer = this.#time.setTimeout(
+      () => {
+        this.#timer = undefined;
+        this.#timerAt = Infinity;
+        this.look();
+      },
+      Math.max(0, Math.ceil(at - this.#time.poolNow())),
+    );
+  }
+
+  /** @param {Entry} entry */
+  #remove(entry) {
+    if (this.#heap[entry.place] !== entry) return;
+    const last = /** @type {Entry} */ (this.#heap.pop());
+    if (last !== entry) {
+      this.#put(last, entry.place);
+      this.#rise(last);
+      this.#sink(last);
+    }
+    if (this.#heap.length === 0) this.#setTimer(Infinity); // an early one finds nothing, but would keep the process
+  }
+
+  /**
+   * @param {Entry} entry
+   * @param {number} place
+   */
+  #put(entry, place) {
+    this.#heap[place] = entry;
+    entry.place = place;
+  }
+
+  /** @param {Entry} entry */
+  #rise(entry) {
+    while (entry.place > 0) {
+      const above = /** @type {Entry} */ (this.#heap[(entry.place - 1) >> 1]);
+      if (above.deadline.at <= entry.deadline.at) return;
+      const { place } = above;
+      this.#put(above, entry.place);
+      this.#put(entry, place);
+    }
+  }
+
+  /** @param {Entry} entry */
+  #sink(entry) {
+    for (;;) {
+      const [left, right] = [this.#heap[2 * entry.place + 1], this.#heap[2 * entry.place + 2]];
+      const below = right && left && right.deadline.at < left.deadline.at ? right : left;
+      if (!below || below.deadline.at >= entry.deadline.at) return;
+      const { place } = below;
+      this.#put(below, entry.place);
+      this.#put(entry, place);
+    }
+  }
+}

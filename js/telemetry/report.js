@@ -1,0 +1,62 @@
+/** The pool's numbers. */
+import { noStops } from '../threads/ladder.js';
+
+/**
+ * @typedef {object} Stats
+ * @property {number} freeWorkers
+ * @property {number} busyWorkers those that start, or run a task, or are poisoned
+ * @property {number} totalWorkers free and busy ones
+ * @property {number} queued tasks that wait
+ * @property {number} processed tasks settled in any way
+ * @property {number} errors those among them that failed
+ *
+ * @typedef {object} Diagnostics
+ * @property {number} boxesInUse values in shared memory: arguments, results, leases
+ * @property {number} tasksInUse descriptors
+ * @property {number} heapBytes in use, all threads
+ * @property {number} memoryBytes size of the shared memory
+ * @property {number} threads alive, spares and dying ones too
+ * @property {number} kills workers that the pool has ended because of their task
+ * @property {number} interventions workers that were recovered because they gave no sign of life (option `liveness`)
+ * @property {Record<import('../threads/ladder.js').Rung, import('../threads/ladder.js').RungTimes>} stops tasks that had to be stopped, by what
+ *   did it: the flag that they read, a loop check, or the end of their thread
+ * @property {import('../threads/ladder.js').Stop[]} recentStops the latest of them
+ */
+
+/**
+ * @param {import('../engine/engine.js').Engine | undefined} engine undefined: not loaded yet, or closed
+ * @param {number} size workers that there are to be
+ * @param {{ settled: number, waiting: number }} outside tasks that never reached the core
+ * @param {{ processed: number, errors: number }} final what the core had counted when it was closed
+ * @returns {Stats}
+ */
+export function poolStats(engine, size, outside, final) {
+  const gauges = engine?.ledger.stats() ?? { ...final, free: 0, busy: size, total: size, queued: 0 };
+  return {
+    freeWorkers: gauges.free,
+    busyWorkers: gauges.busy,
+    totalWorkers: gauges.total,
+    queued: gauges.queued + outside.waiting,
+    processed: gauges.processed + outside.settled,
+    errors: gauges.errors + outside.settled,
+  };
+}
+
+/**
+ * @param {import('../engine/engine.js').Engine | undefined} engine
+ * @returns {Diagnostics}
+ */
+export function diagnose(engine) {
+  const gauges = engine?.ledger.stats();
+  return {
+    boxesInUse: gauges?.boxesInUse ?? 0,
+    tasksInUse: gauges?.tasksInUse ?? 0,
+    heapBytes: gauges?.heapBytes ?? 0,
+    memoryBytes: engine?.core.memory.wasmMemory.buffer.byteLength ?? 0,
+    threads: engine?.fleet.members.size ?? 0,
+    kills: engine?.fleet.kills ?? 0,
+    interventions: engine?.fleet.interventions ?? 0,
+    stops: structuredClone(engine?.fleet.ladder.rungs ?? noStops()),
+    recentStops: [...(engine?.fleet.ladder.recent ?? [])],
+  };
+}

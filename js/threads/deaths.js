@@ -1,0 +1,85 @@
+/** Why workers ended, or did not start, for the errors of their tasks and for events. */
+import { fromMessage } from '../codec/errors.js';
+import { carryError } from '../codec/explain.js';
+import { describeReason, poolError } from '../base/errors.js';
+import { host } from '../host/index.js';
+
+/** @typedef {import('./member.js').Member} Member */
+
+/**
+ * Why a thread could not be asked for.
+ * @param {any} error what the host threw
+ * @param {unknown} workerData
+ * @returns {Error}
+ */
+export function startError(error, workerData) {
+  if (error?.code === 'ERR_WORKER_INIT_FAILED') {
+    const text =
+      'the system has no room for one more thread: fewer workers, or a smaller memory.maximum, need less address space';
+    return poolError('NO_MEMORY', text, { cause: error });
+  }
+  return isCloneable(workerData) ? error : carryError('workerData', workerData, error);
+}
+
+/** @param {unknown} data */
+function isCloneable(data) {
+  try {
+    structuredClone(data);
+    return true;
+  } catch {
+    return false; // a getter that throws, or a port: what the host throws then has many names
+  }
+}
+
+/**
+ * Why a thread ended that nobody had asked to end.
+ * @param {Member} member
+ * @returns {any} what nobody caught in it, whatever it is; else its exit code, in words
+ */
+export function causeOfDeath({ name, uncaught, exitCode }) {
+  if (uncaught?.error !== undefined) return uncaught.error;
+  const what = uncaught ? 'threw undefined' : `exited with code ${exitCode}`;
+  return poolError('WORKER_LOST', `${name} ${what}`, { worker: name, exitCode });
+}
+
+/**
+ * The error of a task that a lost worker took along, or for which none is left.
+ * @param {string} what
+ * @param {Member} member
+ * @param {{ taskId: string, worker?: string }} where
+ * @param {string} [code]
+ */
+export function lostError(what, { error, exitCode }, where, code = 'WORKER_LOST') {
+  return poolError(code, `${what}: ${describeReason(error)}`, { ...where, cause: error, exitCode });
+}
+
+/**
+ * Whether a thread ended by itself, and not well.
+ * @param {Member} member
+ */
+export function hasCrashed({ uncaught, exitCode, error }) {
+  return uncaught !== undefined || (exitCode ?? 0) !== 0 || error?.code === 'START_FAILED';
+}
+
+/**
+ * @param {string} name of a worker
+ * @param {import('../codec/errors.js').Wrapped} thrown what its start threw
+ * @param {string | undefined} module that it was to import
+ */
+export async function startFailure(name, thrown, module) {
+  const cause = fromMessage(thrown);
+  const place =
+    cause instanceof SyntaxError
+      ? (placeOf(cause) ?? (await host.findSyntaxError?.(module, cause.message)))
+      : undefined;
+  return poolError('START_FAILED', `${name}: ${describeReason(cause)}${place ? ` (${place})` : ''}`, { cause });
+}
+
+/**
+ * Where a module could not be read: Node writes it before the stack, Firefox into properties.
+ * @param {any} error
+ * @returns {string | undefined} file and line
+ */
+function placeOf({ stack, fileName, lineNumber }) {
+  return fileName ? `${fileName}:${lineNumber}` : /^(\S+:\d+)\r?\n/.exec(stack)?.[1];
+}

@@ -1,0 +1,120 @@
+/** Creates a pool inside an instance of the core; reads its gauges and its errors. */
+import { createCodec, TYPE } from '../codec/codec.js';
+import { allocate, Core, RESULT } from '../core/core.js';
+import { lostError } from './deaths.js';
+import { describeReason, poolError } from '../base/errors.js';
+import * as L from '../generated/layout.js';
+import { STATUS, STATUS_ROWS } from '../generated/status.js';
+import { host } from '../host/index.js';
+import { Memory } from '../core/memory.js';
+
+/**
+ * @param {import('../options/options.js').ResolvedOptions} options
+ * @param {import('../core/core.js').Exports} exports
+ * @param {WebAssembly.Memory} wasmMemory
+ * @returns {Core} main's
+ * @throws {import('../base/errors.js').PoolError} NO_MEMORY
+ */
+export function openCore(options, exports, wasmMemory) {
+  const at = allocate(exports, L.CONFIG_SIZE + 8);
+  const { u32, i32, f64 } = new Memory(wasmMemory);
+  const set = (/** @type {number} */ field, /** @type {number} */ value) => {
+    u32[(at + field) >>> 2] = value;
+  };
+  u32.fill(0, at >>> 2, (at + L.CONFIG_SIZE + 8) >>> 2);
+  set(L.CONFIG_WORKERS, options.workers);
+  set(L.CONFIG_SPARES, options.spares);
+  set(L.CONFIG_CONCURRENCY, options.concurrency);
+  set(L.CONFIG_MAX_QUEUE, options.maxQueue ?? L.NONE);
+  set(L.CONFIG_MAX_TASKS, L.TABLE_RECORDS_MAX);
+  set(L.CONFIG_RECYCLE_MS, options.recycleTimeoutMs ?? L.NONE);
+  set(L.CONFIG_LIVENESS_MS, options.liveness.timeoutMs ?? L.NONE);
+  set(L.CONFIG_SCAN_MS, Math.min(options.liveness.scanMs, L.NONE));
+  set(L.CONFIG_MAX_REDELIVERIES, options.liveness.maxRedeliveries);
+  set(L.CONFIG_LIVENESS_ALL, options.liveness.all ? 1 : 0);
+  set(L.CONFIG_LOW_SKIPS, options.aging.lowSkips ?? L.NONE);
+  set(L.CONFIG_HEAVY_SKIPS, options.aging.heavySkips ?? L.NONE);
+  set(L.CONFIG_SLOW_MS, options.slowMs);
+  set(L.CONFIG_CORES, host.hardwareConcurrency());
+  set(L.CONFIG_BOX_COUNT, options.boxCount);
+  set(L.CONFIG_LEASE_MS, options.leaseMs);
+  f64[(at + L.CONFIG_DISPATCH_BUDGET_MS) >>> 3] = options.dispatchBudgetMs;
+  const pool = exports._wp_js_pool_create(at, at + L.CONFIG_SIZE);
+  const status = i32[(at + L.CONFIG_SIZE) >>> 2] ?? 0;
+  exports._free(at);
+  const core = new Core(exports, wasmMemory, pool, L.MAIN, createCodec(host.codec));
+  core.check(status, 'the pool could not be created');
+  return core;
+}
+
+/**
+ * Names of the C tasks that are linked with the core.
+ * @param {Core} core
+ */
+export function taskNames({ exports, pool, memory }) {
+  const names = [];
+  for (;;) {
+    /** @type {number} */
+    const at = exports._wp_js_task_name(pool, names.length) >>> 0;
+    if (!at) return names;
+    names.push(memory.cString(at));
+  }
+}
+
+/**
+ * A snapshot of the core's gauges.
+ * @param {Core} core
+ * @param {number} at STATS_SIZE bytes of core memory
+ */
+export function readStats({ exports, pool, memory }, at) {
+  exports._wp_stats_read(pool, at);
+  const word = (/** @type {number} */ field) => memory.u32[(at + field) >>> 2] ?? 0;
+  const wide = (/** @type {number} */ field) => word(field) + word(field + 4) * 2 ** 32;
+  return {
+    free: word(L.STATS_FREE_WORKERS),
+    busy: word(L.STATS_BUSY_WORKERS),
+    total: word(L.STATS_TOTAL_WORKERS),
+    queued: word(L.STATS_QUEUED),
+    processed: wide(L.STATS_PROCESSED),
+    errors: wide(L.STATS_ERRORS),
+    boxesInUse: word(L.STATS_BOXES_IN_USE),
+    tasksInUse: word(L.STATS_TASKS_IN_USE),
+    heapBytes: wide(L.STATS_HEAP_BYTES),
+  };
+}
+
+/**
+ * The error with which a task ended.
+ * @param {Core} core
+ * @param {number} slot address
+ * @param {number} status
+ * @param {{ taskId: string, worker: string | undefined }} where
+ * @param {import('./member.js').Member | undefined} lost the worker, if it has ended
+ */
+export function readFailure(core, slot, status, where, lost) {
+  const { code, text } = STATUS_ROWS[-status] ?? STATUS_ROWS[-STATUS.BROKEN_INVARIANT];
+  if (status === STATUS.WORKER_LOST || status === STATUS.POISON_JOB) {
+    const what = `${where.worker ?? 'the worker'} ended while it ran the task`;
+    return lost ? lostError(what, lost, where, code) : poolError(code, what, where);
+  }
+  if (core.typeOf(slot, RESULT) === TYPE.UNDEFINED) {
+    const isHandler = status === STATUS.TASK_FAILED && !core.load(slot + L.SLOT_C_TASK);
+    return poolError(
+      code,
+      isHandler ? 'the handler threw undefined, or there was no memory for what it threw' : text,
+      where,
+    );
+  }
+  return thrownError(status, core.read(slot, RESULT), where);
+}
+
+/**
+ * The error of a task whose handler threw something.
+ * @param {number} status
+ * @param {any} cause
+ * @param {{ taskId: string, worker: string | undefined }} where
+ */
+export function thrownError(status, cause, where) {
+  const { code } = STATUS_ROWS[-status] ?? STATUS_ROWS[-STATUS.BROKEN_INVARIANT];
+  return poolError(code, cause instanceof Error ? cause.message : describeReason(cause), { ...where, cause });
+}

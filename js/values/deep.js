@@ -1,0 +1,274 @@
+/**
+ * Deep values, such as long linked lists. V8's serializer recurses, and so does its reader: on main they end at some 2,000 levels. A value
+ * with more than DEEP levels is therefore laid out flat before it is serialized: a list of its objects, in which they name each other by
+ * their numbers. Nothing here recurses as deep as the value.
+ */
+import { own } from '../base/own.js';
+import { contents } from './contents.js';
+
+/** Levels that are left to the serializer. */
+const DEEP = 500;
+/** Levels that a message may have: it is read by the runtime, which says nothing useful when it cannot. */
+const MESSAGE_LEVELS = 1000;
+/** How many objects deepest() looks at. */
+const MOST_NODES = 1_000_000;
+/** Of a long list isDeep() looks at so many items on each end. */
+const ENDS = 8;
+
+const ARRAY = 0;
+const OBJECT = 1;
+const MAP = 2;
+const SET = 3;
+
+/**
+ * One object of a flat value. `values` are its contents; those at the positions `refs` are numbers of other objects. A map's values
+ * alternate with its keys.
+ * @typedef {[kind: number, values: unknown[], refs: number[] | 0, keys?: string[] | 0, length?: number]} Node
+ */
+
+const { toString } = Object.prototype;
+/** @type {(this: object, key: string) => unknown} as in js/codec/simple.js */
+const lookupGetter = Reflect.get(Object.prototype, '__lookupGetter__');
+/** @type {(this: unknown) => unknown} */
+const sizeOfMap = /** @type {any} */ (Object.getOwnPropertyDescriptor(Map.prototype, 'size')?.get);
+/** @type {(this: unknown) => unknown} */
+const sizeOfSet = /** @type {any} */ (Object.getOwnPropertyDescriptor(Set.prototype, 'size')?.get);
+
+/**
+ * @param {unknown} value
+ * @returns {number | undefined} undefined: it has no contents of its own, or only the serializer knows them
+ */
+function kindOf(value) {
+  if (typeof value !== 'object' || value === null) return undefined;
+  if (Array.isArray(value)) return ARRAY;
+  const tag = toString.call(value);
+  if (tag === '[object Object]') return isPlain(value) ? OBJECT : undefined;
+  if (tag === '[object Map]' && isBranded(sizeOfMap, value)) return MAP;
+  return tag === '[object Set]' && isBranded(sizeOfSet, value) ? SET : undefined;
+}
+
+/**
+ * Objects of the runtime that structured clone treats in their own way have symbols, or their classes do.
+ * @param {object} value
+ */
+function isPlain(value) {
+  for (let at = value; at && at !== Object.prototype; at = Object.getPrototypeOf(at))
+    if (Object.getOwnPropertySymbols(at).length > 0) return false;
+  return true;
+}
+
+/**
+ * @param {(this: unknown) => unknown} getter that only works on one class
+ * @param {object} value
+ */
+function isBranded(getter, value) {
+  try {
+    getter.call(value);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Whether a value has more levels than a serializer can be trusted with. A look, no search, as most values pay for it: it follows the first
+ * and the last object in each object, from each of the outermost ones. That finds lists, and whatever else consists of one long chain.
+ * Calls no getter of an object.
+ * @param {unknown} value
+ * @returns {boolean}
+ */
+export function isDeep(value) {
+  try {
+    return objectsIn(value).some((part) => isChain(part, 0) || isChain(part, -1));
+  } catch {
+    return false; // a Proxy: the serializer reports it
+  }
+}
+
+/**
+ * @param {object | undefined} item
+ * @param {0 | -1} which the first object in each, or the last
+ */
+function isChain(item, which) {
+  const seen = new Set();
+  for (let levels = 0; levels < DEEP; levels++) {
+    if (!item || seen.has(item)) return false;
+    seen.add(item);
+    item = objectsIn(item).at(which);
+  }
+  return true;
+}
+
+/**
+ * @param {any} item
+ * @returns {object[]} objects in it, of a long list those near its ends
+ */
+function objectsIn(item) {
+  if (typeof item !== 'object' || item === null || ArrayBuffer.isView(item)) return [];
+  /** @type {object[]} */
+  const found = [];
+  const add = (/** @type {unknown} */ part) => typeof part === 'object' && part !== null && found.push(part);
+  if (Array.isArray(item)) {
+    for (let i = 0; i < item.length; i = i + 1 === ENDS ? Math.max(ENDS, item.length - ENDS) : i + 1) add(item[i]);
+    return found;
+  }
+  if (item instanceof Map || item instanceof Set) {
+    let left = 2 * ENDS;
+    for (const [key, part] of item.entries()) {
+      if (left-- === 0) break;
+      add(key);
+      add(part);
+    }
+  }
+  const keys = Object.keys(item);
+  for (let i = 0; i < keys.length; i = i + 1 === ENDS ? Math.max(ENDS, keys.length - ENDS) : i + 1)
+    if (lookupGetter.call(item, keys[i]) === undefined) add(item[keys[i]]);
+  return found;
+}
+
+/**
+ * @param {unknown} value an object
+ * @returns {Node[] | undefined} the objects of the value, itself first; undefined: it has no contents to be laid out
+ */
+export function flatten(value) {
+  if (kindOf(value) === undefined) return undefined;
+  /** @type {Node[]} */
+  const nodes = [];
+  const met = new Map([[value, 0]]);
+  const todo = [value];
+  const refer = (/** @type {unknown} */ part) => {
+    const known = met.get(part);
+    if (known !== undefined || kindOf(part) === undefined) return known;
+    met.set(part, todo.length);
+    return todo.push(part) - 1;
+  };
+  for (let i = 0; i < todo.length; i++) nodes.push(layOut(/** @type {any} */ (todo[i]), refer));
+  return nodes;
+}
+
+/**
+ * @param {any} item
+ * @param {(part: unknown) => number | undefined} refer the number of an object
+ * @returns {Node}
+ */
+function layOut(item, refer) {
+  const kind = /** @type {number} */ (kindOf(item));
+  if (kind === MAP) return nodeOf(kind, [...item].flat(1), refer);
+  if (kind === SET) return nodeOf(kind, [...item], refer);
+  const keys = Object.keys(item);
+  const values = keys.map((key) => item[key]);
+  if (kind === OBJECT) return [...nodeOf(kind, values, refer), keys];
+  const isList = keys.length === item.length && (item.length === 0 || keys.at(-1) === String(item.length - 1));
+  return [...nodeOf(kind, values, refer), isList ? 0 : keys, item.length];
+}
+
+/**
+ * @param {number} kind
+ * @param {unknown[]} parts
+ * @param {(part: unknown) => number | undefined} refer
+ * @returns {[number, unknown[], number[] | 0]}
+ */
+function nodeOf(kind, parts, refer) {
+  /** @type {number[]} */
+  const refs = [];
+  const values = parts.map((part, i) => {
+    const number = typeof part === 'object' && part !== null ? refer(part) : undefined;
+    if (number === undefined) return part;
+    refs.push(i);
+    return number;
+  });
+  return [kind, values, refs.length > 0 ? refs : 0];
+}
+
+/**
+ * The inverse of flatten().
+ * @param {Node[]} nodes
+ * @returns {unknown}
+ */
+export function unflatten(nodes) {
+  const made = nodes.map(([kind, , , , length]) => {
+    if (kind === MAP) return new Map();
+    if (kind === SET) return new Set();
+    return kind === ARRAY ? new Array(length) : {};
+  });
+  for (const [i, [, values, refs, keys]] of nodes.entries()) {
+    for (const at of refs || []) values[at] = made[/** @type {number} */ (values[at])];
+    fill(made[i], values, keys || undefined);
+  }
+  return made[0];
+}
+
+/**
+ * @param {any} target
+ * @param {unknown[]} values
+ * @param {string[] | undefined} keys
+ */
+function fill(target, values, keys) {
+  if (target instanceof Map) for (let i = 0; i < values.length; i += 2) target.set(values[i], values[i + 1]);
+  else if (target instanceof Set) for (const value of values) target.add(value);
+  else if (!keys) for (let i = 0; i < values.length; i++) target[i] = values[i];
+  else
+    for (const [i, key] of keys.entries())
+      Object.defineProperty(
+        target,
+        key,
+        own({ value: values[i], writable: true, enumerable: true, configurable: true }),
+      );
+}
+
+/**
+ * structuredClone for values of any depth.
+ * @template T
+ * @param {T} value
+ * @returns {T}
+ * @throws what structuredClone throws
+ */
+export function cloneDeep(value) {
+  const flat = isDeep(value) ? flatten(value) : undefined;
+  return flat ? /** @type {T} */ (unflatten(structuredClone(flat))) : structuredClone(value);
+}
+
+/**
+ * A clone that only a message can carry: what is in it cannot be laid out flat.
+ * @param {unknown} value
+ * @param {boolean} deep
+ * @throws what structuredClone throws; RangeError
+ */
+export function cloneForMessage(value, deep) {
+  if (deep && deepest(value).levels > MESSAGE_LEVELS)
+    throw new RangeError(
+      `shared memory, ports and what is transferred take ${MESSAGE_LEVELS} levels around them at most`,
+    );
+  return structuredClone(value);
+}
+
+/**
+ * Whether a serializer has run out of stack, as the engines say it.
+ * @param {any} error
+ */
+export function isOverflow(error) {
+  return error instanceof RangeError || error?.name === 'InternalError';
+}
+
+/**
+ * How deep a value is, and the way there. In the serializer's order; calls no getter of an object.
+ * @param {unknown} value
+ * @returns {{ levels: number, path: string[] }}
+ */
+export function deepest(value) {
+  const seen = new Set();
+  /** @type {{ item: unknown, step: string, levels: number, from: any }[]} */
+  const todo = [{ item: value, step: 'value', levels: 1, from: undefined }];
+  let last = todo[0];
+  for (let entry = todo.pop(); entry && seen.size < MOST_NODES; entry = todo.pop()) {
+    const { item, levels } = entry;
+    if (typeof item !== 'object' || item === null || seen.has(item)) continue;
+    seen.add(item);
+    if (levels > last.levels) last = entry;
+    const parts = [...contents(item)].reverse();
+    for (const [step, part] of parts) todo.push({ item: part, step, levels: levels + 1, from: entry });
+  }
+  const path = [];
+  for (let at = last; at; at = at.from) path.push(at.step);
+  return { levels: last.levels, path: path.reverse() };
+}
