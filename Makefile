@@ -288,6 +288,7 @@ lint-js: | npm
 lint-rules: | npm
 	$(Q)node scripts/lint-rules.mjs
 	$(Q)node scripts/lint-points.mjs
+	$(Q)node scripts/lint-layers.mjs
 
 # A file that was found clean is looked at again when it, or any header, changes.
 build/tidy/%.ok: % $(HEADERS) .clang-tidy | deps-test

@@ -12,11 +12,11 @@ export { defineWorker } from './handlers/handlers.js';
 /** @typedef {import('./options/options.js').Priority} Priority */
 /** @typedef {import('./options/options.js').Caps} Caps */
 /** @typedef {import('./options/options.js').RestartOptions} RestartOptions */
-/** @typedef {import('./task/task.js').TaskOptions} TaskOptions */
-/** @typedef {import('./jobs/map.js').MapOptions} MapOptions */
-/** @typedef {import('./jobs/jobs.js').BulkOptions} BulkOptions */
+/** @typedef {import('./options/task-options.js').TaskOptions} TaskOptions */
+/** @typedef {import('./options/task-options.js').MapOptions} MapOptions */
+/** @typedef {import('./options/task-options.js').BulkOptions} BulkOptions */
 /** @typedef {import('./jobs/callback.js').Handle} Handle */
-/** @typedef {import('./jobs/sequence.js').Step} Step */
+/** @typedef {import('./options/task-options.js').Step} Step */
 /** @typedef {import('./jobs/sequence.js').Sequence} Sequence */
 /** @typedef {import('./options/options.js').TelemetryOptions} TelemetryOptions */
 /** @typedef {import('./telemetry/telemetry.js').Report} Report */

@@ -133,7 +133,7 @@ export class Pool {
    * @template R
    * @param {import('../base/task-name.js').TaskRef} task name of the handler, or a function with its name
    * @param {unknown} [payload] any value that structured clone carries, or a Box
-   * @param {import('../task/task.js').TaskOptions} [options]
+   * @param {import('../options/task-options.js').TaskOptions} [options]
    * @returns {TaskPromise<R>} never throws; rejects with PoolError
    */
   dispatch(task, payload, options) {
@@ -157,7 +157,7 @@ export class Pool {
    * Runs several tasks; all or nothing: the first failure rejects, and members that have not started never do.
    * @template R
    * @param {{ task: import('../base/task-name.js').TaskRef, payload?: unknown, priority?: import('../options/options.js').Priority }[]} jobs
-   * @param {import('../task/task.js').TaskOptions} [options] for all of them
+   * @param {import('../options/task-options.js').TaskOptions} [options] for all of them
    * @returns {Promise<R[]>} results in the order of the jobs; its error has the failing `index`
    */
   batch(jobs, options = {}) {
@@ -186,7 +186,7 @@ export class Pool {
    * @overload
    * @param {import('../base/task-name.js').TaskRef} task
    * @param {Iterable<T> | AsyncIterable<T>} items
-   * @param {import('../jobs/map.js').MapOptions & { settle: true }} options
+   * @param {import('../options/task-options.js').MapOptions & { settle: true }} options
    * @returns {MapPromise<PromiseSettledResult<R>>}
    */
   /**
@@ -195,13 +195,13 @@ export class Pool {
    * @overload
    * @param {import('../base/task-name.js').TaskRef} task
    * @param {Iterable<T> | AsyncIterable<T>} items
-   * @param {import('../jobs/map.js').MapOptions} [options]
+   * @param {import('../options/task-options.js').MapOptions} [options]
    * @returns {MapPromise<R>} await it for an array; `for await` gives results in input order, with bounded memory
    */
   /**
    * @param {import('../base/task-name.js').TaskRef} task
    * @param {Iterable<unknown> | AsyncIterable<unknown>} items
-   * @param {import('../jobs/map.js').MapOptions} [options]
+   * @param {import('../options/task-options.js').MapOptions} [options]
    * @returns {MapPromise<any>}
    */
   map(task, items, options = {}) {
@@ -214,7 +214,7 @@ export class Pool {
    * @param {import('../base/task-name.js').TaskRef} task
    * @param {unknown} payload
    * @param {(result: any) => void} callback must not be asynchronous; gets undefined if the task failed (event 'error')
-   * @param {import('../task/task.js').TaskOptions} [options]
+   * @param {import('../options/task-options.js').TaskOptions} [options]
    * @returns {import('../jobs/callback.js').Handle}
    * @throws {import('../base/errors.js').PoolError} INVALID_ARGUMENT; with `dev` also UNKNOWN_TASK
    */
@@ -228,7 +228,7 @@ export class Pool {
    * @param {readonly unknown[]} items
    * @param {(results: any[]) => void} callback once, when every slice is back; `results` is valid during the call only, with undefined
    *   where a slice failed. Without items it is called before this method returns
-   * @param {import('../jobs/jobs.js').BulkOptions} [options]
+   * @param {import('../options/task-options.js').BulkOptions} [options]
    * @returns {import('../jobs/callback.js').Handle}
    * @throws {import('../base/errors.js').PoolError} INVALID_ARGUMENT; with `dev` also UNKNOWN_TASK
    */
@@ -238,7 +238,7 @@ export class Pool {
 
   /**
    * Runs steps one after the other. A step that fails gives undefined; a payload function that throws ends the sequence.
-   * @param {readonly import('../jobs/sequence.js').Step[]} steps
+   * @param {readonly import('../options/task-options.js').Step[]} steps
    * @param {(results: any[]) => void} [callback]
    * @returns {import('../jobs/sequence.js').Sequence} may be awaited as well
    * @throws {import('../base/errors.js').PoolError} INVALID_ARGUMENT

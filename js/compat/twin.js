@@ -237,7 +237,7 @@ class TwinScheduler {
   /**
    * @param {ChainStep} step
    * @param {number} index
-   * @returns {import('../jobs/sequence.js').Step}
+   * @returns {import('../options/task-options.js').Step}
    */
   #step(step, index) {
     const what = `step ${index + 1}`;

@@ -276,7 +276,7 @@ export class Engine {
   /**
    * A task's deadline has passed: if it has not started it never does, if it runs it is stopped as after a time limit.
    * @param {Task} task
-   * @param {import('../task/deadlines.js').Deadline} deadline
+   * @param {import('../options/task-options.js').Deadline} deadline
    */
   expire(task, deadline) {
     const { recycleTimeoutMs } = this.options;

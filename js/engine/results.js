@@ -7,10 +7,9 @@ import { deadlineError } from '../task/deadlines.js';
 import { poolError } from '../base/errors.js';
 import * as L from '../generated/layout.js';
 import { STATUS } from '../generated/status.js';
-import { NO_VALUE } from '../jobs/map-batch.js';
 import { readFailure, thrownError } from '../threads/open.js';
 import { readRecords } from '../core/records.js';
-import { callOut } from '../task/task.js';
+import { callOut, NO_VALUE } from '../task/task.js';
 
 /**
  * @typedef {import('../task/task.js').Task} Task
@@ -176,7 +175,7 @@ export class Results {
   #result(slot, task) {
     const { core } = this.#engine;
     if (!(core.memory.u32[(slot + L.SLOT_FLAGS) >>> 2] & L.SLOT_LEASE)) return core.read(slot, RESULT);
-    return new Box(this.#engine, core.boxOf(slot, RESULT) - 1, task.id);
+    return new Box(this.#engine.self, core.boxOf(slot, RESULT) - 1, task.id);
   }
 
   /**

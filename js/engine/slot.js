@@ -47,7 +47,7 @@ function fillSlot(engine, handler, task, index, payload, spec) {
   if (spec.deadline && !(flags & L.SLOT_SLICE)) flags |= L.SLOT_DEADLINE; // of a slice main alone keeps it
   u32[word + (L.SLOT_GROUP >>> 2)] = spec.group ?? 0; // first: a slot that fails leaves its group
   if (payload instanceof Box) {
-    core.attachBox(slot, ARGUMENT, payload.share(engine));
+    core.attachBox(slot, ARGUMENT, payload.share(engine.self));
     flags |= L.SLOT_BOX_ARGUMENT;
     task.more.argument = payload;
   } else if (handler.cTask && flags & (L.SLOT_BATCH | L.SLOT_LIST)) {

@@ -7,7 +7,7 @@ import { STATUS, STATUS_ROWS } from '../generated/status.js';
 
 /**
  * Runs the C task of a slot.
- * @param {import('../worker/loop.js').Loop} loop
+ * @param {import('./runner.js').Runner} loop
  * @param {number} index of a slot that is RUNNING here
  * @param {number} slot its address
  * @returns {number | undefined} how it ended; undefined: it was stopped, and its end is told already
@@ -34,7 +34,7 @@ export function runCTask(loop, index, slot) {
 
 /**
  * After a trap.
- * @param {import('../worker/loop.js').Loop} loop
+ * @param {import('./runner.js').Runner} loop
  * @param {number} index
  * @param {unknown} error the trap
  * @returns {boolean} whether main had asked for it
@@ -61,7 +61,7 @@ function cleanUp(loop, index, error) {
 
 /**
  * Runs a C task inside the task of a slot, on memory that is filled in place.
- * @param {import('../worker/loop.js').Loop} loop
+ * @param {import('./runner.js').Runner} loop
  * @param {number} index of a slot that is RUNNING here, and never runs again
  * @param {number} slot its address
  * @param {CCall} call
@@ -93,7 +93,7 @@ export function callCTask(loop, index, slot, { task, type, bytes, fill }) {
 }
 
 /**
- * @param {import('../worker/loop.js').Loop} loop
+ * @param {import('./runner.js').Runner} loop
  * @param {number} index
  * @param {number} slot
  * @param {() => number} call
@@ -132,7 +132,7 @@ function numberOf(core, task) {
 
 /**
  * Answers a trap that main asked for: until then the checks inside the core's own functions trap as well.
- * @param {import('../worker/loop.js').Loop} loop
+ * @param {import('./runner.js').Runner} loop
  * @returns {boolean} whether main had asked for it
  */
 function takeStop(loop) {

@@ -22,7 +22,7 @@ export class Context {
   #shared;
 
   /**
-   * @param {import('../worker/loop.js').Loop} loop
+   * @param {import('./runner.js').Runner} loop
    * @param {number} index
    * @param {number} slot
    */

@@ -33,14 +33,14 @@
  * @property {(run: () => void) => void} microtask runs something, which must not throw, before the next turn of the event loop
  *
  * @typedef {object} Captured what workers print, for the program to read
- * @property {import('../options/options.js').OutputStream} stream
+ * @property {OutputStream} stream
  * @property {(chunk: any, encoding: any, taken: () => void) => void} sink writes to it; calls back when that has been read
  * @property {() => void} end
  *
  * @typedef {object} Host
  * @property {string} name 'node', 'bun', 'deno' or 'browser'
  * @property {string} version
- * @property {import('../options/options.js').Caps} caps
+ * @property {Caps} caps
  * @property {boolean} stopIsSure whether stop() ends a thread in a loop of wasm
  * @property {import('../instrument/check.js').Engine} wasmEngine which form of loop checks suits it
  * @property {URL} boot the worker's entry file
@@ -71,6 +71,19 @@
  */
 
 const onNode = typeof globalThis.process?.versions?.node === 'string';
+
+/**
+ * What this runtime can do. A pool never pretends more.
+ * @typedef {object} Caps
+ * @property {boolean} threads workers run in parallel
+ * @property {boolean} sharedMemory shared memory is available (browsers: the page is cross-origin isolated)
+ * @property {boolean} killJs a JavaScript handler that never returns can be stopped
+ * @property {boolean} killWasm a C task that never returns can be stopped
+ * @property {boolean} confirmedDeath the host says when a killed worker is gone for certain
+ *
+ * @typedef {AsyncIterable<any> & { on(event: string, listener: (...details: any[]) => void): any, pipe(target: any): any,
+ *   setEncoding(encoding: string): any, read(size?: number): any }} OutputStream a Readable of node:stream
+ */
 
 /** @type {Host} */
 export const host = onNode ? (await import('./node/index.js')).host : (await import('./browser/index.js')).host;

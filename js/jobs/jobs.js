@@ -13,13 +13,9 @@ import { ignore, Task } from '../task/task.js';
 
 /**
  * @typedef {import('../engine/engine.js').Engine} Engine
- * @typedef {import('../task/task.js').TaskOptions} TaskOptions
+ * @typedef {import('../options/task-options.js').TaskOptions} TaskOptions
  *
- * @typedef {object} BulkExtras
- * @property {number} [batchSize] items in a slice; as many as give each worker one, and maxSliceItems at most
- * @property {unknown} [sharedArgs] the same value for every slice: context.sharedArgs
- * @property {number} [maxWaitMs] how long its slices may wait before they go ahead of single tasks of their level; 50
- * @typedef {Omit<TaskOptions, 'weight' | 'deliver' | 'transfer'> & BulkExtras} BulkOptions
+ * @typedef {import('../options/task-options.js').BulkOptions} BulkOptions
  */
 
 const MAX_WAIT_MS = 50; // REQUIREMENTS TW-28
@@ -120,7 +116,7 @@ export class Jobs {
   }
 
   /**
-   * @param {readonly import('./sequence.js').Step[]} steps
+   * @param {readonly import('../options/task-options.js').Step[]} steps
    * @param {(results: any[]) => void} [callback]
    * @returns {Sequence}
    * @throws {import('../base/errors.js').PoolError} INVALID_ARGUMENT; in development also for no steps, and UNKNOWN_TASK
@@ -155,7 +151,7 @@ export class Jobs {
     return name;
   }
 
-  /** @param {readonly import('./sequence.js').Step[]} steps */
+  /** @param {readonly import('../options/task-options.js').Step[]} steps */
   #checkSteps(steps) {
     if (steps.length === 0) throw poolError('INVALID_ARGUMENT', 'steps: expected at least one');
     for (const step of steps) if (step?.task) this.#checkName(step.task);
@@ -199,7 +195,7 @@ export class Jobs {
 
   /**
    * @param {Task} record
-   * @param {import('./sequence.js').Step} step
+   * @param {import('../options/task-options.js').Step} step
    * @param {import('../submit/intake.js').Late | undefined} late makes the payload
    */
   #sendStep(record, step, late) {

@@ -1,5 +1,6 @@
 /** A batch of a map: items that travel together, and what became of them. */
 
+import { NO_VALUE } from '../task/task.js';
 import { Box } from '../task/box.js';
 
 /**
@@ -19,9 +20,6 @@ import { Box } from '../task/box.js';
  * @property {boolean} settles failures are results too
  * @property {(batch: Batch<any>) => void} ended its task has ended
  */
-
-/** What fulfils a batch that has no further value: all of them were partial. */
-export const NO_VALUE = Symbol('no value');
 
 /** Bytes for the results of items that travel together: for each, for what is thrown, and at most. */
 const ROOM_PER_ITEM = 64;
@@ -57,7 +55,7 @@ export class Batch {
   told = 0;
   /** Items for each task. */
   step;
-  /** When its items must be over: the same for all of its tasks. @type {import('../task/deadlines.js').Deadline | undefined} */
+  /** When its items must be over: the same for all of its tasks. @type {import('../options/task-options.js').Deadline | undefined} */
   deadline = undefined;
   /** What the window charges. */
   charge = 0;

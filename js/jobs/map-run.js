@@ -50,7 +50,7 @@ export class MapRun {
   /**
    * @param {import('./map-batch.js').MapPort} port
    * @param {Iterable<unknown> | AsyncIterable<unknown>} items
-   * @param {import('./map.js').MapOptions} options
+   * @param {import('../options/task-options.js').MapOptions} options
    */
   constructor(port, items, options) {
     const asynchronous = /** @type {any} */ (items)?.[Symbol.asyncIterator];

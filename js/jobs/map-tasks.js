@@ -36,7 +36,7 @@ function roomOf(pool, leased) {
  * @param {import('../submit/intake.js').Intake} intake
  * @param {import('../options/options.js').ResolvedOptions} pool
  * @param {() => void} over is told when it has ended
- * @param {{ task: import('../base/task-name.js').TaskRef, items: Iterable<any> | AsyncIterable<any>, options: import('./map.js').MapOptions }} what
+ * @param {{ task: import('../base/task-name.js').TaskRef, items: Iterable<any> | AsyncIterable<any>, options: import('../options/task-options.js').MapOptions }} what
  * @returns {MapPromise<any>}
  */
 export function startMap(intake, pool, over, { task, items, options }) {
@@ -58,7 +58,7 @@ export function startMap(intake, pool, over, { task, items, options }) {
  * @param {import('../options/options.js').ResolvedOptions} pool
  * @param {import('../base/task-name.js').TaskRef} task
  * @param {Iterable<unknown> | AsyncIterable<unknown>} items
- * @param {import('./map.js').MapOptions} options
+ * @param {import('../options/task-options.js').MapOptions} options
  * @param {() => void} over is told when it has ended
  * @returns {MapRun<any>}
  * @throws {import('../base/errors.js').PoolError} INVALID_ARGUMENT

@@ -4,16 +4,6 @@ import { host } from '../host/index.js';
 import { guarded } from '../task/task.js';
 
 /**
- * @typedef {object} MapExtras
- * @property {number} [batchSize] items that travel together and run one after another on one worker; 1
- * @property {unknown} [sharedArgs] the same value for every item: context.sharedArgs
- * @property {number} [maxWaitMs] how long a batch may wait before it goes ahead of single tasks of its level; none
- * @property {boolean} [settle] go on after failures: each result is as Promise.allSettled gives it; false
- * @property {(done: number, total: number | undefined) => void} [onItems] progress: items done, and all of them if known
- * @typedef {import('../task/task.js').TaskOptions & MapExtras} MapOptions
- */
-
-/**
  * The results of a map. Await it for an array; or iterate over it: results come in input order as they become ready, and
  * inputs are taken no faster than results are.
  * @template R

@@ -5,10 +5,7 @@ import { host } from '../host/index.js';
 import { guarded, Task } from '../task/task.js';
 
 /**
- * @typedef {object} StepExtras
- * @property {import('../base/task-name.js').TaskRef} task
- * @property {unknown} [payload] a value; or a function of the result before it, called just before the step is sent
- * @typedef {import('../task/task.js').TaskOptions & StepExtras} Step
+ * @typedef {import('../options/task-options.js').Step} Step
  *
  * @typedef {object} StepPort
  * @property {(record: Task, step: Step, late: import('../submit/intake.js').Late | undefined) => void} send late: it makes the payload, when

@@ -11,7 +11,20 @@ import {
   wrong,
 } from '../base/check.js';
 import * as L from '../generated/layout.js';
-import { THRESHOLDS } from '../telemetry/telemetry.js';
+
+/** Names of thresholds, in the core's order (wp_thresholds). */
+export const THRESHOLDS = /** @type {const} */ ([
+  'freePart',
+  'depth',
+  'execSeconds',
+  'overBudget',
+  'activeBulks',
+  'lowSkips',
+  'heavySkips',
+  'interventions',
+]);
+
+/** @typedef {typeof THRESHOLDS[number]} ThresholdName */
 
 /**
  * @typedef {object} RestartOptions what happens after a worker crashed (not after the pool killed it)
@@ -29,7 +42,7 @@ import { THRESHOLDS } from '../telemetry/telemetry.js';
  * @typedef {object} TelemetryOptions
  * @property {number} [ring] samples in the window, one for each tick; 600
  * @property {number} [tickMs] 16
- * @property {Partial<Record<import('../telemetry/telemetry.js').ThresholdName, readonly [warm: number, overloaded: number]>>} [thresholds]
+ * @property {Partial<Record<ThresholdName, readonly [warm: number, overloaded: number]>>} [thresholds]
  *
  * @typedef {object} LivenessOptions signs of life: a heartbeat, progress, a task's start or end, and, while a handler awaits
  *   something, the worker's event loop. Without one the task is stopped: it ends with WORKER_LOST, or runs again with

@@ -29,22 +29,13 @@ import { threadOptions } from './thread-options.js';
 /** @typedef {'critical' | 'high' | 'normal' | 'low' | 'background'} Priority highest first; background is served as low */
 
 /**
- * What this runtime can do. A pool never pretends more.
- * @typedef {object} Caps
- * @property {boolean} threads workers run in parallel
- * @property {boolean} sharedMemory shared memory is available (browsers: the page is cross-origin isolated)
- * @property {boolean} killJs a JavaScript handler that never returns can be stopped
- * @property {boolean} killWasm a C task that never returns can be stopped
- * @property {boolean} confirmedDeath the host says when a killed worker is gone for certain
- *
+ * @typedef {import('../host/index.js').Caps} Caps
+ * @typedef {import('../host/index.js').OutputStream} OutputStream
  * @typedef {import('../time/scheduler.js').Scheduler} Scheduler
  * @typedef {import('./option-groups.js').RestartOptions} RestartOptions
  * @typedef {import('./option-groups.js').AgingOptions} AgingOptions
  * @typedef {import('./option-groups.js').TelemetryOptions} TelemetryOptions
  * @typedef {import('./option-groups.js').LivenessOptions} LivenessOptions
- *
- * @typedef {AsyncIterable<any> & { on(event: string, listener: (...details: any[]) => void): any, pipe(target: any): any,
- *   setEncoding(encoding: string): any, read(size?: number): any }} OutputStream a Readable of node:stream
  *
  * @typedef {object} PoolOptions
  * @property {string | URL} [module] worker module with JavaScript handlers; a URL, or a path from the working directory

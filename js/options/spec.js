@@ -12,7 +12,7 @@ import { own } from '../base/own.js';
  * @typedef {object} Spec
  * @property {number} lane
  * @property {number} [timeoutMs]
- * @property {import('../task/deadlines.js').Deadline} [deadline]
+ * @property {import('./task-options.js').Deadline} [deadline]
  * @property {number} [lookMs] main must look at the clocks as often while it runs
  * @property {number} [flags] of the slot
  * @property {number} [group] index + 1
@@ -37,9 +37,9 @@ import { own } from '../base/own.js';
  */
 
 /**
- * @typedef {import('../task/task.js').TaskOptions} TaskOptions
- * @typedef {import('../jobs/map.js').MapExtras} MapExtras
- * @typedef {import('../jobs/jobs.js').BulkExtras} BulkExtras
+ * @typedef {import('./task-options.js').TaskOptions} TaskOptions
+ * @typedef {import('./task-options.js').MapExtras} MapExtras
+ * @typedef {import('./task-options.js').BulkExtras} BulkExtras
  */
 
 /** @typedef {Pick<import('./options.js').ResolvedOptions, 'taskTimeoutMs' | 'liveness' | 'main' | 'scheduler'>} PoolPart */
@@ -176,7 +176,7 @@ const TASK = {
 const MAP = { batchSize: 1, sharedArgs: 1, maxWaitMs: 1, settle: 1, onItems: 1 };
 /** @type {Record<keyof BulkExtras, 1>} */
 const BULK = { batchSize: 1, sharedArgs: 1, maxWaitMs: 1 };
-/** @type {Record<keyof import('../jobs/sequence.js').StepExtras, 1>} */
+/** @type {Record<keyof import('./task-options.js').StepExtras, 1>} */
 const STEP = { task: 1, payload: 1 };
 /** A slice is always plain: it has no weight, and what it carries is copied. */
 const NOT_BULK = ['weight', 'deliver', 'transfer'];

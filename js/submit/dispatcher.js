@@ -10,6 +10,8 @@ import { Ticker, TICK_MS } from '../time/ticker.js';
  * @typedef {import('../engine/engine.js').Engine} Engine
  * @typedef {import('../task/task.js').Task} Task
  *
+ * @typedef {{ sample(light: number, heavy: number): void }} Sampler of telemetry: of tasks that are held back, by weight
+ *
  * @typedef {object} Entry a task that is to go to the core
  * @property {Task} task
  * @property {string} name
@@ -25,7 +27,7 @@ export class Dispatcher {
   #ticker;
   /** @type {Engine | undefined} */
   #engine;
-  /** @type {import('../telemetry/telemetry.js').Telemetry | undefined} */
+  /** @type {Sampler | undefined} */
   #telemetry;
   /** What is held back, by level, in order. @type {Map<Task, Entry>[]} */
   #levels = Array.from({ length: PRIORITY_COUNT }, () => new Map());
@@ -43,7 +45,7 @@ export class Dispatcher {
     this.#engine = engine;
   }
 
-  /** @param {import('../telemetry/telemetry.js').Telemetry} telemetry is to be sampled at each tick */
+  /** @param {Sampler} telemetry is to be sampled at each tick */
   sample(telemetry) {
     this.#telemetry = telemetry;
     this.#ticker.need();

@@ -20,7 +20,7 @@ import { GroupSink, Task } from '../task/task.js';
 
 /**
  * @param {readonly { task: import('../base/task-name.js').TaskRef, payload?: unknown, priority?: import('../options/options.js').Priority }[]} jobs
- * @param {import('../task/task.js').TaskOptions} options for all of them
+ * @param {import('../options/task-options.js').TaskOptions} options for all of them
  * @throws {import('../base/errors.js').PoolError} INVALID_ARGUMENT
  */
 export function batchMembers(jobs, options) {

@@ -14,7 +14,7 @@ import { guarded, ignore, Task } from '../task/task.js';
 
 /**
  * @typedef {import('../engine/engine.js').Engine} Engine
- * @typedef {import('../task/task.js').TaskOptions} TaskOptions
+ * @typedef {import('../options/task-options.js').TaskOptions} TaskOptions
  * @typedef {{ count: number, run: (engine: Engine) => void }} Early what waits for the core; `count`: tasks that it stands for
  * @typedef {{ task: import('../base/task-name.js').TaskRef, payload: unknown, options: TaskOptions, seat?: number }} Member of a batch or broadcast
  * @typedef {() => { payload: unknown } | undefined} Late makes a payload; undefined: nobody wants the task any more
@@ -345,7 +345,7 @@ export class Intake {
 
   /**
    * @param {Task} record whose deadline has passed
-   * @param {import('../task/deadlines.js').Deadline} deadline
+   * @param {import('../options/task-options.js').Deadline} deadline
    */
   #expire(record, deadline) {
     const wasHeld = this.engine ? this.dispatcher.withdraw(record) : false;

@@ -12,6 +12,14 @@ const TYPE_NAMES = /** @type {Record<number, 'binary' | 'string' | 'json' | 'cbo
 });
 
 /**
+ * The pool, as its boxes know it.
+ * @typedef {object} Holder
+ * @property {{ core: import('../core/core.js').Core, clock: { lookBy(ms: number): void }, events: { error(error: unknown): void },
+ *   options: Pick<import('../options/options.js').ResolvedOptions, 'scheduler' | 'leaseMs' | 'dev'> } | undefined} engine undefined:
+ *   it was destroyed
+ */
+
+/**
  * A result in shared memory, read in place: `deliver: 'lease'`. It stays until it is released, or until its lease is over
  * (the pool's leaseMs), or until the pool is destroyed. A box can be the payload of other tasks: a handle travels, not bytes.
  * Nobody ever changes its content; what raw() shows must not be written to. No hardware protects it: in development (`dev`) the
@@ -28,14 +36,14 @@ export class Box {
 
   /**
    * Takes over the reference of the slot that delivers it.
-   * @param {import('../engine/engine.js').Engine} engine
+   * @param {Holder} pool
    * @param {number} index
    * @param {string} [taskId] whose result it is
    */
-  constructor(engine, index, taskId) {
-    const { core, options } = engine;
+  constructor(pool, index, taskId) {
+    const { core, options } = /** @type {NonNullable<Holder['engine']>} */ (pool.engine);
     const { memory } = core;
-    this.#pool = engine.self;
+    this.#pool = pool;
     this.#index = index;
     this.#at = core.boxes.record(index);
     this.#generation = core.generation(this.#at);
@@ -49,7 +57,7 @@ export class Box {
     this.#checksum = options.dev ? checksum(this.#bytes(core)) : undefined;
   }
 
-  /** From now on it lasts as long as the pool's leaseMs. The pool's. */
+  /** From now on it lasts as long as the pool's leaseMs. @internal */
   startLease() {
     const { engine } = this.#pool;
     if (!engine || !this.#live) return;
@@ -60,7 +68,7 @@ export class Box {
     clock.lookBy(end);
   }
 
-  /** It lasts until startLease(): the box waits for its turn in a map. The map's. */
+  /** It lasts until startLease(): the box waits for its turn in a map. @internal */
   holdLease() {
     const core = this.#live;
     if (core) core.memory.f64[(this.#at + L.BOX_LEASE_END_MS) >>> 3] = 0;
@@ -161,13 +169,13 @@ export class Box {
   }
 
   /**
-   * One more reference, for a task that gets it as payload. The engine's.
-   * @param {import('../engine/engine.js').Engine} engine
+   * One more reference, for a task that gets it as payload.
+   * @internal
+   * @param {Holder} pool
    * @returns {number} its index
    */
-  share(engine) {
-    if (engine.self !== this.#pool)
-      throw poolError('INVALID_ARGUMENT', 'the box belongs to another pool: send box.binary()');
+  share(pool) {
+    if (pool !== this.#pool) throw poolError('INVALID_ARGUMENT', 'the box belongs to another pool: send box.binary()');
     const core = this.#core;
     if (!core.exports._wp_box_retain(core.pool, L.MAIN, this.#index, this.#generation)) {
       throw poolError('LEASE_EXPIRED', 'the box was released, or its lease is over');

@@ -2,10 +2,7 @@
 import { poolError } from '../base/errors.js';
 
 /**
- * @typedef {object} Deadline
- * @property {number} at in the pool's time
- * @property {number} ms after the submission
- *
+ * @typedef {import('../options/task-options.js').Deadline} Deadline
  * @typedef {import('./task.js').Task} Task
  *
  * @typedef {object} Entry

@@ -5,25 +5,6 @@ import { failing } from './stacks.js';
 import { taskId } from '../handlers/context.js';
 
 /**
- * @typedef {object} TaskOptions
- * @property {import('../options/options.js').Priority} [priority] 'normal'
- * @property {'light' | 'heavy'} [weight] how it goes together with bulk jobs: a heavy task waits until none is active, a light one
- *   runs beside them; without a weight it knows nothing of them. Of `split` and `sequence`: 'heavy'
- * @property {number} [timeoutMs] time limit from its start; the pool's taskTimeoutMs
- * @property {number} [deadlineMs] time limit from its submission, so that waiting counts, too: a task that has not started by then never
- *   does; a running one is stopped as at its time limit. Of a map: each item's, from when it is given to the pool; none
- * @property {AbortSignal} [signal] aborting a waiting task cancels it; a running one is stopped, if need be with its worker
- * @property {number} [cancelGraceMs] how long it may take to end by itself (context.signal, context.isCancelled) before it is stopped;
- *   the pool's cancelGraceMs
- * @property {boolean} [alone] no other task runs beside it on its worker, with concurrentTasksPerWorker above 1; false
- * @property {'reject' | 'requeue'} [onLost] what happens when its worker is lost: 'reject' (WORKER_LOST), or it runs again, at
- *   most 3 times
- * @property {'copy' | 'lease'} [deliver] 'copy': the result; 'lease': a Box that is read in place and must be released
- * @property {readonly Transferable[]} [transfer] parts of the payload that are moved instead of copied
- * @property {(value: any) => void} [onProgress] what the handler gives to context.progress
- */
-
-/**
  * Where a task's end is told: a promise, or one place of a batch.
  * @typedef {object} Sink
  * @property {(item: number, value: any) => void} fulfil
@@ -36,6 +17,9 @@ import { taskId } from '../handlers/context.js';
  *   comes afterwards
  * @property {(bytes: number) => void} [weigh] so many bytes are what fulfil will be told
  */
+
+/** What fulfils a batch that has no further value: all of them were partial. */
+export const NO_VALUE = Symbol('no value');
 
 /** Tasks of this program, of all pools. */
 let serials = 0;
@@ -52,7 +36,7 @@ class Rare {
   inContext = undefined;
   /** @type {(() => void) | undefined} removes the listener on the signal */
   unlisten = undefined;
-  /** @type {(import('./deadlines.js').Deadline & { forget: () => void }) | undefined} */
+  /** @type {(import('../options/task-options.js').Deadline & { forget: () => void }) | undefined} */
   deadline = undefined;
   /** @type {Channel | undefined} the argument, if only a message can carry it */
   channel = undefined;
@@ -282,7 +266,7 @@ export function callOut(callback, ...values) {
  * @template M
  * @typedef {{ [K in keyof M as M[K] extends (...parts: any) => any ? K : never]:
  *   M[K] extends (payload: infer P, ...rest: any) => infer R
- *     ? (payload: P, options?: TaskOptions) => TaskPromise<Awaited<R>> : never }} TaskProxy
+ *     ? (payload: P, options?: import('../options/task-options.js').TaskOptions) => TaskPromise<Awaited<R>> : never }} TaskProxy
  */
 
 /**

@@ -1,22 +1,11 @@
 /** The pool's health over a window: samples at each tick, a report with grades, and how busy the threads are. */
 import { allocate } from '../core/core.js';
+import { THRESHOLDS } from '../options/option-groups.js';
 import * as L from '../generated/layout.js';
 import { host } from '../host/index.js';
 
-/** Names of thresholds, in the core's order (wp_thresholds). */
-export const THRESHOLDS = /** @type {const} */ ([
-  'freePart',
-  'depth',
-  'execSeconds',
-  'overBudget',
-  'activeBulks',
-  'lowSkips',
-  'heavySkips',
-  'interventions',
-]);
-
 /**
- * @typedef {typeof THRESHOLDS[number]} ThresholdName
+ * @typedef {import('../options/option-groups.js').ThresholdName} ThresholdName
  * @typedef {'Healthy' | 'Warm' | 'Overloaded'} Status of one metric
  * @typedef {'Green' | 'Yellow' | 'Red'} GroupStatus the worst of a group
  * @typedef {{ Value: number, Status: Status }} Metric

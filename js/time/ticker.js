@@ -13,7 +13,7 @@ export class Ticker {
   #stopped = false;
 
   /**
-   * @param {import('../options/options.js').Scheduler} scheduler
+   * @param {import('./scheduler.js').Scheduler} scheduler
    * @param {number} tickMs
    * @param {() => 'busy' | 'idle' | 'over'} tick whether there is to be a next one: 'idle' does not keep the process alive for it
    */

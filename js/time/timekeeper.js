@@ -1,5 +1,4 @@
 /** Workers read clocks of their own. Where main's does not run beside theirs, they are told its time. */
-import { ignore } from '../task/task.js';
 import { Ticker, TICK_MS } from './ticker.js';
 
 /** Keeps the pool's time in shared memory right, see wp_pool_time in the core. */
@@ -44,7 +43,7 @@ export class Timekeeper {
 
   /** Nobody is told any more. */
   stop() {
-    this.#time.follow({ tell: ignore, replaced: ignore });
+    this.#time.follow({ tell() {}, replaced() {} });
     this.#ticker.stop();
   }
 }

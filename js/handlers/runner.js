@@ -1,0 +1,19 @@
+/** What the handlers' side of a task needs of the loop that runs it (worker/loop.js). */
+
+/**
+ * @typedef {object} Runner
+ * @property {import('../core/core.js').Core} core
+ * @property {number} at address of its thread's record
+ * @property {number} stack where C's stack begins, for calls that ended in a trap
+ * @property {{ index: number, name: string }} worker its seat
+ * @property {{ initData?: unknown, memoryBytes: number }} init
+ * @property {Map<number, import('./context.js').Context>} signals runs whose handler holds a signal, by slot
+ * @property {{ ask(request: Record<string, unknown>, transfer?: readonly Transferable[]): Promise<any> }} calls questions to main
+ * @property {<T>(run: () => T) => T} guarded runs user code that may break the thread's state
+ * @property {() => boolean} insideGate
+ * @property {() => void} ring wakes main
+ * @property {(index: number, slot: number, message: any) => void} send
+ * @property {() => number} readClock
+ */
+
+export {};
