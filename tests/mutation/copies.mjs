@@ -35,7 +35,7 @@ export function copy(name) {
 export function bundle(directory) {
   const parts = ['--bundle', '--format=cjs', '--platform=node', '--target=node20', '--log-level=error'];
   const esbuild = join(root, 'node_modules/.bin/esbuild');
-  execFileSync(esbuild, ['js/host/boot-node.js', ...parts, '--outfile=js/dist/boot-node.cjs'], { cwd: directory });
+  execFileSync(esbuild, ['js/entry/boot-node.js', ...parts, '--outfile=js/dist/boot-node.cjs'], { cwd: directory });
 }
 
 /** @param {string} test @param {string} [only] */
