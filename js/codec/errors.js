@@ -5,19 +5,11 @@
 
 import { own } from '../base/own.js';
 import { PoolError } from '../base/errors.js';
+import { STANDARD } from '../values/error-types.js';
 import { TYPE } from './types.js';
 
 const MAX_DEPTH = 8;
 const MAX_PROPS = 64;
-const STANDARD = Object.freeze({
-  Error,
-  TypeError,
-  RangeError,
-  SyntaxError,
-  ReferenceError,
-  EvalError,
-  URIError,
-});
 const OWN_FIELDS = new Set(['name', 'message', 'stack', 'cause', 'errors']);
 
 /**

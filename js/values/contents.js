@@ -16,7 +16,8 @@ export function* contents(value) {
     for (const item of value) yield ['.values()', item];
   }
   if (ArrayBuffer.isView(value)) return;
-  for (const key of Object.keys(value)) {
+  const isError = Object.prototype.toString.call(value) === '[object Error]'; // whose other properties are not carried
+  for (const key of isError ? ['cause'] : Object.keys(value)) {
     const descriptor = Object.getOwnPropertyDescriptor(value, key);
     if (descriptor && Object.hasOwn(descriptor, 'value')) yield [stepTo(key), descriptor.value];
   }

@@ -5,6 +5,7 @@
  */
 import { own } from '../base/own.js';
 import { contents } from './contents.js';
+import { standardError } from './error-types.js';
 
 /** Levels that are left to the serializer. */
 const DEEP = 500;
@@ -19,10 +20,12 @@ const ARRAY = 0;
 const OBJECT = 1;
 const MAP = 2;
 const SET = 3;
+/** One with a cause that is an object: others are left to the serializer. */
+const ERROR = 4;
 
 /**
  * One object of a flat value. `values` are its contents; those at the positions `refs` are numbers of other objects. A map's values
- * alternate with its keys.
+ * alternate with its keys; an error's are name, message, stack and cause.
  * @typedef {[kind: number, values: unknown[], refs: number[] | 0, keys?: string[] | 0, length?: number]} Node
  */
 
@@ -34,6 +37,9 @@ const sizeOfMap = /** @type {any} */ (Object.getOwnPropertyDescriptor(Map.protot
 /** @type {(this: unknown) => unknown} */
 const sizeOfSet = /** @type {any} */ (Object.getOwnPropertyDescriptor(Set.prototype, 'size')?.get);
 
+/** @param {unknown} value */
+const isObject = (value) => typeof value === 'object' && value !== null;
+
 /**
  * @param {unknown} value
  * @returns {number | undefined} undefined: it has no contents of its own, or only the serializer knows them
@@ -43,6 +49,7 @@ function kindOf(value) {
   if (Array.isArray(value)) return ARRAY;
   const tag = toString.call(value);
   if (tag === '[object Object]') return isPlain(value) ? OBJECT : undefined;
+  if (tag === '[object Error]') return isPlain(value) && isObject(ownField(value, 'cause')) ? ERROR : undefined;
   if (tag === '[object Map]' && isBranded(sizeOfMap, value)) return MAP;
   return tag === '[object Set]' && isBranded(sizeOfSet, value) ? SET : undefined;
 }
@@ -68,6 +75,17 @@ function isBranded(getter, value) {
   } catch {
     return false;
   }
+}
+
+/**
+ * A property that a serializer reads from an error whether or not it is enumerable.
+ * @param {object} error
+ * @param {'message' | 'cause'} key
+ * @returns {any} undefined: it has none of its own, or a getter
+ */
+function ownField(error, key) {
+  const descriptor = Object.getOwnPropertyDescriptor(error, key);
+  return descriptor && Object.hasOwn(descriptor, 'value') ? descriptor.value : undefined;
 }
 
 /**
@@ -107,7 +125,7 @@ function objectsIn(item) {
   if (typeof item !== 'object' || item === null || ArrayBuffer.isView(item)) return [];
   /** @type {object[]} */
   const found = [];
-  const add = (/** @type {unknown} */ part) => typeof part === 'object' && part !== null && found.push(part);
+  const add = (/** @type {any} */ part) => isObject(part) && found.push(part);
   if (Array.isArray(item)) {
     for (let i = 0; i < item.length; i = i + 1 === ENDS ? Math.max(ENDS, item.length - ENDS) : i + 1) add(item[i]);
     return found;
@@ -123,6 +141,7 @@ function objectsIn(item) {
   const keys = Object.keys(item);
   for (let i = 0; i < keys.length; i = i + 1 === ENDS ? Math.max(ENDS, keys.length - ENDS) : i + 1)
     if (lookupGetter.call(item, keys[i]) === undefined) add(item[keys[i]]);
+  if (item instanceof Error) add(ownField(item, 'cause'));
   return found;
 }
 
@@ -155,6 +174,8 @@ function layOut(item, refer) {
   const kind = /** @type {number} */ (kindOf(item));
   if (kind === MAP) return nodeOf(kind, [...item].flat(1), refer);
   if (kind === SET) return nodeOf(kind, [...item], refer);
+  if (kind === ERROR)
+    return nodeOf(kind, [item.name, ownField(item, 'message'), item.stack, ownField(item, 'cause')], refer);
   const keys = Object.keys(item);
   const values = keys.map((key) => item[key]);
   if (kind === OBJECT) return [...nodeOf(kind, values, refer), keys];
@@ -186,14 +207,16 @@ function nodeOf(kind, parts, refer) {
  * @returns {unknown}
  */
 export function unflatten(nodes) {
-  const made = nodes.map(([kind, , , , length]) => {
+  const made = nodes.map(([kind, values, , , length]) => {
+    if (kind === ERROR) return standardError(values[0]);
     if (kind === MAP) return new Map();
     if (kind === SET) return new Set();
     return kind === ARRAY ? new Array(length) : {};
   });
   for (const [i, [, values, refs, keys]] of nodes.entries()) {
     for (const at of refs || []) values[at] = made[/** @type {number} */ (values[at])];
-    fill(made[i], values, keys || undefined);
+    if (nodes[i][0] === ERROR) fillError(made[i], values);
+    else fill(made[i], values, keys || undefined);
   }
   return made[0];
 }
@@ -214,6 +237,18 @@ function fill(target, values, keys) {
         key,
         own({ value: values[i], writable: true, enumerable: true, configurable: true }),
       );
+}
+
+/**
+ * @param {object} error
+ * @param {unknown[]} values
+ */
+function fillError(error, [, message, stack, cause]) {
+  const set = (/** @type {string} */ key, /** @type {unknown} */ value) =>
+    Object.defineProperty(error, key, own({ value, writable: true, enumerable: false, configurable: true }));
+  if (message !== undefined) set('message', String(message));
+  set('stack', stack);
+  set('cause', cause);
 }
 
 /**

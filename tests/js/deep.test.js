@@ -101,6 +101,29 @@ test('a deep payload is taken as it is when it is submitted, also before the cor
   await pool.destroy();
 });
 
+test('long chains of errors arrive as structured clone carries short ones, as arguments and as results', () =>
+  withPool({ workers: 1 }, async (pool) => {
+    const level = (/** @type {Error} */ cause, /** @type {number} */ i) => {
+      if (i % 4 === 0) return Object.assign(new TypeError(`level ${i}`, { cause }), { notCarried: true });
+      if (i % 4 === 1) return Object.assign(new Error(`level ${i}`), { name: 'Custom', cause });
+      if (i % 4 === 2) return new AggregateError([cause], undefined, { cause });
+      return { cause, i };
+    };
+    /** How an object in the chain looks, apart from its cause: the stack shows the name. */
+    const look = (/** @type {any} */ item) => [item.constructor, item.message, item.stack, Object.keys(item)];
+    for (const levels of [400, 3000, 20_000]) {
+      const value = nest(level, levels, { end: true });
+      let [sent, back] = [value, await pool.dispatch('echo', value)];
+      for (; !sent.end; [sent, back] = [sent.cause, back.cause]) {
+        const { cause } = sent;
+        sent.cause = null; // so that the runtime's own clone is of this one only
+        assert.deepEqual(look(back), look(structuredClone(sent)));
+        sent.cause = cause;
+      }
+      assert.deepEqual(back, { end: true });
+    }
+  }));
+
 test('every form of the codec carries deep values: with a serializer, and as CBOR without one', () => {
   const value = nest(LEVELS.objects, 5000);
   for (const host of Object.values(HOSTS)) {
@@ -155,6 +178,14 @@ test('what cannot be carried says what it is and where, and how deep', async () 
   const deepBuffer = nest(LEVELS.objects, 3000, { sab: new SharedArrayBuffer(1) });
   assert.match(encode(deepBuffer), /^value\.next\.next\.next… is 3002 levels deep: shared memory, .* 1000 levels/);
   assert.equal(encode(nest(LEVELS.objects, 800, { sab: new SharedArrayBuffer(1) })), 'carried');
+  const chain = (/** @type {number} */ levels, /** @type {object} */ end) =>
+    nest((cause) => new Error('e', { cause }), levels, end);
+  assert.match(
+    encode(chain(3000, { sab: new SharedArrayBuffer(1) })),
+    /^value\.cause\.cause\.cause… is 3002 levels deep: shared memory, .* 1000 levels/,
+  );
+  assert.match(encode(chain(2, { f() {} })), /^value\.cause\.cause\.f is a function/);
+  assert.match(encode({ error: Object.assign(new Error('e'), { f() {} }), s: Symbol('x') }), /^value\.s is a symbol/);
   assert.match(encode({ a: [port1] }), /^value\.a\[0\] is a MessagePort, which must be in `transfer`/);
   assert.match(
     encode({ a: { 'b c': detached } }),
