@@ -1,15 +1,25 @@
 /** Sticky broadcasts: what every worker runs before its first task, also one that starts later. */
+import { poolError } from '../base/errors.js';
+import { shownName } from '../base/task-name.js';
 import * as L from '../generated/layout.js';
+import { NO_EXTRA, specify } from '../options/spec.js';
 import { asItIsNow } from '../submit/intake.js';
 import { Task } from '../task/task.js';
 
-/** How a worker gets what was broadcast before it was there. */
-const REPLAYED = Object.freeze({ lane: L.PRIORITY_CRITICAL, flags: L.SLOT_EXCLUSIVE });
+/** Errors of replays that cost the pool a worker. */
+const FATAL = ['TIMEOUT', 'WORKER_LOST', 'POISON_JOB'];
+
+/**
+ * @typedef {object} Sticky
+ * @property {string} name
+ * @property {unknown} payload
+ * @property {Set<number>} due seats where the broadcast itself still waits for the next worker, which must not get it twice
+ * @property {number} lost how many workers in a row have ended in it
+ */
 
 /** The sticky broadcasts of one pool. */
 export class Broadcasts {
-  /** @type {{ name: string, payload: unknown, due: Set<number> }[]} `due`: seats where the broadcast itself still waits for the next
-   *   worker, which must not get it twice */
+  /** @type {Sticky[]} */
   #sticky = [];
 
   /**
@@ -23,22 +33,51 @@ export class Broadcasts {
   keep(task, payload, size, { names, engine }) {
     this.#sticky.push({
       name: names.of(task),
-      payload: asItIsNow(payload, REPLAYED).payload,
+      payload: asItIsNow(payload, { lane: L.PRIORITY_CRITICAL }).payload,
       due: emptySeats(size, engine),
+      lost: 0,
     });
   }
 
   /**
-   * Queues what a worker must run before anything else.
+   * Queues what a worker must run before anything else. It is a part of the worker's start, and has no more time than that.
    * @param {number} seat that it is about to serve
    * @param {import('../engine/engine.js').Engine} engine
    */
   replay(seat, engine) {
-    for (const { name, payload, due } of this.#sticky) {
-      if (due.delete(seat)) continue;
-      const quiet = { fulfil: () => undefined, fail: () => undefined };
-      engine.submit(new Task(quiet, 0), name, payload, { ...REPLAYED, seat: seat + 1 });
+    const { taskTimeoutMs: timeoutMs = engine.options.readyTimeoutMs } = engine.options;
+    for (const sticky of [...this.#sticky]) {
+      if (sticky.due.delete(seat)) continue;
+      const spec = specify({ priority: 'critical', timeoutMs }, engine.options, {
+        ...NO_EXTRA,
+        flags: L.SLOT_EXCLUSIVE,
+        seat: seat + 1,
+      });
+      const sink = {
+        fulfil: () => void (sticky.lost = 0),
+        fail: (/** @type {number} */ _item, /** @type {import('../base/errors.js').PoolError} */ error) =>
+          this.#failed(sticky, error, engine),
+      };
+      engine.submit(new Task(sink, 0), sticky.name, sticky.payload, spec);
     }
+  }
+
+  /**
+   * A replay has failed. One that ends its worker would end each that follows: it gets as many workers as a task does.
+   * @param {Sticky} sticky
+   * @param {import('../base/errors.js').PoolError} cause
+   * @param {import('../engine/engine.js').Engine} engine
+   * @returns {undefined} the failure is an event
+   */
+  #failed(sticky, cause, { options, events }) {
+    sticky.lost = FATAL.includes(cause.code) ? sticky.lost + 1 : 0;
+    if (sticky.lost <= options.liveness.maxRedeliveries || !this.#sticky.includes(sticky)) return undefined;
+    this.#sticky = this.#sticky.filter((other) => other !== sticky);
+    const text = `the sticky broadcast of ${shownName(sticky.name)} is dropped: ${sticky.lost} workers in a row ended in it`;
+    events.error(
+      poolError('POISON_JOB', `${text}, the last one so: ${cause.message}`, { cause, taskId: cause.taskId }),
+    );
+    return undefined;
   }
 
   clear() {

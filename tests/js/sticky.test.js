@@ -1,0 +1,68 @@
+/** Sticky broadcasts that go wrong on workers that start later: they do not take the pool with them. */
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { codeOf, DEADLY, liveness, withPool } from './helpers.js';
+
+const restart = { minMs: 0, maxMs: 1, max: -1 };
+const D = { module: DEADLY, workers: 1, restart };
+
+/** Texts of the events `error` of a pool. */
+function errorsOf(/** @type {any} */ pool) {
+  /** @type {string[]} */
+  const errors = [];
+  pool.on('error', (/** @type {string} */ message) => errors.push(message));
+  return errors;
+}
+
+/** Ends the one worker, and waits for the next: for what it runs first, too. */
+async function replaceWorker(/** @type {any} */ pool) {
+  assert.equal(await codeOf(pool.dispatch('exit', 1)), 'WORKER_LOST');
+  return pool.dispatch('thread');
+}
+
+const ENDS = {
+  exit: { reason: /Worker_1 exited with code 1/, options: {} },
+  hang: { reason: /Worker_1 was killed: its task would not end/, options: { liveness } },
+  never: { reason: /ran longer than 500 ms/, options: { taskTimeoutMs: 500 } },
+};
+for (const [fate, { reason, options }] of Object.entries(ENDS)) {
+  test(`AM-26: a sticky broadcast that ends each new worker (${fate}) is dropped after maxRedeliveries, and the pool serves`, () =>
+    withPool({ ...D, ...options }, async (pool) => {
+      const errors = errorsOf(pool);
+      const word = new Int32Array(new SharedArrayBuffer(4));
+      await pool.broadcast('fated', { word, fates: ['fine', fate] }, { sticky: true });
+      await pool.broadcast('count', new Int32Array(word.buffer), { sticky: true }); // another one, which is kept
+      await replaceWorker(pool);
+      const text = 'the sticky broadcast of fated is dropped: 4 workers in a row ended in it, the last one so: ';
+      assert.equal(errors.filter((message) => message.startsWith(text)).length, 1);
+      assert.equal(errors.length, 6, 'that, the task that ended the first worker, and four replays');
+      for (const message of errors.slice(1)) assert.match(message, reason);
+      const runs = word[0];
+      await replaceWorker(pool);
+      assert.equal(word[0], runs + 1, 'only the other one');
+    }));
+}
+
+test('AM-26: a sticky broadcast that fails now and then is kept: only failures in a row count, and thrown errors end no worker', () =>
+  withPool({ ...D }, async (pool) => {
+    const errors = errorsOf(pool);
+    const word = new Int32Array(new SharedArrayBuffer(4));
+    const twice = ['exit', 'exit', 'exit', 'fine', 'exit', 'exit', 'exit', 'throw', 'exit', 'exit', 'exit', 'fine'];
+    await pool.broadcast('fated', { word, fates: ['fine', ...twice] }, { sticky: true });
+    for (const runs of [5, 9, 13, 14]) {
+      await replaceWorker(pool);
+      assert.equal(word[0], runs);
+    }
+    assert.ok(!errors.some((message) => message.includes('dropped')));
+  }));
+
+test('AM-26: what a new worker replays has the time of its start, if tasks have no limit', () =>
+  withPool({ ...D, readyTimeoutMs: 4000 }, async (pool) => {
+    const errors = errorsOf(pool);
+    const word = new Int32Array(new SharedArrayBuffer(4));
+    await pool.broadcast('fated', { word, fates: ['fine', 'never', 'fine'] }, { sticky: true });
+    await replaceWorker(pool);
+    assert.equal(word[0], 3);
+    assert.equal(errors.length, 2);
+    assert.match(errors[1], /ran longer than 4000 ms/);
+  }));
