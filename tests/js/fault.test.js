@@ -127,3 +127,33 @@ test('XP-16: no memory for the stacks of all spares: the pool opens without them
     await pool.destroy();
   }
 });
+
+test('XP-16: no memory for a group: its batch or bulk job is refused as a whole, the other groups are as they were', async () => {
+  const pool = await createPool({ ...tight, workers: 1 });
+  const reports = [];
+  pool.on('error', (text) => reports.push(text));
+  try {
+    await Promise.all(Array.from({ length: 1500 }, () => pool.dispatch('echo'))); // so many records stay for tasks, not for groups
+    pool.pause();
+    const early = pool.batch([1, 2, 3].map((payload) => ({ task: 'echo', payload })));
+    const cancel = new AbortController();
+    const waits = (task) => Promise.race([codeOf(task), new Promise((resolve) => setTimeout(resolve, 0, 'waits'))]);
+    const fill = (size) => waits(pool.dispatch('echo', new Uint8Array(size), { signal: cancel.signal }));
+    for (let size = 8 * MB; size > 64; size /= 2) while ((await fill(size)) === 'waits');
+    const small = () => waits(pool.batch([{ task: 'echo' }], { signal: cancel.signal }));
+    const ends = await Promise.all(Array.from({ length: 1400 }, small));
+    assert.deepEqual([ends[0], ends.at(-1)], ['waits', 'NO_MEMORY']);
+    let results;
+    pool.bulkSplit('echo', [1, 2, 3], (values) => (results = [...values]));
+    await until(() => results);
+    assert.deepEqual(results, Array(3).fill(undefined));
+    assert.match(reports.at(-1), /memory is exhausted/);
+    assert.equal(await small(), 'NO_MEMORY', 'no other group has ended');
+    cancel.abort();
+    pool.resume();
+    assert.deepEqual(await early, [1, 2, 3]);
+    await until(() => pool.diagnostics().tasksInUse === 0 && pool.diagnostics().boxesInUse === 0);
+  } finally {
+    await pool.destroy();
+  }
+});

@@ -86,10 +86,11 @@ export function ending(t, pool) {
  * While `use` runs, the rungs of kills that spare a thread are tried for as long as it takes: a thread that has no processor for a while
  * does not die for that.
  * @param {() => Promise<void>} use
+ * @param {('flag' | 'check')[]} [rungs] the others are given up as soon as usual
  */
-export async function withPatience(use) {
+export async function withPatience(use, rungs = ['flag', 'check']) {
   const usual = { ...LIMITS_MS };
-  LIMITS_MS.flag = LIMITS_MS.check = HANG_MS;
+  for (const rung of rungs) LIMITS_MS[rung] = HANG_MS;
   try {
     await use();
   } finally {

@@ -1,6 +1,7 @@
 /** Which rung stops what: the flag that a task reads, a loop check, or the end of its thread. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { LIMITS_MS } from '../../js/ladder.js';
 import { C_MODULE, C_TASKS, DEADLY, codeOf, rounds, until, withPatience, withPool } from './helpers.js';
 
 /** @param {any} pool */
@@ -56,6 +57,18 @@ test('a JavaScript loop that reads nothing ends with its thread', () =>
     assert.ok(maxMs > 0 && maxMs === totalMs);
   }));
 
+test('a JavaScript loop in a pool with loop checks: no check is waited for that cannot come', () =>
+  withPatience(
+    () =>
+      withPool({ workers: 1, wasm: C_MODULE }, async (pool) => {
+        await stop(pool, 'spin');
+        const { count, maxMs } = pool.diagnostics().stops.terminate;
+        assert.equal(count, 1);
+        assert.ok(maxMs < LIMITS_MS.check, `${maxMs} ms`);
+      }),
+    ['check'],
+  ));
+
 for (const task of ['c_spin', 'c_malloc', 'c_recurse'])
   test(`${task} traps at its next loop check, again and again on one thread, and what it held comes back`, () =>
     withPatience(() =>
@@ -101,6 +114,23 @@ test('a task that still has time to end by itself when its thread is ended for a
     const { recentStops } = pool.diagnostics();
     assert.deepEqual(recentStops.map(({ taskId }) => taskId).sort(), [patient.id, hasty.id].sort());
     assert.deepEqual(counts(pool), { flag: 0, check: 0, terminate: 2 });
+  }));
+
+test('an attempt that is over leaves the others on its thread as they are', () =>
+  withPool({ module: DEADLY, workers: 1, concurrentTasksPerWorker: 4 }, async (pool) => {
+    const patient = pool.dispatch('never', undefined, { cancelGraceMs: 100_000 });
+    const polite = pool.dispatch('leaves', undefined, { cancelGraceMs: 100_000 });
+    const hasty = pool.dispatch('never');
+    await until(() => pool.stats().queued === 0 && pool.diagnostics().tasksInUse === 3);
+    await pool.dispatch('echo');
+    const first = Promise.all([patient.terminate(), codeOf(patient)]);
+    await Promise.all([polite.terminate(), codeOf(polite)]);
+    await until(() => pool.diagnostics().recentStops.length === 1);
+    await Promise.all([first, hasty.terminate(), codeOf(hasty)]);
+    await until(() => pool.diagnostics().recentStops.length === 3);
+    const stops = pool.diagnostics().recentStops.map(({ rung, taskId }) => `${rung} ${taskId}`);
+    assert.equal(stops[0], `flag ${polite.id}`);
+    assert.deepEqual(stops.slice(1).sort(), [`terminate ${patient.id}`, `terminate ${hasty.id}`].sort());
   }));
 
 test('a C task without loop checks ends with its thread', () =>

@@ -1,6 +1,7 @@
 /** Results that are moved, or made in memory of context.alloc(); progress, and whose it is. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { Mail } from '../../js/mail.js';
 import { codeOf, liveness, until, withPool } from './helpers.js';
 
 const module = new URL('./fixtures/results.js', import.meta.url);
@@ -85,3 +86,22 @@ test('NF-40: progress is a sign of life', () =>
     assert.equal(pool.diagnostics().interventions, 0);
     assert.ok(steps > 0);
   }));
+
+test('a value that came by message for a task that was given up before its end is not kept', () => {
+  const ended = [];
+  const ledger = { leave() {}, checkDrained() {}, end: (task, error, value) => ended.push([task.id, error, value]) };
+  const members = new Map([[1, { thread: {} }]]);
+  const mail = new Mail(/** @type {any} */ ({ ledger, fleet: { members } }));
+  const task = /** @type {any} */ ({ id: 'task', index: 3, generation: 5 });
+  const come = (/** @type {string} */ value) => mail.receive({ slot: 3, generation: 5, value }, task);
+  come('first');
+  mail.forget(/** @type {any} */ ({ index: 3, generation: 4 }));
+  mail.collect(task, 1);
+  assert.deepEqual(ended.splice(0), [['task', undefined, 'first']]);
+  come('second');
+  mail.forget(task);
+  mail.collect(task, 1);
+  assert.deepEqual(ended, [], 'its value is still to come');
+  assert.deepEqual(mail.takeLost(2), []);
+  assert.deepEqual(mail.takeLost(1), [task]);
+});

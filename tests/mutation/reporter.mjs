@@ -6,7 +6,7 @@
 /** @param {AsyncIterable<{ type: string, data: any }>} source */
 export default async function* reporter(source) {
   for await (const { type, data } of source) {
-    if (type === 'test:pass' && data.details?.type !== 'suite') yield `ok ${data.name}\n`;
+    if (type === 'test:pass' && data.skip === undefined && data.details?.type !== 'suite') yield `ok ${data.name}\n`;
     if (type === 'test:fail' && data.details?.error?.failureType !== 'subtestsFailed') yield `not ok ${data.name}\n`;
   }
 }
