@@ -12,9 +12,7 @@
 #ifndef WP_BOX_H
 #define WP_BOX_H
 
-#include "table.h"
-#include "thread.h"
-#include "wasmpool.h"
+#include "pool.h"
 
 enum wp_box_state { WP_BOX_FREE = 0, WP_BOX_WRITING = 1, WP_BOX_READY = 2 };
 
@@ -38,7 +36,9 @@ typedef struct wp_box {
 _Static_assert(sizeof(wp_box) == 96, "the layout is shared with JavaScript");
 _Static_assert(offsetof(wp_box, next) == offsetof(wp_record, next), "a box is a table record");
 
-static inline wp_box *wp_box_at(const wp_pool *pool, uint32_t index);
+static inline wp_box *wp_box_at(const wp_pool *pool, uint32_t index) {
+  return (wp_box *)wp_table_at(&pool->boxes, index);
+}
 
 /* A new box in state WRITING with room for `bytes`, owned by `self`, holding one reference. Zero bytes are legal.
  * WP_E_NO_MEMORY, WP_E_TOO_LARGE, WP_E_QUEUE_FULL (no descriptor). */
@@ -79,22 +79,13 @@ void wp_box_drop(wp_pool *pool, uint32_t self, uint32_t index);
 /* Frees the READY boxes whose lease is over; returns the end of the next lease, or 0. main. */
 double wp_box_expire(wp_pool *pool, double now_ms);
 
-/* After a thread's confirmed death: its WRITING boxes, its reader's bits, its place in line. main, under the lock. */
-void wp_box_reap(wp_pool *pool, uint32_t thread);
-
-/* Gives free places to those in line. Under the scheduler lock. */
-void wp_box_serve_line_locked(wp_pool *pool);
-
-/* The line anew, in its order, after a thread died while it changed it. Under the scheduler lock. */
-void wp_box_mend_line_locked(wp_pool *pool);
-
-/* All counts anew, from the slots and the readers' bits; what nobody names is freed. While no worker is inside the gate. */
+/* Hooks of rooms.h. A dead thread's WRITING boxes, its reader's bits and its place in line go. All counts anew, from the slots and the
+ * readers' bits: what nobody names is freed. The line anew, in its order. Free places go to those in line: a chore. */
+wp_status wp_box_open(wp_pool *pool, wp_heap *heap);
+void wp_box_reap(wp_pool *pool, uint32_t thread, bool trusted);
 void wp_box_recount(wp_pool *pool);
-
-#include "pool.h"
-
-static inline wp_box *wp_box_at(const wp_pool *pool, uint32_t index) {
-  return (wp_box *)wp_table_at(&pool->boxes, index);
-}
+void wp_box_mend_line(wp_pool *pool);
+void wp_box_serve_line(wp_pool *pool, uint32_t self);
+bool wp_box_check(const wp_pool *pool);
 
 #endif

@@ -1,6 +1,6 @@
 #include "fleet_state.h"
 #include "heap.h"
-#include "task.h"
+#include "tick.h"
 #include <string.h>
 
 enum {

@@ -1,6 +1,5 @@
 #include "idle.h"
 #include "base/point.h"
-#include "lanes.h"
 
 static bool is_idle(const wp_pool *pool, uint32_t thread) {
   return wp_atomic_load_seq_u32(&pool->idle[thread >> 5]) >> (thread & 31) & 1;
@@ -21,6 +20,11 @@ void wp_idle_enter(wp_pool *pool, uint32_t self) {
 void wp_idle_leave(wp_pool *pool, uint32_t self) {
   /* A look first: the word is everybody's. Only `self` sets its bit. */
   if (is_idle(pool, self)) clear(pool, self);
+}
+
+void wp_idle_reap(wp_pool *pool, uint32_t thread, bool trusted) {
+  (void)trusted;
+  wp_idle_leave(pool, thread);
 }
 
 /* PASS OVER: who will not take anything is not woken: a doomed worker is woken by its pardon, a poisoned one looks by itself after its
@@ -109,11 +113,11 @@ void wp_idle_wake_for(wp_pool *pool, const wp_slot *slot, bool patiently) {
 }
 
 void wp_idle_wake_next(wp_pool *pool) {
-  if (wp_lanes_ready(pool)) wp_idle_wake_any(pool, false);
+  if (wp_pool_ready(pool)) wp_idle_wake_any(pool, false);
 }
 
 void wp_idle_wake(wp_pool *pool, bool all) {
-  uint32_t count = all ? UINT32_MAX : wp_lanes_ready(pool);
+  uint32_t count = all ? UINT32_MAX : wp_pool_ready(pool);
   while (count-- && wp_idle_wake_any(pool, false)) {
   }
 }

@@ -19,6 +19,9 @@ void wp_idle_enter(wp_pool *pool, uint32_t self);
 /* A worker's own: it got something to do. Or by main, for one that is doomed. Idempotent. */
 void wp_idle_leave(wp_pool *pool, uint32_t self);
 
+/* Hook of rooms.h: a thread that is dead waits for nothing. It may have gone idle after it was doomed, inside the gate. */
+void wp_idle_reap(wp_pool *pool, uint32_t thread, bool trusted);
+
 /* How many wait. */
 uint32_t wp_idle_count(const wp_pool *pool);
 

@@ -1,7 +1,6 @@
 #include "lanes.h"
 #include "base/point.h"
-#include "idle.h"
-#include "task.h"
+#include "task_life.h"
 
 enum { CLASS_BITS = (1 << WP_CLASS_COUNT) - 1 };
 
@@ -136,34 +135,6 @@ void wp_lanes_purge(wp_pool *pool, uint32_t self) {
 }
 
 /* ---- The gate for weights ---- */
-
-uint32_t wp_lanes_ready(const wp_pool *pool) {
-  uint32_t ready = wp_atomic_load_seq_u32(&pool->ready);
-  uint32_t held = wp_atomic_load_seq_u32(&pool->held);
-  return held && !wp_atomic_load_seq_u32(&pool->bulks) ? ready + held : ready;
-}
-
-uint32_t wp_lanes_count_bulks(const wp_pool *pool) {
-  uint32_t bulks = 0;
-  for (uint32_t i = 0; i < wp_atomic_load_acquire_u32(&pool->groups.capacity); i++) {
-    const wp_group *group = wp_table_at(&pool->groups, i);
-    bulks += wp_atomic_load_acquire_u32(&group->members) && (group->kind & WP_GROUP_BULK);
-  }
-  return bulks;
-}
-
-/* No points: main only. */
-void wp_lanes_bulk_begin(wp_pool *pool) {
-  uint32_t bulks = wp_atomic_fetch_add_seq_u32(&pool->bulks, 1) + 1;
-  if (pool->telemetry && bulks > pool->bulks_peak) pool->bulks_peak = bulks;
-}
-
-void wp_lanes_bulk_end(wp_pool *pool) {
-  WP_POINT("bulk.end");
-  /* OPEN: before the look at the idle workers; they are idle before they look at it. */
-  if (wp_atomic_fetch_sub_seq_u32(&pool->bulks, 1) != 1) return;
-  if (wp_atomic_load_seq_u32(&pool->held)) wp_idle_wake(pool, false);
-}
 
 static const wp_slot *first_of(const wp_pool *pool, uint32_t level, enum wp_class class) {
   uint32_t first = pool->lanes.lists[level][class].first;
@@ -343,4 +314,37 @@ uint32_t wp_lanes_take(wp_pool *pool, uint32_t self, double now_ms) {
   if (taken == TAKE_DRAIN) return 0;
   if (taken) age(pool, self, slot_at(pool, taken - 1)->priority);
   return taken;
+}
+
+/* ---- Checking ---- */
+
+/* Slots in a list, all in one of two states; WP_NONE when the list is damaged. */
+static uint32_t list_length(const wp_pool *pool, const wp_list *list) {
+  uint32_t count = 0, last = 0, capacity = wp_atomic_load_relaxed_u32(&pool->slots.capacity);
+  for (uint32_t at = list->first; at;) {
+    if (at > capacity || ++count > capacity) return WP_NONE;
+    const wp_slot *slot = wp_slot_at(&pool->slots, at - 1);
+    uint32_t state = wp_slot_state_of(slot);
+    if (state != WP_SLOT_READY && state != WP_SLOT_CANCELLED) return WP_NONE;
+    last = at;
+    at = wp_atomic_load_relaxed_u32(&slot->next);
+  }
+  return last == list->last ? count : WP_NONE;
+}
+
+bool wp_lanes_check(const wp_pool *pool) {
+  uint32_t waiting = 0;
+  for (uint32_t level = 0; level < WP_PRIORITY_COUNT; level++) {
+    for (uint32_t class = 0; class < WP_CLASS_COUNT; class ++) {
+      uint32_t length = list_length(pool, &pool->lanes.lists[level][class]);
+      bool filled = pool->lanes.filled >> (level * WP_CLASS_COUNT + class) & 1;
+      if (length != pool->lanes.counts[level][class] || filled != (length > 0)) return false;
+      waiting += length;
+    }
+  }
+  for (uint32_t seat = 0; seat < pool->seat_count; seat++) {
+    if (list_length(pool, &pool->lanes.seats[seat]) == WP_NONE) return false;
+  }
+  return waiting ==
+         wp_atomic_load_relaxed_u32(&pool->ready) + wp_atomic_load_relaxed_u32(&pool->held);
 }

@@ -2,7 +2,7 @@
  * Purpose  The order in which waiting tasks leave: levels, weights, slices of bulk jobs, ageing. Plain data and decisions, no
  *          clock of its own.
  * Owns     the lists of waiting slots, the counts of skips
- * Threads  whoever holds the scheduler's lock; wp_lanes_ready: any
+ * Threads  whoever holds the scheduler's lock; none else
  * Order    `ready`, `held` and `bulks` are read without the lock by who decides whether to wake somebody: seq, see idle.h
  * Kill     changed under the lock only: after a death inside, everything is entered anew from the slots (scheduler.c,
  *          REBUILD). A slot's place follows from its fields alone
@@ -36,14 +36,7 @@ void wp_lanes_purge(wp_pool *pool, uint32_t self);
 /* Forgets all lists. */
 void wp_lanes_reset(wp_pool *pool);
 
-/* How many wait that somebody may take, seats aside. */
-uint32_t wp_lanes_ready(const wp_pool *pool);
-
-/* A bulk job is active from now on, or not any more; then heavy tasks may go. main; any, inside the gate. */
-void wp_lanes_bulk_begin(wp_pool *pool);
-void wp_lanes_bulk_end(wp_pool *pool);
-
-/* How many are, by the groups themselves. While nobody else is inside the gate. */
-uint32_t wp_lanes_count_bulks(const wp_pool *pool);
+/* Hook of rooms.h. */
+bool wp_lanes_check(const wp_pool *pool);
 
 #endif

@@ -3,7 +3,7 @@
  * Owns     all rooms' state
  * Threads  each field's comment names its writer
  * Kill     no field is left half-changed by a planned kill: workers write here only inside the gate
- * See      ARCHITECTURE.md
+ * See      ARCHITECTURE.md, rooms.h
  */
 #ifndef WP_POOL_H
 #define WP_POOL_H
@@ -52,24 +52,6 @@ typedef struct wp_lanes {
   uint32_t low_skips, heavy_skips;
   uint32_t left; /* as `filled`: some slot has left that list since telemetry looked */
 } wp_lanes;
-
-enum wp_group_kind {
-  WP_GROUP_FAIL_FAST = 1, /* a failure cancels the rest */
-  WP_GROUP_BULK = 2,      /* heavy tasks wait until it is gone */
-};
-
-/* What several threads may fail together: a batch, a broadcast, a bulk job. */
-typedef struct wp_group {
-  wp_atomic_u64 word;    /* wp_record */
-  wp_atomic_u32 next;    /* wp_record */
-  wp_atomic_u32 members; /* slots that name it; the last one to go frees it */
-  /* item + 1 of the first failure, or 0. Once set, members that have not started never do */
-  wp_atomic_u32 failed;
-  uint32_t kind; /* enum wp_group_kind bits; constant */
-  uint32_t reserved[2];
-} wp_group;
-
-_Static_assert(sizeof(wp_group) == 32, "the layout is shared with JavaScript");
 
 typedef struct wp_counters {
   wp_atomic_u64 processed; /* tasks settled; main */
@@ -153,25 +135,20 @@ double wp_pool_time(const wp_pool *pool, double thread_ms);
 /* stands_ms 0: it runs. main. */
 void wp_pool_set_time(wp_pool *pool, double offset_ms, double stands_ms);
 
-/* Lays a pool out; starts no thread. `segments` and `memory` (WP_THREADS_MAX of them, memory[0]'s heap open and the caller's)
- * belong to the caller and must outlive the pool. Thread records: 1 + 2 x (workers + spares), so that as many can be dying.
- * main. WP_E_INVALID_ARGUMENT, WP_E_NO_MEMORY. */
-wp_status wp_pool_lay_out(const wp_config *config, wp_segments *segments, wp_thread_memory *memory,
-                          wp_pool **pool);
-
 /* Numbers of free and busy seats: every seat that is not free counts as busy (REQUIREMENTS AM-28). Any thread. */
 void wp_pool_count_workers(const wp_pool *pool, uint32_t *free, uint32_t *busy);
 
-/* Interns a task name: equal names get equal ids. main. WP_E_NO_MEMORY. */
-wp_status wp_name_intern(wp_pool *pool, const char *name, uint32_t bytes, uint32_t *id);
+/* How many waiting tasks somebody may take, seats aside. Any thread; a hint unless it is read under the lock. */
+static inline uint32_t wp_pool_ready(const wp_pool *pool) {
+  uint32_t ready = wp_atomic_load_seq_u32(&pool->ready);
+  uint32_t held = wp_atomic_load_seq_u32(&pool->held);
+  return held && !wp_atomic_load_seq_u32(&pool->bulks) ? ready + held : ready;
+}
 
-typedef struct wp_name {
-  wp_atomic_u64 word; /* wp_record */
-  wp_atomic_u32 next; /* wp_record */
-  uint32_t bytes;
-  uint64_t address; /* of the UTF-8 text */
-} wp_name;
-
-_Static_assert(sizeof(wp_name) == 24, "the layout is shared with JavaScript");
+/* Hooks of rooms.h: the thread records and their heaps. */
+wp_status wp_pool_open(wp_pool *pool, wp_heap *heap);
+void wp_pool_reap(wp_pool *pool, uint32_t thread, bool trusted);
+void wp_pool_recount_segments(wp_pool *pool);
+bool wp_pool_check_threads(const wp_pool *pool);
 
 #endif

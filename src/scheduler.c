@@ -1,10 +1,9 @@
 #include "scheduler.h"
 #include "base/point.h"
-#include "box.h"
 #include "idle.h"
 #include "lanes.h"
-#include "port/port.h"
-#include "task.h"
+#include "lock.h"
+#include "task_life.h"
 #include <stdlib.h>
 
 enum {
@@ -12,55 +11,7 @@ enum {
   BURST_WAKES_EVERY = 32,
   /* pushes between two looks at the lock: bounds what the next holder must apply */
   HELP_EVERY = 64,
-  /* tries before a worker sleeps for the lock; its holder is usually gone within a few */
-  SPIN_LIMIT = 200,
-  LOCK_WAIT_MS = 1, /* bounded: a dead waiter may swallow a wake-up */
 };
-
-/* ---- Lock ---- */
-
-static uint32_t lock_name(const wp_pool *pool, uint32_t self) {
-  uint32_t incarnation = wp_atomic_load_relaxed_u32(&pool->threads[self].incarnation);
-  return incarnation << 16 | (self + 1); /* the record's user cannot change while it is alive */
-}
-
-bool wp_sched_try_lock(wp_pool *pool, uint32_t self) {
-  uint32_t nobody = 0;
-  WP_POINT("sched.lock");
-  return wp_atomic_cas_seq_u32(&pool->lock, &nobody, lock_name(pool, self));
-}
-
-static void sleep_on_lock(wp_pool *pool, uint32_t holder) {
-  WP_POINT("lock.sleep");
-  wp_atomic_fetch_add_seq_u32(&pool->lock_sleepers, 1); /* pairs with the load in wp_sched_unlock */
-  wp_port_wait(&pool->lock, holder, LOCK_WAIT_MS);
-  WP_POINT("lock.awake");
-  wp_atomic_fetch_sub_seq_u32(&pool->lock_sleepers, 1);
-}
-
-void wp_sched_wait_lock(wp_pool *pool, uint32_t self) {
-  for (uint32_t spins = 0; !wp_sched_try_lock(pool, self); spins++) {
-    uint32_t holder = wp_atomic_load_relaxed_u32(&pool->lock); /* only to sleep on */
-    if (spins < SPIN_LIMIT)
-      wp_port_pause();
-    else if (holder)
-      sleep_on_lock(pool, holder);
-  }
-}
-
-static void serve_chores_locked(wp_pool *pool, uint32_t self);
-
-void wp_sched_unlock(wp_pool *pool, uint32_t self) {
-  for (bool served = false;; served = true) {
-    WP_POINT("sched.unlock");
-    wp_atomic_store_seq_u32(&pool->lock, 0);
-    if (wp_atomic_load_seq_u32(&pool->lock_sleepers)) wp_port_wake(&pool->lock, 1);
-    if (served) wp_idle_wake_next(pool);
-    /* CHORES: one that came up while the lock was taken: whoever raised it saw the lock and left it to its holder. */
-    if (!wp_atomic_load_seq_u32(&pool->chores) || !wp_sched_try_lock(pool, self)) return;
-    serve_chores_locked(pool, self);
-  }
-}
 
 /* ---- Inbox ---- */
 
@@ -83,13 +34,13 @@ void wp_sched_push(wp_pool *pool, uint32_t index) {
   } while (!wp_atomic_cas_seq_u32(&pool->inbox, &newest, index + 1));
   bool quiet = is_quiet(pool);
   wp_idle_wake_for(pool, slot, quiet || wp_idle_can_wait(pool));
-  if (++pool->pushes % HELP_EVERY == 0) wp_sched_help(pool, WP_MAIN, WP_CHORE_INBOX);
+  if (++pool->pushes % HELP_EVERY == 0) wp_lock_help(pool, WP_MAIN, WP_CHORE_INBOX);
 }
 
 void wp_sched_burst(wp_pool *pool, bool begins) {
   bool owes = !begins && pool->burst > 1;
   pool->burst = begins;
-  if (owes && (wp_atomic_load_seq_u32(&pool->inbox) || wp_lanes_ready(pool)))
+  if (owes && (wp_atomic_load_seq_u32(&pool->inbox) || wp_pool_ready(pool)))
     wp_idle_wake_any(pool, wp_idle_can_wait(pool));
 }
 
@@ -104,8 +55,7 @@ static void apply_one(wp_pool *pool, uint32_t self, uint32_t index) {
     wp_idle_wake_for(pool, slot, false); /* it may have gone idle before this slot left the inbox */
 }
 
-/* Moves everything from the inbox to the lanes, oldest first. */
-static void apply_inbox(wp_pool *pool, uint32_t self) {
+void wp_sched_apply_inbox(wp_pool *pool, uint32_t self) {
   if (!wp_atomic_load_seq_u32(&pool->inbox)) return; /* a look leaves the line with its producer */
   WP_POINT("inbox.take");
   uint32_t newest = wp_atomic_exchange_seq_u32(&pool->inbox, 0);
@@ -125,28 +75,6 @@ static void apply_inbox(wp_pool *pool, uint32_t self) {
   }
 }
 
-static void serve_chores_locked(wp_pool *pool, uint32_t self) {
-  WP_POINT("chores.take");
-  uint32_t chores = wp_atomic_exchange_seq_u32(&pool->chores, 0);
-  WP_POINT("chores.taken");
-  if (chores & WP_CHORE_INBOX) apply_inbox(pool, self);
-  if (chores & WP_CHORE_BOXES) wp_box_serve_line_locked(pool);
-  if (chores & WP_CHORE_PURGE) wp_lanes_purge(pool, self);
-}
-
-void wp_sched_help(wp_pool *pool, uint32_t self, uint32_t chores) {
-  wp_gate_enter(&pool->threads[self]);
-  WP_POINT("chores.raise");
-  if (chores)
-    wp_atomic_fetch_or_seq_u32(&pool->chores, chores); /* pairs with the load in wp_sched_unlock */
-  if (wp_atomic_load_seq_u32(&pool->chores) && wp_sched_try_lock(pool, self)) {
-    serve_chores_locked(pool, self);
-    wp_sched_unlock(pool, self);
-    wp_idle_wake_next(pool);
-  }
-  wp_gate_leave(&pool->threads[self]);
-}
-
 /* ---- Taking ---- */
 
 static bool may_take(const wp_pool *pool, const wp_thread *thread) {
@@ -154,18 +82,6 @@ static bool may_take(const wp_pool *pool, const wp_thread *thread) {
          !wp_atomic_load_acquire_u32(&thread->poisoned) &&
          !wp_atomic_load_relaxed_u32(&thread->exclusive) && /* own words */
          wp_atomic_load_relaxed_u32(&thread->running) < pool->config.concurrency;
-}
-
-void wp_sched_note_end(const wp_pool *pool, uint32_t self, wp_slot *slot, double now_ms) {
-  wp_atomic_u32 *mean_us = &pool->threads[self].exec_us;
-  double us = (wp_pool_time(pool, now_ms) - slot->started_ms) * 1000;
-  double before = wp_atomic_load_relaxed_u32(mean_us); /* a hint: it orders nothing */
-  double now = 0.25 * (us > 0 ? us : 0) + 0.75 * before + 0.5;
-  WP_POINT("task.time");
-  wp_atomic_store_relaxed_u32(mean_us, now < UINT32_MAX ? (uint32_t)now : UINT32_MAX);
-  if (!(slot->flags & WP_SLOT_TRACED)) return;
-  if (us < 1) us = 1; /* some clocks are coarse */
-  slot->ran_us = us < UINT32_MAX ? (uint32_t)us : UINT32_MAX;
 }
 
 /* The time from one take to the next, as long as there is something to take. It goes up or down by a fifth, whatever the time was:
@@ -189,10 +105,10 @@ static bool is_soon_done(const wp_pool *pool, const wp_thread *thread, uint32_t 
   return awake >= pool->config.cores && left_ns < WP_SOON_NS * awake;
 }
 
-/* Something new, or what was held and is not any more (OPEN in lanes.c). */
+/* Something new, or what was held and is not any more (OPEN in group.c). */
 static bool has_come(const wp_pool *pool, uint32_t ready_before) {
   return wp_atomic_load_seq_u32(&pool->inbox) != 0 ||
-         (wp_atomic_load_seq_u32(&pool->held) && wp_lanes_ready(pool) > ready_before);
+         (wp_atomic_load_seq_u32(&pool->held) && wp_pool_ready(pool) > ready_before);
 }
 
 uint32_t wp_sched_take(wp_pool *pool, uint32_t self, double now_ms) {
@@ -202,17 +118,17 @@ uint32_t wp_sched_take(wp_pool *pool, uint32_t self, double now_ms) {
   bool again = may_take(pool, thread);
   wp_gate_enter(thread);
   while (again && !taken) {
-    wp_sched_wait_lock(pool, self);
-    apply_inbox(pool, self);
+    wp_lock_wait(pool, self);
+    wp_sched_apply_inbox(pool, self);
     bool paused = wp_atomic_load_seq_u32(&pool->paused);
     if (!paused) taken = wp_lanes_take(pool, self, wp_pool_time(pool, now_ms));
-    uint32_t more = paused ? 0 : wp_lanes_ready(pool);
+    uint32_t more = paused ? 0 : wp_pool_ready(pool);
     if (taken) wp_idle_note_take(pool, self);
     if (!taken)
       wp_idle_enter(pool, self);
     else
       wp_idle_leave(pool, self); /* a pardon or a promise made it look */
-    wp_sched_unlock(pool, self);
+    wp_lock_release(pool, self);
     /* CHAIN: who took something wakes the next, unless it is done with the rest before that one is awake; who found only
      * what it may not take, somebody who may. */
     if (more && taken)
@@ -264,7 +180,7 @@ static void enter_anew(wp_pool *pool, wp_slot *slot, uint32_t index) {
 
 /* REBUILD: all lists anew from the slots' states, in order of submission (of the table, if there is no memory to sort). Slots that
  * a producer is pushing at this moment would be entered twice: rebuilding is main's, and so is producing. No points: main only. */
-static void rebuild(wp_pool *pool) {
+void wp_sched_rebuild(wp_pool *pool) {
   uint32_t capacity = wp_atomic_load_acquire_u32(&pool->slots.capacity), count = 0;
   wp_atomic_exchange_seq_u32(&pool->inbox, 0); /* its slots are SUBMITTED and found below */
   wp_lanes_reset(pool);
@@ -288,16 +204,4 @@ static void rebuild(wp_pool *pool) {
     enter_anew(pool, found[i], index);
   }
   wp_heap_free(heap, found);
-}
-
-/* No points: main only. */
-bool wp_sched_break_lock(wp_pool *pool, uint32_t dead) {
-  uint32_t holder = wp_atomic_load_seq_u32(&pool->lock);
-  if (holder != lock_name(pool, dead)) return false;
-  /* BREAK: the name of a dead thread, so nobody else can unlock it, so this cannot fail. */
-  wp_atomic_cas_seq_u32(&pool->lock, &holder, lock_name(pool, WP_MAIN));
-  wp_atomic_fetch_add_relaxed_u64(&pool->counters.rebuilt, 1);
-  rebuild(pool);
-  wp_box_mend_line_locked(pool);
-  return true;
 }

@@ -1,10 +1,10 @@
 /*
  * Purpose  Who runs what next: inbox, lanes, seats. A monitor: whoever holds the lock runs it.
- * Owns     lock, inbox, lanes, seat lanes, the line for boxes
- * Threads  push: main. take: workers. help: any, never waits
+ * Owns     inbox
+ * Threads  push: main. take: workers
  * Order    push stores the inbox, then wakes (idle.h); a worker enters the idle set, then reads the inbox
- * Kill     the lock is held only inside the gate. A holder that dies there unplanned is found by its number and incarnation
- *          in the lock word; wp_sched_break_lock rebuilds lanes from the slots
+ * Kill     everything but the push happens under the lock (lock.h); after a holder's death lists are made anew from the slots
+ *          (wp_sched_rebuild)
  * See      tests/unit/scheduler_test.c, tests/model/gate.pml
  */
 #ifndef WP_SCHEDULER_H
@@ -25,24 +25,11 @@ void wp_sched_burst(wp_pool *pool, bool begins);
  * must clear it and ring the bell: it has come across tasks whose batch had failed. Worker, outside the gate. */
 uint32_t wp_sched_take(wp_pool *pool, uint32_t self, double now_ms);
 
-/* A slot that this worker runs has come to its end: its time goes into the worker's mean (REQUIREMENTS TW-48: a quarter of it, three
- * quarters of what it was), and into the slot, if it is traced. now_ms: as for wp_sched_take. Worker, inside the gate. */
-void wp_sched_note_end(const wp_pool *pool, uint32_t self, wp_slot *slot, double now_ms);
-
-/* Asks for chores (enum wp_chore bits, beside those that are due) and does them if the lock is free; if not, its holder will
- * after unlocking. Never waits. Any thread. */
-void wp_sched_help(wp_pool *pool, uint32_t self, uint32_t chores);
-
-/* Lock for rare needs: try never waits; wait only on workers inside the gate. Unlocking does what came up meanwhile. */
-bool wp_sched_try_lock(wp_pool *pool, uint32_t self);
-void wp_sched_wait_lock(wp_pool *pool, uint32_t self);
-void wp_sched_unlock(wp_pool *pool, uint32_t self);
-
 /* Puts a READY slot that ran and was lost back at the head of its lane. Under the lock. */
 void wp_sched_requeue_locked(wp_pool *pool, uint32_t index);
 
-/* True when a dead thread holds the lock. If so, breaks it: the lock becomes main's and all lanes are rebuilt from the
- * slots. main, after the thread's confirmed death. */
-bool wp_sched_break_lock(wp_pool *pool, uint32_t dead);
+/* Hooks of rooms.h. Moves everything from the inbox to the lanes, oldest first: a chore. All lists anew from the slots' states. */
+void wp_sched_apply_inbox(wp_pool *pool, uint32_t self);
+void wp_sched_rebuild(wp_pool *pool);
 
 #endif

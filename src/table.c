@@ -138,3 +138,14 @@ void wp_table_put(wp_table *table, uint32_t index) {
   wp_atomic_fetch_sub_relaxed_u32(&table->in_use, 1); /* a gauge: orders nothing */
   put_chain(table, index, wp_table_at(table, index));
 }
+
+bool wp_table_check(const wp_table *table, bool (*is_free)(const void *record)) {
+  uint32_t capacity = wp_atomic_load_relaxed_u32(&table->capacity), free = 0;
+  for (uint32_t at = (uint32_t)wp_atomic_load_relaxed_u64(&table->free); at;) {
+    if (at > capacity || ++free > capacity) return false;
+    const wp_record *record = wp_table_at(table, at - 1);
+    if (is_free && !is_free(record)) return false;
+    at = wp_atomic_load_relaxed_u32(&record->next);
+  }
+  return free == capacity - wp_atomic_load_relaxed_u32(&table->in_use);
+}

@@ -59,6 +59,10 @@ uint32_t wp_table_in_use(const wp_table *table);
  * being added holds. While nobody else uses the table. */
 void wp_table_recount(wp_table *table, bool (*is_free)(const void *record));
 
+/* Whether each record is either in use or on the free list, once, and those on it are free (NULL: they cannot be asked). While nobody
+ * else uses the table. */
+bool wp_table_check(const wp_table *table, bool (*is_free)(const void *record));
+
 static inline void *wp_table_at(const wp_table *table, uint32_t index) {
   /* acquire: pairs with the release in grow(), so that the chunk's content is seen */
   uint64_t chunk = wp_atomic_load_acquire_u64(&table->chunks[index >> WP_TABLE_CHUNK_SHIFT]);

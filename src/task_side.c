@@ -13,7 +13,17 @@ void wp_task_register(wp_task_entry *entry) {
   last_entry = &entry->next;
 }
 
-const wp_task_entry *wp__task_entries(void) { return first_entry; }
+wp_status wp_task_side_open(wp_pool *pool, wp_heap *heap) {
+  uint32_t count = 0;
+  for (const wp_task_entry *entry = first_entry; entry; entry = entry->next) count++;
+  const wp_task_entry **tasks = wp_heap_alloc(heap, sizeof *tasks * (count + 1), 0);
+  if (!tasks) return WP_E_NO_MEMORY;
+  pool->task_count = 0;
+  for (const wp_task_entry *entry = first_entry; entry; entry = entry->next)
+    tasks[pool->task_count++] = entry;
+  pool->tasks = tasks;
+  return WP_OK;
+}
 
 static const void *value_bytes(const wp_pool *pool, const wp_value *value,
                                const uint8_t *inline_bytes) {

@@ -21,7 +21,7 @@ enum { WP_TAG_TASK_LAST = 0x7fffffff }; /* heap tags of tasks; arena.h's own is 
 /* Commits the result's box, or replaces the result by the error's text. Returns the status to finish with. */
 wp_status wp_task_seal(wp_task *task, wp_status status);
 
-/* The C tasks of the program, in order of registration. */
-const wp_task_entry *wp__task_entries(void);
+/* Hook of rooms.h: lists the C tasks of the program, in order of registration. */
+wp_status wp_task_side_open(wp_pool *pool, wp_heap *heap);
 
 #endif

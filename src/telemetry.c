@@ -1,5 +1,5 @@
 #include "telemetry.h"
-#include "scheduler.h"
+#include "lock.h"
 #include <string.h>
 
 enum { DEPTHS = WP_METRIC_PLAIN - WP_METRIC_LIGHT + 1 };
@@ -97,8 +97,8 @@ static void count_skips(wp_pool *pool) {
 /* What the lanes have counted. If their lock is taken, the next sample has it. */
 static void read_lanes(wp_pool *pool, sample *now) {
   struct wp_telemetry *telemetry = pool->telemetry;
-  wp_sched_help(pool, WP_MAIN, WP_CHORE_INBOX); /* what nobody has looked at waits as well */
-  if (wp_sched_try_lock(pool, WP_MAIN)) {
+  wp_lock_help(pool, WP_MAIN, WP_CHORE_INBOX); /* what nobody has looked at waits as well */
+  if (wp_lock_try(pool, WP_MAIN)) {
     wp_lanes *lanes = &pool->lanes;
     uint32_t *depths = telemetry->depths;
     depths[0] = take_peak(lanes, WP_CLASS_LIGHT, WP_PRIORITY_CRITICAL, WP_PRIORITY_LOW);
@@ -108,7 +108,7 @@ static void read_lanes(wp_pool *pool, sample *now) {
     depths[4] = take_peak(lanes, WP_CLASS_SLICE, WP_PRIORITY_LOW, WP_PRIORITY_LOW);
     depths[5] = take_peak(lanes, WP_CLASS_PLAIN, WP_PRIORITY_CRITICAL, WP_PRIORITY_LOW);
     count_skips(pool);
-    wp_sched_unlock(pool, WP_MAIN);
+    wp_lock_release(pool, WP_MAIN);
   }
   now->low_skips = telemetry->low_skips;
   now->heavy_skips = telemetry->heavy_skips;

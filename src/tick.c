@@ -1,31 +1,8 @@
+#include "tick.h"
 #include "box.h"
 #include "idle.h"
+#include "lock.h"
 #include "recount.h"
-#include "scheduler.h"
-#include "task.h"
-
-/* ---- By its caller ---- */
-
-/* No points: main only. */
-enum wp_cancel_result wp_task_cancel(wp_pool *pool, uint32_t index, uint32_t generation) {
-  if (index >= wp_atomic_load_acquire_u32(&pool->slots.capacity)) return WP_CANCEL_STALE;
-  wp_slot *slot = wp_slot_at(&pool->slots, index);
-  /* Two states that a waiting slot passes through: try the first again after the second. */
-  for (int attempt = 0; attempt < 2; attempt++) {
-    if (wp_slot_move_generation(slot, generation, WP_SLOT_SUBMITTED, WP_SLOT_CANCELLED) ||
-        wp_slot_move_generation(slot, generation, WP_SLOT_READY, WP_SLOT_CANCELLED)) {
-      wp_atomic_fetch_sub_seq_u32(&pool->queued, 1);
-      wp_sched_help(pool, WP_MAIN, WP_CHORE_INBOX | WP_CHORE_PURGE);
-      return WP_CANCEL_QUEUED;
-    }
-    if (wp_slot_move_generation(slot, generation, WP_SLOT_RUNNING, WP_SLOT_ABANDONED)) {
-      return WP_CANCEL_RUNNING;
-    }
-  }
-  return WP_CANCEL_STALE;
-}
-
-/* ---- By time ---- */
 
 static void earliest(double *next_ms, double at_ms) {
   if (at_ms > 0 && (*next_ms == 0 || at_ms < *next_ms)) *next_ms = at_ms;
@@ -84,8 +61,8 @@ static bool expire(wp_pool *pool, uint32_t thread, uint32_t index, double now_ms
   }
   if (first) {
     record->poisoned_ms = now_ms;
-    wp_sched_help(pool, WP_MAIN,
-                  WP_CHORE_INBOX); /* it may have been woken for what it will not take */
+    wp_lock_help(pool, WP_MAIN,
+                 WP_CHORE_INBOX); /* it may have been woken for what it will not take */
     wp_idle_wake(pool, false);
   }
   return !abandoned; /* nobody is to be told */

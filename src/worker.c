@@ -2,9 +2,10 @@
 #include "base/point.h"
 #include "box.h"
 #include "idle.h"
+#include "lock.h"
 #include "port/port.h"
 #include "recount.h"
-#include "scheduler.h"
+#include "rooms.h"
 #include "task.h"
 #include "task_side.h"
 
@@ -52,7 +53,7 @@ uint32_t wp_worker_doom(wp_pool *pool, uint32_t thread) {
   wp_gate_doom(record);
   wp_idle_leave(pool, thread);
   /* It may have been woken for something that it will not take, and that is still in the inbox. */
-  wp_sched_help(pool, WP_MAIN, WP_CHORE_INBOX);
+  wp_lock_help(pool, WP_MAIN, WP_CHORE_INBOX);
   wp_idle_wake(pool, false);
   return seat;
 }
@@ -100,124 +101,22 @@ bool wp_worker_runs(const wp_pool *pool, uint32_t thread, uint32_t index, uint32
 
 /* ---- After its death ---- */
 
-/* LOSE: what it ran is answered, run again, or freed. No points: main only. */
-static void lose(wp_pool *pool, uint32_t thread, uint32_t index) {
-  wp_slot *slot = wp_slot_at(&pool->slots, index);
-  uint32_t state = wp_slot_state_of(slot);
-  /* Relaxed: only the owner writes it, and if that is this thread, it is dead. */
-  if (wp_atomic_load_relaxed_u32(&slot->owner) != thread) return;
-  if (state == WP_SLOT_ABANDONED || state == WP_SLOT_TIMED_OUT || state == WP_SLOT_FILLING) {
-    wp_task_free(pool, WP_MAIN, index);
-    return;
-  }
-  if (state != WP_SLOT_RUNNING) return;
-  wp_atomic_fetch_add_relaxed_u64(&pool->counters.lost, 1);
-  if (!(slot->flags &
-        WP_SLOT_ITEMS)) { /* there it is the items that are over, which are not lost */
-    if (slot->result.box) wp_box_drop(pool, WP_MAIN, slot->result.box - 1);
-    slot->result = (wp_value){0, 0, 0, 0};
-  }
-  if (wp_task_put_back_locked(pool, index)) return;
-  slot->status = wp_task_lost_status(slot);
-  wp_slot_move(slot, WP_SLOT_RUNNING, WP_SLOT_DONE);
-  wp_task_complete(pool, thread, index); /* main drains after reaping: no bell */
-}
-
-static void mark_listed(wp_pool *pool, uint32_t first, uint32_t mark) {
-  for (uint32_t at = first; at;) {
-    wp_slot *slot = wp_slot_at(&pool->slots, at - 1);
-    slot->listed = mark;
-    at = wp_atomic_load_relaxed_u32(&slot->next); /* its owner is dead, and main is here */
-  }
-}
-
-/* RELIST: what the thread had finished and not listed: one slot at the most. The others keep their places, or a task's values would
- * overtake each other. */
-static void list_finished(wp_pool *pool, uint32_t thread) {
-  const wp_thread *record = &pool->threads[thread];
-  uint32_t newest = wp_atomic_load_seq_u32(&record->completions), missing = 0;
-  mark_listed(pool, newest, 1);
-  mark_listed(pool, record->undelivered, 1);
-  for (uint32_t i = 0; i < wp_atomic_load_acquire_u32(&pool->slots.capacity); i++) {
-    const wp_slot *slot = wp_slot_at(&pool->slots, i);
-    if (wp_slot_state_of(slot) != WP_SLOT_DONE || slot->listed) continue;
-    /* Relaxed: if it is this thread's, nobody writes it any more. */
-    if (wp_atomic_load_relaxed_u32(&slot->owner) == thread) missing = i + 1;
-  }
-  mark_listed(pool, newest, 0);
-  mark_listed(pool, record->undelivered, 0);
-  if (missing) wp_task_complete(pool, thread, missing - 1);
-}
-
-/* Its record names what it ran, if it died outside the gate; otherwise every slot is asked. */
-static void lose_all(wp_pool *pool, uint32_t thread, bool trusted) {
-  wp_thread *record = &pool->threads[thread];
-  if (trusted) {
-    for (uint32_t place = 0; place < WP_CONCURRENCY_MAX; place++) {
-      uint32_t index = wp_atomic_load_acquire_u32(&record->slots[place]);
-      if (index) lose(pool, thread, index - 1);
-    }
-    return;
-  }
-  list_finished(pool, thread);
-  uint32_t capacity = wp_atomic_load_acquire_u32(&pool->slots.capacity);
-  for (uint32_t i = 0; i < capacity; i++) lose(pool, thread, i);
-}
-
-/* A progress value that the thread had not sent; freed by it or, after its death, by main. */
-static void lose_event(wp_pool *pool, uint32_t thread, uint32_t self) {
-  uint32_t event = wp_atomic_load_acquire_u32(&pool->threads[thread].event);
-  if (!event) return;
-  wp_slot *slot = wp_slot_at(&pool->slots, event - 1);
-  if (wp_slot_state_of(slot) == WP_SLOT_FILLING && (slot->flags & WP_SLOT_EVENT) &&
-      wp_atomic_load_relaxed_u32(&slot->owner) == thread) {
-    wp_task_free(pool, self, event - 1);
-  }
-  WP_POINT("event.lose");
-  wp_atomic_store_release_u32(&pool->threads[thread].event, 0);
-}
-
-/* No points: main only. */
-static void reset_record(wp_thread *record) {
-  for (uint32_t place = 0; place < WP_CONCURRENCY_MAX; place++) {
-    wp_atomic_store_relaxed_u32(&record->slots[place], 0); /* published by the store of the state */
-  }
-  wp_atomic_store_relaxed_u32(&record->running, 0);
-  wp_atomic_store_relaxed_u32(&record->exclusive, 0);
-  wp_atomic_store_relaxed_u32(&record->poisoned, 0);
-  wp_atomic_store_relaxed_u32(&record->seat, 0);
-  wp_atomic_store_relaxed_u32(&record->tag, 0);
-  wp_atomic_store_relaxed_u32(&record->stop, 0);
-  record->ring = 0;
-  wp_atomic_store_relaxed_u32(&record->pace_ns, WP_SHORT_WAIT_MS * 1000000);
-  wp_atomic_store_relaxed_u32(&record->exec_us, 0);
-  record->taken_ms = 0;
-  wp_atomic_store_seq_u32(&record->inside, 0);
-  wp_atomic_store_seq_u32(&record->doomed, 0);
-  wp_atomic_store_release_u32(&record->state, WP_THREAD_EMPTY);
-}
-
 /* No points: main only. */
 wp_status wp_worker_reap(wp_pool *pool, uint32_t thread, bool trusted) { /* REAP */
-  wp_thread *record = &pool->threads[thread];
-  bool inside = wp_gate_inside(record);
+  bool inside = wp_gate_inside(&pool->threads[thread]);
   wp_worker_doom(pool, thread);
-  bool locked = inside && wp_sched_break_lock(pool, thread);
-  if (!locked && !wp_sched_try_lock(pool, WP_MAIN)) return WP_E_QUEUE_FULL;
-  lose_all(pool, thread, trusted && !inside);
-  lose_event(pool, thread, WP_MAIN);
-  wp_box_reap(pool, thread);
-  uint32_t tag = wp_atomic_load_relaxed_u32(&record->tag); /* its writer is dead */
-  wp_heap_rebuild(&pool->memory[thread].heap, &tag, tag ? 1 : 0);
-  wp_arena_abandon(&pool->memory[thread].arena);
-  wp_port_thread_reset(thread);
-  reset_record(record);
-  wp_idle_leave(pool, thread); /* doomed inside, it may have gone idle afterwards */
+  bool broken = inside && wp_lock_take_over(pool, thread);
+  if (!broken && !wp_lock_try(pool, WP_MAIN)) return WP_E_QUEUE_FULL;
+  if (broken) {
+    wp_atomic_fetch_add_relaxed_u64(&pool->counters.rebuilt, 1);
+    wp_rooms_rebuild(pool);
+  }
+  wp_rooms_reap(pool, thread, trusted && !inside);
   wp_atomic_fetch_add_relaxed_u64(&pool->counters.reaped, 1);
-  wp_sched_unlock(pool, WP_MAIN);
+  wp_lock_release(pool, WP_MAIN);
   if (inside) pool->recount_due = 1;
   wp_pool_recount(pool);
-  wp_sched_help(pool, WP_MAIN, WP_CHORE_INBOX);
+  wp_lock_help(pool, WP_MAIN, WP_CHORE_INBOX);
   wp_idle_wake(pool, false);
   return WP_OK;
 }
@@ -273,7 +172,7 @@ void wp_worker_clean_up(wp_pool *pool, uint32_t self, uint32_t index) {
   wp_gate_enter(thread);
   uint32_t tag = wp_atomic_load_relaxed_u32(&thread->tag); /* own word */
   wp_task_drop_result(pool, self, index);
-  lose_event(pool, self, self);
+  wp__task_lose_event(pool, self, self);
   wp_heap_free_tagged(&pool->memory[self].heap, tag);
   wp_arena_reset(&pool->memory[self].arena);
   wp_port_thread_reset(self);

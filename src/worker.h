@@ -62,7 +62,4 @@ void wp_worker_clean_up(wp_pool *pool, uint32_t self, uint32_t index);
  * sleeping (WP_SPIN_MS), unless there is one core only. */
 void wp_worker_wait(wp_pool *pool, uint32_t self, uint32_t seen, uint32_t timeout_ms);
 
-/* The whole pool as it should be: counts, lists and states agree. WP_OK or WP_E_BROKEN_INVARIANT. With no thread active. */
-wp_status wp_pool_check(wp_pool *pool);
-
 #endif

@@ -9,10 +9,13 @@
 #include "bindings/bindings.h"
 #include "box.h"
 #include "fleet.h"
+#include "group.h"
+#include "name.h"
 #include "pool.h"
 #include "scheduler.h"
 #include "task.h"
 #include "telemetry.h"
+#include "tick.h"
 #include "worker.h"
 #include <ctype.h>
 #include <stddef.h>

@@ -1,6 +1,8 @@
 /* What JavaScript calls on main and in workers, in a form that fits it. */
 #include "bindings/bindings.h"
 #include "box.h"
+#include "name.h"
+#include "rooms.h"
 #include "task.h"
 #include <emscripten/stack.h>
 

@@ -1,5 +1,6 @@
 #include "embed.h"
 #include "base/fault.h"
+#include "rooms.h"
 #include "scheduler.h"
 #include "task.h"
 #include "task_side.h"

@@ -91,7 +91,7 @@ inline wake_idle(n) {
 
 inline apply_inbox() { ready = ready + inbox; inbox = 0 }
 
-/* wp_sched_unlock: CHORES that came up meanwhile are this holder's, too. */
+/* wp_lock_release: CHORES that came up meanwhile are this holder's, too. */
 inline unlock(n) {
   lock = 0;
 #ifndef NO_CHORES_AFTER_UNLOCK
@@ -102,7 +102,7 @@ inline unlock(n) {
 #endif
 }
 
-/* wp_sched_help, once the chore is raised: it never waits. */
+/* wp_lock_help, once the chore is raised: it never waits. */
 inline serve(n) {
   if
   :: !lock -> chores = false; apply_inbox(); unlock(n); wake_idle(n)

@@ -225,7 +225,7 @@ TEST(line_first,
   CHECK_EQ(wp_box_request(f.pool, 1), WP_OK);
   CHECK_EQ(wp_box_create_granted(f.pool, 1, 4, &box), WP_OK);
   CHECK_EQ(wp_box_request(f.pool, 2), WP_E_QUEUE_FULL);
-  CHECK(wp_sched_try_lock(f.pool, WP_MAIN));
+  CHECK(wp_lock_try(f.pool, WP_MAIN));
   wp_box_drop(f.pool, 1, box); /* cannot hand the place on: the lock is taken */
   CHECK(!wp_box_granted(f.pool, 2));
   wp_atomic_store_seq_u32(&f.pool->lock, 0); /* main is between unlocking and its chores */

@@ -108,7 +108,7 @@ TEST(takes_inside, "XP-01: every call of the core leaves the gate as it found it
   wp_box_drop(f.pool, w, box);
   wp_task_finish(f.pool, w, task, WP_OK);
   CHECK_EQ(take(f.pool, w, 0), WP_NONE);
-  wp_sched_help(f.pool, WP_MAIN, WP_CHORE_INBOX | WP_CHORE_BOXES | WP_CHORE_PURGE);
+  wp_lock_help(f.pool, WP_MAIN, WP_CHORE_INBOX | WP_CHORE_BOXES | WP_CHORE_PURGE);
   CHECK(!wp_gate_inside(record));
   CHECK(!wp_gate_inside(main_record));
   fixture_close(&f);

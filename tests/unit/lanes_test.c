@@ -154,7 +154,7 @@ TEST(cancelled_is_not_passed_over,
   CHECK(open_stream(10));
   uint32_t heavy[3];
   for (int h = 0; h < 3; h++) heavy[h] = single(NORMAL, WP_SLOT_HEAVY);
-  wp_sched_help(f.pool, WP_MAIN, WP_CHORE_INBOX);
+  wp_lock_help(f.pool, WP_MAIN, WP_CHORE_INBOX);
   CHECK_EQ(cancel(heavy[1]), WP_CANCEL_QUEUED);
   CHECK_EQ(slices_before(heavy[0]), 10);
   CHECK_EQ(slices_before(heavy[2]), 9);
@@ -190,7 +190,7 @@ TEST(aged_survives_death, "TW-09, XP-05: a worker dies with the lock; who aged i
   bulk(NORMAL, NEVER_DUE, STREAM, stream);
   CHECK(age_two(heavy));
   wp_gate_enter(&f.pool->threads[w[1]]);
-  CHECK(wp_sched_try_lock(f.pool, w[1]));
+  CHECK(wp_lock_try(f.pool, w[1]));
   CHECK_EQ(wp_worker_reap(f.pool, w[1], false), WP_OK);
   CHECK_EQ(slices_before(heavy[0]), 0);
   CHECK_EQ(slices_before(heavy[1]), 0);
@@ -264,7 +264,7 @@ TEST(low_counts_who_waits,
   CHECK(open_pool(1));
   uint32_t low[3], critical[120];
   for (int i = 0; i < 2; i++) low[i] = single(LOW, 0);
-  wp_sched_help(f.pool, WP_MAIN, WP_CHORE_INBOX);
+  wp_lock_help(f.pool, WP_MAIN, WP_CHORE_INBOX);
   CHECK_EQ(cancel(low[1]), WP_CANCEL_QUEUED);
   CHECK_EQ(run(1), low[0]);
   for (int i = 0; i < 120; i++) critical[i] = single(CRITICAL, 0);

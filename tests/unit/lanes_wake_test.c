@@ -78,7 +78,7 @@ TEST(sleeps_meanwhile, "TW-07, XP-16: a heavy task that is held wakes nobody; ea
   uint32_t seen[] = {wake_of(f.pool, w[1]), wake_of(f.pool, w[2])};
   for (int look = 0; look < 10; look++) {
     CHECK_EQ(take(f.pool, w[1 + look % 2], 1), WP_NONE);
-    wp_sched_help(f.pool, WP_MAIN, WP_CHORE_INBOX | WP_CHORE_PURGE);
+    wp_lock_help(f.pool, WP_MAIN, WP_CHORE_INBOX | WP_CHORE_PURGE);
   }
   CHECK(is_idle(f.pool, w[1]) && is_idle(f.pool, w[2]));
   CHECK(wake_of(f.pool, w[1]) == seen[0] && wake_of(f.pool, w[2]) == seen[1]);
@@ -96,7 +96,7 @@ TEST(cancelled_slice_gates_nobody,
   bulk(NORMAL, NEVER_DUE, 2, s);
   bulk(NORMAL, NEVER_DUE, 1, s + 2);
   uint32_t light = single(HIGH, WP_SLOT_LIGHT), heavy = single(HIGH, WP_SLOT_HEAVY);
-  wp_sched_help(f.pool, WP_MAIN, WP_CHORE_INBOX);
+  wp_lock_help(f.pool, WP_MAIN, WP_CHORE_INBOX);
   CHECK_EQ(cancel(s[1]), WP_CANCEL_QUEUED);
   CHECK_EQ(cancel(s[2]), WP_CANCEL_QUEUED);
   CHECK_EQ(take(f.pool, w[0], 1), s[0]);

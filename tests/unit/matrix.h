@@ -58,7 +58,7 @@ static void play(uint32_t number) {
 /* What follows finds the scheduler's lock taken, and leaves its chores to the next holder. */
 static void block_lock(bool taken) {
   if (taken) {
-    if (!wp_sched_try_lock(s.f.pool, WP_MAIN)) complain("the lock is taken");
+    if (!wp_lock_try(s.f.pool, WP_MAIN)) complain("the lock is taken");
     wp_atomic_store_release_u32(&s.locked, 1);
   } else if (wp_atomic_exchange_acq_rel_u32(&s.locked, 0)) {
     wp_atomic_store_seq_u32(&s.f.pool->lock, 0);
@@ -308,7 +308,7 @@ static void finish_rest(void) {
 static void use_place(uint32_t self, bool waits) {
   uint32_t box = 0;
   if (!waits) wp_box_request(s.f.pool, self);
-  wp_sched_help(s.f.pool, WP_MAIN, 0);
+  wp_lock_help(s.f.pool, WP_MAIN, 0);
   if (!wp_box_granted(s.f.pool, self))
     complain("a place for a box was lost");
   else if (wp_box_create_granted(s.f.pool, self, BOX_BYTES, &box))

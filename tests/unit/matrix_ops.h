@@ -32,7 +32,7 @@ static void prepare_bulk(void) {
   }
   for (int i = 0; i < 2; i++) submit_flagged(WP_SLOT_HEAVY | WP_SLOT_REQUEUE);
   submit_flagged(WP_SLOT_LIGHT);
-  wp_sched_help(s.f.pool, WP_MAIN, WP_CHORE_INBOX);
+  wp_lock_help(s.f.pool, WP_MAIN, WP_CHORE_INBOX);
   block_lock(true);
   for (uint32_t item = 0; item < 2; item++) {
     wp_task_submit(s.f.pool, slices[item]);
@@ -56,7 +56,7 @@ static void prepare_age(void) {
   for (int i = 0; i < 2; i++) submit_flagged(WP_SLOT_HEAVY);
   submit_plain();
   wp_task_submit(s.f.pool, slice);
-  wp_sched_help(s.f.pool, WP_MAIN, WP_CHORE_INBOX);
+  wp_lock_help(s.f.pool, WP_MAIN, WP_CHORE_INBOX);
 }
 
 static void run_age(void) {
@@ -83,7 +83,7 @@ static void prepare_take(void) {
   }
   submit_plain();
   uint32_t in_lane = submit_box(BOX_BYTES);
-  wp_sched_help(s.f.pool, WP_MAIN, WP_CHORE_INBOX);
+  wp_lock_help(s.f.pool, WP_MAIN, WP_CHORE_INBOX);
   cancel((wp_handle){in_lane, generation_of(s.f.pool, in_lane)});
   uint32_t in_inbox = submit_box(BOX_BYTES);
   block_lock(true);
@@ -459,7 +459,7 @@ static void prepare_help(void) {
   wp_box_create_granted(pool, OTHER, BOX_BYTES, &s.boxes[0]);
   s.other_waits = wp_box_request(pool, OTHER) == WP_E_QUEUE_FULL;
   for (int i = 0; i < 2; i++) submit_box(BOX_BYTES);
-  wp_sched_help(pool, WP_MAIN, WP_CHORE_INBOX);
+  wp_lock_help(pool, WP_MAIN, WP_CHORE_INBOX);
   block_lock(true);
   cancel_all();
   wp_box_drop(pool, OTHER, s.boxes[0]);
@@ -467,7 +467,7 @@ static void prepare_help(void) {
   block_lock(false);
 }
 
-static void run_help(void) { wp_sched_help(s.f.pool, VICTIM, WP_CHORE_INBOX); }
+static void run_help(void) { wp_lock_help(s.f.pool, VICTIM, WP_CHORE_INBOX); }
 
 static const operation operations[] = {
     {"start", prepare_start, run_start, NULL},

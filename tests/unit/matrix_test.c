@@ -112,7 +112,7 @@ static void take_away(void) {
   cancel_all();
   run_clock(LATER_MS);
   collect();
-  wp_sched_help(s.f.pool, WP_MAIN, WP_CHORE_INBOX | WP_CHORE_BOXES | WP_CHORE_PURGE);
+  wp_lock_help(s.f.pool, WP_MAIN, WP_CHORE_INBOX | WP_CHORE_BOXES | WP_CHORE_PURGE);
 }
 
 /* Lives on, while main cancels, times out, delivers and expires all that it can at this moment. */

@@ -7,12 +7,16 @@
 
 #include "base/point.h"
 #include "box.h"
+#include "lock.h"
+#include "name.h"
 #include "pool.h"
 #include "port/port.h"
+#include "rooms.h"
 #include "scheduler.h"
 #include "status.h"
 #include "task.h"
 #include "test.h"
+#include "tick.h"
 #include "worker.h"
 
 enum { FIXTURE_BYTES = 64 << 20 };

@@ -167,7 +167,7 @@ static bool fuzz_finish_all(fuzz_state *s) {
     bool delivered = deliver(pool, &status) != WP_NONE;
     if (!delivered && !queued_of(pool) && free_of(pool) == FUZZ_WORKERS) break;
   }
-  wp_sched_help(pool, WP_MAIN, WP_CHORE_INBOX | WP_CHORE_PURGE);
+  wp_lock_help(pool, WP_MAIN, WP_CHORE_INBOX | WP_CHORE_PURGE);
   return wp_pool_check(pool) == WP_OK && !wp_table_in_use(&pool->slots) &&
          !wp_atomic_load_relaxed_u32(&pool->boxes.in_use);
 }

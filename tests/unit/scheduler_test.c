@@ -343,16 +343,16 @@ TEST(broken_lock,
   uint32_t dead = start_worker(pool, 0), w = start_worker(pool, 1), tasks[BROKEN_TASKS];
   for (int i = 0; i < BROKEN_TASKS; i++) {
     tasks[i] = submit(pool, lane_of(i), 0);
-    if (i == BROKEN_TASKS / 2) wp_sched_help(pool, WP_MAIN, WP_CHORE_INBOX); /* half in lanes */
+    if (i == BROKEN_TASKS / 2) wp_lock_help(pool, WP_MAIN, WP_CHORE_INBOX); /* half in lanes */
   }
   uint32_t copy = submit(pool, WP_PRIORITY_NORMAL, 2);
   wp_gate_enter(&pool->threads[dead]);
-  CHECK(wp_sched_try_lock(pool, dead));
+  CHECK(wp_lock_try(pool, dead));
   wp_list *lane = &pool->lanes.lists[0][WP_CLASS_PLAIN];
   *lane = (wp_list){WP_NONE, 17}; /* what a death in the middle of a change may leave */
   pool->lanes.lists[2][WP_CLASS_PLAIN].first = 0;
   wp_atomic_store_seq_u32(&pool->ready, 12345);
-  CHECK(!wp_sched_try_lock(pool, w));
+  CHECK(!wp_lock_try(pool, w));
   CHECK_EQ(wp_worker_reap(pool, dead, false), WP_OK);
   CHECK_EQ(wp_atomic_load_seq_u32(&pool->lock), 0);
   CHECK_EQ(wp_atomic_load_relaxed_u64(&pool->counters.rebuilt), 1);
@@ -374,11 +374,11 @@ TEST(other_holder,
   CHECK_EQ(take(pool, dead, 0), task);
   wp_gate_enter(&pool->threads[dead]);
   wp_gate_enter(&pool->threads[holder]);
-  CHECK(wp_sched_try_lock(pool, holder));
+  CHECK(wp_lock_try(pool, holder));
   CHECK_EQ(wp_worker_reap(pool, dead, false), WP_E_QUEUE_FULL);
   CHECK_EQ(wp_worker_reap(pool, dead, false), WP_E_QUEUE_FULL);
   CHECK_EQ(wp_atomic_load_relaxed_u64(&pool->counters.reaped), 0);
-  wp_sched_unlock(pool, holder);
+  wp_lock_release(pool, holder);
   wp_gate_leave(&pool->threads[holder]);
   CHECK_EQ(wp_worker_reap(pool, dead, false), WP_OK);
   wp_status status = WP_OK;
@@ -393,13 +393,13 @@ TEST(incarnations, "XP-05: a lock word of a record's earlier user is told from i
   wp_config config = fixture_config(1);
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
   uint32_t w = start_worker(f.pool, 0);
-  CHECK(wp_sched_try_lock(f.pool, w));
+  CHECK(wp_lock_try(f.pool, w));
   uint32_t word = wp_atomic_load_seq_u32(&f.pool->lock);
-  wp_sched_unlock(f.pool, w);
+  wp_lock_release(f.pool, w);
   CHECK_EQ(kill_worker(f.pool, w), WP_OK);
   CHECK_EQ(start_worker(f.pool, 0), w);
   wp_atomic_store_seq_u32(&f.pool->lock, word);
-  CHECK(!wp_sched_break_lock(f.pool, w));
+  CHECK(!wp_lock_take_over(f.pool, w));
   wp_atomic_store_seq_u32(&f.pool->lock, 0);
   fixture_close(&f);
 }

@@ -42,7 +42,7 @@ TEST(off, "TW-42, TW-44: off, there is no report, no ring, and a sample does not
   CHECK(!wp_telemetry_report(f.pool, 1, &report));
   CHECK(!wp_telemetry_thresholds(f.pool));
   submit_class(WP_SLOT_HEAVY, WP_PRIORITY_NORMAL);
-  wp_sched_help(f.pool, WP_MAIN, WP_CHORE_INBOX);
+  wp_lock_help(f.pool, WP_MAIN, WP_CHORE_INBOX);
   CHECK_EQ(f.pool->lanes.counts[WP_PRIORITY_NORMAL][WP_CLASS_HEAVY], 1);
   CHECK_EQ(f.pool->lanes.peaks[WP_PRIORITY_NORMAL][WP_CLASS_HEAVY], 0);
   uint32_t w = start_worker(f.pool, 0), group;

@@ -1,0 +1,40 @@
+/*
+ * Purpose  What the sources of this room share: box.c (writing, references), box_line.c (the line for pooled boxes), box_reap.c (leases,
+ *          deaths, checks).
+ * Owns     nothing of its own
+ * Threads  any, inside the gate, unless noted
+ * Kill     as in box.h
+ * See      box.h
+ */
+#ifndef WP_BOX_PARTS_H
+#define WP_BOX_PARTS_H
+
+#include "box.h"
+#include "lock.h"
+
+static inline bool wp__box_has_state(uint64_t word, uint32_t state) {
+  return wp_word_state(word) == state;
+}
+
+static inline uint32_t wp__box_reader_bit(uint32_t reader) { return UINT32_C(1) << (reader & 31); }
+
+static inline bool wp__box_exists(const wp_pool *pool, uint32_t index) {
+  return index < wp_atomic_load_acquire_u32(&pool->boxes.capacity);
+}
+
+/* A box in state WRITING; flags: enum wp_box_flags. */
+wp_status wp__box_create(wp_pool *pool, uint32_t self, uint64_t bytes, uint32_t flags,
+                         uint32_t *index);
+
+/* So many references less; the last one frees the box. */
+void wp__box_drop_references(wp_pool *pool, uint32_t self, uint32_t index, uint32_t references);
+void wp__box_free(wp_pool *pool, uint32_t self, uint32_t index);
+
+/* One of the pool's boxes may be granted again. */
+void wp__box_give_back_place(wp_pool *pool);
+
+/* The thread waits for no box any more. Under the lock. */
+void wp__box_leave_line(wp_pool *pool, uint32_t number);
+bool wp__box_check_line(const wp_pool *pool);
+
+#endif

@@ -1,0 +1,99 @@
+#include "rooms.h"
+#include "base/point.h"
+#include "box.h"
+#include "group.h"
+#include "idle.h"
+#include "lanes.h"
+#include "lock.h"
+#include "name.h"
+#include "scheduler.h"
+#include "task.h"
+#include "task_side.h"
+#include <string.h>
+
+typedef struct room {
+  wp_status (*open)(wp_pool *pool, wp_heap *heap);
+  void (*rebuild)(wp_pool *pool);
+  void (*reap)(wp_pool *pool, uint32_t thread, bool trusted);
+  void (*recount)(wp_pool *pool);
+  uint32_t chore; /* enum wp_chore */
+  void (*serve)(wp_pool *pool, uint32_t self);
+} room;
+
+static const room rooms[] = {
+#define ROOM(name, hooks) {hooks},
+#define OPEN(function) .open = (function),
+#define REBUILD(function) .rebuild = (function),
+#define REAP(function) .reap = (function),
+#define RECOUNT(function) .recount = (function),
+#define CHECK(function) /* check.c */
+#define CHORE(bit, function) .chore = (bit), .serve = (function),
+#include "rooms.def"
+};
+
+enum { ROOMS = (int)(sizeof rooms / sizeof rooms[0]) };
+
+/* ---- Opening ---- */
+
+static bool valid(const wp_config *config) {
+  return config->workers >= 1 && config->workers <= WP_SEATS_MAX &&
+         config->spares <= WP_SEATS_MAX - config->workers && config->concurrency >= 1 &&
+         config->concurrency <= WP_CONCURRENCY_MAX && config->max_tasks >= 1 &&
+         config->box_count >= 1;
+}
+
+wp_status wp_pool_lay_out(const wp_config *config, wp_segments *segments, wp_thread_memory *memory,
+                          wp_pool **out) {
+  if (!valid(config)) return WP_E_INVALID_ARGUMENT;
+  wp_heap *heap = &memory[WP_MAIN].heap;
+  wp_pool *pool = wp_heap_alloc_aligned(heap, 64, sizeof *pool, 0);
+  if (!pool) return WP_E_NO_MEMORY;
+  memset(pool, 0, sizeof *pool);
+  pool->config = *config;
+  pool->segments = segments;
+  pool->memory = memory;
+  pool->seat_count = config->workers;
+  pool->thread_count = 1 + 2 * (config->workers + config->spares);
+  for (int i = 0; i < ROOMS; i++) {
+    wp_status status = rooms[i].open ? rooms[i].open(pool, heap) : WP_OK;
+    if (status) return status;
+  }
+  *out = pool;
+  return WP_OK;
+}
+
+/* ---- From the top down ---- */
+
+void wp_rooms_rebuild(wp_pool *pool) {
+  for (int i = ROOMS; i--;)
+    if (rooms[i].rebuild) rooms[i].rebuild(pool);
+}
+
+void wp_rooms_reap(wp_pool *pool, uint32_t thread, bool trusted) {
+  for (int i = ROOMS; i--;)
+    if (rooms[i].reap) rooms[i].reap(pool, thread, trusted);
+}
+
+void wp_rooms_recount(wp_pool *pool) {
+  for (int i = ROOMS; i--;)
+    if (rooms[i].recount) rooms[i].recount(pool);
+}
+
+static void serve_chores(wp_pool *pool, uint32_t self) {
+  WP_POINT("chores.take");
+  uint32_t chores = wp_atomic_exchange_seq_u32(&pool->chores, 0);
+  WP_POINT("chores.taken");
+  for (int i = ROOMS; chores && i--;) {
+    if (!(chores & rooms[i].chore)) continue;
+    rooms[i].serve(pool, self);
+    chores &= ~rooms[i].chore;
+  }
+}
+
+void wp__lock_chores(wp_pool *pool, uint32_t self) {
+  while (wp_atomic_load_seq_u32(&pool->chores) && wp_lock_try(pool, self)) {
+    serve_chores(pool, self);
+    wp__lock_open(pool);
+    wp_idle_wake_next(pool);
+  }
+}

@@ -1,0 +1,207 @@
+#include "task_life.h"
+#include "base/point.h"
+#include "box.h"
+#include "completion.h"
+#include "group.h"
+#include <string.h>
+
+static wp_slot *slot_at(const wp_pool *pool, uint32_t index) {
+  return wp_slot_at(&pool->slots, index);
+}
+
+static bool exists(const wp_pool *pool, uint32_t index) {
+  return index < wp_atomic_load_acquire_u32(&pool->slots.capacity);
+}
+
+/* All that a task or an event may have set. By words: as one memset it becomes a call of the host's in wasm. */
+static void wipe(wp_slot *slot) {
+  const uint64_t zero = 0;
+  uint8_t *at = (uint8_t *)&slot->name, *end = slot->argument_inline;
+  for (; at < end; at += sizeof zero) {
+    memcpy(at, &zero, sizeof zero);
+    __asm__ volatile("" ::: "memory");
+  }
+}
+
+wp_status wp_task_reserve(wp_pool *pool, uint32_t self, uint32_t *index) {
+  wp_heap *heap = wp_pool_heap(pool, self);
+  wp_status status = self == WP_MAIN ? wp_table_take_kept(&pool->slots, heap, index)
+                                     : wp_table_take(&pool->slots, heap, index);
+  if (status) return status;
+  wp_slot *slot = slot_at(pool, *index);
+  WP_POINT("task.reserve");
+  /* Relaxed: published by the move. From then on a dead worker's slot is found by it. */
+  wp_atomic_store_relaxed_u32(&slot->owner, self);
+  wipe(slot);
+  wp_slot_set(slot, WP_SLOT_FILLING);
+  return WP_OK;
+}
+
+/* ---- Running ---- */
+
+static void enter_record(wp_thread *thread, uint32_t index) {
+  uint32_t place = 0;
+  while (wp_atomic_load_relaxed_u32(&thread->slots[place]))
+    place++; /* running < concurrency <= places */
+  WP_POINT("task.enter");
+  wp_atomic_store_release_u32(&thread->slots[place], index + 1);
+  WP_POINT("task.running");
+  wp_atomic_fetch_add_seq_u32(&thread->running, 1);
+}
+
+bool wp__task_leave_record(wp_thread *thread, uint32_t index) {
+  for (uint32_t place = 0; place < WP_CONCURRENCY_MAX; place++) {
+    if (wp_atomic_load_relaxed_u32(&thread->slots[place]) != index + 1) continue; /* own record */
+    WP_POINT("task.leave");
+    wp_atomic_store_release_u32(&thread->slots[place], 0);
+    WP_POINT("task.rests");
+    wp_atomic_fetch_sub_seq_u32(&thread->running, 1);
+    return true;
+  }
+  return false;
+}
+
+void wp__task_end_exclusive(wp_thread *thread, const wp_slot *slot) {
+  WP_POINT("task.end_exclusive");
+  if (slot->flags & WP_SLOT_EXCLUSIVE) wp_atomic_store_release_u32(&thread->exclusive, 0);
+}
+
+/* Why a task does not start, though nobody has cancelled it; WP_OK: it does. */
+static wp_status refusal_of(const wp_pool *pool, const wp_slot *slot, double now_ms) {
+  if (slot->flags & WP_SLOT_DEADLINE && now_ms >= slot->due_ms) return WP_E_TIMEOUT;
+  bool failed = slot->group && wp_group_has_failed(pool, slot->group - 1);
+  return failed ? WP_E_CANCELLED : WP_OK;
+}
+
+bool wp_task_begin(wp_pool *pool, uint32_t self, uint32_t index, double now_ms) {
+  wp_slot *slot = slot_at(pool, index);
+  wp_thread *thread = &pool->threads[self];
+  wp_status refusal = refusal_of(pool, slot, now_ms);
+  if (refusal) {
+    slot->status = refusal;
+    WP_POINT("task.refuse");
+    wp_atomic_store_relaxed_u32(&slot->owner, self); /* published by the move */
+    if (!wp_slot_move(slot, WP_SLOT_READY, WP_SLOT_DONE)) {
+      wp_task_free(pool, self, index);
+      return false;
+    }
+    WP_POINT("task.refused");
+    wp_atomic_fetch_sub_seq_u32(&pool->queued, 1);
+    if (wp_task_complete(pool, self, index))
+      thread->ring = 1; /* the taker rings: see wp_sched_take */
+    return false;
+  }
+  slot->started_ms = now_ms;
+  WP_POINT("task.own");
+  wp_atomic_store_relaxed_u32(&slot->owner, self); /* published by the move */
+  enter_record(thread, index);
+  wp_thread_beat(thread);
+  WP_POINT("task.exclusive");
+  if (slot->flags & WP_SLOT_EXCLUSIVE) wp_atomic_store_release_u32(&thread->exclusive, 1);
+  if (wp_slot_move(slot, WP_SLOT_READY, WP_SLOT_RUNNING)) {
+    WP_POINT("task.taken");
+    wp_atomic_fetch_sub_seq_u32(&pool->queued, 1);
+    return true;
+  }
+  wp__task_end_exclusive(thread, slot);
+  wp__task_leave_record(thread, index);
+  wp_task_free(pool, self, index); /* cancelled in the lane */
+  return false;
+}
+
+/* Its time goes into the worker's mean (REQUIREMENTS TW-48: a quarter of it, three quarters of what it was), and into the slot, if it
+ * is traced. */
+static void note_end(const wp_pool *pool, uint32_t self, wp_slot *slot, double now_ms) {
+  wp_atomic_u32 *mean_us = &pool->threads[self].exec_us;
+  double us = (wp_pool_time(pool, now_ms) - slot->started_ms) * 1000;
+  double before = wp_atomic_load_relaxed_u32(mean_us); /* a hint: it orders nothing */
+  double now = 0.25 * (us > 0 ? us : 0) + 0.75 * before + 0.5;
+  WP_POINT("task.time");
+  wp_atomic_store_relaxed_u32(mean_us, now < UINT32_MAX ? (uint32_t)now : UINT32_MAX);
+  if (!(slot->flags & WP_SLOT_TRACED)) return;
+  if (us < 1) us = 1; /* some clocks are coarse */
+  slot->ran_us = us < UINT32_MAX ? (uint32_t)us : UINT32_MAX;
+}
+
+/* The caller gave the task up while it ran: nobody waits for this answer. */
+static bool drop_late(wp_pool *pool, uint32_t self, uint32_t index) {
+  /* Its time limit may pass at this very moment (tick.c): whoever moves the slot first knows what it was. Not to DONE: if the
+   * worker dies here, that would be delivered. */
+  bool timed_out = !wp_slot_move(slot_at(pool, index), WP_SLOT_ABANDONED, WP_SLOT_FILLING);
+  WP_POINT("late.count");
+  wp_atomic_fetch_add_relaxed_u64(&pool->counters.late, 1);
+  wp_task_free(pool, self, index);
+  WP_POINT("task.late");
+  if (timed_out) wp_atomic_fetch_sub_acq_rel_u32(&pool->threads[self].poisoned, 1);
+  return wp__task_ring_due(pool); /* main may wait for the worker to be free */
+}
+
+bool wp_task_finish_at(wp_pool *pool, uint32_t self, uint32_t index, wp_status status,
+                       double now_ms) {
+  if (!exists(pool, index)) return false;
+  wp_thread *thread = &pool->threads[self];
+  wp_slot *slot = slot_at(pool, index);
+  bool ring = false;
+  wp_gate_enter(thread);
+  if (!wp__task_leave_record(thread, index)) {
+    wp_gate_leave(thread);
+    return false;
+  }
+  wp_thread_beat(thread);
+  if (now_ms > 0) note_end(pool, self, slot, now_ms);
+  slot->status = status;
+  wp__task_end_exclusive(thread, slot);
+  if (wp_slot_move(slot, WP_SLOT_RUNNING, WP_SLOT_DONE)) {
+    if (status && slot->group) wp_group_note_failure(pool, slot);
+    ring = wp_task_complete(pool, self, index);
+  } else {
+    ring = drop_late(pool, self, index);
+  }
+  wp_gate_leave(thread);
+  return ring;
+}
+
+/* ---- What it held ---- */
+
+/* The name goes first: who dies in between leaves a count that is too high, not a box that is dropped twice. */
+static void drop_box(wp_pool *pool, uint32_t self, wp_value *value) {
+  uint32_t box = value->box;
+  if (!box) return;
+  WP_POINT("box.forget");
+  value->box = 0;
+  wp_box_drop(pool, self, box - 1);
+}
+
+void wp_task_drop_result(wp_pool *pool, uint32_t self, uint32_t index) {
+  if (!exists(pool, index)) return;
+  wp_value *result = &slot_at(pool, index)->result;
+  /* One step: a slot that named a box already freed would have it freed once more when its worker dies. */
+  wp_gate_enter(&pool->threads[self]);
+  drop_box(pool, self, result);
+  WP_POINT("result.drop");
+  *result = (wp_value){WP_TYPE_UNDEFINED, 0, 0, 0};
+  wp_gate_leave(&pool->threads[self]);
+}
+
+void wp_task_free(wp_pool *pool, uint32_t self, uint32_t index) {
+  if (!exists(pool, index)) return;
+  wp_slot *slot = slot_at(pool, index);
+  if (wp_slot_state_of(slot) == WP_SLOT_FREE) return;
+  uint32_t group = slot->group;
+  drop_box(pool, self, &slot->argument);
+  drop_box(pool, self, &slot->result);
+  WP_POINT("task.ungroup");
+  slot->group = 0;
+  if (group) wp_group_leave(pool, group - 1);
+  uint32_t generation = wp_word_generation(wp_atomic_load_acquire_u64(&slot->word));
+  WP_POINT("task.free");
+  wp_atomic_store_release_u64(&slot->word, wp_word(wp_generation_after(generation), WP_SLOT_FREE));
+  if (self == WP_MAIN)
+    wp_table_put_kept(&pool->slots, index);
+  else
+    wp_table_put(&pool->slots, index);
+}
+
+void wp_task_free_delivered(wp_pool *pool, const uint32_t *indexes, uint32_t count) {
+  for (uint32_t i = 0; i < count; i++) wp_task_free(pool, WP_MAIN, indexes[i]);
+}

@@ -1,0 +1,112 @@
+/* What becomes of a dead worker's tasks; counting slots anew; checking them. */
+#include "base/point.h"
+#include "box.h"
+#include "task.h"
+
+/* LOSE: what it ran is answered, run again, or freed. No points: main only. */
+static void lose(wp_pool *pool, uint32_t thread, uint32_t index) {
+  wp_slot *slot = wp_slot_at(&pool->slots, index);
+  uint32_t state = wp_slot_state_of(slot);
+  /* Relaxed: only the owner writes it, and if that is this thread, it is dead. */
+  if (wp_atomic_load_relaxed_u32(&slot->owner) != thread) return;
+  if (state == WP_SLOT_ABANDONED || state == WP_SLOT_TIMED_OUT || state == WP_SLOT_FILLING) {
+    wp_task_free(pool, WP_MAIN, index);
+    return;
+  }
+  if (state != WP_SLOT_RUNNING) return;
+  wp_atomic_fetch_add_relaxed_u64(&pool->counters.lost, 1);
+  if (!(slot->flags &
+        WP_SLOT_ITEMS)) { /* there it is the items that are over, which are not lost */
+    if (slot->result.box) wp_box_drop(pool, WP_MAIN, slot->result.box - 1);
+    slot->result = (wp_value){0, 0, 0, 0};
+  }
+  if (wp_task_put_back_locked(pool, index)) return;
+  slot->status = wp_task_lost_status(slot);
+  wp_slot_move(slot, WP_SLOT_RUNNING, WP_SLOT_DONE);
+  wp_task_complete(pool, thread, index); /* main drains after reaping: no bell */
+}
+
+static void mark_listed(wp_pool *pool, uint32_t first, uint32_t mark) {
+  for (uint32_t at = first; at;) {
+    wp_slot *slot = wp_slot_at(&pool->slots, at - 1);
+    slot->listed = mark;
+    at = wp_atomic_load_relaxed_u32(&slot->next); /* its owner is dead, and main is here */
+  }
+}
+
+/* RELIST: what the thread had finished and not listed: one slot at the most. The others keep their places, or a task's values would
+ * overtake each other. */
+static void list_finished(wp_pool *pool, uint32_t thread) {
+  const wp_thread *record = &pool->threads[thread];
+  uint32_t newest = wp_atomic_load_seq_u32(&record->completions), missing = 0;
+  mark_listed(pool, newest, 1);
+  mark_listed(pool, record->undelivered, 1);
+  for (uint32_t i = 0; i < wp_atomic_load_acquire_u32(&pool->slots.capacity); i++) {
+    const wp_slot *slot = wp_slot_at(&pool->slots, i);
+    if (wp_slot_state_of(slot) != WP_SLOT_DONE || slot->listed) continue;
+    /* Relaxed: if it is this thread's, nobody writes it any more. */
+    if (wp_atomic_load_relaxed_u32(&slot->owner) == thread) missing = i + 1;
+  }
+  mark_listed(pool, newest, 0);
+  mark_listed(pool, record->undelivered, 0);
+  if (missing) wp_task_complete(pool, thread, missing - 1);
+}
+
+/* Its record names what it ran, if it died outside the gate; otherwise every slot is asked. */
+static void lose_all(wp_pool *pool, uint32_t thread, bool trusted) {
+  wp_thread *record = &pool->threads[thread];
+  if (trusted) {
+    for (uint32_t place = 0; place < WP_CONCURRENCY_MAX; place++) {
+      uint32_t index = wp_atomic_load_acquire_u32(&record->slots[place]);
+      if (index) lose(pool, thread, index - 1);
+    }
+    return;
+  }
+  list_finished(pool, thread);
+  uint32_t capacity = wp_atomic_load_acquire_u32(&pool->slots.capacity);
+  for (uint32_t i = 0; i < capacity; i++) lose(pool, thread, i);
+}
+
+void wp__task_lose_event(wp_pool *pool, uint32_t thread, uint32_t self) {
+  uint32_t event = wp_atomic_load_acquire_u32(&pool->threads[thread].event);
+  if (!event) return;
+  wp_slot *slot = wp_slot_at(&pool->slots, event - 1);
+  if (wp_slot_state_of(slot) == WP_SLOT_FILLING && (slot->flags & WP_SLOT_EVENT) &&
+      wp_atomic_load_relaxed_u32(&slot->owner) == thread) {
+    wp_task_free(pool, self, event - 1);
+  }
+  WP_POINT("event.lose");
+  wp_atomic_store_release_u32(&pool->threads[thread].event, 0);
+}
+
+void wp_task_reap(wp_pool *pool, uint32_t thread, bool trusted) {
+  lose_all(pool, thread, trusted);
+  wp__task_lose_event(pool, thread, WP_MAIN);
+}
+
+/* ---- The table ---- */
+
+wp_status wp_task_open(wp_pool *pool, wp_heap *heap) {
+  wp_status status = wp_table_open(&pool->slots, heap, sizeof(wp_slot), pool->config.max_tasks);
+  /* Descriptors of the first tasks are there before they come (REQUIREMENTS TW-59). */
+  return status ? status : wp_table_reserve(&pool->slots, heap);
+}
+
+static bool is_free(const void *slot) { return wp_slot_state_of(slot) == WP_SLOT_FREE; }
+
+void wp_task_recount(wp_pool *pool) { wp_table_recount(&pool->slots, is_free); }
+
+static bool slots_agree(const wp_pool *pool) {
+  uint32_t capacity = wp_atomic_load_relaxed_u32(&pool->slots.capacity), waiting = 0, taken = 0;
+  for (uint32_t i = 0; i < capacity; i++) {
+    uint32_t state = wp_slot_state_of(wp_slot_at(&pool->slots, i));
+    waiting += state == WP_SLOT_SUBMITTED || state == WP_SLOT_READY;
+    taken += state != WP_SLOT_FREE;
+  }
+  return waiting == wp_atomic_load_relaxed_u32(&pool->queued) &&
+         taken == wp_table_in_use(&pool->slots);
+}
+
+bool wp_task_check(const wp_pool *pool) {
+  return wp_table_check(&pool->slots, is_free) && slots_agree(pool);
+}
