@@ -16,6 +16,7 @@ const LAYERS = [
   'base',
   'values',
   'codec',
+  'protocol',
   'wasm-binary',
   'instrument',
   'host',

@@ -333,7 +333,7 @@ export class Engine {
 
   /**
    * @param {import('../threads/member.js').Member} member
-   * @param {any} message
+   * @param {import('../protocol/messages.js').ToEngine} message
    */
   #receive(member, message) {
     if (message.kind === 'stopped') member.stopped?.(message.failure);

@@ -104,7 +104,7 @@ export class Mail {
 /**
  * Answers a worker: it wants the argument of a task that it has started, or calls a function of main.
  * @param {import('../host/index.js').Thread} thread
- * @param {{ kind: string, call: number, slot: number, generation: number, name: string, argument: unknown }} request
+ * @param {import('../protocol/messages.js').Call} request
  * @param {Record<string, (argument: any) => unknown>} functions that handlers may call
  * @param {(slot: number, generation: number) => Task | undefined} taskOf the task that asks, if it is wanted still
  */

@@ -4,14 +4,14 @@
  * @typedef {object} Thread one worker thread, started
  * @property {string} name
  * @property {number | undefined} threadId the runtime's number of it
- * @property {(message: unknown, transfer?: readonly Transferable[]) => void} post to the pool's own code there
+ * @property {(message: import('../protocol/messages.js').FromMain, transfer?: readonly Transferable[]) => void} post to the pool's own code there
  * @property {(message: unknown, transfer?: readonly Transferable[]) => void} postToUser to the user's code there: its parentPort
  * @property {() => void} [pump] delivers now what the thread has posted; undefined: the event loop alone does
  * @property {() => Promise<void>} stop ends the thread wherever it is; settles once the host says that it is gone
  * @property {(held: boolean) => void} hold whether the thread keeps the process alive
  *
  * @typedef {object} ThreadEvents
- * @property {(message: any) => void} onMessage of the pool's own code
+ * @property {(message: import('../protocol/messages.js').FromWorker) => void} onMessage of the pool's own code
  * @property {(message: any) => void} onUserMessage what code of the user's posts to its parentPort
  * @property {(error: Error) => void} onError an error that nobody in the thread caught; the thread is lost
  * @property {(code: number) => void} onExit the thread is gone. Not every host sends it

@@ -116,7 +116,7 @@ export class Fleet {
 
   /**
    * @param {Member} member
-   * @param {any} message
+   * @param {import('../protocol/messages.js').FromWorker} message
    * @param {number} block
    */
   #receive(member, message, block) {
@@ -340,7 +340,7 @@ export class Fleet {
 
   /**
    * @param {number} number of a thread
-   * @param {{ kind: 'cancel', slot: number }} message
+   * @param {import('../protocol/messages.js').Cancel} message
    */
   tell(number, message) {
     this.members.get(number)?.thread.post(message);

@@ -27,7 +27,7 @@ import { host } from '../host/index.js';
  * What the fleet tells its pool.
  * @typedef {object} FleetEvents
  * @property {() => void} bell completions may be there
- * @property {(member: Member, message: any) => void} message anything that is not the fleet's
+ * @property {(member: Member, message: import('../protocol/messages.js').ToEngine) => void} message anything that is not the fleet's
  * @property {(member: Member, message: unknown) => void} userMessage what code of the user's in the thread posts to its parentPort
  * @property {(seat: number, member: Member) => void} seating before a worker takes a seat
  * @property {(member: Member) => void} up a worker has taken a seat
@@ -68,7 +68,7 @@ export function newMember(number, name, seat) {
  * @param {import('../options/options.js').ResolvedOptions} options
  * @param {number} number thread record
  * @param {number} block the thread's control block
- * @returns {import('../worker/boot.js').Init}
+ * @returns {import('../protocol/messages.js').Init}
  */
 export function initMessage({ exports, pool, memory }, { glue, wasmModule }, options, number, block) {
   return {

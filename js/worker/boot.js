@@ -14,9 +14,9 @@ import { Loop } from './loop.js';
 
 /**
  * @typedef {object} WorkerHost what a worker needs of its runtime
- * @property {(message: unknown, transfer?: readonly Transferable[]) => void} post
- * @property {(onMessage: (message: any) => void) => void} listen
- * @property {() => any} [take] main's next message, without the event loop; undefined: there is none. Not every runtime can
+ * @property {(message: import('../protocol/messages.js').FromWorker, transfer?: readonly Transferable[]) => void} post
+ * @property {(onMessage: (message: import('../protocol/messages.js').FromMain) => void) => void} listen
+ * @property {() => import('../protocol/messages.js').FromMain | undefined} [take] main's next message, without the event loop; undefined: there is none. Not every runtime can
  * @property {() => number} clockOffsetMs what turns time.now() into a clock that all threads share
  * @property {import('../host/index.js').HostTime} time
  * @property {(run: () => void) => void} defer
@@ -25,20 +25,7 @@ import { Loop } from './loop.js';
  * @property {(fd: number, text: string) => void} [write] where C prints, if not to the console: 1 is stdout, 2 stderr
  *
  * @typedef {[exports: any, memory: WebAssembly.Memory, pool: number, thread: number]} Started
- *
- * @typedef {object} Init main's answer to `ready`
- * @property {'init'} kind
- * @property {string} glue URL of the Emscripten module
- * @property {WebAssembly.Module} wasmModule
- * @property {WebAssembly.Memory} wasmMemory
- * @property {number} block the thread's control block
- * @property {number} routine its start routine
- * @property {number} argument of the start routine
- * @property {string | undefined} module URL of the user's worker module
- * @property {string} name what the names of the pool's workers begin with
- * @property {unknown} initData
- * @property {number} memoryBytes ceiling of the shared memory
- * @property {number | undefined} beatMs how often the event loop gives a sign of life; undefined: nobody looks for one
+ * @typedef {import('../protocol/messages.js').Init} Init
  */
 
 const scope = /** @type {any} */ (globalThis);

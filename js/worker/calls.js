@@ -10,14 +10,14 @@ export class Calls {
   #next = 1;
   #post;
 
-  /** @param {(message: object, transfer?: readonly Transferable[]) => void} post to main */
+  /** @param {(message: import('../protocol/messages.js').Call, transfer?: readonly Transferable[]) => void} post to main */
   constructor(post) {
     this.#post = post;
   }
 
   /**
    * Asks main for something.
-   * @param {Record<string, unknown>} request
+   * @param {import('../protocol/messages.js').Question} request
    * @param {readonly Transferable[]} [transfer]
    * @returns {Promise<any>} main's answer
    */
@@ -27,7 +27,7 @@ export class Calls {
       try {
         this.#post({ ...request, call }, transfer);
       } catch (cause) {
-        throw notSerializable(request.argument, cause);
+        throw notSerializable(request.kind === 'main' ? request.argument : undefined, cause);
       }
       this.#open.set(call, (answer) =>
         Object.hasOwn(answer, 'error') ? reject(fromMessage(answer.error)) : resolve(answer.value),
@@ -36,7 +36,7 @@ export class Calls {
   }
 
   /**
-   * @param {{ call: number }} message main's answer
+   * @param {import('../protocol/messages.js').Answer} message main's answer
    */
   receive(message) {
     this.#open.get(message.call)?.(message);

@@ -39,7 +39,7 @@ export class Loop {
 
   /**
    * @param {import('./boot.js').WorkerHost} host
-   * @param {import('./boot.js').Init} init
+   * @param {import('../protocol/messages.js').Init} init
    * @param {import('../core/core.js').Exports} exports
    * @param {WebAssembly.Memory} memory
    * @param {number} pool address
@@ -79,10 +79,10 @@ export class Loop {
 
   /**
    * A message from main. One that is not known is ignored.
-   * @param {{ kind: string, call: number, slot: number }} message
+   * @param {import('../protocol/messages.js').FromMain} message
    */
   receive(message) {
-    if (message.kind === 'mail') this.arrivals.receive(/** @type {any} */ (message));
+    if (message.kind === 'mail') this.arrivals.receive(message);
     else if (message.kind === 'answer') this.calls.receive(message);
     else if (message.kind === 'cancel') this.signals.get(message.slot)?.tellSignal();
     else if (message.kind === 'stop') void this.#stop();
