@@ -1,7 +1,7 @@
 /** Which rung stops what: the flag that a task reads, a loop check, or the end of its thread. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { LIMITS_MS } from '../../js/ladder.js';
+import { LIMITS_MS } from '../../js/threads/ladder.js';
 import { C_MODULE, C_TASKS, DEADLY, codeOf, rounds, until, withPatience, withPool } from './helpers.js';
 
 /** @param {any} pool */

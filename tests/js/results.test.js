@@ -1,7 +1,7 @@
 /** Results that are moved, or made in memory of context.alloc(); progress, and whose it is. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { Mail } from '../../js/mail.js';
+import { Mail } from '../../js/engine/mail.js';
 import { codeOf, liveness, until, withPool } from './helpers.js';
 
 const module = new URL('./fixtures/results.js', import.meta.url);
