@@ -5,7 +5,7 @@ import * as vega from 'vega';
 import { compile } from 'vega-lite';
 import { growthOf, unitCost } from './growth.mjs';
 import { POOLS } from './pools/index.mjs';
-import { groups, poolsOf } from './report.mjs';
+import { fileName, groups, poolsOf } from './report.mjs';
 import { summarise } from './results.mjs';
 
 const OWN = '#d1495b';
@@ -36,13 +36,6 @@ export async function plotAll(results, directory) {
   for (const curve of results.growth ?? []) await write(curve.id, lines(curve));
   return files;
 }
-
-/** A group's plot: the name of its file. @param {string} group */
-export const fileName = (group) =>
-  group
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, '-')
-    .replace(/^-|-$/g, '');
 
 /** @param {object} spec of vega-lite */
 function draw(spec) {

@@ -65,6 +65,13 @@ export function groups(results) {
   return found;
 }
 
+/** A group's plot: the name of its file. @param {string} group */
+export const fileName = (group) =>
+  group
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-|-$/g, '');
+
 /** @param {import('./results.mjs').Results} results */
 export const poolsOf = (results) =>
   Object.keys(POOLS).filter((pool) => Object.values(results.cells).some((cells) => cells[pool]));

@@ -95,12 +95,26 @@ export function summarise(results, row, metric, better, pool) {
   const figures = outcomes.map((outcome) => figureOf(outcome, metric));
   const numbers = figures.filter((figure) => typeof figure === 'number');
   if (numbers.length < figures.length) return { reason: String(figures.find((figure) => typeof figure !== 'number')) };
-  const ratios = numbers.flatMap((figure, round) => {
-    const base = figureOf(results.cells[row][BASE]?.[round], metric);
-    if (typeof base !== 'number' || base === 0 || figure === 0) return [];
-    return better === 'higher' ? figure / base : base / figure;
+  const ratio = ratioOf(results, metric, { row, pool, better }, { row, pool: BASE });
+  return { ...spread(numbers), rounds: numbers.length, ratio };
+}
+
+/**
+ * How many times better one pool is than another: the median of the ratios within the rounds.
+ * @param {Results} results
+ * @param {string} metric
+ * @param {{ row: string, pool: string, better: 'lower' | 'higher' }} ours
+ * @param {{ row: string, pool: string }} other
+ * @returns {number | undefined} undefined: there is no round with a figure of both
+ */
+export function ratioOf(results, metric, ours, other) {
+  const ratios = (results.cells[ours.row]?.[ours.pool] ?? []).flatMap((outcome, round) => {
+    const figure = figureOf(outcome, metric);
+    const base = figureOf(results.cells[other.row]?.[other.pool]?.[round], metric);
+    if (typeof figure !== 'number' || typeof base !== 'number' || base === 0 || figure === 0) return [];
+    return ours.better === 'higher' ? figure / base : base / figure;
   });
-  return { ...spread(numbers), rounds: numbers.length, ratio: ratios.length ? median(ratios) : undefined };
+  return ratios.length ? median(ratios) : undefined;
 }
 
 /**

@@ -1,11 +1,14 @@
 /** What the benchmarks say about their figures. What the figures are is no matter of a test. */
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { behindTable } from '../../bench/behind.mjs';
 import { CURVES, emptyCurves, growthOf } from '../../bench/growth.mjs';
+import { fill } from '../../bench/pages.mjs';
 import { POOLS } from '../../bench/pools/index.mjs';
 import { growthTable, tables } from '../../bench/report.mjs';
+import { readResults } from '../../bench/results.mjs';
 import { exponent, quantile, spread } from '../../bench/stats.mjs';
 
 /** A file of results: by row and pool, the figures of each round. */
@@ -95,4 +98,23 @@ test('where other pools are ahead: all of them, whichever way the figure goes, a
   assert.equal(lines.length, 2);
   assert.match(lines[0], /100,000 tasks submitted at once: ms \| 100 \| piscina 2× \|$/);
   assert.match(lines[1], /\| 600 \| comlink 1.22× \|$/);
+});
+
+test('the tables in README.md and docs/benchmarks.md are those of bench/results/published.json', () => {
+  const root = new URL('../../', import.meta.url);
+  const results = readResults(new URL('bench/results/published.json', root).pathname);
+  for (const page of ['README.md', 'docs/benchmarks.md']) {
+    const text = readFileSync(new URL(page, root), 'utf8');
+    assert.equal(fill(text, results), text, `${page}: run node bench/readme.mjs bench/results/published.json`);
+  }
+});
+
+test("the README's table has five rows of three figures, and a ratio below 1 where another pool is ahead", () => {
+  const root = new URL('../../', import.meta.url);
+  const results = readResults(new URL('bench/results/published.json', root).pathname);
+  const lines = fill('<!-- bench:short -->\n<!-- /bench:short -->', results).match(/^\| .*/gm) ?? [];
+  assert.equal(lines.length, 2 + 5);
+  for (const line of lines) assert.equal(line.split('|').length, 6, line);
+  const start = lines.find((line) => line.includes('start:'));
+  assert.match(start, /\b0\.\d\d× \|$/); // tinypool starts faster
 });
