@@ -30,7 +30,7 @@ describe('wrong use: one line naming what and where, status 2', () => {
     [
       'a throwing module',
       () => [`${file('thrower.mjs', 'throw new TypeError("no\\nway")')}#x`],
-      /thrower\.mjs: cannot be loaded: TypeError: no way \(file:[^()]*thrower\.mjs:1\)\n$/,
+      /thrower\.mjs: cannot be loaded: TypeError: no way \(file:[^()]*thrower\.mjs:1:\d+\)\n$/,
     ],
     [
       'a module that exits',
