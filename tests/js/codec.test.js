@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { TYPE, createCodec } from '../../js/codec/codec.js';
-import { isSimple } from '../../js/codec/simple.js';
+import { isSimple, isWellFormed } from '../../js/codec/simple.js';
 import { PoolError } from '../../js/base/errors.js';
 import { HOSTS, everyWay, send } from './codec-send.js';
 
@@ -416,6 +416,16 @@ test('NF-22 json, string, binary and cbor round-trip on demand; a view shares th
     assert.throws(() => codec.encodeAs(format, bad, memory, 0, 64), { code: 'NOT_SERIALIZABLE' });
   }
   assert.throws(() => codec.encodeAs('xml', 1, memory, 0, 64), { code: 'INVALID_ARGUMENT' });
+});
+
+test('AM-08 text that UTF-8 cannot carry is known as such without String.prototype.isWellFormed, too', async () => {
+  const native = Object.getOwnPropertyDescriptor(String.prototype, 'isWellFormed');
+  delete String.prototype.isWellFormed;
+  const url = '../../js/codec/simple.js?without';
+  const without = await import(url).finally(() => Object.defineProperty(String.prototype, 'isWellFormed', native));
+  const texts = { '': true, abc: true, 'é€😀': true, '\ud800': false, 'a\udc00b': false, '\udc00\ud800': false };
+  for (const [text, expected] of Object.entries(texts))
+    assert.deepEqual([isWellFormed(text), without.isWellFormed(text)], [expected, expected], JSON.stringify(text));
 });
 
 test('NF-22 text that a TextDecoder would shorten is not given to the CBOR library', () => {

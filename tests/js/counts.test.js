@@ -1,7 +1,9 @@
 /** What is counted, and when the pool says that it has nothing left to do. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import * as L from '../../js/generated/layout.js';
 import { createPool, Pool } from '../../js/index.js';
+import { readStats } from '../../js/threads/open.js';
 import { blocker, codeOf, ending, MODULE, until, withPool } from './helpers.js';
 
 test('AM-28: tasks that destroy() rejects count as processed and as errors, those of before stay', async (t) => {
@@ -97,3 +99,25 @@ test('AM-35, C-18: drained waits for a worker that is poisoned', () =>
     await until(() => pool.stats().freeWorkers === 2 && drained > 0);
     assert.equal(drained, 1);
   }));
+
+test('counts of tasks and bytes have more than 32 bits', () => {
+  const AT = 64;
+  const u32 = new Uint32Array((AT + L.STATS_SIZE) >>> 2);
+  const read = (/** @type {unknown} */ _pool, /** @type {number} */ at) => {
+    for (let field = 0; field < L.STATS_SIZE; field += 4) u32[(at + field) >>> 2] = field + 1;
+  };
+  const core = { exports: { _wp_stats_read: read }, pool: 8, memory: { u32 } };
+  const stats = readStats(/** @type {any} */ (core), AT);
+  const wide = (/** @type {number} */ field) => field + 1 + (field + 5) * 2 ** 32;
+  assert.deepEqual(stats, {
+    free: L.STATS_FREE_WORKERS + 1,
+    busy: L.STATS_BUSY_WORKERS + 1,
+    total: L.STATS_TOTAL_WORKERS + 1,
+    queued: L.STATS_QUEUED + 1,
+    processed: wide(L.STATS_PROCESSED),
+    errors: wide(L.STATS_ERRORS),
+    boxesInUse: L.STATS_BOXES_IN_USE + 1,
+    tasksInUse: L.STATS_TASKS_IN_USE + 1,
+    heapBytes: wide(L.STATS_HEAP_BYTES),
+  });
+});
