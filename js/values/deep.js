@@ -214,7 +214,7 @@ export function unflatten(nodes) {
     return kind === ARRAY ? new Array(length) : {};
   });
   for (const [i, [, values, refs, keys]] of nodes.entries()) {
-    for (const at of refs || []) values[at] = made[/** @type {number} */ (values[at])];
+    if (refs) for (const at of refs) values[at] = made[/** @type {number} */ (values[at])];
     if (nodes[i][0] === ERROR) fillError(made[i], values);
     else fill(made[i], values, keys || undefined);
   }

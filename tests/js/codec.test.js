@@ -472,6 +472,15 @@ test('AM-39 a thrown error keeps name, message, stack, code, cause and own prope
   });
 });
 
+test('AM-39 a thrown error has no property that it did not have', () => {
+  everyWay((host, capacity) => {
+    for (const sent of [new Error('x'), new Error('y', { cause: undefined }), new AggregateError([], 'z')]) {
+      const got = /** @type {object} */ (send(host, sent, capacity, true).value);
+      assert.deepEqual(Reflect.ownKeys(got).sort(), Reflect.ownKeys(sent).sort());
+    }
+  });
+});
+
 test('AM-39 PoolError, AggregateError and DOMException arrive as such', () => {
   everyWay((host, capacity) => {
     const extra = { taskId: '7', worker: 'w1' };
