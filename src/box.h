@@ -41,16 +41,16 @@ static inline wp_box *wp_box_at(const wp_pool *pool, uint32_t index) {
 }
 
 /* A new box in state WRITING with room for `bytes`, owned by `self`, holding one reference. Zero bytes are legal.
- * WP_E_NO_MEMORY, WP_E_TOO_LARGE, WP_E_QUEUE_FULL (no descriptor). */
+ * WP_E_NO_MEMORY, WP_E_TOO_LARGE, WP_E_TABLE_FULL (no descriptor). */
 wp_status wp_box_create(wp_pool *pool, uint32_t self, uint64_t bytes, uint32_t *index);
 
 /* A box that counts against the pool's box_count, for values that readers keep. When all are taken: the caller is put
- * in line (once, however often it asks), WP_E_QUEUE_FULL is returned, and wp_box_granted tells when its turn has come
+ * in line (once, however often it asks), WP_E_NOT_GRANTED is returned, and wp_box_granted tells when its turn has come
  * (first come, first served: NF-18). A larger value than a box of the pool just takes more memory. Workers; under no
  * lock. */
 wp_status wp_box_request(wp_pool *pool, uint32_t self);
 bool wp_box_granted(const wp_pool *pool, uint32_t self);
-/* Uses the caller's grant: like wp_box_create, but marked WP_BOX_POOLED. Failure gives the grant back. WP_E_QUEUE_FULL: it
+/* Uses the caller's grant: like wp_box_create, but marked WP_BOX_POOLED. Failure gives the grant back. WP_E_NOT_GRANTED: it
  * has none. */
 wp_status wp_box_create_granted(wp_pool *pool, uint32_t self, uint64_t bytes, uint32_t *index);
 

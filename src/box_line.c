@@ -32,12 +32,12 @@ wp_status wp_box_request(wp_pool *pool, uint32_t self) {
   if (wp_box_granted(pool, self)) {
     status = WP_OK; /* it asked before, and has not used it */
   } else if (wp_atomic_load_relaxed_u32(&thread->box_waiting)) {
-    status = WP_E_QUEUE_FULL; /* likewise, and keeps its place in line */
+    status = WP_E_NOT_GRANTED; /* likewise, and keeps its place in line */
   } else if (!pool->box_line.first && take_place_locked(pool)) {
     WP_POINT("box.request");
     wp_atomic_store_seq_u32(&thread->box_granted, 1);
   } else {
-    status = WP_E_QUEUE_FULL;
+    status = WP_E_NOT_GRANTED;
     append_to_line(pool, self);
   }
   wp_lock_release(pool, self);
@@ -51,7 +51,7 @@ bool wp_box_granted(const wp_pool *pool, uint32_t self) {
 
 wp_status wp_box_create_granted(wp_pool *pool, uint32_t self, uint64_t bytes, uint32_t *index) {
   wp_thread *thread = &pool->threads[self];
-  if (!wp_box_granted(pool, self)) return WP_E_QUEUE_FULL;
+  if (!wp_box_granted(pool, self)) return WP_E_NOT_GRANTED;
   wp_gate_enter(thread);
   /* The grant goes first: who dies in between leaves a place that counts as taken, not one that is given back twice. */
   WP_POINT("box.use_grant");

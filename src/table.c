@@ -29,7 +29,7 @@ static void put_chain(wp_table *table, uint32_t first, wp_record *last) {
 
 static int grow(wp_table *table, wp_heap *heap) {
   uint32_t capacity = wp_atomic_load_acquire_u32(&table->capacity);
-  if (capacity >= table->ceiling) return WP_E_QUEUE_FULL;
+  if (capacity >= table->ceiling) return WP_E_TABLE_FULL;
   uint8_t *chunk = wp_heap_alloc_aligned(heap, 64, (size_t)table->record_bytes * WP_TABLE_CHUNK, 0);
   if (!chunk) return WP_E_NO_MEMORY;
   memset(chunk, 0, (size_t)table->record_bytes * WP_TABLE_CHUNK);

@@ -39,10 +39,10 @@ typedef struct wp_table {
 /* `heap` is the calling thread's. WP_E_NO_MEMORY. */
 int wp_table_open(wp_table *table, wp_heap *heap, uint32_t record_bytes, uint32_t ceiling);
 
-/* Makes room for one more chunk of records, before they are needed. WP_E_QUEUE_FULL at the ceiling, WP_E_NO_MEMORY. */
+/* Makes room for one more chunk of records, before they are needed. WP_E_TABLE_FULL at the ceiling, WP_E_NO_MEMORY. */
 int wp_table_reserve(wp_table *table, wp_heap *heap);
 
-/* Takes a free record, growing the table when there is none. WP_E_QUEUE_FULL at the ceiling, WP_E_NO_MEMORY. */
+/* Takes a free record, growing the table when there is none. WP_E_TABLE_FULL at the ceiling, WP_E_NO_MEMORY. */
 int wp_table_take(wp_table *table, wp_heap *heap, uint32_t *index);
 
 /* Gives a record back; its state must be 0 already. */

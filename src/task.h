@@ -52,7 +52,7 @@ enum wp_cancel_result wp_task_cancel(wp_pool *pool, uint32_t index, uint32_t gen
 void wp_task_count_settled(wp_pool *pool, uint32_t settled, uint32_t failed);
 
 /* An event on its way to main: a copy of what the running task `parent` reports. Worker. True: ring the bell. One at a time.
- * WP_E_QUEUE_FULL, WP_E_NO_MEMORY, WP_E_STALE_HANDLE (no such slot). */
+ * WP_E_TABLE_FULL, WP_E_NO_MEMORY, WP_E_STALE_HANDLE (no such slot). */
 wp_status wp_task_event(wp_pool *pool, uint32_t self, uint32_t parent, uint32_t *index);
 bool wp_task_send_event(wp_pool *pool, uint32_t self, uint32_t index);
 /* It will not be sent. */

@@ -12,7 +12,7 @@
 
 #include "pool.h"
 
-/* Takes a descriptor in state FILLING, with all fields reset. WP_E_QUEUE_FULL at max_tasks, WP_E_NO_MEMORY. main; for an event, a
+/* Takes a descriptor in state FILLING, with all fields reset. WP_E_TABLE_FULL at max_tasks, WP_E_NO_MEMORY. main; for an event, a
  * worker inside the gate. */
 wp_status wp_task_reserve(wp_pool *pool, uint32_t self, uint32_t *index);
 

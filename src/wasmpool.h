@@ -190,7 +190,8 @@ wp_status wp_pool_create(const wp_config *config, wp_pool **pool);
  * beside the caller, and the memory goes with the last thread. */
 void wp_pool_destroy(wp_pool *pool);
 
-/* Queues a C task by name; the bytes are copied. WP_E_QUEUE_FULL, WP_E_UNKNOWN_TASK, WP_E_NO_MEMORY, WP_E_INVALID_ARGUMENT. */
+/* Queues a C task by name; the bytes are copied. WP_E_QUEUE_FULL (max_queue), WP_E_TABLE_FULL (max_tasks), WP_E_UNKNOWN_TASK,
+ * WP_E_NO_MEMORY, WP_E_INVALID_ARGUMENT. */
 wp_status wp_submit(wp_pool *pool, const char *name, uint32_t type, const void *data, size_t bytes,
                     const wp_submit_options *options, wp_handle *handle);
 

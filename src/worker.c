@@ -106,7 +106,7 @@ wp_status wp_worker_reap(wp_pool *pool, uint32_t thread, bool trusted) { /* REAP
   bool inside = wp_gate_inside(&pool->threads[thread]);
   wp_worker_doom(pool, thread);
   bool broken = inside && wp_lock_take_over(pool, thread);
-  if (!broken && !wp_lock_try(pool, WP_MAIN)) return WP_E_QUEUE_FULL;
+  if (!broken && !wp_lock_try(pool, WP_MAIN)) return WP_E_LOCK_BUSY;
   if (broken) {
     wp_atomic_fetch_add_relaxed_u64(&pool->counters.rebuilt, 1);
     wp_rooms_rebuild(pool);

@@ -4,8 +4,7 @@
  * Owns     thread states and seats
  * Threads  main, except where "worker" is noted
  * Order    state is stored with release after everything that it announces
- * Kill     reap is called once the thread is known to be dead. It may be called again after WP_E_QUEUE_FULL ("the lock is
- *          taken, come back"): each of its steps can be repeated
+ * Kill     reap is called once the thread is known to be dead. It may be called again after WP_E_LOCK_BUSY: each of its steps can be repeated
  * See      tests/unit/worker_test.c, tests/model/death.pml
  */
 #ifndef WP_WORKER_H
@@ -43,7 +42,7 @@ enum wp_stop wp_worker_stop(wp_pool *pool, uint32_t thread, bool any);
 void wp_worker_stop_end(wp_pool *pool, uint32_t thread);
 
 /* After the thread's confirmed death: DYING > EMPTY. Its tasks end with WORKER_LOST or are queued again, what it held comes
- * back. `trusted` is false if it did not die through the gate. WP_E_QUEUE_FULL: the lock is taken, call again later. */
+ * back. `trusted` is false if it did not die through the gate. WP_E_LOCK_BUSY: call again later. */
 wp_status wp_worker_reap(wp_pool *pool, uint32_t thread, bool trusted);
 
 /* Worker: runs the C task of a slot that it has taken, and fills in its result. The status is for wp_task_finish. */

@@ -6,8 +6,8 @@
 import { STATUS_ROWS } from '../generated/status.js';
 import { own } from './own.js';
 
-/** @type {ReadonlyMap<string, string>} */
-const TEXT_BY_CODE = new Map(STATUS_ROWS.map((row) => [row.code, row.text]));
+/** By the row that has the code's own name: others may share the code. @type {ReadonlyMap<string, string>} */
+const TEXT_BY_CODE = new Map(STATUS_ROWS.filter((row) => row.name === row.code).map((row) => [row.code, row.text]));
 
 /**
  * @typedef {object} PoolErrorExtra

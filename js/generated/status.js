@@ -26,6 +26,9 @@ export const STATUS = Object.freeze({
   UNSUPPORTED: -21,
   NO_MEMORY: -22,
   BROKEN_INVARIANT: -23,
+  TABLE_FULL: -24,
+  LOCK_BUSY: -25,
+  NOT_GRANTED: -26,
 });
 
 /**
@@ -207,5 +210,26 @@ export const STATUS_ROWS = Object.freeze([
     code: 'BROKEN_INVARIANT',
     text: 'the pool found its own state damaged',
     action: 'report a bug',
+  },
+  {
+    name: 'TABLE_FULL',
+    number: -24,
+    code: 'QUEUE_FULL',
+    text: 'the pool already holds as many records of this kind as it may',
+    action: 'try later, or raise max_tasks',
+  },
+  {
+    name: 'LOCK_BUSY',
+    number: -25,
+    code: 'QUEUE_FULL',
+    text: 'another thread holds the lock of the pool',
+    action: 'call again later',
+  },
+  {
+    name: 'NOT_GRANTED',
+    number: -26,
+    code: 'QUEUE_FULL',
+    text: 'no box has been granted to this thread yet',
+    action: 'ask for one, and wait for the grant',
   },
 ]);

@@ -12,7 +12,9 @@ const LOOK_MS = 100;
  */
 export function waitForBox(core, sleep) {
   const { exports, pool, self } = core;
-  if (exports._wp_box_request(pool, self) === STATUS.OK) return;
+  const status = exports._wp_box_request(pool, self);
+  if (status === STATUS.OK) return;
+  if (status !== STATUS.NOT_GRANTED) core.check(status);
   const at = core.thread(self);
   for (;;) {
     const seen = sleep.word;

@@ -49,8 +49,8 @@ function section(path, heading) {
   return found;
 }
 
-/** Codes of src/status.def, without OK, which is no error. */
-const codes = [...read('src/status.def').matchAll(/^X\(\w+, \d+, "(\w+)", "([^"]*)"/gm)]
+/** Codes of src/status.def, each with the text of the row that has its name; without OK, which is no error. */
+const codes = [...read('src/status.def').matchAll(/^X\((\w+), \d+, "\1", "([^"]*)"/gm)]
   .map(([, code, text]) => ({ code, text }))
   .filter(({ code }) => code !== 'OK');
 

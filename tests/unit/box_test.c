@@ -145,7 +145,7 @@ TEST(line, "NF-18: one box, three writers and a fourth: granted in the order of 
   CHECK_EQ(wp_box_request(f.pool, order[0]), WP_OK);
   CHECK(wp_box_granted(f.pool, order[0]));
   CHECK_EQ(wp_box_create_granted(f.pool, order[0], 16, &box), WP_OK);
-  for (int i = 1; i < 4; i++) CHECK_EQ(wp_box_request(f.pool, order[i]), WP_E_QUEUE_FULL);
+  for (int i = 1; i < 4; i++) CHECK_EQ(wp_box_request(f.pool, order[i]), WP_E_NOT_GRANTED);
   for (int i = 1; i < 4; i++) {
     for (int k = i; k < 4; k++) CHECK(!wp_box_granted(f.pool, order[k]));
     uint32_t seen = wake_of(f.pool, order[i]);
@@ -169,15 +169,15 @@ TEST(line_ends,
   for (uint32_t s = 0; s < 3; s++) start_worker(f.pool, s);
   uint32_t box = 0;
   CHECK_EQ(wp_box_request(f.pool, 1), WP_OK);
-  CHECK_EQ(wp_box_request(f.pool, 2), WP_E_QUEUE_FULL);
-  CHECK_EQ(wp_box_request(f.pool, 3), WP_E_QUEUE_FULL);
+  CHECK_EQ(wp_box_request(f.pool, 2), WP_E_NOT_GRANTED);
+  CHECK_EQ(wp_box_request(f.pool, 3), WP_E_NOT_GRANTED);
   CHECK_EQ(kill_worker(f.pool, 1), WP_OK); /* dies with its grant unused */
   CHECK(wp_box_granted(f.pool, 2) && !wp_box_granted(f.pool, 3));
   CHECK(wp_box_create_granted(f.pool, 2, FIXTURE_BYTES, &box)); /* fails: the place goes on */
   CHECK(!wp_box_granted(f.pool, 2));
   CHECK(wp_box_granted(f.pool, 3));
   CHECK_EQ(wp_box_create_granted(f.pool, 3, 4, &box), WP_OK);
-  CHECK_EQ(wp_box_request(f.pool, 2), WP_E_QUEUE_FULL);
+  CHECK_EQ(wp_box_request(f.pool, 2), WP_E_NOT_GRANTED);
   CHECK_EQ(wp_box_commit(f.pool, 3, box, WP_TYPE_BINARY, 0, 4), WP_OK);
   CHECK_EQ(wp_box_grant(f.pool, box, WP_MAIN), WP_OK);
   box_at(box)->lease_end_ms = 1000;
@@ -199,7 +199,7 @@ TEST(waiter_dies, "NF-18, XP-01: a waiter dies in line; the others keep their or
     for (uint32_t s = 0; s < 4; s++) start_worker(f.pool, s);
     uint32_t box = 0, holder = 1;
     for (uint32_t w = 1; w <= 4; w++)
-      CHECK_EQ(wp_box_request(f.pool, w), w > 1 ? WP_E_QUEUE_FULL : 0);
+      CHECK_EQ(wp_box_request(f.pool, w), w > 1 ? WP_E_NOT_GRANTED : 0);
     CHECK_EQ(kill_worker(f.pool, dead), WP_OK);
     for (uint32_t w = 2; w <= 4; w++) {
       if (w == dead) continue;
@@ -224,12 +224,12 @@ TEST(line_first,
   uint32_t box = 0;
   CHECK_EQ(wp_box_request(f.pool, 1), WP_OK);
   CHECK_EQ(wp_box_create_granted(f.pool, 1, 4, &box), WP_OK);
-  CHECK_EQ(wp_box_request(f.pool, 2), WP_E_QUEUE_FULL);
+  CHECK_EQ(wp_box_request(f.pool, 2), WP_E_NOT_GRANTED);
   CHECK(wp_lock_try(f.pool, WP_MAIN));
   wp_box_drop(f.pool, 1, box); /* cannot hand the place on: the lock is taken */
   CHECK(!wp_box_granted(f.pool, 2));
   wp_atomic_store_seq_u32(&f.pool->lock, 0); /* main is between unlocking and its chores */
-  CHECK_EQ(wp_box_request(f.pool, 3), WP_E_QUEUE_FULL);
+  CHECK_EQ(wp_box_request(f.pool, 3), WP_E_NOT_GRANTED);
   CHECK(wp_box_granted(f.pool, 2) && !wp_box_granted(f.pool, 3));
   CHECK_EQ(wp_pool_check(f.pool), WP_OK);
   fixture_close(&f);

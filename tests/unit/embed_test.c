@@ -122,6 +122,19 @@ TEST(errors,
   CHECK(!wp_cancel(pool, handle));
   wp_resume(pool);
   wp_pool_destroy(pool);
+  /* The queue's limit and the table's are two things. */
+  wp_config_defaults(&config);
+  config.workers = 1;
+  config.max_tasks = 1; /* whole chunks */
+  CHECK_EQ(wp_pool_create(&config, &pool), WP_OK);
+  wp_pause(pool);
+  wp_status status = WP_OK;
+  uint32_t count = 0;
+  for (; !status && count < 100000; count++)
+    status = wp_submit(pool, "refuse", 0, NULL, 0, NULL, NULL);
+  CHECK_EQ(status, WP_E_TABLE_FULL);
+  CHECK(count > 1000);
+  wp_pool_destroy(pool);
 }
 
 TEST(progress, "progress values come in order, before the end, with the task's handle") {

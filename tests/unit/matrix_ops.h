@@ -238,7 +238,7 @@ static void prepare_release(void) {
   }
   wp_box_request(pool, VICTIM);
   wp_box_create_granted(pool, VICTIM, BOX_BYTES, &s.boxes[2]);
-  s.other_waits = wp_box_request(pool, OTHER) == WP_E_QUEUE_FULL;
+  s.other_waits = wp_box_request(pool, OTHER) == WP_E_NOT_GRANTED;
 }
 
 static void run_release(void) {
@@ -457,7 +457,7 @@ static void prepare_help(void) {
   take_one(OTHER); /* nothing: idle */
   wp_box_request(pool, OTHER);
   wp_box_create_granted(pool, OTHER, BOX_BYTES, &s.boxes[0]);
-  s.other_waits = wp_box_request(pool, OTHER) == WP_E_QUEUE_FULL;
+  s.other_waits = wp_box_request(pool, OTHER) == WP_E_NOT_GRANTED;
   for (int i = 0; i < 2; i++) submit_box(BOX_BYTES);
   wp_lock_help(pool, WP_MAIN, WP_CHORE_INBOX);
   block_lock(true);

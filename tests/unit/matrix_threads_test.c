@@ -95,7 +95,7 @@ static bool all_settled(void) {
 }
 
 static void reap(void) {
-  while (wp_worker_reap(s.f.pool, VICTIM, planned) == WP_E_QUEUE_FULL) sched_yield();
+  while (wp_worker_reap(s.f.pool, VICTIM, planned) == WP_E_LOCK_BUSY) sched_yield();
   while (!wp_pool_recount(s.f.pool)) sched_yield();
 }
 

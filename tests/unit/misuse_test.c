@@ -59,13 +59,13 @@ TEST(line,
      "is no box") {
   CHECK_EQ(start(), WP_OK);
   uint32_t box = 0;
-  CHECK_EQ(wp_box_create_granted(f.pool, 1, 8, &box), WP_E_QUEUE_FULL);
+  CHECK_EQ(wp_box_create_granted(f.pool, 1, 8, &box), WP_E_NOT_GRANTED);
   for (int i = 0; i < 3; i++) CHECK_EQ(wp_box_request(f.pool, 1), WP_OK);
   CHECK_EQ(wp_atomic_load_seq_u32(&f.pool->boxes_taken), 1);
-  for (int i = 0; i < 3; i++) CHECK_EQ(wp_box_request(f.pool, 2), WP_E_QUEUE_FULL);
-  CHECK_EQ(wp_box_create_granted(f.pool, 2, 8, &box), WP_E_QUEUE_FULL);
+  for (int i = 0; i < 3; i++) CHECK_EQ(wp_box_request(f.pool, 2), WP_E_NOT_GRANTED);
+  CHECK_EQ(wp_box_create_granted(f.pool, 2, 8, &box), WP_E_NOT_GRANTED);
   CHECK_EQ(wp_box_create_granted(f.pool, 1, 8, &box), WP_OK);
-  for (int i = 0; i < 3; i++) CHECK_EQ(wp_box_request(f.pool, 1), WP_E_QUEUE_FULL); /* behind 2 */
+  for (int i = 0; i < 3; i++) CHECK_EQ(wp_box_request(f.pool, 1), WP_E_NOT_GRANTED); /* behind 2 */
   CHECK_EQ(wp_pool_check(f.pool), WP_OK);
   wp_box_drop(f.pool, 1, box);
   CHECK(wp_box_granted(f.pool, 2) && !wp_box_granted(f.pool, 1));

@@ -375,8 +375,8 @@ TEST(other_holder,
   wp_gate_enter(&pool->threads[dead]);
   wp_gate_enter(&pool->threads[holder]);
   CHECK(wp_lock_try(pool, holder));
-  CHECK_EQ(wp_worker_reap(pool, dead, false), WP_E_QUEUE_FULL);
-  CHECK_EQ(wp_worker_reap(pool, dead, false), WP_E_QUEUE_FULL);
+  CHECK_EQ(wp_worker_reap(pool, dead, false), WP_E_LOCK_BUSY);
+  CHECK_EQ(wp_worker_reap(pool, dead, false), WP_E_LOCK_BUSY);
   CHECK_EQ(wp_atomic_load_relaxed_u64(&pool->counters.reaped), 0);
   wp_lock_release(pool, holder);
   wp_gate_leave(&pool->threads[holder]);

@@ -26,7 +26,7 @@ static item *item_at(uint32_t index) { return wp_table_at(&table, index); }
 static uint32_t in_use(void) { return wp_atomic_load_relaxed_u32(&table.in_use); }
 
 TEST(grows,
-     "XP-17: a table grows by chunks to its ceiling, then says QUEUE_FULL; records never move") {
+     "XP-17: a table grows by chunks to its ceiling, then says TABLE_FULL; records never move") {
   enum { COUNT = 3 * WP_TABLE_CHUNK };
   static item *address[COUNT];
   uint32_t index = 0;
@@ -38,7 +38,7 @@ TEST(grows,
     item_at(index)->holder = 1;
     address[index] = item_at(index);
   }
-  CHECK_EQ(wp_table_take(&table, &heaps[0], &index), WP_E_QUEUE_FULL);
+  CHECK_EQ(wp_table_take(&table, &heaps[0], &index), WP_E_TABLE_FULL);
   CHECK_EQ(in_use(), COUNT);
   for (uint32_t i = 0; i < COUNT; i++) CHECK(item_at(i) == address[i]);
   for (uint32_t i = 0; i < COUNT; i += 3) wp_table_put(&table, i);
@@ -46,7 +46,7 @@ TEST(grows,
     CHECK_EQ(wp_table_take(&table, &heaps[0], &index), WP_OK);
     CHECK_EQ(index % 3, 0);
   }
-  CHECK_EQ(wp_table_take(&table, &heaps[0], &index), WP_E_QUEUE_FULL);
+  CHECK_EQ(wp_table_take(&table, &heaps[0], &index), WP_E_TABLE_FULL);
   wp_segments_close(&segments);
 }
 
@@ -138,7 +138,7 @@ TEST(threads,
   CHECK_EQ(in_use(), 0);
   for (int i = 0; i < WP_TABLE_CHUNK; i++)
     CHECK_EQ(wp_table_take(&table, &heaps[0], &index), WP_OK);
-  CHECK_EQ(wp_table_take(&table, &heaps[0], &index), WP_E_QUEUE_FULL);
+  CHECK_EQ(wp_table_take(&table, &heaps[0], &index), WP_E_TABLE_FULL);
   wp_segments_close(&segments);
 }
 

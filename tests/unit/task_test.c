@@ -426,14 +426,14 @@ TEST(sum_wraps, "XP-17: a number of spares that makes the sum wrap is refused") 
   fixture_close(&f);
 }
 
-TEST(exhausted, "XP-17, AM-05: no descriptor left is QUEUE_FULL, no memory left is NO_MEMORY") {
+TEST(exhausted, "XP-17, AM-05: no descriptor left is TABLE_FULL, no memory left is NO_MEMORY") {
   wp_config config = fixture_config(1);
   config.max_tasks = WP_TABLE_CHUNK;
   uint32_t index = 0;
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
   for (int i = 0; i < WP_TABLE_CHUNK; i++)
     CHECK_EQ(wp_task_reserve(f.pool, WP_MAIN, &index), WP_OK);
-  CHECK_EQ(wp_task_reserve(f.pool, WP_MAIN, &index), WP_E_QUEUE_FULL);
+  CHECK_EQ(wp_task_reserve(f.pool, WP_MAIN, &index), WP_E_TABLE_FULL);
   free_slot(f.pool, 77);
   CHECK_EQ(wp_task_reserve(f.pool, WP_MAIN, &index), WP_OK);
   CHECK_EQ(index, 77);
