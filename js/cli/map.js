@@ -49,7 +49,7 @@ import { Report } from './report.js';
  * @property {number} size
  * @property {(task: string, payload?: unknown, options?: object) => Promise<unknown> & { terminate?: () => Promise<void> }} dispatch
  * @property {() => void} pause
- * @property {() => { busyWorkers: number }} stats
+ * @property {() => { busyWorkers: number, queued: number }} stats
  * @property {() => Promise<void>} destroy
  */
 
@@ -191,6 +191,7 @@ class MapRun {
     try {
       await this.#loop();
       await this.#settled;
+      if (this.#settled) await this.#parts.inputs.look();
       await this.#report.end();
     } catch (error) {
       if (error instanceof ClosedPipe) return STATUS.SIGPIPE;
@@ -301,11 +302,13 @@ class MapRun {
     this.#settled = this.#untilIdle().then(() => pool.destroy());
   }
 
+  /** Settles when all blocks that workers have begun are over, and this thread has their results. */
   async #untilIdle() {
-    // Twice idle: a result that was just finished is delivered between the two looks.
-    for (let idle = 0; idle < 2;) {
+    const { pool, runner } = this.#parts;
+    for (let isIdle = false; !isIdle;) {
       await new Promise((resolve) => setTimeout(resolve, SETTLE_POLL_MS));
-      idle = this.#parts.pool.stats().busyWorkers === 0 ? idle + 1 : 0;
+      const { busyWorkers, queued } = pool.stats();
+      isIdle = busyWorkers === 0 && queued === runner.inFlight;
     }
   }
 
@@ -327,7 +330,7 @@ class MapRun {
     const { items, skipped } = this.#meter;
     const known = (inputs.count ?? inputs.read) - items - skipped;
     if (inputs.count !== undefined) return `${known} were not run`;
-    return `${known} were read and not run; the rest of the input was not read`;
+    return `${known} were read and not run; the input was not read to its end`;
   }
 
   /** A bar would break into results on the same terminal, and needs one that can move its cursor. */

@@ -316,6 +316,30 @@ describe('--resume LOG', () => {
     assert.ok(times[0] < times[1] && times[2] < times[1], String(times));
   });
 
+  test('a file that is no job log is refused, and stays as it is: so do the others', async () => {
+    const input = file('items.txt', '1\n2\n');
+    const output = file('old.out', 'old');
+    for (const [name, text] of Object.entries({
+      'data.txt': '1\n2\n',
+      'data.csv': 'Seq\tHost\tStarttime\n1\tx\t5\n',
+      'data.bin': 'x',
+    })) {
+      const log = file(name, text);
+      const { status, err, out } = await run(['map', '-e', 'x => x', '--lines', input, '--resume', log, '-o', output]);
+      assert.deepEqual([status, out], [2, '']);
+      assert.match(err, new RegExp(`^wasmpool: ${log}: it is no job log, and stays as it is`));
+      assert.deepEqual([readFileSync(log, 'utf8'), readFileSync(output, 'utf8')], [text, 'old']);
+    }
+  });
+
+  test('a log that is empty, or was cut off in its first line, is begun', async () => {
+    for (const text of ['', 'Seq\tHo']) {
+      const log = file('begun.log', text);
+      assert.equal((await run(['map', '-e', 'x => x', '--resume', log], { input: '1\n' })).status, 0);
+      assert.match(readFileSync(log, 'utf8'), /^Seq\tHost\tStarttime\t[^\n]*\tCommand\n1\t[^\n]*\n$/);
+    }
+  });
+
   test('a log that was cut off in the middle of a line', async () => {
     const log = at('cut.log');
     const args = ['map', '-e', 'x => x', '--resume', log];

@@ -102,7 +102,8 @@ describe('the packaged program, with the real pool', () => {
     const { status, out, err } = await ended;
     assert.equal(status, 1);
     assert.match(err, /^wasmpool: stdin:2: TASK_FAILED even: 2\nwasmpool: stopped after a failure: /);
-    const [, left] = /: 1 items done, 1 failed, (\d+) were read and not run; the rest/.exec(err) ?? [];
+    const [, left] =
+      /: 1 items done, 1 failed, (\d+) were read and not run; the input was not read to its end/.exec(err) ?? [];
     assert.ok(Number(left) > 0, err);
     assert.deepEqual(lines(out), ['1']);
   });

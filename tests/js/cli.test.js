@@ -195,8 +195,20 @@ describe('wasmpool map', () => {
     assert.equal(failure, 'wasmpool: stdin:3: TASK_FAILED even: 4');
     assert.match(
       end,
-      /stopped after a failure: 2 items done, 1 failed, 0 were read and not run; the rest of the input was not/,
+      /stopped after a failure: 2 items done, 1 failed, 0 were read and not run; the input was not read to its end/,
     );
+  });
+
+  test('--fail-fast: when the input has ended, all of it counts as not run, whatever was left in the pipe', async () => {
+    for (const [chunks, left] of /** @type {[string[], string][]} */ ([
+      [['2\n3\n'], '1 were not run'],
+      [['2\n3\n', '4\n5\n'], '3 were not run'],
+    ])) {
+      const input = Readable.from(chunks.map((chunk) => Buffer.from(chunk)));
+      const { status, err } = await run(['map', `${at('h.mjs')}#odd`, '--fail-fast', '-j', '1'], { input });
+      assert.equal(status, 1);
+      assert.equal(lines(err)[1], `wasmpool: stopped after a failure: 0 items done, 1 failed, ${left}`);
+    }
   });
 
   for (const [retries, atEachKill] of /** @type {[string, number[]][]} */ ([

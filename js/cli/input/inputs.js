@@ -5,6 +5,10 @@ import { lineBlocks, listedBlocks, nameBlocks, statOf } from './input.js';
 
 /** @typedef {import('./block.js').Block} Block */
 
+/** How long a run that was stopped looks for the end of its input. */
+const LOOK_MS = 100;
+
+/** The items of one run. */
 export class Inputs {
   /** Items read so far. */
   read = 0;
@@ -41,11 +45,29 @@ export class Inputs {
 
   /** @returns {AsyncGenerator<Block, void, void>} */
   async *blocks() {
-    for await (const block of this.#open()) {
-      this.read += block.count;
-      yield block;
+    const source = this.#open();
+    let isLeft = false;
+    try {
+      for (let { done, value } = await source.next(); !done; { done, value } = await source.next()) {
+        const block = /** @type {Block} */ (value);
+        this.read += block.count;
+        isLeft = true;
+        yield block;
+        isLeft = false;
+      }
+      this.isComplete = true;
+    } finally {
+      if (isLeft) {
+        this.isComplete = Boolean((await source.next()).done); // the end shows at the next read; a terminal may never answer
+        void source.return();
+      }
     }
-    this.isComplete = true;
+  }
+
+  /** Gives an input that was left a moment in which its end may show. */
+  async look() {
+    const end = performance.now() + LOOK_MS;
+    while (!this.isComplete && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, 1));
   }
 
   #open() {

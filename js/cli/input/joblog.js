@@ -26,11 +26,15 @@ export class JobLog {
   /**
    * @param {string} path  read if it is there
    * @param {string} handler  names it in each command
+   * @throws if it is another file
    */
   constructor(path, handler) {
     this.#handler = handler;
     const text = readIfThere(path);
-    if (text === '') this.prefix = HEAD;
+    const isCutHead = HEAD.startsWith(text);
+    if (!isCutHead && !text.startsWith(HEAD))
+      throw new Error('it is no job log, and stays as it is: its first line is not that of GNU parallel’s --joblog');
+    if (isCutHead) this.prefix = HEAD.slice(text.length);
     else if (!text.endsWith('\n')) this.prefix = '\n'; // the run was cut off in the middle of a line
     for (const line of text.split('\n').slice(1, -1)) {
       const columns = line.split('\t');

@@ -25,6 +25,8 @@ export class HandlerRunner {
   #free;
   #stop;
   #options;
+  /** Tasks given to the pool whose ends are not known here. */
+  inFlight = 0;
 
   /**
    * @param {import('../map.js').CliPool} pool  with js/cli/work/handler.js as its module
@@ -82,11 +84,13 @@ export class HandlerRunner {
     });
     let result;
     let error;
+    this.inFlight++;
     try {
       result = await task;
     } catch (caught) {
       error = caught;
     } finally {
+      this.inFlight--;
       await watch.end();
     }
     return this.#collect(block, record, { result, error, timedOut: watch.timedOut });
