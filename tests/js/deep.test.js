@@ -203,6 +203,7 @@ test('what cannot be carried says what it is and where, and how deep', async () 
   assert.match(encode({ a: [{ n: 1n }] }, 'json'), /^value\.a\[0\]\.n is a bigint/);
   assert.match(encode(cycle, 'json'), /property 'b' closes the circle/);
   assert.match(encode(nest(LEVELS.arrays, 50_000), 'json'), /^value\[0\]\[0\]\[0\]… is 50001 levels deep/);
+  assert.match(encode(nest(LEVELS.arrays, 50_000, [null]), 'json'), /^value\[0\]\[0\]\[0\]… is 50001 levels deep/);
   const plain = {
     'value.a.when is a Date': { a: { when: new Date() } },
     'value.x is -0': { x: -0 },
