@@ -331,6 +331,19 @@ test('map: settle goes on after failures and gives each outcome as Promise.allSe
 const troubles = (outcomes) =>
   outcomes.flatMap(({ status, reason }, i) => (status === 'rejected' ? [[i, reason.index, reason.code]] : []));
 
+test('map: what is left of a batch after a failure runs on although nobody reads', () =>
+  withPool({ workers: 1 }, async (pool) => {
+    const counts = new Int32Array(new SharedArrayBuffer(16));
+    const items = [0, 1, 2, 3].map((i) => ({ counts, i, hang: i === 2 }));
+    const outcomes = pool.map('counted', items, { batchSize: 2, timeoutMs: 2000, settle: true })[Symbol.asyncIterator]();
+    assert.equal((await outcomes.next()).value.value, 0);
+    await until(() => Atomics.load(counts, 3) === 1);
+    const rest = [];
+    for (let next = await outcomes.next(); !next.done; next = await outcomes.next()) rest.push(next.value.status);
+    assert.deepEqual(rest, ['fulfilled', 'rejected', 'fulfilled']);
+    assert.deepEqual([...counts], [1, 1, 1, 1]);
+  }));
+
 test('map: a time limit is for each item of a batch; the one that hangs is named, no other runs twice or is lost', () =>
   withPool({ recycleTimeoutMs: 0 }, async (pool) => {
     const counts = new Int32Array(new SharedArrayBuffer(4 * 20));

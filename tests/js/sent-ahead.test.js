@@ -88,6 +88,33 @@ test('small payloads with shared memory run on whatever worker is free, however 
     assert.equal(word[0], 6000);
   }));
 
+test('what a worker has read, and another one has taken, makes room for what comes', () =>
+  withPool({ ...AHEAD, workers: 2 }, async (pool) => {
+    const gates = [blocker(pool), blocker(pool)];
+    await Promise.all(gates.map(({ running }) => running));
+    const word = words();
+    const tasks = Array.from({ length: 1500 }, () => pool.dispatch('count', { word }));
+    await gates[0].release();
+    await Promise.all(tasks);
+    await gates[1].release();
+    const meeting = (/** @type {Int32Array} */ at) => [1, 2].map(() => pool.dispatch('meet', { word: at, all: 2 }));
+    await Promise.all(meeting(words())); // so that both have read
+    const last = words();
+    const both = meeting(last);
+    blockUntil(last, 2);
+    await Promise.all(both);
+  }));
+
+test('payloads for one worker are sent ahead however many were', () =>
+  withPool({ ...AHEAD, workers: 1 }, async (pool) => {
+    const sum = (/** @type {Int32Array} */ word) => pool.dispatch('sum', { word, bytes: new Uint8Array(LARGE) });
+    for (let i = 0; i < 10; i++) await Promise.all(Array.from({ length: 10 }, () => sum(words())));
+    const word = words();
+    const task = sum(word);
+    blockUntil(word, 1);
+    await task;
+  }));
+
 test('tasks that are bound to a worker by their payload keep the order of priorities', () =>
   withPool({ ...AHEAD, workers: 1 }, async (pool) => {
     const word = words();
