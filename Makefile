@@ -162,10 +162,10 @@ fuzz: | deps-test ## the core under libFuzzer for FUZZ_SECONDS=60
 
 wasm: wasm/dist/wasmpool.mjs js/dist/boot-node.cjs ## what the package ships built: the core, wasm/dist; a worker's start, js/dist
 
-# One file instead of twenty: a worker starts in two thirds of the time (bench/, start).
-js/dist/boot-node.cjs: $(shell find js -name '*.js' -not -path 'js/dist/*') package-lock.json | npm
+# One file instead of fifty (bench/, start).
+js/dist/boot-node.cjs: $(shell find js -name '*.js' -not -path 'js/dist/*') scripts/bundle-worker.mjs wasm/dist/wasmpool.mjs package-lock.json | npm
 	$(call say,BUNDLE,$@)
-	$(Q)node_modules/.bin/esbuild js/entry/boot-node.js --bundle --format=cjs --platform=node --target=node20 --log-level=warning --outfile=$@
+	$(Q)node scripts/bundle-worker.mjs
 
 # Response files: the flags of wasm/flags.txt for this machine's paths; rewritten only when they change.
 build/wasm/compile.rsp build/wasm/link.rsp: build/wasm/%.rsp: FORCE | emcc

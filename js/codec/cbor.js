@@ -41,14 +41,15 @@ export class Cbor {
   start = 0;
   end = 0;
 
-  /** @type {Library} */
+  /** @type {Library | undefined} */
   #library;
   #staging = new Uint8Array(STAGING_BYTES);
 
-  constructor() {
+  /** Made when a plain object comes along: workers start without it (scripts/bundle-worker.mjs). */
+  #load() {
     // copyBuffers: byte strings (from C tasks) must not alias the staging buffer.
     const encoder = new Encoder({ useRecords: false, mapsAsObjects: true, copyBuffers: true });
-    this.#library = /** @type {Library} */ (/** @type {unknown} */ (encoder));
+    return (this.#library = /** @type {Library} */ (/** @type {unknown} */ (encoder)));
   }
 
   /**
@@ -56,11 +57,12 @@ export class Cbor {
    * @returns {number} bytes
    */
   encode(value) {
-    const buffer = this.#library.encode(value, REUSE_AND_RESET);
+    const library = this.#library ?? this.#load();
+    const buffer = library.encode(value, REUSE_AND_RESET);
     this.buffer = buffer;
     this.start = buffer.start;
     this.end = buffer.end;
-    if (buffer.length > KEPT_BUFFER_BYTES) this.#library.useBuffer(freshBuffer());
+    if (buffer.length > KEPT_BUFFER_BYTES) library.useBuffer(freshBuffer());
     return this.end - this.start;
   }
 
@@ -78,8 +80,9 @@ export class Cbor {
    * @returns {unknown}
    */
   decode(u8, offset, length) {
-    if (length > STAGING_BYTES) return this.#library.decode(privateCopy(u8, offset, length));
+    const library = this.#library ?? this.#load();
+    if (length > STAGING_BYTES) return library.decode(privateCopy(u8, offset, length));
     copyBytes(u8, offset, length, this.#staging, 0);
-    return this.#library.decode(this.#staging, length);
+    return library.decode(this.#staging, length);
   }
 }

@@ -7,6 +7,7 @@ import { own } from '../base/own.js';
 /**
  * @typedef {object} Program
  * @property {string} glue URL of the Emscripten module; workers import it too
+ * @property {boolean} own whether it is the package's own core
  * @property {boolean} checked whether its loops have checks
  * @property {WebAssembly.Module} wasmModule
  * @property {(module: object) => Promise<any>} factory
@@ -38,7 +39,7 @@ export function loadProgram(url, checked) {
   const key = `${checked} ${glue}`;
   let program = programs.get(key);
   if (!program) {
-    program = load(glue, checked).catch((cause) => {
+    program = load(glue, url === undefined, checked).catch((cause) => {
       if (programs.get(key) === program) programs.delete(key); // a later pool may try again
       throw cause instanceof RangeError
         ? noMemory('there is no memory for the code of the wasm core', cause)
@@ -65,17 +66,18 @@ function glueUrl(url) {
 
 /**
  * @param {string} glue
+ * @param {boolean} isOwn
  * @param {boolean} checked
  * @returns {Promise<Program>}
  */
-async function load(glue, checked) {
+async function load(glue, isOwn, checked) {
   const original = await host.read(new URL(glue.replace(/\.m?js$/, '.wasm')));
   const bytes = checked ? await withChecks(original) : original;
   const [wasmModule, namespace] = await Promise.all([
     WebAssembly.compile(bytes),
     import(/* @vite-ignore */ /* webpackIgnore: true */ glue),
   ]);
-  return { glue, checked, wasmModule, factory: namespace.default, pages: memoryLimits(bytes) };
+  return { glue, own: isOwn, checked, wasmModule, factory: namespace.default, pages: memoryLimits(bytes) };
 }
 
 /** @param {Uint8Array<ArrayBuffer>} original */

@@ -26,6 +26,8 @@ function awaitPort(event) {
     time,
     defer,
     codec: {},
+    importModule: (url) => import(/* @vite-ignore */ /* webpackIgnore: true */ url),
+    ownGlue: undefined,
     disguise,
   });
 }

@@ -1,75 +1,52 @@
-/** Entry file of a worker thread on Node, Deno and Bun. On main it does nothing. */
-import { syncBuiltinESMExports } from 'node:module';
+/**
+ * Entry file of a worker thread on Node, Deno and Bun: gets the pool's part of the worker (worker-node.js) and starts it. On main
+ * it does nothing. Compiling that part takes longer than anything else in a worker's start, so Node's later workers are handed what the
+ * engine has made of it in the first one.
+ */
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers';
+import { Script } from 'node:vm';
 import threads from 'node:worker_threads';
-import { clockOffsetMs } from '../host/node/clock.js';
-import { sendOutput } from '../host/node/output-worker.js';
-import { createSerializer } from '../host/node/serialize.js';
-import { defer, time } from '../host/node/time.js';
-import { boot } from '../worker/boot.js';
+import { own } from '../base/own.js';
 
-/** @typedef {import('node:worker_threads').MessagePort} MessagePort */
+/**
+ * @typedef {object} First main's first message, by the parent port
+ * @property {'wasmpool'} kind
+ * @property {import('node:worker_threads').MessagePort} port for the pool
+ * @property {import('../host/node/output-worker.js').OutputWay} output
+ * @property {SharedArrayBuffer} [code] what another worker's engine made of the same file
+ * @property {boolean} wantsCode whether main would like some for others
+ */
 
 const { isMainThread, parentPort, receiveMessageOnPort } = threads;
+/** By this file, since code that another worker's engine has made has no loader (Node 20). @type {(url: string) => Promise<any>} */
+const importModule = (url) => import(url);
 
-/** What the glue may add to, and does not take back. */
-const PROCESS_EVENTS = ['uncaughtException', 'unhandledRejection'];
-
-if (!isMainThread && parentPort) awaitPort(parentPort);
+if (!isMainThread && parentPort) awaitFirst(parentPort);
 
 /**
- * The pool's port is the first message. It is taken without listening: what else comes there waits for the user's modules.
- * @param {MessagePort} parent
+ * The pool's port is in the first message. It is taken without listening: what else comes there waits for the user's modules.
+ * @param {import('node:worker_threads').MessagePort} parent
  */
-function awaitPort(parent) {
+function awaitFirst(parent) {
+  /** @type {First | undefined} */
   const first = receiveMessageOnPort(parent)?.message;
-  if (first?.kind === 'wasmpool') start(first);
-  else time.setTimeout(() => awaitPort(parent), 1); // main was held up between starting this thread and sending it
+  if (first?.kind !== 'wasmpool') {
+    setTimeout(() => awaitFirst(parent), 1); // main was held up between starting this thread and sending it
+    return;
+  }
+  start(first);
 }
 
-/**
- * @param {object} first message of main
- * @param {MessagePort} first.port for the pool
- * @param {import('../host/node/output-worker.js').OutputWay} first.output
- */
-function start({ port, output }) {
-  sendOutput(output);
-  port.once('close', () => process.exit()); // main would never hear of this thread again
-  boot({
-    post: (message, transfer) =>
-      port.postMessage(message, /** @type {import('node:worker_threads').Transferable[] | undefined} */ (transfer)),
-    listen: (onMessage) => port.on('message', onMessage),
-    take: () => receiveMessageOnPort(port)?.message,
-    clockOffsetMs,
-    time,
-    defer,
-    codec: createSerializer(),
-    disguise,
-    write: (fd, text) => void process[fd === 1 ? 'stdout' : 'stderr'].write(text),
-  });
-}
-
-/**
- * The glue knows a thread by its workerData, listens at its parentPort and posts there.
- * @returns {() => void} the way back
- */
-function disguise() {
-  const { workerData } = threads;
-  const listeners = PROCESS_EVENTS.map((event) => process.rawListeners(event));
-  show('em-pthread', { on: () => undefined, postMessage: () => undefined });
-  return () => {
-    show(workerData, parentPort);
-    PROCESS_EVENTS.forEach((event, i) => {
-      for (const listener of process.rawListeners(event))
-        if (!listeners[i].includes(listener)) process.removeListener(event, /** @type {any} */ (listener));
-    });
-  };
-}
-
-/**
- * @param {unknown} workerData
- * @param {unknown} port
- */
-function show(workerData, port) {
-  Object.assign(threads, { workerData, parentPort: port });
-  syncBuiltinESMExports();
+/** @param {First} first */
+function start(first) {
+  const filename = join(import.meta.dirname, 'boot-node-worker.cjs'); // beside this file as it is in js/dist
+  const cachedData = first.code && new Uint8Array(first.code);
+  const script = new Script(readFileSync(filename, 'utf8'), own({ filename, cachedData }));
+  const module = { exports: /** @type {any} */ (undefined) };
+  script.runInThisContext()(module, createRequire(filename), filename); // as scripts/bundle-worker.mjs has wrapped it
+  const isMissing = first.wantsCode || script.cachedDataRejected; // the program may have set flags of the engine meanwhile
+  module.exports.start(first, importModule, isMissing ? () => script.createCachedData() : undefined);
 }

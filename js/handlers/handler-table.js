@@ -1,7 +1,7 @@
 /** The handlers that a worker knows: those of the pool's module, of other modules, and functions by their source. */
 import { poolError } from '../base/errors.js';
 import { parseReference } from '../base/task-name.js';
-import { loadHandlers } from './handlers.js';
+import { findHandlers } from './handlers.js';
 
 /** @typedef {import('./handlers.js').Handler} Handler */
 
@@ -15,14 +15,17 @@ export class HandlerTable {
   #stops = new Set();
   #core;
   #initData;
+  #importModule;
 
   /**
    * @param {import('../core/core.js').Core} core
    * @param {unknown} initData
+   * @param {(url: string) => Promise<any>} importModule
    */
-  constructor(core, initData) {
+  constructor(core, initData, importModule) {
     this.#core = core;
     this.#initData = initData;
+    this.#importModule = importModule;
   }
 
   /**
@@ -31,8 +34,14 @@ export class HandlerTable {
    * @returns {Promise<string[]>} names of its handlers
    */
   async open(url) {
-    if (url) this.#own = this.#keepStop(await loadHandlers(url, this.#initData));
+    if (url) this.#own = this.#keepStop(await this.#loadModule(url));
     return [...this.#own.keys()];
+  }
+
+  /** @param {string} url of a module that finds `initData` in its scope */
+  async #loadModule(url) {
+    /** @type {any} */ (globalThis).wasmpoolThread.initData = this.#initData;
+    return findHandlers(await this.#importModule(url));
   }
 
   /** @param {import('./handlers.js').Handlers} handlers of a module: its `onStop` is no task */
@@ -86,7 +95,7 @@ export class HandlerTable {
   async #fromModule(name, url) {
     let handlers;
     try {
-      handlers = this.#keepStop(await loadHandlers(url, this.#initData));
+      handlers = this.#keepStop(await this.#loadModule(url));
     } catch (cause) {
       throw new Error(`${url} cannot be loaded: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
     }

@@ -50,16 +50,6 @@ export function findHandlers(module) {
 }
 
 /**
- * The handlers of the user's module, which finds `initData` in its scope.
- * @param {string} url
- * @param {unknown} initData
- */
-export async function loadHandlers(url, initData) {
-  /** @type {any} */ (globalThis).wasmpoolThread.initData = initData;
-  return findHandlers(await import(/* @vite-ignore */ /* webpackIgnore: true */ url));
-}
-
-/**
  * Runs a module's `onStop`, if it has one.
  * @param {Handler | undefined} onStop
  * @param {{ worker: object, initData: unknown }} about its worker

@@ -9,6 +9,7 @@
  * @typedef {object} Init main's answer to `ready`
  * @property {'init'} kind
  * @property {string} glue URL of the Emscripten module
+ * @property {boolean} own whether that is the package's own core
  * @property {WebAssembly.Module} wasmModule
  * @property {WebAssembly.Memory} wasmMemory
  * @property {number} block the thread's control block
@@ -60,6 +61,8 @@
  *
  * @typedef {ArgumentQuestion | MainQuestion} Question
  * @typedef {Question & { call: number }} Call a question and its number, which the answer repeats
+ * @typedef {{ kind: 'code', code: SharedArrayBuffer }} Code what the engine has made of the pool's code there, for the host of main
+ *
  * @typedef {Stopped | Value | Call} ToEngine what the fleet has no use for
  * @typedef {Bell | Ready | Started | Failed | Broken | ToEngine} FromWorker
  */

@@ -8,7 +8,7 @@ import { own } from '../base/own.js';
 
 const FRAME = /^ {4}at /;
 /** Frames of the runtime, and of what workers start with. */
-const INTERNAL = /\(node:|at node:|\/boot-node\.cjs/;
+const INTERNAL = /\(node:|at node:|\/boot-node[-\w]*\.cjs/;
 /** Where this package's own files are. */
 const HOME = new URL('..', import.meta.url).href;
 /** Codes of errors whose causes come from the worker. */

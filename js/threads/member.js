@@ -70,10 +70,11 @@ export function newMember(number, name, seat) {
  * @param {number} block the thread's control block
  * @returns {import('../protocol/messages.js').Init}
  */
-export function initMessage({ exports, pool, memory }, { glue, wasmModule }, options, number, block) {
+export function initMessage({ exports, pool, memory }, { glue, own, wasmModule }, options, number, block) {
   return {
     kind: 'init',
     glue,
+    own,
     wasmModule,
     wasmMemory: memory.wasmMemory,
     block,

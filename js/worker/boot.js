@@ -21,6 +21,8 @@ import { Loop } from './loop.js';
  * @property {import('../host/index.js').HostTime} time
  * @property {(run: () => void) => void} defer
  * @property {import('../codec/codec.js').CodecHost} codec
+ * @property {(url: string) => Promise<any>} importModule
+ * @property {((module: object) => Promise<any>) | undefined} ownGlue the glue of the package's own core, if it need not be imported
  * @property {() => () => void} disguise makes this realm look like one of Emscripten's threads; gives the way back
  * @property {(fd: number, text: string) => void} [write] where C prints, if not to the console: 1 is stdout, 2 stderr
  *
@@ -37,7 +39,7 @@ const scope = /** @type {any} */ (globalThis);
  * @param {(...started: Started) => void} start called by the thread's start routine
  */
 async function startGlue(host, init, start) {
-  const { default: factory } = await import(/* @vite-ignore */ /* webpackIgnore: true */ init.glue);
+  const factory = (init.own && host.ownGlue) || (await host.importModule(init.glue)).default;
   const restoreGlobals = keepGlobals();
   const restoreHost = host.disguise();
   const { command, release } = captureGlue(host.time.microtask);

@@ -33,9 +33,7 @@ export function copy(name) {
 
 /** What workers of Node start with. @param {string} directory */
 export function bundle(directory) {
-  const parts = ['--bundle', '--format=cjs', '--platform=node', '--target=node20', '--log-level=error'];
-  const esbuild = join(root, 'node_modules/.bin/esbuild');
-  execFileSync(esbuild, ['js/entry/boot-node.js', ...parts, '--outfile=js/dist/boot-node.cjs'], { cwd: directory });
+  execFileSync(process.execPath, [join(root, 'scripts/bundle-worker.mjs'), directory]);
 }
 
 /** @param {string} test @param {string} [only] */

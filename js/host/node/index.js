@@ -28,6 +28,9 @@ const THREAD_OPTIONS = {
   deno: ['workerData', 'env'],
 };
 
+/** What a worker's engine has made of the pool's code there, for those that come later. @type {SharedArrayBuffer | undefined} */
+let workerCode;
+
 /** @type {Host} */
 export const host = {
   name,
@@ -42,7 +45,7 @@ export const host = {
   }),
   stopIsSure: name === 'node',
   wasmEngine: name === 'bun' ? 'jsc' : 'v8',
-  boot: new URL('../../dist/boot-node.cjs', import.meta.url), // js/entry/boot-node.js and all that it imports, in one file
+  boot: new URL('../../dist/boot-node.cjs', import.meta.url), // scripts/bundle-worker.mjs
   memoryHint: name === 'node' ? memoryHint : undefined,
   threadOptions: THREAD_OPTIONS[name],
   sharesEnv: name !== 'deno',
@@ -81,14 +84,25 @@ function createThread(url, threadName, events, options) {
   const worker = startWorker(url, threadName, options);
   const output = new WorkerOutput(captured);
   const { port1: port, port2 } = new MessageChannel();
-  worker.postMessage(own({ kind: 'wasmpool', port: port2, output: output.way }), [port2, output.way.port]);
-  port.on('message', events.onMessage);
+  const first = own({
+    kind: 'wasmpool',
+    port: port2,
+    output: output.way,
+    code: workerCode,
+    wantsCode: name === 'node' && !workerCode,
+  });
+  worker.postMessage(first, [port2, output.way.port]);
+  const onMessage = (/** @type {any} */ message) => {
+    if (message?.kind === 'code') workerCode = message.code;
+    else events.onMessage(message);
+  };
+  port.on('message', onMessage);
   port.on('messageerror', events.onError);
   worker.on('message', events.onUserMessage);
   worker.on('error', events.onError);
   const gone = new Promise((resolve) => worker.once('exit', resolve));
   const receive = () => {
-    for (let next; (next = receiveMessageOnPort(port));) events.onMessage(next.message);
+    for (let next; (next = receiveMessageOnPort(port));) onMessage(next.message);
   };
   worker.once('exit', (code) => {
     receive();

@@ -17,20 +17,25 @@ const MAX_NODES_BUN = 10_000;
 /** Thrown inside the serializer at something that can be cloned, but not as bytes. One for all: making an error takes long. */
 const needsChannel = new Error('only a message can carry this');
 
+/** @type {ReturnType<typeof cloneSerializer> | undefined} made at the first use: workers start without node:v8 */
+let CloneSerializer;
+
 /** Serializer that treats views as structured clone does: shared buffers stay shared. */
-class CloneSerializer extends v8.Serializer {
-  constructor() {
-    super();
-    /** @type {any} */ (this)._setTreatArrayBufferViewsAsHostObjects(false);
-  }
+function cloneSerializer() {
+  return class extends v8.Serializer {
+    constructor() {
+      super();
+      /** @type {any} */ (this)._setTreatArrayBufferViewsAsHostObjects(false);
+    }
 
-  _writeHostObject() {
-    throw needsChannel;
-  }
+    _writeHostObject() {
+      throw needsChannel;
+    }
 
-  _getSharedArrayBufferId() {
-    throw needsChannel;
-  }
+    _getSharedArrayBufferId() {
+      throw needsChannel;
+    }
+  };
 }
 
 /**
@@ -107,6 +112,7 @@ function isHostOwned(value) {
  */
 function serializeV8(value) {
   if (contains(value, MAX_NODES_V8, isNoBytesV8)) return undefined;
+  CloneSerializer ??= cloneSerializer();
   const serializer = new CloneSerializer();
   serializer.writeHeader();
   try {
@@ -181,18 +187,32 @@ function textFunctions() {
   };
 }
 
+/** The pair of functions that this runtime does right; undefined: none. */
+function findSerializer() {
+  if (works(serializeV8, deserializeV8)) return { serialize: serializeV8, deserialize: deserializeV8 };
+  const deserialize = (/** @type {Uint8Array} */ bytes) => v8.deserialize(bytes);
+  return works(serializeBun, deserialize) ? { serialize: serializeBun, deserialize } : undefined;
+}
+
 /**
  * Makes the host part of the codec; leaves out what this runtime does not do right.
  * @returns {import('../../codec/types.js').CodecHost}
  */
 export function createSerializer() {
-  const text = textFunctions();
-  if (works(serializeV8, deserializeV8)) {
-    return { ...text, serialize: serializeV8, deserialize: deserializeV8 };
-  }
-  const deserialize = (/** @type {Uint8Array} */ bytes) => v8.deserialize(bytes);
-  if (works(serializeBun, deserialize)) {
-    return { ...text, serialize: serializeBun, deserialize };
-  }
-  return text;
+  return { ...textFunctions(), ...findSerializer() };
+}
+
+/**
+ * The same for a runtime that is known to have a serializer: which one shows when it is first needed.
+ * @returns {import('../../codec/types.js').CodecHost}
+ */
+export function createLateSerializer() {
+  /** @type {ReturnType<typeof findSerializer>} */
+  let found;
+  const find = () => (found ??= /** @type {NonNullable<typeof found>} */ (findSerializer()));
+  return {
+    ...textFunctions(),
+    serialize: (value) => find().serialize(value),
+    deserialize: (bytes) => find().deserialize(bytes),
+  };
 }

@@ -1,0 +1,94 @@
+/**
+ * Makes what a worker of Node, Bun or Deno starts with, js/dist/: one file instead of fifty, without what most workers never need.
+ *
+ * usage: node scripts/bundle-worker.mjs [DIRECTORY]   of the package; default: this one
+ */
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { resolve } from 'node:path';
+import process from 'node:process';
+import { build, transform } from 'esbuild';
+
+const root = resolve(process.argv[2] ?? fileURLToPath(new URL('..', import.meta.url)));
+
+/** Modules that most workers do not need at once, and what they are needed for: each is loaded when that is first asked for. */
+const LATER = {
+  'cbor-x/encode': { file: './boot-node-cbor.cjs', names: ['Encoder'] },
+  'node:v8': { file: 'node:v8', names: ['Serializer', 'Deserializer', 'serialize', 'deserialize'] },
+};
+
+const later = {
+  name: 'later',
+  setup(bundle) {
+    const filter = new RegExp(`^(${Object.keys(LATER).join('|')})$`);
+    bundle.onResolve({ filter }, ({ path, namespace }) =>
+      namespace === 'later' ? { path, external: true } : { path, namespace: 'later' },
+    );
+    bundle.onResolve({ filter: /^\.\/boot-node-cbor\.cjs$/ }, ({ path }) => ({ path, external: true }));
+    bundle.onLoad({ filter, namespace: 'later' }, ({ path }) => {
+      const { file, names } = LATER[path];
+      const getter = (name) =>
+        `Object.defineProperty(exports,'${name}',{enumerable:true,get:()=>require('${file}').${name}});`;
+      return { contents: names.map(getter).join('') };
+    });
+  },
+};
+
+const common = /** @type {const} */ ({
+  absWorkingDir: root,
+  bundle: true,
+  format: 'cjs',
+  platform: 'node',
+  target: 'node20',
+  logLevel: 'warning',
+  minifySyntax: true,
+  minifyWhitespace: true, // names stay, for those who look at a stack
+});
+
+/** Puts the glue of the package's own core into the bundle, without what it does when it finds itself in a thread of its own. */
+const ownGlue = {
+  name: 'own-glue',
+  setup(bundle) {
+    const glue = resolve(root, 'wasm/dist/wasmpool.mjs');
+    bundle.onLoad({ filter: /[\\/]own-glue\.js$/ }, async () => {
+      const text = await readFile(glue, 'utf8');
+      const end = text.indexOf('export default Module;');
+      if (end < 0) throw new Error(`${glue}: no default export where this script looks for it`);
+      const small = await transform(`${text.slice(0, end)}export { Module as ownGlue };`, {
+        minify: true,
+        format: 'esm',
+        target: 'node20',
+      });
+      return {
+        contents: `import { pathToFileURL } from 'node:url';const url=pathToFileURL(__filename).href;${small.code.replaceAll('import.meta.url', 'url')}`,
+        resolveDir: root,
+      };
+    });
+  },
+};
+
+/** A function for js/entry/boot-node.js to call. */
+const wrapped = {
+  banner: { js: '(function(module,require,__filename){' },
+  footer: { js: '})' },
+};
+
+const files = [
+  {
+    entryPoints: ['js/entry/boot-node.js'],
+    outfile: 'js/dist/boot-node.cjs',
+    define: { 'import.meta.dirname': '__dirname' },
+  },
+  {
+    entryPoints: ['js/entry/worker-node.js'],
+    outfile: 'js/dist/boot-node-worker.cjs',
+    plugins: [later, ownGlue],
+    supported: { 'dynamic-import': false }, // see js/entry/boot-node.js
+    ...wrapped,
+  },
+  {
+    stdin: { contents: "export { Encoder } from 'cbor-x/encode'", resolveDir: root },
+    outfile: 'js/dist/boot-node-cbor.cjs',
+  },
+];
+await Promise.all(files.map((file) => build({ ...common, ...file })));
