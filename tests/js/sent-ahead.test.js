@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Pool } from '../../js/index.js';
 import { isSmall } from '../../js/engine/outbox.js';
-import { blocker, codeOf, withPool } from './helpers.js';
+import { blocker, codeOf, until, withPool } from './helpers.js';
 
 const AHEAD = { module: new URL('./fixtures/ahead.js', import.meta.url), restart: { minMs: 1, maxMs: 1, max: -1 } };
 /** So large that it goes to one worker, and not as bytes in the pool's memory. */
@@ -101,6 +101,27 @@ test('what a worker has read, and another one has taken, makes room for what com
     await Promise.all(meeting(words())); // so that both have read
     const last = words();
     const both = meeting(last);
+    blockUntil(last, 2);
+    await Promise.all(both);
+  }));
+
+test('what a worker has kept for tasks that another one has taken makes room as well', () =>
+  withPool({ ...AHEAD, workers: 2, main: { answer: () => 1 } }, async (pool) => {
+    const gate = blocker(pool);
+    await gate.running;
+    const reader = words();
+    const reading = pool.dispatch('reads', { word: reader });
+    await until(() => Atomics.load(reader, 1));
+    const word = words();
+    const tasks = Array.from({ length: 600 }, () => pool.dispatch('count', { word }));
+    Atomics.store(reader, 3, 1);
+    await until(() => Atomics.load(reader, 2));
+    await gate.release();
+    await Promise.all(tasks);
+    Atomics.store(reader, 4, 1);
+    await reading;
+    const last = words();
+    const both = [1, 2].map(() => pool.dispatch('meet', { word: last, all: 2 }));
     blockUntil(last, 2);
     await Promise.all(both);
   }));
