@@ -96,7 +96,7 @@ export class Loop {
 
   /** @returns {boolean} whether there was a message */
   #receiveNext() {
-    const message = this.host.take?.();
+    const message = /** @type {() => any} */ (this.host.take)(); // asked only where there is one
     if (message !== undefined) this.receive(message);
     return message !== undefined;
   }
