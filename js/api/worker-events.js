@@ -1,9 +1,9 @@
 /** What happens to workers, as events of the pool, and messages to and from their modules. */
-import { integer, ownOptions } from '../base/check.js';
+import { integer, ownOptions, transferList } from '../base/check.js';
 import { isError } from '../codec/errors.js';
 import { notSerializable } from '../codec/explain.js';
 import { hasCrashed } from '../threads/deaths.js';
-import { describeReason } from '../base/errors.js';
+import { describeReason, poolError } from '../base/errors.js';
 import { host } from '../host/index.js';
 import { OPTIONS_OF } from '../options/spec.js';
 
@@ -64,6 +64,9 @@ function warnOf({ name }, error) {
 export function postToModules(fleet, size, message, options) {
   const { worker, transfer } = ownOptions('', options, OPTIONS_OF.message);
   if (worker !== undefined) integer('worker', worker, 0, size - 1);
+  if (transfer !== undefined) transferList('transfer', transfer);
+  if (transfer?.length && worker === undefined && size > 1)
+    throw poolError('INVALID_ARGUMENT', 'transfer: it goes to one worker only; name it by the option worker');
   try {
     fleet?.postToUser(message, worker, transfer);
   } catch (cause) {

@@ -107,6 +107,34 @@ export function object(name, value, expected = 'an object') {
   return value;
 }
 
+/**
+ * A transfer list. What only a serializer can tell, it tells when the value is sent.
+ * @param {string} name
+ * @param {unknown} value
+ * @returns {Transferable[]}
+ */
+export function transferList(name, value) {
+  if (!Array.isArray(value)) throw wrong(name, value, 'an array');
+  for (let i = 0; i < value.length; i++) {
+    const refusal = whyNotTransferable(value[i]);
+    if (refusal) throw wrong(`${name}[${i}]`, value[i], refusal);
+  }
+  return value;
+}
+
+/**
+ * @param {any} item
+ * @returns {string | undefined} what is expected in its place
+ */
+function whyNotTransferable(item) {
+  if (ArrayBuffer.isView(item)) return 'an ArrayBuffer, which is the .buffer of a view';
+  if (typeof SharedArrayBuffer === 'function' && item instanceof SharedArrayBuffer)
+    return 'an ArrayBuffer or a port: shared memory is shared without being in the list';
+  const isObject = typeof item === 'object' && item !== null && !Array.isArray(item);
+  const prototype = isObject ? Object.getPrototypeOf(item) : null;
+  return prototype === null || prototype === Object.prototype ? 'an ArrayBuffer, a port or a stream' : undefined;
+}
+
 // ---- Names ----
 
 /**

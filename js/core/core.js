@@ -103,7 +103,7 @@ export class Core {
    */
   write(slot, which, value, how = PLAINLY) {
     const { codec, memory } = this;
-    if (typeof value === 'number' && !how.boxed) {
+    if (typeof value === 'number' && !how.boxed && !how.transfer?.length) {
       memory.f64[(slot + which.inline) >>> 3] = value;
       this.#describe(slot, which, TYPE.NUMBER, 0, 8, 0);
       return undefined;

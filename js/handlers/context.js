@@ -1,4 +1,5 @@
 import { RESULT } from '../core/core.js';
+import { integer, transferList } from '../base/check.js';
 import { poolError } from '../base/errors.js';
 import * as L from '../generated/layout.js';
 import { callCTask } from './c-task.js';
@@ -126,6 +127,7 @@ export class Context {
    */
   alloc(bytes) {
     this.#check();
+    integer('bytes', bytes, 0);
     const { core } = this.#loop;
     let box;
     try {
@@ -171,7 +173,7 @@ export class Context {
    */
   move(value, transfer) {
     this.#transfer ??= new Set();
-    for (const part of transfer) this.#transfer.add(part);
+    for (const part of transferList('transfer', transfer)) this.#transfer.add(part);
     return value;
   }
 

@@ -185,7 +185,8 @@ function workerCount(workers = 'auto') {
  */
 function moduleUrl(name, value) {
   if (value === undefined) return undefined;
-  if (typeof value !== 'string' && !(value instanceof URL)) throw wrong(name, value, 'a URL or a path');
+  if (value === '' || (typeof value !== 'string' && !(value instanceof URL)))
+    throw wrong(name, value, 'a URL or a path');
   try {
     return host.resolve(value);
   } catch (cause) {

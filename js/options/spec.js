@@ -1,5 +1,15 @@
 /** A task's options, checked and turned into what the core needs. */
-import { callback, flag, integer, LONGEST_MS, milliseconds, nameSet, unknownOption, wrong } from '../base/check.js';
+import {
+  callback,
+  flag,
+  integer,
+  LONGEST_MS,
+  milliseconds,
+  nameSet,
+  transferList,
+  unknownOption,
+  wrong,
+} from '../base/check.js';
 import { poolError } from '../base/errors.js';
 import * as L from '../generated/layout.js';
 import { host } from '../host/index.js';
@@ -83,18 +93,10 @@ const weightOf = either('light', 'heavy');
  * @returns {AbortSignal | undefined}
  */
 function signalOf(name, value) {
-  if (value !== null && typeof value.addEventListener !== 'function') throw wrong(name, value, 'an AbortSignal');
+  const isSignal =
+    value === null || (typeof value.addEventListener === 'function' && typeof value.aborted === 'boolean');
+  if (!isSignal) throw wrong(name, value, 'an AbortSignal');
   return value ?? undefined;
-}
-
-/**
- * @param {string} name
- * @param {any} value
- * @returns {Transferable[]}
- */
-function transferOf(name, value) {
-  if (!Array.isArray(value)) throw wrong(name, value, 'an array');
-  return value;
 }
 
 /** @type {Record<string, (name: string, value: any) => unknown>} */
@@ -108,7 +110,7 @@ const CHECKS = own({
   deliver: deliveryOf,
   weight: weightOf,
   signal: signalOf,
-  transfer: transferOf,
+  transfer: transferList,
   onProgress: callback,
   onItems: callback,
   alone: flag,
@@ -309,7 +311,7 @@ function apply(spec, name, value, pool) {
       spec.flags = flag(name, value) ? flags | L.SLOT_EXCLUSIVE : flags;
       return true;
     case 'transfer':
-      spec.transfer = transferOf(name, value);
+      spec.transfer = transferList(name, value);
       return true;
     case 'onProgress':
       spec.onProgress = host.bind(callback(name, value));

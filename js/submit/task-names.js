@@ -1,9 +1,13 @@
 /** From what users call a task to the name that it has inside the pool. */
+import { nameSet, ownOptions } from '../base/check.js';
 import { poolError } from '../base/errors.js';
 import { host } from '../host/index.js';
 import { encodeReference, NUL } from '../base/task-name.js';
 
 /** @typedef {import('../base/task-name.js').ModuleTask} ModuleTask */
+
+const PARTS = nameSet({ module: 1, name: 1 });
+const EXPECTED = 'the name of a handler, or { module, name } with the URL of a module';
 
 /** The names of one pool's tasks. */
 export class TaskNames {
@@ -33,13 +37,11 @@ export class TaskNames {
   }
 
   /** @param {ModuleTask} task */
-  #ofModule({ module, name = 'default' }) {
+  #ofModule(task) {
+    const { module, name = 'default' } = ownOptions('task', task, PARTS, EXPECTED);
     plain(name, 'name');
     if (typeof module !== 'string' && !(module instanceof URL))
-      throw poolError(
-        'INVALID_ARGUMENT',
-        'task: expected the name of a handler, or { module, name } with the URL of a module',
-      );
+      throw poolError('INVALID_ARGUMENT', `task: expected ${EXPECTED}`);
     const key = `${name}${NUL}${module}`;
     const known = this.#modules.get(key);
     if (known) return known;

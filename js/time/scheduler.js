@@ -1,4 +1,5 @@
 /** The functions of time that a pool uses; replaceable while it runs. */
+import { nearestName } from '../base/check.js';
 import { poolError } from '../base/errors.js';
 import { host } from '../host/index.js';
 
@@ -83,6 +84,7 @@ export class Time {
   #complete(given) {
     if (given === null || typeof given !== 'object')
       throw poolError('INVALID_ARGUMENT', 'scheduler: expected an object of functions');
+    checkNames(given);
     const next = { ...this.#native };
     for (const name of NAMES) {
       const own = Object.hasOwn(given, name) ? /** @type {any} */ (given[name]) : undefined;
@@ -164,6 +166,22 @@ export class Time {
 
   /** @type {(timer: Timer) => void} */
   clearTimeout = (timer) => timer.clear();
+}
+
+/**
+ * A library may have other functions, too, but one without any of these is not what its caller thinks: an object without properties is
+ * the one that restores the runtime's.
+ * @param {object} given
+ * @throws {import('../base/errors.js').PoolError} INVALID_ARGUMENT
+ */
+function checkNames(given) {
+  if (NAMES.some((name) => Object.hasOwn(given, name))) return;
+  const names = Object.keys(given);
+  const isEmpty = names.length === 0 && [Object.prototype, null].includes(Object.getPrototypeOf(given));
+  if (isEmpty) return;
+  const near = names.map((name) => [name, nearestName(name, new Set(NAMES))]).find(([, known]) => known);
+  const hint = near ? `; it has ${near[0]}: did you mean ${near[1]}?` : '';
+  throw poolError('INVALID_ARGUMENT', `scheduler: expected some of ${NAMES.join(', ')} as its own functions${hint}`);
 }
 
 /**
