@@ -53,8 +53,11 @@ int wp_segments_open(wp_segments *segments, uint64_t limit_bytes) {
   segments->pages = (uint32_t)pages;
   segments->map_pages = map_pages;
   wp_atomic_store_relaxed_u32(&segments->extended_pages, map_pages); /* no other thread yet */
-  for (uint32_t page = 0; page < pages; page++) {
-    uint64_t word = page ? page < map_pages ? make_word(TAKEN, WP_SEGMENT_OWNER_MAP, 0) : FREE
+  /* The map covers all addresses that there may be (512 KiB for 4 GiB). All others are FREE, which is 0, as new memory is: writing
+   * them would take longer than all else that opens a pool. */
+  _Static_assert(FREE == 0, "a granule that has never been written is free");
+  for (uint32_t page = 0; page < map_pages; page++) {
+    uint64_t word = page ? make_word(TAKEN, WP_SEGMENT_OWNER_MAP, 0)
                          : make_word(HEAD, WP_SEGMENT_OWNER_MAP, map_pages);
     wp_atomic_store_relaxed_u64(&segments->map[page], word); /* no other thread yet */
   }

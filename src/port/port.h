@@ -72,7 +72,7 @@ typedef struct wp_region {
  * Returns WP_OK or WP_E_NO_MEMORY. */
 int wp_port_region_open(wp_region *region, uint64_t limit_bytes);
 
-/* Makes [base, base + used_bytes) usable. Idempotent, any thread, concurrent calls allowed, never takes a lock.
+/* Makes [base, base + used_bytes) usable; what has never been written there is 0. Idempotent, any thread, concurrent calls allowed, never takes a lock.
  * Returns WP_OK or WP_E_NO_MEMORY. */
 int wp_port_region_extend(const wp_region *region, uint64_t used_bytes);
 
