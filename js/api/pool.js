@@ -16,7 +16,7 @@ import { diagnose, poolStats } from '../telemetry/report.js';
 import { checkLibrary } from '../time/scheduler.js';
 import { OPTIONS_OF } from '../options/spec.js';
 import { createEngine } from '../submit/start.js';
-import { Task, taskProxy, TaskPromise } from '../task/task.js';
+import { attachTask, PROMISE_SINK, Task, taskProxy, TaskPromise } from '../task/task.js';
 import { Telemetry } from '../telemetry/telemetry.js';
 import { Traces } from '../telemetry/traces.js';
 import { EVENTS, postToModules, workerEvents } from './worker-events.js';
@@ -139,8 +139,8 @@ export class Pool {
   dispatch(task, payload, options) {
     /** @type {TaskPromise<R>} */
     const promise = new TaskPromise();
-    const record = new Task(promise, 0);
-    promise.attach(this.#intake, record);
+    const record = new Task(PROMISE_SINK, promise);
+    attachTask(promise, this.#intake, record);
     this.#intake.submit(record, task, payload, options);
     return promise;
   }

@@ -1,5 +1,5 @@
 /** Gives a task its slot, and writes it there. */
-import { Box } from '../task/box.js';
+import { Box, shareBox } from '../task/box.js';
 import { ARGUMENT } from '../core/core.js';
 import { poolError } from '../base/errors.js';
 import { shownName } from '../base/task-name.js';
@@ -47,7 +47,7 @@ function fillSlot(engine, handler, task, index, payload, spec) {
   if (spec.deadline && !(flags & L.SLOT_SLICE)) flags |= L.SLOT_DEADLINE; // of a slice main alone keeps it
   u32[word + (L.SLOT_GROUP >>> 2)] = spec.group ?? 0; // first: a slot that fails leaves its group
   if (payload instanceof Box) {
-    core.attachBox(slot, ARGUMENT, payload.share(engine.self));
+    core.attachBox(slot, ARGUMENT, shareBox(payload, engine.self));
     flags |= L.SLOT_BOX_ARGUMENT;
     task.more.argument = payload;
   } else if (handler.cTask && flags & (L.SLOT_BATCH | L.SLOT_LIST)) {
@@ -67,7 +67,7 @@ function fillSlot(engine, handler, task, index, payload, spec) {
   u32[word + (L.SLOT_FLAGS >>> 2)] = flags;
   u32[word + (L.SLOT_TIMEOUT_MS >>> 2)] = spec.timeoutMs ?? 0;
   u32[word + (L.SLOT_SEAT >>> 2)] = spec.seat ?? 0;
-  u32[word + (L.SLOT_ITEM >>> 2)] = task.item;
+  u32[word + (L.SLOT_ITEM >>> 2)] = typeof task.item === 'number' ? task.item : 0;
   core.memory.f64[(slot + L.SLOT_SERIAL) >>> 3] = task.serial;
   if (spec.deadline && flags & L.SLOT_DEADLINE) core.memory.f64[(slot + L.SLOT_DUE_MS) >>> 3] = spec.deadline.at;
   if (spec.dueMs !== undefined) core.memory.f64[(slot + L.SLOT_DUE_MS) >>> 3] = spec.dueMs;

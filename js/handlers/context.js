@@ -4,9 +4,30 @@ import { poolError } from '../base/errors.js';
 import * as L from '../generated/layout.js';
 import { callCTask } from './c-task.js';
 import { CALL_C } from './call-c.js';
-import { ItemRun } from './item-run.js';
 
-/** What a handler gets as its second argument: one run of one task. */
+/**
+ * The worker's side of a context: no handler sees these functions.
+ * @type {(context: Context | undefined) => void} aborts its signal, if there is one and the task was given up
+ */
+export let tellSignal;
+/** @type {(context: Context, handler: import('./handlers.js').Handler, argument: any) => unknown} runs the handler */
+export let callHandler;
+/** @type {(context: Context, shared: unknown) => void} before the first item of a batch whose results are kept one by one */
+export let setSharedArgs;
+/** @type {(context: Context) => void} an item is over: what belongs to it goes */
+export let nextItem;
+/**
+ * If the result is memory of alloc(), or its beginning, makes it the slot's result in place.
+ * @type {(context: Context, value: unknown) => boolean} false: the boxes are still here, as the result may show a part of them;
+ *   dropBoxes() when it is written
+ */
+export let commitBox;
+/** @type {(context: Context) => void} gives back what alloc() handed out and the result does not use */
+export let dropBoxes;
+/** @type {(context: Context) => Transferable[] | undefined} what move() was given */
+export let transferOf;
+
+/** The second argument of a handler: one run of one task. */
 export class Context {
   #loop;
   #index;
@@ -69,12 +90,11 @@ export class Context {
       this.#abort = new AbortController();
       if (!this.#done) this.#loop.signals.set(this.#index, this);
     }
-    this.tellSignal();
+    this.#tellSignal();
     return this.#abort.signal;
   }
 
-  /** Aborts the signal if the task was given up. The loop's. */
-  tellSignal() {
+  #tellSignal() {
     if (!this.#abort || this.#done || !this.isCancelled) return;
     const isLate = (this.#loop.core.load(this.#slot) & 0xff) === L.SLOT_TIMED_OUT;
     this.#abort.abort(poolError(isLate ? 'TIMEOUT' : 'CANCELLED'));
@@ -177,17 +197,11 @@ export class Context {
     return value;
   }
 
-  /** What move() was given. The loop's. */
-  get transfer() {
-    return this.#transfer && [...this.#transfer];
-  }
-
   /**
-   * Runs the handler. The loop's.
    * @param {import('./handlers.js').Handler} handler
    * @param {any} argument
    */
-  call(handler, argument) {
+  #call(handler, argument) {
     const flags = this.#loop.core.memory.u32[(this.#slot + L.SLOT_FLAGS) >>> 2];
     if (!(flags & (L.SLOT_BATCH | L.SLOT_LIST))) return handler(argument, this);
     this.#shared = argument.shared;
@@ -195,47 +209,43 @@ export class Context {
     return runBatch(handler, argument.items, this);
   }
 
-  /**
-   * Begins with the items of a batch whose results are kept one by one. The loop's.
-   * @param {import('./handlers.js').Handler} handler
-   * @param {any} argument
-   */
-  run(handler, argument) {
-    this.#shared = argument.shared;
-    return new ItemRun(this.#loop, this.#index, this.#slot, handler, argument.items, this);
-  }
-
-  /** An item is over: what belongs to it goes. The loop's. */
-  nextItem() {
-    this.dropBoxes();
-    this.#done = false;
-    this.#transfer = undefined;
-  }
-
-  /**
-   * If the result is memory of alloc(), or its beginning, makes it the slot's result in place. The loop's.
-   * @param {unknown} value
-   * @returns {boolean} false: the boxes are still here, as the result may show a part of them; dropBoxes() when it is written
-   */
-  commitBox(value) {
+  /** @param {unknown} value */
+  #commitBox(value) {
     this.#end();
     for (const [view, box] of this.#boxes ?? []) {
       const own = value instanceof Uint8Array && value.buffer === view.buffer && value.byteOffset === view.byteOffset;
       if (!own || value.length > view.length) continue;
       this.#boxes?.delete(view);
       this.#loop.core.giveBox(this.#slot, box, value.length);
-      this.dropBoxes();
+      this.#dropBoxes();
       return true;
     }
     return false;
   }
 
-  /** Gives back what alloc() handed out and the result does not use. The loop's. */
-  dropBoxes() {
+  #dropBoxes() {
     this.#end();
     const { core } = this.#loop;
     for (const box of this.#boxes?.values() ?? []) core.exports._wp_box_drop(core.pool, core.self, box);
     this.#boxes = undefined;
+  }
+
+  static {
+    tellSignal = (context) => {
+      if (context) context.#tellSignal();
+    };
+    callHandler = (context, handler, argument) => context.#call(handler, argument);
+    setSharedArgs = (context, shared) => {
+      context.#shared = shared;
+    };
+    nextItem = (context) => {
+      context.#dropBoxes();
+      context.#done = false;
+      context.#transfer = undefined;
+    };
+    commitBox = (context, value) => context.#commitBox(value);
+    dropBoxes = (context) => context.#dropBoxes();
+    transferOf = (context) => context.#transfer && [...context.#transfer];
   }
 
   #check() {

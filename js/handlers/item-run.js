@@ -3,6 +3,7 @@ import { RESULT } from '../core/core.js';
 import * as L from '../generated/layout.js';
 import { STATUS } from '../generated/status.js';
 import { RECORD_BYTES, skipRecords, writeRecord } from '../core/records.js';
+import { dropBoxes, nextItem, setSharedArgs, transferOf } from './context.js';
 import { promiseOf } from './handlers.js';
 import { statusOf } from './status-of.js';
 
@@ -15,6 +16,7 @@ export class ItemRun {
   #slot;
   #handler;
   #context;
+  /** @type {unknown[]} */
   #items;
   #done;
   #at;
@@ -26,10 +28,10 @@ export class ItemRun {
    * @param {number} index
    * @param {number} slot
    * @param {import('./handlers.js').Handler} handler
-   * @param {unknown[]} items
+   * @param {any} argument the items, and the value that they share
    * @param {import('./context.js').Context} context
    */
-  constructor(loop, index, slot, handler, items, context) {
+  constructor(loop, index, slot, handler, argument, context) {
     const { core } = loop;
     const { memory } = core;
     const box = core.boxes.record(core.boxOf(slot, RESULT) - 1);
@@ -37,8 +39,9 @@ export class ItemRun {
     this.#index = index;
     this.#slot = slot;
     this.#handler = handler;
-    this.#items = items;
+    this.#items = argument.items;
     this.#context = context;
+    setSharedArgs(context, argument.shared);
     this.#done = core.load(slot + L.SLOT_RESULT_INLINE) & L.ITEMS_DONE; // above 0 if it runs again
     const at = memory.address(box + L.BOX_ADDRESS);
     this.#end = at + memory.u32[(box + L.BOX_BYTES) >>> 2];
@@ -63,7 +66,7 @@ export class ItemRun {
       }
       if (!this.take(result)) return undefined;
     }
-    this.#context.dropBoxes();
+    dropBoxes(this.#context);
     return undefined;
   }
 
@@ -79,12 +82,12 @@ export class ItemRun {
   take(value) {
     let record;
     try {
-      record = writeRecord(this.#loop.core, this.#at, this.#room, value, false, this.#context.transfer);
+      record = writeRecord(this.#loop.core, this.#at, this.#room, value, false, transferOf(this.#context));
     } catch (error) {
       this.fail(error);
       return false;
     }
-    this.#context.nextItem();
+    nextItem(this.#context);
     if (record.message) return this.#close(record);
     this.#at = record.end;
     this.#done++;
@@ -124,7 +127,7 @@ export class ItemRun {
 
   /** Nothing more runs. */
   #over() {
-    this.#context.dropBoxes();
+    dropBoxes(this.#context);
     this.#items = [];
     return false;
   }

@@ -1,7 +1,7 @@
 /** A batch of a map: items that travel together, and what became of them. */
 
 import { NO_VALUE } from '../task/task.js';
-import { Box } from '../task/box.js';
+import { Box, holdLease, startLease } from '../task/box.js';
 
 /**
  * @typedef {import('../task/task.js').Sink} Sink
@@ -175,7 +175,7 @@ export class Batch {
 
   /** It is read: leases begin. */
   read() {
-    for (const box of this.#boxes) box.startLease();
+    for (const box of this.#boxes) startLease(box);
     return this.results;
   }
 
@@ -183,7 +183,7 @@ export class Batch {
   #add(value) {
     if (!this.#isList && this.bytes === 0 && ArrayBuffer.isView(value)) this.bytes += value.byteLength; // it came by message
     if (value instanceof Box) {
-      value.holdLease(); // until it is read
+      holdLease(value); // until it is read
       this.#boxes.push(value);
     }
     this.results.push(this.#owner.settles ? { status: 'fulfilled', value } : value);

@@ -83,7 +83,13 @@ export class Sequence extends Handle {
       this.#halt(index, poolError('INVALID_ARGUMENT', `step ${index + 1}: expected a task`));
       return;
     }
-    this.#record = new Task(this, index);
+    const sink = {
+      label: this.#labelOf(index),
+      fulfil: (/** @type {unknown} */ _item, /** @type {unknown} */ value) => this.#fulfil(value),
+      fail: (/** @type {unknown} */ _item, /** @type {import('../base/errors.js').PoolError} */ error) =>
+        this.#fail(index, error),
+    };
+    this.#record = new Task(sink, index);
     this.#entering = true;
     this.#port.send(
       this.#record,
@@ -125,16 +131,8 @@ export class Sequence extends Handle {
     return /** @type {any} */ (this.#steps[index])?.[LABEL];
   }
 
-  /** What messages call the step that is under way. */
-  get label() {
-    return this.#labelOf(this.#results.length);
-  }
-
-  /**
-   * @param {number} _index
-   * @param {unknown} value
-   */
-  fulfil(_index, value) {
+  /** @param {unknown} value of the step that was under way */
+  #fulfil(value) {
     this.#record = undefined;
     this.#results.push(value);
     this.#inContext(() => this.#advance());
@@ -142,13 +140,13 @@ export class Sequence extends Handle {
 
   /**
    * A step that failed gives undefined, and the chain goes on (TW-36); not if there is no pool any more.
-   * @param {number} _index
+   * @param {number} index
    * @param {import('../base/errors.js').PoolError} error
    */
-  fail(_index, error) {
+  #fail(index, error) {
     const wasOver = this.#over;
-    labelError(this.label, error);
-    const goOn = () => (isOver(error) ? this.#inContext(() => this.#abandon(error)) : this.fulfil(0, undefined));
+    labelError(this.#labelOf(index), error);
+    const goOn = () => (isOver(error) ? this.#inContext(() => this.#abandon(error)) : this.#fulfil(undefined));
     if (this.#entering) this.#port.later(goOn);
     else goOn();
     return wasOver ? /** @type {const} */ (false) : undefined;

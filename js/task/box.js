@@ -20,6 +20,16 @@ const TYPE_NAMES = /** @type {Record<number, 'binary' | 'string' | 'json' | 'cbo
  */
 
 /**
+ * The pool's side of a box: its users see none of these functions.
+ * @type {(box: Box) => void} from now on it lasts as long as the pool's leaseMs
+ */
+export let startLease;
+/** @type {(box: Box) => void} it lasts until startLease(): the box waits for its turn in a map */
+export let holdLease;
+/** @type {(box: Box, pool: Holder) => number} one more reference, for a task that gets it as payload; gives its index */
+export let shareBox;
+
+/**
  * A result in shared memory, read in place: `deliver: 'lease'`. It stays until it is released, or until its lease is over
  * (the pool's leaseMs), or until the pool is destroyed. A box can be the payload of other tasks: a handle travels, not bytes.
  * Nobody ever changes its content; what raw() shows must not be written to. No hardware protects it: in development (`dev`) the
@@ -48,7 +58,7 @@ export class Box {
     this.#at = core.boxes.record(index);
     this.#generation = core.generation(this.#at);
     core.check(core.exports._wp_box_grant(core.pool, index, L.MAIN));
-    this.startLease();
+    this.#startLease();
     /** How its bytes are to be read. */
     this.type = TYPE_NAMES[memory.u32[(this.#at + L.BOX_TYPE) >>> 2]] ?? 'binary';
     /** Exact length. */
@@ -57,8 +67,7 @@ export class Box {
     this.#checksum = options.dev ? checksum(this.#bytes(core)) : undefined;
   }
 
-  /** From now on it lasts as long as the pool's leaseMs. @internal */
-  startLease() {
+  #startLease() {
     const { engine } = this.#pool;
     if (!engine || !this.#live) return;
     const { core, options, clock } = engine;
@@ -68,8 +77,7 @@ export class Box {
     clock.lookBy(end);
   }
 
-  /** It lasts until startLease(): the box waits for its turn in a map. @internal */
-  holdLease() {
+  #holdLease() {
     const core = this.#live;
     if (core) core.memory.f64[(this.#at + L.BOX_LEASE_END_MS) >>> 3] = 0;
   }
@@ -168,19 +176,20 @@ export class Box {
     core.exports._wp_box_release(core.pool, L.MAIN, this.#index, this.#generation, L.MAIN);
   }
 
-  /**
-   * One more reference, for a task that gets it as payload.
-   * @internal
-   * @param {Holder} pool
-   * @returns {number} its index
-   */
-  share(pool) {
+  /** @param {Holder} pool */
+  #share(pool) {
     if (pool !== this.#pool) throw poolError('INVALID_ARGUMENT', 'the box belongs to another pool: send box.binary()');
     const core = this.#core;
     if (!core.exports._wp_box_retain(core.pool, L.MAIN, this.#index, this.#generation)) {
       throw poolError('LEASE_EXPIRED', 'the box was released, or its lease is over');
     }
     return this.#index;
+  }
+
+  static {
+    startLease = (box) => box.#startLease();
+    holdLease = (box) => box.#holdLease();
+    shareBox = (box, pool) => box.#share(pool);
   }
 
   /** `using box = …` */

@@ -7,9 +7,9 @@ import { taskId } from '../handlers/context.js';
 /**
  * Where a task's end is told: a promise, or one place of a batch.
  * @typedef {object} Sink
- * @property {(item: number, value: any) => void} fulfil
+ * @property {(item: any, value: any) => void} fulfil item: the task's
  * @property {string} [label] what messages call its task, instead of its handler's name
- * @property {(item: number, error: import('../base/errors.js').PoolError, swept?: boolean) => void | false} fail swept: it never
+ * @property {(item: any, error: import('../base/errors.js').PoolError, swept?: boolean) => void | false} fail swept: it never
  *   started, because another member of its group had failed. False: nobody wants to know, it is no failure
  * @property {(error: import('../base/errors.js').PoolError) => boolean} [refused] there was no room for it. True: it is tried again later, as
  *   another task; it has not failed
@@ -63,7 +63,7 @@ export class Task {
 
   /**
    * @param {Sink} sink
-   * @param {number} item its place in the sink
+   * @param {any} item its place in the sink: a number; of PROMISE_SINK the promise itself
    */
   constructor(sink, item) {
     this.sink = sink;
@@ -95,6 +95,25 @@ const keepResolve = (/** @type {unknown} */ resolve) => {
 };
 
 /**
+ * The pool's side of a promise: its users see none of these functions.
+ * @type {(promise: TaskPromise<any>, owner: TaskOwner, task: Task) => void} binds it to its task
+ */
+export let attachTask;
+/** @type {(promise: TaskPromise<any>, value: unknown) => void} */
+let resolveTask;
+
+/** The sink of all tasks whose end one promise tells. @type {Sink} */
+export const PROMISE_SINK = {
+  fulfil: (promise, value) => resolveTask(promise, value),
+  // It is resolved with what rejects: so there is no second function to keep for each promise.
+  fail: (promise, error) =>
+    resolveTask(
+      promise,
+      failing(() => promise, error),
+    ),
+};
+
+/**
  * The promise of one task's result.
  * @template R
  * @extends {Promise<R>}
@@ -113,31 +132,12 @@ export class TaskPromise extends Promise {
     resolveNext = undefined; // else the last promise, and with it its pool, would stay
   }
 
-  /**
-   * Binds it to its task. The pool's.
-   * @param {TaskOwner} owner
-   * @param {Task} task
-   */
-  attach(owner, task) {
-    this.#owner = owner;
-    this.#task = task;
-    return this;
-  }
-
-  /**
-   * @param {number} _item
-   * @param {R} value
-   */
-  fulfil(_item, value) {
-    this.#resolve(value);
-  }
-
-  /**
-   * @param {number} _item
-   * @param {Error} error
-   */
-  fail(_item, error) {
-    this.#resolve(failing(() => this, error)); // a function less to keep for each promise
+  static {
+    attachTask = (promise, owner, task) => {
+      promise.#owner = owner;
+      promise.#task = task;
+    };
+    resolveTask = (promise, value) => promise.#resolve(value);
   }
 
   /** Unique within the program; the same as in errors and events. */

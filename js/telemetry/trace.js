@@ -35,15 +35,14 @@ const MAIN = 0;
  */
 
 /**
- * Watches a pool from its making until stop().
+ * Watches a pool's tasks.
  * @implements {Observer}
  */
-export class Trace {
+export class Recorder {
   #core;
   #now;
   #seats;
   #names;
-  #onStop;
   /** @type {TraceEvent[]} */
   #events = [];
   /** @type {WeakMap<Task, Life>} */
@@ -51,14 +50,10 @@ export class Trace {
   /** Those that have not settled. @type {Set<Task>} */
   #inFlight = new Set();
 
-  /**
-   * @param {import('../engine/engine.js').Engine} engine
-   * @param {() => void} onStop
-   */
-  constructor(engine, onStop) {
+  /** @param {import('../engine/engine.js').Engine} engine */
+  constructor(engine) {
     this.#core = engine.core;
     this.#now = engine.options.scheduler.poolNow;
-    this.#onStop = onStop;
     this.#seats = engine.options.workers;
     this.#names = engine.options.names;
   }
@@ -200,6 +195,33 @@ export class Trace {
     const events = this.#events.map((event) => ({ ...event })); // what runs now will be seen again
     const workers = Array.from({ length: this.#seats }, (_, seat) => named(seat + 1, workerName(this.#names, seat)));
     return { traceEvents: [named(MAIN, 'main'), ...workers, ...events], displayTimeUnit: 'ms' };
+  }
+}
+
+/** @type {(trace: Trace) => Recorder} for tests */
+export let recorderOf;
+
+/** What `pool.trace()` gives: a recording from its call to its stop(). */
+export class Trace {
+  #recorder;
+  #onStop;
+
+  /**
+   * @param {Recorder} recorder
+   * @param {() => void} onStop
+   */
+  constructor(recorder, onStop) {
+    this.#recorder = recorder;
+    this.#onStop = onStop;
+  }
+
+  static {
+    recorderOf = (trace) => trace.#recorder;
+  }
+
+  /** What there is so far. @returns {TraceFile} */
+  toJSON() {
+    return this.#recorder.toJSON();
   }
 
   /** Ends it. @returns {TraceFile} everything that was seen */

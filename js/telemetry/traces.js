@@ -1,14 +1,14 @@
 /** Who watches a pool's tasks: traces that its user asks for, and the one that WASMPOOL_TRACE asks for. */
 import { poolError } from '../base/errors.js';
 import { host } from '../host/index.js';
-import { Trace } from './trace.js';
+import { Recorder, Trace } from './trace.js';
 
 /** Traces written by this process, for their files' names. */
 let files = 0;
 
 /** The traces of one pool. */
 export class Traces {
-  /** @type {Set<Trace>} */
+  /** @type {Set<Recorder>} */
   #running = new Set();
   /** @type {import('../engine/engine.js').Engine | undefined} */
   #engine;
@@ -27,13 +27,13 @@ export class Traces {
    */
   start(engine) {
     if (!engine) throw poolError('UNSUPPORTED', 'a trace starts when the pool is ready, and not after its end');
-    const trace = new Trace(engine, () => {
-      this.#running.delete(trace);
+    const recorder = new Recorder(engine);
+    this.#running.add(recorder);
+    this.#observe();
+    return new Trace(recorder, () => {
+      this.#running.delete(recorder);
       this.#observe();
     });
-    this.#running.add(trace);
-    this.#observe();
-    return trace;
   }
 
   /** One observer for all of them, none for none. */
@@ -46,7 +46,7 @@ export class Traces {
   /** The pool is gone: the trace that the environment asked for is written. */
   close() {
     this.#engine = undefined;
-    for (const trace of this.#running) trace.release();
+    for (const recorder of this.#running) recorder.release();
     if (!this.#toFile || !host.write) return;
     const path = /** @type {string} */ (host.environment('WASMPOOL_TRACE'));
     const file = files++ ? `${path}.${files}` : path;
@@ -59,16 +59,16 @@ export class Traces {
 }
 
 /**
- * @param {readonly Trace[]} traces
+ * @param {readonly Recorder[]} recorders
  * @returns {import('../engine/ledger.js').Observer}
  */
-function fanOut(traces) {
+function fanOut(recorders) {
   return {
-    held: (task, name) => traces.forEach((trace) => trace.held(task, name)),
-    queued: (task, name, index) => traces.forEach((trace) => trace.queued(task, name, index)),
-    ran: (task, slot, outcome) => traces.forEach((trace) => trace.ran(task, slot, outcome)),
-    interrupted: (thread) => traces.forEach((trace) => trace.interrupted(thread)),
-    settled: (task, error) => traces.forEach((trace) => trace.settled(task, error)),
-    down: (member, error) => traces.forEach((trace) => trace.down(member, error)),
+    held: (task, name) => recorders.forEach((recorder) => recorder.held(task, name)),
+    queued: (task, name, index) => recorders.forEach((recorder) => recorder.queued(task, name, index)),
+    ran: (task, slot, outcome) => recorders.forEach((recorder) => recorder.ran(task, slot, outcome)),
+    interrupted: (thread) => recorders.forEach((recorder) => recorder.interrupted(thread)),
+    settled: (task, error) => recorders.forEach((recorder) => recorder.settled(task, error)),
+    down: (member, error) => recorders.forEach((recorder) => recorder.down(member, error)),
   };
 }

@@ -12,7 +12,8 @@ import { Calls } from './calls.js';
 import { runCTask } from '../handlers/c-task.js';
 import { sharedClock } from './clock.js';
 import { shownName } from '../base/task-name.js';
-import { Context } from '../handlers/context.js';
+import { callHandler, commitBox, Context, dropBoxes, tellSignal, transferOf } from '../handlers/context.js';
+import { ItemRun } from '../handlers/item-run.js';
 import { HandlerTable } from '../handlers/handler-table.js';
 import { promiseOf, runStop } from '../handlers/handlers.js';
 import { Sleep } from './sleep.js';
@@ -84,7 +85,7 @@ export class Loop {
   receive(message) {
     if (message.kind === 'mail') this.arrivals.receive(message);
     else if (message.kind === 'answer') this.calls.receive(message);
-    else if (message.kind === 'cancel') this.signals.get(message.slot)?.tellSignal();
+    else if (message.kind === 'cancel') tellSignal(this.signals.get(message.slot));
     else if (message.kind === 'stop') void this.#stop();
   }
 
@@ -247,16 +248,16 @@ export class Loop {
   #invoke(index, slot, handler, argument) {
     const context = new Context(this, index, slot);
     if (this.core.memory.u32[(slot + L.SLOT_FLAGS) >>> 2] & L.SLOT_ITEMS) {
-      this.#runItems(index, context.run(handler, argument));
+      this.#runItems(index, new ItemRun(this, index, slot, handler, argument, context));
       return;
     }
     let result;
     let promise;
     try {
-      result = context.call(handler, argument);
+      result = callHandler(context, handler, argument);
       promise = promiseOf(result);
     } catch (error) {
-      context.dropBoxes();
+      dropBoxes(context);
       this.fail(index, slot, error);
       return;
     }
@@ -265,7 +266,7 @@ export class Loop {
         promise,
         (value) => this.#complete(index, slot, value, context),
         (error) => {
-          context.dropBoxes();
+          dropBoxes(context);
           this.fail(index, slot, error);
         },
       );
@@ -334,7 +335,7 @@ export class Loop {
    */
   #complete(index, slot, value, context) {
     try {
-      if (context.commitBox(value)) {
+      if (commitBox(context, value)) {
         this.finish(index, STATUS.OK);
         return;
       }
@@ -343,13 +344,13 @@ export class Loop {
       const message = this.core.write(slot, RESULT, value, {
         boxed: leased,
         travelBytes: this.init.memoryBytes,
-        transfer: context.transfer,
+        transfer: transferOf(context),
         forC: false,
       });
       if (message) this.send(index, slot, message);
-      context.dropBoxes(); // only now: the value may show parts of them
+      dropBoxes(context); // only now: the value may show parts of them
     } catch (error) {
-      context.dropBoxes();
+      dropBoxes(context);
       const name = this.core.name(this.core.memory.u32[(slot + L.SLOT_NAME) >>> 2]);
       if (isUnserializable(error)) error.message = `the result of ${shownName(name)}: ${error.message}`;
       this.fail(index, slot, error);

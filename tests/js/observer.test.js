@@ -7,7 +7,7 @@ import { instantiate, loadProgram } from '../../js/core/load.js';
 import { openCore } from '../../js/threads/open.js';
 import { resolveOptions } from '../../js/options/options.js';
 import { Load, Telemetry } from '../../js/telemetry/telemetry.js';
-import { Trace } from '../../js/telemetry/trace.js';
+import { Recorder } from '../../js/telemetry/trace.js';
 import { Traces } from '../../js/telemetry/traces.js';
 import { MODULE } from './helpers.js';
 
@@ -48,7 +48,7 @@ async function makeEngine(t) {
 }
 
 /** The task's runs, in whole milliseconds of the clock: [start, end, status]. */
-const runsOf = (/** @type {Trace} */ trace) =>
+const runsOf = (/** @type {Recorder} */ trace) =>
   trace
     .toJSON()
     .traceEvents.filter(({ ph }) => ph === 'X')
@@ -63,7 +63,7 @@ test('a run lies between its task’s queue and its end, however far apart the t
     [1010, 0.5, [1010, 1010.001, 'OK']],
   ]) {
     const engine = await makeEngine(t);
-    const [trace, task] = [new Trace(engine, () => {}), engine.task()];
+    const [trace, task] = [new Recorder(engine), engine.task()];
     trace.queued(task, 'echo', 0);
     engine.ms = 1020;
     engine.run(Number(startedMs), Math.max(1, Number(ranUs)));
@@ -83,7 +83,7 @@ test('a run lies between its task’s queue and its end, however far apart the t
 
 test('a task that never started has no run; nor has one that was queued before the trace', async (t) => {
   const engine = await makeEngine(t);
-  const [trace, task] = [new Trace(engine, () => {}), engine.task()];
+  const [trace, task] = [new Recorder(engine), engine.task()];
   trace.queued(task, 'echo', 0);
   engine.run(0, 0);
   trace.ran(task, engine.slot, 'CANCELLED');
@@ -99,7 +99,7 @@ test('a task that never started has no run; nor has one that was queued before t
 
 test('a run that was lost ends when that was known, not when its task does', async (t) => {
   const engine = await makeEngine(t);
-  const [trace, task] = [new Trace(engine, () => {}), engine.task()];
+  const [trace, task] = [new Recorder(engine), engine.task()];
   trace.queued(task, 'echo', 0);
   engine.run(1000, 0);
   engine.ms = 1010;
@@ -122,7 +122,7 @@ test('a run that was lost ends when that was known, not when its task does', asy
 test('only what the lost thread runs is lost with it', async (t) => {
   const lose = async (/** @type {object} */ how, state = L.SLOT_RUNNING, otherThread = 0) => {
     const engine = await makeEngine(t);
-    const [trace, task] = [new Trace(engine, () => {}), engine.task()];
+    const [trace, task] = [new Recorder(engine), engine.task()];
     trace.queued(task, 'echo', 0);
     Object.assign(task, how);
     engine.run(1000, 0, state);
@@ -138,7 +138,7 @@ test('only what the lost thread runs is lost with it', async (t) => {
 
 test('a task that has settled is lost with nobody', async (t) => {
   const engine = await makeEngine(t);
-  const [trace, task] = [new Trace(engine, () => {}), engine.task()];
+  const [trace, task] = [new Recorder(engine), engine.task()];
   trace.queued(task, 'spin', 0);
   engine.run(1000, 0);
   engine.ms = 1010;
@@ -166,7 +166,7 @@ test('all traces see everything, and nobody looks when none is left', async (t) 
   observer.ran(task, engine.slot, 'CANCELLED');
   observer.settled(task, undefined);
   both[0].stop();
-  assert.equal(engine.ledger.observer, both[1]);
+  assert.ok(engine.ledger.observer instanceof Recorder, 'the one that is left observes by itself');
   const [a, b] = [both[0].toJSON(), both[1].stop()];
   assert.deepEqual(a, b);
   assert.deepEqual(

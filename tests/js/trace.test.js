@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { recorderOf } from '../../js/telemetry/trace.js';
 import { FakeClock } from './fake-clock.js';
 import { blocker, C_MODULE, liveness, MODULE, withPool } from './helpers.js';
 
@@ -143,7 +144,7 @@ test('a trace corrects a run that was to be stopped and ended by itself', () =>
     const gates = [blocker(pool), blocker(pool)];
     for (const gate of gates) await gate.running;
     const waiting = pool.dispatch('echo', 1);
-    trace.interrupted(1);
+    recorderOf(trace).interrupted(1);
     const before = trace.toJSON();
     for (const gate of gates) await gate.release();
     await waiting;
