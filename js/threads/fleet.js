@@ -271,6 +271,7 @@ export class Fleet {
     if (this.#closed) return;
     this.ladder.disarm(member.number);
     while (exports._wp_worker_reap(pool, member.number, outside ? 1 : 0)) await turn();
+    this.ladder.gone(member.number);
     this.members.delete(member.number); // before anything else: its number may be used again from here on
     this.events.reaped(member);
     const waiting = this.#unserved.splice(0);

@@ -33,6 +33,10 @@ const RECENT = 16;
  * @property {string | undefined} taskId
  * @property {() => boolean} runs whether its thread still runs it
  *
+ * @typedef {object} Attempt to stop something
+ * @property {Doomed[]} tasks
+ * @property {Set<Doomed>} died with the thread
+ *
  * @typedef {object} Stop one task that was stopped
  * @property {Rung} rung what stopped it
  * @property {string} worker
@@ -47,8 +51,10 @@ export class Ladder {
   recent = [];
   /** @type {Set<number>} threads whose loop checks are asked to trap */
   #armed = new Set();
-  /** @type {Map<number, Set<{ tasks: Doomed[], died: Set<Doomed> }>>} attempts to stop something, by thread; died: with the thread */
+  /** @type {Map<number, Set<Attempt>>} by thread */
   #open = new Map();
+  /** @type {Set<number>} threads that are being ended: what is to be stopped there from now on ends with them */
+  #ending = new Set();
   #core;
   #checked;
 
@@ -156,8 +162,10 @@ export class Ladder {
   watch(thread, worker, tasks) {
     const start = now();
     const traps = this.#traps(thread);
+    /** @type {Attempt} */
     const attempt = { tasks, died: new Set() };
     const open = this.#open.get(thread) ?? new Set();
+    if (this.#ending.has(thread)) this.#dies(attempt, open);
     this.#open.set(thread, open.add(attempt));
     return (isSpared) => {
       open.delete(attempt);
@@ -178,13 +186,24 @@ export class Ladder {
    * @param {number} thread
    */
   terminating(thread) {
-    const seen = new Set();
-    for (const { tasks, died } of this.#open.get(thread) ?? [])
-      for (const task of tasks) {
-        if (seen.has(task.taskId) || !task.runs()) continue;
-        seen.add(task.taskId); // a task may be given up, and its worker silent, at the same time: it is stopped once
-        died.add(task);
-      }
+    this.#ending.add(thread);
+    const open = this.#open.get(thread) ?? new Set();
+    for (const attempt of open) this.#dies(attempt, open);
+  }
+
+  /**
+   * A task may be given up, and its worker silent, at the same time: it is stopped once.
+   * @param {Attempt} attempt
+   * @param {Set<Attempt>} open all of its thread
+   */
+  #dies(attempt, open) {
+    const known = new Set([...open].flatMap(({ died }) => [...died].map(({ taskId }) => taskId)));
+    for (const task of attempt.tasks) if (!known.has(task.taskId) && task.runs()) attempt.died.add(task);
+  }
+
+  /** @param {number} thread it is gone, and its number may be used again */
+  gone(thread) {
+    this.#ending.delete(thread);
   }
 
   /** @param {Stop} stop */
