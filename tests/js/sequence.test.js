@@ -275,8 +275,9 @@ test('TW-41: one step is as good as a split: order, weight, results and failures
     assert.deepEqual(traces[0].order, ['critical', 'light', 'heavy', 'low']);
   }));
 
-test('TW-32: a sequence can be awaited, with or without a callback; the callback is first', () =>
+test('TW-32: a sequence can be awaited, with or without a callback; the callback is first', (t) =>
   withJobs({}, async (pool) => {
+    const logged = t.mock.method(console, 'error', () => {});
     const order = [];
     const chain = pool.sequence([{ task: 'echo', payload: 1 }], (results) => order.push(['callback', ...results]));
     order.push(['awaited', ...(await chain)]);
@@ -285,6 +286,9 @@ test('TW-32: a sequence can be awaited, with or without a callback; the callback
       ['awaited', 1],
     ]);
     assert.deepEqual(await chain, [1], 'again');
+    const steps = [2, 3].map((payload) => ({ task: 'echo', payload }));
+    assert.deepEqual(await pool.sequence(steps), [2, 3]);
+    assert.deepEqual(logged.mock.calls, [], 'nothing is amiss without a callback');
   }));
 
 test('TW-62: the list of steps is taken as it is when sequence is called', () =>
