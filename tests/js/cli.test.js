@@ -65,6 +65,13 @@ describe('wasmpool map', () => {
     assert.deepEqual([status, out, err], [0, '2\n4\n6\n', '']);
   });
 
+  test('lines of white space are blank, whatever it is; with --lines every line is an item', async () => {
+    const input = '1\n  \n\t\n \r\n2\r\n\n';
+    assert.equal((await run(['map', `${at('h.mjs')}#double`], { input })).out, '2\n4\n');
+    const { out } = await run(['map', '-e', 'x => x.length', '--lines'], { input });
+    assert.deepEqual(lines(out).map(Number), [1, 2, 1, 1, 1, 0]);
+  });
+
   test('a handler of the default export', async () => {
     const { out } = await run(['map', `${at('h.mjs')}#triple`], { input: '5\n' });
     assert.equal(out, '15\n');

@@ -195,6 +195,19 @@ test('AM-26: a broadcast that waits for a new worker runs after what is replayed
     assert.deepEqual(await waiting, [{ level: 3 }]);
   }));
 
+test('AM-26: a sticky broadcast runs once on a worker that is being started when it is sent', () =>
+  withPool({ workers: 1 }, async (pool) => {
+    const sent = new Promise((resolve) => {
+      const send = () => resolve(pool.broadcast('count', null, { sticky: true }));
+      pool.on('workerDown', () => queueMicrotask(send)); // by then the next one is on its way
+    });
+    const task = pool.dispatch('spin');
+    await until(() => pool.stats().freeWorkers === 0);
+    await Promise.all([task.terminate(), codeOf(task)]);
+    assert.deepEqual(await sent, [1]);
+    assert.equal(await pool.dispatch('count'), 2);
+  }));
+
 test('AM-26: a sticky broadcast runs once on a worker that it has waited for', async () => {
   const pool = new Pool({ module: MODULE, workers: 2, recycleTimeoutMs: 0 });
   try {
