@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { createPool, defineWorker, Pool } from '../../js/index.js';
-import { parseSize } from '../../js/base/check.js';
+import { nearestName, parseSize } from '../../js/base/check.js';
 import { DEFAULTS } from '../../js/options/options.js';
 import { codeOf, ending, MODULE, withPool } from './helpers.js';
 
@@ -64,6 +64,20 @@ test('AM-01: every option is checked before a thread starts', () => {
 
 /** @param {string} text */
 const exactly = (text) => ({ code: 'INVALID_ARGUMENT', message: text });
+
+test('the nearest name is the one with the fewest steps to it, and none that is far', () => {
+  assert.equal(nearestName('wrkers', ['workers', 'wasm', 'worker']), 'workers');
+  assert.equal(nearestName('abcdef', ['abxyef', 'abcxef', 'xbcxef']), 'abcxef');
+  assert.equal(nearestName('mab', ['kabc']), 'kabc', 'two steps');
+  for (const [name, far] of [
+    ['mab', 'kabcz'],
+    ['kabcz', 'mab'],
+    ['zcbak', 'bam'],
+    ['bam', 'zcbak'],
+    ['pool', 'abort'],
+  ])
+    assert.equal(nearestName(name, [far]), undefined, `${name} is no ${far}`);
+});
 
 test('an unknown option is refused, and the message gives the nearest known name', () => {
   const hints = {
