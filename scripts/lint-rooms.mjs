@@ -28,7 +28,7 @@ const ROOMS = [
   ['governor'],
   ['telemetry'],
   ['group'],
-  ['box', 'box_parts', 'box_line', 'box_reap'],
+  ['box', 'box_parts', 'box_line', 'box_memory', 'box_reap'],
   ['completion'],
   ['task_life'],
   ['lanes'],

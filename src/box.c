@@ -2,7 +2,8 @@
 #include "box_parts.h"
 
 wp_status wp_box_open(wp_pool *pool, wp_heap *heap) {
-  return wp_table_open(&pool->boxes, heap, sizeof(wp_box), WP_TABLE_RECORDS_MAX);
+  wp_status status = wp_table_open(&pool->boxes, heap, sizeof(wp_box), WP_TABLE_RECORDS_MAX);
+  return status ? status : wp__box_open_memory(pool, heap);
 }
 
 static wp_box *box_of(const wp_pool *pool, uint32_t index, uint32_t generation) {
@@ -22,15 +23,16 @@ wp_status wp__box_create(wp_pool *pool, uint32_t self, uint64_t bytes, uint32_t 
   wp_status status = wp_table_take(&pool->boxes, heap, index);
   if (status) return status;
   wp_box *box = wp_box_at(pool, *index);
+  void *reserved = flags & WP_BOX_POOLED ? wp__box_take_memory(pool, self, bytes) : NULL;
   /* With this tag it goes with its thread, until the box says whose it is. */
-  void *data = wp_heap_alloc(heap, (size_t)bytes, WP_TAG_ARENA);
+  void *data = reserved ? reserved : wp_heap_alloc(heap, (size_t)bytes, WP_TAG_ARENA);
   if (!data) {
     wp_table_put(&pool->boxes, *index);
     return bytes > pool->segments->region.limit_bytes ? WP_E_TOO_LARGE : WP_E_NO_MEMORY;
   }
   box->address = (uint64_t)(uintptr_t)data;
   box->bytes = 0;
-  box->capacity_bytes = bytes;
+  box->capacity_bytes = reserved ? pool->config.box_bytes : bytes;
   box->lease_end_ms = 0;
   box->owner = self;
   box->flags = flags;
@@ -41,7 +43,7 @@ wp_status wp__box_create(wp_pool *pool, uint32_t self, uint64_t bytes, uint32_t 
   uint32_t generation = wp_word_generation(wp_atomic_load_acquire_u64(&box->word));
   WP_POINT("box.writing");
   wp_atomic_store_release_u64(&box->word, wp_word(generation, WP_BOX_WRITING));
-  wp_heap_retag(data, 0);
+  if (!reserved) wp_heap_retag(data, 0);
   return WP_OK;
 }
 
@@ -85,11 +87,12 @@ void wp__box_give_back_place(wp_pool *pool) {
 void wp__box_free(wp_pool *pool, uint32_t self, uint32_t index) {
   wp_box *box = wp_box_at(pool, index);
   uint32_t generation = wp_word_generation(wp_atomic_load_acquire_u64(&box->word));
-  void *data = (void *)(uintptr_t)box->address;
+  uint64_t address = box->address;
   bool pooled = box->flags & WP_BOX_POOLED;
   WP_POINT("box.free");
   wp_atomic_store_release_u64(&box->word, wp_word(wp_generation_after(generation), WP_BOX_FREE));
-  wp_heap_free(wp_pool_heap(pool, self), data);
+  if (!wp__box_put_memory(pool, address))
+    wp_heap_free(wp_pool_heap(pool, self), (void *)(uintptr_t)address);
   wp_table_put(&pool->boxes, index);
   if (pooled) wp__box_give_back_place(pool);
 }

@@ -1,6 +1,7 @@
 /*
  * Purpose  Boxes: values of any size in shared memory. FREE > WRITING (one writer) > READY (immutable, counted) > FREE.
- * Owns     the box table; each box's bytes, which lie in the heap of the thread that created it
+ * Owns     the box table; each box's bytes, which lie in the heap of the thread that created it, or in memory that was reserved for
+ *          pooled boxes when the pool was opened
  * Threads  as noted. `self` is the calling thread's number
  * Order    commit (release) publishes the bytes; read and retain (acquire) see them (NF-17)
  * Kill     every call runs inside the gate. A dead writer's WRITING boxes and a dead reader's bits are found by number
@@ -46,13 +47,16 @@ wp_status wp_box_create(wp_pool *pool, uint32_t self, uint64_t bytes, uint32_t *
 
 /* A box that counts against the pool's box_count, for values that readers keep. When all are taken: the caller is put
  * in line (once, however often it asks), WP_E_NOT_GRANTED is returned, and wp_box_granted tells when its turn has come
- * (first come, first served: NF-18). A larger value than a box of the pool just takes more memory. Workers; under no
- * lock. */
+ * (first come, first served: NF-18). Workers; under no lock. */
 wp_status wp_box_request(wp_pool *pool, uint32_t self);
 bool wp_box_granted(const wp_pool *pool, uint32_t self);
-/* Uses the caller's grant: like wp_box_create, but marked WP_BOX_POOLED. Failure gives the grant back. WP_E_NOT_GRANTED: it
+/* Uses the caller's grant: like wp_box_create, but marked WP_BOX_POOLED. Up to the pool's box_bytes its memory is reserved, and it may
+ * hold as many bytes, whatever was asked for; a larger value takes memory of its own (NF-20). Failure gives the grant back. WP_E_NOT_GRANTED: it
  * has none. */
 wp_status wp_box_create_granted(wp_pool *pool, uint32_t self, uint64_t bytes, uint32_t *index);
+
+/* How many boxes lie in reserved memory. Any thread; a gauge. */
+uint32_t wp_box_reserved_in_use(const wp_pool *pool);
 
 /* WRITING > READY with exact length. From here on nobody writes the bytes. Its writer only. WP_E_STALE_HANDLE,
  * WP_E_DENIED (not the writer), WP_E_TOO_LARGE (longer than its capacity; the box stays WRITING). */

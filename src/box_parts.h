@@ -1,5 +1,6 @@
 /*
- * Purpose  What the sources of this room share: box.c (writing, references), box_line.c (the line for pooled boxes), box_reap.c (leases,
+ * Purpose  What the sources of this room share: box.c (writing, references), box_memory.c (memory reserved for
+ *          pooled boxes), box_line.c (the line for them), box_reap.c (leases,
  *          deaths, checks).
  * Owns     nothing of its own
  * Threads  any, inside the gate, unless noted
@@ -32,6 +33,14 @@ void wp__box_free(wp_pool *pool, uint32_t self, uint32_t index);
 
 /* One of the pool's boxes may be granted again. */
 void wp__box_give_back_place(wp_pool *pool);
+
+/* Memory that was reserved for a box of this size; NULL: the value is larger, or none is free. */
+void *wp__box_take_memory(wp_pool *pool, uint32_t self, uint64_t bytes);
+/* False: the address is none of that memory. */
+bool wp__box_put_memory(wp_pool *pool, uint64_t address);
+wp_status wp__box_open_memory(wp_pool *pool, wp_heap *heap);
+void wp__box_recount_memory(wp_pool *pool);
+bool wp__box_check_memory(const wp_pool *pool);
 
 /* The thread waits for no box any more. Under the lock. */
 void wp__box_leave_line(wp_pool *pool, uint32_t number);

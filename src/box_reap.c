@@ -93,6 +93,7 @@ void wp_box_recount(wp_pool *pool) {
     else
       taken += (box->flags & WP_BOX_POOLED) != 0;
   }
+  wp__box_recount_memory(pool);
   for (uint32_t i = 1; i < pool->thread_count; i++) taken += wp_box_granted(pool, i);
   wp_atomic_store_seq_u32(&pool->boxes_taken, taken);
   /* Pairs with the load in wp_lock_release. */
@@ -120,5 +121,6 @@ static bool boxes_agree(const wp_pool *pool) {
 }
 
 bool wp_box_check(const wp_pool *pool) {
-  return wp_table_check(&pool->boxes, is_free) && boxes_agree(pool) && wp__box_check_line(pool);
+  return wp_table_check(&pool->boxes, is_free) && boxes_agree(pool) && wp__box_check_line(pool) &&
+         wp__box_check_memory(pool);
 }

@@ -10,8 +10,9 @@ void wp_config_defaults(wp_config *config) {
       .max_queue = WP_NONE,
       .max_tasks = WP_TABLE_RECORDS_MAX,
       .recycle_ms = 0,
-      .box_count = 64,  /* API.md, boxes.count */
-      .lease_ms = 5000, /* API.md, leaseMs */
+      .box_count = 64,      /* API.md, boxes.count */
+      .box_bytes = 1 << 20, /* API.md, boxes.size */
+      .lease_ms = 5000,     /* API.md, leaseMs */
       .liveness_ms = WP_NONE,
       .scan_ms = 1000,       /* REQUIREMENTS TW-54 */
       .max_redeliveries = 3, /* REQUIREMENTS TW-57 */
@@ -65,21 +66,6 @@ void wp_pool_count_workers(const wp_pool *pool, uint32_t *free, uint32_t *busy) 
 
 /* No points: main only. */
 void wp_pause(wp_pool *pool) { wp_atomic_store_seq_u32(&pool->paused, 1); }
-
-void wp_stats_read(wp_pool *pool, wp_stats *stats) {
-  wp_pool_count_workers(pool, &stats->free_workers, &stats->busy_workers);
-  stats->total_workers = pool->seat_count;
-  stats->queued = wp_atomic_load_acquire_u32(&pool->queued);
-  stats->processed =
-      wp_atomic_load_relaxed_u64(&pool->counters.processed); /* gauges: nothing follows from them */
-  stats->errors = wp_atomic_load_relaxed_u64(&pool->counters.errors);
-  stats->boxes_in_use = wp_atomic_load_relaxed_u32(&pool->boxes.in_use);
-  stats->tasks_in_use = wp_table_in_use(&pool->slots);
-  stats->heap_bytes = wp_segments_big_bytes(pool->segments);
-  for (uint32_t i = 0; i < pool->thread_count; i++) {
-    stats->heap_bytes += wp_heap_small_bytes(&pool->memory[i].heap);
-  }
-}
 
 /* ---- The thread records and their heaps ---- */
 

@@ -122,6 +122,9 @@ struct wp_pool {
   struct wp_telemetry *telemetry; /* NULL: off; set before the first worker is seated */
   uint32_t bulks_peak;            /* since telemetry read it */
   wp_table slots, boxes, groups, names;
+  wp_table
+      places; /* of reserved memory, see box_memory.c; a free one is taken by whoever has a grant */
+  uint8_t *box_memory;  /* where they lie; constant; NULL: there are none */
   uint32_t recount_due; /* 1: a thread died inside the gate; see recount.h; main only */
 };
 

@@ -97,3 +97,24 @@ void wp__lock_chores(wp_pool *pool, uint32_t self) {
     wp_idle_wake_next(pool);
   }
 }
+
+/* ---- Its gauges ---- */
+
+void wp_stats_read(wp_pool *pool, wp_stats *stats) {
+  wp_pool_count_workers(pool, &stats->free_workers, &stats->busy_workers);
+  stats->total_workers = pool->seat_count;
+  stats->queued = wp_atomic_load_acquire_u32(&pool->queued);
+  stats->processed =
+      wp_atomic_load_relaxed_u64(&pool->counters.processed); /* gauges: nothing follows from them */
+  stats->errors = wp_atomic_load_relaxed_u64(&pool->counters.errors);
+  stats->boxes_leased = wp_atomic_load_relaxed_u32(&pool->boxes_taken);
+  stats->box_count = pool->config.box_count;
+  stats->box_bytes = pool->config.box_bytes;
+  stats->boxes_reserved = wp_box_reserved_in_use(pool);
+  stats->boxes_in_use = wp_atomic_load_relaxed_u32(&pool->boxes.in_use);
+  stats->tasks_in_use = wp_table_in_use(&pool->slots);
+  stats->heap_bytes = wp_segments_big_bytes(pool->segments);
+  for (uint32_t i = 0; i < pool->thread_count; i++) {
+    stats->heap_bytes += wp_heap_small_bytes(&pool->memory[i].heap);
+  }
+}

@@ -117,7 +117,9 @@ typedef struct wp_config {
    * take; WP_NONE: for ever */
   uint32_t recycle_ms;
   uint32_t box_count; /* leased boxes at once */
-  uint32_t lease_ms;  /* how long a leased box lives; applied by the host, not by the core */
+  /* of each of them: so much memory is reserved for it up front. A larger value takes memory of its own; 0: all do */
+  uint64_t box_bytes;
+  uint32_t lease_ms; /* how long a leased box lives; applied by the host, not by the core */
   /* how long a worker with a task may give no sign of life (heartbeats, progress, a task's end) before it is recovered: its
    * tasks end with WP_E_WORKER_LOST, or run again if they were submitted with `requeue`; WP_NONE: for ever */
   uint32_t liveness_ms;
@@ -177,6 +179,10 @@ typedef struct wp_stats {
   uint32_t free_workers, busy_workers, total_workers, queued;
   uint64_t processed, errors;
   uint32_t boxes_in_use, tasks_in_use;
+  /* Of box_count: granted, or out; and those of them whose value lies in reserved memory. */
+  uint32_t boxes_leased, boxes_reserved;
+  uint32_t box_count; /* as configured */
+  uint64_t box_bytes;
   uint64_t heap_bytes;
 } wp_stats;
 

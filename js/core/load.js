@@ -87,6 +87,15 @@ async function withChecks(original) {
 }
 
 /**
+ * How far a program's memory may grow.
+ * @param {Program} program
+ * @param {number} memoryBytes ceiling
+ */
+export function maximumBytes({ pages }, memoryBytes) {
+  return Math.min(Math.floor(memoryBytes / PAGE_BYTES), pages.maximum) * PAGE_BYTES;
+}
+
+/**
  * An instance with memory of its own.
  * @param {Program} program
  * @param {number} memoryBytes ceiling
@@ -95,7 +104,7 @@ async function withChecks(original) {
  */
 export async function instantiate(program, memoryBytes) {
   const { initial } = program.pages;
-  const maximum = Math.min(Math.floor(memoryBytes / PAGE_BYTES), program.pages.maximum);
+  const maximum = maximumBytes(program, memoryBytes) / PAGE_BYTES;
   if (maximum < initial) {
     throw poolError('INVALID_ARGUMENT', `memory.maximum: the core needs ${initial * PAGE_BYTES} bytes to start`);
   }

@@ -5,6 +5,7 @@
 import { Clock } from '../time/clock.js';
 import { Completions } from './completions.js';
 import { allocate } from '../core/core.js';
+import { maximumBytes } from '../core/load.js';
 import { deadlineError } from '../task/deadlines.js';
 import { Deserted } from './deserted.js';
 import { poolError } from '../base/errors.js';
@@ -67,7 +68,7 @@ export class Engine {
   constructor(options, events, program, exports, memory, threads) {
     this.options = options;
     this.events = events;
-    this.core = openCore(options, exports, memory);
+    this.core = openCore(options, exports, memory, maximumBytes(program, options.memoryBytes));
     this.governor = new Governor(this.core);
     this.names = new Names(this.core, taskNames(this.core));
     this.ledger = new Ledger(this.core, {

@@ -118,7 +118,7 @@ export const STATUS_ROWS = Object.freeze([
     number: -10,
     code: 'TOO_LARGE',
     text: 'the value is larger than the pool\'s memory allows',
-    action: 'raise memory.maximum or boxes.size',
+    action: 'raise memory.maximum',
   },
   {
     name: 'STALE_HANDLE',

@@ -10,6 +10,7 @@ import {
   parseSize,
   wrong,
 } from '../base/check.js';
+import { poolError } from '../base/errors.js';
 import * as L from '../generated/layout.js';
 
 /** Names of thresholds, in the core's order (wp_thresholds). */
@@ -53,7 +54,8 @@ export const THRESHOLDS = /** @type {const} */ ([
  *
  * @typedef {object} BoxOptions
  * @property {number} [count] leased results at once; 64
- * @property {number | string} [size] of each, in bytes or as text; '1mb'
+ * @property {number | string} [size] memory that is reserved for each when the pool opens, in bytes or as text; '1mb', less if all
+ *   would take more than a sixteenth of memory.maximum. A larger result takes memory of its own
  *
  * @typedef {object} MemoryOptions
  * @property {number | string} [maximum] ceiling of the pool's memory in bytes, or '512mb'; '4gb'
@@ -107,10 +109,21 @@ const NAMES = Object.freeze({
   thresholds: new Set(THRESHOLDS),
 });
 
-/** @param {BoxOptions} [boxes] */
-export function boxOptions(boxes = {}) {
-  const { count, size } = { ...GROUP_DEFAULTS.boxes, ...ownOptions('boxes', boxes, NAMES.boxes) };
-  return { count: integer('boxes.count', count, 1, 1 << 24), bytes: parseSize('boxes.size', size) };
+/**
+ * @param {BoxOptions | undefined} boxes
+ * @param {number} maximumBytes of the pool's memory
+ * @returns {{ count: number, bytes: number, isGiven: boolean }} isGiven: the size, and no less will do
+ */
+export function boxOptions(boxes, maximumBytes) {
+  const own = ownOptions('boxes', boxes ?? {}, NAMES.boxes);
+  const { count, size } = { ...GROUP_DEFAULTS.boxes, ...own };
+  const all = { count: integer('boxes.count', count, 1, 1 << 24), bytes: parseSize('boxes.size', size) };
+  const isGiven = own.size !== undefined;
+  if (isGiven && all.count * all.bytes > maximumBytes) {
+    const text = `boxes: ${all.count} boxes of ${all.bytes} bytes do not fit into memory.maximum, ${maximumBytes} bytes`;
+    throw poolError('INVALID_ARGUMENT', text);
+  }
+  return { ...all, isGiven };
 }
 
 /**

@@ -218,7 +218,8 @@ export function resolveOptions(given) {
     throw poolError('INVALID_ARGUMENT', 'module: expected the URL of a worker module (or wasm: of a C module)');
   }
   const workers = workerCount(options.workers);
-  const boxes = boxOptions(options.boxes);
+  const maximumBytes = memoryBytes(options.memory);
+  const boxes = boxOptions(options.boxes, maximumBytes);
   return Object.freeze({
     module: moduleUrl('module', options.module),
     wasm: moduleUrl('wasm', options.wasm),
@@ -229,7 +230,8 @@ export function resolveOptions(given) {
     loopChecks: flag('loopChecks', options.loopChecks, DEFAULTS.loopChecks),
     boxCount: boxes.count,
     boxBytes: boxes.bytes,
-    memoryBytes: memoryBytes(options.memory),
+    isBoxSizeGiven: boxes.isGiven,
+    memoryBytes: maximumBytes,
     liveness: livenessOptions(options.liveness),
     restart: restartOptions(options.restart),
     initData: options.initData,

@@ -10,8 +10,15 @@ import { noStops } from '../threads/ladder.js';
  * @property {number} processed tasks settled in any way
  * @property {number} errors those among them that failed
  *
+ * @typedef {object} BoxGauges
+ * @property {number} count how many there may be at once
+ * @property {number} size bytes reserved for each
+ * @property {number} leased how many are out, or granted to a worker
+ * @property {number} reserved how many of those lie in reserved memory; the others are larger than `size`
+ *
  * @typedef {object} Diagnostics
  * @property {number} boxesInUse values in shared memory: arguments, results, leases
+ * @property {BoxGauges} boxes those for leased results
  * @property {number} tasksInUse descriptors
  * @property {number} heapBytes in use, all threads
  * @property {number} memoryBytes size of the shared memory
@@ -50,6 +57,7 @@ export function diagnose(engine) {
   const gauges = engine?.ledger.stats();
   return {
     boxesInUse: gauges?.boxesInUse ?? 0,
+    boxes: gauges?.boxes ?? { count: 0, size: 0, leased: 0, reserved: 0 },
     tasksInUse: gauges?.tasksInUse ?? 0,
     heapBytes: gauges?.heapBytes ?? 0,
     memoryBytes: engine?.core.memory.wasmMemory.buffer.byteLength ?? 0,

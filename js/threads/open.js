@@ -8,14 +8,31 @@ import { STATUS, STATUS_ROWS } from '../generated/status.js';
 import { host } from '../host/index.js';
 import { Memory } from '../core/memory.js';
 
+/** What boxes may take of the memory when nobody has said how large they are to be. */
+const BOXES_PART = 1 / 16;
+/** Their sizes are whole cache lines. */
+const BOX_ALIGN = 64;
+
+/**
+ * How much memory is reserved for each of the pool's boxes.
+ * @param {import('../options/options.js').ResolvedOptions} options
+ * @param {number} maximumBytes how far the memory may grow
+ */
+function boxBytes({ boxBytes: wanted, boxCount, isBoxSizeGiven }, maximumBytes) {
+  if (isBoxSizeGiven) return wanted;
+  const most = Math.floor((maximumBytes * BOXES_PART) / boxCount / BOX_ALIGN) * BOX_ALIGN;
+  return Math.min(wanted, most); // 0: each takes memory of its own
+}
+
 /**
  * @param {import('../options/options.js').ResolvedOptions} options
  * @param {import('../core/core.js').Exports} exports
  * @param {WebAssembly.Memory} wasmMemory
+ * @param {number} [maximumBytes] how far that may grow
  * @returns {Core} main's
  * @throws {import('../base/errors.js').PoolError} NO_MEMORY
  */
-export function openCore(options, exports, wasmMemory) {
+export function openCore(options, exports, wasmMemory, maximumBytes = options.memoryBytes) {
   const at = allocate(exports, L.CONFIG_SIZE + 8);
   const { u32, i32, f64 } = new Memory(wasmMemory);
   const set = (/** @type {number} */ field, /** @type {number} */ value) => {
@@ -37,13 +54,15 @@ export function openCore(options, exports, wasmMemory) {
   set(L.CONFIG_SLOW_MS, options.slowMs);
   set(L.CONFIG_CORES, host.hardwareConcurrency());
   set(L.CONFIG_BOX_COUNT, options.boxCount);
+  set(L.CONFIG_BOX_BYTES, boxBytes(options, maximumBytes)); // below 2 ** 32, as the memory is
   set(L.CONFIG_LEASE_MS, options.leaseMs);
   f64[(at + L.CONFIG_DISPATCH_BUDGET_MS) >>> 3] = options.dispatchBudgetMs;
   const pool = exports._wp_js_pool_create(at, at + L.CONFIG_SIZE);
   const status = i32[(at + L.CONFIG_SIZE) >>> 2] ?? 0;
   exports._free(at);
   const core = new Core(exports, wasmMemory, pool, L.MAIN, createCodec(host.codec));
-  core.check(status, 'the pool could not be created');
+  const boxes = `${options.boxCount} boxes of ${options.boxBytes} bytes`;
+  core.check(status, `the pool could not be created${options.isBoxSizeGiven ? ` with ${boxes}` : ''}`);
   return core;
 }
 
@@ -78,6 +97,12 @@ export function readStats({ exports, pool, memory }, at) {
     processed: wide(L.STATS_PROCESSED),
     errors: wide(L.STATS_ERRORS),
     boxesInUse: word(L.STATS_BOXES_IN_USE),
+    boxes: {
+      count: word(L.STATS_BOX_COUNT),
+      size: wide(L.STATS_BOX_BYTES),
+      leased: word(L.STATS_BOXES_LEASED),
+      reserved: word(L.STATS_BOXES_RESERVED),
+    },
     tasksInUse: word(L.STATS_TASKS_IN_USE),
     heapBytes: wide(L.STATS_HEAP_BYTES),
   };

@@ -270,6 +270,7 @@ static bool run_pool(uint32_t n, bool go_on) {
   wp_pool *pool = NULL;
   wp_config_defaults(&config);
   config.memory_bytes = FIXTURE_BYTES;
+  config.box_bytes = 1024;
   config.workers = workers;
   config.restart_min_ms = 1;
   memset(&s, 0, sizeof s);

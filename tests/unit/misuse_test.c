@@ -124,6 +124,7 @@ TEST(public_calls, "XP-17: handles, completions and arguments that are none") {
   wp_handle handle;
   wp_config_defaults(&config);
   config.memory_bytes = FIXTURE_BYTES;
+  config.box_bytes = 1024;
   CHECK_EQ(wp_pool_create(NULL, &pool), WP_E_INVALID_ARGUMENT);
   CHECK_EQ(wp_pool_create(&config, NULL), WP_E_INVALID_ARGUMENT);
   wp_pool_destroy(NULL);

@@ -32,6 +32,7 @@ static inline wp_config fixture_config(uint32_t workers) {
   wp_config_defaults(&config);
   config.recycle_ms = WP_NONE; /* tests that want kills say so */
   config.workers = workers;
+  config.box_bytes = 1024; /* the default takes all of FIXTURE_BYTES */
   return config;
 }
 
