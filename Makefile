@@ -289,6 +289,7 @@ lint-rules: | npm
 	$(Q)node scripts/lint-rules.mjs
 	$(Q)node scripts/lint-points.mjs
 	$(Q)node scripts/lint-layers.mjs
+	$(Q)node scripts/lint-words.mjs
 	$(Q)node scripts/lint-rooms.mjs
 
 # A file that was found clean is looked at again when it, or any header, changes.

@@ -10,9 +10,9 @@ void wp_config_defaults(wp_config *config) {
       .max_queue = WP_NONE,
       .max_tasks = WP_TABLE_RECORDS_MAX,
       .recycle_ms = 0,
-      .box_count = 64,      /* API.md, boxes.count */
-      .box_bytes = 1 << 20, /* API.md, boxes.size */
-      .lease_ms = 5000,     /* API.md, leaseMs */
+      .box_count = 64,      /* docs/api.md, boxes.count */
+      .box_bytes = 1 << 20, /* docs/api.md, boxes.size */
+      .lease_ms = 5000,     /* docs/api.md, leaseMs */
       .liveness_ms = WP_NONE,
       .scan_ms = 1000,       /* REQUIREMENTS TW-54 */
       .max_redeliveries = 3, /* REQUIREMENTS TW-57 */
@@ -22,12 +22,12 @@ void wp_config_defaults(wp_config *config) {
       .slow_ms = 16,           /* REQUIREMENTS TW-08 */
       .dispatch_budget_ms = 8, /* REQUIREMENTS TW-31 */
       .memory_bytes = UINT64_C(1) << 32,
-      .restart_max = 10, /* API.md, restart */
+      .restart_max = 10, /* docs/api.md, restart */
       .restart_window_ms = 60000,
       .restart_min_ms = 200,
       .restart_max_ms = 10000,
       .restart_jitter = 0.2,
-      .ready_ms = 10000, /* API.md, readyTimeoutMs */
+      .ready_ms = 10000, /* docs/api.md, readyTimeoutMs */
   };
 }
 

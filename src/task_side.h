@@ -3,7 +3,7 @@
  * Owns     nothing of its own: the slot's result fields while it is RUNNING
  * Threads  the worker that runs the task
  * Kill     outside the gate a task writes only its own slot's result fields and memory that was granted to it
- * See      tests/unit/task_side_test.c
+ * See      tests/unit/worker_test.c, tests/unit/misuse_test.c
  */
 #ifndef WP_TASK_SIDE_H
 #define WP_TASK_SIDE_H

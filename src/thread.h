@@ -24,7 +24,7 @@ enum {
   WP_CONCURRENCY_MAX = 256, /* tasks at once on one worker */
   WP_SHORT_WAIT_MS =
       1, /* how long a worker that finds nothing waits at first, where it is woken fastest */
-  WP_PARK_MS = 100, /* bounded waits only: some engines cannot stop an unbounded one (XP-06) */
+  WP_PARK_MS = 100, /* bounded waits only: some engines cannot stop an unbounded one */
 };
 
 /* Legal moves: EMPTY > STARTING > READY > LIVE > DYING > EMPTY, STARTING > EMPTY, and from every state to DYING. main writes. */

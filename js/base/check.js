@@ -55,7 +55,7 @@ export function milliseconds(name, value) {
 const UNITS = { '': 0, b: 0, kb: 1, kib: 1, mb: 2, mib: 2, gb: 3, gib: 3 };
 
 /**
- * A number of bytes, or text such as '1.5 MB': powers of 1,024 (REQUIREMENTS NF-02).
+ * A number of bytes, or text such as '1.5 MB': powers of 1,024.
  * @param {string} name
  * @param {unknown} value
  * @returns {number}

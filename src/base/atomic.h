@@ -5,7 +5,7 @@
  * Order    emcc emits sequentially consistent opcodes whatever is asked for; the orders matter (and are checked by
  *          ThreadSanitizer) in the native build only, so a wrong one can show only there and in review.
  * Kill     each operation is one instruction: it has happened or it has not
- * See      tests/unit/atomic_test.c
+ * See      scripts/lint-rules.mjs (rule `atomics`), scripts/lint-points.mjs
  */
 #ifndef WP_BASE_ATOMIC_H
 #define WP_BASE_ATOMIC_H

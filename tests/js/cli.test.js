@@ -1,4 +1,4 @@
-/** The command line (API.md): inputs, outputs, failures, options. */
+/** The command line (docs/guide.md): inputs, outputs, failures, options. */
 
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';

@@ -18,7 +18,7 @@ import { compileInline } from './inline.js';
  * @property {URL} [wasm]
  */
 
-/** As long as a worker of a pool may take to get ready (REQUIREMENTS 9.5). */
+/** As long as a worker of a pool may take to get ready (`readyTimeoutMs`). */
 const PROBE_MS = 10_000;
 
 /** What only the glue of a pool's C module holds: the name by which Emscripten knows its workers, and our exports. */
