@@ -49,27 +49,24 @@ const common = /** @type {const} */ ({
 const ownGlue = {
   name: 'own-glue',
   setup(bundle) {
-    const glue = resolve(root, 'wasm/dist/wasmpool.mjs');
     bundle.onLoad({ filter: /[\\/]own-glue\.js$/ }, async () => {
-      const text = await readFile(glue, 'utf8');
-      const end = text.indexOf('export default Module;');
-      if (end < 0) throw new Error(`${glue}: no default export where this script looks for it`);
-      const small = await transform(`${text.slice(0, end)}export { Module as ownGlue };`, {
-        minify: true,
-        format: 'esm',
-        target: 'node20',
-      });
-      return {
-        contents: `import { pathToFileURL } from 'node:url';const url=pathToFileURL(__filename).href;${small.code.replaceAll('import.meta.url', 'url')}`,
-        resolveDir: root,
-      };
+      const glue = await readFile(resolve(root, 'wasm/dist/wasmpool.mjs'), 'utf8');
+      const end = glue.indexOf('export default Module;');
+      if (end < 0) throw new Error('wasm/dist/wasmpool.mjs: no default export where this script looks for it');
+      const text = glue
+        .slice(0, end)
+        .replaceAll('import.meta.url', 'url')
+        .replaceAll('await import("module")', 'nodeModule()'); // the glue has a `require` of its own
+      const module = `const nodeModule = () => require('node:module'); export const ownGlue = (url) => {${text}return Module;};`;
+      const { code } = await transform(module, { minify: true, format: 'esm', target: 'node20' });
+      return { contents: code, resolveDir: root };
     });
   },
 };
 
 /** A function for js/entry/boot-node.js to call. */
 const wrapped = {
-  banner: { js: '(function(module,require,__filename){' },
+  banner: { js: '(function(module,require){' },
   footer: { js: '})' },
 };
 
@@ -77,7 +74,7 @@ const files = [
   {
     entryPoints: ['js/entry/boot-node.js'],
     outfile: 'js/dist/boot-node.cjs',
-    define: { 'import.meta.dirname': '__dirname' },
+    define: { 'import.meta.dirname': '__dirname', 'import.meta.require': 'require' },
   },
   {
     entryPoints: ['js/entry/worker-node.js'],

@@ -4,8 +4,6 @@
  * engine has made of it in the first one.
  */
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
 import { setTimeout } from 'node:timers';
 import { Script } from 'node:vm';
 import threads from 'node:worker_threads';
@@ -40,13 +38,16 @@ function awaitFirst(parent) {
   start(first);
 }
 
-/** @param {First} first */
+/**
+ * `import.meta` is what CommonJS has (scripts/bundle-worker.mjs).
+ * @param {First} first
+ */
 function start(first) {
-  const filename = join(import.meta.dirname, 'boot-node-worker.cjs'); // beside this file as it is in js/dist
+  const filename = `${import.meta.dirname}/boot-node-worker.cjs`;
   const cachedData = first.code && new Uint8Array(first.code);
   const script = new Script(readFileSync(filename, 'utf8'), own({ filename, cachedData }));
   const module = { exports: /** @type {any} */ (undefined) };
-  script.runInThisContext()(module, createRequire(filename), filename); // as scripts/bundle-worker.mjs has wrapped it
+  script.runInThisContext()(module, /** @type {any} */ (import.meta).require);
   const isMissing = first.wantsCode || script.cachedDataRejected; // the program may have set flags of the engine meanwhile
   module.exports.start(first, importModule, isMissing ? () => script.createCachedData() : undefined);
 }

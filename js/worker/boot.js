@@ -22,7 +22,8 @@ import { Loop } from './loop.js';
  * @property {(run: () => void) => void} defer
  * @property {import('../codec/codec.js').CodecHost} codec
  * @property {(url: string) => Promise<any>} importModule
- * @property {((module: object) => Promise<any>) | undefined} ownGlue the glue of the package's own core, if it need not be imported
+ * @property {((url: string) => (module: object) => Promise<any>) | undefined} ownGlue gives what the glue of the package's own core
+ *   exports, if that need not be imported
  * @property {() => () => void} disguise makes this realm look like one of Emscripten's threads; gives the way back
  * @property {(fd: number, text: string) => void} [write] where C prints, if not to the console: 1 is stdout, 2 stderr
  *
@@ -39,7 +40,8 @@ const scope = /** @type {any} */ (globalThis);
  * @param {(...started: Started) => void} start called by the thread's start routine
  */
 async function startGlue(host, init, start) {
-  const factory = (init.own && host.ownGlue) || (await host.importModule(init.glue)).default;
+  const { glue } = init;
+  const factory = init.own && host.ownGlue ? host.ownGlue(glue) : (await host.importModule(glue)).default;
   const restoreGlobals = keepGlobals();
   const restoreHost = host.disguise();
   const { command, release } = captureGlue(host.time.microtask);

@@ -3,7 +3,6 @@
  * has answered: what a worker has printed would be lost when it, or its program, ends before that. Here each piece is sent at once,
  * so that main can take it whenever it wants to.
  */
-import process from 'node:process';
 
 /** How much, in characters or bytes, may be on its way to main before a worker that prints waits for main. */
 const MOST_ON_ITS_WAY = 1 << 20;
