@@ -67,7 +67,8 @@ describe('wasmpool map', () => {
 
   test('lines of white space are blank, whatever it is; with --lines every line is an item', async () => {
     const input = '1\n  \n\t\n \r\n2\r\n\n';
-    assert.equal((await run(['map', `${at('h.mjs')}#double`], { input })).out, '2\n4\n');
+    const { status, out: doubled, err } = await run(['map', `${at('h.mjs')}#double`], { input });
+    assert.deepEqual([status, doubled, err], [0, '2\n4\n', '']);
     const { out } = await run(['map', '-e', 'x => x.length', '--lines'], { input });
     assert.deepEqual(lines(out).map(Number), [1, 2, 1, 1, 1, 0]);
   });
