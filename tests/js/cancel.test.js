@@ -125,7 +125,7 @@ test('a pool that is destroyed during a grace ends at once, and nothing of the g
 
 test('each stop counts once, and names its task: a time limit, a cancelled task that is stopped later, while clocks are looked at', () =>
   withPool({ module, wasm: C_MODULE, workers: 3 }, async (pool) => {
-    const ticks = setInterval(() => void pool.dispatch('echo', 0, { timeoutMs: 1000 }), 1);
+    const ticks = setInterval(() => void pool.dispatch('echo', 0, { timeoutMs: 600_000 }), 1);
     try {
       const ids = [];
       for (const [name, graceMs] of [
@@ -142,7 +142,7 @@ test('each stop counts once, and names its task: a time limit, a cancelled task 
         assert.equal(await codeOf(task), 'TIMEOUT');
       }
       const shared = words();
-      const cancelled = pool.dispatch('ignores', shared, { timeoutMs: 150, cancelGraceMs: 300 });
+      const cancelled = pool.dispatch('ignores', shared, { timeoutMs: 2000, cancelGraceMs: 4000 });
       ids.push(cancelled.id);
       await runs(shared);
       const end = cancelled.terminate(); // its limit passes during its grace
@@ -162,7 +162,7 @@ test('each stop counts once, and names its task: a time limit, a cancelled task 
 test('a cancelled task that hangs past its time limit is stopped then, under its own name', () =>
   withPool({ module, workers: 1 }, async (pool) => {
     const shared = words();
-    const task = pool.dispatch('ignores', shared, { timeoutMs: 100 });
+    const task = pool.dispatch('ignores', shared, { timeoutMs: 2000 });
     await runs(shared);
     task.cancel();
     assert.equal(await codeOf(task), 'CANCELLED');

@@ -237,7 +237,8 @@ describe('items that travel together', () => {
       const { out } = await run(['map', '-e', code], { input: numbers(count).join('\n'), createPool: counting });
       assert.deepEqual(parsed(out), numbers(count));
     }
-    assert.ok(tasks.tiny < 2000, `${tasks.tiny} tasks for 20,000 tiny items`);
+    // A few hundred. Items that were slow because the machine is busy make blocks smaller for a while.
+    assert.ok(tasks.tiny < 10_000, `${tasks.tiny} tasks for 20,000 tiny items`);
     assert.equal(tasks.slow, 20);
   });
 
@@ -308,11 +309,11 @@ describe('--resume LOG', () => {
   test('each item has its own time in the log, in seconds', async () => {
     const log = at('times.log');
     const waits = 'async (ms) => { await new Promise((resolve) => setTimeout(resolve, ms)); }';
-    await run(['map', '-e', waits, '--batch', '3', '--resume', log], { input: '0\n200\n0\n' });
+    await run(['map', '-e', waits, '--batch', '3', '--resume', log], { input: '0\n3000\n0\n' });
     const times = lines(readFileSync(log, 'utf8'))
       .slice(1)
       .map((row) => Number(row.split('\t')[3]));
-    assert.ok(times[1] > 0.19 && times[1] < 200, String(times));
+    assert.ok(times[1] > 2.9 && times[1] < 1000, String(times)); // seconds, not milliseconds
     assert.ok(times[0] < times[1] && times[2] < times[1], String(times));
   });
 

@@ -5,13 +5,12 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import { randomFrom, rounds, seed, until } from './helpers.js';
+import { liveness, randomFrom, rounds, seed, until } from './helpers.js';
 import { upTo, withJobs, words } from './jobs-support.js';
 
 const LEVELS = ['critical', 'high', undefined, 'normal', 'low', 'background'];
 const RUNS_MAX = 4; // once, and three redeliveries
 const OPEN_MAX = 60;
-const liveness = { timeoutMs: 100, scanMs: 10 };
 
 const CONFIGURATIONS = [
   { name: 'plain', options: { workers: 2 } },

@@ -70,6 +70,6 @@ export async function settles(promise) {
   let settled = false;
   const note = () => void (settled = true);
   promise.then(note, note);
-  for (let turn = 0; turn < 500 && !settled; turn++) await new Promise((resolve) => setTimeout(resolve, 5));
+  for (let turn = 0; turn < 5000 && !settled; turn++) await new Promise((resolve) => setTimeout(resolve, 5));
   return settled;
 }

@@ -303,7 +303,7 @@ test('a worker that is killed while it stands in line for a leased box gives its
 
 test('a task that was cancelled while it ran, and hangs, is killed at its time limit all the same', () =>
   withPool({ workers: 1, recycleTimeoutMs: 0 }, async (pool) => {
-    const hung = pool.dispatch('spin', 0, { timeoutMs: 100 });
+    const hung = pool.dispatch('spin', 0, { timeoutMs: 2000 });
     await until(() => pool.stats().freeWorkers === 0 && pool.stats().queued === 0);
     assert.equal(hung.cancel(), true);
     assert.equal(await codeOf(hung), 'CANCELLED');

@@ -38,9 +38,9 @@ test('all tasks of a silent worker are named that end with it; one that is cance
   }));
 
 test('NF-40: heartbeats from a loop that never returns to its event loop keep it alive', () =>
-  withPool({ liveness, workers: 1 }, async (pool) => {
+  withPool({ liveness: { timeoutMs: 1000, scanMs: 10 }, workers: 1 }, async (pool) => {
     const thread = await pool.dispatch('thread');
-    assert.equal(await pool.dispatch('beating', 800), 800);
+    assert.equal(await pool.dispatch('beating', 2500), 2500);
     assert.equal(await pool.dispatch('thread'), thread);
     assert.equal(pool.diagnostics().interventions, 0);
   }));

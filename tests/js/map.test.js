@@ -130,14 +130,14 @@ test('a result for which there is no shared memory arrives by message', () =>
   }));
 
 test('map: leases of results begin when they are read; those that nobody reads are given back', () =>
-  withPool({ leaseMs: 50, boxes: { count: 3 } }, async (pool) => {
+  withPool({ leaseMs: 1500, boxes: { count: 3 } }, async (pool) => {
     const gate = word();
     const items = [gate, ...Array.from({ length: 9 }, (_, i) => ({ alloc: 100, fill: i + 1 }))];
     const results = pool.map('mixed', items, { deliver: 'lease' })[Symbol.asyncIterator]();
     const first = results.next();
     await runs(gate);
     await rests(pool, 1);
-    const end = performance.now() + 150; // those that wait for their turn are older than a lease now
+    const end = performance.now() + 1600; // those that wait for their turn are older than a lease now
     await until(() => performance.now() > end);
     release(gate);
     assert.equal((await first).value.string(), 'released');
@@ -335,7 +335,8 @@ test('map: what is left of a batch after a failure runs on although nobody reads
   withPool({ workers: 1 }, async (pool) => {
     const counts = new Int32Array(new SharedArrayBuffer(16));
     const items = [0, 1, 2, 3].map((i) => ({ counts, i, hang: i === 2 }));
-    const outcomes = pool.map('counted', items, { batchSize: 2, timeoutMs: 2000, settle: true })[Symbol.asyncIterator]();
+    const how = { batchSize: 2, timeoutMs: 2000, settle: true };
+    const outcomes = pool.map('counted', items, how)[Symbol.asyncIterator]();
     assert.equal((await outcomes.next()).value.value, 0);
     await until(() => Atomics.load(counts, 3) === 1);
     const rest = [];
@@ -371,7 +372,7 @@ test('map: asynchronous items of a batch have a time limit each, too', () =>
   withPool({ recycleTimeoutMs: 0 }, async (pool) => {
     const outcomes = await pool.map('sleeper', [60, 60, 60, 10_000, 60], {
       batchSize: 5,
-      timeoutMs: 400,
+      timeoutMs: 3000,
       settle: true,
     });
     assert.deepEqual(troubles(outcomes), [[3, 3, 'TIMEOUT']]);

@@ -55,7 +55,7 @@ const DEATHS = {
 for (const [task, code] of Object.entries(DEATHS)) {
   test(`${task}: what it had printed is there when its promise rejects`, () =>
     withPool({ ...P, stdout: true, recycleTimeoutMs: 0 }, async (pool) => {
-      const options = task === 'linesAndHang' ? { timeoutMs: 500 } : {};
+      const options = task === 'linesAndHang' ? { timeoutMs: 3000 } : {};
       assert.equal(await codeOf(pool.dispatch(task, 300, options)), code);
       assert.equal(String(pool.stdout.read()), linesTo(300));
     }));
@@ -72,7 +72,7 @@ test('what a task has printed is there when its promise is fulfilled', () =>
 for (const loopChecks of [true, false]) {
   test(`a C task that is stopped ${loopChecks ? 'by a loop check' : 'with its thread'} has printed its lines`, () =>
     withPool({ ...P, wasm: C_TASKS, stdout: true, recycleTimeoutMs: 0, loopChecks }, async (pool) => {
-      assert.equal(await codeOf(pool.dispatch('print_and_hang', 300, { timeoutMs: 500 })), 'TIMEOUT');
+      assert.equal(await codeOf(pool.dispatch('print_and_hang', 300, { timeoutMs: 3000 })), 'TIMEOUT');
       const lines = String(pool.stdout.read()).split('\n');
       assert.equal(lines.length, 301);
       await pool.dispatch('both');

@@ -24,12 +24,16 @@ const failures = {
   'throws nothing': ['throw undefined', {}, /(Worker|Spare)_\d: /],
   'cannot be parsed': ['export const = 5;', {}, /(Worker|Spare)_\d: SyntaxError/],
   'imports what is not there': ["import './no-such-file.js';", {}, /no-such-file/],
-  'is never done': ['await new Promise((resolve) => setInterval(() => {}, 1000))', { readyTimeoutMs: 300 }, /300 ms/],
-  'never comes back': ['for (;;);', { readyTimeoutMs: 300 }, /300 ms/],
+  'is never done': [
+    'await new Promise((resolve) => setInterval(() => {}, 1000))',
+    { readyTimeoutMs: 3000 },
+    /was not ready within 3000 ms/,
+  ],
+  'never comes back': ['for (;;);', { readyTimeoutMs: 3000 }, /was not ready within 3000 ms/],
   'waits for ever': [
     'Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);',
-    { readyTimeoutMs: 300 },
-    /300 ms/,
+    { readyTimeoutMs: 3000 },
+    /was not ready within 3000 ms/,
   ],
   'ends its thread': ['process.exit(9)', {}, /code 9/],
 };
