@@ -1,11 +1,25 @@
 /** What a worker of Node starts with: code that is compiled once, and nothing that most workers never need. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import test from 'node:test';
 import { Worker } from 'node:worker_threads';
-import { createPool } from '../../js/index.js';
+import { createPool, defineWorker } from '../../js/index.js';
 import { MODULE } from './helpers.js';
 
 const LOADED = new URL('./fixtures/loaded.js', import.meta.url);
+
+/**
+ * The files that a module brings along.
+ * @param {URL} url
+ * @param {Set<string>} [found]
+ */
+function filesOf(url, found = new Set()) {
+  if (found.has(url.href)) return found;
+  found.add(url.href);
+  for (const [, specifier] of readFileSync(url, 'utf8').matchAll(/^(?:import|export)\b[^;]*?from '([^']+)'/gm))
+    if (specifier.startsWith('.')) filesOf(new URL(specifier, url), found);
+  return found;
+}
 
 /**
  * The first messages that the pool sends to its threads while the test runs, and a way to change them.
@@ -84,4 +98,13 @@ test('a worker loads the library for plain objects when the first of them travel
   } finally {
     await pool.destroy();
   }
+});
+
+test('wasmpool/worker has the defineWorker of wasmpool, and brings a few files instead of the pool', async () => {
+  const light = await import('wasmpool/worker');
+  assert.deepEqual(Object.keys(light), ['defineWorker']);
+  assert.equal(light.defineWorker, defineWorker);
+  const files = filesOf(new URL(import.meta.resolve('wasmpool/worker')));
+  assert.ok(files.size <= 8, [...files].join('\n'));
+  assert.ok(filesOf(new URL('../../js/index.js', import.meta.url)).size > 40, 'files are found');
 });

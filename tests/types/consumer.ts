@@ -3,6 +3,7 @@
  * compiled (`make types`), never run. Each @ts-expect-error is a wrong call that the declarations must refuse.
  */
 import { ActorManager } from '../../types/compat/actor-manager.js';
+import { defineWorker as defineHandlers, type Ctx as WorkerCtx } from '../../types/api/worker.js';
 import { createTwin, Twin } from '../../types/compat/twin.js';
 import {
   Box,
@@ -65,6 +66,8 @@ const declared = defineWorker({ add: handlers.add, load: handlers.load });
 same<Same<typeof declared.add, Handlers['add']>>();
 // @ts-expect-error handlers are functions
 defineWorker({ add: 5 });
+same<Same<typeof defineHandlers, typeof defineWorker>>();
+same<Same<WorkerCtx, Ctx>>();
 // @ts-expect-error an object of handlers is required
 defineWorker();
 
