@@ -48,7 +48,9 @@ enum {
   WAKE_SHORT = 4,    /* only who waits for a short time, and that one need not be woken */
 };
 
+/* One that is leaving is woken for its seat's tasks only, by wp_idle_wake_for. */
 static bool is_meant(const wp_thread *thread, uint32_t how) {
+  if (wp_atomic_load_seq_u32(&thread->leaving)) return false; /* pairs with wp_worker_leave */
   uint32_t sleeps = wp_atomic_load_seq_u32(&thread->sleeps);
   if (how & WAKE_SPINNING && sleeps != WP_SLEEP_NOT) return false;
   if (how & WAKE_SHORT && (sleeps != WP_SLEEP_SHORT || !would_take(thread))) return false;
@@ -131,7 +133,7 @@ void wp_idle_note_take(wp_pool *pool, uint32_t self) {
 static bool will_look(const wp_pool *pool, uint32_t thread) {
   const wp_thread *record = &pool->threads[thread];
   return thread && wp_atomic_load_acquire_u32(&record->state) == WP_THREAD_LIVE &&
-         would_take(record) && !is_idle(pool, thread);
+         would_take(record) && !wp_atomic_load_seq_u32(&record->leaving) && !is_idle(pool, thread);
 }
 
 bool wp_idle_can_wait(const wp_pool *pool) {

@@ -128,10 +128,13 @@ void wp_lanes_purge(wp_pool *pool, uint32_t self) {
     for (uint32_t class = 0; class < WP_CLASS_COUNT; class ++)
       drop_cancelled(pool, self, level, class);
   }
-  for (uint32_t seat = 0; seat < pool->seat_count; seat++) {
-    wp_list *list = &pool->lanes.seats[seat];
-    while (is_cancelled(pool, list)) wp_task_free(pool, self, unlink_first(pool, list));
-  }
+  for (uint32_t seat = 0; seat < pool->seat_count; seat++) wp_lanes_seat_waits(pool, self, seat);
+}
+
+bool wp_lanes_seat_waits(wp_pool *pool, uint32_t self, uint32_t seat) {
+  wp_list *list = &pool->lanes.seats[seat];
+  while (is_cancelled(pool, list)) wp_task_free(pool, self, unlink_first(pool, list));
+  return list->first != 0;
 }
 
 /* ---- The gate for weights ---- */
@@ -314,6 +317,14 @@ uint32_t wp_lanes_take(wp_pool *pool, uint32_t self, double now_ms) {
   if (taken == TAKE_DRAIN) return 0;
   if (taken) age(pool, self, slot_at(pool, taken - 1)->priority);
   return taken;
+}
+
+uint32_t wp_lanes_take_of_seat(wp_pool *pool, uint32_t self, double now_ms) {
+  uint32_t seat = wp_atomic_load_relaxed_u32(&pool->threads[self].seat); /* constant, as above */
+  uint32_t taken = TAKE_AGAIN;
+  while (taken == TAKE_AGAIN)
+    taken = first_of_seat(pool, seat) ? take_first_of_seat(pool, self, seat, now_ms) : 0;
+  return taken == TAKE_DRAIN ? 0 : taken;
 }
 
 /* ---- Checking ---- */

@@ -30,6 +30,12 @@ void wp_lanes_add(wp_pool *pool, uint32_t index);
 /* Takes the next slot that `self` may run and that is still wanted, and makes it RUNNING there; index + 1 or 0. */
 uint32_t wp_lanes_take(wp_pool *pool, uint32_t self, double now_ms);
 
+/* The same of a worker that is leaving: only what is for its seat. */
+uint32_t wp_lanes_take_of_seat(wp_pool *pool, uint32_t self, double now_ms);
+
+/* Whether a task that is wanted waits for this seat. */
+bool wp_lanes_seat_waits(wp_pool *pool, uint32_t self, uint32_t seat);
+
 /* Frees cancelled slots at the heads of lists. */
 void wp_lanes_purge(wp_pool *pool, uint32_t self);
 

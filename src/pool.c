@@ -1,4 +1,5 @@
 #include "pool.h"
+#include "base/point.h"
 #include "port/port.h"
 #include <string.h>
 
@@ -28,6 +29,7 @@ void wp_config_defaults(wp_config *config) {
       .restart_max_ms = 10000,
       .restart_jitter = 0.2,
       .ready_ms = 10000, /* docs/api.md, readyTimeoutMs */
+      .idle_ms = 10000,  /* docs/api.md, workers.idleMs */
   };
 }
 
@@ -59,9 +61,22 @@ void wp_pool_count_workers(const wp_pool *pool, uint32_t *free, uint32_t *busy) 
   *free = 0;
   for (uint32_t seat = 0; seat < pool->seat_count; seat++) {
     uint32_t number = wp_atomic_load_acquire_u32(&pool->seats[seat]);
-    *free += number && !wp_atomic_load_acquire_u32(&pool->threads[number].running);
+    const wp_thread *thread = &pool->threads[number];
+    *free += number && !wp_atomic_load_acquire_u32(&thread->running) &&
+             !wp_atomic_load_acquire_u32(&thread->leaving);
   }
-  *busy = pool->seat_count - *free;
+  uint32_t open = wp_atomic_load_relaxed_u32(&pool->seats_open); /* main's own, or a hint */
+  *busy = open > *free ? open - *free : 0;
+}
+
+/* A death after the first store: see pool->leavers. */
+void wp_pool_want_leave(wp_pool *pool, uint32_t self) {
+  wp_thread *thread = &pool->threads[self];
+  if (wp_atomic_load_relaxed_u32(&thread->wants_leave)) return; /* own word */
+  WP_POINT("leave.want");
+  wp_atomic_store_release_u32(&thread->wants_leave, 1); /* pairs with the load in fleet_leave.c */
+  WP_POINT("leave.tell");
+  wp_atomic_fetch_add_seq_u32(&pool->leavers, 1);
 }
 
 /* No points: main only. */
@@ -98,6 +113,9 @@ static void reset_record(wp_thread *record) {
   wp_atomic_store_relaxed_u32(&record->seat, 0);
   wp_atomic_store_relaxed_u32(&record->tag, 0);
   wp_atomic_store_relaxed_u32(&record->stop, 0);
+  wp_atomic_store_relaxed_u32(&record->leaving, 0);
+  wp_atomic_store_relaxed_u32(&record->wants_leave, 0);
+  wp_atomic_store_relaxed_u32(&record->finished, 0);
   record->ring = 0;
   wp_atomic_store_relaxed_u32(&record->pace_ns, WP_SHORT_WAIT_MS * 1000000);
   wp_atomic_store_relaxed_u32(&record->exec_us, 0);

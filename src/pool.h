@@ -90,7 +90,10 @@ struct wp_pool {
   wp_atomic_u32 woken; /* who was woken last: a hint; written by who woke it */
   wp_atomic_u32 held;  /* heavy tasks that wait while a bulk job is active; under the lock */
   wp_atomic_u32 bulks; /* bulk jobs that are active; raised by main, lowered by who ends one */
-  uint32_t pad[4];
+  /* how often a worker has asked for a successor; raised by workers after `wants_leave`. A death in between: nobody looks, and the
+   * worker is gone as it wished */
+  wp_atomic_u32 leavers;
+  uint32_t pad[3];
   /* Line 2: producers'. */
   /* newest submitted slot, index + 1; pushed by producers, taken whole under the lock */
   wp_atomic_u32 inbox;
@@ -99,6 +102,7 @@ struct wp_pool {
   wp_atomic_u32 idle[WP_IDLE_WORDS];
   wp_atomic_u32 seats[WP_SEATS_MAX]; /* number of the thread that holds the seat, or 0; main */
   uint32_t seat_count, thread_count; /* constant */
+  wp_atomic_u32 seats_open; /* seats that are to be served; written by main, for others a hint */
   wp_counters counters;
   /* The pool's time, see wp_pool_time; bits of doubles, written by main, seldom. */
   wp_atomic_u64 clock_offset, clock_stands;
@@ -140,6 +144,9 @@ void wp_pool_set_time(wp_pool *pool, double offset_ms, double stands_ms);
 
 /* Numbers of free and busy seats: every seat that is not free counts as busy (REQUIREMENTS AM-28). Any thread. */
 void wp_pool_count_workers(const wp_pool *pool, uint32_t *free, uint32_t *busy);
+
+/* Worker, before the end of a task: it wishes to be replaced by a fresh one. Main learns of it by pool->leavers, with that end. */
+void wp_pool_want_leave(wp_pool *pool, uint32_t self);
 
 /* How many waiting tasks somebody may take, seats aside. Any thread; a hint unless it is read under the lock. */
 static inline uint32_t wp_pool_ready(const wp_pool *pool) {

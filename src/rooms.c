@@ -42,6 +42,7 @@ static bool valid(const wp_config *config) {
          config->box_count >= 1;
 }
 
+/* No points: there is no other thread yet. */
 wp_status wp_pool_lay_out(const wp_config *config, wp_segments *segments, wp_thread_memory *memory,
                           wp_pool **out) {
   if (!valid(config)) return WP_E_INVALID_ARGUMENT;
@@ -53,6 +54,7 @@ wp_status wp_pool_lay_out(const wp_config *config, wp_segments *segments, wp_thr
   pool->segments = segments;
   pool->memory = memory;
   pool->seat_count = config->workers;
+  wp_atomic_store_relaxed_u32(&pool->seats_open, config->workers);
   pool->thread_count = 1 + 2 * (config->workers + config->spares);
   for (int i = 0; i < ROOMS; i++) {
     wp_status status = rooms[i].open ? rooms[i].open(pool, heap) : WP_OK;

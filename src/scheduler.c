@@ -101,7 +101,8 @@ static bool is_soon_done(const wp_pool *pool, const wp_thread *thread, uint32_t 
   double left_ns = (double)left * wp_atomic_load_relaxed_u32(&thread->pace_ns); /* a hint */
   if (left_ns < WP_WAKE_NS) return true;
   if (!pool->config.cores) return false;
-  uint32_t awake = pool->seat_count - wp_idle_count(pool);
+  uint32_t open = wp_atomic_load_relaxed_u32(&pool->seats_open), idle = wp_idle_count(pool);
+  uint32_t awake = open > idle ? open - idle : 1; /* hints */
   return awake >= pool->config.cores && left_ns < WP_SOON_NS * awake;
 }
 
@@ -109,6 +110,26 @@ static bool is_soon_done(const wp_pool *pool, const wp_thread *thread, uint32_t 
 static bool has_come(const wp_pool *pool, uint32_t ready_before) {
   return wp_atomic_load_seq_u32(&pool->inbox) != 0 ||
          (wp_atomic_load_seq_u32(&pool->held) && wp_pool_ready(pool) > ready_before);
+}
+
+/* LEAVE: pairs with the store in wp_worker_leave. */
+static uint32_t take_next(wp_pool *pool, uint32_t self, double now_ms) {
+  switch (wp_atomic_load_seq_u32(&pool->threads[self].leaving)) {
+  case WP_LEAVING_NOT:
+    return wp_lanes_take(pool, self, now_ms);
+  case WP_LEAVING_SEAT:
+    return wp_lanes_take_of_seat(pool, self, now_ms);
+  default:
+    return 0;
+  }
+}
+
+/* It leaves something that it may not take: somebody else may. */
+static void pass_on(wp_pool *pool, const wp_thread *thread) {
+  if (wp_atomic_load_seq_u32(&thread->leaving))
+    wp_idle_wake_any(pool, false);
+  else
+    wp_idle_wake_free(pool);
 }
 
 uint32_t wp_sched_take(wp_pool *pool, uint32_t self, double now_ms) {
@@ -121,7 +142,7 @@ uint32_t wp_sched_take(wp_pool *pool, uint32_t self, double now_ms) {
     wp_lock_wait(pool, self);
     wp_sched_apply_inbox(pool, self);
     bool paused = wp_atomic_load_seq_u32(&pool->paused);
-    if (!paused) taken = wp_lanes_take(pool, self, wp_pool_time(pool, now_ms));
+    if (!paused) taken = take_next(pool, self, wp_pool_time(pool, now_ms));
     uint32_t more = paused ? 0 : wp_pool_ready(pool);
     if (taken) wp_idle_note_take(pool, self);
     if (!taken)
@@ -134,7 +155,7 @@ uint32_t wp_sched_take(wp_pool *pool, uint32_t self, double now_ms) {
     if (more && taken)
       wp_idle_wake_any(pool, is_soon_done(pool, thread, more));
     else if (more)
-      wp_idle_wake_free(pool);
+      pass_on(pool, thread);
     /* LOOK AGAIN: what came between the look and the announcement would otherwise wait for ever. */
     again = !taken && (paused ? !wp_atomic_load_seq_u32(&pool->paused) : has_come(pool, more));
     if (again) wp_idle_leave(pool, self);
@@ -142,6 +163,15 @@ uint32_t wp_sched_take(wp_pool *pool, uint32_t self, double now_ms) {
   thread->taken_ms = taken ? now_ms : 0;
   wp_gate_leave(thread);
   return taken;
+}
+
+/* No points: main only. */
+wp_status wp_sched_seat_waits(wp_pool *pool, uint32_t seat, bool *waits) {
+  if (!wp_lock_try(pool, WP_MAIN)) return WP_E_QUEUE_FULL;
+  wp_sched_apply_inbox(pool, WP_MAIN);
+  *waits = wp_lanes_seat_waits(pool, WP_MAIN, seat);
+  wp_lock_release(pool, WP_MAIN);
+  return WP_OK;
 }
 
 /* No points: main only. */

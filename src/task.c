@@ -14,7 +14,8 @@ bool wp_task_admits(const wp_pool *pool, uint32_t count) {
     for (uint32_t i = 1; i < pool->thread_count; i++) {
       const wp_thread *thread = &pool->threads[i];
       bool serves = wp_atomic_load_acquire_u32(&thread->state) == WP_THREAD_LIVE &&
-                    !wp_atomic_load_acquire_u32(&thread->poisoned);
+                    !wp_atomic_load_acquire_u32(&thread->poisoned) &&
+                    !wp_atomic_load_acquire_u32(&thread->leaving);
       uint32_t running = wp_atomic_load_acquire_u32(&thread->running);
       if (serves && running < pool->config.concurrency)
         places += pool->config.concurrency - running;

@@ -123,6 +123,16 @@ static void note_end(const wp_pool *pool, uint32_t self, wp_slot *slot, double n
   slot->ran_us = us < UINT32_MAX ? (uint32_t)us : UINT32_MAX;
 }
 
+/* A death after the store: one count too many in a record that is reset. */
+static void count_finished(wp_pool *pool, uint32_t self) {
+  wp_thread *thread = &pool->threads[self];
+  uint32_t finished = wp_atomic_load_relaxed_u32(&thread->finished) + 1; /* own word */
+  WP_POINT("task.finished");
+  wp_atomic_store_relaxed_u32(&thread->finished, finished); /* a gauge: it orders nothing */
+  if (pool->config.tasks_per_worker && finished >= pool->config.tasks_per_worker)
+    wp_pool_want_leave(pool, self);
+}
+
 /* The caller gave the task up while it ran: nobody waits for this answer. */
 static bool drop_late(wp_pool *pool, uint32_t self, uint32_t index) {
   /* Its time limit may pass at this very moment (tick.c): whoever moves the slot first knows what it was. Not to DONE: if the
@@ -148,6 +158,7 @@ bool wp_task_finish_at(wp_pool *pool, uint32_t self, uint32_t index, wp_status s
     return false;
   }
   wp_thread_beat(thread);
+  count_finished(pool, self);
   if (now_ms > 0) note_end(pool, self, slot, now_ms);
   slot->status = status;
   wp__task_end_exclusive(thread, slot);

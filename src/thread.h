@@ -38,6 +38,16 @@ enum wp_thread_state {
   WP_THREAD_DYING = 4,
 };
 
+/* A worker that is to be replaced, or whose seat is closed, ends when it has nothing left to do. Main writes the word; the worker reads
+ * it under the lock, inside the gate. A death on either side of that look leaves nothing half-done: the word is main's. A look that
+ * came too early takes one more task, so main counts again once the worker is doomed and outside the gate (fleet_leave.c). */
+enum wp_leaving {
+  WP_LEAVING_NOT = 0,
+  WP_LEAVING_SEAT =
+      1, /* it takes only tasks of its seat: some have their arguments there already */
+  WP_LEAVING_REST = 2, /* it takes nothing */
+};
+
 enum wp_sleep {
   WP_SLEEP_NOT = 0,   /* it looks by itself */
   WP_SLEEP_SHORT = 1, /* the host must be told; but it looks by itself within WP_SHORT_WAIT_MS */
@@ -69,7 +79,9 @@ typedef struct wp_thread {
   /* WP_STOP_MARK and the tag of the C task run that is to end at its next loop check, or 0. Written by main, read by
    * the checks; the worker clears it when it has trapped. */
   wp_atomic_u32 stop;
-  uint32_t pad_gate[13];
+  /* tasks it has finished; written by the worker inside the gate, reset at reap */
+  wp_atomic_u32 finished;
+  uint32_t pad_gate[12];
   /* Line 2: waking and waiting. */
   wp_atomic_u32 wake;  /* bumped by whoever has something for this worker; it waits for a change */
   wp_atomic_u32 state; /* enum wp_thread_state; written by main */
@@ -92,7 +104,10 @@ typedef struct wp_thread {
   wp_atomic_u32 exec_us;
   /* arguments sent ahead that it has used or dropped (js/worker/arrivals.js); written by the worker's JavaScript, read by main's */
   wp_atomic_u32 mail;
-  uint32_t pad_wake[2];
+  /* enum wp_leaving: what it may still take; written by main, reset at reap */
+  wp_atomic_u32 leaving;
+  /* 1: it asks for a successor; written by the worker, reset at reap. See wp_pool_want_leave */
+  wp_atomic_u32 wants_leave;
   /* Line 3: what it has finished. */
   /* newest finished slot, index + 1; pushed by the worker (or reap), taken whole by main */
   wp_atomic_u32 completions;

@@ -147,6 +147,12 @@ typedef struct wp_config {
       restart_max_ms;    /* the delay: doubled with each restart within the window */
   double restart_jitter; /* 0 … 1: the part of the delay that chance adds or takes away */
   double ready_ms;       /* how long a thread may take to start; 0: any time */
+  /* An elastic pool: seats that are always served, up to `workers`; 0: all. It grows while tasks wait and every worker is busy, one worker
+   * at a time, and gives up a worker that has been idle for idle_ms (negative: never). See wp_pool_resize. */
+  uint32_t workers_min;
+  /* a worker that has finished so many tasks is replaced: it ends what it runs, and a fresh one takes its seat; 0: never */
+  uint32_t tasks_per_worker;
+  double idle_ms;
 } wp_config;
 
 /* A task, by index and generation: a handle of a task that is gone is recognised and does nothing. */

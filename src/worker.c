@@ -43,6 +43,19 @@ void wp_worker_seat(wp_pool *pool, uint32_t thread, uint32_t seat) {
 }
 
 /* No points: main only. */
+void wp_worker_leave(wp_pool *pool, uint32_t thread, uint32_t leaving) {
+  wp_thread *record = &pool->threads[thread];
+  wp_atomic_store_seq_u32(&record->leaving, leaving); /* pairs with take_next, and with is_meant */
+  if (leaving == WP_LEAVING_NOT) {
+    wp_thread_wake(record); /* it may have passed over what waits */
+    return;
+  }
+  /* It may have been woken for something that it will not take, and that is still in the inbox. */
+  wp_lock_help(pool, WP_MAIN, WP_CHORE_INBOX);
+  wp_idle_wake(pool, false);
+}
+
+/* No points: main only. */
 uint32_t wp_worker_doom(wp_pool *pool, uint32_t thread) {
   wp_thread *record = &pool->threads[thread];
   uint32_t seat = wp_atomic_load_acquire_u32(&record->seat);

@@ -24,6 +24,10 @@ void wp_worker_ready(wp_pool *pool, uint32_t self);
 /* READY > LIVE on a seat: from now on it takes work. */
 void wp_worker_seat(wp_pool *pool, uint32_t thread, uint32_t seat);
 
+/* LEAVE: from its next look on a LIVE worker takes only what enum wp_leaving says; others are woken for the rest. It may take one task
+ * more if it is looking just now. WP_LEAVING_NOT: it stays after all. main. */
+void wp_worker_leave(wp_pool *pool, uint32_t thread, uint32_t leaving);
+
 /* Any > DYING: leaves its seat and the idle set and is doomed. Returns its seat + 1, or 0. Idempotent. */
 uint32_t wp_worker_doom(wp_pool *pool, uint32_t thread);
 

@@ -172,6 +172,15 @@ static void run_run(void) {
   }
 }
 
+/* ---- leave: what is for its seat, while it is to leave, and wishes to ---- */
+
+static void prepare_leave(void) {
+  s.f.pool->config.tasks_per_worker = 1;
+  prepare_run();
+  submit_plain();
+  wp_worker_leave(s.f.pool, VICTIM, WP_LEAVING_SEAT);
+}
+
 /* ---- commit: results inline, in a box, leased, replaced, from an exclusive task ---- */
 
 static void prepare_commit(void) {
@@ -477,6 +486,7 @@ static const operation operations[] = {
     {"copy in", prepare_copy, run_copy, NULL},
     {"items", prepare_items, run_items, NULL},
     {"run", prepare_run, run_run, NULL},
+    {"leave", prepare_leave, run_run, NULL},
     {"commit", prepare_commit, run_commit, NULL},
     {"call", prepare_call, run_call, NULL},
     {"exclusive", prepare_exclusive, run_run, NULL},
