@@ -41,7 +41,7 @@ const ROOMS = [
   ['tick'],
   ['restart'],
   ['ladder'],
-  ['fleet', 'fleet_state', 'fleet_suspects', 'fleet_threads'],
+  ['fleet', 'fleet_state', 'fleet_suspects', 'fleet_threads', 'fleet_size', 'fleet_leave'],
   ['embed/'],
   ['bindings/'],
 ];

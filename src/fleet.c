@@ -46,7 +46,12 @@ wp_status wp_fleet_create(wp_pool *pool, const wp_fleet_config *config, wp_fleet
   fleet->config = *config;
   fleet->random = config->seed;
   fleet->spares_wanted = pool->config.spares;
+  fleet->most = pool->seat_count;
   if (!allocate(fleet)) return WP_E_NO_MEMORY;
+  uint32_t least = config->seats_min ? config->seats_min : pool->seat_count;
+  wp__fleet_resize(fleet, least, least);
+  fleet->most = pool->seat_count;
+  fleet->resizing = false;
   *out = fleet;
   return WP_OK;
 }
@@ -64,8 +69,11 @@ wp_fleet_action *wp__fleet_emit(wp_fleet *fleet, uint32_t kind, uint32_t thread)
 }
 
 bool wp_fleet_serves(const wp_fleet *fleet, uint32_t place) {
-  if (place != WP_NONE && fleet->seats[place].log.spent) return false;
-  return fleet->counts.retired < fleet->pool->seat_count;
+  const wp_seat *seats = fleet->seats;
+  if (place != WP_NONE && (seats[place].log.spent || seats[place].closed)) return false;
+  for (uint32_t i = 0; i < fleet->pool->seat_count; i++)
+    if (!seats[i].closed && !seats[i].log.spent) return true;
+  return false;
 }
 
 bool wp_fleet_closed(const wp_fleet *fleet) { return fleet->state == WP_STATE_CLOSED; }
@@ -83,6 +91,7 @@ static bool member_is_sound(const wp_fleet *fleet, uint32_t thread) {
     if (m->phase == WP_PHASE_EMPTY) return false; /* dropped when it was reaped */
     doomers += s->phase == WP_SUSPICION_DOOM;
   }
+  doomers += m->held;
   uint32_t state = wp_atomic_load_acquire_u32(&fleet->pool->threads[thread].state);
   switch (m->phase) {
   case WP_PHASE_EMPTY:
@@ -147,6 +156,10 @@ static void take(wp_fleet *fleet, const wp_fleet_event *event) {
     wp__fleet_close(fleet);
     return;
   }
+  if (event->kind == WP_FLEET_RESIZE) {
+    wp__fleet_resize(fleet, event->seats_min, event->seats_max);
+    return;
+  }
   if (!thread || thread >= fleet->pool->thread_count ||
       fleet->members[thread].phase == WP_PHASE_EMPTY ||
       fleet->members[thread].incarnation != event->incarnation)
@@ -171,6 +184,12 @@ static void take(wp_fleet *fleet, const wp_fleet_event *event) {
     wp__fleet_suspect(fleet, event->suspect ? event->suspect : WP_SUSPECT_TASK, thread, event->task,
                       event->grace_ms);
     break;
+  case WP_FLEET_LEAVE:
+    wp__fleet_ask_to_leave(fleet, thread);
+    break;
+  case WP_FLEET_RESTED:
+    wp__fleet_rested(fleet, thread);
+    break;
   }
 }
 
@@ -189,7 +208,11 @@ uint32_t wp_fleet_step(wp_fleet *fleet, double real_ms, double pool_ms, const wp
   }
   wp__fleet_end_members(fleet);
   if (wp__fleet_is_running(fleet)) {
+    wp__fleet_fit(fleet);
+    wp__fleet_let_leave(fleet);
     wp__fleet_serve(fleet);
+    wp__fleet_end_surplus(fleet);
+    wp__fleet_check_size(fleet);
   }
   *actions = fleet->actions;
   *next = fleet->next;

@@ -14,6 +14,9 @@
  *
  *   EMPTY > STARTING (START)  > WARM, a spare > SEATING (SEATING) > LIVE > STOPPING (STOP) > REAPING > EMPTY (REAPED)
  *
+ * A worker that is to leave stays LIVE, takes only what is for its seat, and is STOPPING when it has nothing left. Its successor waits
+ * as a spare.
+ *
  * STARTING goes to SEATING at once where the thread was started for a seat; every state may go to STOPPING. GONE moves STOPPING to
  * REAPING, which lasts until the scheduler's lock is free.
  *
@@ -37,6 +40,10 @@ typedef struct wp_fleet_config {
   uint32_t
       ticks; /* 1: a step looks at time limits of tasks as well; 0: the host does (wp_task_tick), and reports what it finds as KILL */
   uint64_t seed; /* of the jitter's chance; not 0 */
+  uint32_t
+      seats_min; /* seats that are always served; 0: all, and the fleet neither grows nor shrinks by itself */
+  uint32_t farewells; /* 1: the host wants to be told of RESTING */
+  double idle_ms;     /* after which a worker beyond seats_min ends; negative: never */
 } wp_fleet_config;
 
 /* What the fleet is told. An event of an older incarnation of its thread is dropped. */
@@ -49,6 +56,10 @@ enum wp_fleet_event_kind {
   WP_FLEET_GONE = 6,   /* confirmed: it executes nothing any more */
   WP_FLEET_KILL = 7,   /* what runs there is to end: `suspect` says what */
   WP_FLEET_CLOSE = 8,  /* all end */
+  WP_FLEET_RESIZE =
+      9, /* from seats_min to seats_max seats are to be served from now on; equal: so many */
+  WP_FLEET_LEAVE = 10,  /* the worker is to be replaced, without being lost */
+  WP_FLEET_RESTED = 11, /* what RESTING asked for is done, or will not be */
 };
 
 enum wp_fleet_reason {
@@ -66,8 +77,9 @@ typedef struct wp_fleet_event {
   uint32_t suspect; /* KILL: enum wp_suspect */
   wp_handle
       task; /* KILL: a task that was given up; of a silent thread, `generation` is its count of beats */
-  uint32_t clean;  /* EXITED: 1: between tasks, and without an error */
-  double grace_ms; /* KILL: time to end by itself; negative: the ladder's own */
+  uint32_t clean;                /* EXITED: 1: between tasks, and without an error */
+  double grace_ms;               /* KILL: time to end by itself; negative: the ladder's own */
+  uint32_t seats_min, seats_max; /* RESIZE */
 } wp_fleet_event;
 
 /* What the host is to do, in this order, before its next call. */
@@ -87,6 +99,10 @@ enum wp_fleet_action_kind {
   WP_FLEET_REFUSED = 10, /* a thread that the opening waits for could not start: `reason`. Close */
   WP_FLEET_CLOSED = 11,  /* no thread is left; nothing has been reaped */
   WP_FLEET_UP = 12,      /* the worker has taken its seat, and takes work from now on */
+  WP_FLEET_LEFT = 13,    /* the worker has finished what it had, and ends: no loss. STOP follows */
+  WP_FLEET_RESTING =
+      14, /* it has finished, and takes nothing any more: let it clean up, and report RESTED */
+  WP_FLEET_RESIZED = 15, /* what RESIZE asked for is so */
 };
 
 typedef struct wp_fleet_action {
@@ -110,6 +126,7 @@ typedef struct wp_fleet_counts {
   uint32_t starts, kills, losses, retired, reaped;
   uint32_t suspicions;    /* that have begun: each is OVER once */
   uint32_t interventions; /* of them, of silence */
+  uint32_t left;          /* workers that were replaced, or not needed any more */
 } wp_fleet_counts;
 
 /* Of a pool that is laid out and has no thread yet. Memory is main's heap; nothing is allocated later.
@@ -120,6 +137,10 @@ wp_status wp_fleet_create(wp_pool *pool, const wp_fleet_config *config, wp_fleet
  * of actions, which stay valid until the next call. */
 uint32_t wp_fleet_step(wp_fleet *fleet, double real_ms, double pool_ms, const wp_fleet_event *event,
                        const wp_fleet_action **actions, wp_fleet_next *next);
+
+/* Whether something has changed since the last step that concerns the fleet's size, or a worker that is leaving: step then. Cheap: after each
+ * submission and each end of a task. */
+bool wp_fleet_due(const wp_fleet *fleet);
 
 /* Whether a task will ever find a worker. seat: WP_NONE: any. */
 bool wp_fleet_serves(const wp_fleet *fleet, uint32_t seat);

@@ -37,12 +37,23 @@ typedef struct wp_member {
   double started_ms; /* START, on the pool's clock */
   double stop_ms;    /* when STOP is due again, on the real clock */
   bool trusted;      /* it was outside the gate when it was stopped */
+  bool asked;        /* it is to be replaced: a successor is started first */
+  bool kept;         /* but no successor could be had: its own wish does not count any more */
+  bool leaving;      /* wp_thread.leaving is set */
+  bool held;         /* it is doomed while it is asked whether it has nothing left to do */
+  bool rests;        /* RESTING was told */
+  bool rested;
+  double left_ms;    /* when it began to leave, on the real clock */
+  double idle_ms;    /* since when it has run nothing, on the pool's clock */
+  uint32_t finished; /* of its record, then */
 } wp_member;
 
 typedef struct wp_seat {
   uint32_t holder; /* thread, from START on; 0: it is empty */
   double not_before_ms;
   wp_restart_log log;
+  bool closed; /* it is not to be served, but for the tasks that wait for it already: */
+  bool drains; /* there may be some */
 } wp_seat;
 
 struct wp_fleet {
@@ -54,6 +65,13 @@ struct wp_fleet {
   wp_seat *seats;
   wp_seat spares; /* `holder` is not used: of them there are several */
   uint32_t spares_wanted;
+  uint32_t least, most;   /* seats to be served */
+  uint32_t closed_count;  /* seats */
+  uint32_t leaving_count; /* members */
+  uint32_t leavers;       /* pool->leavers, when it was looked at */
+  double
+      wait_ms; /* tasks wait: when to look whether they still do, on the real clock; 0: none did */
+  bool resizing; /* RESIZED is due */
   wp_suspicion *suspicions;
   uint32_t suspicion_capacity;
   uint32_t suspicion_end; /* behind the last that is in use */
@@ -99,6 +117,39 @@ void wp__fleet_close(wp_fleet *fleet);
 /* Threads that are late with their start, that do not stop, and that are gone. */
 void wp__fleet_look_for_late_starts(wp_fleet *fleet);
 void wp__fleet_end_members(wp_fleet *fleet);
+
+/* ---- fleet_size.c ---- */
+
+/* How many seats are to be served. */
+void wp__fleet_resize(wp_fleet *fleet, uint32_t least, uint32_t most);
+
+/* Opens a seat for tasks that wait, closes those of workers that have been idle for long. */
+void wp__fleet_fit(wp_fleet *fleet);
+
+void wp__fleet_check_size(wp_fleet *fleet);
+
+/* ---- fleet_leave.c ---- */
+
+void wp__fleet_ask_to_leave(wp_fleet *fleet, uint32_t thread);
+void wp__fleet_rested(wp_fleet *fleet, uint32_t thread);
+
+/* Its seat is wanted again: it stays, unless it is to be replaced, or has begun to rest. */
+void wp__fleet_stay(wp_fleet *fleet, uint32_t thread);
+
+/* Has workers leave that are to, as far as their successors are there, and ends those that have nothing left to do. */
+void wp__fleet_let_leave(wp_fleet *fleet);
+
+/* Spares that nobody needs any more. */
+void wp__fleet_end_surplus(wp_fleet *fleet);
+
+/* Spares that are wanted besides the usual ones. */
+uint32_t wp__fleet_successors(const wp_fleet *fleet);
+
+/* No successor can be had: a worker that waited for one goes on for good. False: none did. */
+bool wp__fleet_keep_one(wp_fleet *fleet);
+
+/* Whether a closed seat is needed once more, for tasks that wait for it. */
+bool wp__fleet_drains(wp_fleet *fleet, uint32_t place);
 
 /* ---- fleet_suspects.c ---- */
 

@@ -73,19 +73,20 @@ static bool is_due(wp_fleet *fleet, const wp_seat *s) {
 static void serve_seats(wp_fleet *fleet) {
   for (uint32_t place = 0; place < fleet->pool->seat_count; place++) {
     wp_seat *s = &fleet->seats[place];
-    if (s->holder || s->log.spent || promote(fleet, place)) continue;
+    if (s->holder || s->log.spent || (s->closed && !wp__fleet_drains(fleet, place)) ||
+        promote(fleet, place))
+      continue;
     if (!fleet->starved && is_due(fleet, s)) start(fleet, place);
   }
 }
 
 static void serve_spares(wp_fleet *fleet) {
-  uint32_t spares = 0;
+  uint32_t spares = 0, wanted = fleet->spares_wanted + wp__fleet_successors(fleet);
   for (uint32_t i = 1; i < fleet->pool->thread_count; i++) {
     const wp_member *m = &fleet->members[i];
     spares += (m->phase == WP_PHASE_STARTING || m->phase == WP_PHASE_WARM) && !m->seat;
   }
-  for (; spares < fleet->spares_wanted && !fleet->starved && is_due(fleet, &fleet->spares);
-       spares++)
+  for (; spares < wanted && !fleet->starved && is_due(fleet, &fleet->spares); spares++)
     if (!start(fleet, WP_NONE)) return;
 }
 
@@ -93,6 +94,7 @@ static void check_opened(wp_fleet *fleet) {
   if (fleet->state != WP_STATE_OPENING) return;
   for (uint32_t place = 0; place < fleet->pool->seat_count; place++) {
     uint32_t holder = fleet->seats[place].holder;
+    if (fleet->seats[place].closed) continue;
     if (!holder || fleet->members[holder].phase != WP_PHASE_LIVE) return;
   }
   fleet->state = WP_STATE_OPEN;
@@ -161,7 +163,7 @@ static void replace(wp_fleet *fleet, uint32_t thread, uint32_t reason, bool clea
   if (!place) {
     s->log.spent =
         false; /* the next one has a budget of its own again: only this spare is given up */
-    fleet->spares_wanted--;
+    if (!wp__fleet_keep_one(fleet) && fleet->spares_wanted) fleet->spares_wanted--;
     return;
   }
   fleet->counts.retired++;
@@ -174,6 +176,12 @@ void wp__fleet_lose(wp_fleet *fleet, uint32_t thread, uint32_t reason, bool clea
   wp_member *m = &fleet->members[thread];
   bool starting = m->phase == WP_PHASE_STARTING;
   if (m->phase == WP_PHASE_EMPTY || m->phase >= WP_PHASE_STOPPING) return;
+  if (m->rests) { /* it had finished */
+    fleet->counts.left++;
+    wp__fleet_emit(fleet, WP_FLEET_LEFT, thread);
+    wp__fleet_end(fleet, thread, false);
+    return;
+  }
   wp__fleet_end(fleet, thread, false);
   fleet->counts.losses++;
   if (starting && fleet->state == WP_STATE_REFUSED) return; /* told already */
@@ -253,6 +261,8 @@ static void reap(wp_fleet *fleet, uint32_t thread) {
   }
   fleet->counts.reaped++;
   fleet->starved = false;
+  /* Its tasks may be back in the line for a seat that is closed. */
+  if (m->seat) fleet->seats[m->seat - 1].drains = fleet->seats[m->seat - 1].closed;
   wp__fleet_drop_suspicions(fleet, thread);
   wp__fleet_emit(fleet, WP_FLEET_REAPED, thread);
   *m = (wp_member){.phase = WP_PHASE_EMPTY};

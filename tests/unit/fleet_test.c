@@ -318,7 +318,7 @@ static void anything(void) {
   for (uint32_t i = 0; i < pool->config.concurrency; i++)
     if (wp_atomic_load_seq_u32(&pool->threads[thread].slots[i]))
       running = wp_atomic_load_seq_u32(&pool->threads[thread].slots[i]);
-  switch (below(11)) {
+  switch (below(13)) {
   case 0:
     host_sleep(&host, below(300));
     return;
@@ -359,10 +359,30 @@ static void anything(void) {
     if (free_to_run && running) report_silent(thread);
     if (free_to_run && below(2)) wp_thread_beat(&pool->threads[thread]);
     return;
+  case 10: {
+    uint32_t least = 1 + below(pool->seat_count);
+    wp_fleet_event resize = {
+        .kind = WP_FLEET_RESIZE, .seats_min = least, .seats_max = least + below(2)};
+    host_step(&host, &resize);
+    return;
+  }
+  case 11:
+    if (t->exists) host_report(&host, WP_FLEET_LEAVE, thread);
+    return;
   default: {
     wp_status status = WP_OK;
     while (deliver(pool, &status) != WP_NONE) continue;
   }
+  }
+}
+
+/* What a thread runs ends, and it takes nothing new. */
+static void end_all(uint32_t thread) {
+  wp_thread *record = &host.f.pool->threads[thread];
+  for (uint32_t i = 0; i < host.f.pool->config.concurrency; i++) {
+    uint32_t index = wp_atomic_load_seq_u32(&record->slots[i]);
+    if (index && host.threads[thread].exists && !wp_gate_doomed(record))
+      wp_task_finish(host.f.pool, thread, index - 1, WP_OK);
   }
 }
 
@@ -388,6 +408,7 @@ TEST(property, "whatever happens, in any order: no seat is held twice, no record
       host.told_count = 0;
     }
     for (uint32_t i = 0; i < 100; i++) { /* nothing happens any more but what the fleet wants */
+      for (uint32_t t = 1; t < host.f.pool->thread_count; t++) end_all(t);
       host_settle(&host);
       host_sleep(&host, 300);
     }

@@ -1,0 +1,208 @@
+/* Workers that are replaced, or whose seat is closed: they finish what they run, and end. */
+#include "fleet_state.h"
+#include "scheduler.h"
+#include "worker.h"
+
+/* A worker that is leaving is looked at after each end of a task, and also by itself, ever more seldom. */
+static const double look_least_ms = 1, look_most_ms = 1000;
+
+static wp_thread *record_of(const wp_fleet *fleet, uint32_t thread) {
+  return &fleet->pool->threads[thread];
+}
+
+static bool is_closed(const wp_fleet *fleet, const wp_member *m) {
+  return fleet->seats[m->seat - 1].closed;
+}
+
+/* ---- Who leaves ---- */
+
+void wp__fleet_ask_to_leave(wp_fleet *fleet, uint32_t thread) {
+  wp_member *m = &fleet->members[thread];
+  if (m->phase >= WP_PHASE_STOPPING) return;
+  m->asked = true;
+  m->kept = false;
+}
+
+/* Its word is set before the task's end that main may have heard of. */
+static void hear(wp_fleet *fleet, uint32_t thread) {
+  wp_member *m = &fleet->members[thread];
+  if (!m->kept && wp_atomic_load_acquire_u32(&record_of(fleet, thread)->wants_leave)) /* pool.c */
+    m->asked = true;
+}
+
+static bool needs_successor(const wp_fleet *fleet, const wp_member *m) {
+  return m->phase == WP_PHASE_LIVE && m->asked && !is_closed(fleet, m);
+}
+
+/* One start at a time; but one whose worker does not come to an end keeps no other one waiting. */
+uint32_t wp__fleet_successors(const wp_fleet *fleet) {
+  uint32_t leaving = 0, asked = 0;
+  for (uint32_t i = 1; i < fleet->pool->thread_count; i++) {
+    const wp_member *m = &fleet->members[i];
+    if (!needs_successor(fleet, m)) continue;
+    if (m->leaving)
+      leaving++;
+    else
+      asked = 1;
+  }
+  return leaving + asked;
+}
+
+bool wp__fleet_keep_one(wp_fleet *fleet) {
+  for (uint32_t i = 1; i < fleet->pool->thread_count; i++) {
+    wp_member *m = &fleet->members[i];
+    if (!needs_successor(fleet, m) || m->leaving) continue;
+    m->asked = false;
+    m->kept = true;
+    return true;
+  }
+  return false;
+}
+
+/* ---- The handshake ---- */
+
+static void look_again(wp_fleet *fleet, const wp_member *m) {
+  double part_ms = (fleet->real_ms - m->left_ms) / 8;
+  if (part_ms < look_least_ms) part_ms = look_least_ms;
+  if (part_ms > look_most_ms) part_ms = look_most_ms;
+  wp__fleet_earliest(&fleet->next.real_ms, fleet->real_ms + part_ms);
+}
+
+/* Suspicions may doom it as well: it is pardoned with the last. */
+static void doom(wp_fleet *fleet, uint32_t thread) {
+  wp_member *m = &fleet->members[thread];
+  if (m->held) return;
+  m->held = true;
+  m->ladder.doomers++;
+  wp_gate_doom(record_of(fleet, thread));
+}
+
+static void pardon(wp_fleet *fleet, uint32_t thread) {
+  wp_member *m = &fleet->members[thread];
+  if (!m->held) return;
+  m->held = false;
+  if (--m->ladder.doomers == 0) wp_gate_pardon(record_of(fleet, thread));
+}
+
+/* Whether it has nothing left to do: exact while it is doomed and outside the gate. */
+static bool has_nothing(wp_fleet *fleet, uint32_t thread) {
+  const wp_member *m = &fleet->members[thread];
+  if (wp_atomic_load_seq_u32(&record_of(fleet, thread)->running)) return false;
+  bool waits = false;
+  return m->rests || (!wp_sched_seat_waits(fleet->pool, m->seat - 1, &waits) && !waits);
+}
+
+/* LEFT: nobody has lost anything. */
+static void end(wp_fleet *fleet, uint32_t thread) {
+  wp_seat *s = &fleet->seats[fleet->members[thread].seat - 1];
+  pardon(fleet, thread); /* wp__fleet_end dooms it for good */
+  fleet->counts.left++;
+  wp__fleet_emit(fleet, WP_FLEET_LEFT, thread);
+  wp__fleet_end(fleet, thread, true);
+  s->not_before_ms = 0;
+}
+
+static void begin(wp_fleet *fleet, uint32_t thread) {
+  wp_member *m = &fleet->members[thread];
+  m->leaving = true;
+  m->left_ms = fleet->real_ms;
+  wp_worker_leave(fleet->pool, thread, WP_LEAVING_SEAT);
+}
+
+/* The host lets it clean up, which needs the gate: it is pardoned for that, and takes nothing any more. */
+static void begin_rest(wp_fleet *fleet, uint32_t thread) {
+  wp_member *m = &fleet->members[thread];
+  m->rests = true;
+  wp_worker_leave(fleet->pool, thread, WP_LEAVING_REST);
+  pardon(fleet, thread);
+  wp__fleet_emit(fleet, WP_FLEET_RESTING, thread);
+}
+
+/* STAND DOWN: a worker with nothing left to do is doomed and, once it is outside the gate, asked again. */
+static void stand_down(wp_fleet *fleet, uint32_t thread) {
+  wp_member *m = &fleet->members[thread];
+  if (m->rests && !m->rested) return; /* the host reports RESTED */
+  if (has_nothing(fleet, thread)) {
+    doom(fleet, thread);
+    if (!wp_gate_inside(record_of(fleet, thread)) && has_nothing(fleet, thread)) {
+      if (fleet->config.farewells && !m->rests)
+        begin_rest(fleet, thread);
+      else
+        end(fleet, thread);
+      return;
+    }
+    if (wp_gate_inside(record_of(fleet, thread))) {
+      look_again(fleet, m);
+      return;
+    }
+  }
+  pardon(fleet, thread);
+  look_again(fleet, m);
+}
+
+void wp__fleet_rested(wp_fleet *fleet, uint32_t thread) {
+  if (fleet->members[thread].rests) fleet->members[thread].rested = true;
+}
+
+void wp__fleet_stay(wp_fleet *fleet, uint32_t thread) {
+  wp_member *m = &fleet->members[thread];
+  if (m->phase != WP_PHASE_LIVE || !m->leaving || m->rests || m->asked) return;
+  m->leaving = false;
+  pardon(fleet, thread);
+  wp_worker_leave(fleet->pool, thread, WP_LEAVING_NOT);
+}
+
+/* ---- Spares that nobody needs ---- */
+
+/* One at each step: it was started for a worker that is lost, or stays. */
+void wp__fleet_end_surplus(wp_fleet *fleet) {
+  uint32_t spares = 0, warm = 0;
+  if (fleet->state != WP_STATE_OPEN) return;
+  for (uint32_t i = 1; i < fleet->pool->thread_count; i++) {
+    enum wp_fleet_phase phase = fleet->members[i].phase;
+    if (phase == WP_PHASE_WARM) warm = i;
+    spares += phase == WP_PHASE_WARM || (phase == WP_PHASE_STARTING && !fleet->members[i].seat);
+  }
+  if (!warm || spares <= fleet->spares_wanted + wp__fleet_successors(fleet)) return;
+  fleet->counts.left++;
+  wp__fleet_emit(fleet, WP_FLEET_LEFT, warm);
+  wp__fleet_end(fleet, warm, false);
+}
+
+/* ---- Steps ---- */
+
+void wp__fleet_let_leave(wp_fleet *fleet) {
+  uint32_t warm = 0, reserved = 0;
+  fleet->leavers = wp_atomic_load_acquire_u32(&fleet->pool->leavers); /* before the records */
+  if (fleet->state != WP_STATE_OPEN) return;
+  for (uint32_t i = 1; i < fleet->pool->thread_count; i++) {
+    const wp_member *m = &fleet->members[i];
+    warm += m->phase == WP_PHASE_WARM;
+    if (m->phase == WP_PHASE_LIVE) hear(fleet, i);
+    reserved += needs_successor(fleet, m) && m->leaving;
+  }
+  fleet->leaving_count = 0;
+  for (uint32_t i = 1; i < fleet->pool->thread_count; i++) {
+    const wp_member *m = &fleet->members[i];
+    if (m->phase != WP_PHASE_LIVE) continue;
+    bool may_go = needs_successor(fleet, m) && warm > reserved;
+    if (!m->leaving && (is_closed(fleet, m) || may_go)) {
+      reserved += may_go;
+      begin(fleet, i);
+    }
+    if (m->leaving) stand_down(fleet, i);
+    fleet->leaving_count += m->phase == WP_PHASE_LIVE && m->leaving;
+  }
+}
+
+bool wp__fleet_drains(wp_fleet *fleet, uint32_t place) {
+  wp_seat *s = &fleet->seats[place];
+  bool waits = false;
+  if (!s->drains) return false;
+  if (wp_sched_seat_waits(fleet->pool, place, &waits)) {
+    wp__fleet_earliest(&fleet->next.real_ms, fleet->real_ms + look_least_ms);
+    return false; /* the lock is taken */
+  }
+  s->drains = waits;
+  return waits;
+}

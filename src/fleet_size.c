@@ -1,0 +1,187 @@
+/* How many seats are served: the range, growth while tasks wait, workers that have been idle for long. */
+#include "fleet_state.h"
+#include "idle.h"
+#include "lock.h"
+#include "scheduler.h"
+#include "worker.h"
+
+/* How often a pool that may grow looks whether tasks wait still: they find a worker that was just woken long before. */
+static const double grow_look_ms = 2;
+
+static uint32_t open_count(const wp_fleet *fleet) {
+  return fleet->pool->seat_count - fleet->closed_count;
+}
+
+/* No points: main only. */
+static void set_closed(wp_fleet *fleet, uint32_t place, bool closed) {
+  wp_seat *s = &fleet->seats[place];
+  s->closed = closed;
+  s->drains = closed;
+  fleet->closed_count += closed ? 1U : (uint32_t)-1;
+  wp_atomic_store_relaxed_u32(&fleet->pool->seats_open, open_count(fleet)); /* others': a hint */
+  if (!closed && s->holder) wp__fleet_stay(fleet, s->holder);
+}
+
+static bool is_live(const wp_fleet *fleet, uint32_t thread) {
+  return thread && fleet->members[thread].phase == WP_PHASE_LIVE;
+}
+
+static bool runs_nothing(const wp_fleet *fleet, uint32_t thread) {
+  return !wp_atomic_load_acquire_u32(&fleet->pool->threads[thread].running);
+}
+
+/* What closing the seat costs: nothing where nobody serves it yet, most where somebody works. */
+static uint32_t cost_of_closing(const wp_fleet *fleet, const wp_seat *s) {
+  if (!s->holder) return 0;
+  if (!is_live(fleet, s->holder)) return 1;
+  return runs_nothing(fleet, s->holder) ? 2 : 3;
+}
+
+/* A seat that was given up stays as it is: its end has been told, and another one for it would be one more failure. */
+static void close_one(wp_fleet *fleet) {
+  uint32_t best = WP_NONE, best_cost = WP_NONE;
+  for (uint32_t place = 0; place < fleet->pool->seat_count; place++) {
+    const wp_seat *s = &fleet->seats[place];
+    if (s->closed || s->log.spent || cost_of_closing(fleet, s) > best_cost) continue;
+    best = place; /* of equals, the last */
+    best_cost = cost_of_closing(fleet, s);
+  }
+  if (best != WP_NONE) set_closed(fleet, best, true);
+}
+
+/* False: there is none. One whose worker is there still goes first. */
+static bool open_one(wp_fleet *fleet) {
+  uint32_t best = WP_NONE;
+  for (uint32_t place = fleet->pool->seat_count; place--;) {
+    const wp_seat *s = &fleet->seats[place];
+    if (!s->closed || s->log.spent) continue;
+    if (best == WP_NONE || s->holder || !fleet->seats[best].holder) best = place;
+  }
+  if (best != WP_NONE) set_closed(fleet, best, false);
+  return best != WP_NONE;
+}
+
+/* ---- The range ---- */
+
+static uint32_t may_close(const wp_fleet *fleet) {
+  uint32_t count = 0;
+  for (uint32_t place = 0; place < fleet->pool->seat_count; place++)
+    count += !fleet->seats[place].closed && !fleet->seats[place].log.spent;
+  return count;
+}
+
+void wp__fleet_resize(wp_fleet *fleet, uint32_t least, uint32_t most) {
+  uint32_t seats = fleet->pool->seat_count;
+  if (most < 1) most = 1;
+  fleet->most = most < seats ? most : seats;
+  fleet->least = least < 1 ? 1 : least;
+  if (fleet->least > fleet->most) fleet->least = fleet->most;
+  fleet->resizing = true;
+  while (open_count(fleet) < fleet->least && open_one(fleet)) continue;
+  while (open_count(fleet) > fleet->most && may_close(fleet)) close_one(fleet);
+}
+
+/* Every open seat is served, and nobody is left on another one. */
+static bool has_its_size(const wp_fleet *fleet) {
+  for (uint32_t i = 1; i < fleet->pool->thread_count; i++) {
+    const wp_member *m = &fleet->members[i];
+    if (m->phase != WP_PHASE_EMPTY && m->seat && fleet->seats[m->seat - 1].closed) return false;
+  }
+  for (uint32_t place = 0; place < fleet->pool->seat_count; place++) {
+    const wp_seat *s = &fleet->seats[place];
+    if (!s->closed && !s->log.spent && !is_live(fleet, s->holder)) return false;
+  }
+  return true;
+}
+
+/* ---- Growth ---- */
+
+/* Whether each open seat has a worker, and none of them is free. */
+static bool all_are_busy(const wp_fleet *fleet) {
+  uint32_t workers = 0;
+  for (uint32_t place = 0; place < fleet->pool->seat_count; place++) {
+    const wp_seat *s = &fleet->seats[place];
+    if (s->closed || s->log.spent) continue;
+    if (!is_live(fleet, s->holder)) return false; /* one is starting already */
+    if (runs_nothing(fleet, s->holder) && !fleet->members[s->holder].leaving) return false;
+    workers++;
+  }
+  return workers > 0;
+}
+
+static bool may_grow(const wp_fleet *fleet) {
+  return fleet->state == WP_STATE_OPEN && open_count(fleet) < fleet->most &&
+         !wp_atomic_load_acquire_u32(&fleet->pool->paused);
+}
+
+static bool tasks_wait(const wp_pool *pool) {
+  return wp_pool_ready(pool) || wp_atomic_load_seq_u32(&pool->inbox);
+}
+
+/* GROW: tasks have waited since the look before, and no worker is free now. A worker that was just woken has taken its task by then; where
+ * tasks are so short that some worker is between two of them, one more is not missed. */
+static void grow(wp_fleet *fleet) {
+  wp_pool *pool = fleet->pool;
+  bool waited = fleet->wait_ms > 0;
+  if (!may_grow(fleet) || !tasks_wait(pool)) {
+    fleet->wait_ms = 0;
+    return;
+  }
+  if (!waited) fleet->wait_ms = fleet->real_ms + grow_look_ms;
+  if (fleet->real_ms >= fleet->wait_ms) {
+    wp_lock_help(pool, WP_MAIN, WP_CHORE_INBOX); /* tasks of one seat are none of the others' */
+    bool due = wp_pool_ready(pool) && all_are_busy(fleet) && open_one(fleet);
+    fleet->wait_ms = due ? 0 : fleet->real_ms + grow_look_ms;
+  }
+  if (fleet->wait_ms > 0) wp__fleet_earliest(&fleet->next.real_ms, fleet->wait_ms);
+}
+
+/* ---- Shrinking ---- */
+
+/* A worker that has taken no task since the look before has been idle since then, or longer. */
+static void note_idleness(wp_fleet *fleet, uint32_t thread) {
+  wp_member *m = &fleet->members[thread];
+  uint32_t finished =
+      wp_atomic_load_relaxed_u32(&fleet->pool->threads[thread].finished); /* a gauge */
+  if (m->finished == finished && m->idle_ms > 0 && runs_nothing(fleet, thread)) return;
+  m->finished = finished;
+  m->idle_ms = fleet->pool_ms;
+}
+
+/* SHRINK: seats whose workers have been idle for long are closed, the last first. */
+static void shrink(wp_fleet *fleet) {
+  double idle_ms = fleet->config.idle_ms;
+  if (fleet->state != WP_STATE_OPEN || idle_ms < 0) return;
+  for (uint32_t place = fleet->pool->seat_count; place--;) {
+    const wp_seat *s = &fleet->seats[place];
+    if (open_count(fleet) <= fleet->least) return;
+    if (s->closed || !is_live(fleet, s->holder)) continue;
+    note_idleness(fleet, s->holder);
+    double end_ms = fleet->members[s->holder].idle_ms + idle_ms;
+    if (fleet->pool_ms >= end_ms && runs_nothing(fleet, s->holder))
+      set_closed(fleet, place, true);
+    else
+      wp__fleet_earliest(&fleet->next.pool_ms, end_ms);
+  }
+}
+
+/* ---- Steps ---- */
+
+void wp__fleet_fit(wp_fleet *fleet) {
+  if (!wp__fleet_is_running(fleet)) return;
+  grow(fleet);
+  shrink(fleet);
+}
+
+void wp__fleet_check_size(wp_fleet *fleet) {
+  if (!fleet->resizing || fleet->state != WP_STATE_OPEN || !has_its_size(fleet)) return;
+  fleet->resizing = false;
+  wp__fleet_emit(fleet, WP_FLEET_RESIZED, WP_MAIN);
+}
+
+bool wp_fleet_due(const wp_fleet *fleet) {
+  if (fleet->state != WP_STATE_OPEN) return false;
+  if (fleet->leaving_count || wp_atomic_load_acquire_u32(&fleet->pool->leavers) != fleet->leavers)
+    return true;
+  return fleet->wait_ms == 0 && may_grow(fleet) && tasks_wait(fleet->pool);
+}

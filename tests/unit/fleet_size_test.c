@@ -1,0 +1,601 @@
+/* The fleet's size: growth, idle workers, resizing, workers that are replaced. */
+#include "fleet_one.h"
+
+#ifdef WP_KILL_POINTS
+void (*wp__point_hook)(const char *name);
+#endif
+
+static const double idle_ms = 100;
+
+static wp_status create_elastic(uint32_t least, uint32_t most, uint32_t spares) {
+  wp_fleet_config config = fleet_config();
+  config.seats_min = least;
+  config.idle_ms = idle_ms;
+  config.ticks = 0;
+  return create(most, spares, &config);
+}
+
+static wp_status open_elastic(uint32_t least, uint32_t most, uint32_t spares) {
+  wp_status status = create_elastic(least, most, spares);
+  if (status) return status;
+  host_open(&host);
+  host_settle(&host);
+  return told(&host, WP_FLEET_OPENED, 0) == 1 && !host.broken ? WP_OK : WP_E_BROKEN_INVARIANT;
+}
+
+static void resize_to(uint32_t least, uint32_t most) {
+  wp_fleet_event event = {.kind = WP_FLEET_RESIZE, .seats_min = least, .seats_max = most};
+  host_step(&host, &event);
+}
+
+static uint32_t served(void) {
+  uint32_t count = 0;
+  for (uint32_t seat = 0; seat < host.f.pool->seat_count; seat++)
+    count += on_seat(&host, seat) != 0;
+  return count;
+}
+
+static uint32_t total(void) {
+  wp_stats stats;
+  wp_stats_read(host.f.pool, &stats);
+  return stats.total_workers;
+}
+
+static uint32_t take_one(uint32_t thread) { return take(host.f.pool, thread, host.now_ms); }
+
+static void finish(uint32_t thread, uint32_t index) {
+  wp_status status = WP_OK;
+  wp_task_finish(host.f.pool, thread, index, WP_OK);
+  while (deliver(host.f.pool, &status) != WP_NONE) continue;
+}
+
+static bool no_losses(void) {
+  return told(&host, WP_FLEET_DOWN, 0) == 0 && told(&host, WP_FLEET_RETIRED, 0) == 0 &&
+         wp_fleet_counts_of(host.fleet)->losses == 0 && !host.broken;
+}
+
+/* ---- Growth ---- */
+
+TEST(grows, "a pool starts with its least number of workers, and grows by one at a time while "
+            "tasks wait and every worker is busy") {
+  CHECK_EQ(open_elastic(1, 3, 0), WP_OK);
+  CHECK_EQ(told(&host, WP_FLEET_START, 0), 1);
+  CHECK_EQ(total(), 1);
+  CHECK(wp_fleet_serves(host.fleet, 0) && !wp_fleet_serves(host.fleet, 1));
+  CHECK(!wp_fleet_due(host.fleet));
+  for (uint32_t i = 0; i < 4; i++) submit_normal(host.f.pool);
+  CHECK(wp_fleet_due(host.fleet));
+  host_step(&host, NULL);
+  CHECK(host.next.real_ms > 0);
+  host_sleep(&host, 10);
+  CHECK_EQ(told(&host, WP_FLEET_START, 0), 1); /* its worker is free: it has not looked yet */
+  CHECK(take_one(1) != WP_NONE);
+  host_sleep(&host, 10);
+  CHECK_EQ(told(&host, WP_FLEET_START, 0), 2);
+  CHECK_EQ(last_told(&host, WP_FLEET_START)->seat, 1);
+  host_sleep(&host, 100);
+  CHECK_EQ(told(&host, WP_FLEET_START, 0), 2); /* one is starting */
+  host_settle(&host);
+  CHECK_EQ(total(), 2);
+  CHECK(take_one(on_seat(&host, 1)) != WP_NONE);
+  host_sleep(&host, 10);
+  CHECK_EQ(told(&host, WP_FLEET_START, 0), 3);
+  host_settle(&host);
+  CHECK(take_one(on_seat(&host, 2)) != WP_NONE);
+  host_sleep(&host, 1000);
+  CHECK_EQ(told(&host, WP_FLEET_START, 0), 3); /* that was the last seat */
+  CHECK(no_losses());
+  host_close(&host);
+}
+
+TEST(burst, "a burst that the workers are through with at the next look starts nothing; nor do "
+            "paused tasks") {
+  CHECK_EQ(open_elastic(1, 3, 0), WP_OK);
+  for (uint32_t i = 0; i < 50; i++) submit_normal(host.f.pool);
+  host_step(&host, NULL);
+  for (uint32_t index; (index = take_one(1)) != WP_NONE;) finish(1, index);
+  host_sleep(&host, 50);
+  wp_pause(host.f.pool);
+  submit_normal(host.f.pool);
+  host_sleep(&host, 50);
+  CHECK_EQ(told(&host, WP_FLEET_START, 0), 1);
+  host_close(&host);
+}
+
+TEST(spare_grows, "a warm spare serves the new seat at once") {
+  CHECK_EQ(open_elastic(1, 2, 1), WP_OK);
+  for (uint32_t i = 0; i < 2; i++) submit_normal(host.f.pool);
+  CHECK(take_one(on_seat(&host, 0)) != WP_NONE);
+  host_step(&host, NULL);
+  host_sleep(&host, 3);
+  CHECK(on_seat(&host, 1) != 0);
+  host_sleep(&host, 20);
+  host_settle(&host);
+  CHECK_EQ(warm_count(&host), 1);
+  CHECK(no_losses());
+  host_close(&host);
+}
+
+TEST(crash_loop,
+     "a pool that has given up its seats does not go on with those that were never open") {
+  CHECK_EQ(open_elastic(1, 4, 0), WP_OK);
+  submit_normal(host.f.pool);
+  for (uint32_t i = 0; i < 4; i++) {
+    host_report(&host, WP_FLEET_BROKEN, on_seat(&host, 0));
+    host_sleep(&host, 1000);
+    host_settle(&host);
+  }
+  host_sleep(&host, 1000);
+  CHECK_EQ(told(&host, WP_FLEET_RETIRED, 0), 1);
+  CHECK(!wp_fleet_serves(host.fleet, WP_NONE));
+  CHECK_EQ(served(), 0);
+  CHECK(!host.broken);
+  host_close(&host);
+}
+
+/* ---- Idle workers ---- */
+
+TEST(shrinks, "workers that have been idle for long end without a loss, down to the least number; "
+              "a busy one stays") {
+  CHECK_EQ(open_elastic(1, 3, 0), WP_OK);
+  resize_to(3, 3);
+  host_settle(&host);
+  CHECK_EQ(served(), 3);
+  resize_to(1, 3);
+  uint32_t busy = on_seat(&host, 1);
+  uint32_t index = submit_normal(host.f.pool);
+  CHECK_EQ(take_one(busy), index);
+  host_step(&host, NULL);
+  host_sleep(&host, idle_ms - 1);
+  CHECK_EQ(told(&host, WP_FLEET_LEFT, 0), 0);
+  host_sleep(&host, 2 * idle_ms);
+  host_settle(&host);
+  CHECK_EQ(told(&host, WP_FLEET_LEFT, 0), 2);
+  CHECK_EQ(served(), 1);
+  CHECK_EQ(on_seat(&host, 1), busy);
+  CHECK_EQ(total(), 1);
+  finish(busy, index);
+  host_sleep(&host, 10 * idle_ms);
+  CHECK_EQ(told(&host, WP_FLEET_LEFT, 0), 2);
+  CHECK(no_losses());
+  host_close(&host);
+}
+
+TEST(patient, "with a negative idle time a pool that has grown stays as it is") {
+  wp_fleet_config config = fleet_config();
+  config.seats_min = 1;
+  config.idle_ms = -1;
+  CHECK_EQ(create(2, 0, &config), WP_OK);
+  host_open(&host);
+  host_settle(&host);
+  resize_to(2, 2);
+  host_settle(&host);
+  resize_to(1, 2);
+  host_sleep(&host, 100000);
+  CHECK_EQ(served(), 2);
+  host_close(&host);
+}
+
+/* ---- Resizing ---- */
+
+TEST(resized, "resizing is told of once all that are to serve do, and the others have ended") {
+  CHECK_EQ(open(4, 0, NULL), WP_OK);
+  uint32_t worker = on_seat(&host, 3), index = submit_normal(host.f.pool);
+  CHECK_EQ(take_one(worker), index);
+  resize_to(2, 2);
+  host_settle(&host);
+  CHECK_EQ(served(), 2); /* the idle ones went first: the busy one stays */
+  CHECK_EQ(on_seat(&host, 3), worker);
+  CHECK_EQ(told(&host, WP_FLEET_RESIZED, 0), 1);
+  resize_to(1, 1);
+  host_settle(&host);
+  CHECK_EQ(on_seat(&host, 3), worker);
+  finish(worker, index);
+  resize_to(4, 4);
+  CHECK_EQ(told(&host, WP_FLEET_RESIZED, 0), 2);
+  host_settle(&host);
+  CHECK_EQ(served(), 4);
+  CHECK_EQ(told(&host, WP_FLEET_RESIZED, 0), 3);
+  resize_to(4, 4);
+  CHECK_EQ(told(&host, WP_FLEET_RESIZED, 0), 4); /* at once */
+  resize_to(1000, 1000);
+  CHECK_EQ(total(), 4);
+  CHECK(no_losses());
+  host_close(&host);
+}
+
+TEST(finishes, "a worker whose seat is closed ends what it runs, also several tasks at once, and "
+               "what waits for its seat") {
+  concurrency = 3;
+  CHECK_EQ(open(2, 0, NULL), WP_OK);
+  uint32_t thread = on_seat(&host, 1), running[3];
+  for (uint32_t seat = 0; seat < 2; seat++) {
+    for (uint32_t i = 0; i < 3; i++) {
+      submit_normal(host.f.pool);
+      running[i] = take_one(on_seat(&host, seat));
+    }
+  }
+  uint32_t bound = submit(host.f.pool, WP_PRIORITY_NORMAL, 2);
+  resize_to(1, 1);
+  uint32_t common = submit_normal(host.f.pool);
+  for (uint32_t i = 0; i < 3; i++) {
+    CHECK(!host.threads[thread].stopping);
+    finish(thread, running[i]);
+    host_step(&host, NULL);
+  }
+  CHECK(!host.threads[thread].stopping);
+  CHECK_EQ(take_one(thread), bound);
+  CHECK_EQ(take_one(thread), WP_NONE);
+  host_sleep(&host, 10);
+  CHECK(!host.threads[thread].stopping);
+  finish(thread, bound);
+  host_sleep(&host, 10);
+  CHECK(host.threads[thread].stopping);
+  CHECK_EQ(told(&host, WP_FLEET_RESIZED, 0), 0);
+  host_settle(&host);
+  CHECK_EQ(told(&host, WP_FLEET_RESIZED, 0), 1);
+  CHECK_EQ(state_of(host.f.pool, common), WP_SLOT_READY);
+  CHECK(no_losses());
+  host_close(&host);
+  concurrency = 0;
+}
+
+TEST(stays, "a worker whose seat is wanted again before it has ended goes on") {
+  CHECK_EQ(open(2, 0, NULL), WP_OK);
+  uint32_t running[2];
+  for (uint32_t seat = 0; seat < 2; seat++) {
+    submit_normal(host.f.pool);
+    running[seat] = take_one(on_seat(&host, seat));
+  }
+  resize_to(1, 1);
+  uint32_t index = submit_normal(host.f.pool);
+  resize_to(2, 2);
+  finish(on_seat(&host, 1), running[1]);
+  host_sleep(&host, 2000);
+  CHECK_EQ(take_one(on_seat(&host, 1)), index);
+  CHECK_EQ(told(&host, WP_FLEET_START, 0), 2);
+  CHECK_EQ(told(&host, WP_FLEET_LEFT, 0), 0);
+  CHECK(no_losses());
+  host_close(&host);
+}
+
+TEST(drained, "when a worker whose seat is closed is lost, another one comes for what waits for "
+              "that seat, and ends") {
+  CHECK_EQ(open(2, 0, NULL), WP_OK);
+  uint32_t worker = on_seat(&host, 1), first = reserve(host.f.pool, WP_PRIORITY_NORMAL, 2);
+  slot_of(host.f.pool, first)->flags = WP_SLOT_REQUEUE;
+  wp_task_submit(host.f.pool, first);
+  CHECK_EQ(take_one(worker), first);
+  submit_normal(host.f.pool);
+  CHECK(take_one(on_seat(&host, 0)) != WP_NONE); /* both are busy: the last seat is closed */
+  resize_to(1, 1);
+  host_report(&host, WP_FLEET_BROKEN, worker);
+  CHECK_EQ(on_seat(&host, 1), 0);
+  host_sleep(&host, 500);
+  CHECK_EQ(told(&host, WP_FLEET_START, 0), 2); /* nothing waits, as far as anybody knows */
+  host_report(&host, WP_FLEET_GONE, worker);   /* it runs again */
+  host_sleep(&host, 500);
+  host_settle(&host);
+  worker = on_seat(&host, 1);
+  CHECK(worker != 0);
+  CHECK_EQ(take_one(worker), first);
+  finish(worker, first);
+  host_sleep(&host, 10);
+  host_settle(&host);
+  CHECK_EQ(served(), 1);
+  CHECK_EQ(told(&host, WP_FLEET_RESIZED, 0), 1);
+  CHECK(!host.broken);
+  host_close(&host);
+}
+
+/* ---- Replacing ---- */
+
+static void replace(uint32_t thread) {
+  wp_fleet_event event = {
+      .kind = WP_FLEET_LEAVE, .thread = thread, .incarnation = host.threads[thread].incarnation};
+  host_step(&host, &event);
+}
+
+TEST(replaced, "a worker that is replaced goes on until its successor is there, ends what it runs, "
+               "and the seat is "
+               "served again at once: no loss, no restart") {
+  CHECK_EQ(open(1, 0, NULL), WP_OK);
+  for (uint32_t i = 0; i < 10; i++) {
+    uint32_t old = on_seat(&host, 0);
+    replace(old);
+    CHECK_EQ(last_told(&host, WP_FLEET_START)->seat, WP_NONE);
+    uint32_t heir = last_told(&host, WP_FLEET_START)->thread, index = submit_normal(host.f.pool);
+    CHECK_EQ(take_one(old), index);
+    host_report(&host, WP_FLEET_STARTED, heir);
+    uint32_t next = submit_normal(host.f.pool), copy = submit(host.f.pool, WP_PRIORITY_NORMAL, 1);
+    finish(old, index);
+    CHECK_EQ(take_one(old), copy);
+    CHECK_EQ(on_seat(&host, 0), old);
+    finish(old, copy);
+    CHECK_EQ(take_one(old), WP_NONE);
+    CHECK(wp_fleet_due(host.fleet));
+    host_step(&host, NULL);
+    CHECK_EQ(on_seat(&host, 0), heir);
+    CHECK_EQ(told(&host, WP_FLEET_LEFT, old), told(&host, WP_FLEET_STOP, old));
+    CHECK_EQ(take_one(heir), next);
+    finish(heir, next);
+    host_settle(&host);
+    CHECK_EQ(warm_count(&host), 0);
+    host_sleep(&host, 10); /* spare_delay_ms */
+  }
+  CHECK_EQ(told(&host, WP_FLEET_LEFT, 0), 10);
+  CHECK_EQ(told(&host, WP_FLEET_START, 0), 11);
+  CHECK_EQ(wp_fleet_counts_of(host.fleet)->left, 10);
+  CHECK(no_losses());
+  host_close(&host);
+}
+
+TEST(one_by_one, "workers that are to be replaced together are replaced one by one, but for those "
+                 "whose successors wait already") {
+  CHECK_EQ(open(3, 0, NULL), WP_OK);
+  uint32_t old[3];
+  for (uint32_t seat = 0; seat < 3; seat++) old[seat] = on_seat(&host, seat);
+  uint32_t index = submit_normal(host.f.pool);
+  CHECK_EQ(take_one(old[0]), index);
+  for (uint32_t seat = 0; seat < 3; seat++) replace(old[seat]);
+  CHECK_EQ(told(&host, WP_FLEET_START, 0), 4);
+  for (uint32_t i = 0; i < 10; i++) {
+    host_settle(&host);
+    host_sleep(&host, 10);
+  }
+  CHECK_EQ(on_seat(&host, 0), old[0]); /* it runs something */
+  CHECK(on_seat(&host, 1) != old[1] && on_seat(&host, 2) != old[2]);
+  CHECK_EQ(warm_count(&host), 1);
+  finish(old[0], index);
+  host_sleep(&host, 1000);
+  host_settle(&host);
+  CHECK(on_seat(&host, 0) != old[0]);
+  CHECK_EQ(told(&host, WP_FLEET_LEFT, 0), 3);
+  CHECK_EQ(warm_count(&host), 0);
+  CHECK(no_losses());
+  host_close(&host);
+}
+
+TEST(limit,
+     "a worker is replaced after its number of tasks, by itself, and its successor after as many") {
+  wp_fleet_config usual = fleet_config();
+  wp_config config = fixture_config(1);
+  config.tasks_per_worker = 3;
+  CHECK_EQ(host_create(&host, &config, &usual), WP_OK);
+  host_open(&host);
+  host_settle(&host);
+  for (uint32_t i = 1; i <= 30; i++) {
+    uint32_t thread = on_seat(&host, 0), index = submit_normal(host.f.pool);
+    CHECK_EQ(take_one(thread), index);
+    finish(thread, index);
+    CHECK_EQ(wp_fleet_due(host.fleet), i % 3 == 0);
+    host_step(&host, NULL);
+    host_sleep(&host, 10);
+    host_settle(&host);
+    CHECK_EQ(told(&host, WP_FLEET_LEFT, 0), i / 3);
+  }
+  CHECK(no_losses());
+  host_close(&host);
+}
+
+TEST(no_successor, "a worker for which no successor can be had goes on") {
+  CHECK_EQ(open(1, 0, NULL), WP_OK);
+  uint32_t old = on_seat(&host, 0);
+  replace(old);
+  for (uint32_t i = 0; i < 20; i++) {
+    const wp_fleet_action *start = last_told(&host, WP_FLEET_START);
+    if (host.threads[start->thread].exists && !host.threads[start->thread].started)
+      host_report(&host, WP_FLEET_START_FAILED, start->thread);
+    for (uint32_t t = 1; t < THREADS_KEPT; t++)
+      if (host.threads[t].stopping && host.threads[t].exists) host_report(&host, WP_FLEET_GONE, t);
+    host_sleep(&host, 1000);
+  }
+  CHECK_EQ(told(&host, WP_FLEET_START, 0), 1 + 4);
+  CHECK_EQ(on_seat(&host, 0), old);
+  uint32_t index = submit_normal(host.f.pool);
+  CHECK_EQ(take_one(old), index);
+  CHECK_EQ(told(&host, WP_FLEET_RETIRED, 0), 0);
+  CHECK(!host.broken);
+  host_close(&host);
+}
+
+TEST(not_needed, "a successor whose worker is lost takes the seat; one whose seat is closed ends") {
+  CHECK_EQ(open(2, 0, NULL), WP_OK);
+  uint32_t old = on_seat(&host, 0);
+  replace(old);
+  host_report(&host, WP_FLEET_BROKEN, old);
+  host_settle(&host);
+  host_sleep(&host, 500);
+  CHECK(on_seat(&host, 0) != 0);
+  uint32_t starts = told(&host, WP_FLEET_START, 0);
+  old = on_seat(&host, 1);
+  uint32_t index = submit_normal(host.f.pool), other = on_seat(&host, 0);
+  CHECK_EQ(take_one(other), index);
+  replace(old);
+  CHECK_EQ(told(&host, WP_FLEET_START, 0), starts + 1);
+  resize_to(1, 1);
+  host_settle(&host);
+  host_sleep(&host, 10);
+  host_settle(&host);
+  CHECK_EQ(served(), 1);
+  CHECK_EQ(warm_count(&host), 0);
+  CHECK_EQ(told(&host, WP_FLEET_RESIZED, 0), 1);
+  CHECK(!host.broken);
+  host_close(&host);
+}
+
+TEST(farewell,
+     "where the host wants it, a worker cleans up before it ends, and takes nothing meanwhile") {
+  wp_fleet_config config = fleet_config();
+  config.farewells = 1;
+  CHECK_EQ(open(2, 0, &config), WP_OK);
+  uint32_t thread = on_seat(&host, 1);
+  resize_to(1, 1);
+  CHECK_EQ(told(&host, WP_FLEET_RESTING, thread), 1);
+  CHECK(!wp_gate_doomed(&host.f.pool->threads[thread]));
+  submit_normal(host.f.pool);
+  CHECK_EQ(take_one(thread), WP_NONE);
+  host_sleep(&host, 10000);
+  CHECK_EQ(told(&host, WP_FLEET_STOP, 0), 0);
+  host_report(&host, WP_FLEET_RESTED, thread);
+  CHECK_EQ(told(&host, WP_FLEET_LEFT, thread), 1);
+  CHECK_EQ(told(&host, WP_FLEET_STOP, thread), 1);
+  CHECK_EQ(told(&host, WP_FLEET_RESTING, 0), 1);
+  host_settle(&host);
+  CHECK(no_losses());
+  resize_to(2, 2);
+  host_settle(&host);
+  thread = on_seat(&host, 1);
+  resize_to(1, 1);
+  host_report(&host, WP_FLEET_EXITED, thread); /* while it cleans up: it had nothing to lose */
+  host_settle(&host);
+  CHECK(no_losses());
+  host_close(&host);
+}
+
+/* ---- Anything, at any time ---- */
+
+static uint64_t seed;
+
+static uint32_t below(uint32_t limit) { return (uint32_t)(wp_test_random(&seed) % limit); }
+
+enum { TASKS = 400 };
+
+typedef struct ledger {
+  wp_handle tasks[TASKS];
+  uint32_t count, settled;
+  bool wrong; /* one has settled that nobody submitted, or not with its result */
+} ledger;
+
+static ledger book;
+
+static void submit_something(void) {
+  if (book.count == TASKS) return;
+  uint32_t seat = below(4) ? WP_NONE : below(host.f.pool->seat_count);
+  bool bound = seat != WP_NONE && wp_fleet_serves(host.fleet, seat);
+  uint32_t index = submit(host.f.pool, below(WP_PRIORITY_COUNT), bound ? seat + 1 : 0);
+  book.tasks[book.count++] = (wp_handle){index, generation_of(host.f.pool, index)};
+}
+
+static void take_deliveries(void) {
+  uint32_t index = WP_NONE;
+  while (wp_task_drain(host.f.pool, &index, 1)) {
+    wp_handle task = {index, generation_of(host.f.pool, index)};
+    bool known = false;
+    for (uint32_t i = 0; i < book.count; i++) {
+      if (book.tasks[i].index != task.index || book.tasks[i].generation != task.generation)
+        continue;
+      known = true;
+      book.tasks[i].index = WP_NONE;
+    }
+    book.settled++;
+    book.wrong |= !known || slot_of(host.f.pool, index)->status != WP_OK;
+    free_slot(host.f.pool, index);
+  }
+}
+
+/* What a worker does next: it ends something, or takes something. */
+static void work(uint32_t thread) {
+  wp_pool *pool = host.f.pool;
+  wp_thread *record = &pool->threads[thread];
+  if (wp_atomic_load_seq_u32(&record->state) != WP_THREAD_LIVE || wp_gate_doomed(record)) return;
+  uint32_t place = below(pool->config.concurrency),
+           index = wp_atomic_load_seq_u32(&record->slots[place]);
+  if (index)
+    wp_task_finish(pool, thread, index - 1, WP_OK);
+  else
+    take_one(thread);
+}
+
+static void anything(uint32_t size) {
+  uint32_t thread = 1 + below(host.f.pool->thread_count - 1);
+  host_thread *t = &host.threads[thread];
+  switch (below(10)) {
+  case 0:
+    resize_to(1 + below(size), 1 + below(size));
+    return;
+  case 1:
+    if (t->exists && t->started && !t->stopping) replace(thread);
+    return;
+  case 2:
+    host_sleep(&host, below(2) ? below(3) : below(300));
+    return;
+  case 3:
+    if (t->exists && !t->started && !t->stopping) host_report(&host, WP_FLEET_STARTED, thread);
+    return;
+  case 4:
+    if (t->exists && t->stopping) host_report(&host, WP_FLEET_GONE, thread);
+    return;
+  case 5:
+    take_deliveries();
+    return;
+  case 6:
+    if (t->exists && t->started) host_report(&host, WP_FLEET_RESTED, thread);
+    return;
+  case 7:
+    submit_something();
+    return;
+  default:
+    for (uint32_t i = 1; i < host.f.pool->thread_count; i++) work(i);
+  }
+}
+
+static void rest(void) {
+  for (uint32_t i = 1; i < host.f.pool->thread_count; i++) {
+    if (host.threads[i].exists && host.threads[i].started) host_report(&host, WP_FLEET_RESTED, i);
+    for (uint32_t times = 0; times < 6; times++) work(i);
+  }
+  take_deliveries();
+  host_settle(&host);
+  host_sleep(&host, 60);
+}
+
+TEST(property, "however a pool is resized, and its workers are replaced, each task settles once, "
+               "with its result; in the "
+               "end the pool has its size, and nobody was lost") {
+  seed = wp_test_env("SEED", 20261128);
+  printf("# SEED=%llu\n", (unsigned long long)seed);
+  uint32_t rounds = (uint32_t)wp_test_env("SCALE", 1) * 100;
+  for (uint32_t round = 0; round < rounds; round++) {
+    wp_fleet_config fleet = fleet_config();
+    wp_config config = fixture_config(1 + below(5));
+    fleet.seats_min = below(2) ? 0 : 1 + below(config.workers);
+    fleet.idle_ms = below(2) ? -1 : 50;
+    fleet.farewells = below(2);
+    fleet.ready_ms = 0;
+    config.spares = below(2);
+    config.concurrency = 1 + below(3);
+    config.tasks_per_worker = below(2) ? 0 : 1 + below(20);
+    book = (ledger){.count = 0};
+    CHECK_EQ(host_create(&host, &config, &fleet), WP_OK);
+    host_open(&host);
+    host_settle(&host);
+    for (uint32_t i = 0; i < 600; i++) {
+      anything(config.workers);
+      CHECK(!host.broken);
+      CHECK_EQ(wp_pool_check(host.f.pool), WP_OK);
+      host.told_count = 0;
+    }
+    uint32_t size = 1 + below(config.workers);
+    resize_to(size, size);
+    uint32_t resized = 0;
+    for (uint32_t i = 0; i < 200; i++) {
+      rest();
+      resized += told(&host, WP_FLEET_RESIZED, 0);
+      host.told_count = 0;
+    }
+    CHECK(!book.wrong);
+    CHECK_EQ(book.settled, book.count);
+    CHECK_EQ(resized, 1);
+    CHECK_EQ(served(), size);
+    CHECK_EQ(total(), size);
+    CHECK_EQ(warm_count(&host), config.spares);
+    CHECK_EQ(wp_fleet_counts_of(host.fleet)->losses, 0);
+    CHECK_EQ(wp_fleet_counts_of(host.fleet)->kills, 0);
+    wp_fleet_event close = {.kind = WP_FLEET_CLOSE};
+    host_step(&host, &close);
+    host_settle(&host);
+    CHECK(wp_fleet_closed(host.fleet));
+    host_close(&host);
+  }
+}
