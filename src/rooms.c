@@ -37,6 +37,7 @@ enum { ROOMS = (int)(sizeof rooms / sizeof rooms[0]) };
 
 static bool valid(const wp_config *config) {
   return config->workers >= 1 && config->workers <= WP_SEATS_MAX &&
+         config->workers_min <= config->workers &&
          config->spares <= WP_SEATS_MAX - config->workers && config->concurrency >= 1 &&
          config->concurrency <= WP_CONCURRENCY_MAX && config->max_tasks >= 1 &&
          config->box_count >= 1;

@@ -226,6 +226,10 @@ bool wp_terminate(wp_pool *pool, wp_handle handle);
 void wp_pause(wp_pool *pool);
 void wp_resume(wp_pool *pool);
 
+/* From now on the pool has so many workers, 1 … config.workers, and neither grows nor shrinks by itself. Does not wait: workers start, and
+ * those that are too many finish what they run, in the calls of wp_poll and wp_wait. WP_E_INVALID_ARGUMENT. */
+wp_status wp_pool_resize(wp_pool *pool, uint32_t workers);
+
 void wp_stats_read(wp_pool *pool, wp_stats *stats);
 
 #ifdef __cplusplus

@@ -224,7 +224,7 @@ export const SUSPECT_TASK = 1;
 export const SUSPECT_SILENT = 3;
 
 // size of wp_fleet_config
-export const FLEET_CONFIG_SIZE = 112;
+export const FLEET_CONFIG_SIZE = 128;
 export const FLEET_CONFIG_RESTART = 0;
 export const FLEET_CONFIG_LADDER = 40;
 export const FLEET_CONFIG_READY_MS = 72;
@@ -237,7 +237,7 @@ export const HANDLE_INDEX = 0;
 export const HANDLE_GENERATION = 4;
 
 // size of wp_fleet_event
-export const FLEET_EVENT_SIZE = 40;
+export const FLEET_EVENT_SIZE = 48;
 export const FLEET_EVENT_KIND = 0;
 export const FLEET_EVENT_THREAD = 4;
 export const FLEET_EVENT_INCARNATION = 8;

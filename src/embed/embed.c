@@ -171,6 +171,8 @@ static wp_fleet_config fleet_config(const wp_config *config) {
       .ready_ms = config->ready_ms,
       .spare_delay_ms = 5,
       .seed = (uint64_t)wp_port_now_ms() | 1,
+      .seats_min = config->workers_min,
+      .idle_ms = config->idle_ms,
   };
 }
 
@@ -208,6 +210,14 @@ wp_status wp_pool_create(const wp_config *config, wp_pool **out) {
     return WP_E_START_FAILED;
   }
   *out = pool;
+  return WP_OK;
+}
+
+wp_status wp_pool_resize(wp_pool *pool, uint32_t workers) {
+  if (!workers || workers > pool->seat_count) return WP_E_INVALID_ARGUMENT;
+  const wp_fleet_event resize = {
+      .kind = WP_FLEET_RESIZE, .seats_min = workers, .seats_max = workers};
+  wp__embed_step(pool, &resize);
   return WP_OK;
 }
 

@@ -306,3 +306,69 @@ TEST(destroyed, "a pool is destroyed beside tasks that hang and wait: again and 
   }
 #endif
 }
+
+/* Whether a wait ends it: the pool has so many workers, and nobody is busy. */
+static bool comes_to_have(wp_pool *pool, uint32_t workers) {
+  wp_stats stats;
+  do {
+    wp_completion completion;
+    if (wp_wait(pool, &completion, 1, 1)) return false; /* nobody waits for anything */
+    wp_stats_read(pool, &stats);
+  } while (stats.total_workers != workers || stats.free_workers != workers);
+  return true;
+}
+
+TEST(elastic, "a pool grows while tasks wait, shrinks when its workers are idle, is resized, and "
+              "replaces workers after "
+              "their number of tasks: each task ends once, with its result") {
+#ifdef NO_ASYNC_CANCEL
+  printf("# not run: %s\n", NO_ASYNC_CANCEL);
+#else
+  wp_config config;
+  wp_pool *pool = NULL;
+  wp_config_defaults(&config);
+  config.workers = 3;
+  config.workers_min = 1;
+  config.idle_ms = 20;
+  config.tasks_per_worker = 40;
+  CHECK_EQ(wp_pool_create(&config, &pool), WP_OK);
+  CHECK_EQ(wp_pool_resize(pool, 0), WP_E_INVALID_ARGUMENT);
+  CHECK_EQ(wp_pool_resize(pool, 4), WP_E_INVALID_ARGUMENT);
+  wp_handle loops[4];
+  wp_stats stats = {.total_workers = 0};
+  wp_completion completion;
+  CHECK(comes_to_have(pool, 1));
+  for (uint32_t i = 0; i < 4; i++)
+    CHECK_EQ(wp_submit(pool, "until_cancelled", 0, NULL, 0, NULL, &loops[i]), WP_OK);
+  while (stats.total_workers < 3 || stats.busy_workers < 3) {
+    CHECK_EQ(wp_wait(pool, &completion, 1, 1), 0);
+    wp_stats_read(pool, &stats);
+  }
+  for (uint32_t i = 0; i < 4; i++) CHECK(wp_cancel(pool, loops[i]));
+  for (uint32_t i = 0; i < 4; i++) {
+    CHECK(next(pool, &completion));
+    CHECK_EQ(completion.status, WP_E_CANCELLED);
+    wp_completion_release(pool, &completion);
+  }
+  CHECK(comes_to_have(pool, 1));
+  uint32_t sent = 0, ended = 0;
+  for (uint32_t round = 0; round < 300; round++) {
+    if (round % 10 == 0) CHECK_EQ(wp_pool_resize(pool, 1 + round / 10 % 3), WP_OK);
+    for (uint32_t i = 0; i < 10; i++, sent++)
+      CHECK_EQ(wp_submit(pool, "add_bytes", WP_TYPE_BINARY, "\1\2", 2, NULL, NULL), WP_OK);
+    while (ended + 20 < sent || (round == 299 && ended < sent)) {
+      CHECK(next(pool, &completion));
+      CHECK_EQ(completion.status, WP_OK);
+      CHECK(number_of(&completion) == 3);
+      wp_completion_release(pool, &completion);
+      ended++;
+    }
+  }
+  CHECK(comes_to_have(pool, 3));
+  CHECK_EQ(wp_poll(pool, &completion, 1), 0);
+  wp_stats_read(pool, &stats);
+  CHECK_EQ(stats.processed, sent + 4);
+  CHECK_EQ(stats.errors, 4);
+  wp_pool_destroy(pool);
+#endif
+}

@@ -290,11 +290,7 @@ TEST(drained, "when a worker whose seat is closed is lost, another one comes for
 
 /* ---- Replacing ---- */
 
-static void replace(uint32_t thread) {
-  wp_fleet_event event = {
-      .kind = WP_FLEET_LEAVE, .thread = thread, .incarnation = host.threads[thread].incarnation};
-  host_step(&host, &event);
-}
+static void replace(uint32_t thread) { host_report(&host, WP_FLEET_LEAVE, thread); }
 
 TEST(replaced, "a worker that is replaced goes on until its successor is there, ends what it runs, "
                "and the seat is "
@@ -494,7 +490,7 @@ static void take_deliveries(void) {
   }
 }
 
-/* What a worker does next: it ends something, or takes something. */
+/* It ends something, or takes something. */
 static void work(uint32_t thread) {
   wp_pool *pool = host.f.pool;
   wp_thread *record = &pool->threads[thread];

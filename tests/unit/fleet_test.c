@@ -307,6 +307,17 @@ static uint64_t seed;
 
 static uint32_t below(uint32_t limit) { return (uint32_t)(wp_test_random(&seed) % limit); }
 
+/* Of its size, or of one worker. */
+static void change(uint32_t thread) {
+  uint32_t least = 1 + below(host.f.pool->seat_count);
+  wp_fleet_event resize = {
+      .kind = WP_FLEET_RESIZE, .seats_min = least, .seats_max = least + below(2)};
+  if (below(2))
+    host_step(&host, &resize);
+  else if (host.threads[thread].exists)
+    host_report(&host, WP_FLEET_LEAVE, thread);
+}
+
 /* One thing that may happen in a pool. */
 static void anything(void) {
   wp_pool *pool = host.f.pool;
@@ -318,7 +329,7 @@ static void anything(void) {
   for (uint32_t i = 0; i < pool->config.concurrency; i++)
     if (wp_atomic_load_seq_u32(&pool->threads[thread].slots[i]))
       running = wp_atomic_load_seq_u32(&pool->threads[thread].slots[i]);
-  switch (below(13)) {
+  switch (below(12)) {
   case 0:
     host_sleep(&host, below(300));
     return;
@@ -359,15 +370,8 @@ static void anything(void) {
     if (free_to_run && running) report_silent(thread);
     if (free_to_run && below(2)) wp_thread_beat(&pool->threads[thread]);
     return;
-  case 10: {
-    uint32_t least = 1 + below(pool->seat_count);
-    wp_fleet_event resize = {
-        .kind = WP_FLEET_RESIZE, .seats_min = least, .seats_max = least + below(2)};
-    host_step(&host, &resize);
-    return;
-  }
-  case 11:
-    if (t->exists) host_report(&host, WP_FLEET_LEAVE, thread);
+  case 10:
+    change(thread);
     return;
   default: {
     wp_status status = WP_OK;
