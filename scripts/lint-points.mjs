@@ -17,6 +17,7 @@ const PLAIN = new Map(
     'argument.replace': 1,
     'box.forget': 1,
     'box.placed': 1,
+    'box.pooled': 1,
     'box.release': 1,
     'chores.taken': 1,
     'gate.left': 1,

@@ -55,6 +55,10 @@ bool wp_box_granted(const wp_pool *pool, uint32_t self);
  * has none. */
 wp_status wp_box_create_granted(wp_pool *pool, uint32_t self, uint64_t bytes, uint32_t *index);
 
+/* Uses the caller's grant for a box that it has made without one and that nobody else knows yet: from now on it counts as pooled. Its
+ * memory stays where it is. WP_E_NOT_GRANTED, WP_E_STALE_HANDLE, WP_E_DENIED (another thread's). */
+wp_status wp_box_use_grant(wp_pool *pool, uint32_t self, uint32_t index);
+
 /* How many boxes lie in reserved memory. Any thread; a gauge. */
 uint32_t wp_box_reserved_in_use(const wp_pool *pool);
 

@@ -63,6 +63,23 @@ wp_status wp_box_create_granted(wp_pool *pool, uint32_t self, uint64_t bytes, ui
   return status;
 }
 
+wp_status wp_box_use_grant(wp_pool *pool, uint32_t self, uint32_t index) {
+  if (!wp_box_granted(pool, self)) return WP_E_NOT_GRANTED;
+  if (!wp__box_exists(pool, index)) return WP_E_STALE_HANDLE;
+  wp_box *box = wp_box_at(pool, index);
+  bool is_free = wp__box_has_state(wp_atomic_load_acquire_u64(&box->word), WP_BOX_FREE);
+  if (is_free || box->flags & WP_BOX_POOLED) return WP_E_STALE_HANDLE;
+  if (box->owner != self) return WP_E_DENIED;
+  wp_gate_enter(&pool->threads[self]);
+  /* The grant goes first, as in wp_box_create_granted. */
+  WP_POINT("box.count_lease");
+  wp_atomic_store_seq_u32(&pool->threads[self].box_granted, 0);
+  WP_POINT("box.pooled");
+  box->flags |= WP_BOX_POOLED; /* published with the slot that names the box */
+  wp_gate_leave(&pool->threads[self]);
+  return WP_OK;
+}
+
 void wp__box_leave_line(wp_pool *pool, uint32_t number) {
   uint32_t previous = 0;
   for (uint32_t at = pool->box_line.first; at;) {

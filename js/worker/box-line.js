@@ -1,4 +1,5 @@
 /** The line of workers that wait for a pooled box. */
+import { RESULT } from '../core/core.js';
 import * as L from '../generated/layout.js';
 import { STATUS } from '../generated/status.js';
 
@@ -22,4 +23,26 @@ export function waitForBox(core, sleep) {
     exports._wp_worker_wait(pool, self, seen, LOOK_MS);
     if (core.load(at + L.THREAD_DOOMED)) exports._wp_gate_enter(at); // parks
   }
+}
+
+/**
+ * Whether the result of a task is to be leased.
+ * @param {import('../core/core.js').Core} core the worker's
+ * @param {number} slot address
+ */
+export function wantsLease({ memory }, slot) {
+  return (memory.u32[(slot + L.SLOT_FLAGS) >>> 2] & L.SLOT_LEASE) !== 0;
+}
+
+/**
+ * A result that lies in a box already, one of alloc() or of a C task, becomes one of the pool's when it is to be leased.
+ * @param {import('../core/core.js').Core} core the worker's
+ * @param {import('./sleep.js').Sleep} sleep
+ * @param {number} slot address
+ */
+export function countLease(core, sleep, slot) {
+  const box = wantsLease(core, slot) ? core.boxOf(slot, RESULT) : 0;
+  if (!box) return;
+  waitForBox(core, sleep);
+  core.check(core.exports._wp_box_use_grant(core.pool, core.self, box - 1));
 }

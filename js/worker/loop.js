@@ -7,7 +7,7 @@ import { ARGUMENT, Core, RESULT } from '../core/core.js';
 import * as L from '../generated/layout.js';
 import { STATUS } from '../generated/status.js';
 import { Arrivals } from './arrivals.js';
-import { waitForBox } from './box-line.js';
+import { countLease, waitForBox, wantsLease } from './box-line.js';
 import { Calls } from './calls.js';
 import { runCTask } from '../handlers/c-task.js';
 import { sharedClock } from './clock.js';
@@ -181,6 +181,7 @@ export class Loop {
     const { u32 } = this.core.memory;
     if (u32[(slot + L.SLOT_C_TASK) >>> 2]) {
       const status = runCTask(this, index, slot);
+      if (status === STATUS.OK) countLease(this.core, this.#sleep, slot);
       if (status !== undefined) this.finish(index, status);
       return;
     }
@@ -336,10 +337,11 @@ export class Loop {
   #complete(index, slot, value, context) {
     try {
       if (commitBox(context, value)) {
+        countLease(this.core, this.#sleep, slot);
         this.finish(index, STATUS.OK);
         return;
       }
-      const leased = this.#wantsLease(slot);
+      const leased = wantsLease(this.core, slot);
       if (leased) waitForBox(this.core, this.#sleep);
       const message = this.core.write(slot, RESULT, value, {
         boxed: leased,
@@ -357,11 +359,6 @@ export class Loop {
       return;
     }
     this.finish(index, STATUS.OK);
-  }
-
-  /** @param {number} slot */
-  #wantsLease(slot) {
-    return (this.core.memory.u32[(slot + L.SLOT_FLAGS) >>> 2] & L.SLOT_LEASE) !== 0;
   }
 
   /**

@@ -1,7 +1,7 @@
 /** The memory that is reserved for leased results: option `boxes`. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { codeOf, MODULE, until, withPool } from './helpers.js';
+import { C_TASKS, codeOf, MODULE, until, withPool } from './helpers.js';
 import { createPool } from '../../js/index.js';
 
 const KB = 1024;
@@ -93,3 +93,21 @@ test('boxes of a worker that is killed are there for the next ones', () =>
       other.release();
     }
   }));
+
+test('results of alloc() and of C tasks count among the boxes too: the next lease waits until one is released [NF-18]', async () => {
+  const leased = async (pool, task, payload) => {
+    const first = await pool.dispatch(task, payload, { deliver: 'lease' });
+    assert.equal(pool.diagnostics().boxes.leased, 1);
+    const next = pool.dispatch(task, payload, { deliver: 'lease' });
+    await until(() => pool.diagnostics().boxesInUse >= 2); // it is made, and waits for its place
+    assert.equal(pool.diagnostics().boxes.leased, 1);
+    first.release();
+    const second = await next;
+    assert.equal(second.byteLength, first.byteLength);
+    second.release();
+    assert.equal(pool.diagnostics().boxes.leased, 0);
+  };
+  const options = { workers: 1, boxes: { count: 1, size: 100 } };
+  await withPool(options, (pool) => leased(pool, 'alloc', 50));
+  await withPool({ ...options, wasm: C_TASKS }, (pool) => leased(pool, 'json'));
+});

@@ -101,6 +101,29 @@ TEST(larger, "a value above that size takes memory of its own, one above the cei
   fixture_close(&f);
 }
 
+TEST(counted_later, "a box that was made before its grant counts from then on, once") {
+  uint32_t w = open_pool(1, 100), box = 0;
+  wp_status status = WP_OK;
+  CHECK_EQ(wp_box_create(f.pool, w, 10, &box), WP_OK);
+  CHECK_EQ(wp_box_use_grant(f.pool, w, box), WP_E_NOT_GRANTED);
+  CHECK_EQ(wp_box_request(f.pool, w), WP_OK);
+  CHECK_EQ(wp_box_use_grant(f.pool, w, 99999), WP_E_STALE_HANDLE);
+  CHECK_EQ(wp_box_use_grant(f.pool, w, box), WP_OK);
+  CHECK(!wp_box_granted(f.pool, w));
+  CHECK_EQ(stats().boxes_leased, 1);
+  CHECK_EQ(stats().boxes_reserved, 0);
+  CHECK_EQ(make(w, 10, &status), WP_NONE);
+  CHECK_EQ(status, WP_E_NOT_GRANTED);
+  wp_box_drop(f.pool, w, box);
+  CHECK(wp_box_granted(f.pool, w)); /* it stood in line */
+  CHECK_EQ(wp_box_use_grant(f.pool, w, box), WP_E_STALE_HANDLE);
+  CHECK_EQ(wp_box_create(f.pool, WP_MAIN, 10, &box), WP_OK);
+  CHECK_EQ(wp_box_use_grant(f.pool, w, box), WP_E_DENIED);
+  wp_box_drop(f.pool, WP_MAIN, box);
+  CHECK_EQ(wp_pool_check(f.pool), WP_OK);
+  fixture_close(&f);
+}
+
 TEST(reused, "whether released, expired or lost with its writer, a box's memory serves the next "
              "one [NF-18]") {
   enum { COUNT = 2, ROUNDS = 200 };

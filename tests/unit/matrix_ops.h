@@ -270,6 +270,9 @@ static void run_line(void) {
   wp_box_request(pool, VICTIM);
   wp_box_create_granted(pool, VICTIM, (uint64_t)4 * FIXTURE_BYTES, &box); /* fails */
   wp_box_request(pool, VICTIM);
+  if (!wp_box_create(pool, VICTIM, BOX_BYTES, &box)) wp_box_use_grant(pool, VICTIM, box);
+  wp_box_drop(pool, VICTIM, box);
+  wp_box_request(pool, VICTIM);
   wp_gate_enter(&pool->threads[VICTIM]);
   if (!wp_box_create_granted(pool, VICTIM, BOX_BYTES, &box))
     *result = (wp_value){WP_TYPE_BINARY, 0, BOX_BYTES, box + 1};
