@@ -8,21 +8,57 @@ export { TaskPromise } from './task/task.js';
 export { MapPromise } from './jobs/map.js';
 export { defineWorker } from './handlers/handlers.js';
 
-/** @typedef {import('./options/options.js').PoolOptions} PoolOptions */
-/** @typedef {import('./options/options.js').Priority} Priority */
-/** @typedef {import('./options/options.js').Caps} Caps */
-/** @typedef {import('./options/options.js').RestartOptions} RestartOptions */
-/** @typedef {import('./options/task-options.js').TaskOptions} TaskOptions */
-/** @typedef {import('./options/task-options.js').MapOptions} MapOptions */
-/** @typedef {import('./options/task-options.js').BulkOptions} BulkOptions */
-/** @typedef {import('./jobs/callback.js').Handle} Handle */
-/** @typedef {import('./options/task-options.js').Step} Step */
-/** @typedef {import('./jobs/sequence.js').Sequence} Sequence */
-/** @typedef {import('./options/options.js').TelemetryOptions} TelemetryOptions */
-/** @typedef {import('./telemetry/telemetry.js').Report} Report */
-/** @typedef {import('./telemetry/telemetry.js').TaskLoad} TaskLoad */
-/** @typedef {import('./telemetry/trace.js').Trace} Trace */
-/** @typedef {import('./handlers/context.js').Context} Ctx */
+/**
+ * Types that the names above are made of. Options:
+ * @typedef {import('./options/options.js').PoolOptions} PoolOptions
+ * @typedef {import('./options/options.js').Priority} Priority
+ * @typedef {import('./options/options.js').Scheduler} Scheduler
+ * @typedef {import('./options/options.js').RestartOptions} RestartOptions
+ * @typedef {import('./options/options.js').AgingOptions} AgingOptions
+ * @typedef {import('./options/options.js').LivenessOptions} LivenessOptions
+ * @typedef {import('./options/options.js').TelemetryOptions} TelemetryOptions
+ * @typedef {import('./options/option-groups.js').ThresholdName} ThresholdName
+ * @typedef {import('./options/option-groups.js').BoxOptions} BoxOptions
+ * @typedef {import('./options/option-groups.js').MemoryOptions} MemoryOptions
+ * @typedef {import('./options/task-options.js').TaskOptions} TaskOptions
+ * @typedef {import('./options/task-options.js').LeaseOptions} LeaseOptions
+ * @typedef {import('./options/task-options.js').MapOptions} MapOptions
+ * @typedef {import('./options/task-options.js').BulkOptions} BulkOptions
+ * @typedef {import('./options/task-options.js').BatchJob} BatchJob
+ * @typedef {import('./options/task-options.js').Step} Step
+ * @typedef {import('./base/errors.js').PoolErrorExtra} PoolErrorExtra
+ *
+ * Tasks:
+ * @typedef {import('./base/task-name.js').TaskRef} TaskRef
+ * @typedef {import('./base/task-name.js').ModuleTask} ModuleTask
+ * @typedef {import('./handlers/handlers.js').Handler} Handler
+ * @typedef {import('./handlers/context.js').Context} Ctx
+ * @typedef {import('./jobs/callback.js').Handle} Handle
+ * @typedef {import('./jobs/sequence.js').Sequence} Sequence
+ *
+ * What the pool tells:
+ * @typedef {import('./api/pool-events.js').PoolEvents} PoolEvents
+ * @typedef {import('./api/pool-events.js').WorkerEvent} WorkerEvent
+ * @typedef {import('./api/pool-events.js').WorkerEnd} WorkerEnd
+ * @typedef {import('./options/options.js').Caps} Caps
+ * @typedef {import('./options/options.js').OutputStream} OutputStream
+ * @typedef {import('./telemetry/report.js').Stats} Stats
+ * @typedef {import('./telemetry/report.js').Diagnostics} Diagnostics
+ * @typedef {import('./threads/ladder.js').Rung} Rung
+ * @typedef {import('./threads/ladder.js').RungTimes} RungTimes
+ * @typedef {import('./threads/ladder.js').Stop} Stop
+ * @typedef {import('./telemetry/telemetry.js').Report} Report
+ * @typedef {import('./telemetry/telemetry.js').Metric} Metric
+ * @typedef {import('./telemetry/telemetry.js').Gauge} Gauge
+ * @typedef {import('./telemetry/telemetry.js').Status} Status
+ * @typedef {import('./telemetry/telemetry.js').GroupStatus} GroupStatus
+ * @typedef {import('./telemetry/telemetry.js').TaskLoad} TaskLoad
+ * @typedef {import('./telemetry/trace.js').Trace} Trace
+ * @typedef {import('./telemetry/trace.js').TraceFile} TraceFile
+ * @typedef {import('./telemetry/trace.js').TraceEvent} TraceEvent
+ */
+/** @template M @typedef {import('./task/task.js').TaskProxy<M>} TaskProxy */
+/** @template P, R @typedef {import('./task/task.js').TaskCall<P, R>} TaskCall */
 
 /**
  * A pool whose workers have all started.

@@ -4,25 +4,29 @@ import { poolError } from '../base/errors.js';
 import { host } from '../host/index.js';
 import { callOut } from '../task/task.js';
 
-/** Listeners by event. */
+/**
+ * Listeners by event.
+ * @template {{ [E in keyof M]: unknown[] }} M the arguments of the listeners, by event
+ */
 export class Emitter {
-  /** @type {Map<string, Set<(...details: any[]) => void>>} */
+  /** @type {Map<keyof M, Set<(...details: any[]) => void>>} */
   #listeners = new Map();
 
-  /** @param {readonly string[]} names of all events */
+  /** @param {readonly (keyof M & string)[]} names of all events */
   constructor(names) {
     for (const name of names) this.#listeners.set(name, new Set());
   }
 
   /**
-   * @param {string} event
-   * @param {(...details: any[]) => void} listener
+   * @template {keyof M & string} E
+   * @param {E} event
+   * @param {(...details: M[E]) => void} listener
    * @returns {() => void} removes the listener
    * @throws {import('../base/errors.js').PoolError} INVALID_ARGUMENT for an unknown event, or a listener that is no function
    */
   on(event, listener) {
     const listeners = this.#listeners.get(event);
-    if (!listeners) throw unknownEvent(event, [...this.#listeners.keys()]);
+    if (!listeners) throw unknownEvent(event, /** @type {string[]} */ ([...this.#listeners.keys()]));
     if (listener === undefined) throw poolError('INVALID_ARGUMENT', 'listener: expected a function');
     listeners.add(/** @type {typeof listener} */ (callback('listener', listener)));
     return () => void listeners.delete(listener);
@@ -30,8 +34,9 @@ export class Emitter {
 
   /**
    * Tells those who listen now; what one of them throws does not reach the others.
-   * @param {string} event
-   * @param {...unknown} details
+   * @template {keyof M & string} E
+   * @param {E} event
+   * @param {M[E]} details
    */
   emit(event, ...details) {
     for (const listener of [...(this.#listeners.get(event) ?? [])]) this.tell(listener, ...details);
@@ -40,7 +45,7 @@ export class Emitter {
   /** Calls a user's function in the context in which this emitter was made, and not in that of some task. */
   tell = host.bind(callOut);
 
-  /** @param {string} event @returns {boolean} whether somebody listens */
+  /** @param {keyof M & string} event @returns {boolean} whether somebody listens */
   has(event) {
     return (this.#listeners.get(event)?.size ?? 0) > 0;
   }

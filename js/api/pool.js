@@ -3,7 +3,6 @@
 import { flag, ownOptions } from '../base/check.js';
 import { Drain } from '../submit/drain.js';
 import { Ending } from './ending.js';
-import { Emitter } from './events.js';
 import { poolError } from '../base/errors.js';
 import { host } from '../host/index.js';
 import { batchMembers } from '../submit/group.js';
@@ -19,12 +18,21 @@ import { createEngine } from '../submit/start.js';
 import { attachTask, PROMISE_SINK, Task, taskProxy, TaskPromise } from '../task/task.js';
 import { Telemetry } from '../telemetry/telemetry.js';
 import { Traces } from '../telemetry/traces.js';
-import { EVENTS, postToModules, workerEvents } from './worker-events.js';
+import { PoolEmitter } from './pool-events.js';
+import { postToModules, workerEvents } from './worker-events.js';
 
-/** @typedef {import('../engine/engine.js').Engine} Engine */
+/**
+ * @typedef {import('../engine/engine.js').Engine} Engine
+ * @typedef {import('../base/task-name.js').TaskRef} TaskRef
+ * @typedef {import('../options/task-options.js').TaskOptions} TaskOptions
+ * @typedef {import('../options/task-options.js').MapOptions} MapOptions
+ * @typedef {import('../options/task-options.js').LeaseOptions} LeaseOptions
+ * @typedef {import('../options/task-options.js').BatchJob} BatchJob
+ * @typedef {import('../task/box.js').Box} Box
+ * @typedef {import('./pool-events.js').PoolEvents} PoolEvents
+ */
 /** @template R @typedef {import('../jobs/map.js').MapPromise<R>} MapPromise */
-
-/** @typedef {typeof EVENTS[number]} PoolEvent */
+/** @template T @typedef {Iterable<T> | AsyncIterable<T>} Items */
 
 /**
  * A pool of workers.
@@ -34,7 +42,7 @@ export class Pool {
   #starting = /** @type {Promise<Engine> | undefined} */ (undefined);
   #options;
   #paused = false;
-  #events = new Emitter(EVENTS);
+  #events;
   #intake;
   #jobs;
   /** @type {Telemetry | undefined} */
@@ -55,15 +63,16 @@ export class Pool {
    */
   constructor(options) {
     this.#options = resolveOptions(options);
-    this.#intake = new Intake(this.#options, (error) => this.#failed(error));
-    this.#jobs = new Jobs(this.#intake, this.#options, (message, taskId) => this.#tell(message, taskId));
+    this.#events = new PoolEmitter(this.#options.onTaskError);
+    this.#intake = new Intake(this.#options, (error) => this.#events.failed(error));
+    this.#jobs = new Jobs(this.#intake, this.#options, (message, taskId) => this.#events.failure(message, taskId));
     this.#keepsAlive = !this.#options.unref;
     this.#ending = new Ending(this.#intake, this.#drain, this.#options.scheduler, {
       starting: () => this.#starting,
       resume: () => this.resume(),
       silence: () => this.#silence(),
       ended: () => this.#ended(),
-      tell: (message) => this.#tell(message, ''),
+      tell: (message) => this.#events.failure(message, ''),
     });
     this.#ready = this.#open();
     this.#ready.catch(() => undefined);
@@ -97,7 +106,7 @@ export class Pool {
   async #open() {
     try {
       this.#starting = createEngine(this.#options, {
-        error: (error) => this.#failed(error),
+        error: (error) => this.#events.failed(error),
         rest: () => this.#drain.wake(),
         drained: () => this.#events.emit('drained'),
         ...workerEvents(this.#events),
@@ -106,7 +115,10 @@ export class Pool {
       const engine = await this.#starting;
       if (this.#intake.closed) return; // #ending ends it
       if (this.#paused) engine.pause();
-      this.#watch(engine);
+      this.#traces.open(engine);
+      const { telemetry } = this.#options;
+      if (telemetry) this.#telemetry = new Telemetry(engine, this.#jobs.buffers, telemetry);
+      if (this.#telemetry) this.#intake.dispatcher.sample(this.#telemetry);
       this.#intake.open(engine);
       this.#drain.wake(); // what drain() waits for may have been given up meanwhile
       engine.keepAlive(this.#keepsAlive);
@@ -117,27 +129,28 @@ export class Pool {
     }
   }
 
-  /** @param {Engine} engine */
-  #watch(engine) {
-    const { telemetry } = this.#options;
-    this.#traces.open(engine);
-    if (!telemetry) return;
-    this.#telemetry = new Telemetry(engine, this.#jobs.buffers, telemetry);
-    this.#intake.dispatcher.sample(this.#telemetry);
-  }
-
   // ---- Tasks ----
 
   /**
+   * Runs a handler on the next free worker, and leases its result.
+   * @overload
+   * @param {TaskRef} task
+   * @param {unknown} payload
+   * @param {LeaseOptions} options
+   * @returns {TaskPromise<Box>}
+   */
+  /**
    * Runs a handler on the next free worker.
    * @template R
-   * @param {import('../base/task-name.js').TaskRef} task name of the handler, or a function with its name
+   * @overload
+   * @param {TaskRef} task name of the handler, or a function with its name
    * @param {unknown} [payload] any value that structured clone carries, or a Box
-   * @param {import('../options/task-options.js').TaskOptions} [options]
+   * @param {TaskOptions} [options]
    * @returns {TaskPromise<R>} never throws; rejects with PoolError
    */
+  /** @type {(task: TaskRef, payload?: unknown, options?: TaskOptions) => TaskPromise<any>} */
   dispatch(task, payload, options) {
-    /** @type {TaskPromise<R>} */
+    /** @type {TaskPromise<any>} */
     const promise = new TaskPromise();
     const record = new Task(PROMISE_SINK, promise);
     attachTask(promise, this.#intake, record);
@@ -145,21 +158,26 @@ export class Pool {
     return promise;
   }
 
-  /**
-   * Calls with the handlers' own names: `pool.tasks.add({ a: 1, b: 2 })`.
-   * @returns {import('../task/task.js').TaskProxy<M>}
-   */
+  /** Calls with the handlers' own names: `pool.tasks.add({ a: 1, b: 2 })`. @returns {import('../task/task.js').TaskProxy<M>} */
   get tasks() {
     return (this.#proxy ??= taskProxy((name, payload, options) => this.dispatch(name, payload, options)));
   }
 
   /**
+   * @overload
+   * @param {readonly BatchJob[]} jobs
+   * @param {LeaseOptions} options
+   * @returns {Promise<Box[]>}
+   */
+  /**
    * Runs several tasks; all or nothing: the first failure rejects, and members that have not started never do.
    * @template R
-   * @param {{ task: import('../base/task-name.js').TaskRef, payload?: unknown, priority?: import('../options/options.js').Priority }[]} jobs
-   * @param {import('../options/task-options.js').TaskOptions} [options] for all of them
+   * @overload
+   * @param {readonly BatchJob[]} jobs
+   * @param {TaskOptions} [options] for all of them
    * @returns {Promise<R[]>} results in the order of the jobs; its error has the failing `index`
    */
+  /** @type {(jobs: readonly BatchJob[], options?: TaskOptions) => Promise<any[]>} */
   batch(jobs, options = {}) {
     return this.#intake.group(() => batchMembers(jobs, options), true);
   }
@@ -167,7 +185,7 @@ export class Pool {
   /**
    * Runs a task once on every worker; a worker that is busy runs it as soon as it is free, before anything else.
    * @template R
-   * @param {import('../base/task-name.js').TaskRef} task
+   * @param {TaskRef} task
    * @param {unknown} [payload]
    * @param {{ sticky?: boolean }} [options] sticky: workers that start later run it too, before they become free
    * @returns {Promise<R[]>} results by worker index
@@ -181,29 +199,38 @@ export class Pool {
   }
 
   /**
+   * @overload
+   * @param {TaskRef} task
+   * @param {Items<unknown>} items
+   * @param {MapOptions & LeaseOptions & { settle: true }} options
+   * @returns {MapPromise<PromiseSettledResult<Box>>}
+   */
+  /**
+   * @overload
+   * @param {TaskRef} task
+   * @param {Items<unknown>} items
+   * @param {MapOptions & LeaseOptions} options
+   * @returns {MapPromise<Box>}
+   */
+  /**
    * Runs a handler over many inputs and goes on after failures.
    * @template T, R
    * @overload
-   * @param {import('../base/task-name.js').TaskRef} task
-   * @param {Iterable<T> | AsyncIterable<T>} items
-   * @param {import('../options/task-options.js').MapOptions & { settle: true }} options
+   * @param {TaskRef} task
+   * @param {Items<T>} items
+   * @param {MapOptions & { settle: true }} options
    * @returns {MapPromise<PromiseSettledResult<R>>}
    */
   /**
    * Runs a handler over many inputs.
    * @template T, R
    * @overload
-   * @param {import('../base/task-name.js').TaskRef} task
-   * @param {Iterable<T> | AsyncIterable<T>} items
-   * @param {import('../options/task-options.js').MapOptions} [options]
+   * @param {TaskRef} task
+   * @param {Items<T>} items
+   * @param {MapOptions} [options]
    * @returns {MapPromise<R>} await it for an array; `for await` gives results in input order, with bounded memory
    */
-  /**
-   * @param {import('../base/task-name.js').TaskRef} task
-   * @param {Iterable<unknown> | AsyncIterable<unknown>} items
-   * @param {import('../options/task-options.js').MapOptions} [options]
-   * @returns {MapPromise<any>}
-   */
+  /** @type {(task: TaskRef, items: Items<unknown>, options?: MapOptions) => MapPromise<any>} */
   map(task, items, options = {}) {
     return startMap(this.#intake, this.#options, this.#ending.mapBegins(), { task, items, options });
   }
@@ -211,10 +238,10 @@ export class Pool {
   /**
    * Runs a handler, and calls back in the very turn in which its end is learned. Heavy, unless `weight` says otherwise; it runs again
    * when its worker is lost or gives no sign of life, at most 3 times.
-   * @param {import('../base/task-name.js').TaskRef} task
+   * @param {TaskRef} task
    * @param {unknown} payload
    * @param {(result: any) => void} callback must not be asynchronous; gets undefined if the task failed (event 'error')
-   * @param {import('../options/task-options.js').TaskOptions} [options]
+   * @param {TaskOptions} [options]
    * @returns {import('../jobs/callback.js').Handle}
    * @throws {import('../base/errors.js').PoolError} INVALID_ARGUMENT; with `dev` also UNKNOWN_TASK
    */
@@ -224,7 +251,7 @@ export class Pool {
 
   /**
    * Runs a handler over slices of a list, on all workers: it gets a slice and returns as many results.
-   * @param {import('../base/task-name.js').TaskRef} task
+   * @param {TaskRef} task
    * @param {readonly unknown[]} items
    * @param {(results: any[]) => void} callback once, when every slice is back; `results` is valid during the call only, with undefined
    *   where a slice failed. Without items it is called before this method returns
@@ -298,55 +325,30 @@ export class Pool {
     return diagnose(this.#intake.engine);
   }
 
-  /**
-   * The pool's health over the last samples. Reading it resets nothing but `WindowSec`.
-   * @returns {import('../telemetry/telemetry.js').Report | undefined} undefined: `telemetry` is off, or there is no sample yet
-   */
+  /** The pool's health over the last samples; undefined: `telemetry` is off, or there is no sample yet. Resets nothing but `WindowSec`. */
   report() {
     return this.#telemetry?.report();
   }
 
-  /**
-   * How busy main and the workers were in the last second.
-   * @returns {import('../telemetry/telemetry.js').TaskLoad | undefined} undefined: `telemetry` is off
-   */
+  /** How busy main and the workers were in the last second; undefined: `telemetry` is off. */
   taskLoad() {
     return this.#telemetry?.load;
   }
 
-  /**
-   * Records every task's life from now on, for chrome://tracing or ui.perfetto.dev; ends with its `stop()`.
-   * @returns {import('../telemetry/trace.js').Trace}
-   * @throws {import('../base/errors.js').PoolError} UNSUPPORTED before the pool is ready
-   */
+  /** Records every task's life from now on, for chrome://tracing or ui.perfetto.dev, until its `stop()`. UNSUPPORTED before `ready`. */
   trace() {
     return this.#traces.start(this.#intake.engine);
   }
 
   /**
-   * @param {PoolEvent} event 'error' (message, taskId), 'drained' (), 'workerUp' (it serves its seat), 'workerDown' (crashed or killed),
-   *   'workerRetired' and 'message' (a worker's module has posted it to its parentPort); see docs/api.md
-   * @param {(...details: any[]) => void} listener
+   * @template {keyof PoolEvents} E
+   * @param {E} event see docs/api.md
+   * @param {(...details: PoolEvents[E]) => void} listener
    * @returns {() => void} removes the listener
    * @throws {import('../base/errors.js').PoolError} INVALID_ARGUMENT for an unknown event
    */
   on(event, listener) {
     return this.#events.on(event, listener);
-  }
-
-  /** @param {import('../base/errors.js').PoolError} error */
-  #failed(error) {
-    this.#tell(error.message, error.taskId ?? '');
-  }
-
-  /**
-   * @param {string} message
-   * @param {string} taskId
-   */
-  #tell(message, taskId) {
-    const { onTaskError } = this.#options;
-    if (onTaskError) this.#events.tell(onTaskError, message, taskId);
-    this.#events.emit('error', message, taskId);
   }
 
   /** An idle pool keeps the process alive from now on. */

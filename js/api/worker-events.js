@@ -7,16 +7,13 @@ import { describeReason, poolError } from '../base/errors.js';
 import { host } from '../host/index.js';
 import { OPTIONS_OF } from '../options/spec.js';
 
-/** Every event of a pool. */
-export const EVENTS = /** @type {const} */ (['error', 'drained', 'workerUp', 'workerDown', 'workerRetired', 'message']);
-
 /**
  * @typedef {import('../threads/member.js').Member} Member
  */
 
 /**
  * What the engine is to tell of workers.
- * @param {import('./events.js').Emitter} events of the pool
+ * @param {import('./pool-events.js').PoolEmitter} events of the pool
  * @returns {Pick<import('../engine/engine.js').EngineEvents, 'up' | 'down' | 'retired' | 'message'>}
  */
 export function workerEvents(events) {

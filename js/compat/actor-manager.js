@@ -84,7 +84,7 @@ function createPool(options, onWorkerError) {
 }
 
 /**
- * @param {Emitter} events
+ * @param {Emitter<any>} events
  * @param {'error' | 'drained'} event
  * @returns {Signal<any>}
  */
@@ -96,6 +96,7 @@ function signal(events, event) {
 /** A pool of workers. */
 export class ActorManager {
   #pool;
+  /** @type {Emitter<{ error: [err: string, taskId: string], drained: [] }>} */
   #events = new Emitter(['error', 'drained']);
 
   /**
@@ -135,7 +136,8 @@ export class ActorManager {
    * @returns {import('../task/task.js').TaskPromise<R>} never throws; its `id` is the task's id in errors
    */
   Dispatch(task, payload, options) {
-    return this.#pool.dispatch(task, payload, withPoolPriority(options));
+    const own = /** @type {import('../options/task-options.js').TaskOptions} */ (withPoolPriority(options));
+    return this.#pool.dispatch(task, payload, own);
   }
 
   /**

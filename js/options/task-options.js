@@ -18,6 +18,13 @@
  * @property {readonly Transferable[]} [transfer] parts of the payload that are moved instead of copied
  * @property {(value: any) => void} [onProgress] what the handler gives to context.progress
  *
+ * @typedef {TaskOptions & { deliver: 'lease' }} LeaseOptions the result is a Box
+ *
+ * @typedef {object} BatchJob one member of a batch
+ * @property {import('../base/task-name.js').TaskRef} task
+ * @property {unknown} [payload]
+ * @property {import('./options.js').Priority} [priority] the batch's
+ *
  * @typedef {object} MapExtras
  * @property {number} [batchSize] items that travel together and run one after another on one worker; 1
  * @property {unknown} [sharedArgs] the same value for every item: context.sharedArgs

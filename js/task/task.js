@@ -263,10 +263,17 @@ export function callOut(callback, ...values) {
 }
 
 /**
+ * One of pool.tasks.
+ * @template P, R
+ * @typedef {{ (payload: P, options: import('../options/task-options.js').LeaseOptions): TaskPromise<import('./box.js').Box>,
+ *   (payload: P, options?: import('../options/task-options.js').TaskOptions): TaskPromise<R> }} TaskCall
+ */
+
+/**
  * @template M
  * @typedef {{ [K in keyof M as M[K] extends (...parts: any) => any ? K : never]:
  *   M[K] extends (payload: infer P, ...rest: any) => infer R
- *     ? (payload: P, options?: import('../options/task-options.js').TaskOptions) => TaskPromise<Awaited<R>> : never }} TaskProxy
+ *     ? TaskCall<P, Awaited<R>> : never }} TaskProxy
  */
 
 /**

@@ -13,21 +13,50 @@ import {
   Pool,
   PoolError,
   TaskPromise,
+  type AgingOptions,
+  type BatchJob,
+  type BoxOptions,
   type BulkOptions,
   type Caps,
   type Ctx,
+  type Diagnostics,
+  type Gauge,
+  type GroupStatus,
   type Handle,
+  type Handler,
+  type LeaseOptions,
+  type LivenessOptions,
   type MapOptions,
+  type MemoryOptions,
+  type Metric,
+  type ModuleTask,
+  type OutputStream,
+  type PoolErrorExtra,
+  type PoolEvents,
   type PoolOptions,
   type Priority,
   type Report,
   type RestartOptions,
+  type Rung,
+  type RungTimes,
+  type Scheduler,
   type Sequence,
+  type Stats,
+  type Status,
   type Step,
+  type Stop,
+  type TaskCall,
   type TaskLoad,
   type TaskOptions,
+  type TaskProxy,
+  type TaskRef,
   type TelemetryOptions,
+  type ThresholdName,
   type Trace,
+  type TraceEvent,
+  type TraceFile,
+  type WorkerEnd,
+  type WorkerEvent,
 } from '../../types/index.js';
 
 /** True if both are the same type: neither any nor unknown passes for something else. */
@@ -282,8 +311,29 @@ export async function jobs(pool: Pool): Promise<void> {
 
 // ---- Leases ----
 
-export async function leasing(pool: Pool): Promise<void> {
-  const box = await pool.dispatch<Box>('render', undefined, { deliver: 'lease' });
+export async function leasing(pool: Pool<Handlers>): Promise<void> {
+  const box = await pool.dispatch('render', undefined, { deliver: 'lease' }); // a Box, without a claim of ours
+  same<Same<typeof box, Box>>();
+  const claimed = await pool.dispatch<Box>('render', undefined, { deliver: 'lease' });
+  const sums = await pool.tasks.add({ a: 1, b: 2 }, { deliver: 'lease', timeoutMs: 5 });
+  const batched = await pool.batch([{ task: 'render' }], { deliver: 'lease' });
+  const mapped = pool.map('render', [1], { deliver: 'lease', batchSize: 2 });
+  const settled = pool.map('render', [1], { deliver: 'lease', settle: true });
+  same<Same<[typeof claimed, typeof sums, typeof batched], [Box, Box, Box[]]>>();
+  same<Same<[typeof mapped, typeof settled], [MapPromise<Box>, MapPromise<PromiseSettledResult<Box>>]>>();
+  const leased: LeaseOptions = { deliver: 'lease', onLost: 'requeue' };
+  same<Same<Awaited<ReturnType<typeof pool.tasks.load>>, Uint8Array>>();
+  for await (const one of pool.map('render', [1], leased)) one.release();
+  // @ts-expect-error a lease is a Box, not the result
+  (await pool.dispatch('render', undefined, { deliver: 'lease' })).toFixed();
+  // @ts-expect-error a copy is no Box
+  (await pool.tasks.add({ a: 1, b: 2 }, { deliver: 'copy' })).release();
+  // @ts-expect-error no such option, of a lease either
+  void pool.dispatch('render', undefined, { deliver: 'lease', timeout: 5 });
+  // @ts-expect-error the pool's own
+  box.startLease();
+  // @ts-expect-error the pool's own
+  box.share(pool);
   same<Same<typeof box.type, 'json' | 'string' | 'binary' | 'cbor'>>();
   const length: number = box.byteLength;
   const inPlace: Uint8Array = box.raw();
@@ -320,15 +370,30 @@ export async function wholePool(): Promise<void> {
   > = pool.diagnostics();
 
   const listeners: (() => void)[] = [
-    pool.on('error', (message: string, taskId: string | undefined) => console.error(message, taskId)),
+    pool.on('error', (message, taskId) => same<Same<[typeof message, typeof taskId], [string, string]>>()),
     pool.on('drained', () => undefined),
-    pool.on('workerDown', (event: { worker: string; error: Error }) => console.error(event.worker, event.error)),
-    pool.on('workerRetired', (event: { worker: string; error: Error }) => console.error(event.worker, event.error)),
+    pool.on('workerUp', (event) => same<Same<typeof event, WorkerEvent>>()),
+    pool.on('workerDown', ({ worker, name, index, threadId, exitCode, error, tasks }) => {
+      same<Same<[typeof worker, typeof name, typeof index], [string, string, number | undefined]>>();
+      same<Same<[typeof threadId, typeof exitCode], [number | undefined, number | undefined]>>();
+      same<Same<[typeof error, typeof tasks], [Error, number]>>();
+    }),
+    pool.on('workerRetired', (event: WorkerEvent & WorkerEnd) => console.error(event.worker, event.error)),
+    pool.on('message', ({ worker, message }) => console.log(worker, message)),
   ];
+  same<Same<keyof PoolEvents, 'error' | 'drained' | 'workerUp' | 'workerDown' | 'workerRetired' | 'message'>>();
   // @ts-expect-error no such event
   pool.on('ready', () => undefined);
+  // @ts-expect-error nor in another case
+  pool.on('workerdown', () => undefined);
   // @ts-expect-error a listener is a function
   pool.on('error');
+  // @ts-expect-error this event has no arguments
+  pool.on('drained', (count: number) => void count);
+  // @ts-expect-error a message is text
+  pool.on('error', (message: number) => void message);
+  // @ts-expect-error no property of this event
+  pool.on('workerUp', ({ exitCode }) => void exitCode);
   for (const off of listeners) off();
 
   pool.pause();
@@ -338,6 +403,37 @@ export async function wholePool(): Promise<void> {
   // @ts-expect-error it is a fact about the pool
   pool.size = 3;
   void [size, claims, counts, held];
+}
+
+// ---- Every type that a signature names has a name here ----
+
+export type Named = [
+  AgingOptions,
+  BatchJob,
+  BoxOptions,
+  LivenessOptions,
+  MemoryOptions,
+  ModuleTask,
+  PoolErrorExtra,
+  Scheduler,
+  ThresholdName,
+  TraceEvent,
+];
+export async function named(pool: Pool<Handlers>): Promise<void> {
+  const stats: Stats = pool.stats();
+  const { stops, recentStops }: Diagnostics = pool.diagnostics();
+  const times: Record<Rung, RungTimes> = stops;
+  const latest: Stop[] = recentStops;
+  const output: OutputStream | null = pool.stdout;
+  const tasks: TaskProxy<Handlers> = pool.tasks;
+  const add: TaskCall<{ a: number; b: number }, number> = tasks.add;
+  const handler: Handler = handlers.load;
+  const task: TaskRef = handler;
+  const file: TraceFile = pool.trace().stop();
+  const gauge: Gauge | undefined = pool.report()?.Pools.Node;
+  const metric: Metric | undefined = pool.report()?.Queues.Light;
+  const grades: [Status | undefined, GroupStatus | undefined] = [metric?.Status, pool.report()?.Overall];
+  void [stats, times, latest, output, add, task, file, gauge, grades];
 }
 
 // ---- Errors ----
