@@ -4,7 +4,7 @@
  * Owns     what was used of the tick's budget, and whether something had to wait
  * Threads  main
  * Kill     no worker touches it
- * See      tests/unit/telemetry_test.c
+ * See      tests/unit/telemetry_test.c, docs/decisions/0017-main-budget.md
  */
 #ifndef WP_GOVERNOR_H
 #define WP_GOVERNOR_H

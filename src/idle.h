@@ -7,7 +7,8 @@
  *          two sees the other (both seq). A worker reads its wake word before it looks for work, and waits for a change of it
  * Kill     a bit that a dead worker left costs one wake-up, which goes on to the next: doom and reap take it out and wake others.
  *          Patience relies on a worker that looks by itself within WP_SHORT_WAIT_MS; if that one dies, its reap wakes others
- * See      tests/unit/wake_test.c, tests/model/sleep.pml, docs/decisions/0009-waking.md
+ * See      tests/unit/wake_test.c, tests/model/sleep.pml, docs/decisions/0009-waking.md,
+ *          docs/decisions/0016-which-worker.md
  */
 #ifndef WP_IDLE_H
 #define WP_IDLE_H

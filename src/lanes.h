@@ -6,7 +6,8 @@
  * Order    `ready`, `held` and `bulks` are read without the lock by who decides whether to wake somebody: seq, see idle.h
  * Kill     changed under the lock only: after a death inside, everything is entered anew from the slots (scheduler.c,
  *          REBUILD). A slot's place follows from its fields alone
- * See      tests/unit/lanes_test.c, tests/model/weights.pml, docs/decisions/0010-scheduling.md
+ * See      tests/unit/lanes_test.c, tests/model/weights.pml, docs/decisions/0014-lanes.md,
+ *          docs/decisions/0015-gate-and-ageing.md
  *
  * One level after the other. Within a level, in the order of submission, except that
  *   - a heavy task that was passed over heavy_skips times goes first;
