@@ -307,6 +307,7 @@ TEST(destroyed, "a pool is destroyed beside tasks that hang and wait: again and 
 #endif
 }
 
+#ifndef NO_ASYNC_CANCEL
 /* Whether a wait ends it: the pool has so many workers, and nobody is busy. */
 static bool comes_to_have(wp_pool *pool, uint32_t workers) {
   wp_stats stats;
@@ -317,6 +318,7 @@ static bool comes_to_have(wp_pool *pool, uint32_t workers) {
   } while (stats.total_workers != workers || stats.free_workers != workers);
   return true;
 }
+#endif
 
 TEST(elastic, "a pool grows while tasks wait, shrinks when its workers are idle, is resized, and "
               "replaces workers after "
