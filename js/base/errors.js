@@ -56,6 +56,31 @@ export function poolError(code, message, extra) {
 }
 
 /**
+ * Makes a PoolError in a turn of the pool's own, where none of its caller's functions is on the stack. It has no frames: V8 keeps what they
+ * refer to until somebody reads `stack`, so that an error that is kept would keep a destroyed pool's memory.
+ * @param {string} code a code of the status table
+ * @param {string} [message] default: the table's text for the code
+ * @param {PoolErrorExtra} [extra]
+ * @returns {PoolError}
+ */
+export const innerError = (code, message, extra) => withoutFrames(() => new PoolError(code, message, extra));
+
+/**
+ * @template T
+ * @param {() => T} make makes errors
+ * @returns {T}
+ */
+export function withoutFrames(make) {
+  const { stackTraceLimit } = Error;
+  if (!Reflect.set(Error, 'stackTraceLimit', 0)) return make(); // it is frozen
+  try {
+    return make();
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
+}
+
+/**
  * One line about why, for the message of another error.
  * @param {unknown} reason
  */

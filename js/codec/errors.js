@@ -4,7 +4,7 @@
  */
 
 import { own } from '../base/own.js';
-import { PoolError } from '../base/errors.js';
+import { PoolError, withoutFrames } from '../base/errors.js';
 import { STANDARD } from '../values/error-types.js';
 import { TYPE } from './types.js';
 
@@ -263,7 +263,7 @@ function define(object, key, value, enumerable) {
  */
 export function fromRecord(given) {
   const record = own(given); // an optional field is not what Object.prototype has
-  const error = build(record);
+  const error = withoutFrames(() => build(record)); // it has its own
   if (error.name !== record.name) define(error, 'name', record.name, false);
   define(error, 'stack', record.stack, false);
   if (record.cause) define(error, 'cause', unwrap(record.cause), false);

@@ -4,7 +4,7 @@ import { fromMessage } from '../codec/errors.js';
 import { TYPE } from '../codec/codec.js';
 import { RESULT } from '../core/core.js';
 import { deadlineError } from '../task/deadlines.js';
-import { poolError } from '../base/errors.js';
+import { innerError } from '../base/errors.js';
 import * as L from '../generated/layout.js';
 import { STATUS } from '../generated/status.js';
 import { readFailure, thrownError } from '../threads/open.js';
@@ -165,7 +165,7 @@ export class Results {
    */
   timeLimitError(slot, where) {
     const limit = this.#engine.core.memory.u32[(slot + L.SLOT_TIMEOUT_MS) >>> 2];
-    return poolError('TIMEOUT', `the task ran longer than ${limit} ms on ${where.worker}`, where);
+    return innerError('TIMEOUT', `the task ran longer than ${limit} ms on ${where.worker}`, where);
   }
 
   /**

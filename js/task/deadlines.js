@@ -1,5 +1,5 @@
 /** Deadlines: limits that count waiting, too. One timer for all tasks of a pool that have one, and none for others. */
-import { poolError } from '../base/errors.js';
+import { innerError } from '../base/errors.js';
 
 /**
  * @typedef {import('../options/task-options.js').Deadline} Deadline
@@ -18,7 +18,7 @@ import { poolError } from '../base/errors.js';
  */
 export function deadlineError({ ms }, worker, taskId) {
   const state = worker === undefined ? 'it had not started' : `it still ran on ${worker}`;
-  return poolError('TIMEOUT', `the task's deadline, ${ms} ms after it was submitted, has passed: ${state}`, {
+  return innerError('TIMEOUT', `the task's deadline, ${ms} ms after it was submitted, has passed: ${state}`, {
     taskId,
     worker,
   });

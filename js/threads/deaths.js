@@ -1,7 +1,7 @@
 /** Why workers ended, or did not start, for the errors of their tasks and for events. */
 import { fromMessage } from '../codec/errors.js';
 import { carryError } from '../codec/explain.js';
-import { describeReason, poolError } from '../base/errors.js';
+import { describeReason, innerError } from '../base/errors.js';
 import { host } from '../host/index.js';
 
 /** @typedef {import('./member.js').Member} Member */
@@ -16,7 +16,7 @@ export function startError(error, workerData) {
   if (error?.code === 'ERR_WORKER_INIT_FAILED') {
     const text =
       'the system has no room for one more thread: fewer workers, or a smaller memory.maximum, need less address space';
-    return poolError('NO_MEMORY', text, { cause: error });
+    return innerError('NO_MEMORY', text, { cause: error });
   }
   return isCloneable(workerData) ? error : carryError('workerData', workerData, error);
 }
@@ -39,7 +39,7 @@ function isCloneable(data) {
 export function causeOfDeath({ name, uncaught, exitCode }) {
   if (uncaught?.error !== undefined) return uncaught.error;
   const what = uncaught ? 'threw undefined' : `exited with code ${exitCode}`;
-  return poolError('WORKER_LOST', `${name} ${what}`, { worker: name, exitCode });
+  return innerError('WORKER_LOST', `${name} ${what}`, { worker: name, exitCode });
 }
 
 /**
@@ -50,7 +50,7 @@ export function causeOfDeath({ name, uncaught, exitCode }) {
  * @param {string} [code]
  */
 export function lostError(what, { error, exitCode }, where, code = 'WORKER_LOST') {
-  return poolError(code, `${what}: ${describeReason(error)}`, { ...where, cause: error, exitCode });
+  return innerError(code, `${what}: ${describeReason(error)}`, { ...where, cause: error, exitCode });
 }
 
 /**
@@ -72,7 +72,7 @@ export async function startFailure(name, thrown, module) {
     cause instanceof SyntaxError
       ? (placeOf(cause) ?? (await host.findSyntaxError?.(module, cause.message)))
       : undefined;
-  return poolError('START_FAILED', `${name}: ${describeReason(cause)}${place ? ` (${place})` : ''}`, { cause });
+  return innerError('START_FAILED', `${name}: ${describeReason(cause)}${place ? ` (${place})` : ''}`, { cause });
 }
 
 /**

@@ -4,7 +4,7 @@
  */
 import { carryError } from '../codec/explain.js';
 import { causeOfDeath, startError, startFailure } from './deaths.js';
-import { poolError } from '../base/errors.js';
+import { innerError } from '../base/errors.js';
 import * as L from '../generated/layout.js';
 import { host } from '../host/index.js';
 import { Ladder } from './ladder.js';
@@ -87,7 +87,7 @@ export class Fleet {
     const name = seat === undefined ? spareName(names, ++this.#sparesStarted) : workerName(names, seat);
     const member = newMember(number, name, seat);
     if (!block) {
-      const error = poolError('NO_MEMORY', `${name} cannot start: there is no memory for its stack`);
+      const error = innerError('NO_MEMORY', `${name} cannot start: there is no memory for its stack`);
       if (seat === undefined || !this.#failOpening(member, error)) this.#replace(member, error); // spares are not waited for
       return;
     }
@@ -110,7 +110,7 @@ export class Fleet {
     const { readyTimeoutMs } = this.options;
     if (readyTimeoutMs === undefined) return;
     member.readyTimer = this.#timers.after(readyTimeoutMs, () => {
-      this.#lost(member, poolError('START_FAILED', `${name} was not ready within ${readyTimeoutMs} ms`));
+      this.#lost(member, innerError('START_FAILED', `${name} was not ready within ${readyTimeoutMs} ms`));
     });
   }
 
@@ -127,7 +127,7 @@ export class Fleet {
     else if (message.kind === 'failed')
       void startFailure(member.name, message.error, this.options.module).then((error) => this.#lost(member, error));
     else if (message.kind === 'broken')
-      this.#lost(member, poolError('WORKER_LOST', `${member.name} broke inside the core`));
+      this.#lost(member, innerError('WORKER_LOST', `${member.name} broke inside the core`));
     else this.events.message(member, message);
   }
 
@@ -224,7 +224,7 @@ export class Fleet {
     this.ladder.terminating(member.number);
     const { seat } = member;
     this.kills++;
-    member.error = poolError('WORKER_LOST', `${member.name} was killed: its task would not end`);
+    member.error = innerError('WORKER_LOST', `${member.name} was killed: its task would not end`);
     this.events.down(member, member.error);
     member.end = this.#end(member, true);
     if (seat === undefined || !this.#promote(seat)) this.#start(seat);
@@ -380,7 +380,7 @@ export class Fleet {
   /** Ends all threads; settles when they are gone. The core is not touched any more. */
   async close() {
     this.#closed = true;
-    this.#opening?.fail(poolError('POOL_DESTROYED', 'the pool was destroyed while it started'));
+    this.#opening?.fail(innerError('POOL_DESTROYED', 'the pool was destroyed while it started'));
     this.#opening = undefined;
     this.#timers.clear();
     const { exports, pool } = this.core;

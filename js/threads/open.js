@@ -2,7 +2,7 @@
 import { createCodec, TYPE } from '../codec/codec.js';
 import { allocate, Core, RESULT } from '../core/core.js';
 import { lostError } from './deaths.js';
-import { describeReason, poolError } from '../base/errors.js';
+import { describeReason, innerError } from '../base/errors.js';
 import * as L from '../generated/layout.js';
 import { STATUS, STATUS_ROWS } from '../generated/status.js';
 import { host } from '../host/index.js';
@@ -120,11 +120,11 @@ export function readFailure(core, slot, status, where, lost) {
   const { code, text } = STATUS_ROWS[-status] ?? STATUS_ROWS[-STATUS.BROKEN_INVARIANT];
   if (status === STATUS.WORKER_LOST || status === STATUS.POISON_JOB) {
     const what = `${where.worker ?? 'the worker'} ended while it ran the task`;
-    return lost ? lostError(what, lost, where, code) : poolError(code, what, where);
+    return lost ? lostError(what, lost, where, code) : innerError(code, what, where);
   }
   if (core.typeOf(slot, RESULT) === TYPE.UNDEFINED) {
     const isHandler = status === STATUS.TASK_FAILED && !core.load(slot + L.SLOT_C_TASK);
-    return poolError(
+    return innerError(
       code,
       isHandler ? 'the handler threw undefined, or there was no memory for what it threw' : text,
       where,
@@ -141,5 +141,5 @@ export function readFailure(core, slot, status, where, lost) {
  */
 export function thrownError(status, cause, where) {
   const { code } = STATUS_ROWS[-status] ?? STATUS_ROWS[-STATUS.BROKEN_INVARIANT];
-  return poolError(code, cause instanceof Error ? cause.message : describeReason(cause), { ...where, cause });
+  return innerError(code, cause instanceof Error ? cause.message : describeReason(cause), { ...where, cause });
 }

@@ -1,7 +1,7 @@
 /** Sticky broadcasts that go wrong on workers that start later: they do not take the pool with them. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { codeOf, DEADLY, liveness, withPool } from './helpers.js';
+import { codeOf, DEADLY, withPool } from './helpers.js';
 
 const restart = { minMs: 0, maxMs: 1, max: -1 };
 const D = { module: DEADLY, workers: 1, restart };
@@ -22,8 +22,11 @@ async function replaceWorker(/** @type {any} */ pool) {
 
 const ENDS = {
   exit: { reason: /Worker_1 exited with code 1/, options: {} },
-  hang: { reason: /Worker_1 was killed: its task would not end/, options: { liveness } },
-  never: { reason: /ran longer than 500 ms/, options: { taskTimeoutMs: 500 } },
+  hang: {
+    reason: /Worker_1 was killed: its task would not end/,
+    options: { liveness: { timeoutMs: 1000, scanMs: 10 } },
+  },
+  never: { reason: /ran longer than 2000 ms/, options: { taskTimeoutMs: 2000 } },
 };
 for (const [fate, { reason, options }] of Object.entries(ENDS)) {
   test(`AM-26: a sticky broadcast that ends each new worker (${fate}) is dropped after maxRedeliveries, and the pool serves`, () =>
