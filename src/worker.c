@@ -50,9 +50,8 @@ void wp_worker_leave(wp_pool *pool, uint32_t thread, uint32_t leaving) {
     wp_thread_wake(record); /* it may have passed over what waits */
     return;
   }
-  /* It may have been woken for something that it will not take, and that is still in the inbox. */
+  /* It may have been woken for something that it will not take: whoever does this chore wakes another one. */
   wp_lock_help(pool, WP_MAIN, WP_CHORE_INBOX);
-  wp_idle_wake(pool, false);
 }
 
 /* No points: main only. */
