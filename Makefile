@@ -162,7 +162,7 @@ fuzz: | deps-test ## the core under libFuzzer for FUZZ_SECONDS=60
 
 wasm: wasm/dist/wasmpool.mjs js/dist/boot-node.cjs ## what the package ships built: the core, wasm/dist; a worker's start, js/dist
 
-# One file instead of fifty (bench/, start).
+# One file instead of fifty: docs/decisions/0018-start.md.
 js/dist/boot-node.cjs: $(shell find js -name '*.js' -not -path 'js/dist/*') scripts/bundle-worker.mjs wasm/dist/wasmpool.mjs package-lock.json | npm
 	$(call say,BUNDLE,$@)
 	$(Q)node scripts/bundle-worker.mjs
