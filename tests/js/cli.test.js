@@ -263,6 +263,8 @@ describe('wasmpool map', () => {
     });
     assert.equal(status, 1);
     assert.equal(err, 'wasmpool: /dev/full: ENOSPC no space left on device\n');
+    const nothing = await run(['map', `${at('h.mjs')}#double`, '-o', '/dev/full'], { input: '\n' });
+    assert.deepEqual([nothing.status, nothing.err], [0, ''], 'nothing needs no space');
   });
 
   test('options reach the pool: workers, time limit, kill at once', async () => {

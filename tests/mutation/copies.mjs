@@ -33,7 +33,7 @@ export function copy(name) {
 
 /** What workers of Node start with. @param {string} directory */
 export function bundle(directory) {
-  execFileSync(process.execPath, [join(root, 'scripts/bundle-worker.mjs'), directory]);
+  execFileSync(process.execPath, ['scripts/bundle-worker.mjs'], { cwd: directory, stdio: 'ignore' });
 }
 
 /** @param {string} test @param {string} [only] */
