@@ -113,7 +113,8 @@ export async function answer(thread, request, functions, taskOf) {
   try {
     if (request.kind === 'argument') {
       const found = takeArgument(taskOf(request.slot, request.generation));
-      if (!found) throw poolError('WORKER_LOST', 'its worker ended, and with it what had been transferred');
+      if (!found)
+        throw poolError('WORKER_LOST', 'the worker ended before it began, and objects transferred to it are lost');
       thread.post({ kind: 'answer', call, value: found.value }, found.transfer);
     } else if (request.kind === 'main') {
       const target = Object.hasOwn(functions, request.name) ? functions[request.name] : undefined;

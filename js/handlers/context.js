@@ -127,7 +127,7 @@ export class Context {
     const { exports, pool, self } = core;
     // A thread has one event at a time in hand: that is how its death finds it.
     if (core.load(this.#loop.at + L.THREAD_EVENT) !== 0)
-      throw poolError('INVALID_ARGUMENT', 'progress was called while a value for progress was encoded');
+      throw poolError('INVALID_ARGUMENT', 'progress was called by its own value (a getter or toJSON)');
     const index = core.index(exports._wp_js_task_event(pool, self, this.#index));
     try {
       const message = core.write(core.slots.record(index), RESULT, value);

@@ -75,7 +75,7 @@ export class Broadcasts {
     this.#sticky = this.#sticky.filter((other) => other !== sticky);
     const text = `the sticky broadcast of ${shownName(sticky.name)} is dropped: ${sticky.lost} workers in a row ended in it`;
     events.error(
-      poolError('POISON_JOB', `${text}, the last one so: ${cause.message}`, { cause, taskId: cause.taskId }),
+      poolError('POISON_JOB', `${text}, the last one with: ${cause.message}`, { cause, taskId: cause.taskId }),
     );
     return undefined;
   }

@@ -278,7 +278,7 @@ export class Intake {
         const members = this.#members(jobs());
         if (members.length === 0) resolve([]);
         else if (failFast && !this.#admits(members.length))
-          throw poolError('QUEUE_FULL', `a batch of ${members.length} does not fit`);
+          throw poolError('QUEUE_FULL', `a batch of ${members.length} does not fit into the queue (maxQueue)`);
         else this.#startGroup(whole, members, failFast, { resolve, reject, refuse });
       } catch (error) {
         refuse(error);

@@ -127,7 +127,7 @@ export class Fleet {
     else if (message.kind === 'failed')
       void startFailure(member.name, message.error, this.options.module).then((error) => this.#lost(member, error));
     else if (message.kind === 'broken')
-      this.#lost(member, innerError('WORKER_LOST', `${member.name} broke inside the core`));
+      this.#lost(member, innerError('WORKER_LOST', `${member.name} failed inside the pool's own code and is replaced`));
     else this.events.message(member, message);
   }
 

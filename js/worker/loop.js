@@ -388,7 +388,7 @@ export class Loop {
    * @param {number} status
    */
   finish(index, status) {
-    if (this.insideGate()) throw new Error('a call into the core was cut off inside the gate');
+    if (this.insideGate()) throw new Error('an error inside the core: this worker must be replaced');
     const { exports, pool, self } = this.core;
     this.#nowMs = this.readClock();
     if (exports._wp_task_finish_at(pool, self, index, status, this.#nowMs)) this.ring();

@@ -328,7 +328,7 @@ describe('--resume LOG', () => {
       const log = file(name, text);
       const { status, err, out } = await run(['map', '-e', 'x => x', '--lines', input, '--resume', log, '-o', output]);
       assert.deepEqual([status, out], [2, '']);
-      assert.match(err, new RegExp(`^wasmpool: ${log}: it is no job log, and stays as it is`));
+      assert.match(err, new RegExp(`^wasmpool: ${log}: this is not a job log, and it was not changed`));
       assert.deepEqual([readFileSync(log, 'utf8'), readFileSync(output, 'utf8')], [text, 'old']);
     }
   });

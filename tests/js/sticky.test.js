@@ -36,7 +36,7 @@ for (const [fate, { reason, options }] of Object.entries(ENDS)) {
       await pool.broadcast('fated', { word, fates: ['fine', fate] }, { sticky: true });
       await pool.broadcast('count', new Int32Array(word.buffer), { sticky: true }); // another one, which is kept
       await replaceWorker(pool);
-      const text = 'the sticky broadcast of fated is dropped: 4 workers in a row ended in it, the last one so: ';
+      const text = 'the sticky broadcast of fated is dropped: 4 workers in a row ended in it, the last one with: ';
       assert.equal(errors.filter((message) => message.startsWith(text)).length, 1);
       assert.equal(errors.length, 6, 'that, the task that ended the first worker, and four replays');
       for (const message of errors.slice(1)) assert.match(message, reason);

@@ -33,7 +33,9 @@ export class JobLog {
     const text = readIfThere(path);
     const isCutHead = HEAD.startsWith(text);
     if (!isCutHead && !text.startsWith(HEAD))
-      throw new Error('it is no job log, and stays as it is: its first line is not that of GNU parallel’s --joblog');
+      throw new Error(
+        'this is not a job log, and it was not changed: its first line is not that of GNU parallel’s --joblog',
+      );
     if (isCutHead) this.prefix = HEAD.slice(text.length);
     else if (!text.endsWith('\n')) this.prefix = '\n'; // the run was cut off in the middle of a line
     for (const line of text.split('\n').slice(1, -1)) {
