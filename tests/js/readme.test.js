@@ -4,29 +4,57 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, posix } from 'node:path';
 import test from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const README = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+const README = readFileSync(join(ROOT, 'README.md'), 'utf8');
 
-test('AM-59: the example of the README prints what its comments say', () => {
-  const [program, worker] = [...README.matchAll(/```js\n([\s\S]*?)```/g)].map(([, text]) => text);
+/** The blocks of JavaScript in a text. @param {string} text */
+const blocks = (text) => [...text.matchAll(/```js\n([\s\S]*?)```/g)].map(([, code]) => code);
+
+/** What a program would import, in this checkout. @param {string} _all @param {string} [path] behind the package's name */
+function entryOf(_all, path) {
+  const { exports } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+  return JSON.stringify(new URL(exports[`.${path ?? ''}`].default, pathToFileURL(ROOT)));
+}
+
+/**
+ * Runs a program beside its worker module, as a newcomer would: in a folder of their own.
+ * @param {string} program
+ * @param {Record<string, string>} others by file name
+ */
+function run(program, others) {
   const scratch = mkdtempSync(join(tmpdir(), 'wasmpool-'));
   try {
-    const entry = JSON.stringify(new URL('../../js/index.js', import.meta.url));
-    writeFileSync(join(scratch, 'main.mjs'), program.replace("'wasmpool'", entry));
-    writeFileSync(join(scratch, 'worker.mjs'), worker);
-    writeFileSync(join(scratch, 'package.json'), '{ "type": "commonjs" }'); // as `npm init` makes it
-    const { stdout, stderr, status } = spawnSync(process.execPath, ['main.mjs'], {
-      cwd: scratch,
-      encoding: 'utf8',
-      timeout: 60_000,
-    });
-    const expected = [...program.matchAll(/console\.log.*\/\/ (.*)/g)].map(([, text]) => text);
-    assert.deepEqual([status, stdout.trim().split('\n')], [0, expected], stderr);
+    for (const [name, text] of Object.entries({ ...others, 'main.mjs': program }))
+      writeFileSync(join(scratch, name), text.replaceAll(/'wasmpool(\/[\w-]+)?'/g, entryOf));
+    const options = { cwd: scratch, encoding: /** @type {const} */ ('utf8'), timeout: 60_000 };
+    const { stdout, stderr, status } = spawnSync(process.execPath, ['main.mjs'], options);
+    assert.equal(status, 0, stderr);
+    return stdout.trim().split('\n');
   } finally {
     rmSync(scratch, { recursive: true });
   }
+}
+
+for (const page of ['README.md', 'docs/introduction.md']) {
+  test(`the example of ${page} prints what its comments say [AM-59]`, () => {
+    const code = blocks(readFileSync(join(ROOT, page), 'utf8'));
+    const find = (/** @type {string} */ name) => code.find((block) => block.startsWith(`// ${name}`)) ?? '';
+    const [program, worker] = [find('main.mjs'), find('worker.mjs')];
+    const expected = [...program.matchAll(/console\.log.*\/\/ ([^;\n]*)/g)].map(([, text]) => text);
+    assert.ok(expected.length > 1, 'no comment says what is printed');
+    const npmInit = '{ "type": "commonjs" }'; // as `npm init` makes it
+    assert.deepEqual(run(program, { 'worker.mjs': worker, 'package.json': npmInit }), expected);
+  });
+}
+
+test('the first examples of the guide run one after the other, as they stand [AM-59]', () => {
+  const [worker, open, dispatch] = blocks(readFileSync(join(ROOT, 'docs/guide.md'), 'utf8')).filter((code) =>
+    /defineWorker\(|^import \{ createPool|^const sum/.test(code),
+  );
+  const program = `${open}\n${dispatch}\nconsole.log(sum, same);\nawait pool.destroy();\n`;
+  assert.deepEqual(run(program, { 'worker.js': worker, 'package.json': '{ "type": "module" }' }), ['3 3']);
 });
 
 /** What the packed package holds. */
