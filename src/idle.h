@@ -1,7 +1,7 @@
 /*
  * Purpose  Which worker is woken when there is work: one that looks already rather than one that sleeps, one that runs nothing rather
- *          than one that waits beside a task, and nobody while those who are awake are faster.
- * Owns     the idle set, the hints of who took a task last and who was woken last
+ *          than one that waits beside a task, and none while workers that are awake are faster.
+ * Owns     the idle set, the hints of the workers that took a task last and that were woken last
  * Threads  any, but as noted
  * Order    a producer publishes work, then reads the idle set; a worker sets its idle bit, then looks for work again: one of the
  *          two sees the other (both seq). A worker reads its wake word before it looks for work, and waits for a change of it

@@ -2,8 +2,8 @@
  * Purpose  The order in which waiting tasks leave: levels, weights, slices of bulk jobs, ageing. Plain data and decisions, no
  *          clock of its own.
  * Owns     the lists of waiting slots, the counts of skips
- * Threads  whoever holds the scheduler's lock; none else
- * Order    `ready`, `held` and `bulks` are read without the lock by who decides whether to wake somebody: seq, see idle.h
+ * Threads  only the holder of the scheduler's lock
+ * Order    `ready`, `held` and `bulks` are read without the lock to decide whether to wake a worker: seq, see idle.h
  * Kill     changed under the lock only: after a death inside, everything is entered anew from the slots (scheduler.c,
  *          REBUILD). A slot's place follows from its fields alone
  * See      tests/unit/lanes_test.c, tests/model/weights.pml, docs/decisions/0014-lanes.md,

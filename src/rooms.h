@@ -8,7 +8,7 @@
  *            CHECK(f)       bool f(pool): whether counts, lists and states agree: wp_pool_check
  *            CHORE(bit, f)  void f(pool, self): what is to be done under the lock when enum wp_chore `bit` is raised (lock.h)
  * Owns     nothing: each room's state is in wp_pool
- * Threads  main, but for chores: whoever holds the lock
+ * Threads  main; chores: the holder of the lock
  * Order    rooms open from the bottom up, as later ones need earlier ones; everything else goes from the top down: a task gives its box
  *          back before boxes are looked at, and the thread's record goes last
  * Kill     each hook can be repeated: reap is called again when the lock was busy

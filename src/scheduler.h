@@ -1,5 +1,5 @@
 /*
- * Purpose  Who runs what next: inbox, lanes, seats. A monitor: whoever holds the lock runs it.
+ * Purpose  Chooses the next task of a worker: inbox, lanes, seats. A monitor: the holder of the lock runs it.
  * Owns     inbox
  * Threads  push: main. take: workers
  * Order    push stores the inbox, then wakes (idle.h); a worker enters the idle set, then reads the inbox

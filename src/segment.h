@@ -3,7 +3,7 @@
  *          without a lock.
  * Owns     the region, and at its start a map: one word per granule
  * Threads  acquire: any, at once. release and next: the segment's owner, or the supervisor once
- *          that owner is known dead. take_big: whoever holds what is in it. reclaim: the supervisor.
+ *          that owner is known dead. take_big: the holder of the value in it. reclaim: the supervisor.
  *          The rest: as noted
  * Order    a granule is taken by a CAS (acq_rel) on its word and given back by a release store: the
  *          next taker sees all that the last one did. A HEAD is stored with release after the

@@ -2,8 +2,8 @@
  * Purpose  A task's record. The slot is the truth; lanes, inbox and completion lists are indexes over slots that can be
  *          rebuilt from them.
  * Owns     the slot table
- * Threads  who may write depends on the state, as the table below says
- * Order    every move is one CAS or store of `word` (acq_rel): what was written before it is seen by whoever reads it
+ * Threads  the state decides which thread may write, as the table below says
+ * Order    every move is one CAS or store of `word` (acq_rel): a thread that reads it sees all earlier writes
  * Kill     each state names the thread whose death matters there, and what wp_worker_reap does then
  *
  *   state      written by                      if its worker dies

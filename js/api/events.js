@@ -1,4 +1,4 @@
-/** Events and who listens to them. */
+/** Events and their listeners. */
 import { callback, nearestName } from '../base/check.js';
 import { poolError } from '../base/errors.js';
 import { host } from '../host/index.js';

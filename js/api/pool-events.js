@@ -1,4 +1,4 @@
-/** The events of a pool: what their listeners get. */
+/** The events of a pool, and the arguments of their listeners. */
 import { Emitter } from './events.js';
 
 /**

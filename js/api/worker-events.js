@@ -1,4 +1,4 @@
-/** What happens to workers, as events of the pool, and messages to and from their modules. */
+/** Events about workers, and messages to and from the modules of workers. */
 import { integer, ownOptions, transferList } from '../base/check.js';
 import { isError } from '../codec/errors.js';
 import { notSerializable } from '../codec/explain.js';

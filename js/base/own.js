@@ -1,4 +1,4 @@
-/** Objects whose properties are their own: what a program has put into Object.prototype is no part of them. */
+/** Objects with own properties only: additions of a program to Object.prototype do not reach them. */
 
 /**
  * A copy without a prototype.

@@ -1,4 +1,4 @@
-/** The command line `wasmpool`: arguments in, exit status out. What a command does is in cli/. */
+/** The command line `wasmpool`: arguments in, exit status out. The commands are in the other files of cli/. */
 
 import process from 'node:process';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';

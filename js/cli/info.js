@@ -1,4 +1,4 @@
-/** `wasmpool info`: what this machine and runtime offer, for bug reports and for choosing options. */
+/** `wasmpool info`: the capabilities of this machine and runtime, for bug reports and for choosing options. */
 
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';

@@ -1,4 +1,4 @@
-/** What a `wasmpool map` run tells its user on stderr: failures, a progress bar, figures at the end. */
+/** The messages of a `wasmpool map` run on stderr: failures, a progress bar, figures at the end. */
 
 import { clearLine, cursorTo } from 'node:readline';
 import { SingleBar } from 'cli-progress';

@@ -1,4 +1,4 @@
-/** Bytes in shared memory back to values. See js/codec/codec.js for the types and who uses it. */
+/** Bytes in shared memory back to values. See js/codec/codec.js for the types and for its users. */
 
 import { describeReason, poolError } from '../base/errors.js';
 import { privateCopy } from './bytes.js';

@@ -1,4 +1,4 @@
-/** Says what in a value cannot be carried, and where it is, for the message of NOT_SERIALIZABLE. Slow path only; nothing here throws. */
+/** Finds the part of a value that cannot be carried, and its place, for the message of NOT_SERIALIZABLE. Slow path only; nothing here throws. */
 
 import { poolError } from '../base/errors.js';
 import { contents, stepTo } from '../values/contents.js';

@@ -1,4 +1,4 @@
-/** What the entry points for users of other systems share: their times are in seconds, and errors have their names. */
+/** Shared by the entry points for users of other systems: times in seconds, and errors that use their names. */
 import { describeReason, PoolError, poolError } from '../base/errors.js';
 
 /**

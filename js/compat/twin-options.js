@@ -1,4 +1,4 @@
-/** What `wasmpool/twin` takes: Twin's configuration, its option keys and its task libraries, as the pool wants them. */
+/** Translates Twin's configuration, option keys and task libraries into the pool's options. */
 import { nearestName } from '../base/check.js';
 import { milliseconds, renamed } from './compat.js';
 import { poolError } from '../base/errors.js';

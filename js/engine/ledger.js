@@ -1,4 +1,4 @@
-/** What is in flight, and how tasks settle: each once. */
+/** The tasks in flight. Each settles exactly once. */
 import { allocate } from '../core/core.js';
 import * as L from '../generated/layout.js';
 import { host } from '../host/index.js';

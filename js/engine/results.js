@@ -1,4 +1,4 @@
-/** Finished tasks on main: their results and errors are read and told to their sinks. */
+/** Finished tasks on main: their results and errors are read and passed to their sinks. */
 import { Box } from '../task/box.js';
 import { fromMessage } from '../codec/errors.js';
 import { TYPE } from '../codec/codec.js';

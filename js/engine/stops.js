@@ -1,4 +1,4 @@
-/** Tasks that were given up while they ran: their workers are told, and each task that has to be stopped is stopped once. */
+/** Tasks that were given up while they ran: their workers get a message, and each task is stopped once at most. */
 import * as L from '../generated/layout.js';
 
 /**

@@ -1,4 +1,4 @@
-/** Runs the items of a batch one by one, in order; what each gives is in shared memory before the next one begins. */
+/** Runs the items of a batch one by one, in order; each result is in shared memory before the next item begins. */
 import { RESULT } from '../core/core.js';
 import * as L from '../generated/layout.js';
 import { STATUS } from '../generated/status.js';

@@ -1,4 +1,4 @@
-/** What the handlers' side of a task needs of the loop that runs it (worker/loop.js). */
+/** The part of the worker's loop (worker/loop.js) that contexts and item runs use. */
 
 /**
  * @typedef {object} Runner

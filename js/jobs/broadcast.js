@@ -1,4 +1,4 @@
-/** Sticky broadcasts: what every worker runs before its first task, also one that starts later. */
+/** Sticky broadcasts: every worker runs them before its first task, also a worker that starts later. */
 import { poolError } from '../base/errors.js';
 import { shownName } from '../base/task-name.js';
 import * as L from '../generated/layout.js';

@@ -1,4 +1,4 @@
-/** A batch of a map: items that travel together, and what became of them. */
+/** A batch of a map: items that travel together, and their results. */
 
 import { NO_VALUE } from '../task/task.js';
 import { Box, holdLease, startLease } from '../task/box.js';

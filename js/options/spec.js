@@ -1,4 +1,4 @@
-/** A task's options, checked and turned into what the core needs. */
+/** Checks a task's options and turns them into the fields that the core reads. */
 import {
   callback,
   flag,

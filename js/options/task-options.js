@@ -1,4 +1,4 @@
-/** Options of tasks, as callers write them. What the core needs of them is made in spec.js. */
+/** Options of tasks, as callers write them. spec.js turns them into the fields that the core reads. */
 
 /**
  * @typedef {object} TaskOptions

@@ -1,4 +1,4 @@
-/** Who waits for a pool to have nothing to do. */
+/** Waits until a pool has nothing to do. */
 export class Drain {
   /** @type {Set<(value?: unknown) => void>} */
   #waiting = new Set();

@@ -1,4 +1,4 @@
-/** From what users call a task to the name that it has inside the pool. */
+/** Turns a task as users name it into its name inside the pool. */
 import { nameSet, ownOptions } from '../base/check.js';
 import { poolError } from '../base/errors.js';
 import { host } from '../host/index.js';

@@ -1,4 +1,4 @@
-/** A task on main: what its caller holds, and what the engine keeps of it. */
+/** A task on main: the promise that its caller holds, and the engine's record of it. */
 import { poolError } from '../base/errors.js';
 import { own } from '../base/own.js';
 import { failing } from './stacks.js';

@@ -1,4 +1,4 @@
-/** Who watches a pool's tasks: traces that its user asks for, and the one that WASMPOOL_TRACE asks for. */
+/** The traces of a pool: those that its user starts, and the one of the variable WASMPOOL_TRACE. */
 import { poolError } from '../base/errors.js';
 import { host } from '../host/index.js';
 import { Recorder, Trace } from './trace.js';

@@ -1,4 +1,4 @@
-/** What the fleet knows of a thread, and tells of it; and its small helpers. */
+/** The fleet's record of a thread, and small helpers around it. */
 import { describeReason, poolError } from '../base/errors.js';
 import { host } from '../host/index.js';
 

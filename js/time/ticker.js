@@ -1,4 +1,4 @@
-/** The pool's ticks: what is to be done once in a while rather than at once. They come only while somebody needs them. */
+/** The pool's ticks, for work that is done from time to time. They run only while something needs them. */
 
 /** A tick of 16 ms: about a frame. */
 export const TICK_MS = 16;

@@ -1,4 +1,4 @@
-/** Workers read clocks of their own. Where main's does not run beside theirs, they are told its time. */
+/** Workers read clocks of their own. If main's clock runs differently, it writes its time into shared memory for them. */
 import { Ticker, TICK_MS } from './ticker.js';
 
 /** Keeps the pool's time in shared memory right, see wp_pool_time in the core. */

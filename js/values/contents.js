@@ -1,4 +1,4 @@
-/** What is in a value, and how one would write the way there. */
+/** The parts of a value, and the path to each, as one would write it. */
 
 const IDENTIFIER = /^[A-Za-z_$][\w$]*$/;
 

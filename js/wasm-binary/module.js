@@ -1,4 +1,4 @@
-/** A wasm module as a list of sections. What is not changed passes through as bytes. */
+/** A wasm module as a list of sections. Sections that are not changed pass through as bytes. */
 import { poolError } from '../base/errors.js';
 import { Reader } from './reader.js';
 import { readLimits, skipValueType } from './types.js';

@@ -1,4 +1,4 @@
-/** What the items of a `wasmpool map` run are, by the flags. */
+/** Chooses the items of a `wasmpool map` run by its flags. */
 
 import { UsageError } from '../fault.js';
 import { lineBlocks, listedBlocks, nameBlocks, statOf } from './input.js';

@@ -1,4 +1,4 @@
-/** What MODULE#EXPORT names: a JS handler of a worker module, or a C task of a module that emcc built. */
+/** Finds the function that MODULE#EXPORT names: a JS handler of a worker module, or a C task of a module that emcc built. */
 
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';

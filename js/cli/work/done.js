@@ -1,4 +1,4 @@
-/** What a run of a block has come to: results as text, failures, and the items that it left over. */
+/** The outcome of a run of a block: results as text, failures, and items that are left over. */
 
 import { Buffer } from 'node:buffer';
 

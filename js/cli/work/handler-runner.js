@@ -1,4 +1,4 @@
-/** Main's side of handler.js: gives blocks to workers, watches time limits, and reads what a worker has left behind. */
+/** Main's side of handler.js: gives blocks to workers, watches time limits, and reads the records that a worker has left behind. */
 
 import { readFile } from 'node:fs/promises';
 import { performance } from 'node:perf_hooks';

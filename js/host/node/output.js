@@ -1,4 +1,4 @@
-/** Takes what worker threads print on Node, Bun and Deno, and passes it on to this thread's streams, or to the program. */
+/** Takes the output of worker threads on Node, Bun and Deno, and passes it on to this thread's streams, or to the program. */
 import { Buffer } from 'node:buffer';
 import process from 'node:process';
 import { Readable } from 'node:stream';
