@@ -19,16 +19,16 @@ const NAMES = {
     setTimeout size thresholds tickMs timeoutMs windowMs`,
   'options of tasks': `alone batchSize cancelGraceMs deadlineMs deliver maxWaitMs onItems onLost onProgress payload priority settle
     shardKey sharedArgs signal sticky task transfer weight worker`,
-  'what the host reads': `address argv buffer builtins code codeRangeSizeMb credentials encoding env eval execArgv filename highWaterMark
-    importedStringConstants index initial maxOldGenerationSizeMb maxYoungGenerationSizeMb maximum name objectMode pure resourceLimits
+  'what the host reads': `address argv buffer builtins cachedData code codeRangeSizeMb credentials encoding env eval execArgv filename highWaterMark
+    importModuleDynamically importedStringConstants index initial maxOldGenerationSizeMb maxYoungGenerationSizeMb maximum name objectMode pure resourceLimits
     shared stackSizeMb stderr stdin stdout trackUnmanagedFds transferList type workerData`,
   'what the glue reads': `INITIAL_MEMORY arguments dynCall instantiateWasm locateFile monitorRunDependencies noInitialRun onAbort onExit
     onRuntimeInitialized postRun preInit preRun print printErr quit setStatus thisProgram wasmBinary wasmMemory wasmModule`,
   'what descriptors of properties and errors have': `cause configurable enumerable errors get props set value writable`,
-  'what parts of the pool tell each other': `argument batch block boxed byteLength call cancelled captured cause channel chunk core dueMs
+  'what parts of the pool tell each other': `argument batch block boxed byteLength call cancelled captured cause channel chunk code core dueMs
     engine error events extra failed flags flow forC generation group handlers host isJob item items kind lane listed lookMs member
-    message more observer options output own pool port rare reason routine seat sent serial settled shared silent sink slot spec state
-    status stream swept taken taskId task thread threadId timed unbounded view where writes`,
+    message more observer options output names own pool port rare reason routine seat sent serial settled shared silent sink slot spec state
+    status stream swept taken taskId task thread threadId timed unbounded view wantsCode where writes`,
 };
 /** The program makes a function of the text that is one's. */
 const VALUES = [1, 'polluted', { POLLUTION_TEST: 'changed' }, '() => 0'];
