@@ -42,3 +42,30 @@ export class FakeClock {
     this.#now = Math.max(this.#now, end);
   }
 }
+
+/**
+ * The runtime's functions of time, for the option `scheduler`, and the timers that are set, have not run, and are not cleared.
+ * @param {object} [own] functions in their place
+ */
+export function countedTime(own = {}) {
+  /** @type {Set<unknown>} */
+  const timers = new Set();
+  return {
+    timers,
+    scheduler: {
+      setTimeout(/** @type {() => void} */ run, /** @type {number} */ ms) {
+        const timer = setTimeout(() => {
+          timers.delete(timer);
+          run();
+        }, ms);
+        timers.add(timer);
+        return timer;
+      },
+      clearTimeout(/** @type {any} */ timer) {
+        timers.delete(timer);
+        clearTimeout(timer);
+      },
+      ...own,
+    },
+  };
+}

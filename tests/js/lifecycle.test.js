@@ -5,7 +5,7 @@ import { getEventListeners } from 'node:events';
 import test from 'node:test';
 import { Emitter } from '../../js/api/events.js';
 import { createPool, Pool } from '../../js/index.js';
-import { FakeClock } from './fake-clock.js';
+import { countedTime, FakeClock } from './fake-clock.js';
 import { blocker, codeOf, DEADLY, ending, MODULE, until, withPool } from './helpers.js';
 
 // ---- Events ----
@@ -172,29 +172,6 @@ test('a result that only a message carries, and that never comes, is lost when t
 });
 
 // ---- What is left after destroy() ----
-
-/** Timers of the runtime that are counted: what is set, has not run, and is not cleared. */
-function countedTime(own = {}) {
-  const timers = new Set();
-  return {
-    timers,
-    scheduler: {
-      ...own,
-      setTimeout: (/** @type {() => void} */ run, /** @type {number} */ ms) => {
-        const timer = setTimeout(() => {
-          timers.delete(timer);
-          run();
-        }, ms);
-        timers.add(timer);
-        return timer;
-      },
-      clearTimeout: (/** @type {any} */ timer) => {
-        timers.delete(timer);
-        clearTimeout(timer);
-      },
-    },
-  };
-}
 
 /** Each gives what settles when the pool ends. @type {Record<string, (pool: any) => Promise<{ left?: Promise<unknown> }>>} */
 const leftovers = {

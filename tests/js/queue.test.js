@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { createPool, Pool } from '../../js/index.js';
+import { countedTime } from './fake-clock.js';
 import { blocker, codeOf, ending, MODULE, until, withPool } from './helpers.js';
 import { poolError } from '../../js/base/errors.js';
 import { GroupSink } from '../../js/task/task.js';
@@ -301,21 +302,7 @@ test('AM-34, AM-35: listeners come and go; drained fires once when all is done',
   }));
 
 test('AM-58: no timer remains when all tasks have settled, nor after destroy', async (t) => {
-  const timers = new Set();
-  const scheduler = {
-    setTimeout(run, ms) {
-      const timer = setTimeout(() => {
-        timers.delete(timer);
-        run();
-      }, ms);
-      timers.add(timer);
-      return timer;
-    },
-    clearTimeout(timer) {
-      timers.delete(timer);
-      clearTimeout(timer);
-    },
-  };
+  const { timers, scheduler } = countedTime();
   await withPool({ scheduler, taskTimeoutMs: 60_000 }, async (pool) => {
     assert.equal(timers.size, 0);
     const tasks = Array.from({ length: 20 }, (_, i) => pool.dispatch(i % 2 ? 'echo' : 'fail', i));

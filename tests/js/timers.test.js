@@ -2,29 +2,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { createPool } from '../../js/index.js';
+import { countedTime } from './fake-clock.js';
 import { blocker, codeOf, MODULE, until, withPool } from './helpers.js';
-
-/** Functions of time that know which timers are pending. */
-function counted() {
-  const pending = new Set();
-  return {
-    pending,
-    scheduler: {
-      setTimeout(run, ms) {
-        const timer = setTimeout(() => {
-          pending.delete(timer);
-          run();
-        }, ms);
-        pending.add(timer);
-        return timer;
-      },
-      clearTimeout(timer) {
-        pending.delete(timer);
-        clearTimeout(timer);
-      },
-    },
-  };
-}
 
 const limit = { timeoutMs: 60_000 };
 
@@ -101,7 +80,7 @@ const ROUTES = {
 
 for (const [name, run] of Object.entries(ROUTES)) {
   test(`AM-58: no timer stays behind a task that ends by: ${name}`, () => {
-    const { scheduler, pending } = counted();
+    const { scheduler, timers } = countedTime();
     const options = {
       workers: 1,
       scheduler,
@@ -110,29 +89,29 @@ for (const [name, run] of Object.entries(ROUTES)) {
       restart: { minMs: 1, maxMs: 1, max: -1 },
     };
     return withPool(options, async (pool) => {
-      assert.equal(pending.size, 0, 'none while nothing runs');
+      assert.equal(timers.size, 0, 'none while nothing runs');
       await run(pool);
       await until(() => pool.stats().freeWorkers === 1);
-      await until(() => pending.size === 0);
+      await until(() => timers.size === 0);
     });
   });
 }
 
 test('AM-58: while tasks with limits run there is one timer for all of them', () => {
-  const { scheduler, pending } = counted();
+  const { scheduler, timers } = countedTime();
   return withPool({ workers: 2, scheduler }, async (pool) => {
     const gates = [blocker(pool, limit), blocker(pool, { timeoutMs: 30_000 })];
     const waiting = Array.from({ length: 20 }, () => pool.dispatch('echo', 1, limit));
     await Promise.all(gates.map((gate) => gate.running));
-    assert.equal(pending.size, 1);
+    assert.equal(timers.size, 1);
     for (const gate of gates) await gate.release();
     await Promise.all(waiting);
-    await until(() => pending.size === 0);
+    await until(() => timers.size === 0);
   });
 });
 
 test('AM-58: destroy() leaves no timer: of limits, leases, ticks, restarts, spares, the ready time-out', async () => {
-  const { scheduler, pending } = counted();
+  const { scheduler, timers } = countedTime();
   const options = { module: MODULE, workers: 2, scheduler, telemetry: true, restart: { minMs: 60_000, maxMs: 60_000 } };
   const pool = await createPool(options);
   await pool.dispatch('echo', 1, { deliver: 'lease' });
@@ -141,9 +120,9 @@ test('AM-58: destroy() leaves no timer: of limits, leases, ticks, restarts, spar
   await gate.running;
   const rejected = codeOf(gate.promise);
   pool.split('echo', 1, () => undefined);
-  assert.ok(pending.size >= 3, `${pending.size}: the limit or the lease, a tick, a restart`);
+  assert.ok(timers.size >= 3, `${timers.size}: the limit or the lease, a tick, a restart`);
   const gone = pool.destroy();
   await gone;
   assert.equal(await rejected, 'POOL_DESTROYED');
-  assert.equal(pending.size, 0);
+  assert.equal(timers.size, 0);
 });
