@@ -48,7 +48,10 @@ static void *make_room(wp_task *task, wp_value *value, uint8_t *inline_bytes, ui
   if (bytes > UINT32_MAX) *status = WP_E_TOO_LARGE;
   if (*status) return NULL;
   if (bytes <= WP_INLINE_BYTES && !(task->slot->flags & WP_SLOT_LEASE)) {
-    *value = (wp_value){type, 0, (uint32_t)bytes, 0};
+    /* Outside the gate, so not the name of its box: main may be reading that one (recount.h). It is 0. */
+    value->type = type;
+    value->aux = 0;
+    value->bytes = (uint32_t)bytes;
     return inline_bytes;
   }
   wp_thread *thread = &task->pool->threads[task->self];
