@@ -103,16 +103,16 @@ export class Arrivals {
   }
 
   /**
-   * Whether the task still waits. What runs elsewhere and comes back asks main.
+   * Whether the task may still ask for it: it waits, or runs here and has not got so far, because its handler is being loaded. A task that
+   * runs elsewhere and comes back asks main.
    * @param {Letter} letter
    */
   #isWanted({ slot, generation }) {
     const at = this.#core.slots.record(slot);
+    if (this.#core.generation(at) !== generation) return false;
     const state = this.#core.load(at) & 0xff;
-    return (
-      (state === L.SLOT_FILLING || state === L.SLOT_SUBMITTED || state === L.SLOT_READY) &&
-      this.#core.generation(at) === generation
-    );
+    if (state === L.SLOT_RUNNING) return this.#core.load(at + L.SLOT_OWNER) === this.#core.self;
+    return state === L.SLOT_FILLING || state === L.SLOT_SUBMITTED || state === L.SLOT_READY;
   }
 
   #sweep() {

@@ -171,6 +171,45 @@ test('what was transferred to a worker that ends before it began is lost with it
     await ended;
   }));
 
+for (const options of [{}, { concurrentTasksPerWorker: 4 }]) {
+  const title = `what is transferred is there when its handler has been loaded ${JSON.stringify(options)}`;
+  test(title, () =>
+    withPool({ ...AHEAD, ...options, workers: 1 }, async (pool) => {
+      /** More than once: whether it comes before or after its task began is up to the two threads. */
+      const others = Array.from({ length: 15 }, (_, i) => new URL(`./fixtures/ahead.js?${i}`, import.meta.url));
+      const sizes = await Promise.all(
+        others.map((module, i) => {
+          const buffer = new ArrayBuffer(LARGE + i);
+          const onLost = i % 2 ? 'requeue' : 'reject';
+          return pool.dispatch({ module, name: 'size' }, buffer, { transfer: [buffer], onLost });
+        }),
+      );
+      assert.deepEqual(
+        sizes,
+        others.map((_, i) => LARGE + i),
+      );
+      for (const module of others) {
+        const { port1, port2 } = new MessageChannel();
+        const heard = new Promise((resolve) => port1.addEventListener('message', ({ data }) => resolve(data)));
+        port1.start();
+        const payload = { word: words(), port: port2, text: 'hello', bytes: new Uint8Array(LARGE) };
+        await pool.dispatch({ module: `${module}&port`, name: 'say' }, payload, { transfer: [port2] });
+        assert.equal(await heard, 'hello');
+        port1.close();
+      }
+    }),
+  );
+}
+
+test('what is transferred stays with its worker for as long as its handler takes to load', () =>
+  withPool({ ...AHEAD, workers: 1 }, async (pool) => {
+    // Longer than letters lie unlooked at; a module that takes longer still changes nothing.
+    const source = 'await new Promise((go) => setTimeout(go, 200)); export const size = (buffer) => buffer.byteLength;';
+    const buffer = new ArrayBuffer(LARGE);
+    const slow = { module: `data:text/javascript,${encodeURIComponent(source)}`, name: 'size' };
+    assert.equal(await pool.dispatch(slow, buffer, { transfer: [buffer] }), LARGE);
+  }));
+
 test('a task with shared memory runs again after the loss of its worker', () =>
   withPool(AHEAD, async (pool) => {
     assert.equal(await pool.dispatch('dieOnce', { word: words() }, { onLost: 'requeue' }), 'ran again');
