@@ -1,5 +1,6 @@
-/** Seats that are given up, and the tasks that will never find a worker. */
+/** Seats that are given up, and the tasks that will never find a worker, or whose payload ended with one. */
 import { lostError } from '../threads/deaths.js';
+import { innerError } from '../base/errors.js';
 import * as L from '../generated/layout.js';
 import { workerName } from '../threads/member.js';
 
@@ -31,7 +32,31 @@ export class Deserted {
 
   /** @param {Member} member what it held has come back: tasks that were to run again, too */
   reaped(member) {
+    if (member.bound > 0) this.#endTransferred(member);
     if (this.#seats.has(member.seat)) this.endTasks(member.seat);
+  }
+
+  /** @param {Member} member what was transferred to it, and waits still, is lost */
+  #endTransferred(member) {
+    const { core } = this.#engine;
+    for (const task of [...this.#tasks]) {
+      if (task?.rare?.boundTo !== member || task.rare.channel) continue;
+      const state = core.load(core.slots.record(task.index)) & 0xff;
+      if (state === L.SLOT_SUBMITTED || state === L.SLOT_READY) this.endWithoutPayload(task);
+    }
+  }
+
+  /**
+   * Ends a task that is about to run without what was transferred with it.
+   * @param {import('../task/task.js').Task} task
+   * @returns {import('../base/errors.js').PoolError} why
+   */
+  endWithoutPayload(task) {
+    const { core } = this.#engine;
+    const hasRun = core.load(core.slots.record(task.index) + L.SLOT_REDELIVERIES) > 0;
+    const error = transferLost(task, hasRun);
+    void this.#engine.giveUp(task, error);
+    return error;
   }
 
   /**
@@ -53,4 +78,21 @@ export class Deserted {
       void this.#engine.giveUp(task, lostError(`${who} ${what}`, member, { taskId: task.id }));
     }
   }
+}
+
+/**
+ * @param {import('../task/task.js').Task} task
+ * @param {boolean} hasRun
+ */
+function transferLost({ id, rare }, hasRun) {
+  const member = rare?.boundTo;
+  const again = 'it cannot run again, because what was transferred to it is gone';
+  if (!member) return innerError('WORKER_LOST', again, { taskId: id });
+  const where = { taskId: id, worker: member.name };
+  // Its run was ended, and its worker lives on.
+  if (!member.end) return innerError('WORKER_LOST', `the task was stopped on ${member.name}, and ${again}`, where);
+  const what = hasRun
+    ? `${member.name} ended while it ran the task, and ${again}`
+    : `${member.name} ended before the task had started, and what was transferred with the task is lost`;
+  return lostError(what, member, where);
 }

@@ -339,11 +339,13 @@ export class Engine {
   #receive(member, message) {
     if (message.kind === 'stopped') member.stopped?.(message.failure);
     else if (message.kind === 'value') this.mail.receive(message, this.#tasks[message.slot]);
-    else
-      answer(member.thread, message, this.options.main, (slot, generation) => {
+    else {
+      const taskOf = (/** @type {number} */ slot, /** @type {number} */ generation) => {
         const task = this.#tasks[slot];
         return task?.generation === generation ? task : undefined;
-      });
+      };
+      answer(member.thread, message, this.options.main, taskOf, (task) => this.#deserted.endWithoutPayload(task));
+    }
   }
 
   /** @param {import('../threads/fleet.js').Member} member what it held has come back to the core */

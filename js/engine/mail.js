@@ -107,8 +107,9 @@ export class Mail {
  * @param {import('../protocol/messages.js').Call} request
  * @param {Record<string, (argument: any) => unknown>} functions that handlers may call
  * @param {(slot: number, generation: number) => Task | undefined} taskOf the task that asks, if it is wanted still
+ * @param {(task: Task) => import('../base/errors.js').PoolError} lose ends a task whose argument is nowhere any more
  */
-export async function answer(thread, request, functions, taskOf) {
+export async function answer(thread, request, functions, taskOf, lose) {
   const { call } = request;
   try {
     if (request.kind === 'argument') {

@@ -187,9 +187,14 @@ export class Results {
     return { taskId: task.id, worker: (this.#goneThread(thread) ?? this.#engine.fleet.members.get(thread))?.name };
   }
 
-  /** @param {number} thread */
+  /**
+   * The thread that took a task along. Its tasks may come before all that it held is back.
+   * @param {number} thread
+   */
   #goneThread(thread) {
-    return this.#gone?.number === thread ? this.#gone : undefined;
+    if (this.#gone?.number === thread) return this.#gone;
+    const member = this.#engine.fleet.members.get(thread);
+    return member?.state === 'dying' ? member : undefined;
   }
 
   /** @param {number} slot of an event */

@@ -118,9 +118,12 @@ export function readStats({ exports, pool, memory }, at) {
  */
 export function readFailure(core, slot, status, where, lost) {
   const { code, text } = STATUS_ROWS[-status] ?? STATUS_ROWS[-STATUS.BROKEN_INVARIANT];
-  if (status === STATUS.WORKER_LOST || status === STATUS.POISON_JOB) {
-    const what = `${where.worker ?? 'the worker'} ended while it ran the task`;
-    return lost ? lostError(what, lost, where, code) : innerError(code, what, where);
+  const isOwn = status === STATUS.WORKER_LOST || status === STATUS.POISON_JOB;
+  // A handler may hand on such an error of another pool, while its own worker lives.
+  if (isOwn && (lost || core.typeOf(slot, RESULT) === TYPE.UNDEFINED)) {
+    const worker = where.worker ?? 'the worker';
+    if (lost) return lostError(`${worker} ended while it ran the task`, lost, where, code);
+    return innerError(code, `${worker} gave no sign of life while it ran the task, which was stopped`, where);
   }
   if (core.typeOf(slot, RESULT) === TYPE.UNDEFINED) {
     const isHandler = status === STATUS.TASK_FAILED && !core.load(slot + L.SLOT_C_TASK);

@@ -1,7 +1,7 @@
 /** Payloads that only a message can carry: they are there before their tasks, and main is not needed again. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { Pool } from '../../js/index.js';
+import { Pool, PoolError } from '../../js/index.js';
 import { isSmall } from '../../js/engine/outbox.js';
 import { blocker, codeOf, until, withPool } from './helpers.js';
 
@@ -166,10 +166,39 @@ test('what was transferred to a worker that ends before it began is lost with it
     assert.equal(await codeOf(gate.promise), 'CANCELLED');
     const error = await moved.catch((caught) => caught);
     assert.equal(error.code, 'WORKER_LOST');
+    assert.match(error.message, /^Worker_1 ended before the task had started, .*: Worker_1 was killed/);
+    assert.equal(error.worker, 'Worker_1');
     assert.equal(await copied, LARGE);
     await small;
     await ended;
   }));
+
+for (const restart of [AHEAD.restart, { policy: 'never' }, { minMs: 60_000, maxMs: 60_000 }])
+  test(`a transferred task that had not started says why its worker ended: restart ${JSON.stringify(restart)}`, () =>
+    withPool({ ...AHEAD, restart, workers: 1 }, async (pool) => {
+      pool.on('error', () => undefined);
+      const running = pool.dispatch('exit', 4).catch((error) => error);
+      const waiting = Array.from({ length: 2 }, () => {
+        const buffer = new ArrayBuffer(LARGE);
+        return pool.dispatch('size', buffer, { transfer: [buffer], onLost: 'requeue' }).catch((error) => error);
+      });
+      assert.match((await running).message, /^Worker_1 ended while it ran the task: Worker_1 exited with code 4$/);
+      for (const error of await Promise.all(waiting)) {
+        assert.equal(error.code, 'WORKER_LOST');
+        if (restart.policy !== 'never') assert.match(error.message, /^Worker_1 ended before the task had started/);
+        assert.match(error.message, /: Worker_1 exited with code 4$/);
+        assert.equal(error.exitCode, 4);
+        assert.equal(error.cause.message, 'Worker_1 exited with code 4');
+      }
+    }));
+
+test('a WORKER_LOST that a handler hands on keeps its own text', () => {
+  const ask = () => Promise.reject(new PoolError('WORKER_LOST', 'another pool lost its worker'));
+  return withPool({ ...AHEAD, workers: 1, main: { ask } }, async (pool) => {
+    const error = await pool.dispatch('asks').catch((caught) => caught);
+    assert.deepEqual([error.code, error.message], ['WORKER_LOST', 'another pool lost its worker']);
+  });
+});
 
 for (const options of [{}, { concurrentTasksPerWorker: 4 }]) {
   const title = `what is transferred is there when its handler has been loaded ${JSON.stringify(options)}`;
@@ -215,7 +244,13 @@ test('a task with shared memory runs again after the loss of its worker', () =>
     assert.equal(await pool.dispatch('dieOnce', { word: words() }, { onLost: 'requeue' }), 'ran again');
     const bytes = new Uint8Array(LARGE);
     const moved = pool.dispatch('dieOnce', { word: words(), bytes }, { onLost: 'requeue', transfer: [bytes.buffer] });
-    assert.equal(await codeOf(moved), 'WORKER_LOST');
+    const error = await moved.catch((caught) => caught);
+    assert.equal(error.code, 'WORKER_LOST');
+    assert.match(
+      error.message,
+      /^Worker_. ended while it ran the task, and it cannot run again, .* exited with code 1$/,
+    );
+    assert.equal(error.exitCode, 1);
   }));
 
 test('small buffers that are transferred arrive and are gone, both ways; what cannot be transferred is refused', () =>
