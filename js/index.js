@@ -44,9 +44,9 @@ export { defineWorker } from './handlers/handlers.js';
  * @typedef {import('./options/options.js').OutputStream} OutputStream
  * @typedef {import('./telemetry/report.js').Stats} Stats
  * @typedef {import('./telemetry/report.js').Diagnostics} Diagnostics
- * @typedef {import('./threads/ladder.js').Rung} Rung
- * @typedef {import('./threads/ladder.js').RungTimes} RungTimes
- * @typedef {import('./threads/ladder.js').Stop} Stop
+ * @typedef {import('./threads/stop-log.js').Rung} Rung
+ * @typedef {import('./threads/stop-log.js').RungTimes} RungTimes
+ * @typedef {import('./threads/stop-log.js').Stop} Stop
  * @typedef {import('./telemetry/telemetry.js').Report} Report
  * @typedef {import('./telemetry/telemetry.js').Metric} Metric
  * @typedef {import('./telemetry/telemetry.js').Gauge} Gauge

@@ -37,6 +37,7 @@ typedef struct wp_member {
   double started_ms; /* START, on the pool's clock */
   double stop_ms;    /* when STOP is due again, on the real clock */
   bool trusted;      /* it was outside the gate when it was stopped */
+  bool killed;       /* it is being ended because of what it ran */
   bool asked;        /* it is to be replaced: a successor is started first */
   bool kept;         /* but no successor could be had: its own wish does not count any more */
   bool leaving;      /* wp_thread.leaving is set */

@@ -43,6 +43,12 @@ static void name_once(wp_fleet *fleet, wp_suspicion *suspicion) {
   }
 }
 
+/* What still runs on a thread that is being ended ends with it. */
+static void convict_one(const wp_fleet *fleet, wp_suspicion *suspicion) {
+  if (!suspicion->named && wp_suspicion_runs(suspicion, fleet->pool))
+    suspicion->phase = WP_SUSPICION_CONVICTED;
+}
+
 /* Without room it is over at once: whoever waits for it is not to wait for ever. */
 static void begin(wp_fleet *fleet, uint32_t kind, uint32_t thread, wp_handle task, double grace_ms,
                   uint32_t beat) {
@@ -56,6 +62,7 @@ static void begin(wp_fleet *fleet, uint32_t kind, uint32_t thread, wp_handle tas
     tell_over(fleet, suspicion, WP_RUNG_NONE);
   else if (task.index != WP_NONE)
     name_once(fleet, suspicion);
+  if (fleet->members[thread].killed) convict_one(fleet, suspicion);
 }
 
 /* A silent thread: each task that it runs is to end; if there is none, whatever it does. */
@@ -86,13 +93,11 @@ void wp__fleet_suspect(wp_fleet *fleet, uint32_t kind, uint32_t thread, wp_handl
     begin(fleet, kind, thread, (wp_handle){WP_NONE, 0}, grace_ms, 0);
 }
 
-/* A thread that cannot change any more is going to be ended: whatever is to end there, and still runs, ends with it. */
+/* A thread that cannot change any more is going to be ended. */
 static void convict_all(wp_fleet *fleet, uint32_t thread) {
   for (uint32_t i = 0; i < fleet->suspicion_end; i++) {
     wp_suspicion *s = &fleet->suspicions[i];
-    if (s->kind != WP_SUSPECT_NONE && s->thread == thread && !s->named &&
-        wp_suspicion_runs(s, fleet->pool))
-      s->phase = WP_SUSPICION_CONVICTED;
+    if (s->kind != WP_SUSPECT_NONE && s->thread == thread) convict_one(fleet, s);
   }
 }
 
@@ -103,6 +108,7 @@ static void convict(wp_fleet *fleet, const wp_suspicion *suspicion, bool trusted
   fleet->counts.kills++;
   wp__fleet_emit(fleet, WP_FLEET_DOWN, thread)->reason = WP_FLEET_KILLED;
   wp__fleet_end(fleet, thread, trusted);
+  fleet->members[thread].killed = true;
   if (place)
     fleet->seats[place - 1].not_before_ms = 0; /* no failure of its own: it is served at once */
 }

@@ -40,6 +40,8 @@ static bool start(wp_fleet *fleet, uint32_t place) {
                    .seat = place == WP_NONE ? 0 : place + 1,
                    .started_ms = fleet->pool_ms};
   if (place != WP_NONE) fleet->seats[place].holder = thread;
+  if (fleet->config.ready_ms > 0)
+    wp__fleet_earliest(&fleet->next.pool_ms, m->started_ms + fleet->config.ready_ms);
   fleet->counts.starts++;
   wp__fleet_emit(fleet, WP_FLEET_START, thread);
   return true;

@@ -89,6 +89,7 @@ export class Engine {
     const isBusy = () => this.ledger.inFlight > 0;
     this.timekeeper = new Timekeeper(this.core, options.scheduler, isBusy, () => {
       this.clock.look();
+      this.fleet.clockReplaced();
       this.clockReplaced();
     });
     this.clock = new Clock(
@@ -306,15 +307,13 @@ export class Engine {
 
   /** @param {import('../time/clock.js').Action} action */
   #act({ kind, thread, slot: index, generation, box, done }) {
-    const record = this.core.thread(thread);
     if (kind === L.ACTION_KILL) {
       this.#stops.stopAll(thread, this.options.recycleTimeoutMs ?? 0);
       return;
     }
     if (kind === L.ACTION_SILENT) {
       this.ledger.observer?.interrupted(thread);
-      const isSilent = () => this.core.load(record + L.THREAD_BEAT) === generation;
-      this.#stops.stopSilent(thread, isSilent, this.#tasks);
+      this.#stops.stopSilent(thread, generation, this.#tasks);
       return;
     }
     const task = this.#tasks[index];

@@ -66,9 +66,7 @@ export class Stops {
    * @returns {Promise<void>} settles when the task is over; with the thread's confirmed death, if it had to die
    */
   stop(thread, entry, waitedMs = 0) {
-    const runs = () => this.#runs(thread, entry);
-    const tasks = [{ taskId: entry.taskId, runs }];
-    return (entry.end ??= this.#fleet.kill(thread, runs, { tasks, graceMs: entry.graceMs - waitedMs }));
+    return (entry.end ??= this.#fleet.kill(thread, entry, entry.graceMs - waitedMs));
   }
 
   /**
@@ -83,22 +81,19 @@ export class Stops {
   /**
    * Stops what a thread runs that gives no sign of life.
    * @param {number} thread
-   * @param {() => boolean} isSilent
+   * @param {number} beat how often it had given one
    * @param {readonly (import('../task/task.js').Task | undefined)[]} wanted tasks that somebody waits for, of all threads
    */
-  stopSilent(thread, isSilent, wanted) {
-    /** @type {import('../threads/ladder.js').Doomed[]} */
-    const tasks = this.#stillRunning(thread).map((entry) => ({
-      taskId: entry.taskId,
-      runs: () => this.#runs(thread, entry),
-    }));
-    for (const task of wanted) {
-      const entry = task && { index: task.index, generation: task.generation };
-      const runs = () => entry !== undefined && this.#runs(thread, entry);
-      if (task && runs()) tasks.push({ taskId: task.id, runs });
-    }
-    if (!tasks.length) tasks.push({ taskId: undefined, runs: isSilent });
-    void this.#fleet.kill(thread, isSilent, { tasks, silent: true });
+  stopSilent(thread, beat, wanted) {
+    this.#fleet.recover(thread, beat, () => {
+      /** @type {import('../threads/fleet.js').Doomed[]} */
+      const tasks = this.#stillRunning(thread);
+      for (const task of wanted) {
+        if (!task || !this.#runs(thread, task)) continue;
+        tasks.push({ index: task.index, generation: task.generation, taskId: task.id });
+      }
+      return tasks;
+    });
   }
 
   /** @param {number} thread it is gone */

@@ -33,7 +33,7 @@ export const THRESHOLDS = /** @type {const} */ ([
  * @property {number} [minMs] delay before the first restart; 200
  * @property {number} [maxMs] it doubles up to this; 10,000
  * @property {number} [jitter] random part of the delay, 0 … 1; 0.2
- * @property {number} [max] restarts within the window before the seat is given up; 10; -1: no limit
+ * @property {number} [max] restarts within the window before the seat is given up; 10; -1, or above 4,096: no limit
  * @property {number} [windowMs] 60,000; 0: for ever
  *
  * @typedef {object} AgingOptions

@@ -1,5 +1,5 @@
 /** The pool's numbers. */
-import { noStops } from '../threads/ladder.js';
+import { noStops } from '../threads/stop-log.js';
 
 /**
  * @typedef {object} Stats
@@ -25,9 +25,9 @@ import { noStops } from '../threads/ladder.js';
  * @property {number} threads alive, spares and dying ones too
  * @property {number} kills workers that the pool has ended because of their task
  * @property {number} interventions workers that were recovered because they gave no sign of life (option `liveness`)
- * @property {Record<import('../threads/ladder.js').Rung, import('../threads/ladder.js').RungTimes>} stops tasks that had to be stopped, by what
+ * @property {Record<import('../threads/stop-log.js').Rung, import('../threads/stop-log.js').RungTimes>} stops tasks that had to be stopped, by what
  *   did it: the flag that they read, a loop check, or the end of their thread
- * @property {import('../threads/ladder.js').Stop[]} recentStops the latest of them
+ * @property {import('../threads/stop-log.js').Stop[]} recentStops the latest of them
  */
 
 /**
@@ -64,7 +64,7 @@ export function diagnose(engine) {
     threads: engine?.fleet.members.size ?? 0,
     kills: engine?.fleet.kills ?? 0,
     interventions: engine?.fleet.interventions ?? 0,
-    stops: structuredClone(engine?.fleet.ladder.rungs ?? noStops()),
-    recentStops: [...(engine?.fleet.ladder.recent ?? [])],
+    stops: structuredClone(engine?.fleet.stopped.rungs ?? noStops()),
+    recentStops: [...(engine?.fleet.stopped.recent ?? [])],
   };
 }

@@ -6,21 +6,21 @@ import { host } from '../host/index.js';
  * One thread, from its start to its confirmed death.
  * @typedef {object} Member
  * @property {number} number thread record of the core
+ * @property {number} incarnation of that record
  * @property {string} name
  * @property {number | undefined} seat the seat that it holds or is being started for; undefined: a spare
  * @property {'starting' | 'warm' | 'live' | 'dying'} state
  * @property {import('../host/index.js').Thread} thread
- * @property {import('../time/scheduler.js').Timer | undefined} readyTimer
  * @property {string[]} [handlers] names, known when it has started
  * @property {{ error: any } | undefined} uncaught what nobody caught in the thread
+ * @property {{ error: any } | undefined} cause for which it was reported as lost
  * @property {any} error why it is lost: what nobody caught, or an error of the pool
  * @property {number | undefined} exitCode with which it ended
- * @property {number} suspicions kills that wait for it to come out of the gate
+ * @property {Map<string, { taskId: string, over: (() => void) | undefined }>} suspected tasks that are to end here, by taskKey
  * @property {boolean} recovering its silence is being ended
  * @property {(failure: string) => void} [stopped] its `onStop` is over, or will never be
  * @property {number} sent arguments that it has been sent ahead
  * @property {number} bound tasks that wait for it or run, since it has their arguments
- * @property {Promise<void> | undefined} end settles when its death is confirmed and its holdings are taken back
  */
 
 /**
@@ -38,23 +38,24 @@ import { host } from '../host/index.js';
 
 /**
  * @param {number} number
+ * @param {number} incarnation
  * @param {string} name
  * @param {number | undefined} seat
  * @returns {Member} whose thread is still to come
  */
-export function newMember(number, name, seat) {
+export function newMember(number, incarnation, name, seat) {
   return {
     number,
+    incarnation,
     name,
     seat,
     state: 'starting',
     thread: /** @type {any} */ (undefined),
-    readyTimer: undefined,
     uncaught: undefined,
+    cause: undefined,
     error: undefined,
     exitCode: undefined,
-    end: undefined,
-    suspicions: 0,
+    suspected: new Map(),
     recovering: false,
     sent: 0,
     bound: 0,
@@ -130,6 +131,47 @@ export class Opening {
   }
 }
 
+/**
+ * A task by its slot and that one's generation.
+ * @param {{ index: number, generation: number }} task
+ */
+function taskKey({ index, generation }) {
+  return `${index}.${generation}`;
+}
+
+/**
+ * A task is to end on this thread.
+ * @param {Member} member
+ * @param {import('./fleet.js').Doomed} task
+ * @param {() => void} [over] to be called when it is over
+ */
+export function suspect({ suspected }, task, over) {
+  const key = taskKey(task);
+  suspected.set(key, { taskId: task.taskId, over: over ?? suspected.get(key)?.over });
+}
+
+/**
+ * The core tells that a task is over.
+ * @param {Member} member
+ * @param {{ index: number, generation: number }} task
+ * @param {boolean} isSilent it says so of the thread's silence: of a task that was given up besides it will tell once more
+ * @returns {string | undefined} the task's id
+ */
+export function settleSuspicion({ suspected }, task, isSilent) {
+  const key = taskKey(task);
+  const found = suspected.get(key);
+  if (!found || (isSilent && found.over)) return found?.taskId;
+  suspected.delete(key);
+  found.over?.();
+  return found.taskId;
+}
+
+/** @param {Member} member nothing more will be told of what was to end there */
+export function forsake({ suspected }) {
+  for (const { over } of suspected.values()) over?.();
+  suspected.clear();
+}
+
 /** @typedef {import('../options/options.js').ResolvedOptions['names']} Names what the names of a pool's threads begin with */
 
 /**
@@ -151,14 +193,10 @@ export function spareName({ spare }, count) {
 
 /**
  * @param {number} ms
- * @param {boolean} [held] whether it keeps the process alive meanwhile
  * @returns {Promise<void>}
  */
-export function pause(ms, held = true) {
-  return new Promise((resolve) => {
-    const timer = /** @type {{ unref?: () => void } | undefined} */ (host.time.setTimeout(resolve, ms));
-    if (!held) timer?.unref?.();
-  });
+function pause(ms) {
+  return new Promise((resolve) => void host.time.setTimeout(resolve, ms));
 }
 
 /** The next turn of the event loop. */

@@ -19,7 +19,7 @@ wp_pool *wp_js_pool_create(const wp_config *config, int32_t *status);
 const char *wp_js_task_name(const wp_pool *pool, uint32_t index);
 
 /* Prepares the memory that makes a worker a pthread (its control block, thread-local data and stack), for the record
- * `thread`; NULL when there is no memory: the record is closed. The block is reused by the record's next incarnation. */
+ * `thread`; NULL when there is no memory. The block is reused by the record's next incarnation. */
 void *wp_js_thread_block(wp_pool *pool, uint32_t thread);
 
 /* What JavaScript hands to the glue's "run" command: the start routine and, as its argument, the thread's description. */

@@ -48,10 +48,7 @@ void *wp_js_thread_block(wp_pool *pool, uint32_t thread) {
     size_t bytes = tls + __builtin_wasm_tls_size();
     block = wp_heap_alloc_aligned(wp_pool_heap(pool, WP_MAIN), align, bytes, 0);
   }
-  if (!block) {
-    wp_worker_close(pool, thread);
-    return NULL;
-  }
+  if (!block) return NULL;
   blocks[thread] = block;
   memset(&block->control, 0, sizeof block->control);
   struct pthread *control = &block->control;

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import test from 'node:test';
 import { promisify } from 'node:util';
 import { createPool, Pool } from '../../js/index.js';
-import { blocker, codeOf, MODULE, until } from './helpers.js';
+import { blocker, codeOf, countingThreads, MODULE, until } from './helpers.js';
 
 const STOPS = new URL('./fixtures/stops.js', import.meta.url);
 const words = () => new Int32Array(new SharedArrayBuffer(32));
@@ -115,19 +115,21 @@ test('destroy() cuts a close() short, and a wrong timeoutMs rejects', async () =
   await closed;
 });
 
-test('onStop runs once in every worker when all work is done, and is awaited; it is no task', async () => {
-  const { pool, log } = await stopping('', { spares: 1 });
-  assert.equal(await codeOf(pool.dispatch('onStop')), 'UNKNOWN_TASK');
-  const last = pool.dispatch('slow', 30);
-  let isDone = false;
-  void last.then(() => (isDone = Atomics.load(log, 0) === 0));
-  const closed = pool.close();
-  assert.equal(await last, 30);
-  await closed;
-  assert.ok(isDone, 'not before the last task has ended');
-  assert.deepEqual([...log.subarray(0, 2)], [3, 3], 'two workers and a spare');
-  assert.deepEqual([...log.subarray(3, 5)], [1, 1]);
-});
+test('onStop runs once in every worker when all work is done, and is awaited; it is no task', () =>
+  countingThreads(async (threads) => {
+    const { pool, log } = await stopping('', { spares: 1 });
+    await until(() => threads.warm === 3); // the spare, too
+    assert.equal(await codeOf(pool.dispatch('onStop')), 'UNKNOWN_TASK');
+    const last = pool.dispatch('slow', 30);
+    let isDone = false;
+    void last.then(() => (isDone = Atomics.load(log, 0) === 0));
+    const closed = pool.close();
+    assert.equal(await last, 30);
+    await closed;
+    assert.ok(isDone, 'not before the last task has ended');
+    assert.deepEqual([...log.subarray(0, 2)], [3, 3], 'two workers and a spare');
+    assert.deepEqual([...log.subarray(3, 5)], [1, 1]);
+  }));
 
 test('onStop does not run at destroy()', async () => {
   const { pool, log } = await stopping('');

@@ -5,6 +5,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { createPool } from '../../js/index.js';
 import { host } from '../../js/host/index.js';
+import { FakeClock } from './fake-clock.js';
 import { codeOf, countingThreads, DEADLY, ending, until, withPool } from './helpers.js';
 
 const quick = { minMs: 1, maxMs: 1, jitter: 0, max: -1 };
@@ -158,66 +159,62 @@ test('values that only messages carry are not kept for tasks that were given up'
     assert.ok(grown < 20 * 2 ** 20, `${grown} bytes more`);
   }));
 
-/** Restart delays and other timers that the test fires itself. */
-function handTimers() {
-  const timers = new Map();
-  let last = 0;
-  return {
-    timers,
-    scheduler: {
-      setTimeout: (run, ms) => {
-        timers.set(++last, { run, ms });
-        return last;
-      },
-      clearTimeout: (timer) => timers.delete(timer),
-    },
-  };
-}
-
 test('a crash while the spare is not warm yet: the seat gets one thread, not two', (t) =>
   countingThreads(async (threads) => {
-    const { timers, scheduler } = handTimers();
+    const time = new FakeClock();
     const restart = { ...quick, minMs: 100, maxMs: 1000 };
-    const options = { workers: 1, spares: 1, restart, scheduler, readyTimeoutMs: Infinity };
+    const options = { workers: 1, spares: 1, restart, scheduler: time.scheduler, liveness: false };
     const pool = ending(t, await createPool({ module: DEADLY, ...options }));
     await until(() => threads.warm === 2);
     assert.equal(await codeOf(pool.dispatch('exit', 1)), 'WORKER_LOST'); // the spare takes over
     assert.equal(await codeOf(pool.dispatch('exit', 1)), 'WORKER_LOST'); // nobody does
-    await until(() => timers.size === 2 && pool.diagnostics().threads === 0);
-    const [[, spare], [, seat]] = timers;
-    spare.run(); // a spare comes up, finds the seat empty and takes it; another spare follows
-    await until(() => threads.warm === 3 && timers.size === 3);
-    [...timers.values()][2].run();
-    await until(() => threads.warm === 4);
+    await until(() => pool.diagnostics().threads === 0);
+    time.advance(100); // a spare comes up, finds the seat empty and takes it; another spare follows
+    assert.equal(threads.started, 3);
+    await until(() => threads.warm === 3);
     assert.deepEqual(await pool.broadcast('echo', 1), [1]);
-    seat.run();
+    time.advance(100); // the seat's own delay is over, too
+    await until(() => threads.warm === 4);
+    time.advance(100_000);
     assert.deepEqual([threads.started, pool.diagnostics().threads], [4, 2], 'the seat is served already');
     await pool.destroy();
   }));
 
-test('restart delays double up to the maximum, and destroy clears them', async (t) => {
-  const { timers, scheduler } = handTimers();
-  const restart = { minMs: 100, maxMs: 300, jitter: 0, max: 4, windowMs: 0 };
-  const pool = ending(
-    t,
-    await createPool({ module: DEADLY, workers: 1, restart, scheduler, readyTimeoutMs: Infinity }),
-  );
-  const retired = [];
-  pool.on('workerRetired', ({ worker }) => retired.push(worker));
-  const delays = [];
-  for (let crash = 0; crash < 4; crash++) {
+test('restart delays double up to the maximum, and destroy clears them', (t) =>
+  countingThreads(async (threads) => {
+    const time = new FakeClock();
+    const restart = { minMs: 100, maxMs: 300, jitter: 0, max: 4, windowMs: 0 };
+    const options = { workers: 1, restart, scheduler: time.scheduler, liveness: false };
+    const pool = ending(t, await createPool({ module: DEADLY, ...options }));
+    const retired = [];
+    pool.on('workerRetired', ({ worker }) => retired.push(worker));
+    for (const delayMs of [100, 200, 300, 300]) {
+      assert.equal(await codeOf(pool.dispatch('exit', 1)), 'WORKER_LOST');
+      await until(() => pool.diagnostics().threads === 0);
+      const { started } = threads;
+      assert.equal(time.timers, 1);
+      time.advance(delayMs - 1);
+      assert.equal(threads.started, started);
+      time.advance(1);
+      assert.equal(threads.started, started + 1);
+    }
     assert.equal(await codeOf(pool.dispatch('exit', 1)), 'WORKER_LOST');
-    const [[timer, { run, ms }]] = timers;
-    timers.delete(timer);
-    delays.push(ms);
-    run();
-  }
-  assert.deepEqual(delays, [100, 200, 300, 300]);
+    assert.deepEqual(retired, ['Worker_1']);
+    await until(() => time.timers === 0);
+    assert.equal(await codeOf(pool.dispatch('echo', 1)), 'WORKER_LOST');
+    await pool.destroy();
+  }));
+
+test('a pool that is destroyed while a restart waits leaves no timer', async () => {
+  const time = new FakeClock();
+  const restart = { minMs: 100, maxMs: 300, jitter: 0, max: 4, windowMs: 0 };
+  const options = { workers: 1, restart, scheduler: time.scheduler, liveness: false };
+  const pool = await createPool({ module: DEADLY, ...options });
   assert.equal(await codeOf(pool.dispatch('exit', 1)), 'WORKER_LOST');
-  assert.deepEqual(retired, ['Worker_1']);
-  assert.equal(timers.size, 0);
-  assert.equal(await codeOf(pool.dispatch('echo', 1)), 'WORKER_LOST');
+  await until(() => pool.diagnostics().threads === 0);
+  assert.equal(time.timers, 1);
   await pool.destroy();
+  assert.equal(time.timers, 0);
 });
 
 test("restart 'never': the seat is given up at its first crash; a seat that others still serve is not", async (t) => {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { host } from '../../js/host/index.js';
 import { createPool } from '../../js/index.js';
-import { LIMITS_MS } from '../../js/threads/ladder.js';
+import { LIMITS_MS } from '../../js/threads/fleet-core.js';
 
 export const MODULE = new URL('./fixtures/handlers.js', import.meta.url);
 export const C_MODULE = new URL('../../build/smoke/tasks.mjs', import.meta.url);

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { host } from '../../js/host/index.js';
-import { LIMITS_MS } from '../../js/threads/ladder.js';
+import { LIMITS_MS } from '../../js/threads/fleet-core.js';
 import { FakeClock } from './fake-clock.js';
 import { C_MODULE, C_TASKS, DEADLY, codeOf, rounds, until, withPatience, withPool } from './helpers.js';
 

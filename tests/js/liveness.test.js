@@ -126,31 +126,30 @@ test('NF-41, TW-57: a silent C task is stopped by a loop check: lost, or run aga
     }),
   ));
 
-test('what ends with a silent worker: tasks that it runs, wanted or not; if main knows of none there, the worker alone', () => {
+test('what ends with a silent worker: main names the tasks that it runs, wanted or not', () => {
   const running = new Set(['1 4 7', '1 5 1', '2 6 1']); // thread, slot, generation
   const exports = {
     _wp_worker_runs: (_pool, thread, slot, generation) => (running.has(`${thread} ${slot} ${generation}`) ? 1 : 0),
   };
   const core = { exports, pool: 8, memory: { u32: new Uint32Array(100) }, slots: { record: () => 0 } };
-  const kills = [];
-  const kill = (thread, isRight, { tasks, silent }) => kills.push({ thread, isRight, tasks, silent });
-  const stops = new Stops(/** @type {any} */ (core), /** @type {any} */ ({ kill, tell() {} }), 0);
+  const told = [];
+  const recover = (...args) => told.push(args);
+  const stops = new Stops(/** @type {any} */ (core), /** @type {any} */ ({ recover, tell() {} }), 0);
   const task = (id, index, generation) => /** @type {any} */ ({ id, index, generation });
   const wanted = [undefined, task('here', 5, 1), task('elsewhere', 6, 1), task('older', 4, 6)];
-  const isSilent = () => true;
   stops.note(1, task('given up', 4, 7));
   const look = () => {
-    stops.stopSilent(1, isSilent, wanted);
-    const { tasks, ...kill } = kills.pop();
-    assert.deepEqual(kill, { thread: 1, isRight: isSilent, silent: true });
-    return tasks.map(({ taskId, runs }) => [taskId, runs()]);
+    stops.stopSilent(1, 17, wanted);
+    const [thread, beat, tasks] = told.pop();
+    assert.deepEqual([thread, beat], [1, 17]);
+    return tasks().map(({ index, generation, taskId }) => [index, generation, taskId]);
   };
   assert.deepEqual(look(), [
-    ['given up', true],
-    ['here', true],
+    [4, 7, 'given up'],
+    [5, 1, 'here'],
   ]);
   running.delete('1 4 7');
-  assert.deepEqual(look(), [['here', true]]);
+  assert.deepEqual(look(), [[5, 1, 'here']]);
   running.clear();
-  assert.deepEqual(look(), [[undefined, true]]);
+  assert.deepEqual(look(), []);
 });

@@ -1,6 +1,7 @@
 /** Traces and samples over a core whose one worker is played by the test: what no real worker shows for certain. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { FleetCore } from '../../js/threads/fleet-core.js';
 import * as L from '../../js/generated/layout.js';
 import { STATUS } from '../../js/generated/status.js';
 import { instantiate, loadProgram } from '../../js/core/load.js';
@@ -19,9 +20,13 @@ async function makeEngine(t) {
   const { exports, memory } = await instantiate(await loadProgram(options.wasm, false), options.memoryBytes);
   t.after(() => exports._wp_js_close());
   const core = openCore(options, exports, memory);
-  const number = exports._wp_worker_open(core.pool);
+  const fleet = new FleetCore(core, options, false);
+  fleet.step(1, 1, { kind: L.FLEET_OPEN });
+  const { thread: number, incarnation, seat } = fleet.action(1);
+  assert.equal(seat, 1);
   exports._wp_worker_ready(core.pool, number);
-  exports._wp_worker_seat(core.pool, number, 1);
+  fleet.step(1, 1, { kind: L.FLEET_STARTED, thread: number, incarnation });
+  fleet.step(1, 1, undefined); // seated
   const index = core.index(exports._wp_js_task_reserve(core.pool));
   const slot = core.slots.record(index);
   const { u32, i32, f64 } = core.memory;

@@ -6,8 +6,8 @@
  *   no task, and no wake-up, is lost for good: once the dead are reaped, tasks wait only while all workers are busy
  *   nothing deadlocks (an invalid end state): a dead one's lock is broken
  *
- * Names in capitals as in gate.pml, and BREAK, REBUILD (scheduler.c), LOSE, RELIST (worker.c), COMPLETE, REQUEUE,
- * REDELIVER (task.c), WAKE ALL (recount.c, whose pardon bumps every wake word).
+ * Names in capitals as in gate.pml, and BREAK (lock.c), REBUILD (scheduler.c), LOSE, RELIST (task_reap.c), COMPLETE
+ * (completion.c), REQUEUE, REDELIVER (task.c), WAKE ALL (recount.c, whose pardon bumps every wake word).
  *
  * A step is what other workers or main can tell apart: a section under the lock, or one inside the gate that only its
  * own slot sees, is one step with a DEATH before each of its stores. Who dies there leaves just what had been stored.

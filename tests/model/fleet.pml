@@ -1,11 +1,11 @@
 /*
  * The fleet: seats, spares, thread records, starts in two phases, planned and unplanned ends, deaths that are
- * confirmed late. js/threads/fleet.js is main's alone, so each event that main handles is one step; threads only decide when
+ * confirmed late. src/fleet.h is main's alone, so each event that main handles is one step; threads only decide when
  * they come. Checked: a seat is never held twice, nobody is seated before it has started, no record is used again
  * before its death is confirmed, and when nothing is under way any more every seat is served and every spare is
  * there.
  *
- * Names in capitals: START, STARTED, PROMOTE, SEAT, KILL, LOST, REAPED (js/threads/fleet.js: methods, or comments).
+ * Names in capitals: START, PROMOTE, SEAT, LOST (fleet_threads.c), KILL (fleet_suspects.c).
  *
  * A -D flag breaks a rule; check.sh lists them all.
  */

@@ -7,8 +7,9 @@
  *   no wake-up is lost: tasks wait only while all workers are busy, however long those take
  *   no task is lost or doubled, and nothing deadlocks (an invalid end state)
  *
- * Names in capitals are those of comments in src/ and js/: ENTER, DOOM, LEAVE (thread.c), LOOK AGAIN, CHAIN,
- * CHORES (scheduler.c), IDLE, PASS OVER (idle.c), SEEN (loop.js), ASK AGAIN, TERMINATE (fleet.js), REAP (worker.c).
+ * Names in capitals are those of comments in src/ and js/: ENTER, DOOM, LEAVE (thread.c), LOOK AGAIN, CHAIN
+ * (scheduler.c), CHORES (lock.h), IDLE, PASS OVER (idle.c), SEEN (loop.js), ASK AGAIN (ladder.c), TERMINATE (fleet_threads.c),
+ * REAP (worker.c).
  *
  * With -DFINE a step is one shared access. Without, for the full bounds, what follows is one step:
  *   ENTER      the store and the load: if main dooms or looks in between, it sees what it would see just before or

@@ -3,7 +3,7 @@
  * leaves it last, which main or a worker frees; workers die on the way. Checked: a heavy task that may run is taken, and
  * none is taken while a bulk job is active.
  *
- * Names in capitals are those of comments in src/: OPEN (lanes.c), IDLE (idle.c), LOOK AGAIN (scheduler.c), WAKE ALL
+ * Names in capitals are those of comments in src/: OPEN (group.c), IDLE (idle.c), LOOK AGAIN (scheduler.c), WAKE ALL
  * (recount.c), REAP (worker.c).
  *
  * The scheduler's lock is an atomic step; what is read or written without it is a step of its own. A worker sleeps while its

@@ -187,6 +187,30 @@ TEST(dies_first, "a thread that ends by itself while a task is to be stopped the
   host_close(&host);
 }
 
+TEST(later,
+     "a task that is given up while its thread is being ended for another one ends with it, and "
+     "counts as stopped") {
+  concurrency = 2;
+  CHECK_EQ(open(1, 0, NULL), WP_OK);
+  wp_handle first = abandoned(1), second = abandoned(1);
+  kill_task(1, first);
+  host_sleep(&host, 3);
+  CHECK_EQ(told(&host, WP_FLEET_STOP, 1), 1);
+  kill_task(1, second);
+  host_report(&host, WP_FLEET_GONE, 1);
+  CHECK_EQ(over(WP_RUNG_THREAD), 2);
+  host_settle(&host); /* the record is used again: nobody is being ended there */
+  wp_handle third = abandoned(on_seat(&host, 0));
+  kill_task(on_seat(&host, 0), third);
+  wp_task_finish(host.f.pool, on_seat(&host, 0), third.index, WP_OK);
+  host_sleep(&host, 1);
+  CHECK_EQ(over(WP_RUNG_THREAD), 2);
+  CHECK_EQ(over(WP_RUNG_FLAG), 1);
+  CHECK(!host.broken);
+  host_close(&host);
+  concurrency = 0;
+}
+
 TEST(flood, "however many suspicions are asked for, each is over once") {
   CHECK_EQ(open(1, 0, NULL), WP_OK);
   wp_gate_enter(&host.f.pool->threads[1]);

@@ -1,0 +1,170 @@
+/** The core's fleet (src/fleet.h) as JavaScript sees it: events and the time go in, actions come out, all in memory of main's own. */
+import { allocate } from '../core/core.js';
+import * as L from '../generated/layout.js';
+
+/**
+ * For how long each rung of a kill is tried, in milliseconds. Tests make them longer, so that a busy machine changes no outcome.
+ *
+ * `flag`: a task that looks at its flag does so often, and longer waiting only makes the others' end late. `check`: loop checks answer
+ * within a millisecond where the thread has a processor; it may have to wait for one. `inside`: a thread that is asked to die and stays
+ * inside the gate for longer is taken for broken there.
+ */
+export const LIMITS_MS = { flag: 1, check: 20, inside: 1000 };
+/** A new spare is started when the one that took a seat has had time to begin: starting a thread costs main some milliseconds. */
+const SPARE_DELAY_MS = 5;
+
+const POLICIES = { always: L.RESTART_ALWAYS, 'on-failure': L.RESTART_ON_FAILURE, never: L.RESTART_NEVER };
+
+/**
+ * @typedef {object} FleetEvent see wp_fleet_event
+ * @property {number} kind L.FLEET_…
+ * @property {number} [thread]
+ * @property {number} [incarnation] of the thread's record
+ * @property {number} [reason]
+ * @property {number} [suspect]
+ * @property {number} [index] of the task's slot
+ * @property {number} [generation]
+ * @property {boolean} [clean]
+ * @property {number} [graceMs]
+ *
+ * @typedef {object} FleetAction see wp_fleet_action
+ * @property {number} kind L.FLEET_…
+ * @property {number} thread
+ * @property {number} incarnation
+ * @property {number | undefined} seat undefined: a spare
+ * @property {number} reason
+ * @property {number} suspect
+ * @property {number} index of the task's slot
+ * @property {number} generation
+ * @property {number} rung
+ * @property {number} ms
+ */
+
+/** Where the parts of its memory are. */
+const NEXT = L.FLEET_EVENT_SIZE;
+const ACTIONS = NEXT + L.FLEET_NEXT_SIZE;
+const BYTES = ACTIONS + 8;
+
+/** The state machine of one pool's threads: events in, actions out. */
+export class FleetCore {
+  #core;
+  #at;
+  #fleet;
+
+  /**
+   * @param {import('../core/core.js').Core} core
+   * @param {import('../options/options.js').ResolvedOptions} options
+   * @param {boolean} checked whether the program's loops have checks
+   * @throws {import('../base/errors.js').PoolError} NO_MEMORY
+   */
+  constructor(core, options, checked) {
+    const { exports, memory, pool } = core;
+    this.#core = core;
+    this.#at = allocate(exports, BYTES);
+    const config = allocate(exports, L.FLEET_CONFIG_SIZE);
+    memory.reach(Math.max(this.#at + BYTES, config + L.FLEET_CONFIG_SIZE));
+    writeConfig(memory, config, options, checked);
+    const status = exports._wp_fleet_create(pool, config, this.#at + ACTIONS);
+    exports._free(config);
+    core.check(status, 'the pool could not be created');
+    this.#fleet = memory.u32[(this.#at + ACTIONS) >>> 2];
+  }
+
+  /**
+   * @param {number} realMs
+   * @param {number} poolMs
+   * @param {FleetEvent | undefined} event
+   * @returns {number} how many actions there are
+   */
+  step(realMs, poolMs, event) {
+    if (event) this.#write(event);
+    const { exports, memory } = this.#core;
+    const at = this.#at;
+    const count = exports._wp_fleet_step(this.#fleet, realMs, poolMs, event ? at : 0, at + ACTIONS, at + NEXT);
+    memory.reach(memory.u32[(at + ACTIONS) >>> 2] + count * L.FLEET_ACTION_SIZE);
+    return count;
+  }
+
+  /** When the next step is due on the real clock, after a step; 0: only with an event. */
+  get nextRealMs() {
+    return this.#core.memory.f64[(this.#at + NEXT + L.FLEET_NEXT_REAL_MS) >>> 3];
+  }
+
+  /** The same on the pool's clock. */
+  get nextPoolMs() {
+    return this.#core.memory.f64[(this.#at + NEXT + L.FLEET_NEXT_POOL_MS) >>> 3];
+  }
+
+  /**
+   * @param {number} i
+   * @returns {FleetAction} of the last step
+   */
+  action(i) {
+    const { u32, f64 } = this.#core.memory;
+    const at = u32[(this.#at + ACTIONS) >>> 2] + i * L.FLEET_ACTION_SIZE;
+    const word = (/** @type {number} */ field) => u32[(at + field) >>> 2];
+    const seat = word(L.FLEET_ACTION_SEAT);
+    return {
+      kind: word(L.FLEET_ACTION_KIND),
+      thread: word(L.FLEET_ACTION_THREAD),
+      incarnation: word(L.FLEET_ACTION_INCARNATION),
+      seat: seat === L.NONE ? undefined : seat,
+      reason: word(L.FLEET_ACTION_REASON),
+      suspect: word(L.FLEET_ACTION_SUSPECT),
+      index: word(L.FLEET_ACTION_TASK + L.HANDLE_INDEX),
+      generation: word(L.FLEET_ACTION_TASK + L.HANDLE_GENERATION),
+      rung: word(L.FLEET_ACTION_RUNG),
+      ms: f64[(at + L.FLEET_ACTION_MS) >>> 3],
+    };
+  }
+
+  /** @param {FleetEvent} event */
+  #write({ kind, thread = 0, incarnation = 0, reason = 0, suspect = 0, index = 0, generation = 0, clean, graceMs }) {
+    const { u32, f64 } = this.#core.memory;
+    const set = (/** @type {number} */ field, /** @type {number} */ value) => {
+      u32[(this.#at + field) >>> 2] = value;
+    };
+    set(L.FLEET_EVENT_KIND, kind);
+    set(L.FLEET_EVENT_THREAD, thread);
+    set(L.FLEET_EVENT_INCARNATION, incarnation);
+    set(L.FLEET_EVENT_REASON, reason);
+    set(L.FLEET_EVENT_SUSPECT, suspect);
+    set(L.FLEET_EVENT_TASK + L.HANDLE_INDEX, index);
+    set(L.FLEET_EVENT_TASK + L.HANDLE_GENERATION, generation);
+    set(L.FLEET_EVENT_CLEAN, clean ? 1 : 0);
+    f64[(this.#at + L.FLEET_EVENT_GRACE_MS) >>> 3] = graceMs ?? -1;
+  }
+}
+
+/**
+ * @param {import('../core/memory.js').Memory} memory
+ * @param {number} at
+ * @param {import('../options/options.js').ResolvedOptions} options
+ * @param {boolean} checked
+ */
+function writeConfig({ u32, f64 }, at, { restart, readyTimeoutMs }, checked) {
+  u32.fill(0, at >>> 2, (at + L.FLEET_CONFIG_SIZE) >>> 2); // its time limits are looked at by js/time/clock.js
+  const word = (/** @type {number} */ field, /** @type {number} */ value) => {
+    u32[(at + field) >>> 2] = value;
+  };
+  const number = (/** @type {number} */ field, /** @type {number} */ value) => {
+    f64[(at + field) >>> 3] = value;
+  };
+  const policy = L.FLEET_CONFIG_RESTART;
+  word(policy + L.RESTART_POLICY_KIND, POLICIES[restart.policy]);
+  word(policy + L.RESTART_POLICY_MAX, restart.max < 0 ? L.NONE : Math.min(restart.max, L.NONE));
+  number(policy + L.RESTART_POLICY_WINDOW_MS, restart.windowMs);
+  number(policy + L.RESTART_POLICY_MIN_MS, restart.minMs);
+  number(policy + L.RESTART_POLICY_MAX_MS, restart.maxMs);
+  number(policy + L.RESTART_POLICY_JITTER, restart.jitter);
+  const ladder = L.FLEET_CONFIG_LADDER;
+  number(ladder + L.LADDER_CONFIG_FLAG_MS, LIMITS_MS.flag);
+  number(ladder + L.LADDER_CONFIG_CHECK_MS, LIMITS_MS.check);
+  number(ladder + L.LADDER_CONFIG_INSIDE_MS, LIMITS_MS.inside);
+  word(ladder + L.LADDER_CONFIG_CHECKS, checked ? 1 : 0);
+  word(ladder + L.LADDER_CONFIG_STOPS, 1);
+  number(L.FLEET_CONFIG_READY_MS, readyTimeoutMs ?? 0);
+  number(L.FLEET_CONFIG_SPARE_DELAY_MS, SPARE_DELAY_MS);
+  word(L.FLEET_CONFIG_SEED, Math.random() * 2 ** 32);
+  word(L.FLEET_CONFIG_SEED + 4, (Math.random() * 2 ** 32) | 1); // never 0 as a whole
+}
