@@ -222,6 +222,7 @@ types: | npm ## check the types of js/ and tests/types, write types/*.d.ts
 	$(Q)rm -rf types
 	$(Q)$(TSC) -p tsconfig.types.json
 	$(Q)$(TSC) -p tsconfig.tests.json
+	$(Q)$(TSC) -p tsconfig.tests-node.json
 
 # ---- Tests of the whole --------------------------------------------------------------------------------------------
 

@@ -27,6 +27,7 @@ export { defineWorker } from './handlers/handlers.js';
  * @typedef {import('./options/task-options.js').BatchJob} BatchJob
  * @typedef {import('./options/task-options.js').Step} Step
  * @typedef {import('./base/errors.js').PoolErrorExtra} PoolErrorExtra
+ * @typedef {import('./base/host-types.js').Transferable} Transferable
  *
  * Tasks:
  * @typedef {import('./base/task-name.js').TaskRef} TaskRef

@@ -313,7 +313,7 @@ export class Pool {
   /**
    * Sends a message to the modules of workers: to their `parentPort`, where the pool itself neither listens nor posts.
    * @param {unknown} message any value that structured clone carries
-   * @param {{ worker?: number, transfer?: readonly Transferable[] }} [options] `worker`: index of one; default: every worker that runs
+   * @param {{ worker?: number, transfer?: readonly import('../base/host-types.js').Transferable[] }} [options] `worker`: index of one; default: every worker that runs
    * @throws {import('../base/errors.js').PoolError} INVALID_ARGUMENT, NOT_SERIALIZABLE
    */
   postMessage(message, options = {}) {

@@ -55,7 +55,7 @@ function warnOf({ name }, error) {
  * @param {import('../threads/fleet.js').Fleet | undefined} fleet
  * @param {number} size of the pool
  * @param {unknown} message
- * @param {{ worker?: number, transfer?: readonly Transferable[] }} options
+ * @param {{ worker?: number, transfer?: readonly import('../base/host-types.js').Transferable[] }} options
  * @throws {import('../base/errors.js').PoolError} INVALID_ARGUMENT, NOT_SERIALIZABLE
  */
 export function postToModules(fleet, size, message, options) {

@@ -111,7 +111,7 @@ export function object(name, value, expected = 'an object') {
  * A transfer list. What only a serializer can tell, it tells when the value is sent.
  * @param {string} name
  * @param {unknown} value
- * @returns {Transferable[]}
+ * @returns {import('./host-types.js').Transferable[]}
  */
 export function transferList(name, value) {
   if (!Array.isArray(value)) throw wrong(name, value, 'an array');

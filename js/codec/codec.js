@@ -60,7 +60,7 @@ export class Codec extends Decoder {
   /** For CHANNEL: a private clone, to be sent by postMessage with `transfer`. @type {unknown} */
   channel = undefined;
 
-  /** For CHANNEL: the clone's transferables. @type {Transferable[]} */
+  /** For CHANNEL: the clone's transferables. @type {import('../base/host-types.js').Transferable[]} */
   transfer = [];
 
   #maxNodes;
@@ -112,7 +112,7 @@ export class Codec extends Decoder {
   /**
    * Encodes a value together with objects that move instead of being copied. Always CHANNEL.
    * @param {unknown} value
-   * @param {Transferable[]} transfer
+   * @param {import('../base/host-types.js').Transferable[]} transfer
    * @throws {import('../base/errors.js').PoolError} NOT_SERIALIZABLE
    */
   encodeTransfer(value, transfer) {

@@ -28,7 +28,7 @@ export const RESULT = { value: L.SLOT_RESULT, inline: L.SLOT_RESULT_INLINE };
  * How a value is written.
  * @typedef {object} How
  * @property {boolean} [boxed] into a box that its reader leases
- * @property {readonly Transferable[]} [transfer]
+ * @property {readonly import('../base/host-types.js').Transferable[]} [transfer]
  * @property {boolean} [forC]
  * @property {number} [travelBytes] for up to so many bytes: while there is no room for them, they are sent by message; 0
  */
@@ -40,7 +40,7 @@ const PLAINLY = Object.freeze({ boxed: false, transfer: undefined, forC: false, 
 export class Core {
   /**
    * @param {Exports} exports the Emscripten module
-   * @param {WebAssembly.Memory} wasmMemory
+   * @param {import('../base/host-types.js').WasmMemory} wasmMemory
    * @param {number} pool address of the wp_pool
    * @param {number} self number of the calling thread
    * @param {import('../codec/codec.js').Codec} codec
@@ -98,7 +98,7 @@ export class Core {
    * @param {typeof ARGUMENT} which
    * @param {unknown} value
    * @param {How} [how]
-   * @returns {{ value: unknown, transfer: Transferable[] } | undefined} what must travel by message instead (type CHANNEL)
+   * @returns {{ value: unknown, transfer: import('../base/host-types.js').Transferable[] } | undefined} what must travel by message instead (type CHANNEL)
    * @throws {import('../base/errors.js').PoolError} NOT_SERIALIZABLE, NO_MEMORY, TOO_LARGE
    */
   write(slot, which, value, how = PLAINLY) {
@@ -368,7 +368,7 @@ export class Core {
  * What the codec has just encoded, as it would arrive: for a message.
  * @param {import('../codec/codec.js').Codec} codec
  * @param {Uint8Array} bytes
- * @returns {{ value: unknown, transfer: Transferable[] }}
+ * @returns {{ value: unknown, transfer: import('../base/host-types.js').Transferable[] }}
  */
 export function asMessage(codec, bytes) {
   const value = codec.decode(codec.type, codec.aux, bytes, 0, bytes.length);

@@ -9,7 +9,7 @@ import { own } from '../base/own.js';
  * @property {string} glue URL of the Emscripten module; workers import it too
  * @property {boolean} own whether it is the package's own core
  * @property {boolean} checked whether its loops have checks
- * @property {WebAssembly.Module} wasmModule
+ * @property {import('../base/host-types.js').WasmModule} wasmModule
  * @property {(module: object) => Promise<any>} factory
  * @property {{ initial: number, maximum: number }} pages limits of the memory that it imports, in 64 KiB pages
  */
@@ -99,7 +99,7 @@ export function maximumBytes({ pages }, memoryBytes) {
  * An instance with memory of its own.
  * @param {Program} program
  * @param {number} memoryBytes ceiling
- * @returns {Promise<{ exports: import('./core.js').Exports, memory: WebAssembly.Memory }>}
+ * @returns {Promise<{ exports: import('./core.js').Exports, memory: import('../base/host-types.js').WasmMemory }>}
  * @throws {import('../base/errors.js').PoolError} INVALID_ARGUMENT when the ceiling is below what the program needs to start; NO_MEMORY
  */
 export async function instantiate(program, memoryBytes) {
@@ -117,7 +117,7 @@ export async function instantiate(program, memoryBytes) {
         noInitialRun: true,
         instantiateWasm: (
           /** @type {WebAssembly.Imports} */ imports,
-          /** @type {(instance: WebAssembly.Instance, module: WebAssembly.Module) => void} */ receive,
+          /** @type {(instance: import('../base/host-types.js').WasmInstance, module: import('../base/host-types.js').WasmModule) => void} */ receive,
         ) => {
           restore(); // in the turn in which the glue has set it
           WebAssembly.instantiate(program.wasmModule, imports).then(

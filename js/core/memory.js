@@ -11,8 +11,9 @@ export class Memory {
   /** Every buffer that has shown it: growth makes a new one. @type {WeakSet<ArrayBufferLike>} */
   #buffers = new WeakSet();
 
-  /** @param {WebAssembly.Memory} wasmMemory shared */
+  /** @param {import('../base/host-types.js').WasmMemory} wasmMemory shared */
   constructor(wasmMemory) {
+    /** @type {import('../base/host-types.js').WasmMemory} */
     this.wasmMemory = wasmMemory;
     const { buffer } = wasmMemory;
     this.bytes = buffer.byteLength;

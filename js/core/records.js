@@ -33,7 +33,7 @@ export function skipRecords(core, at, count) {
 /**
  * @typedef {object} Written
  * @property {number} end the address behind the record
- * @property {{ value: unknown, transfer: Transferable[] } | undefined} message what goes by message instead
+ * @property {{ value: unknown, transfer: import('../base/host-types.js').Transferable[] } | undefined} message what goes by message instead
  */
 
 /**
@@ -43,7 +43,7 @@ export function skipRecords(core, at, count) {
  * @param {number} room for the value
  * @param {unknown} value
  * @param {boolean} isError
- * @param {readonly Transferable[]} [transfer]
+ * @param {readonly import('../base/host-types.js').Transferable[]} [transfer]
  * @returns {Written}
  * @throws {import('../base/errors.js').PoolError} NOT_SERIALIZABLE, unless it is an error
  */

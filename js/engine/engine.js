@@ -62,7 +62,7 @@ export class Engine {
    * @param {EngineEvents} events
    * @param {import('../core/load.js').Program} program
    * @param {import('../core/core.js').Exports} exports
-   * @param {WebAssembly.Memory} memory
+   * @param {import('../base/host-types.js').WasmMemory} memory
    * @param {import('../threads/early.js').EarlyThreads} threads
    */
   constructor(options, events, program, exports, memory, threads) {

@@ -129,7 +129,7 @@ export class Outbox {
   /**
    * @param {Task} task
    * @param {Member} member
-   * @param {readonly Transferable[]} [transfer]
+   * @param {readonly import('../base/host-types.js').Transferable[]} [transfer]
    */
   #post({ index, generation, rare }, member, transfer) {
     member.sent++;

@@ -24,7 +24,7 @@ export let nextItem;
 export let commitBox;
 /** @type {(context: Context) => void} gives back what alloc() handed out and the result does not use */
 export let dropBoxes;
-/** @type {(context: Context) => Transferable[] | undefined} what move() was given */
+/** @type {(context: Context) => import('../base/host-types.js').Transferable[] | undefined} what move() was given */
 export let transferOf;
 
 /** The second argument of a handler: one run of one task. */
@@ -38,7 +38,7 @@ export class Context {
   #abort;
   /** @type {Map<Uint8Array, number> | undefined} boxes that alloc handed out, by their bytes */
   #boxes;
-  /** @type {Set<Transferable> | undefined} */
+  /** @type {Set<import('../base/host-types.js').Transferable> | undefined} */
   #transfer;
   /** @type {unknown} */
   #shared;
@@ -188,7 +188,7 @@ export class Context {
    * batch may have its own.
    * @template T
    * @param {T} value
-   * @param {Transferable[]} transfer
+   * @param {import('../base/host-types.js').Transferable[]} transfer
    * @returns {T}
    */
   move(value, transfer) {

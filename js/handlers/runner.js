@@ -8,7 +8,7 @@
  * @property {{ index: number, name: string }} worker its seat
  * @property {{ initData?: unknown, memoryBytes: number }} init
  * @property {Map<number, import('./context.js').Context>} signals runs whose handler holds a signal, by slot
- * @property {{ ask(question: import('../protocol/messages.js').Question, transfer?: readonly Transferable[]): Promise<any> }} calls questions to main
+ * @property {{ ask(question: import('../protocol/messages.js').Question, transfer?: readonly import('../base/host-types.js').Transferable[]): Promise<any> }} calls questions to main
  * @property {<T>(run: () => T) => T} guarded runs user code that may break the thread's state
  * @property {() => boolean} insideGate
  * @property {() => void} ring wakes main

@@ -4,8 +4,8 @@
  * @typedef {object} Thread one worker thread, started
  * @property {string} name
  * @property {number | undefined} threadId the runtime's number of it
- * @property {(message: import('../protocol/messages.js').FromMain, transfer?: readonly Transferable[]) => void} post to the pool's own code there
- * @property {(message: unknown, transfer?: readonly Transferable[]) => void} postToUser to the user's code there: its parentPort
+ * @property {(message: import('../protocol/messages.js').FromMain, transfer?: readonly import('../base/host-types.js').Transferable[]) => void} post to the pool's own code there
+ * @property {(message: unknown, transfer?: readonly import('../base/host-types.js').Transferable[]) => void} postToUser to the user's code there: its parentPort
  * @property {() => void} [pump] delivers now what the thread has posted; undefined: the event loop alone does
  * @property {() => Promise<void>} stop ends the thread wherever it is; settles once the host says that it is gone
  * @property {(held: boolean) => void} hold whether the thread keeps the process alive

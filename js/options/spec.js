@@ -31,7 +31,7 @@ import { own } from '../base/own.js';
  * @property {number} [itemsBytes] room for the results of a batch's items
  * @property {(value: any) => void} [onProgress] calls back in the context of the task's submission
  * @property {(run: () => unknown) => unknown} [inContext] calls in that context, if functions of main may have to
- * @property {readonly Transferable[]} [transfer]
+ * @property {readonly import('../base/host-types.js').Transferable[]} [transfer]
  * @property {number} [graceMs] unless it is the pool's
  * @property {AbortSignal} [signal]
  */

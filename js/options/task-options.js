@@ -15,7 +15,7 @@
  * @property {'reject' | 'requeue'} [onLost] what happens when its worker is lost: 'reject' (WORKER_LOST), or it runs again, at
  *   most 3 times
  * @property {'copy' | 'lease'} [deliver] 'copy': the result; 'lease': a Box that is read in place and must be released
- * @property {readonly Transferable[]} [transfer] parts of the payload that are moved instead of copied
+ * @property {readonly import('../base/host-types.js').Transferable[]} [transfer] parts of the payload that are moved instead of copied
  * @property {(value: any) => void} [onProgress] what the handler gives to context.progress
  *
  * @typedef {TaskOptions & { deliver: 'lease' }} LeaseOptions the result is a Box

@@ -10,8 +10,8 @@
  * @property {'init'} kind
  * @property {string} glue URL of the Emscripten module
  * @property {boolean} own whether that is the package's own core
- * @property {WebAssembly.Module} wasmModule
- * @property {WebAssembly.Memory} wasmMemory
+ * @property {import('../base/host-types.js').WasmModule} wasmModule
+ * @property {import('../base/host-types.js').WasmMemory} wasmMemory
  * @property {number} block the thread's control block
  * @property {number} routine its start routine
  * @property {number} argument of the start routine

@@ -24,7 +24,7 @@ export const NO_VALUE = Symbol('no value');
 /** Tasks of this program, of all pools. */
 let serials = 0;
 
-/** @typedef {{ value: unknown, transfer: Transferable[] }} Channel what a message is to carry */
+/** @typedef {{ value: unknown, transfer: import('../base/host-types.js').Transferable[] }} Channel what a message is to carry */
 
 /** What few tasks have. */
 class Rare {
@@ -263,17 +263,33 @@ export function callOut(callback, ...values) {
 }
 
 /**
- * One of pool.tasks.
+ * One of pool.tasks. The payload of a handler that does without one may be left out.
  * @template P, R
- * @typedef {{ (payload: P, options: import('../options/task-options.js').LeaseOptions): TaskPromise<import('./box.js').Box>,
- *   (payload: P, options?: import('../options/task-options.js').TaskOptions): TaskPromise<R> }} TaskCall
+ * @typedef {undefined extends P
+ *   ? { (payload: P, options: import('../options/task-options.js').LeaseOptions): TaskPromise<import('./box.js').Box>,
+ *       (payload?: P, options?: import('../options/task-options.js').TaskOptions): TaskPromise<R> }
+ *   : { (payload: P, options: import('../options/task-options.js').LeaseOptions): TaskPromise<import('./box.js').Box>,
+ *       (payload: P, options?: import('../options/task-options.js').TaskOptions): TaskPromise<R> }} TaskCall
  */
 
 /**
+ * The call of a handler: one without parameters takes no payload; null is what people write to get at the options.
+ * @template F
+ * @typedef {F extends () => infer R ? TaskCall<Parameters<F> extends [] ? null | undefined : Parameters<F>[0], Awaited<R>>
+ *   : F extends (payload: infer P, ...rest: any) => infer R ? TaskCall<P, Awaited<R>> : never} HandlerCall
+ */
+
+/**
+ * The functions of an object that are handlers: findHandlers() and taskProxy() leave the same names out.
  * @template M
- * @typedef {{ [K in keyof M as M[K] extends (...parts: any) => any ? K : never]:
- *   M[K] extends (payload: infer P, ...rest: any) => infer R
- *     ? TaskCall<P, Awaited<R>> : never }} TaskProxy
+ * @typedef {{ [K in keyof M as M[K] extends (...parts: any) => any ? Exclude<K, 'onStop' | 'then'> : never]: HandlerCall<M[K]> }} Calls
+ */
+
+/**
+ * The handlers of a worker module, or of an object of handlers: its functions, and those of an object that is its default export.
+ * @template M
+ * @typedef {Calls<M> & (M extends { default: infer D } ? D extends (...parts: any) => any ? unknown : Omit<Calls<D>, keyof Calls<M>>
+ *   : unknown)} TaskProxy
  */
 
 /**

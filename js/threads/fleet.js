@@ -373,7 +373,7 @@ export class Fleet {
    * Sends something to the code of the user's in workers.
    * @param {unknown} message
    * @param {number} [seat] of one worker; default: all that have started
-   * @param {readonly Transferable[]} [transfer]
+   * @param {readonly import('../base/host-types.js').Transferable[]} [transfer]
    */
   postToUser(message, seat, transfer) {
     for (const { state, seat: own, thread } of this.members.values())

@@ -27,7 +27,7 @@ function boxBytes({ boxBytes: wanted, boxCount, isBoxSizeGiven }, maximumBytes) 
 /**
  * @param {import('../options/options.js').ResolvedOptions} options
  * @param {import('../core/core.js').Exports} exports
- * @param {WebAssembly.Memory} wasmMemory
+ * @param {import('../base/host-types.js').WasmMemory} wasmMemory
  * @param {number} [maximumBytes] how far that may grow
  * @returns {Core} main's
  * @throws {import('../base/errors.js').PoolError} NO_MEMORY

@@ -32,7 +32,7 @@ function isPartOfBuffer(value) {
 
 /**
  * Takes the buffers from this thread, as transferring them does.
- * @param {readonly Transferable[]} transfer
+ * @param {readonly import('../base/host-types.js').Transferable[]} transfer
  * @throws {DataCloneError} what cannot be transferred; then none of them is
  */
 export function detach(transfer) {

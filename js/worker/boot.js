@@ -14,7 +14,7 @@ import { Loop } from './loop.js';
 
 /**
  * @typedef {object} WorkerHost what a worker needs of its runtime
- * @property {(message: import('../protocol/messages.js').FromWorker, transfer?: readonly Transferable[]) => void} post
+ * @property {(message: import('../protocol/messages.js').FromWorker, transfer?: readonly import('../base/host-types.js').Transferable[]) => void} post
  * @property {(onMessage: (message: import('../protocol/messages.js').FromMain) => void) => void} listen
  * @property {() => import('../protocol/messages.js').FromMain | undefined} [take] main's next message, without the event loop; undefined: there is none. Not every runtime can
  * @property {() => number} clockOffsetMs what turns time.now() into a clock that all threads share
@@ -27,7 +27,7 @@ import { Loop } from './loop.js';
  * @property {() => () => void} disguise makes this realm look like one of Emscripten's threads; gives the way back
  * @property {(fd: number, text: string) => void} [write] where C prints, if not to the console: 1 is stdout, 2 stderr
  *
- * @typedef {[exports: any, memory: WebAssembly.Memory, pool: number, thread: number]} Started
+ * @typedef {[exports: any, memory: import('../base/host-types.js').WasmMemory, pool: number, thread: number]} Started
  * @typedef {import('../protocol/messages.js').Init} Init
  */
 

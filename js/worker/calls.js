@@ -10,7 +10,7 @@ export class Calls {
   #next = 1;
   #post;
 
-  /** @param {(message: import('../protocol/messages.js').Call, transfer?: readonly Transferable[]) => void} post to main */
+  /** @param {(message: import('../protocol/messages.js').Call, transfer?: readonly import('../base/host-types.js').Transferable[]) => void} post to main */
   constructor(post) {
     this.#post = post;
   }
@@ -18,7 +18,7 @@ export class Calls {
   /**
    * Asks main for something.
    * @param {import('../protocol/messages.js').Question} request
-   * @param {readonly Transferable[]} [transfer]
+   * @param {readonly import('../base/host-types.js').Transferable[]} [transfer]
    * @returns {Promise<any>} main's answer
    */
   ask(request, transfer) {

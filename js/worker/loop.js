@@ -42,7 +42,7 @@ export class Loop {
    * @param {import('./boot.js').WorkerHost} host
    * @param {import('../protocol/messages.js').Init} init
    * @param {import('../core/core.js').Exports} exports
-   * @param {WebAssembly.Memory} memory
+   * @param {import('../base/host-types.js').WasmMemory} memory
    * @param {number} pool address
    * @param {number} thread number
    */
@@ -365,7 +365,7 @@ export class Loop {
    * A value that only a message can carry, sent before main learns that the task is finished.
    * @param {number} index
    * @param {number} slot
-   * @param {{ value: unknown, transfer: Transferable[] }} message
+   * @param {{ value: unknown, transfer: import('../base/host-types.js').Transferable[] }} message
    */
   send(index, slot, { value, transfer }) {
     this.host.post({ kind: 'value', slot: index, generation: this.core.generation(slot), value }, transfer);

@@ -128,6 +128,21 @@ test('AM-59: every public type is named in a heading of docs/api.md, or in its t
     assert.ok(headings.includes(elsewhere.get(name) ?? name), `docs/api.md: ${name} is missing`);
 });
 
+test('every type that docs/api.md names can be imported from the package [AM-59]', () => {
+  const exported = [...read('js/index.js').matchAll(/@typedef \{[^}]+\} (\w+)/g)].map((match) => match[1]);
+  exported.push(...Object.keys(wasmpool));
+  // TypeScript's, Node's, and names of a DOMException; other foreign ones are global.
+  const foreign = new Set(['Record', 'Readable', 'DataCloneError', 'TimeoutError']);
+  const named = new Set();
+  for (const [, code] of prose('docs/api.md').matchAll(/`([^`]+)`/g)) {
+    const types = code.replace(/'[^']*'/g, '').replace(/[\w.]+\.\w+/g, '');
+    for (const [name] of types.matchAll(/\b[A-Z][a-z]\w*\b/g)) named.add(name);
+  }
+  assert.ok(named.has('LivenessOptions') && named.has('PoolErrorExtra'), 'the test reads nothing');
+  for (const name of named)
+    assert.ok(exported.includes(name) || foreign.has(name) || name in globalThis, `docs/api.md names ${name}`);
+});
+
 test('AM-59: every member of a public class is in its section of docs/api.md: none is for the engine alone', () => {
   const { Pool, TaskPromise, MapPromise, Box } = wasmpool;
   const classes = { Pool, TaskPromise, MapPromise, Box, Handle, Sequence, Trace, Ctx: Context };

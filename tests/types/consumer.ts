@@ -55,6 +55,7 @@ import {
   type Trace,
   type TraceEvent,
   type TraceFile,
+  type Transferable,
   type WorkerEnd,
   type WorkerEvent,
 } from '../../types/index.js';
@@ -221,9 +222,58 @@ export async function dispatching(): Promise<void> {
   void pool.tasks.subtract;
   // @ts-expect-error no function, so no handler
   void pool.tasks.version;
+  // @ts-expect-error a payload that the handler needs
+  void pool.tasks.load();
 
   await Promise.all([asPromise, terminated, sum, loaded]);
   void [id, cancelled];
+}
+
+/** What `typeof import('./worker.js')` is of the guide's first worker, with exports beside the default one. */
+const worker = {
+  default: defineWorker({
+    add: ({ a, b }: { a: number; b: number }) => a + b,
+    load: async (url: string, _ctx: Ctx) => new TextEncoder().encode(url),
+    now: () => 'noon',
+    round: (digits?: number) => digits ?? 0,
+    anything: (value: unknown) => value,
+    both: () => 'the default export has it, too',
+    limit: 5 as never,
+  }),
+  both: (count: number) => count,
+  onStop: () => undefined,
+  version: '1.0',
+};
+
+export async function defaultExport(): Promise<void> {
+  const { tasks } = await createPool<typeof worker>({ module: './worker.js' });
+  const sum = tasks.add({ a: 1, b: 2 });
+  const loaded = tasks.load('https://example.org/', { priority: 'low' });
+  same<Same<[typeof sum, typeof loaded], [TaskPromise<number>, TaskPromise<Uint8Array<ArrayBuffer>>]>>();
+  const now = [tasks.now(), tasks.now(null, { timeoutMs: 5 }), tasks.now(undefined, {})];
+  const rounded = [tasks.round(), tasks.round(2), tasks.round(undefined, { weight: 'light' })];
+  same<Same<[typeof now, typeof rounded], [TaskPromise<string>[], TaskPromise<number>[]]>>();
+  const leased = tasks.now(null, { deliver: 'lease' });
+  const exported = tasks.both(1); // the export goes before the default export's function of that name
+  same<Same<[typeof leased, typeof exported], [TaskPromise<Box>, TaskPromise<number>]>>();
+  void [tasks.anything(), tasks.anything(5)];
+  const one = await createPool<{ default: (count: number) => string }>({ module: './one.js' });
+  const alone = one.tasks.default(5);
+  same<Same<typeof alone, TaskPromise<string>>>();
+  const unknown = await createPool({ module: './unknown.js' });
+  void [unknown.tasks.anyName(), unknown.tasks.anyName(5, { priority: 'high' })];
+  // @ts-expect-error it needs its payload
+  void tasks.add();
+  // @ts-expect-error the payload is the handler's
+  void tasks.round('2');
+  // @ts-expect-error it has no parameter
+  void tasks.now(5);
+  // @ts-expect-error an object is no handler
+  void tasks.default;
+  // @ts-expect-error runs at the pool's end, and is no handler
+  void tasks.onStop;
+  // @ts-expect-error no function
+  void tasks.version;
 }
 
 export async function several(pool: Pool): Promise<void> {
@@ -418,6 +468,7 @@ export type Named = [
   Scheduler,
   ThresholdName,
   TraceEvent,
+  Transferable,
 ];
 export async function named(pool: Pool<Handlers>): Promise<void> {
   const stats: Stats = pool.stats();
