@@ -113,9 +113,9 @@ export async function answer(thread, request, functions, taskOf, lose) {
   const { call } = request;
   try {
     if (request.kind === 'argument') {
-      const found = takeArgument(taskOf(request.slot, request.generation));
-      if (!found)
-        throw poolError('WORKER_LOST', 'the worker ended before it began, and objects transferred to it are lost');
+      const task = taskOf(request.slot, request.generation);
+      const found = takeArgument(task);
+      if (!found) throw task ? lose(task) : poolError('CANCELLED'); // nobody waits for it: the worker only has to go on
       thread.post({ kind: 'answer', call, value: found.value }, found.transfer);
     } else if (request.kind === 'main') {
       const target = Object.hasOwn(functions, request.name) ? functions[request.name] : undefined;

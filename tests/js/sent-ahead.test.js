@@ -153,25 +153,30 @@ test('tasks that are bound to a worker by their payload keep the order of priori
     assert.deepEqual([...word.subarray(1, 6)], [1, 2, 3, 4, 5]);
   }));
 
-test('what was transferred to a worker that ends before it began is lost with it; copies are sent again', () =>
-  withPool({ ...AHEAD, workers: 1 }, async (pool) => {
-    const gate = blocker(pool);
-    await gate.running;
-    const word = words();
-    const bytes = new Uint8Array(LARGE).fill(1);
-    const moved = pool.dispatch('sum', { word, bytes }, { transfer: [bytes.buffer] });
-    const copied = pool.dispatch('sum', { word, bytes: new Uint8Array(LARGE).fill(1) });
-    const small = pool.dispatch('count', { word });
-    const ended = gate.promise.terminate();
-    assert.equal(await codeOf(gate.promise), 'CANCELLED');
-    const error = await moved.catch((caught) => caught);
-    assert.equal(error.code, 'WORKER_LOST');
-    assert.match(error.message, /^Worker_1 ended before the task had started, .*: Worker_1 was killed/);
-    assert.equal(error.worker, 'Worker_1');
-    assert.equal(await copied, LARGE);
-    await small;
-    await ended;
-  }));
+for (const spares of [0, 1]) {
+  const title = `what was transferred to a worker that ends before it began is lost with it; copies are sent again; ${spares} spares`;
+  test(title, () => withPool({ ...AHEAD, workers: 1, spares }, losesTransferred));
+}
+
+/** @param {import('../../js/index.js').Pool} pool of one worker */
+async function losesTransferred(pool) {
+  const gate = blocker(pool);
+  await gate.running;
+  const word = words();
+  const bytes = new Uint8Array(LARGE).fill(1);
+  const moved = pool.dispatch('sum', { word, bytes }, { transfer: [bytes.buffer] });
+  const copied = pool.dispatch('sum', { word, bytes: new Uint8Array(LARGE).fill(1) });
+  const small = pool.dispatch('count', { word });
+  const ended = gate.promise.terminate();
+  assert.equal(await codeOf(gate.promise), 'CANCELLED');
+  const error = await moved.catch((caught) => caught);
+  assert.equal(error.code, 'WORKER_LOST');
+  assert.match(error.message, /^Worker_1 ended before the task had started, .*: Worker_1 was killed/);
+  assert.equal(error.worker, 'Worker_1');
+  assert.equal(await copied, LARGE);
+  await small;
+  await ended;
+}
 
 for (const restart of [AHEAD.restart, { policy: 'never' }, { minMs: 60_000, maxMs: 60_000 }])
   test(`a transferred task that had not started says why its worker ended: restart ${JSON.stringify(restart)}`, () =>
