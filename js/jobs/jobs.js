@@ -125,7 +125,11 @@ export class Jobs {
     if (callback !== undefined) this.#checkCallback(callback);
     if (!Array.isArray(steps)) throw poolError('INVALID_ARGUMENT', 'steps: expected an array');
     if (this.#options.dev) this.#checkSteps(steps);
-    for (const [index, step] of steps.entries()) if (step?.task) readOptions(step, OPTIONS_OF.step, `steps[${index}]`);
+    for (const [index, step] of steps.entries()) {
+      if (!step?.task) continue; // the chain ends there, and says so
+      readOptions(step, OPTIONS_OF.step, `steps[${index}]`);
+      this.#intake.names.of(step.task);
+    }
     return new Sequence(steps, callback, {
       send: (record, step, late) => this.#sendStep(record, step, late),
       giveUp: (record) => this.#giveUp(record),

@@ -85,10 +85,19 @@ test('names that are nearly right: of the functions of time, of a task of anothe
     );
     assert.match(await refusal(() => pool.inject('mine', performance)), /^scheduler: expected some of .* its own/);
     pool.inject('runtime', {}); // restores the runtime's
-    assert.match(
-      await refusal(() => pool.dispatch({ module: MODULE, nam: 'echo' }, 1)),
-      /^task\.nam: unknown option; did you mean task\.name\?$/,
-    );
+    const task = { module: MODULE, nam: 'echo' };
+    const calls = {
+      dispatch: () => pool.dispatch(task, 1),
+      batch: () => pool.batch([{ task: 'echo' }, { task }]),
+      broadcast: () => pool.broadcast(task),
+      map: () => pool.map(task, [1]),
+      'map of nothing': () => pool.map(task, []),
+      split: () => pool.split(task, 1, () => undefined),
+      bulkSplit: () => pool.bulkSplit(task, [1], () => undefined),
+      sequence: () => pool.sequence([{ task: 'echo', payload: 1 }, { task }]),
+    };
+    for (const [call, make] of Object.entries(calls))
+      assert.match(await refusal(make), /^task\.nam: unknown option; did you mean task\.name\?$/, call);
     assert.match(await refusal(() => createPool({ module: '' })), /^module: expected a URL or a path, got ''$/);
     for (const signal of [new EventTarget(), new AbortController(), {}])
       assert.match(await refusal(() => pool.dispatch('echo', 1, { signal })), /^signal: expected an AbortSignal, got /);
