@@ -78,7 +78,7 @@ export class Pool {
     this.#ready.catch(() => undefined);
   }
 
-  /** Settles when all workers have started; rejects with START_FAILED, and the pool is destroyed. */
+  /** Settles when all workers have started; rejects with START_FAILED, and the pool is destroyed; with POOL_DESTROYED if it was before. */
   get ready() {
     return this.#ready;
   }
@@ -113,7 +113,7 @@ export class Pool {
         seating: (seat) => this.#broadcasts.replay(seat, /** @type {Engine} */ (this.#intake.engine)),
       });
       const engine = await this.#starting;
-      if (this.#intake.closed) return; // #ending ends it
+      if (this.#intake.closed) throw poolError('POOL_DESTROYED', 'the pool was destroyed while it started'); // #ending ends it
       if (this.#paused) engine.pause();
       this.#traces.open(engine);
       const { telemetry } = this.#options;

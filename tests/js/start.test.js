@@ -81,14 +81,31 @@ test('destroy while the pool starts: ready and all tasks reject, no thread is le
   countingThreads(async (threads) => {
     for (const turns of [0, 1, 5, 20]) {
       const pool = ending(t, new Pool({ module: DEADLY, workers: 2 }));
+      let up = 0;
+      pool.on('workerUp', () => up++);
       const task = pool.dispatch('echo', 1);
       for (let i = 0; i < turns; i++) await new Promise((resolve) => setImmediate(resolve));
       const [, code] = await Promise.all([pool.destroy(), codeOf(task)]);
       assert.ok(['POOL_DESTROYED', 'fulfilled'].includes(code), code);
-      await pool.ready.catch((error) => assert.equal(error.code, 'POOL_DESTROYED'));
+      assert.equal(await codeOf(pool.ready), up === 2 ? 'fulfilled' : 'POOL_DESTROYED');
       assert.equal(threads.gone, threads.started);
     }
   }));
+
+test('a pool that ends before it has started rejects its `ready`; nobody need look at that', async (t) => {
+  const unhandled = [];
+  const note = (/** @type {unknown} */ error) => unhandled.push(error);
+  process.on('unhandledRejection', note);
+  t.after(() => process.off('unhandledRejection', note));
+  for (const end of ['destroy', 'close']) {
+    const seen = new Pool({ module: DEADLY, workers: 1 });
+    const unseen = new Pool({ module: DEADLY, workers: 1 });
+    await Promise.all([seen[end](), unseen[end]()]);
+    assert.equal(await codeOf(seen.ready), 'POOL_DESTROYED', end);
+  }
+  await new Promise((resolve) => setImmediate(resolve)); // by then they would have been told
+  assert.deepEqual(unhandled, []);
+});
 
 test('AM-42: a replacement that cannot start counts against the budget; then its seat is given up', async (t) => {
   const flag = join(scratch, 'flag');
