@@ -90,7 +90,8 @@ function transferLost({ id, rare }, hasRun) {
   if (!member) return innerError('WORKER_LOST', again, { taskId: id });
   const where = { taskId: id, worker: member.name };
   // Its run was ended, and its worker lives on.
-  if (member.state !== 'dying') return innerError('WORKER_LOST', `the task was stopped on ${member.name}, and ${again}`, where);
+  if (member.state !== 'dying')
+    return innerError('WORKER_LOST', `the task was stopped on ${member.name}, and ${again}`, where);
   const what = hasRun
     ? `${member.name} ended while it ran the task, and ${again}`
     : `${member.name} ended before the task had started, and what was transferred with the task is lost`;
