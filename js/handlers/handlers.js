@@ -31,7 +31,8 @@ export function defineWorker(handlers) {
 
 /**
  * The handlers of a worker module: its exported functions, and the functions of an object that is its default export; a
- * function that is the default export is the handler 'default'.
+ * function that is the default export is the handler 'default'. That object may be another module, as a loader hands it out, with a
+ * default export of its own. An outer one goes before an inner one of the same name.
  * @param {Record<string, unknown>} module namespace
  * @returns {Handlers}
  */
@@ -41,11 +42,11 @@ export function findHandlers(module) {
   const add = (/** @type {string} */ name, /** @type {unknown} */ value) => {
     if (typeof value === 'function') found.set(name, /** @type {Handler} */ (value));
   };
-  const { default: main } = module;
-  if (main !== null && typeof main === 'object') {
-    for (const [name, value] of Object.entries(main)) add(name, value);
-  }
-  for (const [name, value] of Object.entries(module)) add(name, value);
+  /** Outermost first; a module may be its own default export, as some of CommonJS are. @type {Set<any>} */
+  const levels = new Set();
+  for (let at = /** @type {any} */ (module); at !== null && typeof at === 'object' && !levels.has(at); at = at.default)
+    levels.add(at);
+  for (const level of [...levels].reverse()) for (const [name, value] of Object.entries(level)) add(name, value);
   return found;
 }
 

@@ -57,6 +57,26 @@ test('the first examples of the guide run one after the other, as they stand [AM
   assert.deepEqual(run(program, { 'worker.js': worker, 'package.json': '{ "type": "module" }' }), ['3 3']);
 });
 
+test("the guide's loader of TypeScript finds what its first worker defines [AM-59]", () => {
+  const code = blocks(readFileSync(join(ROOT, 'docs/guide.md'), 'utf8'));
+  const worker = code.find((block) => /defineWorker\(/.test(block)) ?? '';
+  const recipe = code.find((block) => /'tsx\/esm\/api'/.test(block)) ?? '';
+  assert.match(recipe, /\.ts'/);
+  const open = code.find((block) => block.startsWith('import { createPool')) ?? '';
+  const program = `${open}\nconsole.log(await pool.dispatch('add', { a: 1, b: 2 }));\nawait pool.destroy();\n`;
+  // Like tsx's, it gives the namespace of the module; the types are already gone.
+  const tsx =
+    'export const tsImport = (path, parent) => import(new URL(path.replace(/ts$/, "typed.js"), parent).href);';
+  const recipeHere = recipe.replace("'tsx/esm/api'", "'./tsx.js'");
+  const files = {
+    'worker.js': recipeHere,
+    'worker.typed.js': worker,
+    'tsx.js': tsx,
+    'package.json': '{ "type": "module" }',
+  };
+  assert.deepEqual(run(program, files), ['3']);
+});
+
 /** What the packed package holds. */
 function packed() {
   const args = ['pack', '--dry-run', '--json', '--ignore-scripts'];

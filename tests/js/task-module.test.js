@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
 import { pathToFileURL } from 'node:url';
+import { findHandlers } from '../../js/handlers/handlers.js';
 import { createPool } from '../../js/index.js';
 import { codeOf, until, withPool } from './helpers.js';
 
@@ -148,4 +149,20 @@ test('a function is sent by its source where the pool allows it; elsewhere it me
   } finally {
     await pool.destroy();
   }
+});
+
+test('handlers are found through modules that are default exports, and a module may be its own', () => {
+  const inner = { add: () => 'inner', own: () => 'inner', default: () => 'a handler itself' };
+  const found = findHandlers({ default: { default: inner, add: () => 'outer', version: 1 } });
+  assert.deepEqual(
+    [...found].map(([name, handler]) => [name, handler(undefined, /** @type {any} */ (undefined))]),
+    [
+      ['add', 'outer'],
+      ['own', 'inner'],
+      ['default', 'a handler itself'],
+    ],
+  );
+  const commonJs = { default: /** @type {unknown} */ (undefined), run: () => 1 };
+  commonJs.default = commonJs;
+  assert.deepEqual([...findHandlers(commonJs).keys()], ['run']);
 });
