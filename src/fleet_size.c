@@ -12,13 +12,26 @@ static uint32_t open_count(const wp_fleet *fleet) {
   return fleet->pool->seat_count - fleet->closed_count;
 }
 
+/* Open seats that were not given up: with a worker, or with one to come. */
+static uint32_t served_count(const wp_fleet *fleet) {
+  uint32_t count = 0;
+  for (uint32_t place = 0; place < fleet->pool->seat_count; place++)
+    count += !fleet->seats[place].closed && !fleet->seats[place].log.spent;
+  return count;
+}
+
+/* No points: main only. */
+void wp__fleet_tell_size(wp_fleet *fleet) {
+  wp_atomic_store_relaxed_u32(&fleet->pool->seats_open, served_count(fleet)); /* others': a hint */
+}
+
 /* No points: main only. */
 static void set_closed(wp_fleet *fleet, uint32_t place, bool closed) {
   wp_seat *s = &fleet->seats[place];
   s->closed = closed;
   s->drains = closed;
   fleet->closed_count += closed ? 1U : (uint32_t)-1;
-  wp_atomic_store_relaxed_u32(&fleet->pool->seats_open, open_count(fleet)); /* others': a hint */
+  wp__fleet_tell_size(fleet);
   if (!closed && s->holder) wp__fleet_stay(fleet, s->holder);
 }
 
@@ -63,13 +76,6 @@ static bool open_one(wp_fleet *fleet) {
 
 /* ---- The range ---- */
 
-static uint32_t may_close(const wp_fleet *fleet) {
-  uint32_t count = 0;
-  for (uint32_t place = 0; place < fleet->pool->seat_count; place++)
-    count += !fleet->seats[place].closed && !fleet->seats[place].log.spent;
-  return count;
-}
-
 void wp__fleet_resize(wp_fleet *fleet, uint32_t least, uint32_t most) {
   uint32_t seats = fleet->pool->seat_count;
   if (most < 1) most = 1;
@@ -78,7 +84,7 @@ void wp__fleet_resize(wp_fleet *fleet, uint32_t least, uint32_t most) {
   if (fleet->least > fleet->most) fleet->least = fleet->most;
   fleet->resizing = true;
   while (open_count(fleet) < fleet->least && open_one(fleet)) continue;
-  while (open_count(fleet) > fleet->most && may_close(fleet)) close_one(fleet);
+  while (open_count(fleet) > fleet->most && served_count(fleet)) close_one(fleet);
 }
 
 /* Every open seat is served, and nobody is left on another one. */

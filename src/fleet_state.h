@@ -129,6 +129,9 @@ void wp__fleet_fit(wp_fleet *fleet);
 
 void wp__fleet_check_size(wp_fleet *fleet);
 
+/* Tells the pool how many seats are served, after one was opened, closed or given up. */
+void wp__fleet_tell_size(wp_fleet *fleet);
+
 /* ---- fleet_leave.c ---- */
 
 void wp__fleet_ask_to_leave(wp_fleet *fleet, uint32_t thread);

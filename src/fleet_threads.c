@@ -169,6 +169,7 @@ static void replace(wp_fleet *fleet, uint32_t thread, uint32_t reason, bool clea
     return;
   }
   fleet->counts.retired++;
+  wp__fleet_tell_size(fleet);
   wp__fleet_emit(fleet, WP_FLEET_RETIRED, thread);
   if (fleet->state == WP_STATE_OPENING) refuse(fleet, thread, reason);
 }

@@ -102,7 +102,8 @@ struct wp_pool {
   wp_atomic_u32 idle[WP_IDLE_WORDS];
   wp_atomic_u32 seats[WP_SEATS_MAX]; /* number of the thread that holds the seat, or 0; main */
   uint32_t seat_count, thread_count; /* constant */
-  wp_atomic_u32 seats_open; /* seats that are to be served; written by main, for others a hint */
+  /* Seats that are to be served: neither closed nor given up; written by main, for others a hint. */
+  wp_atomic_u32 seats_open;
   wp_counters counters;
   /* The pool's time, see wp_pool_time; bits of doubles, written by main, seldom. */
   wp_atomic_u64 clock_offset, clock_stands;

@@ -116,7 +116,7 @@ static void read_lanes(wp_pool *pool, sample *now) {
 }
 
 static void read_workers(const wp_pool *pool, sample *now) {
-  now->total = pool->seat_count;
+  now->total = wp_atomic_load_relaxed_u32(&pool->seats_open); /* a gauge */
   wp_pool_count_workers(pool, &now->free, &now->busy);
   for (uint32_t seat = 0; seat < pool->seat_count; seat++) {
     uint32_t thread = wp_atomic_load_acquire_u32(&pool->seats[seat]);

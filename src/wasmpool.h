@@ -182,6 +182,8 @@ typedef struct wp_completion {
 } wp_completion;
 
 typedef struct wp_stats {
+  /* Free and busy ones add up to the total. A worker that starts, or is to start again, is busy; a seat that was closed or given up counts
+   * nowhere. */
   uint32_t free_workers, busy_workers, total_workers, queued;
   uint64_t processed, errors;
   uint32_t boxes_in_use, tasks_in_use;

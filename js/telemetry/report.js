@@ -4,8 +4,8 @@ import { noStops } from '../threads/stop-log.js';
 /**
  * @typedef {object} Stats
  * @property {number} freeWorkers
- * @property {number} busyWorkers those that start, or run a task, or are poisoned
- * @property {number} totalWorkers free and busy ones
+ * @property {number} busyWorkers those that start, also after a crash, or run a task, or are poisoned
+ * @property {number} totalWorkers free and busy ones; a worker that ended and is not replaced any more (event `workerRetired`) is neither
  * @property {number} queued tasks that wait
  * @property {number} processed tasks settled in any way
  * @property {number} errors those among them that failed

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { createPool, Pool } from '../../js/index.js';
 import { countedTime } from './fake-clock.js';
-import { blocker, codeOf, ending, MODULE, until, withPool } from './helpers.js';
+import { blocker, codeOf, DEADLY, ending, MODULE, until, withPool } from './helpers.js';
 import { poolError } from '../../js/base/errors.js';
 import { GroupSink } from '../../js/task/task.js';
 
@@ -255,6 +255,26 @@ test('AM-27, AM-28: stats are snapshots, and their sums hold under load', () =>
     assert.deepEqual(workers(), [2, 0, 2]);
     assert.deepEqual([last.processed, last.errors], [500, 100]);
   }));
+
+test('AM-28: a worker that is not replaced any more is no worker; one that is to restart is busy', async () => {
+  const count = (/** @type {any} */ pool) => {
+    const { freeWorkers, busyWorkers, totalWorkers } = pool.stats();
+    return [freeWorkers, busyWorkers, totalWorkers];
+  };
+  await withPool({ module: DEADLY, restart: { policy: 'never' } }, async (pool) => {
+    pool.on('error', () => undefined);
+    for (const left of [1, 0]) {
+      assert.equal(await codeOf(pool.dispatch('exit', 1)), 'WORKER_LOST');
+      assert.deepEqual(count(pool), [left, 0, left]);
+    }
+    assert.equal(await codeOf(pool.dispatch('exit', 1)), 'WORKER_LOST');
+  });
+  await withPool({ module: DEADLY, restart: { minMs: 60_000, maxMs: 60_000 } }, async (pool) => {
+    pool.on('error', () => undefined);
+    assert.equal(await codeOf(pool.dispatch('exit', 1)), 'WORKER_LOST');
+    assert.deepEqual(count(pool), [1, 1, 2]);
+  });
+});
 
 test('AM-29, AM-30: pause holds the queue, resume starts it in priority order; neither nests', () =>
   withPool({ workers: 1 }, async (pool) => {

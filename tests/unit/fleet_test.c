@@ -147,12 +147,22 @@ TEST(lost, "a lost worker is replaced after its back-off, under its seat; the re
   host_close(&host);
 }
 
+static void check_workers(uint32_t free, uint32_t busy) {
+  wp_stats stats;
+  wp_stats_read(host.f.pool, &stats);
+  CHECK_EQ(stats.free_workers, free);
+  CHECK_EQ(stats.busy_workers, busy);
+  CHECK_EQ(stats.total_workers, free + busy);
+}
+
 TEST(retired, "a seat whose restarts are used up is given up, and the others go on; with the last "
               "the pool serves nobody") {
   CHECK_EQ(open(2, 0, NULL), WP_OK);
   for (uint32_t i = 0; i < 4; i++) {
     CHECK(wp_fleet_serves(host.fleet, 0));
+    check_workers(2, 0);
     host_report(&host, WP_FLEET_BROKEN, on_seat(&host, 0));
+    check_workers(1, i < 3); /* it is to start again, or is given up */
     host_sleep(&host, 1000);
     host_settle(&host);
   }
@@ -168,6 +178,7 @@ TEST(retired, "a seat whose restarts are used up is given up, and the others go 
     host_settle(&host);
   }
   CHECK(!wp_fleet_serves(host.fleet, WP_NONE));
+  check_workers(0, 0);
   CHECK(!host.broken);
   host_close(&host);
 }
