@@ -2,6 +2,7 @@
 import { milliseconds, ownOptions } from '../base/check.js';
 import { poolError } from '../base/errors.js';
 import * as L from '../generated/layout.js';
+import { POOL_NAMES } from '../options/options.js';
 import { OPTIONS_OF } from '../options/spec.js';
 import { ignore } from '../task/task.js';
 
@@ -89,7 +90,7 @@ export class Ending {
    * @returns {Promise<void>}
    */
   async inOrder(options) {
-    const { timeoutMs = Infinity } = ownOptions('', options, OPTIONS_OF.close);
+    const { timeoutMs = Infinity } = ownOptions('', options, OPTIONS_OF.close, undefined, POOL_NAMES);
     const limitMs = milliseconds('timeoutMs', timeoutMs);
     return (this.#closing ??= this.#finish(limitMs));
   }

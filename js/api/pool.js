@@ -10,7 +10,7 @@ import { Broadcasts } from '../jobs/broadcast.js';
 import { Intake } from '../submit/intake.js';
 import { Jobs } from '../jobs/jobs.js';
 import { startMap } from '../jobs/map-tasks.js';
-import { resolveOptions } from '../options/options.js';
+import { POOL_NAMES, resolveOptions } from '../options/options.js';
 import { diagnose, poolStats } from '../telemetry/report.js';
 import { checkLibrary } from '../time/scheduler.js';
 import { OPTIONS_OF } from '../options/spec.js';
@@ -192,7 +192,7 @@ export class Pool {
    */
   broadcast(task, payload, options = {}) {
     return this.#intake.group(() => {
-      const { sticky } = ownOptions('', options, OPTIONS_OF.broadcast);
+      const { sticky } = ownOptions('', options, OPTIONS_OF.broadcast, undefined, POOL_NAMES);
       if (flag('sticky', sticky)) this.#broadcasts.keep(task, payload, this.size, this.#intake);
       return Array.from({ length: this.size }, (_, seat) => ({ task, payload, options: {}, seat: seat + 1 }));
     }, false);

@@ -5,6 +5,7 @@ import { notSerializable } from '../codec/explain.js';
 import { hasCrashed } from '../threads/deaths.js';
 import { describeReason, poolError } from '../base/errors.js';
 import { host } from '../host/index.js';
+import { POOL_NAMES } from '../options/options.js';
 import { OPTIONS_OF } from '../options/spec.js';
 
 /**
@@ -59,7 +60,7 @@ function warnOf({ name }, error) {
  * @throws {import('../base/errors.js').PoolError} INVALID_ARGUMENT, NOT_SERIALIZABLE
  */
 export function postToModules(fleet, size, message, options) {
-  const { worker, transfer } = ownOptions('', options, OPTIONS_OF.message);
+  const { worker, transfer } = ownOptions('', options, OPTIONS_OF.message, undefined, POOL_NAMES);
   if (worker !== undefined) integer('worker', worker, 0, size - 1);
   if (transfer !== undefined) transferList('transfer', transfer);
   if (transfer?.length && worker === undefined && size > 1)

@@ -152,14 +152,15 @@ export const nameSet = (names) => new Set(Object.keys(names));
  * @param {T} given
  * @param {ReadonlySet<string>} known
  * @param {string} [expected] instead of an object
+ * @param {ReadonlySet<string>} [ofPool] names that are options of the pool, where the call has options of its own
  * @returns {T}
  */
-export function ownOptions(group, given, known, expected) {
+export function ownOptions(group, given, known, expected, ofPool) {
   object(group || 'options', given, expected);
   /** @type {any} */
   const own = Object.create(null);
   for (const name of Object.keys(given)) {
-    if (!known.has(name)) throw unknownOption(name, known, group);
+    if (!known.has(name)) throw unknownOption(name, known, group, ofPool);
     const value = /** @type {any} */ (given)[name];
     if (value !== undefined) own[name] = value; // so that defaults can be spread below it
   }
@@ -192,9 +193,14 @@ const LIMIT_ALIASES = ['timeout', 'timeoutms', 'timelimit', 'timelimitms'];
  * @param {string} name
  * @param {ReadonlySet<string>} known
  * @param {string} [group] that the option is in
+ * @param {ReadonlySet<string>} [ofPool]
  */
-export function unknownOption(name, known, group = '') {
+export function unknownOption(name, known, group = '', ofPool) {
   const path = (/** @type {string} */ option) => (group ? `${group}.${option}` : option);
+  if (ofPool?.has(name)) {
+    const text = `${path(name)}: an option of the pool, not of a single call; give it to createPool or new Pool`;
+    return poolError('INVALID_ARGUMENT', text);
+  }
   const nearest = nearestName(name, known);
   const hint = nearest ? `did you mean ${path(nearest)}?` : `known: ${[...known].join(', ')}`;
   return poolError('INVALID_ARGUMENT', `${path(name)}: unknown option; ${hint}`);

@@ -54,7 +54,8 @@ import { threadOptions } from './thread-options.js';
  *   up, before it is stopped; 1
  * @property {LivenessOptions | false} [liveness] recovers workers that run a task and give no sign of life: given, for all tasks;
  *   false, for none; by default for those of `split`, `bulkSplit` and `sequence`
- * @property {{ count?: number, size?: number | string }} [boxes] leased results at once, and their size; 64, '1mb'
+ * @property {{ count?: number, size?: number | string }} [boxes] leased results at once, and the memory that is
+ *   reserved for each; 64, '1mb'
  * @property {number} [leaseMs] how long a leased result lives without being released; 5,000
  * @property {{ maximum?: number | string }} [memory] ceiling of the pool's memory in bytes, or '512mb'; '4gb'
  * @property {RestartOptions} [restart]
@@ -151,7 +152,8 @@ const NAMES = {
   onTaskError: 1,
   onWorkerError: 1,
 };
-const KNOWN = nameSet(NAMES);
+/** What a pool may be given, by name. */
+export const POOL_NAMES = nameSet(NAMES);
 
 /** Options of later versions: refused with a code of their own. */
 const NOT_YET = [
@@ -203,7 +205,7 @@ function ownPoolOptions(given) {
   object('options', given);
   const later = NOT_YET.find((name) => Object.hasOwn(given, name) && /** @type {any} */ (given)[name] !== undefined);
   if (later) throw poolError('UNSUPPORTED', `option ${later} is not available in this version`);
-  return ownOptions('', given, KNOWN);
+  return ownOptions('', given, POOL_NAMES);
 }
 
 /**

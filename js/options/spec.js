@@ -14,7 +14,7 @@ import { poolError } from '../base/errors.js';
 import * as L from '../generated/layout.js';
 import { host } from '../host/index.js';
 import { NO_FUNCTIONS } from './option-groups.js';
-import { priorityLane } from './options.js';
+import { POOL_NAMES, priorityLane } from './options.js';
 import { own } from '../base/own.js';
 
 /**
@@ -228,7 +228,7 @@ export function readOptions(options, known = OPTIONS_OF.task, group = '') {
  * @param {string} group
  */
 function refuse(name, value, known, group) {
-  if (!NOT_YET.includes(name)) throw unknownOption(name, known, group);
+  if (!NOT_YET.includes(name)) throw unknownOption(name, known, group, POOL_NAMES);
   if (value !== undefined) throw poolError('UNSUPPORTED', `option ${name} is not available in this version`);
 }
 

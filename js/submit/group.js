@@ -2,6 +2,7 @@
 import { ownOptions } from '../base/check.js';
 import { poolError } from '../base/errors.js';
 import * as L from '../generated/layout.js';
+import { POOL_NAMES } from '../options/options.js';
 import { Given, OPTIONS_OF, readOptions } from '../options/spec.js';
 import { GroupSink, Task } from '../task/task.js';
 
@@ -27,7 +28,7 @@ export function batchMembers(jobs, options) {
   if (!Array.isArray(jobs)) throw poolError('INVALID_ARGUMENT', 'jobs: expected an array');
   const given = readOptions(options);
   return jobs.map((job, index) => {
-    const { task, payload, priority } = ownOptions(`jobs[${index}]`, job, OPTIONS_OF.job);
+    const { task, payload, priority } = ownOptions(`jobs[${index}]`, job, OPTIONS_OF.job, undefined, POOL_NAMES);
     const own = priority === undefined ? given : Object.assign(new Given(), given, { priority });
     return { task, payload, options: own };
   });

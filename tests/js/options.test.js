@@ -158,6 +158,24 @@ test('an option that is undefined is one that is not given', () =>
     async (pool) => assert.equal(await pool.dispatch('echo', 1, { timeoutMs: undefined, priority: undefined }), 1),
   ));
 
+test('an option of the pool that is given to a single call is refused as such, wherever options are taken', () =>
+  withPool({}, async (pool) => {
+    const exact = (/** @type {string} */ path) =>
+      exactly(`${path}: an option of the pool, not of a single call; give it to createPool or new Pool`);
+    for (const name of ['recycleTimeoutMs', 'taskTimeoutMs', 'leaseMs', 'maxQueue', 'spares']) {
+      const wrong = { [name]: 5 };
+      await assert.rejects(pool.dispatch('echo', 1, wrong), exact(name));
+      await assert.rejects(pool.batch([{ task: 'echo' }], wrong), exact(name));
+      await assert.rejects(pool.batch([{ task: 'echo', ...wrong }]), exact(`jobs[0].${name}`));
+      await assert.rejects(pool.map('echo', [1], wrong), exact(name));
+      await assert.rejects(pool.broadcast('echo', 1, wrong), exact(name));
+      await assert.rejects(pool.close(wrong), exact(name));
+      assert.throws(() => pool.split('echo', 1, () => undefined, wrong), exact(name));
+      assert.throws(() => pool.sequence([{ task: 'echo', ...wrong }]), exact(`steps[0].${name}`));
+      assert.throws(() => pool.postMessage(1, wrong), exact(name));
+    }
+  }));
+
 test('an unknown task option rejects with the nearest known name, wherever options are taken', () =>
   withPool({}, async (pool) => {
     const timeout = exactly('timeout: unknown option; did you mean timeoutMs?');

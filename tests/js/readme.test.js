@@ -77,6 +77,30 @@ test("the guide's loader of TypeScript finds what its first worker defines [AM-5
   assert.deepEqual(run(program, files), ['3']);
 });
 
+test('CommonJS loads the package as the installation page says; require fails with an error that the page names [AM-59]', () => {
+  const page = readFileSync(join(ROOT, 'docs/installation.md'), 'utf8');
+  const [load] = blocks(page).filter((code) => code.includes("await import('wasmpool')"));
+  const program = `
+    import { createRequire } from 'node:module';
+    import { mkdir, symlink } from 'node:fs/promises';
+    await mkdir('node_modules');
+    await symlink(${JSON.stringify(ROOT)}, 'node_modules/wasmpool', 'dir');
+    try {
+      createRequire(import.meta.url)('./required.cjs');
+      console.log('loaded');
+    } catch ({ code }) {
+      console.log(code);
+    }
+    await import('./loads.cjs');`;
+  const files = {
+    'required.cjs': "require('wasm' + 'pool');",
+    'loads.cjs': `(async () => {\n${load}\nconsole.log(typeof createPool);\n})();`,
+  };
+  const [code, type] = run(program, files);
+  assert.ok(page.includes(`\`${code}\``), `the page does not name ${code}`);
+  assert.equal(type, 'function');
+});
+
 /** What the packed package holds. */
 function packed() {
   const args = ['pack', '--dry-run', '--json', '--ignore-scripts'];
