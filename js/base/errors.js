@@ -81,14 +81,47 @@ export function withoutFrames(make) {
 }
 
 /**
+ * @param {unknown} value anything that was thrown; a Proxy may throw when it is looked at
+ * @returns {value is PoolError}
+ */
+export function isPoolError(value) {
+  try {
+    return value instanceof PoolError;
+  } catch {
+    return false;
+  }
+}
+
+/**
  * One line about why, for the message of another error.
  * @param {unknown} reason
+ * @returns {string} never throws
  */
 export function describeReason(reason) {
+  try {
+    return describe(reason);
+  } catch {
+    return NO_TEXT; // a Proxy that throws
+  }
+}
+
+/** @param {unknown} reason */
+function describe(reason) {
   const { name, message } = /** @type {Partial<Error>} */ (Object(reason));
   if (typeof reason === 'string') return reason;
   if (typeof reason !== 'object' || typeof message !== 'string') return display(reason).slice(0, MOST_SHOWN);
   return name && name !== 'Error' && name !== 'PoolError' ? `${name}: ${message}` : message;
+}
+
+const NO_TEXT = 'a value that has no text';
+
+/**
+ * Where a module could not be read: Node writes it before the stack, Firefox into properties.
+ * @param {any} error
+ * @returns {string | undefined} file and line
+ */
+export function placeOf({ stack, fileName, lineNumber }) {
+  return fileName ? `${fileName}:${lineNumber}` : /^(\S+:\d+)\r?\n/.exec(stack)?.[1];
 }
 
 /** Characters of a value in a message. */
@@ -104,6 +137,6 @@ function display(value) {
     const isSilent = text.startsWith('[object ') || Array.isArray(value);
     return (isSilent && JSON.stringify(value)) || text;
   } catch {
-    return 'a value that has no text';
+    return NO_TEXT;
   }
 }

@@ -6,6 +6,7 @@ import { toMessage } from '../codec/errors.js';
 import { notSerializable } from '../codec/explain.js';
 import { lostError } from '../threads/deaths.js';
 import { poolError } from '../base/errors.js';
+import { host } from '../host/index.js';
 
 /**
  * @typedef {import('../task/task.js').Task} Task
@@ -117,6 +118,8 @@ export async function answer(thread, request, functions, taskOf, lose) {
       const found = takeArgument(task);
       if (!found) throw task ? lose(task) : poolError('CANCELLED'); // nobody waits for it: the worker only has to go on
       thread.post({ kind: 'answer', call, value: found.value }, found.transfer);
+    } else if (request.kind === 'syntax') {
+      thread.post({ kind: 'answer', call, value: await host.findSyntaxError?.(request.module, request.message) });
     } else if (request.kind === 'main') {
       const target = Object.hasOwn(functions, request.name) ? functions[request.name] : undefined;
       if (typeof target !== 'function') throw new Error(`the pool has no main function '${request.name}'`);

@@ -1,5 +1,5 @@
 /** The handlers that a worker knows: those of the pool's module, of other modules, and functions by their source. */
-import { poolError } from '../base/errors.js';
+import { describeReason, placeOf, poolError } from '../base/errors.js';
 import { parseReference } from '../base/task-name.js';
 import { findHandlers } from './handlers.js';
 
@@ -16,13 +16,16 @@ export class HandlerTable {
   #core;
   #initData;
   #importModule;
+  #findSyntaxError;
 
   /**
    * @param {import('../core/core.js').Core} core
    * @param {unknown} initData
    * @param {(url: string) => Promise<any>} importModule
+   * @param {(url: string, message: string) => Promise<string | undefined>} findSyntaxError file and line, if the host can tell
    */
-  constructor(core, initData, importModule) {
+  constructor(core, initData, importModule, findSyntaxError) {
+    this.#findSyntaxError = findSyntaxError;
     this.#core = core;
     this.#initData = initData;
     this.#importModule = importModule;
@@ -97,11 +100,31 @@ export class HandlerTable {
     try {
       handlers = this.#keepStop(await this.#loadModule(url));
     } catch (cause) {
-      throw new Error(`${url} cannot be loaded: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+      throw await this.#loadFailure(url, cause);
     }
     const handler = handlers.get(name);
     if (!handler) throw poolError('UNKNOWN_TASK', `no handler '${name}' in ${url}`);
     return handler;
+  }
+
+  /**
+   * @param {string} url
+   * @param {any} cause
+   */
+  async #loadFailure(url, cause) {
+    const place = isSyntaxError(cause)
+      ? (placeOf(cause) ?? (await this.#findSyntaxError(url, cause.message)))
+      : undefined;
+    return new Error(`${url} cannot be loaded: ${describeReason(cause)}${place ? ` (${place})` : ''}`, { cause });
+  }
+}
+
+/** @param {unknown} value thrown; a Proxy may throw when it is looked at */
+function isSyntaxError(value) {
+  try {
+    return value instanceof SyntaxError;
+  } catch {
+    return false;
   }
 }
 
@@ -114,7 +137,7 @@ function compile(name, source) {
   try {
     return evaluate(`(${source}\n)`);
   } catch (cause) {
-    if (!(cause instanceof SyntaxError)) throw uncompiled(name, cause);
+    if (!isSyntaxError(cause)) throw uncompiled(name, cause);
   }
   try {
     const holder = evaluate(`({${source}\n})`); // a method

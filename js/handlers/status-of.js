@@ -1,5 +1,5 @@
 /** How tasks end that fail. */
-import { PoolError } from '../base/errors.js';
+import { isPoolError } from '../base/errors.js';
 import { STATUS } from '../generated/status.js';
 
 /**
@@ -8,14 +8,14 @@ import { STATUS } from '../generated/status.js';
  * @returns {number}
  */
 export function statusOf(error) {
-  const status = error instanceof PoolError ? STATUS[/** @type {keyof typeof STATUS} */ (error.code)] : undefined;
+  const status = isPoolError(error) ? STATUS[/** @type {keyof typeof STATUS} */ (error.code)] : undefined;
   return status || STATUS.TASK_FAILED;
 }
 
 /**
  * @param {unknown} error
- * @returns {error is PoolError}
+ * @returns {error is import('../base/errors.js').PoolError}
  */
 export function isUnserializable(error) {
-  return error instanceof PoolError && error.code === 'NOT_SERIALIZABLE';
+  return isPoolError(error) && error.code === 'NOT_SERIALIZABLE';
 }

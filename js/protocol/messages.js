@@ -59,7 +59,12 @@
  * @property {string} name
  * @property {unknown} argument
  *
- * @typedef {ArgumentQuestion | MainQuestion} Question
+ * @typedef {object} SyntaxQuestion where the syntax error is that keeps a module from being imported
+ * @property {'syntax'} kind
+ * @property {string} module URL
+ * @property {string} message of the error
+ *
+ * @typedef {ArgumentQuestion | MainQuestion | SyntaxQuestion} Question
  * @typedef {Question & { call: number }} Call a question and its number, which the answer repeats
  * @typedef {{ kind: 'code', code: SharedArrayBuffer }} Code what the engine has made of the pool's code there, for the host of main
  *

@@ -1,7 +1,7 @@
 /** Why workers ended, or did not start, for the errors of their tasks and for events. */
 import { fromMessage } from '../codec/errors.js';
 import { carryError } from '../codec/explain.js';
-import { describeReason, innerError } from '../base/errors.js';
+import { describeReason, innerError, placeOf } from '../base/errors.js';
 import { host } from '../host/index.js';
 
 /** @typedef {import('./member.js').Member} Member */
@@ -73,13 +73,4 @@ export async function startFailure(name, thrown, module) {
       ? (placeOf(cause) ?? (await host.findSyntaxError?.(module, cause.message)))
       : undefined;
   return innerError('START_FAILED', `${name}: ${describeReason(cause)}${place ? ` (${place})` : ''}`, { cause });
-}
-
-/**
- * Where a module could not be read: Node writes it before the stack, Firefox into properties.
- * @param {any} error
- * @returns {string | undefined} file and line
- */
-function placeOf({ stack, fileName, lineNumber }) {
-  return fileName ? `${fileName}:${lineNumber}` : /^(\S+:\d+)\r?\n/.exec(stack)?.[1];
 }

@@ -51,8 +51,10 @@ export class Loop {
     this.init = init;
     this.core = new Core(exports, memory, pool, thread, createCodec(host.codec));
     this.at = this.core.thread(thread);
-    this.#handlers = new HandlerTable(this.core, init.initData, host.importModule);
     this.calls = new Calls((message, transfer) => host.post(message, transfer));
+    this.#handlers = new HandlerTable(this.core, init.initData, host.importModule, (module, message) =>
+      this.calls.ask({ kind: 'syntax', module, message }),
+    );
     this.arrivals = new Arrivals(this.core, host.take && (() => this.#receiveNext()), host.time);
     this.readClock = sharedClock(host);
     this.stack = exports.stackSave();

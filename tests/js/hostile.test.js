@@ -36,6 +36,21 @@ test('AM-39 a thenable that throws, wherever it does, fails its task, and its wo
     assert.equal(await pool.dispatch('thread'), thread);
   }));
 
+test('what throws when it is looked at fails its task when it is thrown, and its worker goes on', () =>
+  withPool({ ...D, main: { echo: (value) => value } }, async (pool) => {
+    const thread = await pool.dispatch('thread');
+    for (const how of ['throws', 'rejects', 'later', 'getter', 'then', 'progress', 'main']) {
+      const error = await pool.dispatch('throwGuarded', { how }, { onProgress: () => undefined }).catch((e) => e);
+      assert.equal(error.code, 'TASK_FAILED', how);
+      assert.match(error.message, /\S/, how);
+      for (const options of [{}, { settle: true, batchSize: 4 }]) {
+        const all = await pool.map('throwGuarded', [{ how }], options).catch((e) => [{ reason: e }]);
+        assert.equal(all[0].reason.code, 'TASK_FAILED', how);
+      }
+    }
+    assert.equal(await pool.dispatch('thread'), thread);
+  }));
+
 test('progress that nobody can read is reported, and costs no other task its result', () =>
   withPool({ wasm: C_TASKS, workers: 1 }, async (pool) => {
     const seen = [];

@@ -77,6 +77,10 @@ test('a module that cannot be loaded fails its tasks with the cause; the worker 
         assert.ok(error.message.includes(String(broken.module)), error.message);
         assert.equal(error.cause.cause.name, 'SyntaxError');
       }
+      const bad = at('bad.mjs', '\n\nexport const b = ;');
+      const outer = await failure(pool.dispatch({ module: at('outer.mjs', "import './bad.mjs';\n"), name: 'x' }));
+      assert.match(outer.message, /outer\.mjs cannot be loaded: SyntaxError: Unexpected token/);
+      assert.ok(outer.message.endsWith(` (${bad}:3)`), outer.message);
       const throwing = { module: at('throwing.mjs', "throw new RangeError('at import')"), name: 'x' };
       const thrown = await failure(pool.dispatch(throwing));
       assert.deepEqual([thrown.cause.cause.name, thrown.cause.cause.message], ['RangeError', 'at import']);
