@@ -8,13 +8,17 @@ import { PoolError, withoutFrames } from '../base/errors.js';
 import { STANDARD } from '../values/error-types.js';
 import { TYPE } from './types.js';
 
-const MAX_DEPTH = 8;
+/** Errors that one record carries: its causes, parts and properties. */
+const MAX_ERRORS = 10_000;
+/** In the place of one more. */
+const CUT = `more errors than the ${MAX_ERRORS} that are carried`;
 const MAX_PROPS = 64;
 const OWN_FIELDS = new Set(['name', 'message', 'stack', 'cause', 'errors']);
 
 /**
- * A value inside a record: either an error's record or the value itself.
- * @typedef {{ error: ErrorRecord } | { value: unknown }} Wrapped
+ * A value inside a record: the number of an error, 0 for the record's own and 1 for the first of `rest`; or the value itself. So chains may
+ * be long, and errors may name each other.
+ * @typedef {{ error: number } | { value: unknown }} Part
  */
 
 /**
@@ -24,9 +28,15 @@ const OWN_FIELDS = new Set(['name', 'message', 'stack', 'cause', 'errors']);
  * @property {string} message
  * @property {string} [stack]
  * @property {string | number} [code] where it is no own enumerable property
- * @property {Wrapped} [cause]
- * @property {Wrapped[]} [errors] of an AggregateError
- * @property {[string, Wrapped][]} [props] own enumerable properties
+ * @property {Part} [cause]
+ * @property {Part[]} [errors] of an AggregateError
+ * @property {[string, Part][]} [props] own enumerable properties
+ * @property {ErrorRecord[]} [rest] the errors that this one leads to; they have no `rest`
+ */
+
+/**
+ * What was thrown, in a message.
+ * @typedef {{ error: ErrorRecord } | { value: unknown }} Wrapped
  */
 
 /**
@@ -84,27 +94,12 @@ function kindOf(error) {
 }
 
 /**
- * @param {unknown} value
- * @param {(value: unknown) => boolean} canCarry
- * @param {object[]} path errors around the value
- * @returns {Wrapped | undefined} undefined: cannot be carried
+ * @param {object} error
+ * @param {(value: unknown) => Part | undefined} part undefined: it stays behind
+ * @returns {[string, Part][]}
  */
-function wrap(value, canCarry, path) {
-  if (isError(value)) {
-    if (path.length >= MAX_DEPTH || path.includes(value)) return undefined;
-    return { error: toRecord(value, canCarry, path) };
-  }
-  return canCarry(value) ? { value } : undefined;
-}
-
-/**
- * @param {Error} error
- * @param {(value: unknown) => boolean} canCarry
- * @param {object[]} path
- * @returns {[string, Wrapped][]}
- */
-function propsOf(error, canCarry, path) {
-  /** @type {[string, Wrapped][]} */
+function propsOf(error, part) {
+  /** @type {[string, Part][]} */
   const props = [];
   /** @type {string[]} */
   let keys = [];
@@ -115,21 +110,41 @@ function propsOf(error, canCarry, path) {
   }
   for (const key of keys) {
     if (OWN_FIELDS.has(key) && key !== 'name' && isError(error)) continue;
-    const wrapped = wrap(read(error, key), canCarry, path);
-    if (wrapped) props.push([key, wrapped]);
+    const found = part(read(error, key));
+    if (found) props.push([key, found]);
   }
   return props;
 }
 
 /**
  * Makes the record of an error. Properties that cannot be carried stay behind.
- * @param {Error} error
+ * @param {Error} first
  * @param {(value: unknown) => boolean} canCarry whether a value can be carried as bytes
- * @param {object[]} [around] errors around this one
  * @returns {ErrorRecord}
  */
-function toRecord(error, canCarry, around = []) {
-  const path = [...around, error];
+function toRecord(first, canCarry) {
+  /** In the order of their numbers: a map's loop goes on with what is put in meanwhile. */
+  const numbers = new Map([[first, 0]]);
+  /** @param {unknown} value @returns {Part | undefined} */
+  const part = (value) => {
+    if (!isError(value)) return canCarry(value) ? { value } : undefined;
+    const known = numbers.get(value);
+    if (known !== undefined) return { error: known };
+    if (numbers.size >= MAX_ERRORS) return { value: CUT };
+    numbers.set(value, numbers.size);
+    return { error: numbers.size - 1 };
+  };
+  const [record, ...rest] = Array.from(numbers.keys(), (error) => oneRecord(error, part));
+  if (rest.length > 0) record.rest = rest;
+  return record;
+}
+
+/**
+ * @param {Error} error
+ * @param {(value: unknown) => Part | undefined} part
+ * @returns {ErrorRecord}
+ */
+function oneRecord(error, part) {
   const stack = read(error, 'stack');
   const code = has(error, 'code') ? read(error, 'code') : undefined;
   /** @type {ErrorRecord} */
@@ -137,14 +152,14 @@ function toRecord(error, canCarry, around = []) {
     kind: kindOf(error),
     name: safeText(read(error, 'name')),
     message: safeText(read(error, 'message') ?? ''),
-    props: propsOf(error, canCarry, path),
+    props: propsOf(error, part),
   };
   if (typeof stack === 'string') record.stack = stack;
   if (typeof code === 'string' || typeof code === 'number') record.code = code;
-  if (has(error, 'cause')) record.cause = wrap(read(error, 'cause'), canCarry, path);
+  if (has(error, 'cause')) record.cause = part(read(error, 'cause'));
   const errors = read(error, 'errors');
   if (record.kind === 'AggregateError' && Array.isArray(errors)) {
-    record.errors = errors.map((item) => wrap(item, canCarry, path) ?? { value: undefined });
+    record.errors = errors.map((item) => part(item) ?? { value: undefined });
   }
   return record;
 }
@@ -172,8 +187,8 @@ function canEncode(codec, value) {
 export function carriedPart(codec, thrown) {
   if (canEncode(codec, thrown)) return { value: thrown };
   if (typeof thrown !== 'object' || thrown === null) return undefined;
-  const props = propsOf(thrown, (value) => canEncode(codec, value), []);
-  const plain = props.flatMap(([key, wrapped]) => ('value' in wrapped ? [[key, wrapped.value]] : []));
+  const props = propsOf(thrown, (value) => (canEncode(codec, value) ? { value } : undefined));
+  const plain = props.flatMap(([key, part]) => ('value' in part ? [[key, part.value]] : []));
   return plain.length > 0 ? { value: Object.fromEntries(plain) } : undefined;
 }
 
@@ -195,15 +210,6 @@ export function encodeRecord(codec, error, u8, offset, capacity) {
   return length;
 }
 
-/**
- * @param {Wrapped} wrapped
- * @returns {unknown}
- */
-function unwrap(wrapped) {
-  const { error, value } = /** @type {any} */ (own(wrapped));
-  return error ? fromRecord(error) : value;
-}
-
 /** @param {unknown} value */
 function canClone(value) {
   try {
@@ -220,14 +226,19 @@ function canClone(value) {
  * @returns {Wrapped}
  */
 export function toMessage(thrown) {
-  return wrap(thrown, canClone, []) ?? { error: toRecord(new Error(safeText(thrown)), canClone) };
+  if (!isError(thrown) && canClone(thrown)) return { value: thrown };
+  return { error: toRecord(isError(thrown) ? thrown : new Error(safeText(thrown)), canClone) };
 }
 
 /**
  * The inverse of toMessage().
  * @param {Wrapped} message
+ * @returns {unknown}
  */
-export const fromMessage = unwrap;
+export function fromMessage(message) {
+  const { error, value } = /** @type {any} */ (own(message));
+  return error ? fromRecord(error) : value;
+}
 
 /**
  * @param {ErrorRecord} record
@@ -236,9 +247,7 @@ export const fromMessage = unwrap;
 function build(record) {
   const { kind, message } = record;
   if (kind === 'PoolError') return new PoolError(String(record.code ?? 'TASK_FAILED'), message);
-  if (kind === 'AggregateError') {
-    return new AggregateError((record.errors ?? []).map(unwrap), message);
-  }
+  if (kind === 'AggregateError') return new AggregateError([], message);
   if (kind === 'DOMException' && typeof DOMException === 'function') {
     return new DOMException(message, record.name);
   }
@@ -257,21 +266,36 @@ function define(object, key, value, enumerable) {
 }
 
 /**
- * Builds the error of a record.
+ * Builds the error of a record, and those that it leads to.
  * @param {ErrorRecord} given
  * @returns {Error}
  */
 export function fromRecord(given) {
-  const record = own(given); // an optional field is not what Object.prototype has
-  const error = withoutFrames(() => build(record)); // it has its own
+  // An optional field is not what Object.prototype has; and errors have frames of their own.
+  const records = [given, ...(own(given).rest ?? [])].map(own);
+  const errors = withoutFrames(() => records.map(build));
+  const part = (/** @type {Part} */ carried) => {
+    const { error, value } = /** @type {any} */ (own(carried));
+    return error === undefined ? value : errors[error];
+  };
+  records.forEach((record, i) => fill(errors[i], record, part));
+  return errors[0];
+}
+
+/**
+ * @param {Error} error
+ * @param {ErrorRecord} record
+ * @param {(part: Part) => unknown} part
+ */
+function fill(error, record, part) {
   if (error.name !== record.name) define(error, 'name', record.name, false);
   define(error, 'stack', record.stack, false);
-  if (record.cause) define(error, 'cause', unwrap(record.cause), false);
+  if (record.errors) define(error, 'errors', record.errors.map(part), false);
+  if (record.cause) define(error, 'cause', part(record.cause), false);
   if (record.code !== undefined && read(error, 'code') !== record.code) {
     define(error, 'code', record.code, false);
   }
-  for (const [key, wrapped] of record.props ?? []) define(error, key, unwrap(wrapped), true);
-  return error;
+  for (const [key, carried] of record.props ?? []) define(error, key, part(carried), true);
 }
 
 /**

@@ -481,6 +481,33 @@ test('AM-39 a thrown error has no property that it did not have', () => {
   });
 });
 
+test('a thrown error keeps its chain of causes to the root, and errors that lead back to themselves [AM-39]', () => {
+  everyWay((host, capacity) => {
+    let chain = /** @type {any} */ (new RangeError('root'));
+    for (let i = 0; i < 40; i++) chain = new Error(`level ${i}`, { cause: chain });
+    let got = /** @type {any} */ (send(host, chain, capacity, true).value);
+    for (; chain.cause; [chain, got] = [chain.cause, got.cause]) assert.equal(got.message, chain.message);
+    assert.deepEqual([got.constructor, got.message, 'cause' in got], [RangeError, 'root', false]);
+
+    const [first, second] = [/** @type {any} */ (new Error('first')), new TypeError('second')];
+    Object.assign(first, { self: first, cause: second });
+    second.cause = new AggregateError([first, 5, second], 'both');
+    const back = /** @type {any} */ (send(host, first, capacity, true).value);
+    assert.equal(back.self, back);
+    assert.ok(back.cause instanceof TypeError);
+    assert.deepEqual(back.cause.cause.errors, [back, 5, back.cause]);
+    assert.equal(Object.getOwnPropertyDescriptor(back.cause.cause, 'errors')?.enumerable, false);
+  });
+});
+
+test('of a chain of errors without an end the first 10,000 arrive, and the last one says so [AM-39]', () => {
+  const endless = () => Object.defineProperty(new Error('again'), 'cause', { get: endless });
+  let got = /** @type {any} */ (send(HOSTS.node, endless(), 1 << 24, true).value);
+  let count = 0;
+  for (; got instanceof Error; got = got.cause) count++;
+  assert.deepEqual([count, got], [10_000, 'more errors than the 10000 that are carried']);
+});
+
 test('AM-39 PoolError, AggregateError and DOMException arrive as such', () => {
   everyWay((host, capacity) => {
     const extra = { taskId: '7', worker: 'w1' };
