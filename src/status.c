@@ -10,8 +10,12 @@ static const struct {
 
 enum { ROW_COUNT = (int)(sizeof rows / sizeof rows[0]) };
 
+bool wp_status_known(wp_status status) {
+  return status <= 0 && status > -ROW_COUNT && rows[-status].code;
+}
+
 static int row_of(wp_status status) {
-  return status <= 0 && status > -ROW_COUNT ? -status : -WP_E_BROKEN_INVARIANT;
+  return wp_status_known(status) ? -status : -WP_E_BROKEN_INVARIANT;
 }
 
 const char *wp_status_code(wp_status status) { return rows[row_of(status)].code; }

@@ -6,6 +6,8 @@
 #ifndef WP_STATUS_H
 #define WP_STATUS_H
 
+#include <stdbool.h>
+
 typedef int wp_status;
 
 enum {
@@ -18,5 +20,8 @@ enum {
 /* The row of a status (0 or negative): its stable code, as in PoolError.code, and its text. Never NULL. */
 const char *wp_status_code(wp_status status);
 const char *wp_status_text(wp_status status);
+
+/* Whether the table has it. */
+bool wp_status_known(wp_status status);
 
 #endif

@@ -40,11 +40,25 @@ const void *wp_task_input(const wp_task *task, size_t *bytes, uint32_t *type) {
   return value_bytes(task->pool, argument, task->slot->argument_inline);
 }
 
+bool wp_task_type_holds(uint32_t type, size_t bytes) {
+  switch (type) {
+  case WP_TYPE_UNDEFINED:
+    return bytes == 0;
+  case WP_TYPE_NUMBER:
+    return bytes == sizeof(double);
+  case WP_TYPE_JSON:
+  case WP_TYPE_CBOR:
+    return bytes > 0;
+  default:
+    return type <= WP_TYPE_LAST;
+  }
+}
+
 /* Room for a result: inline if it fits and no box is wanted. */
 static void *make_room(wp_task *task, wp_value *value, uint8_t *inline_bytes, uint32_t type,
                        size_t bytes, wp_status *status) {
   *status = WP_OK;
-  if (type > WP_TYPE_LAST) *status = WP_E_INVALID_ARGUMENT;
+  if (!wp_task_type_holds(type, bytes)) *status = WP_E_INVALID_ARGUMENT;
   if (bytes > UINT32_MAX) *status = WP_E_TOO_LARGE;
   if (*status) return NULL;
   if (bytes <= WP_INLINE_BYTES && !(task->slot->flags & WP_SLOT_LEASE)) {
@@ -117,9 +131,25 @@ wp_status wp_task_progress(wp_task *task, uint32_t type, const void *data, size_
   return WP_OK;
 }
 
+/* The text of a status that the table has not: the task's own, or a value that was never meant to be one. */
+static wp_status fail_with_number(wp_task *task, wp_status status) {
+  char text[96] = "the task returned a status that wasmpool does not have: ";
+  char digits[12];
+  size_t at = strlen(text), count = 0;
+  uint32_t rest = status < 0 ? 0U - (uint32_t)status : (uint32_t)status;
+  do digits[count++] = (char)('0' + rest % 10);
+  while (rest /= 10);
+  if (status < 0) digits[count++] = '-';
+  while (count && at < sizeof text - 1) text[at++] = digits[--count];
+  text[at] = 0;
+  return wp_task_fail(task, text);
+}
+
 wp_status wp_task_seal(wp_task *task, wp_status status) {
   wp_value *result = &task->slot->result;
-  if (status && status != WP_E_TASK_FAILED) {
+  if (!wp_status_known(status))
+    status = fail_with_number(task, status);
+  else if (status && status != WP_E_TASK_FAILED) {
     const char *text = wp_status_text(status);
     wp_task_result(task, WP_TYPE_STRING, text, strlen(text));
   }

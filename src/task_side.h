@@ -18,6 +18,9 @@ struct wp_task {
 
 enum { WP_TAG_TASK_LAST = 0x7fffffff }; /* heap tags of tasks; arena.h's own is above */
 
+/* Whether a value of that type may have so many bytes; false for types that enum wp_type has not. */
+bool wp_task_type_holds(uint32_t type, size_t bytes);
+
 /* Commits the result's box, or replaces the result by the error's text. Returns the status to finish with. */
 wp_status wp_task_seal(wp_task *task, wp_status status);
 

@@ -25,9 +25,9 @@ enum wp_type {
   WP_TYPE_UNDEFINED = 0,         /* no bytes */
   WP_TYPE_BINARY = 1,            /* bytes; a Uint8Array in JavaScript */
   WP_TYPE_STRING = 2,            /* UTF-8, not terminated */
-  WP_TYPE_JSON = 3,              /* JSON text in UTF-8 */
-  WP_TYPE_CBOR = 4,              /* one CBOR item (RFC 8949) */
-  WP_TYPE_NUMBER = 5,            /* one IEEE 754 double, 8 bytes, little-endian */
+  WP_TYPE_JSON = 3,              /* JSON text in UTF-8: at least 1 byte */
+  WP_TYPE_CBOR = 4,              /* one CBOR item (RFC 8949): at least 1 byte */
+  WP_TYPE_NUMBER = 5,            /* one IEEE 754 double, exactly 8 bytes, little-endian */
   WP_TYPE_LAST = WP_TYPE_NUMBER, /* the types above it are JavaScript's own */
 };
 
@@ -35,7 +35,8 @@ enum wp_type {
 
 typedef struct wp_task wp_task; /* one run of a task; valid until its function returns */
 
-/* Returns WP_OK, or a negative status: the task's promise is then rejected (see wp_task_fail for the text). */
+/* Returns WP_OK, or a negative status: the task's promise is then rejected (see wp_task_fail for the text). A number that is no status is
+ * WP_E_TASK_FAILED, with the number in the text. */
 typedef wp_status (*wp_task_function)(wp_task *task);
 
 typedef struct wp_task_entry {
@@ -59,12 +60,12 @@ void wp_task_register(wp_task_entry *entry);
 /* The argument's bytes, in place (immutable, valid until the task returns); never NULL. `bytes` and `type` may be NULL. */
 const void *wp_task_input(const wp_task *task, size_t *bytes, uint32_t *type);
 
-/* Copies the result. A second call replaces the first. WP_E_NO_MEMORY, WP_E_TOO_LARGE, WP_E_INVALID_ARGUMENT (no data, or a
- * type that enum wp_type has not); the task has no result then. */
+/* Copies the result. A second call replaces the first. WP_E_NO_MEMORY, WP_E_TOO_LARGE, WP_E_INVALID_ARGUMENT (no data, a
+ * type that enum wp_type has not, or a size that the type cannot have: see there); the task has no result then. */
 wp_status wp_task_result(wp_task *task, uint32_t type, const void *data, size_t bytes);
 
 /* Memory that is the result: what the task writes there is delivered without a copy. NULL when memory is exhausted, or the type
- * is none of enum wp_type. */
+ * is none of enum wp_type, or cannot have that size. */
 void *wp_task_result_alloc(wp_task *task, uint32_t type, size_t bytes);
 
 /* Scratch memory, 16-byte aligned, taken back when the task ends in any way. NULL when memory is exhausted. */

@@ -60,11 +60,26 @@ test('C tasks: a returned status is the code of the error; a text is its message
       assert.ok(error.message.length > 0);
       assert.match(error.taskId, /^task-/);
     }
-    for (const status of [-999, 5]) {
+    for (const status of [-999, 5, 12345, 2 ** 31 - 1, -(2 ** 31)]) {
       const error = await pool.dispatch('fail_with', status).catch((caught) => caught);
-      assert.ok(error instanceof Error, `a status that no table has (${status})`);
+      assert.equal(error.code, 'TASK_FAILED', `a status that no table has (${status})`);
+      assert.ok(error.message.endsWith(` status that wasmpool does not have: ${status}`), error.message);
     }
     assert.equal((await pool.dispatch('fail_long').catch((caught) => caught)).message.length, 99_999);
+  }));
+
+test('C tasks: a result has a size that its type can have; any other is INVALID_ARGUMENT', () =>
+  withPool({ ...C, workers: 1 }, async (pool) => {
+    const most = 16;
+    /** By type: undefined, binary, string, JSON, CBOR, number. */
+    const fits = [(n) => n === 0, () => true, () => true, (n) => n > 0, (n) => n > 0, (n) => n === 8];
+    for (const way of [0, 10_000])
+      for (const [type, isFit] of fits.entries())
+        for (let bytes = 0; bytes <= most; bytes++) {
+          const error = await pool.dispatch('sized_result', way + 100 * type + bytes).catch((caught) => caught);
+          const isRefused = error?.code === 'INVALID_ARGUMENT';
+          assert.equal(isRefused, !isFit(bytes), `type ${type}, ${bytes} bytes`);
+        }
   }));
 
 test('C tasks: a trap fails its task only; what it held comes back, its worker goes on, results are right', () =>

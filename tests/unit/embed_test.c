@@ -108,6 +108,10 @@ TEST(errors,
   wp_completion completion;
   CHECK_EQ(wp_submit(pool, "nobody", 0, NULL, 0, NULL, &handle), WP_E_UNKNOWN_TASK);
   CHECK_EQ(wp_submit(pool, NULL, 0, NULL, 0, NULL, &handle), WP_E_INVALID_ARGUMENT);
+  CHECK_EQ(wp_submit(pool, "refuse", WP_TYPE_NUMBER, "abc", 3, NULL, &handle),
+           WP_E_INVALID_ARGUMENT);
+  CHECK_EQ(wp_submit(pool, "refuse", WP_TYPE_LAST + 1, "abc", 3, NULL, &handle),
+           WP_E_INVALID_ARGUMENT);
   wp_submit_options wrong = {.weight = WP_WEIGHT_HEAVY + 1};
   CHECK_EQ(wp_submit(pool, "refuse", 0, NULL, 0, &wrong, &handle), WP_E_INVALID_ARGUMENT);
   CHECK_EQ(wp_submit(pool, "refuse", 0, NULL, 0, NULL, &handle), WP_OK);
