@@ -106,7 +106,9 @@ export class Decoder {
       }
     } catch (cause) {
       const name = NAMES[type] ?? `type ${type}`;
-      const why = isOverflow(cause) ? "too many levels for this thread's stack" : describeReason(cause);
+      let why = isOverflow(cause) ? "too many levels for this thread's stack" : describeReason(cause);
+      // V8 writes it all the same.
+      if (type === TYPE.HOST) why += '; an error whose causes lead back to it cannot be read';
       throw poolError('NOT_SERIALIZABLE', `${length} bytes of ${name} cannot be read: ${why}`, {
         cause,
       });

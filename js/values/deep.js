@@ -91,7 +91,7 @@ function ownField(error, key) {
 /**
  * Whether a value has more levels than a serializer can be trusted with. A look, no search, as most values pay for it: it follows the first
  * and the last object in each object, from each of the outermost ones. That finds lists, and whatever else consists of one long chain.
- * Calls no getter of an object.
+ * Calls no getter of an object. An error that leads back to itself counts as deep: V8 writes it, and cannot read what it has written.
  * @param {unknown} value
  * @returns {boolean}
  */
@@ -110,7 +110,8 @@ export function isDeep(value) {
 function isChain(item, which) {
   const seen = new Set();
   for (let levels = 0; levels < DEEP; levels++) {
-    if (!item || seen.has(item)) return false;
+    if (!item) return false;
+    if (seen.has(item)) return [...seen].some((part) => part instanceof Error);
     seen.add(item);
     item = objectsIn(item).at(which);
   }

@@ -124,6 +124,32 @@ test('long chains of errors arrive as structured clone carries short ones, as ar
     }
   }));
 
+test('errors whose causes lead back to themselves arrive, as arguments and as results; where they hide, the refusal names them', () =>
+  withPool({ workers: 1 }, async (pool) => {
+    const first = new TypeError('first');
+    const second = new Error('second', { cause: { inner: first } });
+    first.cause = second;
+    const self = /** @type {any} */ (new RangeError('itself'));
+    self.cause = self;
+    const next = (/** @type {any} */ { cause }) => cause.inner ?? cause;
+    const cases = [
+      [first, (/** @type {any} */ value) => value],
+      [{ first }, (/** @type {any} */ value) => value.first],
+      [[1, { deep: [second] }], (/** @type {any} */ value) => value[1].deep[0]],
+      [new Map([[self, 5]]), (/** @type {any} */ value) => [...value.keys()][0]],
+    ];
+    for (const [value, find] of cases) {
+      const [sent, back] = [find(value), find(await pool.dispatch('echo', value))];
+      assert.deepEqual([back.constructor, back.message], [sent.constructor, sent.message]);
+      assert.equal(next(back).message, next(sent).message);
+      assert.equal(next(sent) === sent ? next(back) : next(next(back)), back);
+    }
+    const hidden = [...Array.from({ length: 20 }, () => ({})), { self }, ...Array.from({ length: 20 }, () => ({}))];
+    const error = await pool.dispatch('echo', hidden).then(assert.fail, (reason) => reason);
+    assert.equal(error.code, 'NOT_SERIALIZABLE');
+    assert.match(error.message, /an error whose causes lead back to it cannot be read$/);
+  }));
+
 test('every form of the codec carries deep values: with a serializer, and as CBOR without one', () => {
   const value = nest(LEVELS.objects, 5000);
   for (const host of Object.values(HOSTS)) {
