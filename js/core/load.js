@@ -143,7 +143,11 @@ function createMemory(initial, maximum) {
   try {
     return new WebAssembly.Memory(own({ initial, maximum, shared: true }));
   } catch (cause) {
-    throw noMemory(`there is no address space for a memory of up to ${maximum * PAGE_BYTES} bytes`, cause);
+    const what = `there is no address space for a memory of up to ${maximum * PAGE_BYTES} bytes`;
+    const error = noMemory(what, cause);
+    error.message +=
+      '. The memory of pools that were destroyed counts until it is garbage-collected: keep one pool instead of making new ones';
+    throw error;
   }
 }
 
