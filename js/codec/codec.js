@@ -19,7 +19,7 @@ import { cloneForMessage, flatten, isDeep, isOverflow } from '../values/deep.js'
 import { carriedPart, encodeRecord, isError, safeText } from './errors.js';
 import { notPlain, notSerializable } from './explain.js';
 import { isSimple, isWellFormed } from './simple.js';
-import { textBytes, tryWriteText, utf16Bytes } from './text.js';
+import { isWide, textBytes, tryWriteText, utf16Bytes } from './text.js';
 import { TYPE, VIEW_KINDS } from './types.js';
 import { describeReason, poolError } from '../base/errors.js';
 
@@ -91,7 +91,7 @@ export class Codec extends Decoder {
       case 'number':
         return this.#encodeNumber(value);
       case 'string':
-        return this.#encodeText(value);
+        return this.#encodeText(value, isWide(this._host, value));
       case 'boolean':
         this.type = value ? TYPE.TRUE : TYPE.FALSE;
         return 0;
@@ -245,11 +245,11 @@ export class Codec extends Decoder {
     return this.#put(this.#numberBytes);
   }
 
-  /** @param {string} text @returns {number} */
-  #encodeText(text) {
-    if (!isWellFormed(text)) {
+  /** @param {string} text @param {boolean} [wide] @returns {number} */
+  #encodeText(text, wide) {
+    if (wide || !isWellFormed(text)) {
       this.type = TYPE.STRING_UTF16;
-      return this.#put(utf16Bytes(text));
+      return this.#put(utf16Bytes(this._host, text));
     }
     this.type = TYPE.STRING;
     const written = tryWriteText(this._host, text, this.#u8, this.#offset, this.#capacity);

@@ -62,7 +62,7 @@ export class Decoder {
       case TYPE.STRING:
         return readText(this._host, u8, offset, length);
       case TYPE.STRING_UTF16:
-        return readUtf16(u8, offset, length);
+        return readUtf16(this._host, u8, offset, length);
       case TYPE.BINARY:
         return options?.view ? u8.subarray(offset, offset + length) : privateCopy(u8, offset, length);
       default:

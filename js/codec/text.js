@@ -4,6 +4,8 @@
  */
 
 const SHORT = 24;
+/** From so many units on it pays to look whether they are all ASCII. */
+const LONG = 1000;
 const MAX_UTF8_PER_UNIT = 3;
 const CHUNK_UNITS = 8192;
 const encoder = new TextEncoder();
@@ -79,10 +81,23 @@ export function readText(host, u8, offset, length) {
 }
 
 /**
+ * Whether a text between two JavaScript threads is better carried by its units: engines read long UTF-8 with other than ASCII characters
+ * some ten times as slowly as they copy units.
+ * @param {import('./types.js').CodecHost} host
+ * @param {string} text
+ * @returns {boolean}
+ */
+export function isWide({ utf16 }, text) {
+  return text.length >= LONG && utf16 !== undefined && !utf16.isAscii(text);
+}
+
+/**
+ * @param {import('./types.js').CodecHost} host
  * @param {string} text
  * @returns {Uint8Array} its 16-bit units, little-endian
  */
-export function utf16Bytes(text) {
+export function utf16Bytes({ utf16 }, text) {
+  if (utf16) return utf16.bytes(text);
   const bytes = new Uint8Array(text.length * 2);
   for (let i = 0; i < text.length; i++) {
     const unit = text.charCodeAt(i);
@@ -93,12 +108,14 @@ export function utf16Bytes(text) {
 }
 
 /**
+ * @param {import('./types.js').CodecHost} host
  * @param {Uint8Array} u8
  * @param {number} offset
  * @param {number} length bytes
  * @returns {string}
  */
-export function readUtf16(u8, offset, length) {
+export function readUtf16({ utf16 }, u8, offset, length) {
+  if (utf16) return utf16.read(u8, offset, length);
   let text = '';
   /** @type {number[]} */
   const units = [];

@@ -59,6 +59,13 @@ export const VIEW_KINDS = Object.freeze([
  */
 
 /**
+ * @typedef {object} Utf16
+ * @property {(text: string) => boolean} isAscii
+ * @property {(text: string) => Uint8Array} bytes its units, little-endian, in private memory
+ * @property {(u8: Uint8Array, offset: number, length: number) => string} read text of such bytes in memory that may be shared
+ */
+
+/**
  * What a host gives to the codec. Everything is optional: a browser gives nothing.
  * @typedef {object} CodecHost
  * @property {(value: unknown) => Uint8Array | undefined} [serialize] bytes of the value as
@@ -70,4 +77,5 @@ export const VIEW_KINDS = Object.freeze([
  * @property {(text: string) => Uint8Array} [textBytes] UTF-8 of the text in private memory
  * @property {(u8: Uint8Array, offset: number, length: number) => string} [readText] text of UTF-8
  *   bytes in memory that may be shared; keeps a leading byte order mark
+ * @property {Utf16} [utf16] bulk copies of text as its 16-bit units
  */

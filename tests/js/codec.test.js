@@ -37,6 +37,8 @@ const VALUES = {
   lone: 'a\ud800b',
   lonePair: '\udc00\ud800',
   loneLong: `${text1k}\udfff`,
+  umlauts: 'ä'.repeat(3001),
+  mixed: `\ufeff${'aä€😀'.repeat(1000)}`,
   bigint: 5n,
   bigintNegative: -(2n ** 200n),
   bigintZero: 0n,
@@ -370,6 +372,9 @@ test('NF-22 type tags are those that C knows, and each value takes the cheapest'
     [1, TYPE.NUMBER],
     ['a', TYPE.STRING],
     ['\ud800', TYPE.STRING_UTF16],
+    ['ä'.repeat(100), TYPE.STRING],
+    [text1k, TYPE.STRING],
+    [`${text1k}ä`, TYPE.STRING_UTF16], // long UTF-8 is slow to read
     [{ a: 1 }, TYPE.CBOR],
     [[1, [2]], TYPE.CBOR],
     [new Uint8Array(2), TYPE.BINARY],
@@ -384,16 +389,17 @@ test('NF-22 type tags are those that C knows, and each value takes the cheapest'
 
 test('NF-22 json, string, binary and cbor round-trip on demand; a view shares the memory', () => {
   const codec = createCodec(HOSTS.node);
-  const memory = new Uint8Array(new SharedArrayBuffer(256));
+  const memory = new Uint8Array(new SharedArrayBuffer(16_384));
   const cases = [
     ['json', { a: [1, 'é'] }, TYPE.JSON],
     ['string', 'héllo', TYPE.STRING],
+    ['string', 'ä'.repeat(2000), TYPE.STRING], // C reads UTF-8
     ['binary', new Uint8Array([1, 2]), TYPE.BINARY],
     ['cbor', [1, { b: null }], TYPE.CBOR],
     ['cbor', 'text', TYPE.CBOR],
   ];
   for (const [format, value, type] of cases) {
-    const length = codec.encodeAs(format, value, memory, 8, 200);
+    const length = codec.encodeAs(format, value, memory, 8, 16_000);
     assert.equal(codec.type, type);
     assert.deepStrictEqual(codec.decode(type, 0, memory, 8, length), value);
   }

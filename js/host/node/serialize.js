@@ -168,7 +168,7 @@ function works(serialize, deserialize) {
 }
 
 /**
- * @returns {Pick<import('../../codec/types.js').CodecHost, 'writeText' | 'readText' | 'textBytes'>}
+ * @returns {Pick<import('../../codec/types.js').CodecHost, 'writeText' | 'readText' | 'textBytes' | 'utf16'>}
  */
 function textFunctions() {
   const write = Reflect.get(Buffer.prototype, 'utf8Write');
@@ -184,7 +184,25 @@ function textFunctions() {
     writeText: (text, u8, offset, capacity) => write.call(u8, text, offset, capacity),
     readText: (u8, offset, length) => slice.call(u8, offset, offset + length),
     textBytes: (text) => Buffer.from(text, 'utf8'),
+    utf16: utf16Functions(),
   };
+}
+
+/** @returns {import('../../codec/types.js').CodecHost['utf16']} undefined: this runtime's do not do it right */
+function utf16Functions() {
+  const slice = Reflect.get(Buffer.prototype, 'ucs2Slice');
+  const bytes = (/** @type {string} */ text) => Buffer.from(text, 'utf16le');
+  const read = (/** @type {Uint8Array} */ u8, /** @type {number} */ offset, /** @type {number} */ length) =>
+    slice.call(u8, offset, offset + length);
+  try {
+    const probe = new Uint8Array(new SharedArrayBuffer(16));
+    const text = '\ufeff\ud800é';
+    probe.set(bytes(text), 3);
+    if (read(probe, 3, 6) !== text) return undefined;
+  } catch {
+    return undefined;
+  }
+  return { isAscii: (text) => Buffer.byteLength(text) === text.length, bytes, read };
 }
 
 /** The pair of functions that this runtime does right; undefined: none. */
