@@ -1,7 +1,7 @@
 /** Which threshold grades which metric, and that what was a peak is none any more once its samples have left the window. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { THRESHOLDS } from '../../js/telemetry/telemetry.js';
+import { THRESHOLDS } from '../../js/options/option-groups.js';
 import { FakeClock } from './fake-clock.js';
 import { MODULE, withPool } from './helpers.js';
 
