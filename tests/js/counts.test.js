@@ -117,6 +117,12 @@ test('counts of tasks and bytes have more than 32 bits', () => {
     processed: wide(L.STATS_PROCESSED),
     errors: wide(L.STATS_ERRORS),
     boxesInUse: L.STATS_BOXES_IN_USE + 1,
+    boxes: {
+      count: L.STATS_BOX_COUNT + 1,
+      size: wide(L.STATS_BOX_BYTES),
+      leased: L.STATS_BOXES_LEASED + 1,
+      reserved: L.STATS_BOXES_RESERVED + 1,
+    },
     tasksInUse: L.STATS_TASKS_IN_USE + 1,
     heapBytes: wide(L.STATS_HEAP_BYTES),
   });
