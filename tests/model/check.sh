@@ -54,6 +54,7 @@ right() {
   run gate-fine holds gate -DFINE -DW=2 -DTASKS=3 -DDEATHS=2 -DDOOMS=3 -DLOSSES
   sample gate-fine-full holds gate -DFINE -DW=3 -DTASKS=4 -DDEATHS=2 -DDOOMS=3 -DLOSSES
   run fleet-full holds fleet -DSEATS=3 -DSPARES=1 -DDEATHS=3
+  run fleet-ladder holds fleet -DSEATS=2 -DRECORDS=4 -DDEATHS=1 -DSUSPICIONS=2
   run bell-full holds bell -DW=3 -DTASKS=4 -DDEATHS=2
   run bell-limited holds bell -DW=3 -DTASKS=4 -DDEATHS=2 -DLIMITED
   run sleep-wide holds sleep -DW=3 -DTASKS=1 -DDEATHS=1
@@ -97,6 +98,16 @@ wrong() {
     refuse weights $rule -DW=2 -DDEATHS=0
   done
   refuse weights NO_RECOUNT -DW=2
+  run fleet-budget holds fleet -DSEATS=2 -DRECORDS=4 -DDEATHS=3 -DBUDGET=1 -DCLOSING
+  run fleet-closing holds fleet -DSEATS=2 -DRECORDS=4 -DDEATHS=1 -DSUSPICIONS=2 -DBUDGET=0 -DCLOSING
+  for rule in PARDON_ALL NO_DOOM KEEP_SUSPICION; do
+    refuse fleet $rule -DSEATS=2 -DRECORDS=4 -DDEATHS=1 -DSUSPICIONS=2
+  done
+  for rule in NO_BUDGET SERVE_RETIRED; do
+    refuse fleet $rule -DSEATS=2 -DRECORDS=4 -DBUDGET=1
+  done
+  refuse fleet START_REFUSED -DSEATS=2 -DRECORDS=4 -DBUDGET=0
+  refuse fleet START_CLOSING -DSEATS=2 -DRECORDS=4 -DCLOSING
   for rule in REUSE_DYING SPARE_NOT_READY SPARE_NOT_REPLACED FORGET_UNSERVED; do
     refuse fleet $rule
   done
