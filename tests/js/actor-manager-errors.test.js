@@ -26,7 +26,7 @@ async function hearing(options, use) {
   }
 }
 
-test('AM-06, AM-19: a failing Batch is told once, not for each member that its failure cancels', () =>
+test('a failing Batch is told once, not for each member that its failure cancels [AM-06, AM-19]', () =>
   hearing({}, async (manager, heard) => {
     const jobs = ['echo', 'fail', 'echo', 'echo', 'echo'].map((task) => ({ task, payload: 'no' }));
     assert.equal(await codeOf(manager.Batch(jobs)), 'TASK_FAILED');
@@ -38,7 +38,7 @@ test('AM-06, AM-19: a failing Batch is told once, not for each member that its f
     assert.equal(manager.GetStats().errors, 1);
   }));
 
-test('AM-06, AM-21: a Batch that is refused as a whole is told once as well', () =>
+test('a Batch that is refused as a whole is told once as well [AM-06, AM-21]', () =>
   hearing({ maxQueueSize: 2 }, async (manager, heard) => {
     await manager.Dispatch('echo');
     const four = Array.from({ length: 4 }, () => ({ task: 'echo' }));
@@ -49,7 +49,7 @@ test('AM-06, AM-21: a Batch that is refused as a whole is told once as well', ()
     assert.match(heard[1][0], /priority/);
   }));
 
-test('AM-06, AM-54, AM-56: a crash between tasks is told, with the name of the worker and no task', () =>
+test('a crash between tasks is told, with the name of the worker and no task [AM-06, AM-54, AM-56]', () =>
   hearing({}, async (manager, heard) => {
     assert.equal(await manager.Dispatch('throwLater'), 'fine');
     await until(() => heard.length > 0);
@@ -57,7 +57,7 @@ test('AM-06, AM-54, AM-56: a crash between tasks is told, with the name of the w
     assert.equal(await manager.Dispatch('echo', 'served again'), 'served again');
   }));
 
-test('AM-06, AM-54: a crash in a task, and a worker that is killed for one, are told by the task only', () =>
+test('a crash in a task, and a worker that is killed for one, are told by the task only [AM-06, AM-54]', () =>
   hearing({ taskTimeout: 2, workerRecycleTimeout: 0 }, async (manager, heard) => {
     for (const [task, code] of [
       ['exit', 'WORKER_LOST'],
@@ -74,7 +74,7 @@ test('AM-06, AM-54: a crash in a task, and a worker that is killed for one, are 
     }
   }));
 
-test('AM-06, AM-42: workers that cannot start are told though no task waits for them', () =>
+test('workers that cannot start are told though no task waits for them [AM-06, AM-42]', () =>
   hearing({ workerModule: new URL('./fixtures/not-there.js', import.meta.url) }, async (_manager, heard) => {
     await until(() => heard.length > 0);
     assert.equal(heard.length, 1);
@@ -82,7 +82,7 @@ test('AM-06, AM-42: workers that cannot start are told though no task waits for 
     assert.equal(heard[0][1], '');
   }));
 
-test('AM-06: a hook that throws is logged, and the signal hears of the error all the same', async (t) => {
+test('a hook that throws is logged, and the signal hears of the error all the same [AM-06]', async (t) => {
   const logged = t.mock.method(console, 'error', () => undefined);
   const manager = ActorManager.new({
     workerModule: MODULE,
@@ -102,7 +102,7 @@ test('AM-06: a hook that throws is logged, and the signal hears of the error all
   }
 });
 
-test('AM-01: unknown options are refused at construction, by name', () => {
+test('unknown options are refused at construction, by name [AM-01]', () => {
   for (const name of ['workercount', 'onError', 'taskTimeoutMs', 'toString']) {
     const options = { workerModule: MODULE, [name]: 4 };
     assert.throws(() => ActorManager.new(options), { code: 'INVALID_ARGUMENT', message: new RegExp(`^${name}: `) });
@@ -115,7 +115,7 @@ test('unknown options of Dispatch and of the jobs of a Batch reject', () =>
     assert.equal(await codeOf(manager.Batch([{ task: 'echo', priorty: 'HIGH' }])), 'INVALID_ARGUMENT');
   }));
 
-test('AM-14: names of levels in lower case are the pool’s, not ActorManager’s: they reject', () =>
+test('names of levels in lower case are the pool’s, not ActorManager’s: they reject [AM-14]', () =>
   hearing({}, async (manager, heard) => {
     for (const priority of ['critical', 'background']) {
       assert.equal(await codeOf(manager.Dispatch('echo', 1, { priority })), 'INVALID_ARGUMENT');

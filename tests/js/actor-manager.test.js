@@ -50,14 +50,14 @@ const errorOf = async (call) => {
 
 // ---- The examples ----
 
-test('AM-07, AM-10, AM-41, AM-47, quick start: a worker module, a manager, a sum', async () => {
+test('quick start: a worker module, a manager, a sum [AM-07, AM-10, AM-41, AM-47]', async () => {
   const manager = ActorManager.new({ workerModule, workerCount: 4, taskTimeout: 10 });
   const promise = manager.Dispatch('add', { a: 10, b: 32 });
   assert.equal(await promise.then((result) => result).catch((err) => err), 42);
   await manager.Destroy();
 });
 
-test('AM-07, AM-09, AM-11, Dispatch: fire and forget, with a priority, awaited', () =>
+test('Dispatch: fire and forget, with a priority, awaited [AM-07, AM-09, AM-11]', () =>
   withManager({}, async (manager) => {
     manager.Dispatch('fail', 'nobody listens');
     manager.Dispatch('echo', { value: 1 });
@@ -65,7 +65,7 @@ test('AM-07, AM-09, AM-11, Dispatch: fire and forget, with a priority, awaited',
     assert.equal(await manager.Dispatch('add', { a: 5, b: 5 }).then((result) => result), 10);
   }));
 
-test('AM-18, AM-20, Batch: results in order', () =>
+test('Batch: results in order [AM-18, AM-20]', () =>
   withManager({}, async (manager) => {
     const results = await manager.Batch([
       { task: 'add', payload: { a: 1, b: 1 } },
@@ -76,14 +76,14 @@ test('AM-18, AM-20, Batch: results in order', () =>
     assert.deepEqual(await manager.Batch([]), []);
   }));
 
-test('AM-22, Broadcast: every worker once, one result each', () =>
+test('Broadcast: every worker once, one result each [AM-22]', () =>
   withManager({ workerCount: 3 }, async (manager) => {
     const results = await manager.Broadcast('reload_config', { level: 7 });
     assert.equal(new Set(results).size, 3);
     assert.deepEqual(await manager.Broadcast('config'), Array(3).fill({ level: 7 }));
   }));
 
-test('AM-27, AM-28, GetStats: the numbers of the documentation, a new object each time', () =>
+test('GetStats: the numbers of the documentation, a new object each time [AM-27, AM-28]', () =>
   withManager({ workerCount: 4 }, async (manager) => {
     await manager.Broadcast('echo');
     await Promise.all(Array.from({ length: 137 }, (_, i) => manager.Dispatch('echo', i)));
@@ -98,7 +98,7 @@ test('AM-27, AM-28, GetStats: the numbers of the documentation, a new object eac
     await release();
   }));
 
-test('AM-29, AM-30, Pause and Resume: tasks gather and start with Resume; neither nests', () =>
+test('Pause and Resume: tasks gather and start with Resume; neither nests [AM-29, AM-30]', () =>
   withManager({}, async (manager) => {
     await manager.Broadcast('echo');
     manager.Pause();
@@ -109,7 +109,7 @@ test('AM-29, AM-30, Pause and Resume: tasks gather and start with Resume; neithe
     assert.deepEqual(await Promise.all(tasks), [1, 2, 3]);
   }));
 
-test('AM-32, AM-33, Destroy: running and queued tasks reject, once is enough, nothing works afterwards', async () => {
+test('Destroy: running and queued tasks reject, once is enough, nothing works afterwards [AM-32, AM-33]', async () => {
   const manager = ActorManager.new({ workerModule, workerCount: 1 });
   await blocker(manager);
   const queued = [manager.Dispatch('echo'), manager.Batch([{ task: 'echo' }]), manager.Broadcast('echo')];
@@ -123,7 +123,7 @@ test('AM-32, AM-33, Destroy: running and queued tasks reject, once is enough, no
   assert.equal(manager.GetStats().totalWorkers, 0);
 });
 
-test('AM-16, AM-34, AM-36, onError: message and id for every listener that is connected', () =>
+test('onError: message and id for every listener that is connected [AM-16, AM-34, AM-36]', () =>
   withManager({}, async (manager) => {
     const heard = [];
     const listener = (...details) => heard.push(details);
@@ -143,7 +143,7 @@ test('AM-16, AM-34, AM-36, onError: message and id for every listener that is co
     assert.equal(heard.length, 3);
   }));
 
-test('AM-34, AM-35, onDrained: once when the queue is empty and all workers are free', () =>
+test('onDrained: once when the queue is empty and all workers are free [AM-34, AM-35]', () =>
   withManager({}, async (manager) => {
     let drained = 0;
     const connection = manager.onDrained.Connect(() => drained++);
@@ -161,14 +161,14 @@ test('AM-34, AM-35, onDrained: once when the queue is empty and all workers are 
     assert.equal(drained, 3);
   }));
 
-test('AM-47, AM-49, a worker of its own: heavy work runs on another thread', () =>
+test('a worker of its own: heavy work runs on another thread [AM-47, AM-49]', () =>
   withManager({}, async (manager) => {
     const { result, threadId: thread } = await manager.Dispatch('myTask', 1000);
     assert.equal(result, 500500);
     assert.notEqual(thread, threadId);
   }));
 
-test('AM-50, task.synchronize: a handler has something done on this thread, by a function of the option main', async () => {
+test('task.synchronize: a handler has something done on this thread, by a function of the option main [AM-50]', async () => {
   const part = {};
   const movePart = (position) => {
     assert.ok(isMainThread);
@@ -180,7 +180,7 @@ test('AM-50, task.synchronize: a handler has something done on this thread, by a
   });
 });
 
-test('AM-59: the example of docs/actor-manager.md prints what its comments say', () => {
+test('the example of docs/actor-manager.md prints what its comments say [AM-59]', () => {
   const page = readFileSync(new URL('../../docs/actor-manager.md', import.meta.url), 'utf8');
   const entry = JSON.stringify(new URL('../../js/compat/actor-manager.js', import.meta.url));
   const blocks = [...page.matchAll(/```js\n([\s\S]*?)```/g)].map(([, text]) => text);
@@ -190,7 +190,7 @@ test('AM-59: the example of docs/actor-manager.md prints what its comments say',
 
 // ---- Options ----
 
-test('AM-01, AM-02: a wrong option throws at construction, under the name that it has here', () => {
+test('a wrong option throws at construction, under the name that it has here [AM-01, AM-02]', () => {
   const wrong = [
     ['workerModule', {}],
     ['workerModule', undefined],
@@ -209,13 +209,13 @@ test('AM-01, AM-02: a wrong option throws at construction, under the name that i
   }
 });
 
-test('AM-02, C-20: eight workers unless told otherwise', () =>
+test('C-20: eight workers unless told otherwise [AM-02]', () =>
   withManager({ workerCount: undefined }, async (manager) => {
     assert.equal(manager.GetStats().totalWorkers, 8);
     assert.equal((await manager.Broadcast('echo')).length, 8);
   }));
 
-test('AM-03, AM-04, AM-43, AM-44, C-19: times are in seconds; a late answer is dropped, its worker goes on', async () => {
+test('C-19: times are in seconds; a late answer is dropped, its worker goes on [AM-03, AM-04, AM-43, AM-44]', async () => {
   await withManager({ workerCount: 1, taskTimeout: 30 }, async (manager) => {
     assert.equal(await manager.Dispatch('slow', 0.1), 'late'); // 30 milliseconds would not do
   });
@@ -231,7 +231,7 @@ test('AM-03, AM-04, AM-43, AM-44, C-19: times are in seconds; a late answer is d
   });
 });
 
-test('AM-04, AM-26, AM-45, AM-51: a worker that stays silent is replaced; the new one gets sticky broadcasts', () =>
+test('a worker that stays silent is replaced; the new one gets sticky broadcasts [AM-04, AM-26, AM-45, AM-51]', () =>
   withManager({ workerCount: 1, taskTimeout: LIMIT, workerRecycleTimeout: 0.05 }, async (manager) => {
     await manager.Broadcast('reload_config', 'kept', { sticky: true });
     assert.equal(await manager.Dispatch('count'), 1);
@@ -240,7 +240,7 @@ test('AM-04, AM-26, AM-45, AM-51: a worker that stays silent is replaced; the ne
     assert.deepEqual(await Promise.all([manager.Dispatch('count'), manager.Dispatch('config')]), [1, 'kept']);
   }));
 
-test('AM-46: without workerRecycleTimeout it stays out of service, and the others work on', () =>
+test('without workerRecycleTimeout it stays out of service, and the others work on [AM-46]', () =>
   withManager({ taskTimeout: LIMIT }, async (manager) => {
     await manager.Broadcast('echo');
     assert.equal(await codeOf(manager.Dispatch('spin')), 'TIMEOUT');
@@ -249,7 +249,7 @@ test('AM-46: without workerRecycleTimeout it stays out of service, and the other
     assert.equal(manager.GetStats().busyWorkers, 1);
   }));
 
-test('AM-05: with maxQueueSize tasks waiting, the next one rejects and those finish', () =>
+test('with maxQueueSize tasks waiting, the next one rejects and those finish [AM-05]', () =>
   withManager({ workerCount: 1, maxQueueSize: 2 }, async (manager) => {
     const release = await blocker(manager);
     const tasks = [1, 2, 3].map((n) => manager.Dispatch('echo', n));
@@ -258,7 +258,7 @@ test('AM-05: with maxQueueSize tasks waiting, the next one rejects and those fin
     assert.deepEqual(await Promise.all(tasks.slice(0, 2)), [1, 2]);
   }));
 
-test('AM-06, AM-16, AM-36, AM-43: onWorkerError gets the message and the id of a throw and of a time-out', async () => {
+test('onWorkerError gets the message and the id of a throw and of a time-out [AM-06, AM-16, AM-36, AM-43]', async () => {
   const heard = [];
   const onWorkerError = (err, id) => heard.push([typeof err, err, id]);
   await withManager({ workerCount: 1, taskTimeout: LIMIT, onWorkerError }, async (manager) => {
@@ -275,7 +275,7 @@ test('AM-06, AM-16, AM-36, AM-43: onWorkerError gets the message and the id of a
 
 // ---- Tasks ----
 
-test('AM-11, AM-12, AM-13: levels in upper case, for Dispatch and Batch; NORMAL is the default', () =>
+test('levels in upper case, for Dispatch and Batch; NORMAL is the default [AM-11, AM-12, AM-13]', () =>
   withManager({ workerCount: 1 }, async (manager) => {
     const release = await blocker(manager);
     const levels = ['LOW', undefined, 'NORMAL', 'HIGH', 'CRITICAL'];
@@ -289,7 +289,7 @@ test('AM-11, AM-12, AM-13: levels in upper case, for Dispatch and Batch; NORMAL 
     );
   }));
 
-test('AM-07, AM-14: what is no level, and what is no job, rejects; nothing is queued, nothing thrown', () =>
+test('what is no level, and what is no job, rejects; nothing is queued, nothing thrown [AM-07, AM-14]', () =>
   withManager({ workerCount: 1 }, async (manager) => {
     const release = await blocker(manager);
     for (const priority of ['urgent', 5, 'toString']) {
@@ -302,7 +302,7 @@ test('AM-07, AM-14: what is no level, and what is no job, rejects; nothing is qu
     await release();
   }));
 
-test('AM-09, AM-19, AM-24: Batch and Broadcast reject as a whole and may be ignored', () =>
+test('Batch and Broadcast reject as a whole and may be ignored [AM-09, AM-19, AM-24]', () =>
   withManager({ workerCount: 1 }, async (manager) => {
     manager.Batch([{ task: 'fail' }]);
     manager.Broadcast('fail');
@@ -326,7 +326,7 @@ test('C-17: a result is delivered in one turn: the event, then the promise by mi
 
 // ---- The worker side ----
 
-test('AM-47: outside a worker, neither the worker module nor this entry point has an effect', () =>
+test('outside a worker, neither the worker module nor this entry point has an effect [AM-47]', () =>
   countingThreads(async (threads) => {
     const { default: handlers } = await import(workerModule);
     assert.equal(handlers.add({ a: 1, b: 2 }), 3);
@@ -334,7 +334,7 @@ test('AM-47: outside a worker, neither the worker module nor this entry point ha
     assert.equal(threads.started, 0);
   }));
 
-test('AM-48: a wrong scope is refused, here and in a worker, and the message says where it belongs', async () => {
+test('a wrong scope is refused, here and in a worker, and the message says where it belongs [AM-48]', async () => {
   const inside = /must be called inside a worker/;
   for (const scope of [undefined, null, {}, { echo: () => 1 }])
     assert.throws(() => defineWorker(scope, {}), { name: 'TypeError', message: inside });
@@ -348,7 +348,7 @@ test('AM-48: a wrong scope is refused, here and in a worker, and the message say
   });
 });
 
-test('AM-53: destroying one manager leaves another alone', () =>
+test('destroying one manager leaves another alone [AM-53]', () =>
   withManager({}, async (manager) => {
     await withManager({}, (other) => other.Dispatch('echo'));
     assert.equal(await manager.Dispatch('echo', 1), 1);

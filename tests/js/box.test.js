@@ -17,7 +17,7 @@ const withDev = (options, use) =>
 
 const WRITTEN = /^USAGE_BOX_WRITTEN: /;
 
-test('NF-23, XP-18: in development a write to a box is told when it is released, once, with its task', () =>
+test('in development a write to a box is told when it is released, once, with its task [NF-23, XP-18]', () =>
   withDev({}, async (pool, told) => {
     for (const offset of [0, 500, 999]) {
       told.length = 0;
@@ -32,7 +32,7 @@ test('NF-23, XP-18: in development a write to a box is told when it is released,
     }
   }));
 
-test('NF-23, XP-18: and when it is read or sent', () =>
+test('and when it is read or sent [NF-23, XP-18]', () =>
   withDev({}, async (pool, told) => {
     for (const use of [
       (box) => box.raw(),
@@ -59,7 +59,7 @@ test('NF-23, XP-18: and when it is read or sent', () =>
     for (const box of [tree, text]) box.release();
   }));
 
-test('NF-23, XP-18: a task that writes to the box that it is given is found out as well', () =>
+test('a task that writes to the box that it is given is found out as well [NF-23, XP-18]', () =>
   withDev({}, async (pool, told) => {
     const box = await lease(pool, bytesOf(10));
     await pool.dispatch('overwrite', box);
@@ -68,7 +68,7 @@ test('NF-23, XP-18: a task that writes to the box that it is given is found out 
     assert.match(told[0][0], WRITTEN);
   }));
 
-test('NF-23, XP-18: whoever only reads is told nothing; without dev nothing is compared', async () => {
+test('whoever only reads is told nothing; without dev nothing is compared [NF-23, XP-18]', async () => {
   await withDev({}, async (pool, told) => {
     const box = await lease(pool, bytesOf(1000));
     assert.deepEqual(box.binary(), bytesOf(1000));
@@ -91,7 +91,7 @@ test('NF-23, XP-18: whoever only reads is told nothing; without dev nothing is c
   });
 });
 
-test('NF-19: five results at once of one worker: each has a box of its own', () =>
+test('five results at once of one worker: each has a box of its own [NF-19]', () =>
   withPool({ workers: 1, concurrentTasksPerWorker: 5, boxes: { count: 5, size: '1kb' } }, async (pool) => {
     const values = [1, 2, 3, 4, 5].map((n) => new Uint8Array(100 * n).fill(n));
     const boxes = await Promise.all(values.map((value) => lease(pool, value)));
@@ -104,7 +104,7 @@ test('NF-19: five results at once of one worker: each has a box of its own', () 
     assert.deepEqual(await pool.dispatch('allocFive', 50), new Uint8Array(50).fill(5));
   }));
 
-test('NF-18, NF-19: with fewer boxes than results all settle all the same, in the order in which they asked', () =>
+test('with fewer boxes than results all settle all the same, in the order in which they asked [NF-18, NF-19]', () =>
   withPool({ workers: 1, boxes: { count: 1 } }, async (pool) => {
     const order = [];
     const tasks = [1, 2, 3, 4, 5].map((n) => lease(pool, `n${n}`).then((box) => (order.push(box.string()), box)));
@@ -116,7 +116,7 @@ test('NF-18, NF-19: with fewer boxes than results all settle all the same, in th
     }
   }));
 
-test('NF-20, NF-21: as long as a box, one byte more, and none at all: each arrives in its exact length', () =>
+test('as long as a box, one byte more, and none at all: each arrives in its exact length [NF-20, NF-21]', () =>
   withPool({ boxes: { count: 1, size: 1024 } }, async (pool) => {
     for (const length of [1024, 0, 1025, 1, 4096]) {
       const box = await lease(pool, bytesOf(length));
@@ -128,7 +128,7 @@ test('NF-20, NF-21: as long as a box, one byte more, and none at all: each arriv
     }
   }));
 
-test('NF-24: a box is read at once, without a promise; a result that is not leased is no box', () =>
+test('a box is read at once, without a promise; a result that is not leased is no box [NF-24]', () =>
   withPool({}, async (pool) => {
     const box = await lease(pool, 'text');
     assert.ok(box instanceof Box);

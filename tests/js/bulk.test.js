@@ -18,14 +18,14 @@ async function sliceSizes(pool, count, options) {
 
 // ---- Slices ----
 
-test('TW-17: 1,000 items in slices that take different times come back in their order', () =>
+test('1,000 items in slices that take different times come back in their order [TW-17]', () =>
   withJobs({ workers: 3 }, async (pool) => {
     const random = randomFrom(7);
     const items = upTo(1000).map((value) => ({ value, ms: Math.floor(random() * 4) }));
     assert.deepEqual(await bulk(pool, 'later', items, { batchSize: 7 }), upTo(1000));
   }));
 
-test('TW-18: a slice for each worker; the last may be shorter', async () => {
+test('a slice for each worker; the last may be shorter [TW-18]', async () => {
   await withJobs({ workers: 4 }, async (pool) => {
     assert.deepEqual(await sliceSizes(pool, 10), [3, 3, 3, 1]);
     assert.deepEqual(await sliceSizes(pool, 3), [1, 1, 1]);
@@ -34,7 +34,7 @@ test('TW-18: a slice for each worker; the last may be shorter', async () => {
   await withJobs({ workers: 1 }, async (pool) => assert.deepEqual(await sliceSizes(pool, 10), [10]));
 });
 
-test('TW-18, TW-25: no slice is above 256 items or maxSliceItems; 5,000 items are served', async () => {
+test('no slice is above 256 items or maxSliceItems; 5,000 items are served [TW-18, TW-25]', async () => {
   await withJobs({}, async (pool) => {
     assert.deepEqual(await sliceSizes(pool, 5000), [...new Array(19).fill(256), 136]);
     assert.deepEqual(await sliceSizes(pool, 600, { batchSize: 1000 }), [256, 256, 88]);
@@ -48,7 +48,7 @@ test('TW-18, TW-25: no slice is above 256 items or maxSliceItems; 5,000 items ar
   );
 });
 
-test('TW-19: batchSize counts; what is no whole number from 1 is refused', () =>
+test('batchSize counts; what is no whole number from 1 is refused [TW-19]', () =>
   withJobs({ workers: 3 }, async (pool) => {
     assert.deepEqual(await sliceSizes(pool, 100, { batchSize: 1 }), new Array(100).fill(1));
     assert.deepEqual(await sliceSizes(pool, 10, { batchSize: 4 }), [4, 4, 2]);
@@ -64,7 +64,7 @@ test('TW-19: batchSize counts; what is no whole number from 1 is refused', () =>
     assert.equal(await job(pool, 'echo', 'heavy'), 'heavy', 'no bulk job is active');
   }));
 
-test('TW-19, TW-26: slices start in the order of their items', () =>
+test('slices start in the order of their items [TW-19, TW-26]', () =>
   withJobs({ workers: 1 }, async (pool) => {
     await bulk(pool, 'noteFirst', upTo(50), { batchSize: 2 });
     assert.deepEqual(
@@ -73,7 +73,7 @@ test('TW-19, TW-26: slices start in the order of their items', () =>
     );
   }));
 
-test('TW-20, TW-05: every slice gets the same shared value, or undefined', () =>
+test('every slice gets the same shared value, or undefined [TW-20, TW-05]', () =>
   withJobs({}, async (pool) => {
     const sharedArgs = { factor: [2, 3] };
     for (const { shared } of await bulk(pool, 'sizes', upTo(10), { batchSize: 2, sharedArgs }))
@@ -82,7 +82,7 @@ test('TW-20, TW-05: every slice gets the same shared value, or undefined', () =>
     assert.deepEqual((await bulk(pool, 'sizes', [1], { sharedArgs: 0 }))[0].shared, 0);
   }));
 
-test('TW-21: slices of wrong sizes leave gaps in their own places only; both are told of', () =>
+test('slices of wrong sizes leave gaps in their own places only; both are told of [TW-21]', () =>
   withJobs({}, async (pool) => {
     const errors = errorsOf(pool);
     const how = [0, -1, 1, 0, 'none', 2];
@@ -101,7 +101,7 @@ test('TW-21: slices of wrong sizes leave gaps in their own places only; both are
     assert.deepEqual(await bulk(pool, 'bytes', [1, 2, 3], { batchSize: 2 }), [1, 2, 3], 'typed arrays are lists too');
   }));
 
-test('TW-22, C-05: a slice that fails leaves a gap; the callback comes once, with the others', () =>
+test('C-05: a slice that fails leaves a gap; the callback comes once, with the others [TW-22]', () =>
   withJobs({}, async (pool) => {
     const errors = errorsOf(pool);
     const items = upTo(8).map((value) => ({ value, how: value >= 4 && value < 6 ? 'throw' : 0 }));
@@ -126,7 +126,7 @@ test('TW-22, C-05: a slice that fails leaves a gap; the callback comes once, wit
     assert.equal(await job(pool, 'echo', 'heavy'), 'heavy', 'no bulk job is active any more');
   }));
 
-test('TW-23: without items the callback has run when bulkSplit returns; nothing else happens', () =>
+test('without items the callback has run when bulkSplit returns; nothing else happens [TW-23]', () =>
   withJobs({}, async (pool) => {
     const before = { ...pool.stats(), ...pool.diagnostics() };
     let given;
@@ -139,7 +139,7 @@ test('TW-23: without items the callback has run when bulkSplit returns; nothing 
 
 // ---- The lent buffer ----
 
-test('TW-24, C-08: results are lent: with dev they are spoiled after the callback, without they are used again', async () => {
+test('C-08: results are lent: with dev they are spoiled after the callback, without they are used again [TW-24]', async () => {
   const run = (pool, items) => new Promise((resolve) => void pool.bulkSplit('doubles', items, resolve));
   await withJobs({ dev: true }, async (pool) => {
     const copy = [];
@@ -162,7 +162,7 @@ test('TW-24, C-08: results are lent: with dev they are spoiled after the callbac
   });
 });
 
-test('TW-24, TW-59: a buffer is not lent twice at once, and a failed slice shows nothing of its last use', () =>
+test('a buffer is not lent twice at once, and a failed slice shows nothing of its last use [TW-24, TW-59]', () =>
   withJobs({ telemetry: { tickMs: 1 } }, async (pool) => {
     const open = new Set();
     const jobs = upTo(40).map(
@@ -193,7 +193,7 @@ test('TW-24, TW-59: a buffer is not lent twice at once, and a failed slice shows
   }));
 
 for (const dev of [false, true])
-  test(`TW-04, TW-24: what a callback does to the array that it was lent is its own affair (dev: ${dev})`, () =>
+  test(`what a callback does to the array that it was lent is its own affair (dev: ${dev}) [TW-04, TW-24]`, () =>
     withJobs({ dev }, async (pool) => {
       const harms = [
         Object.freeze,
@@ -217,7 +217,7 @@ for (const dev of [false, true])
       }
     }));
 
-test('TW-21, TW-29: of a job that was disconnected nothing is told, whatever its slices give', () =>
+test('of a job that was disconnected nothing is told, whatever its slices give [TW-21, TW-29]', () =>
   withJobs({ workers: 1 }, async (pool) => {
     const errors = errorsOf(pool);
     const gate = words(3);
@@ -229,7 +229,7 @@ test('TW-21, TW-29: of a job that was disconnected nothing is told, whatever its
     assert.deepEqual(errors, []);
   }));
 
-test('TW-25: a list above 1,024 items does not take the place of a kept buffer', () =>
+test('a list above 1,024 items does not take the place of a kept buffer [TW-25]', () =>
   withJobs({}, async (pool) => {
     const run = (count) => new Promise((resolve) => void pool.bulkSplit('doubles', upTo(count), resolve));
     const [big, small] = await Promise.all([run(1025), run(3)]);
@@ -241,7 +241,7 @@ test('TW-25: a list above 1,024 items does not take the place of a kept buffer',
 
 // ---- Order ----
 
-test('TW-26: levels of bulk jobs: critical, normal, background, first come first served within one', () =>
+test('levels of bulk jobs: critical, normal, background, first come first served within one [TW-26]', () =>
   withJobs({ workers: 1, aging: false }, async (pool) => {
     const gate = blocker(pool);
     await gate.running;
@@ -253,7 +253,7 @@ test('TW-26: levels of bulk jobs: critical, normal, background, first come first
     assert.deepEqual(await pool.dispatch('notes'), ['critical', 'a', 'b', 'bg'].flatMap(list));
   }));
 
-test('TW-27, C-02: background goes first once after 50 others, then after 50 more; with aging: false never', async () => {
+test('C-02: background goes first once after 50 others, then after 50 more; with aging: false never [TW-27]', async () => {
   const places = async (aging) => {
     let found;
     await withJobs({ workers: 1, aging }, async (pool) => {
@@ -273,7 +273,7 @@ test('TW-27, C-02: background goes first once after 50 others, then after 50 mor
   assert.deepEqual(await places(false), [120, 121]);
 });
 
-test('TW-28, C-03: when its maxWaitMs is over a bulk job goes ahead of single jobs, of lower levels too', async () => {
+test('C-03: when its maxWaitMs is over a bulk job goes ahead of single jobs, of lower levels too [TW-28]', async () => {
   const order = async (options, passedMs) => {
     const clock = new FakeClock();
     let found;
@@ -303,7 +303,7 @@ test('TW-28, C-03: when its maxWaitMs is over a bulk job goes ahead of single jo
 
 // ---- Disconnected ----
 
-test('TW-29: disconnected, what waits never starts, what runs is finished; heavy jobs are let in, once', () =>
+test('disconnected, what waits never starts, what runs is finished; heavy jobs are let in, once [TW-29]', () =>
   withJobs({ workers: 2, telemetry: { tickMs: 1 }, aging: { heavySkips: 1e6 } }, async (pool) => {
     const gate = words(3);
     const options = { batchSize: 1, sharedArgs: { words: gate } };
@@ -334,7 +334,7 @@ test('TW-29: disconnected, what waits never starts, what runs is finished; heavy
     await Promise.all([second, held]);
   }));
 
-test('TW-29, TW-16: a bulk job is disconnected while its slices are finished and not delivered, or partly', () => {
+test('a bulk job is disconnected while its slices are finished and not delivered, or partly [TW-29, TW-16]', () => {
   const gate = words(2);
   return withJobs({ workers: 1, initData: gate }, async (pool) => {
     const fail = () => assert.fail('called');
@@ -352,7 +352,7 @@ test('TW-29, TW-16: a bulk job is disconnected while its slices are finished and
   });
 });
 
-test('TW-29: a bulk job whose callback disconnects it, and others of the same delivery', () =>
+test('a bulk job whose callback disconnects it, and others of the same delivery [TW-29]', () =>
   withJobs({}, async (pool) => {
     let calls = 0;
     const handles = upTo(10).map(() =>
@@ -366,7 +366,7 @@ test('TW-29: a bulk job whose callback disconnects it, and others of the same de
     assert.equal(calls, 1);
   }));
 
-test('TW-29: a signal ends all slices; the callback comes with gaps', () =>
+test('a signal ends all slices; the callback comes with gaps [TW-29]', () =>
   withJobs({ workers: 1 }, async (pool) => {
     const gate = blocker(pool);
     await gate.running;
@@ -382,7 +382,7 @@ test('TW-29: a signal ends all slices; the callback comes with gaps', () =>
 
 // ---- Lost ----
 
-test('TW-58: only the slice that hangs runs again: every other one once, one callback', () =>
+test('only the slice that hangs runs again: every other one once, one callback [TW-58]', () =>
   withJobs({ liveness, workers: 2 }, async (pool) => {
     const runs = words(8);
     let calls = 0;
@@ -396,7 +396,7 @@ test('TW-58: only the slice that hangs runs again: every other one once, one cal
     assert.equal(await job(pool, 'echo', 'heavy'), 'heavy');
   }));
 
-test('TW-58, TW-57: a slice that hangs every time leaves a gap after its redeliveries', () =>
+test('a slice that hangs every time leaves a gap after its redeliveries [TW-58, TW-57]', () =>
   withJobs({ liveness: { ...liveness, maxRedeliveries: 1 }, workers: 2 }, async (pool) => {
     const errors = errorsOf(pool);
     const runs = words(1);
@@ -406,7 +406,7 @@ test('TW-58, TW-57: a slice that hangs every time leaves a gap after its redeliv
     assert.deepEqual([runs[0], errors.length], [2, 1]);
   }));
 
-test('TW-56, TW-29: a disconnected bulk job whose slice hangs: it is stopped, not run again, and holds nothing', () =>
+test('a disconnected bulk job whose slice hangs: it is stopped, not run again, and holds nothing [TW-56, TW-29]', () =>
   withJobs({ liveness, workers: 2 }, async (pool) => {
     const runs = words(4);
     const sharedArgs = { words: runs, hangs: 0 };

@@ -18,7 +18,7 @@ const RUNNING = [
 ];
 
 for (const [name, now] of RUNNING) {
-  test(`TW-60, AM-03: limits, deadlines and leases hold by a clock that runs, wherever it began: ${name}`, () =>
+  test(`limits, deadlines and leases hold by a clock that runs, wherever it began: ${name} [TW-60, AM-03]`, () =>
     withPool({ module: JOBS, workers: 1, scheduler: { now }, recycleTimeoutMs: 0 }, async (pool) => {
       assert.equal(await codeOf(pool.dispatch('spin', undefined, { timeoutMs: 30 })), 'TIMEOUT');
       const gate = blocker(pool);
@@ -46,7 +46,7 @@ for (const [name, now] of RUNNING) {
 
 // ---- Clocks that stand ----
 
-test('TW-60, AM-03: by a clock that stands, a limit is counted from the start, and is over when the clock is moved', async () => {
+test('by a clock that stands, a limit is counted from the start, and is over when the clock is moved [TW-60, AM-03]', async () => {
   const LIMIT_MS = 100;
   for (const start of [0, -1e6, performance.now(), Date.now()]) {
     const clock = new FakeClock(start);
@@ -69,7 +69,7 @@ test('TW-60, AM-03: by a clock that stands, a limit is counted from the start, a
   }
 });
 
-test('TW-60, NF-35: a lease is over when the clock that stands has been moved past it', async () => {
+test('a lease is over when the clock that stands has been moved past it [TW-60, NF-35]', async () => {
   for (const start of [-1e9, 1e12]) {
     const clock = new FakeClock(start);
     await withPool({ workers: 1, scheduler: clock.scheduler, leaseMs: 1000 }, async (pool) => {
@@ -85,7 +85,7 @@ test('TW-60, NF-35: a lease is over when the clock that stands has been moved pa
   }
 });
 
-test('TW-60: nobody looks at a clock that stands while nothing is in flight', async () => {
+test('nobody looks at a clock that stands while nothing is in flight [TW-60]', async () => {
   const clock = new FakeClock();
   await withPool({ workers: 1, scheduler: clock.scheduler }, async (pool) => {
     assert.equal(clock.timers, 0);
@@ -102,7 +102,7 @@ test('TW-60: nobody looks at a clock that stands while nothing is in flight', as
   });
 });
 
-test('TW-60: a limit holds across a change of clocks', () =>
+test('a limit holds across a change of clocks [TW-60]', () =>
   withPool({ workers: 1, recycleTimeoutMs: 0 }, async (pool) => {
     const clock = new FakeClock();
     const gate = blocker(pool, { timeoutMs: 60_000 });
@@ -138,7 +138,7 @@ function timeOver(t, now) {
   return { time, told, pass };
 }
 
-test('TW-60: a clock that keeps pace, if coarsely, or a little fast, is one that runs', (t) => {
+test('a clock that keeps pace, if coarsely, or a little fast, is one that runs [TW-60]', (t) => {
   const coarse = timeOver(t, (ms) => Math.floor(ms));
   for (let i = 0; i < 10_000; i++) coarse.pass(0.37);
   assert.equal(coarse.time.stands, false);
@@ -152,7 +152,7 @@ test('TW-60: a clock that keeps pace, if coarsely, or a little fast, is one that
   assert.ok(gained > 28 && gained < 31, `${gained}: workers are told of what it gains in a minute`);
 });
 
-test('TW-60: a clock that stands, or jumps, or is slow, is told as it is read', (t) => {
+test('a clock that stands, or jumps, or is slow, is told as it is read [TW-60]', (t) => {
   for (const [now, passed] of [
     [() => 50, 0],
     [(ms) => ms / 2, 10],
@@ -170,7 +170,7 @@ test('TW-60: a clock that stands, or jumps, or is slow, is told as it is read', 
   }
 });
 
-test('TW-60: by a clock of whole milliseconds, the pool’s time is whole; other timers beside the same clock change nothing', (t) => {
+test('by a clock of whole milliseconds, the pool’s time is whole; other timers beside the same clock change nothing [TW-60]', (t) => {
   t.mock.method(host.time, 'now', () => 1000.123456789);
   let ms = 0;
   const now = () => ms;
@@ -183,7 +183,7 @@ test('TW-60: by a clock of whole milliseconds, the pool’s time is whole; other
   assert.deepEqual([time.stands, time.poolNow()], [true, poolMs]);
 });
 
-test('TW-60: a moment in which the thread did not run between two clocks is no jump', (t) => {
+test('a moment in which the thread did not run between two clocks is no jump [TW-60]', (t) => {
   let delayMs = 0;
   const runtime = { ms: 1000 };
   t.mock.method(host.time, 'now', () => runtime.ms);
@@ -197,7 +197,7 @@ test('TW-60: a moment in which the thread did not run between two clocks is no j
   assert.equal(time.stands, false);
 });
 
-test('TW-60: the pool’s time goes on evenly when clocks are replaced', (t) => {
+test('the pool’s time goes on evenly when clocks are replaced [TW-60]', (t) => {
   const { time, told, pass } = timeOver(t, () => 5);
   const start = time.poolNow();
   time.inject({ now: () => 1e9 });

@@ -67,7 +67,7 @@ function randomValue(random, depth, known, plain) {
   return known.length > 0 ? known[random(known.length)] : null;
 }
 
-test(`AM-08 random values arrive as structuredClone delivers them (SEED=${seed})`, () => {
+test(`random values arrive as structuredClone delivers them (SEED=${seed}) [AM-08]`, () => {
   const random = makeRandom(seed);
   const types = new Set();
   for (let i = 0; i < 3000 * scale; i++) {

@@ -131,7 +131,7 @@ const VALUES = {
 };
 
 for (const [name, value] of Object.entries(VALUES)) {
-  test(`AM-08 ${name} arrives as structuredClone delivers it`, () => {
+  test(`${name} arrives as structuredClone delivers it [AM-08]`, () => {
     everyWay((host, capacity, way) => {
       const got = send(host, value, capacity).value;
       const expected = structuredClone(value);
@@ -141,14 +141,14 @@ for (const [name, value] of Object.entries(VALUES)) {
   });
 }
 
-test('AM-08 an invalid date stays one', () => {
+test('an invalid date stays one [AM-08]', () => {
   everyWay((host, capacity) => {
     const got = send(host, { date: new Date(NaN) }, capacity).value;
     assert.ok(got.date instanceof Date && Number.isNaN(got.date.getTime()));
   });
 });
 
-test('AM-08 own __proto__ keys stay data, and pollute nothing', () => {
+test('own __proto__ keys stay data, and pollute nothing [AM-08]', () => {
   everyWay((host, capacity) => {
     const got = send(host, [VALUES.proto], capacity).value[0];
     assert.deepEqual(Object.keys(got), ['__proto__', 'a']);
@@ -157,7 +157,7 @@ test('AM-08 own __proto__ keys stay data, and pollute nothing', () => {
   });
 });
 
-test('AM-08 identity: cycles, shared references, views of one buffer', () => {
+test('identity: cycles, shared references, views of one buffer [AM-08]', () => {
   const shared = { s: 1 };
   const buffer = new ArrayBuffer(16);
   const views = { u8: new Uint8Array(buffer, 4, 4), f: new Float32Array(buffer) };
@@ -182,7 +182,7 @@ test('AM-08 identity: cycles, shared references, views of one buffer', () => {
   });
 });
 
-test('AM-08 a view that is the value arrives with its own bytes only; Buffer as Uint8Array', () => {
+test('a view that is the value arrives with its own bytes only; Buffer as Uint8Array [AM-08]', () => {
   everyWay((host, capacity) => {
     const whole = new Uint8Array([1, 2, 3, 4, 5, 6, 7, 8]);
     const part = send(host, whole.subarray(2, 5), capacity).value;
@@ -197,7 +197,7 @@ test('AM-08 a view that is the value arrives with its own bytes only; Buffer as 
   });
 });
 
-test('AM-08 getters are called once', () => {
+test('getters are called once [AM-08]', () => {
   everyWay((host, capacity) => {
     let calls = 0;
     const value = {
@@ -232,7 +232,7 @@ const INNER = {
 };
 
 for (const [how, actor] of Object.entries(ACTORS)) {
-  test(`AM-08 a ${how} may encode another value with the same codec`, () => {
+  test(`a ${how} may encode another value with the same codec [AM-08]`, () => {
     everyWay((host, capacity, way) => {
       for (const [name, inner] of Object.entries(INNER)) {
         for (const format of ['cbor', 'json', undefined]) {
@@ -283,7 +283,7 @@ const REFUSED = {
 REFUSED.port.close();
 
 for (const [name, value] of Object.entries(REFUSED)) {
-  test(`AM-38 AM-39 ${name} is refused with NOT_SERIALIZABLE, the codec stays usable`, () => {
+  test(`AM-39 ${name} is refused with NOT_SERIALIZABLE, the codec stays usable [AM-38]`, () => {
     for (const host of Object.values(HOSTS)) {
       const codec = createCodec(host);
       const memory = new Uint8Array(64);
@@ -299,7 +299,7 @@ for (const [name, value] of Object.entries(REFUSED)) {
   });
 }
 
-test('AM-38 the message names the place; a throwing getter is the cause', () => {
+test('the message names the place; a throwing getter is the cause [AM-38]', () => {
   const codec = createCodec(HOSTS.node);
   const encode = (value) => codec.encode(value, new Uint8Array(64), 0, 64);
   assert.throws(() => encode({ list: [1, { done() {} }] }), /value\.list\[1\]\.done is a function/);
@@ -316,7 +316,7 @@ test('AM-38 the message names the place; a throwing getter is the cause', () => 
   );
 });
 
-test('AM-38 a detached buffer is refused', () => {
+test('a detached buffer is refused [AM-38]', () => {
   const buffer = new ArrayBuffer(8);
   const view = new Uint8Array(buffer);
   structuredClone(buffer, { transfer: [buffer] });
@@ -329,7 +329,7 @@ test('AM-38 a detached buffer is refused', () => {
   }
 });
 
-test('AM-39 damaged bytes are refused with NOT_SERIALIZABLE', () => {
+test('damaged bytes are refused with NOT_SERIALIZABLE [AM-39]', () => {
   for (const type of [TYPE.CBOR, TYPE.HOST, TYPE.JSON, TYPE.ERROR, TYPE.TYPED_ARRAY, 99]) {
     const codec = createCodec(HOSTS.node);
     const bytes = new Uint8Array(5).fill(0xff);
@@ -341,7 +341,7 @@ test('AM-39 damaged bytes are refused with NOT_SERIALIZABLE', () => {
   }
 });
 
-test('AM-08 shared memory, wasm modules and transferred objects go by the channel', () => {
+test('shared memory, wasm modules and transferred objects go by the channel [AM-08]', () => {
   const shared = new SharedArrayBuffer(4);
   const wasm = new WebAssembly.Module(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]));
   for (const host of Object.values(HOSTS)) {
@@ -365,7 +365,7 @@ test('AM-08 shared memory, wasm modules and transferred objects go by the channe
   assert.equal(new Uint8Array(shared)[0], 2);
 });
 
-test('NF-22 type tags are those that C knows, and each value takes the cheapest', () => {
+test('type tags are those that C knows, and each value takes the cheapest [NF-22]', () => {
   assert.deepEqual([TYPE.UNDEFINED, TYPE.BINARY, TYPE.STRING, TYPE.JSON, TYPE.CBOR, TYPE.NUMBER], [0, 1, 2, 3, 4, 5]);
   assert.equal(new Set(Object.values(TYPE)).size, Object.keys(TYPE).length);
   const cases = [
@@ -387,7 +387,7 @@ test('NF-22 type tags are those that C knows, and each value takes the cheapest'
   for (const [value, type] of cases) assert.equal(send(HOSTS.node, value, 64).type, type);
 });
 
-test('NF-22 json, string, binary and cbor round-trip on demand; a view shares the memory', () => {
+test('json, string, binary and cbor round-trip on demand; a view shares the memory [NF-22]', () => {
   const codec = createCodec(HOSTS.node);
   const memory = new Uint8Array(new SharedArrayBuffer(16_384));
   const cases = [
@@ -424,7 +424,7 @@ test('NF-22 json, string, binary and cbor round-trip on demand; a view shares th
   assert.throws(() => codec.encodeAs('xml', 1, memory, 0, 64), { code: 'INVALID_ARGUMENT' });
 });
 
-test('AM-08 text that UTF-8 cannot carry is known as such without String.prototype.isWellFormed, too', async () => {
+test('text that UTF-8 cannot carry is known as such without String.prototype.isWellFormed, too [AM-08]', async () => {
   const native = Object.getOwnPropertyDescriptor(String.prototype, 'isWellFormed');
   delete String.prototype.isWellFormed;
   const url = '../../js/codec/simple.js?without';
@@ -434,14 +434,14 @@ test('AM-08 text that UTF-8 cannot carry is known as such without String.prototy
     assert.deepEqual([isWellFormed(text), without.isWellFormed(text)], [expected, expected], JSON.stringify(text));
 });
 
-test('NF-22 text that a TextDecoder would shorten is not given to the CBOR library', () => {
+test('text that a TextDecoder would shorten is not given to the CBOR library [NF-22]', () => {
   // Directly, because the library's optional native part, where installed, hides the loss.
   assert.equal(isSimple({ a: `\ufeff${text1k}` }, 10), false);
   assert.equal(isSimple({ [`\ufeff${text1k}`]: 1 }, 10), false);
   assert.equal(isSimple({ a: `x\ufeff${text1k}` }, 10), true);
 });
 
-test('NF-22 byte strings in CBOR do not alias later values', () => {
+test('byte strings in CBOR do not alias later values [NF-22]', () => {
   const codec = createCodec();
   const first = codec.decode(TYPE.CBOR, 0, new Uint8Array([0x43, 1, 2, 3]), 0, 4);
   codec.decode(TYPE.CBOR, 0, new Uint8Array([0x43, 9, 9, 9]), 0, 4);
@@ -459,7 +459,7 @@ class CustomError extends RangeError {
   }
 }
 
-test('AM-39 a thrown error keeps name, message, stack, code, cause and own properties', () => {
+test('a thrown error keeps name, message, stack, code, cause and own properties [AM-39]', () => {
   everyWay((host, capacity) => {
     const cause = Object.assign(new SyntaxError('why'), { lineNo: 3 });
     const sent = new CustomError('oh', { cause });
@@ -478,7 +478,7 @@ test('AM-39 a thrown error keeps name, message, stack, code, cause and own prope
   });
 });
 
-test('AM-39 a thrown error has no property that it did not have', () => {
+test('a thrown error has no property that it did not have [AM-39]', () => {
   everyWay((host, capacity) => {
     for (const sent of [new Error('x'), new Error('y', { cause: undefined }), new AggregateError([], 'z')]) {
       const got = /** @type {object} */ (send(host, sent, capacity, true).value);
@@ -514,7 +514,7 @@ test('of a chain of errors without an end the first 10,000 arrive, and the last 
   assert.deepEqual([count, got], [10_000, 'more errors than the 10000 that are carried']);
 });
 
-test('AM-39 PoolError, AggregateError and DOMException arrive as such', () => {
+test('PoolError, AggregateError and DOMException arrive as such [AM-39]', () => {
   everyWay((host, capacity) => {
     const extra = { taskId: '7', worker: 'w1' };
     const pool = send(host, new PoolError('TIMEOUT', 'late', extra), capacity, true).value;
@@ -533,7 +533,7 @@ test('AM-39 PoolError, AggregateError and DOMException arrive as such', () => {
   });
 });
 
-test('AM-39 encodeError never throws: other values, cycles, hostile errors', () => {
+test('encodeError never throws: other values, cycles, hostile errors [AM-39]', () => {
   everyWay((host, capacity) => {
     for (const thrown of [undefined, null, 5, 'text', { a: 1 }, new Map([[1, 2]])]) {
       assert.deepStrictEqual(send(host, thrown, capacity, true).value, thrown);

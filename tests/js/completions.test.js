@@ -5,7 +5,7 @@ import { host } from '../../js/host/index.js';
 import { Ledger } from '../../js/engine/ledger.js';
 import { blocker, until, withPool } from './helpers.js';
 
-test('XP-16: a delivery that throws takes no other with it, and what it threw is heard of', (t) => {
+test('a delivery that throws takes no other with it, and what it threw is heard of [XP-16]', (t) => {
   /** @type {string[]} */
   const heard = [];
   const { defer } = host;

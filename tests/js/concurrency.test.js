@@ -28,7 +28,7 @@ test('a worker runs as many tasks at a time as it may, and no more', () =>
     assert.equal(all.words[1], CONCURRENCY);
   }));
 
-test('AM-05: maxQueue counts what waits: not what runs, nor what a worker has room for', () =>
+test('maxQueue counts what waits: not what runs, nor what a worker has room for [AM-05]', () =>
   withPool({ workers: 1, concurrentTasksPerWorker: CONCURRENCY, maxQueue: 2 }, async (pool) => {
     const all = crowd(pool);
     const tasks = Array.from({ length: CONCURRENCY + 2 }, () => all.start());
@@ -39,7 +39,7 @@ test('AM-05: maxQueue counts what waits: not what runs, nor what a worker has ro
     await Promise.all(tasks);
   }));
 
-test('AM-05: maxQueue 0 admits as many as there is room for now, and one more for each that ends', () =>
+test('maxQueue 0 admits as many as there is room for now, and one more for each that ends [AM-05]', () =>
   withPool({ workers: 2, concurrentTasksPerWorker: CONCURRENCY, maxQueue: 0 }, async (pool) => {
     const [first, others] = [crowd(pool), crowd(pool)];
     const one = first.start();
@@ -57,7 +57,7 @@ test('AM-05: maxQueue 0 admits as many as there is room for now, and one more fo
     await Promise.all([next, ...tasks]);
   }));
 
-test('AM-05: a worker that runs a task has room for so many less, also while it cannot take them', () =>
+test('a worker that runs a task has room for so many less, also while it cannot take them [AM-05]', () =>
   withPool({ workers: 1, concurrentTasksPerWorker: CONCURRENCY, maxQueue: 0 }, async (pool) => {
     const gate = blocker(pool); // its event loop stands still
     await gate.running;
@@ -67,7 +67,7 @@ test('AM-05: a worker that runs a task has room for so many less, also while it 
     assert.deepEqual(await Promise.all(tasks), [0, 1]);
   }));
 
-test('AM-21: a batch is admitted as a whole, or refused as a whole', () =>
+test('a batch is admitted as a whole, or refused as a whole [AM-21]', () =>
   withPool({ workers: 1, concurrentTasksPerWorker: CONCURRENCY, maxQueue: 0 }, async (pool) => {
     const all = crowd(pool);
     const jobs = (/** @type {number} */ count) =>
@@ -80,7 +80,7 @@ test('AM-21: a batch is admitted as a whole, or refused as a whole', () =>
     assert.equal((await batch).length, CONCURRENCY);
   }));
 
-test('AM-05, AM-46: a worker whose task is over its limit has no room, whatever it could run', () =>
+test('a worker whose task is over its limit has no room, whatever it could run [AM-05, AM-46]', () =>
   withPool(
     { workers: 1, concurrentTasksPerWorker: CONCURRENCY, maxQueue: 0, recycleTimeoutMs: Infinity },
     async (pool) => {

@@ -6,7 +6,7 @@ import { createPool, Pool } from '../../js/index.js';
 import { readStats } from '../../js/threads/open.js';
 import { blocker, codeOf, ending, MODULE, until, withPool } from './helpers.js';
 
-test('AM-28: tasks that destroy() rejects count as processed and as errors, those of before stay', async (t) => {
+test('tasks that destroy() rejects count as processed and as errors, those of before stay [AM-28]', async (t) => {
   const pool = ending(t, await createPool({ module: MODULE, workers: 1 }));
   for (let i = 0; i < 5; i++) await pool.dispatch('echo', i);
   const gate = blocker(pool);
@@ -31,7 +31,7 @@ test('AM-28: tasks that destroy() rejects count as processed and as errors, thos
   assert.equal(pool.stats().processed, 8);
 });
 
-test('AM-28: likewise tasks that still wait for the core, or that main’s budget holds back', async (t) => {
+test('likewise tasks that still wait for the core, or that main’s budget holds back [AM-28]', async (t) => {
   const early = ending(t, new Pool({ module: MODULE, workers: 1 }));
   const lost = [early.dispatch('echo'), early.dispatch('echo')].map(codeOf);
   await early.destroy();
@@ -45,7 +45,7 @@ test('AM-28: likewise tasks that still wait for the core, or that main’s budge
   assert.deepEqual([pool.stats().processed, pool.stats().errors], [3, 3]);
 });
 
-test('AM-28: members that a failing batch cancels are processed, and no errors', () =>
+test('members that a failing batch cancels are processed, and no errors [AM-28]', () =>
   withPool({ workers: 1 }, async (pool) => {
     const told = [];
     pool.on('error', (message) => told.push(message));
@@ -55,7 +55,7 @@ test('AM-28: members that a failing batch cancels are processed, and no errors',
     assert.deepEqual([pool.stats().errors, told], [1, ['no']]);
   }));
 
-test('AM-35: drained: not at the start, not while work waits in a paused pool, not by destroy()', async (t) => {
+test('drained: not at the start, not while work waits in a paused pool, not by destroy() [AM-35]', async (t) => {
   const pool = ending(t, new Pool({ module: MODULE, workers: 2, telemetry: { tickMs: 1 } }));
   let drained = 0;
   pool.on('drained', () => drained++);
@@ -86,7 +86,7 @@ test('AM-35: drained: not at the start, not while work waits in a paused pool, n
   assert.equal(drained, 1);
 });
 
-test('AM-35, C-18: drained waits for a worker that is poisoned', () =>
+test('C-18: drained waits for a worker that is poisoned [AM-35]', () =>
   withPool({ workers: 2, recycleTimeoutMs: Infinity }, async (pool) => {
     let drained = 0;
     pool.on('drained', () => drained++);

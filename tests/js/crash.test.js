@@ -12,7 +12,7 @@ const quick = { minMs: 1, maxMs: 1, jitter: 0, max: -1 };
 const patient = { minMs: 1, maxMs: 1, jitter: 0 };
 const D = { module: DEADLY, restart: quick };
 
-test('AM-54: a task that dies with its worker rejects with WORKER_LOST, naming task, worker and reason; others wait and run', () =>
+test('a task that dies with its worker rejects with WORKER_LOST, naming task, worker and reason; others wait and run [AM-54]', () =>
   withPool({ ...D, workers: 1 }, async (pool) => {
     const down = [];
     pool.on('workerDown', (event) => down.push(event));
@@ -30,7 +30,7 @@ test('AM-54: a task that dies with its worker rejects with WORKER_LOST, naming t
     );
   }));
 
-test('AM-54: a worker that dies between tasks costs nobody a result', () =>
+test('a worker that dies between tasks costs nobody a result [AM-54]', () =>
   withPool({ ...D, workers: 1 }, async (pool) => {
     for (let round = 0; round < 5; round++) {
       let down = 0;
@@ -53,7 +53,7 @@ for (const [policy, task, retired] of [
   ['on-failure', 'exitLater', true],
 ]) {
   const when = task === 'exit' ? 'in a task' : 'between tasks';
-  test(`AM-54, AT-28: process.exit(0) ${when}, policy ${policy}: ${retired ? 'no' : 'a'} new worker comes`, () =>
+  test(`process.exit(0) ${when}, policy ${policy}: ${retired ? 'no' : 'a'} new worker comes [AM-54, AT-28]`, () =>
     withPool({ module: DEADLY, workers: 1, restart: { ...patient, ...(policy && { policy }) } }, async (pool) => {
       const seen = [];
       pool.on('workerRetired', ({ worker }) => seen.push(worker));
@@ -66,7 +66,7 @@ for (const [policy, task, retired] of [
     }));
 }
 
-test('AM-54: a spare that exits with 0 is replaced', () =>
+test('a spare that exits with 0 is replaced [AM-54]', () =>
   countingThreads(async (threads) => {
     const loads = new Int32Array(new SharedArrayBuffer(4));
     const options = { module: DEADLY, workers: 1, spares: 1, restart: patient, initData: { secondExits: loads } };
@@ -76,7 +76,7 @@ test('AM-54: a spare that exits with 0 is replaced', () =>
     });
   }));
 
-test('AM-54: a map goes on over crashes, and says where they were', () =>
+test('a map goes on over crashes, and says where they were [AM-54]', () =>
   withPool({ ...D }, async (pool) => {
     const results = await Promise.all(
       Array.from({ length: 60 }, (_, i) => codeOf(i % 20 === 9 ? pool.dispatch('exit', 1) : pool.dispatch('echo', i))),
@@ -120,7 +120,7 @@ test('what a handler throws, whatever it is, fails its task only', () =>
   }));
 
 for (const method of ['progress', 'boxed', 'alloc', 'heartbeat', 'isCancelled', 'id']) {
-  test(`XP-16: a stack that overflows inside context.${method}, at any depth, leaves a pool that works`, () =>
+  test(`a stack that overflows inside context.${method}, at any depth, leaves a pool that works [XP-16]`, () =>
     withPool({ ...D }, async (pool) => {
       for (let padding = 0; padding < 24; padding++) {
         for (const task of ['overflowIn', 'overflowAndCatch']) {
@@ -229,7 +229,7 @@ test("restart 'never': the seat is given up at its first crash; a seat that othe
   await pool.destroy();
 });
 
-test('XP-16: a host that refuses new threads: tasks wait, and run when it gives one', () =>
+test('a host that refuses new threads: tasks wait, and run when it gives one [XP-16]', () =>
   withPool({ ...D, workers: 1 }, async (pool) => {
     const { createThread } = host;
     let refused = 0;
@@ -251,7 +251,7 @@ test('XP-16: a host that refuses new threads: tasks wait, and run when it gives 
     }
   }));
 
-test('XP-16: every way for a task to end settles it, once', () =>
+test('every way for a task to end settles it, once [XP-16]', () =>
   withPool({ ...D, recycleTimeoutMs: 0 }, async (pool) => {
     const ends = {
       fulfilled: () => pool.dispatch('echo', 1),

@@ -14,7 +14,7 @@ const ENDS = {
 };
 
 for (const [name, text] of Object.entries(ENDS)) {
-  test(`AM-54: ${name} in a C task fails that task; its worker goes on, and main's exit status is main's`, () =>
+  test(`${name} in a C task fails that task; its worker goes on, and main's exit status is main's [AM-54]`, () =>
     withPool(C, async (pool) => {
       const before = process.exitCode;
       const thread = await pool.dispatch('thread');
@@ -50,7 +50,7 @@ test('C tasks: what they print is on the console, line by line', () => {
   assert.deepEqual([stderr, status], ['grüße\ntwo\nlines\n', 0]);
 });
 
-test('XP-04: a C task that is killed while it prints holds up nobody who prints', () =>
+test('a C task that is killed while it prints holds up nobody who prints [XP-04]', () =>
   withPool({ ...C, workers: 2, recycleTimeoutMs: 0, loopChecks: false }, async (pool) => {
     for (let round = 0; round < 10; round++) {
       assert.equal(await codeOf(pool.dispatch('print_for_ever', 0, { timeoutMs: 10 + round })), 'TIMEOUT');
@@ -60,7 +60,7 @@ test('XP-04: a C task that is killed while it prints holds up nobody who prints'
   }));
 
 for (const hangs of [0, 1]) {
-  test(`XP-03: what a C task that ${hangs ? 'is killed' : 'traps'} has locked of stdout is open again`, () =>
+  test(`what a C task that ${hangs ? 'is killed' : 'traps'} has locked of stdout is open again [XP-03]`, () =>
     withPool({ ...C, workers: 2, recycleTimeoutMs: 0, loopChecks: false }, async (pool) => {
       for (let round = 0; round < 5; round++) {
         const code = await codeOf(pool.dispatch('print_and_die', hangs, { timeoutMs: hangs ? 20 : 600_000 }));

@@ -114,7 +114,7 @@ test('C tasks: one that asks whether it is cancelled ends by itself, and its wor
   }));
 
 for (const name of ['hold_and_hang', 'progress_for_ever', 'result_for_ever']) {
-  test(`XP-03: ${name} dies with its thread again and again; memory and descriptors are as before`, () =>
+  test(`${name} dies with its thread again and again; memory and descriptors are as before [XP-03]`, () =>
     withPool({ ...C, recycleTimeoutMs: 0, loopChecks: false }, async (pool) => {
       const round = async () => {
         let seen = 0;

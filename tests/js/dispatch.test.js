@@ -4,7 +4,7 @@ import test from 'node:test';
 import { PoolError, Pool } from '../../js/index.js';
 import { blocker, codeOf, ending, MODULE, until, withPool } from './helpers.js';
 
-test('AM-07: options of a wrong type reject with INVALID_ARGUMENT; neither dispatch nor broadcast throws', () =>
+test('options of a wrong type reject with INVALID_ARGUMENT; neither dispatch nor broadcast throws [AM-07]', () =>
   withPool({}, async (pool) => {
     const wrong = [null, 5, { signal: {} }, { transfer: { length: 1 } }, { onProgress: 1 }, { weight: 'none' }];
     for (const options of wrong)
@@ -12,7 +12,7 @@ test('AM-07: options of a wrong type reject with INVALID_ARGUMENT; neither dispa
     assert.equal(await codeOf(pool.broadcast('', null, { sticky: true })), 'INVALID_ARGUMENT');
   }));
 
-test('AM-07: dispatch runs a handler and never throws', () =>
+test('dispatch runs a handler and never throws [AM-07]', () =>
   withPool({}, async (pool) => {
     assert.equal(await pool.dispatch('add', { a: 10, b: 32 }), 42);
     assert.equal(await pool.tasks.add({ a: 1, b: 2 }), 3);
@@ -47,7 +47,7 @@ const VALUES = [
   { deep: { '-0': -0 } },
 ];
 
-test('AM-08, XP-14: every value that structured clone carries arrives as it was, in both directions, of any size', () =>
+test('every value that structured clone carries arrives as it was, in both directions, of any size [AM-08, XP-14]', () =>
   withPool({ boxes: { size: '1mb' } }, async (pool) => {
     for (const value of VALUES) assert.deepStrictEqual(await pool.dispatch('echo', value), structuredClone(value));
     assert.equal(await pool.dispatch('nothing'), undefined);
@@ -55,7 +55,7 @@ test('AM-08, XP-14: every value that structured clone carries arrives as it was,
     assert.deepEqual(await pool.dispatch('echo', big), big);
   }));
 
-test('AM-38, AM-39: what it cannot carry fails that task only, in both directions', () =>
+test('what it cannot carry fails that task only, in both directions [AM-38, AM-39]', () =>
   withPool({ workers: 1 }, async (pool) => {
     for (const value of [() => 1, Symbol('s'), { f() {} }, new WeakMap(), Promise.resolve()]) {
       const task = pool.dispatch('echo', value);
@@ -81,7 +81,7 @@ test('values that only a message can carry, and transfer in both directions', ()
     }
   }));
 
-test('AM-09: a task may be fired and forgotten; a later catch sees the error', () =>
+test('a task may be fired and forgotten; a later catch sees the error [AM-09]', () =>
   withPool({}, async (pool) => {
     const seen = [];
     const listen = (error) => seen.push(error);
@@ -99,7 +99,7 @@ test('AM-09: a task may be fired and forgotten; a later catch sees the error', (
     assert.equal(await codeOf(lost[0]), 'TASK_FAILED');
   }));
 
-test('AM-10: the result is a standard promise', () =>
+test('the result is a standard promise [AM-10]', () =>
   withPool({}, async (pool) => {
     const promise = pool.dispatch('echo', 5);
     assert.ok(promise instanceof Promise);
@@ -109,7 +109,7 @@ test('AM-10: the result is a standard promise', () =>
     assert.equal(finished, 1);
   }));
 
-test('AM-15, AM-16: unknown tasks and failing handlers reject with message, id, worker and cause; the worker stays usable', () =>
+test('unknown tasks and failing handlers reject with message, id, worker and cause; the worker stays usable [AM-15, AM-16]', () =>
   withPool({ workers: 1 }, async (pool) => {
     const events = [];
     pool.on('error', (message, taskId) => events.push([message, taskId]));
@@ -131,7 +131,7 @@ test('AM-15, AM-16: unknown tasks and failing handlers reject with message, id, 
   }));
 
 for (const name of ['onTaskError', 'onWorkerError']) {
-  test(`AM-06: ${name} gets message and id; what it throws is swallowed`, async (t) => {
+  test(`${name} gets message and id; what it throws is swallowed [AM-06]`, async (t) => {
     const logged = t.mock.method(console, 'error', () => undefined);
     const seen = [];
     const callback = (message, id) => {
@@ -148,7 +148,7 @@ for (const name of ['onTaskError', 'onWorkerError']) {
   });
 }
 
-test('AM-17: an asynchronous handler keeps its worker busy until it settles', () =>
+test('an asynchronous handler keeps its worker busy until it settles [AM-17]', () =>
   withPool({ workers: 1 }, async (pool) => {
     const first = pool.dispatch('slow', 20);
     const order = [];
@@ -166,7 +166,7 @@ test('concurrentTasksPerWorker lets asynchronous handlers overlap on one worker'
     assert.equal(await first, 1);
   }));
 
-test('AM-36: ten thousand tasks have different ids', () =>
+test('ten thousand tasks have different ids [AM-36]', () =>
   withPool({}, async (pool) => {
     const tasks = Array.from({ length: 10_000 }, (_, i) => pool.dispatch('echo', i));
     assert.equal(new Set(tasks.map((task) => task.id)).size, 10_000);
@@ -177,7 +177,7 @@ test('AM-36: ten thousand tasks have different ids', () =>
     await later;
   }));
 
-test('AM-37: results go through shared memory: no message carries a payload, and no box remains', async (t) => {
+test('results go through shared memory: no message carries a payload, and no box remains [AM-37]', async (t) => {
   const messages = [];
   const emit = EventEmitter.prototype.emit;
   t.mock.method(EventEmitter.prototype, 'emit', function spy(event, ...args) {
@@ -198,7 +198,7 @@ test('AM-37: results go through shared memory: no message carries a payload, and
   });
 });
 
-test('AM-40, AM-41: tasks dispatched at construction wait for the two-phase start and then run', async (t) => {
+test('tasks dispatched at construction wait for the two-phase start and then run [AM-40, AM-41]', async (t) => {
   const pool = ending(t, new Pool({ module: MODULE, workers: 1 }));
   const early = pool.dispatch('add', { a: 1, b: 1 });
   const batch = pool.batch([{ task: 'echo', payload: 1 }]);
@@ -209,13 +209,13 @@ test('AM-40, AM-41: tasks dispatched at construction wait for the two-phase star
   await pool.destroy();
 });
 
-test('AM-52: each worker has its own copy of the module, and keeps it', () =>
+test('each worker has its own copy of the module, and keeps it [AM-52]', () =>
   withPool({}, async (pool) => {
     assert.deepEqual(await pool.broadcast('count'), [1, 1]);
     assert.deepEqual(await pool.broadcast('count'), [2, 2]);
   }));
 
-test('AM-53: pools live side by side', async (t) => {
+test('pools live side by side [AM-53]', async (t) => {
   const other = ending(t, new Pool({ module: MODULE, workers: 1 }));
   await withPool({}, async (pool) => {
     assert.equal(await other.dispatch('echo', 1), 1);
@@ -224,7 +224,7 @@ test('AM-53: pools live side by side', async (t) => {
   });
 });
 
-test('AM-56: workers have numbered names, in errors and for themselves', () =>
+test('workers have numbered names, in errors and for themselves [AM-56]', () =>
   withPool({}, async (pool) => {
     assert.deepEqual(await pool.broadcast('worker'), [
       { index: 0, name: 'Worker_1' },
@@ -232,7 +232,7 @@ test('AM-56: workers have numbered names, in errors and for themselves', () =>
     ]);
   }));
 
-test('AM-49: workers need nothing of main: 2,000 tasks are done while it sleeps, until the last of them wakes it', () =>
+test('workers need nothing of main: 2,000 tasks are done while it sleeps, until the last of them wakes it [AM-49]', () =>
   withPool({}, async (pool) => {
     const words = [0, 1].map(() => new Int32Array(new SharedArrayBuffer(8)));
     const held = words.map((word) => pool.dispatch('spinUntil', word));
@@ -249,14 +249,14 @@ test('AM-49: workers need nothing of main: 2,000 tasks are done while it sleeps,
     assert.deepEqual(await Promise.all([...held, ...last]), [true, true, 2, 2]);
   }));
 
-test('AM-50: a handler calls main and gets the answer; errors come back too', () =>
+test('a handler calls main and gets the answer; errors come back too [AM-50]', () =>
   withPool({ main: { twice: (x) => 2 * x } }, async (pool) => {
     assert.equal(await pool.dispatch('askMain', 21), 42);
     const error = await pool.dispatch('askNobody', 1).catch((caught) => caught);
     assert.match(error.message, /nobody/);
   }));
 
-test('AM-50: whatever a function of main throws is an error for the handler', async () => {
+test('whatever a function of main throws is an error for the handler [AM-50]', async () => {
   const twice = (thrown) => {
     // Without text, and not to be cloned.
     if (thrown === 'odd') throw Object.assign(Object.create(null), { f() {} });
@@ -268,7 +268,7 @@ test('AM-50: whatever a function of main throws is an error for the handler', as
   });
 });
 
-test('TW-62: payloads are copies of what they are when a task is submitted, before the pool is ready as well', async () => {
+test('payloads are copies of what they are when a task is submitted, before the pool is ready as well [TW-62]', async () => {
   const pool = new Pool({ module: MODULE, workers: 1 });
   try {
     for (const state of ['starting', 'ready']) {
@@ -343,7 +343,7 @@ test('cancel: a waiting task never runs; an aborted signal cancels too', () =>
     assert.deepEqual(await pool.dispatch('notes'), [3]);
   }));
 
-test('AM-36, TW-66: ids grow, are the same before and after a task has a slot, and in its worker', async (t) => {
+test('ids grow, are the same before and after a task has a slot, and in its worker [AM-36, TW-66]', async (t) => {
   const pool = ending(t, new Pool({ module: MODULE, workers: 1 }));
   const early = pool.dispatch('id');
   const { id } = early;
@@ -359,7 +359,7 @@ test('AM-36, TW-66: ids grow, are the same before and after a task has a slot, a
   await pool.destroy();
 });
 
-test('AM-50, TW-62: what a handler returns of a box that it was sent is a copy: the box may go at once', () =>
+test('what a handler returns of a box that it was sent is a copy: the box may go at once [AM-50, TW-62]', () =>
   withPool({}, async (pool) => {
     for (const size of [4, 4000]) {
       const bytes = new Uint8Array(size).fill(7);

@@ -67,7 +67,7 @@ const targets = (text) =>
     [...text.matchAll(pattern)].map((match) => match[1]),
   );
 
-test('AM-59: introduction, installation, reasons and API reference are there, and the README leads to each', () => {
+test('introduction, installation, reasons and API reference are there, and the README leads to each [AM-59]', () => {
   const linked = targets(prose('README.md'));
   for (const [page, heading] of [
     ['docs/introduction.md', /^# .*\S/m],
@@ -82,12 +82,12 @@ test('AM-59: introduction, installation, reasons and API reference are there, an
   }
 });
 
-test('AM-59: links of every form are seen', () => {
+test('links of every form are seen [AM-59]', () => {
   const text = '[a](b.md) [c](d.md "title")\n[e]: f.md\n<a href="g.md"><img src="h.png">';
   assert.deepEqual(targets(text), ['b.md', 'd.md', 'f.md', 'g.md', 'h.png']);
 });
 
-test('AM-59: links between the pages resolve, their anchors too', () => {
+test('links between the pages resolve, their anchors too [AM-59]', () => {
   let links = 0;
   for (const page of pages) {
     for (const target of targets(prose(page))) {
@@ -103,7 +103,7 @@ test('AM-59: links between the pages resolve, their anchors too', () => {
   assert.ok(links > 0, 'no link was found: the test reads nothing');
 });
 
-test('AM-59: every error code is in the table of the guide, with its text, and no other', () => {
+test('every error code is in the table of the guide, with its text, and no other [AM-59]', () => {
   const rows = [...section('docs/guide.md', 'Errors').matchAll(/^\| `(\w+)` \| ([^|]+) \|/gm)];
   assert.deepEqual(
     rows.map(([, code, text]) => ({ code, text: text.trim() })),
@@ -112,12 +112,12 @@ test('AM-59: every error code is in the table of the guide, with its text, and n
   assert.ok(codes.length > 0);
 });
 
-test('AM-59: every export is named in a heading of docs/api.md', () => {
+test('every export is named in a heading of docs/api.md [AM-59]', () => {
   const headings = [...read('docs/api.md').matchAll(/^## `(\w+)/gm)].map((match) => match[1]);
   for (const name of Object.keys(wasmpool)) assert.ok(headings.includes(name), `docs/api.md: ${name} is missing`);
 });
 
-test('AM-59: every public type is named in a heading of docs/api.md, or in its table of other types', () => {
+test('every public type is named in a heading of docs/api.md, or in its table of other types [AM-59]', () => {
   const headings = [...read('docs/api.md').matchAll(/^##+ `(\w+)/gm)].map((match) => match[1]);
   const types = [...read('js/index.js').matchAll(/@typedef \{[^}]+\} (\w+)/g)].map((match) => match[1]);
   const others = section('docs/api.md', 'Other types').matchAll(/`(\w+)`/g);
@@ -143,7 +143,7 @@ test('every type that docs/api.md names can be imported from the package [AM-59]
     assert.ok(exported.includes(name) || foreign.has(name) || name in globalThis, `docs/api.md names ${name}`);
 });
 
-test('AM-59: every member of a public class is in its section of docs/api.md: none is for the engine alone', () => {
+test('every member of a public class is in its section of docs/api.md: none is for the engine alone [AM-59]', () => {
   const { Pool, TaskPromise, MapPromise, Box } = wasmpool;
   const classes = { Pool, TaskPromise, MapPromise, Box, Handle, Sequence, Trace, Ctx: Context };
   for (const [name, { prototype }] of Object.entries(classes)) {
@@ -156,7 +156,7 @@ test('AM-59: every member of a public class is in its section of docs/api.md: no
   }
 });
 
-test('AM-59: files that the comments of the code refer to are there', () => {
+test('files that the comments of the code refer to are there [AM-59]', () => {
   for (const folder of ['js', 'src']) {
     for (const entry of readdirSync(new URL(`${folder}/`, ROOT), { recursive: true }).map(String)) {
       if (!/\.(?:js|h|c)$/.test(entry)) continue;

@@ -11,7 +11,7 @@ function open(t, options) {
   return pool;
 }
 
-test('AM-05: maxQueue bounds what waits for the core: single tasks and batches, each as a whole', async (t) => {
+test('maxQueue bounds what waits for the core: single tasks and batches, each as a whole [AM-05]', async (t) => {
   const pool = open(t, { maxQueue: 3 });
   const two = pool.batch([{ task: 'note', payload: 'a' }, { task: 'note', payload: 'b' }]); // prettier-ignore
   const third = pool.dispatch('note', 'c');
@@ -22,7 +22,7 @@ test('AM-05: maxQueue bounds what waits for the core: single tasks and batches, 
   assert.deepEqual(await pool.dispatch('notes'), ['a', 'b', 'c']);
 });
 
-test('AM-21: a batch that is larger than maxQueue is refused at once, before the core is loaded as well', async (t) => {
+test('a batch that is larger than maxQueue is refused at once, before the core is loaded as well [AM-21]', async (t) => {
   const pool = open(t, { maxQueue: 1 });
   const batch = pool.batch([{ task: 'note', payload: 'a' }, { task: 'note', payload: 'b' }]); // prettier-ignore
   assert.equal(await codeOf(batch), 'QUEUE_FULL');
@@ -49,7 +49,7 @@ test('a task that is cancelled while it waits for the core frees its place, is c
   assert.deepEqual([pool.stats().processed, pool.stats().errors, pool.stats().queued], [4, 1, 0]);
 });
 
-test('AM-28: tasks that wait for the core are counted one by one, and none is lost on the way in', async (t) => {
+test('tasks that wait for the core are counted one by one, and none is lost on the way in [AM-28]', async (t) => {
   const pool = open(t);
   const tasks = [
     pool.dispatch('echo', 1),
@@ -128,7 +128,7 @@ test('a callback that cancels a task while the pool opens keeps it from running'
   assert.deepEqual([word[0], pool.stats().processed], [0, 3]);
 });
 
-test('AM-35: drain() settles although what it waited for was given up before the core was loaded', async (t) => {
+test('drain() settles although what it waited for was given up before the core was loaded [AM-35]', async (t) => {
   const pool = open(t);
   const task = pool.dispatch('echo', 1);
   const drained = pool.drain();

@@ -7,7 +7,7 @@ import { findPath, step } from '../../examples/simulation-worker.mjs';
 
 const SIMULATION = fileURLToPath(new URL('../../examples/simulation.mjs', import.meta.url));
 
-test('TW-08, TW-17, TW-31, TW-45: the simulation computes in frames what one thread would, finds its paths, and reports', () => {
+test('the simulation computes in frames what one thread would, finds its paths, and reports [TW-08, TW-17, TW-31, TW-45]', () => {
   const { status, stdout, stderr } = spawnSync(process.execPath, [SIMULATION, '41', '300'], { encoding: 'utf8' });
   assert.equal(status, 0, stdout + stderr);
   assert.match(stdout, /^41 frames of 300 bodies, \d+ late; as computed on one thread: yes$/m);

@@ -38,7 +38,7 @@ async function works(pool) {
   await until(() => pool.stats().freeWorkers === 2);
 }
 
-test('XP-16, NF-87: with every ceiling of the memory each task has its result or NO_MEMORY, and the pool goes on', async () => {
+test('with every ceiling of the memory each task has its result or NO_MEMORY, and the pool goes on [XP-16, NF-87]', async () => {
   const refused = new Set();
   let granted = false;
   for (let pages = 256; !granted; pages += 24) {
@@ -81,7 +81,7 @@ async function refusingStart(n, use) {
   return asked >= n;
 }
 
-test('XP-16: whichever start of a thread the host refuses: a clear error, or another start, and every task settles', async () => {
+test('whichever start of a thread the host refuses: a clear error, or another start, and every task settles [XP-16]', async () => {
   const outcomes = new Set();
   for (let n = 1, refused = true; refused; n++) {
     refused = await refusingStart(n, async () => {
@@ -109,11 +109,11 @@ test('XP-16: whichever start of a thread the host refuses: a clear error, or ano
 /** As little memory as a pool may have: stacks for fewer threads than these options ask for. */
 const tight = { module: MODULE, memory: { maximum: 16 * MB }, restart: { ...quick, max: 3, windowMs: 0 } };
 
-test('XP-16: no memory for the stacks of all workers: the pool does not open, and says why', async () => {
+test('no memory for the stacks of all workers: the pool does not open, and says why [XP-16]', async () => {
   assert.equal(await codeOf(createPool({ ...tight, workers: 30 })), 'NO_MEMORY');
 });
 
-test('XP-16: no memory for the stacks of all spares: the pool opens without them, and says so', async () => {
+test('no memory for the stacks of all spares: the pool opens without them, and says so [XP-16]', async () => {
   const pool = new Pool({ ...tight, workers: 2, spares: 30 });
   const codes = [];
   pool.on('workerDown', ({ worker, error }) => worker.startsWith('Spare_') && codes.push(error.code));
@@ -128,7 +128,7 @@ test('XP-16: no memory for the stacks of all spares: the pool opens without them
   }
 });
 
-test('XP-16: no memory for a group: its batch or bulk job is refused as a whole, the other groups are as they were', async () => {
+test('no memory for a group: its batch or bulk job is refused as a whole, the other groups are as they were [XP-16]', async () => {
   const pool = await createPool({ ...tight, workers: 1 });
   const reports = [];
   pool.on('error', (text) => reports.push(text));

@@ -13,7 +13,7 @@ async function works(pool) {
 }
 
 for (const task of ['die_in_gate', 'die_with_lock']) {
-  test(`XP-05, XP-16: ${task}: its task is lost, what waits runs once, in order, and nothing is left behind`, () =>
+  test(`${task}: its task is lost, what waits runs once, in order, and nothing is left behind [XP-05, XP-16]`, () =>
     withPool({ module: DEADLY, wasm: C_TASKS, restart }, async (pool) => {
       const down = [];
       pool.on('workerDown', ({ error }) => down.push(error.message));
@@ -34,7 +34,7 @@ for (const task of ['die_in_gate', 'die_with_lock']) {
     }));
 }
 
-test('XP-05: deaths inside the gate while others are killed and crash: every task settles', () =>
+test('deaths inside the gate while others are killed and crash: every task settles [XP-05]', () =>
   withPool({ module: DEADLY, wasm: C_TASKS, workers: 3, restart, recycleTimeoutMs: 0 }, async (pool) => {
     for (let round = 0; round < 5; round++) {
       const codes = await Promise.all([
@@ -50,7 +50,7 @@ test('XP-05: deaths inside the gate while others are killed and crash: every tas
     await works(pool);
   }));
 
-test('XP-16: a C task that uses up its stack, at any depth and in any call into the core, fails alone', () =>
+test('a C task that uses up its stack, at any depth and in any call into the core, fails alone [XP-16]', () =>
   withPool({ module: DEADLY, wasm: C_TASKS }, async (pool) => {
     assert.equal(await pool.dispatch('recurse', 480), 481, 'most of the stack can be used');
     // From one byte to the next another call is the one that finds the stack too short.
@@ -76,7 +76,7 @@ const EXPECTED = {
 };
 for (const [how, ways] of Object.entries(EXPECTED))
   for (const [where, expected] of Object.entries(ways))
-    test(`XP-16: a getter that does '${how}' while a ${where} is encoded: ${expected}`, () =>
+    test(`a getter that does '${how}' while a ${where} is encoded: ${expected} [XP-16]`, () =>
       withPool({ module: DEADLY, restart }, async (pool) => {
         for (let i = 0; i < 3; i++) assert.equal(await codeOf(pool.dispatch('hostileValue', { how, where })), expected);
         await works(pool);

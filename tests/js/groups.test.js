@@ -60,7 +60,7 @@ test('a signal that is aborted when its batch is done changes nothing', () =>
     assert.deepEqual(await pool.dispatch('notes'), ['a', 'b']);
   }));
 
-test('AM-24: when one copy of a broadcast fails, copies that still wait run all the same', () =>
+test('when one copy of a broadcast fails, copies that still wait run all the same [AM-24]', () =>
   withPool({}, async (pool) => {
     const gates = [blocker(pool), blocker(pool)];
     await Promise.all(gates.map((gate) => gate.running));
@@ -75,7 +75,7 @@ test('AM-24: when one copy of a broadcast fails, copies that still wait run all 
     assert.equal(word[0], 2);
   }));
 
-test('AM-26: a sticky broadcast is replayed as it was when it was sent', () =>
+test('a sticky broadcast is replayed as it was when it was sent [AM-26]', () =>
   withPool({ workers: 1 }, async (pool) => {
     const config = { level: 1, list: [1] };
     await pool.broadcast('setConfig', config, { sticky: true });
@@ -87,7 +87,7 @@ test('AM-26: a sticky broadcast is replayed as it was when it was sent', () =>
     assert.deepEqual(await pool.dispatch('getConfig'), { level: 1, list: [1] });
   }));
 
-test('AM-26: a sticky broadcast that waits for the core keeps what it was sent with', async (t) => {
+test('a sticky broadcast that waits for the core keeps what it was sent with [AM-26]', async (t) => {
   const pool = ending(t, new Pool({ module: MODULE, workers: 1 }));
   const config = { level: 1 };
   const broadcast = pool.broadcast('setConfig', config, { sticky: true });

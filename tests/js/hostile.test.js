@@ -18,7 +18,7 @@ async function quietly(use) {
   return written;
 }
 
-test('AM-39 a thenable that settles twice settles its own task, once', () =>
+test('a thenable that settles twice settles its own task, once [AM-39]', () =>
   withPool(D, async (pool) => {
     for (const how of ['twice', 'ownThen']) {
       assert.equal(await pool.dispatch('thenable', how), 'first');
@@ -26,7 +26,7 @@ test('AM-39 a thenable that settles twice settles its own task, once', () =>
     }
   }));
 
-test('AM-39 a thenable that throws, wherever it does, fails its task, and its worker goes on', () =>
+test('a thenable that throws, wherever it does, fails its task, and its worker goes on [AM-39]', () =>
   withPool(D, async (pool) => {
     const thread = await pool.dispatch('thread');
     for (const how of ['getter', 'throws', 'nested']) {
@@ -64,7 +64,7 @@ test('progress that nobody can read is reported, and costs no other task its res
     assert.equal(written[0]?.[1]?.code, 'NOT_SERIALIZABLE');
   }));
 
-test('AM-08 a payload may dispatch another task while it is encoded, and a result send progress', () =>
+test('a payload may dispatch another task while it is encoded, and a result send progress [AM-08]', () =>
   withPool({ ...D, wasm: C_TASKS }, async (pool) => {
     for (const [task, key] of [
       ['echo', 'get'],
@@ -115,7 +115,7 @@ for (const [name, message] of Object.entries(FOREIGN)) {
     }));
 }
 
-test('AM-54: a handler that closes its parentPort loses that, and no more', () =>
+test('a handler that closes its parentPort loses that, and no more [AM-54]', () =>
   withPool(D, async (pool) => {
     const thread = await pool.dispatch('thread');
     assert.equal(await pool.dispatch('closePort'), 'later');

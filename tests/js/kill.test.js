@@ -19,7 +19,7 @@ import {
 
 const quick = { minMs: 1, maxMs: 1, max: -1 };
 
-test('AM-03: the time limit counts from the start of a task, not from its submission', () =>
+test('the time limit counts from the start of a task, not from its submission [AM-03]', () =>
   withPool({ workers: 1, taskTimeoutMs: 2000 }, async (pool) => {
     const [tasks, ms] = [12, 200]; // together they take longer than the limit of each
     const all = await Promise.all(Array.from({ length: tasks }, () => pool.dispatch('burn', ms)));
@@ -49,7 +49,7 @@ test('recycleTimeoutMs: Infinity waits for a task that is over its time, as long
     assert.equal(pool.diagnostics().kills, 0);
   }));
 
-test('AM-43, AM-44, AM-46: a task over its limit rejects at once; its late answer is dropped and the worker used again', () =>
+test('a task over its limit rejects at once; its late answer is dropped and the worker used again [AM-43, AM-44, AM-46]', () =>
   withPool({ workers: 1, recycleTimeoutMs: Infinity }, async (pool) => {
     const errors = [];
     pool.on('error', (_message, id) => errors.push(id));
@@ -66,7 +66,7 @@ test('AM-43, AM-44, AM-46: a task over its limit rejects at once; its late answe
     await until(() => pool.stats().freeWorkers === 1);
   }));
 
-test('AM-04, AM-45, AM-51: a worker that stays silent is killed after the recycle time, and a new thread serves its seat', () =>
+test('a worker that stays silent is killed after the recycle time, and a new thread serves its seat [AM-04, AM-45, AM-51]', () =>
   withPool({ workers: 1, taskTimeoutMs: 60, recycleTimeoutMs: 40 }, async (pool) => {
     const unlimited = (/** @type {string} */ task) => pool.dispatch(task, undefined, { timeoutMs: Infinity });
     const before = await unlimited('thread');
@@ -87,7 +87,7 @@ for (const [task, loopChecks] of [
   ['c_malloc', false],
 ]) {
   const how = loopChecks ? '' : ' without loop checks';
-  test(`AM-51, XP-03: ${task} that never ends${how} is killed; the others' tasks and the memory are as before`, () =>
+  test(`${task} that never ends${how} is killed; the others' tasks and the memory are as before [AM-51, XP-03]`, () =>
     withPool({ wasm: C_MODULE, recycleTimeoutMs: 0, loopChecks }, async (pool) => {
       await pool.map(
         'c_sum',
@@ -131,7 +131,7 @@ test('terminate and abort kill the worker of a running task, now, and only that'
     await until(() => pool.stats().freeWorkers === 2);
   }));
 
-test('NF-42 (of pools): terminate() ends an endless loop with all that it holds, and the others run on meanwhile', () =>
+test('(of pools): terminate() ends an endless loop with all that it holds, and the others run on meanwhile [NF-42]', () =>
   withPool({ module: DEADLY }, async (pool) => {
     await pool.map('echo', [1, 2, 3, 4]);
     const before = pool.diagnostics();
@@ -149,7 +149,7 @@ test('NF-42 (of pools): terminate() ends an endless loop with all that it holds,
     assert.deepEqual({ boxesInUse, tasksInUse, threads }, { boxesInUse: 0, tasksInUse: 0, threads: 2 });
   }));
 
-test(`XP-16: terminate and abort, at any moment, hit their own task only (SEED=${seed})`, () =>
+test(`terminate and abort, at any moment, hit their own task only (SEED=${seed}) [XP-16]`, () =>
   withPool({ workers: 3, spares: 1 }, async (pool) => {
     const random = randomFrom(seed);
     for (let round = 0; round < rounds(40); round++) {
@@ -180,7 +180,7 @@ test(`XP-16: terminate and abort, at any moment, hit their own task only (SEED=$
     assert.deepEqual(await pool.broadcast('echo', 'alive'), Array(3).fill('alive'));
   }));
 
-test('XP-16: a task that hangs is killed also when it is terminated at the moment of its start', () =>
+test('a task that hangs is killed also when it is terminated at the moment of its start [XP-16]', () =>
   withPool({ workers: 1, spares: 1 }, async (pool) => {
     for (let round = 0; round < rounds(60); round++) {
       const hung = pool.dispatch('spin');
@@ -192,7 +192,7 @@ test('XP-16: a task that hangs is killed also when it is terminated at the momen
     }
   }));
 
-test(`AM-44: answers that come at the very time limit are either in time or dropped (SEED=${seed})`, () =>
+test(`answers that come at the very time limit are either in time or dropped (SEED=${seed}) [AM-44]`, () =>
   withPool({ workers: 2, recycleTimeoutMs: 3 }, async (pool) => {
     const random = randomFrom(seed);
     const limit = 5;
@@ -206,7 +206,7 @@ test(`AM-44: answers that come at the very time limit are either in time or drop
     await until(() => pool.stats().freeWorkers === 2);
   }));
 
-test('AM-46: when every worker is poisoned and none is to be killed, the queue waits until one answers', () =>
+test('when every worker is poisoned and none is to be killed, the queue waits until one answers [AM-46]', () =>
   withPool({ workers: 2, recycleTimeoutMs: Infinity }, async (pool) => {
     const words = [0, 1].map(() => new Int32Array(new SharedArrayBuffer(8)));
     const hung = words.map((word) => pool.dispatch('block', word, { timeoutMs: 30 }));
@@ -265,7 +265,7 @@ test('spares: more workers die at once than there are spares', () =>
   }));
 
 for (const [task, argument] of Object.entries({ holdAndHang: 300_000, progressForEver: 3000, allocForEver: 50_000 })) {
-  test(`XP-01, XP-03: ${task} is killed in the middle; boxes, events and memory come back`, () =>
+  test(`${task} is killed in the middle; boxes, events and memory come back [XP-01, XP-03]`, () =>
     withPool({ module: DEADLY }, async (pool) => {
       const round = async () => {
         let seen = 0;
@@ -311,7 +311,7 @@ test('a task that was cancelled while it ran, and hangs, is killed at its time l
     assert.equal(pool.diagnostics().kills, 1);
   }));
 
-test('AM-54: process.exit, memory exhaustion and uncaught errors lose the running task only; the seat is refilled', () =>
+test('process.exit, memory exhaustion and uncaught errors lose the running task only; the seat is refilled [AM-54]', () =>
   withPool({ restart: quick, resourceLimits: { maxOldGenerationSizeMb: 32 } }, async (pool) => {
     const down = [];
     pool.on('workerDown', ({ worker, error }) => down.push([worker, error.message]));
@@ -371,7 +371,7 @@ test('the budget of restarts: a seat that crashes too often is given up, and not
   await pool.destroy();
 });
 
-test('XP-04, NF-87: two hundred kills: threads, boxes and heap are back where they were', async () => {
+test('two hundred kills: threads, boxes and heap are back where they were [XP-04, NF-87]', async () => {
   await withPool({ wasm: C_MODULE, recycleTimeoutMs: 0, spares: 1, loopChecks: false }, async (pool) => {
     const round = async () => {
       const names = ['spin', 'c_spin', 'c_malloc', 'wait'];

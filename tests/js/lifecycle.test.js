@@ -77,7 +77,7 @@ test('a task that fails at once, and whose listener ends the pool, only rejects'
 
 // ---- drained ----
 
-test('AM-35: giving up the last task drains the pool, wherever the task was', () =>
+test('giving up the last task drains the pool, wherever the task was [AM-35]', () =>
   withPool({ workers: 1 }, async (pool) => {
     let drained = 0;
     pool.on('drained', () => drained++);
@@ -99,7 +99,7 @@ test('AM-35: giving up the last task drains the pool, wherever the task was', ()
     await until(() => drained === 2);
   }));
 
-test('AM-35: giving up a task that main’s budget holds back drains the pool', async () => {
+test('giving up a task that main’s budget holds back drains the pool [AM-35]', async () => {
   const time = new FakeClock();
   time.costMs = 100; // main's budget is used up by the first task with a weight
   await withPool({ workers: 1, scheduler: time.scheduler, liveness: false }, async (pool) => {
@@ -191,7 +191,7 @@ const leftovers = {
 };
 
 for (const [what, leave] of Object.entries(leftovers))
-  test(`AM-58: no timer is left of a pool that is destroyed with ${what}`, async (t) => {
+  test(`no timer is left of a pool that is destroyed with ${what} [AM-58]`, async (t) => {
     const { timers, scheduler } = countedTime();
     const pool = ending(
       t,
@@ -215,7 +215,7 @@ for (const [what, leave] of Object.entries(leftovers))
     assert.equal(timers.size, 0);
   });
 
-test('AM-58: no timer is left of a pool with a clock of its own', async (t) => {
+test('no timer is left of a pool with a clock of its own [AM-58]', async (t) => {
   const { timers, scheduler } = countedTime({ now: () => 5 });
   const pool = ending(t, await createPool({ module: DEADLY, workers: 1, scheduler, liveness: false }));
   const hung = codeOf(pool.dispatch('spin'));
@@ -225,7 +225,7 @@ test('AM-58: no timer is left of a pool with a clock of its own', async (t) => {
   assert.equal(timers.size, 0);
 });
 
-test('AM-58: no timer is left of a pool that is destroyed by a callback of its own tick', async (t) => {
+test('no timer is left of a pool that is destroyed by a callback of its own tick [AM-58]', async (t) => {
   const time = new FakeClock();
   time.costMs = 100; // main's budget is used up by the first task with a weight
   const pool = ending(
@@ -245,7 +245,7 @@ test('AM-58: no timer is left of a pool that is destroyed by a callback of its o
   assert.equal(time.timers, 0);
 });
 
-test('AM-58: no timer is left of a pool that is destroyed while it starts', async (t) => {
+test('no timer is left of a pool that is destroyed while it starts [AM-58]', async (t) => {
   for (const turns of [0, 1, 5, 20]) {
     const { timers, scheduler } = countedTime();
     const options = { module: DEADLY, workers: 1, spares: 1, scheduler, telemetry: true, readyTimeoutMs: 1e8 };
@@ -300,7 +300,7 @@ function program(body, options = '') {
 const HOUR = 3_600_000;
 const ended = (/** @type {string} */ stdout) => ({ status: 0, signal: null, stdout, stderr: '' });
 
-test('XP-12: the timer of a pool with unref keeps the process alive while it is busy, and only then', async (t) => {
+test('the timer of a pool with unref keeps the process alive while it is busy, and only then [XP-12]', async (t) => {
   const time = new FakeClock();
   /** Whether each timer that is set keeps the process alive. @type {Map<unknown, boolean>} */
   const holds = new Map();
@@ -371,11 +371,11 @@ for (const [what, body, options] of [
   ],
   ['a tick after a job', `await new Promise((resolve) => pool.split('echo', 1, resolve))`, 'liveness: false'],
 ])
-  test(`XP-12: ${what} does not keep an idle pool's process alive (unref)`, () => {
+  test(`${what} does not keep an idle pool's process alive (unref) [XP-12]`, () => {
     assert.deepEqual(program(`${body}; console.log('end');`, options), ended('end'));
   });
 
-test('XP-12: a task that runs, waits, or is held back keeps the process alive (unref)', () => {
+test('a task that runs, waits, or is held back keeps the process alive (unref) [XP-12]', () => {
   const body = `for (let i = 0; i < 50; i++) pool.dispatch('slow', 1, { weight: 'heavy' }).then(() => i === 49 && console.log('last'));`;
   assert.deepEqual(program(body, 'dispatchBudgetMs: 0.001'), ended('last'));
 });

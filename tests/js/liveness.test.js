@@ -5,7 +5,7 @@ import { Stops } from '../../js/engine/stops.js';
 import { FakeClock } from './fake-clock.js';
 import { C_MODULE, codeOf, liveness, until, withPatience, withPool } from './helpers.js';
 
-test('NF-41, TW-55: a handler that is silent is stopped with its thread, and its task lost; one that awaits is not silent', () =>
+test('a handler that is silent is stopped with its thread, and its task lost; one that awaits is not silent [NF-41, TW-55]', () =>
   withPool({ liveness }, async (pool) => {
     const [a, b] = await pool.broadcast('thread');
     const silent = pool.dispatch('spin');
@@ -38,7 +38,7 @@ test('all tasks of a silent worker are named that end with it; one that is cance
     assert.equal(pool.diagnostics().stops.terminate.count, 3);
   }));
 
-test('NF-40: heartbeats from a loop that never returns to its event loop keep it alive', () =>
+test('heartbeats from a loop that never returns to its event loop keep it alive [NF-40]', () =>
   withPool({ liveness: { timeoutMs: 1000, scanMs: 10 }, workers: 1 }, async (pool) => {
     const thread = await pool.dispatch('thread');
     assert.equal(await pool.dispatch('beating', 2500), 2500);
@@ -46,7 +46,7 @@ test('NF-40: heartbeats from a loop that never returns to its event loop keep it
     assert.equal(pool.diagnostics().interventions, 0);
   }));
 
-test('TW-54: a task that hangs once runs again at the head of its lane; interventions: 1', () =>
+test('a task that hangs once runs again at the head of its lane; interventions: 1 [TW-54]', () =>
   withPool({ liveness, workers: 1 }, async (pool) => {
     const word = new Int32Array(new SharedArrayBuffer(4));
     const order = [];
@@ -57,7 +57,7 @@ test('TW-54: a task that hangs once runs again at the head of its lane; interven
     assert.equal(pool.diagnostics().interventions, 1);
   }));
 
-test('TW-54: at the head of its own lane: behind what is of a higher level, before others of its own', () =>
+test('at the head of its own lane: behind what is of a higher level, before others of its own [TW-54]', () =>
   withPool({ liveness, workers: 1, aging: false }, async (pool) => {
     const word = new Int32Array(new SharedArrayBuffer(4));
     const order = [];
@@ -70,7 +70,7 @@ test('TW-54: at the head of its own lane: behind what is of a higher level, befo
     assert.deepEqual(order, ['critical', 'high', 'second time', 'normal', 'low']);
   }));
 
-test('TW-54: liveness: false: nobody looks for signs of life, of jobs and of tasks', () => {
+test('liveness: false: nobody looks for signs of life, of jobs and of tasks [TW-54]', () => {
   const clock = new FakeClock();
   return withPool({ liveness: false, workers: 2, scheduler: clock.scheduler }, async (pool) => {
     const words = [0, 1].map(() => new Int32Array(new SharedArrayBuffer(8)));
@@ -87,7 +87,7 @@ test('TW-54: liveness: false: nobody looks for signs of life, of jobs and of tas
   });
 });
 
-test('TW-57: one that hangs every time ends with POISON_JOB after the redeliveries that are allowed', () =>
+test('one that hangs every time ends with POISON_JOB after the redeliveries that are allowed [TW-57]', () =>
   withPool({ liveness: { ...liveness, maxRedeliveries: 2 }, workers: 1 }, async (pool) => {
     const word = new Int32Array(new SharedArrayBuffer(4));
     assert.equal(await codeOf(pool.dispatch('countAndHang', word, { onLost: 'requeue' })), 'POISON_JOB');
@@ -95,7 +95,7 @@ test('TW-57: one that hangs every time ends with POISON_JOB after the redeliveri
     assert.equal(await pool.dispatch('echo', 1), 1);
   }));
 
-test('TW-56: a task that was cancelled and hangs is stopped, and not run again', () =>
+test('a task that was cancelled and hangs is stopped, and not run again [TW-56]', () =>
   withPool({ liveness, workers: 1 }, async (pool) => {
     const word = new Int32Array(new SharedArrayBuffer(4));
     const task = pool.dispatch('countAndHang', word, { onLost: 'requeue' });
@@ -106,7 +106,7 @@ test('TW-56: a task that was cancelled and hangs is stopped, and not run again',
     assert.equal(word[0], 1);
   }));
 
-test('NF-41, TW-57: a silent C task is stopped by a loop check: lost, or run again, and its thread lives on', () =>
+test('a silent C task is stopped by a loop check: lost, or run again, and its thread lives on [NF-41, TW-57]', () =>
   withPatience(() =>
     withPool({ liveness: { ...liveness, maxRedeliveries: 1 }, workers: 1, wasm: C_MODULE }, async (pool) => {
       const thread = await pool.dispatch('thread');

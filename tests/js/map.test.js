@@ -105,7 +105,7 @@ test('map: results that wait for their turn count as well', () =>
     assert.equal((await results.next()).done, true);
   }));
 
-test('NF-87: what is freed is free at once: large results in sequence, by turns of the workers, with little memory', () =>
+test('what is freed is free at once: large results in sequence, by turns of the workers, with little memory [NF-87]', () =>
   withPool({ memory: { maximum: '64mb' } }, async (pool) => {
     for (let i = 0; i < 12; i++) {
       const box = await pool.dispatch('alloc', 38 * MB, { deliver: 'lease' });

@@ -191,7 +191,7 @@ async function makeTelemetry(t, thresholds = {}) {
   return { engine, telemetry, report: () => /** @type {any} */ (telemetry.report()) };
 }
 
-test('TW-48: interventions are told once, in the sample after them; what main holds back counts as waiting', async (t) => {
+test('interventions are told once, in the sample after them; what main holds back counts as waiting [TW-48]', async (t) => {
   const { engine, telemetry, report } = await makeTelemetry(t);
   const values = () => {
     const { Workers, Queues } = report();
@@ -207,7 +207,7 @@ test('TW-48: interventions are told once, in the sample after them; what main ho
   assert.deepEqual(values(), [5, 1, 3]);
 });
 
-test('TW-45, TW-46: gauges show the tables that they are named after, and means the worker of that index', async (t) => {
+test('gauges show the tables that they are named after, and means the worker of that index [TW-45, TW-46]', async (t) => {
   const { engine, telemetry, report } = await makeTelemetry(t);
   const { core } = engine;
   core.index(core.exports._wp_js_group_create(core.pool, 2, 0)); // its table grows with the first one
@@ -233,7 +233,7 @@ test('TW-45, TW-46: gauges show the tables that they are named after, and means 
   assert.deepEqual([WindowSec, SampleCount, Timestamp], [6, 1, 7]);
 });
 
-test('TW-52: the worst metric of a group is its colour, and the worst group that of the whole', async (t) => {
+test('the worst metric of a group is its colour, and the worst group that of the whole [TW-52]', async (t) => {
   const colours = async (
     /** @type {number} */ light,
     /** @type {number} */ heavy,
@@ -252,7 +252,7 @@ test('TW-52: the worst metric of a group is its colour, and the worst group that
   assert.deepEqual(await colours(0, 2, 3), ['Green', 'Yellow', 'Red', 'Red']);
 });
 
-test('TW-64: each second stands for itself; what is early does not make up for what is late', async (t) => {
+test('each second stands for itself; what is early does not make up for what is late [TW-64]', async (t) => {
   const engine = await makeEngine(t);
   const members = new Map([[engine.thread, { number: engine.thread, seat: 1, state: 'live' }]]);
   const load = new Load(/** @type {any} */ ({ ...engine, fleet: { members } }), 2, 10, undefined);

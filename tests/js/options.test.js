@@ -8,13 +8,13 @@ import { codeOf, ending, MODULE, withPool } from './helpers.js';
 /** @param {any} options */
 const make = (options) => () => new Pool(options);
 
-test('AM-01: a pool without a module fails at construction, naming the option', () => {
+test('a pool without a module fails at construction, naming the option [AM-01]', () => {
   assert.throws(make({}), { code: 'INVALID_ARGUMENT', message: /module/ });
   assert.throws(make({ module: 5 }), { code: 'INVALID_ARGUMENT', message: /module/ });
   assert.throws(make(undefined), { code: 'INVALID_ARGUMENT' });
 });
 
-test('AM-02: the number of workers is checked, not clamped', async () => {
+test('the number of workers is checked, not clamped [AM-02]', async () => {
   for (const workers of [0, -1, NaN, 1.5, '2', 121]) {
     assert.throws(make({ module: MODULE, workers }), {
       code: 'INVALID_ARGUMENT',
@@ -27,7 +27,7 @@ test('AM-02: the number of workers is checked, not clamped', async () => {
   });
 });
 
-test('AM-01: every option is checked before a thread starts', () => {
+test('every option is checked before a thread starts [AM-01]', () => {
   const wrong = {
     spares: -1,
     maxQueue: -1,
@@ -254,7 +254,7 @@ test('defaults are one frozen object, and sizes are powers of 1,024', () => {
     assert.throws(() => parseSize('size', size), { code: 'INVALID_ARGUMENT' });
 });
 
-test('AM-14: an unknown priority rejects, nothing is queued', () =>
+test('an unknown priority rejects, nothing is queued [AM-14]', () =>
   withPool({}, async (pool) => {
     for (const priority of ['urgent', 1, 'toString']) {
       assert.equal(await codeOf(pool.dispatch('echo', 1, { priority })), 'INVALID_ARGUMENT');
@@ -271,7 +271,7 @@ test('AM-14: an unknown priority rejects, nothing is queued', () =>
     assert.equal(await codeOf(pool.dispatch('', 1)), 'INVALID_ARGUMENT');
   }));
 
-test('AM-47, AM-48: defineWorker marks handlers and has no effect elsewhere; misuse says so', async (t) => {
+test('defineWorker marks handlers and has no effect elsewhere; misuse says so [AM-47, AM-48]', async (t) => {
   const handlers = { twice: (x) => 2 * x };
   assert.equal(defineWorker(handlers), handlers);
   assert.throws(() => defineWorker(undefined), { name: 'TypeError', message: /worker module/ });
@@ -289,7 +289,7 @@ test('AM-47, AM-48: defineWorker marks handlers and has no effect elsewhere; mis
   await pool.destroy();
 });
 
-test('AM-02: auto takes WASMPOOL_WORKERS first', async (t) => {
+test('auto takes WASMPOOL_WORKERS first [AM-02]', async (t) => {
   process.env.WASMPOOL_WORKERS = '3';
   try {
     const pool = ending(t, new Pool({ module: MODULE }));

@@ -8,7 +8,7 @@ async function someTurns() {
   for (let turn = 0; turn < 100; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
 
-test('AM-31: a paused pool holds batches and broadcasts too; they settle after resume()', () =>
+test('a paused pool holds batches and broadcasts too; they settle after resume() [AM-31]', () =>
   withPool({}, async (pool) => {
     const gates = [blocker(pool), blocker(pool)];
     await Promise.all(gates.map((gate) => gate.running));
@@ -38,7 +38,7 @@ test('AM-31: a paused pool holds batches and broadcasts too; they settle after r
     assert.deepEqual(await pool.broadcast('notes'), [['before'], ['before']]);
   }));
 
-test('AM-31: what a batch that is paused waits for can still be given up', () =>
+test('what a batch that is paused waits for can still be given up [AM-31]', () =>
   withPool({ workers: 1 }, async (pool) => {
     pool.pause();
     const controller = new AbortController();
@@ -50,7 +50,7 @@ test('AM-31: what a batch that is paused waits for can still be given up', () =>
     assert.equal(await pool.dispatch('echo', 1), 1);
   }));
 
-test('AM-31: time limits and recycling of what runs go on while the pool is paused', () =>
+test('time limits and recycling of what runs go on while the pool is paused [AM-31]', () =>
   withPool({ workers: 1, recycleTimeoutMs: 10 }, async (pool) => {
     const hung = pool.dispatch('spin', 0, { timeoutMs: 50 });
     await until(() => pool.stats().freeWorkers === 0 && pool.stats().queued === 0);

@@ -4,7 +4,7 @@ import test from 'node:test';
 import { Pool } from '../../js/index.js';
 import { blocker, codeOf, ending, MODULE, until, withPool } from './helpers.js';
 
-test('AM-32, AM-33: destroy rejects everything, ends all threads, and leaves nothing to use', async (t) => {
+test('destroy rejects everything, ends all threads, and leaves nothing to use [AM-32, AM-33]', async (t) => {
   const pool = ending(t, new Pool({ module: MODULE, workers: 2 }));
   await pool.ready;
   let drained = 0;
@@ -42,7 +42,7 @@ function program(body, options = '') {
   });
 }
 
-test('XP-12: an idle pool with unref lets the process end; with tasks pending it does not; destroy leaves no handle', () => {
+test('an idle pool with unref lets the process end; with tasks pending it does not; destroy leaves no handle [XP-12]', () => {
   assert.equal(program('', 'unref: true').status, 0);
   const pending = program("pool.dispatch('slow', 300).then((ms) => console.log('settled', ms));", 'unref: true');
   assert.deepEqual([pending.status, pending.stdout.trim()], [0, 'settled 300']);
@@ -144,7 +144,7 @@ test('map: the first failure in input order rejects, with its index; wrong optio
     await pool.drain();
   }));
 
-test('NF-16, NF-21, NF-22: a leased result is a box of exact length, read in place in the format it has', () =>
+test('a leased result is a box of exact length, read in place in the format it has [NF-16, NF-21, NF-22]', () =>
   withPool({}, async (pool) => {
     const lease = (value) => pool.dispatch('echo', value, { deliver: 'lease' });
     const bytes = await lease(new Uint8Array([1, 0, 0]));
@@ -162,7 +162,7 @@ test('NF-16, NF-21, NF-22: a leased result is a box of exact length, read in pla
     assert.equal(await codeOf(lease(() => 1)), 'NOT_SERIALIZABLE');
   }));
 
-test('NF-25, NF-27: a released box is stale for ever, also when its memory is used again; releasing twice does nothing', () =>
+test('a released box is stale for ever, also when its memory is used again; releasing twice does nothing [NF-25, NF-27]', () =>
   withPool({}, async (pool) => {
     const first = await pool.dispatch('echo', 'one', { deliver: 'lease' });
     first.release();
@@ -175,7 +175,7 @@ test('NF-25, NF-27: a released box is stale for ever, also when its memory is us
     second.release();
   }));
 
-test('NF-18: when all boxes are leased, writers wait and are served first come, first served', () =>
+test('when all boxes are leased, writers wait and are served first come, first served [NF-18]', () =>
   withPool({ workers: 3, boxes: { count: 1 } }, async (pool) => {
     let held = 0;
     const tasks = [1, 2, 3].map(async (n) => {
@@ -189,7 +189,7 @@ test('NF-18: when all boxes are leased, writers wait and are served first come, 
     await Promise.all(tasks);
   }));
 
-test('XP-14: a value larger than a box gets a larger one; beyond the memory a clear error, and the pool goes on', () =>
+test('a value larger than a box gets a larger one; beyond the memory a clear error, and the pool goes on [XP-14]', () =>
   withPool({ boxes: { size: '1kb' }, memory: { maximum: '64mb' } }, async (pool) => {
     const box = await pool.dispatch('echo', new Uint8Array(3072).fill(1), { deliver: 'lease' });
     assert.equal(box.byteLength, 3072);
@@ -199,7 +199,7 @@ test('XP-14: a value larger than a box gets a larger one; beyond the memory a cl
     assert.equal(await pool.dispatch('echo', 1), 1);
   }));
 
-test('NF-23, XP-18: nothing that the pool does later changes what a box shows; a box can be read by several tasks', () =>
+test('nothing that the pool does later changes what a box shows; a box can be read by several tasks [NF-23, XP-18]', () =>
   withPool({}, async (pool) => {
     const box = await pool.dispatch('alloc', 1 << 20, { deliver: 'lease' });
     const before = box.binary();
@@ -212,7 +212,7 @@ test('NF-23, XP-18: nothing that the pool does later changes what a box shows; a
     box.release();
   }));
 
-test('NF-35: a lease ends by the clock of the pool; what is over cannot be read', async () => {
+test('a lease ends by the clock of the pool; what is over cannot be read [NF-35]', async () => {
   let now = 1000;
   /** @type {Set<{ run: () => void, at: number }>} */
   const timers = new Set();
@@ -239,7 +239,7 @@ test('NF-35: a lease ends by the clock of the pool; what is over cannot be read'
   });
 });
 
-test('XP-10: memory that grows does not disturb what was delivered before', () =>
+test('memory that grows does not disturb what was delivered before [XP-10]', () =>
   withPool({}, async (pool) => {
     const box = await pool.dispatch('echo', 'before', { deliver: 'lease' });
     const before = pool.diagnostics().memoryBytes;
@@ -253,7 +253,7 @@ test('XP-10: memory that grows does not disturb what was delivered before', () =
     box.release();
   }));
 
-test('AM-17 and cancel: a cancelled running task is finished by its worker and its result dropped', () =>
+test('and cancel: a cancelled running task is finished by its worker and its result dropped [AM-17]', () =>
   withPool({ workers: 1 }, async (pool) => {
     const gate = blocker(pool);
     await gate.running;

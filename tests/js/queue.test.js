@@ -6,7 +6,7 @@ import { blocker, codeOf, DEADLY, ending, MODULE, until, withPool } from './help
 import { poolError } from '../../js/base/errors.js';
 import { GroupSink } from '../../js/task/task.js';
 
-test('AM-05: when maxQueue tasks wait, the next is refused at once and nothing is evicted', () =>
+test('when maxQueue tasks wait, the next is refused at once and nothing is evicted [AM-05]', () =>
   withPool({ workers: 1, maxQueue: 2 }, async (pool) => {
     const gate = blocker(pool);
     await gate.running;
@@ -20,7 +20,7 @@ test('AM-05: when maxQueue tasks wait, the next is refused at once and nothing i
     assert.deepEqual(await Promise.all(waiting), [2, 3]);
   }));
 
-test('AM-05: maxQueue 0 means: only if a worker is free now', () =>
+test('maxQueue 0 means: only if a worker is free now [AM-05]', () =>
   withPool({ workers: 1, maxQueue: 0 }, async (pool) => {
     assert.equal(await pool.dispatch('echo', 1), 1);
     await until(() => pool.stats().freeWorkers === 1);
@@ -31,7 +31,7 @@ test('AM-05: maxQueue 0 means: only if a worker is free now', () =>
     await gate.release();
   }));
 
-test('AM-11, AM-12: higher levels leave the queue first, running tasks are not interrupted', () =>
+test('higher levels leave the queue first, running tasks are not interrupted [AM-11, AM-12]', () =>
   withPool({ workers: 1 }, async (pool) => {
     const gate = blocker(pool);
     await gate.running;
@@ -50,14 +50,14 @@ test('AM-11, AM-12: higher levels leave the queue first, running tasks are not i
     assert.equal((await pool.dispatch('notes'))[0], 'first');
   }));
 
-test('AM-13: equal levels keep the order of submission', () =>
+test('equal levels keep the order of submission [AM-13]', () =>
   withPool({ workers: 1 }, async (pool) => {
     const numbers = Array.from({ length: 1000 }, (_, i) => i);
     await Promise.all(numbers.map((i) => pool.dispatch('note', i)));
     assert.deepEqual(await pool.dispatch('notes'), numbers);
   }));
 
-test('AM-18, AM-20: a batch gives results in order; an empty one needs no worker', () =>
+test('a batch gives results in order; an empty one needs no worker [AM-18, AM-20]', () =>
   withPool({}, async (pool) => {
     assert.deepEqual(await pool.batch([30, 20, 10, 0].map((payload) => ({ task: 'slow', payload }))), [30, 20, 10, 0]);
     pool.pause();
@@ -65,7 +65,7 @@ test('AM-18, AM-20: a batch gives results in order; an empty one needs no worker
     pool.resume();
   }));
 
-test('AM-19: members that never started may be told of before the failure that ended them; it is what the batch rejects with', async () => {
+test('members that never started may be told of before the failure that ended them; it is what the batch rejects with [AM-19]', async () => {
   const ended = (tell) =>
     new Promise((resolve) => {
       const sink = new GroupSink(
@@ -87,7 +87,7 @@ test('AM-19: members that never started may be told of before the failure that e
   assert.deepEqual(outcomes, ['TASK_FAILED 1', 'TIMEOUT 1', 'CANCELLED 2', 'CANCELLED 2']);
 });
 
-test('AM-19: the first failure rejects a batch with its index; members that wait never run, others are not touched', () =>
+test('the first failure rejects a batch with its index; members that wait never run, others are not touched [AM-19]', () =>
   withPool({ workers: 1 }, async (pool) => {
     const gate = blocker(pool);
     await gate.running;
@@ -115,7 +115,7 @@ test('AM-19: the first failure rejects a batch with its index; members that wait
     await pool.drain();
   }));
 
-test('AM-21: a batch that does not fit is refused as a whole', () =>
+test('a batch that does not fit is refused as a whole [AM-21]', () =>
   withPool({ workers: 1, maxQueue: 2 }, async (pool) => {
     const gate = blocker(pool);
     await gate.running;
@@ -133,7 +133,7 @@ test('AM-21: a batch that does not fit is refused as a whole', () =>
     assert.deepEqual(await pool.dispatch('notes'), [2, 3]);
   }));
 
-test('AM-22, AM-23: a broadcast runs once on every worker, before ordinary work', () =>
+test('a broadcast runs once on every worker, before ordinary work [AM-22, AM-23]', () =>
   withPool({}, async (pool) => {
     const gates = [blocker(pool), blocker(pool)];
     await Promise.all(gates.map((gate) => gate.running));
@@ -152,7 +152,7 @@ test('AM-22, AM-23: a broadcast runs once on every worker, before ordinary work'
     );
   }));
 
-test('AM-24: when one copy fails the broadcast rejects, and the others still run', () =>
+test('when one copy fails the broadcast rejects, and the others still run [AM-24]', () =>
   withPool({}, async (pool) => {
     await pool.broadcast('notes');
     const error = await pool.broadcast('fail', 'one').catch((caught) => caught);
@@ -161,7 +161,7 @@ test('AM-24: when one copy fails the broadcast rejects, and the others still run
     assert.equal(pool.stats().errors, 2);
   }));
 
-test('AM-25, AM-31: a copy waits for a paused pool and for the replacement of its worker', () =>
+test('a copy waits for a paused pool and for the replacement of its worker [AM-25, AM-31]', () =>
   withPool({}, async (pool) => {
     const hung = [pool.dispatch('spin'), pool.dispatch('spin')];
     await until(() => pool.stats().freeWorkers === 0);
@@ -175,7 +175,7 @@ test('AM-25, AM-31: a copy waits for a paused pool and for the replacement of it
     for (const task of hung) assert.equal(await codeOf(task), 'CANCELLED');
   }));
 
-test('AM-26: a sticky broadcast is replayed to a new worker before it becomes free', () =>
+test('a sticky broadcast is replayed to a new worker before it becomes free [AM-26]', () =>
   withPool({ workers: 1 }, async (pool) => {
     const [first] = await pool.broadcast('setConfig', { level: 3 }, { sticky: true });
     const hung = pool.dispatch('spin');
@@ -186,7 +186,7 @@ test('AM-26: a sticky broadcast is replayed to a new worker before it becomes fr
     assert.notEqual(await pool.dispatch('thread'), first);
   }));
 
-test('AM-26: a broadcast that waits for a new worker runs after what is replayed to it', () =>
+test('a broadcast that waits for a new worker runs after what is replayed to it [AM-26]', () =>
   withPool({ workers: 1 }, async (pool) => {
     await pool.broadcast('setConfig', { level: 3 }, { sticky: true });
     const hung = pool.dispatch('spin');
@@ -196,7 +196,7 @@ test('AM-26: a broadcast that waits for a new worker runs after what is replayed
     assert.deepEqual(await waiting, [{ level: 3 }]);
   }));
 
-test('AM-26: a sticky broadcast runs once on a worker that is being started when it is sent', () =>
+test('a sticky broadcast runs once on a worker that is being started when it is sent [AM-26]', () =>
   withPool({ workers: 1 }, async (pool) => {
     const sent = new Promise((resolve) => {
       const send = () => resolve(pool.broadcast('count', null, { sticky: true }));
@@ -209,7 +209,7 @@ test('AM-26: a sticky broadcast runs once on a worker that is being started when
     assert.equal(await pool.dispatch('count'), 2);
   }));
 
-test('AM-26: a sticky broadcast runs once on a worker that it has waited for', async () => {
+test('a sticky broadcast runs once on a worker that it has waited for [AM-26]', async () => {
   const pool = new Pool({ module: MODULE, workers: 2, recycleTimeoutMs: 0 });
   try {
     assert.deepEqual(await pool.broadcast('count', null, { sticky: true }), [1, 1]);
@@ -225,7 +225,7 @@ test('AM-26: a sticky broadcast runs once on a worker that it has waited for', a
   }
 });
 
-test('AM-27, AM-28: stats are snapshots, and their sums hold under load', () =>
+test('stats are snapshots, and their sums hold under load [AM-27, AM-28]', () =>
   withPool({}, async (pool) => {
     const first = pool.stats();
     first.queued = 99;
@@ -256,7 +256,7 @@ test('AM-27, AM-28: stats are snapshots, and their sums hold under load', () =>
     assert.deepEqual([last.processed, last.errors], [500, 100]);
   }));
 
-test('AM-28: a worker that is not replaced any more is no worker; one that is to restart is busy', async () => {
+test('a worker that is not replaced any more is no worker; one that is to restart is busy [AM-28]', async () => {
   const count = (/** @type {any} */ pool) => {
     const { freeWorkers, busyWorkers, totalWorkers } = pool.stats();
     return [freeWorkers, busyWorkers, totalWorkers];
@@ -276,7 +276,7 @@ test('AM-28: a worker that is not replaced any more is no worker; one that is to
   });
 });
 
-test('AM-29, AM-30: pause holds the queue, resume starts it in priority order; neither nests', () =>
+test('pause holds the queue, resume starts it in priority order; neither nests [AM-29, AM-30]', () =>
   withPool({ workers: 1 }, async (pool) => {
     pool.pause();
     pool.pause();
@@ -289,7 +289,7 @@ test('AM-29, AM-30: pause holds the queue, resume starts it in priority order; n
     assert.deepEqual(await pool.dispatch('notes'), ['high', 'normal', 'low']);
   }));
 
-test('AM-31: time limits of running tasks go on while the pool is paused', () =>
+test('time limits of running tasks go on while the pool is paused [AM-31]', () =>
   withPool({ workers: 1, recycleTimeoutMs: 0 }, async (pool) => {
     const hung = pool.dispatch('spin', 0, { timeoutMs: 50 });
     await until(() => pool.stats().freeWorkers === 0 && pool.stats().queued === 0);
@@ -299,7 +299,7 @@ test('AM-31: time limits of running tasks go on while the pool is paused', () =>
     assert.equal(await pool.dispatch('echo', 1), 1);
   }));
 
-test('AM-34, AM-35: listeners come and go; drained fires once when all is done', () =>
+test('listeners come and go; drained fires once when all is done [AM-34, AM-35]', () =>
   withPool({}, async (pool) => {
     let drained = 0;
     const errors = [];
@@ -321,7 +321,7 @@ test('AM-34, AM-35: listeners come and go; drained fires once when all is done',
     await pool.drain();
   }));
 
-test('AM-58: no timer remains when all tasks have settled, nor after destroy', async (t) => {
+test('no timer remains when all tasks have settled, nor after destroy [AM-58]', async (t) => {
   const { timers, scheduler } = countedTime();
   await withPool({ scheduler, taskTimeoutMs: 60_000 }, async (pool) => {
     assert.equal(timers.size, 0);
@@ -339,7 +339,7 @@ test('AM-58: no timer remains when all tasks have settled, nor after destroy', a
   assert.equal(timers.size, 0);
 });
 
-test('AM-35: drained fires although the last task ended before the last worker was ready; drain() settles', async (t) => {
+test('drained fires although the last task ended before the last worker was ready; drain() settles [AM-35]', async (t) => {
   const pool = ending(t, new Pool({ module: MODULE, workers: 2 }));
   let drained = 0;
   pool.on('drained', () => drained++);
@@ -350,7 +350,7 @@ test('AM-35: drained fires although the last task ended before the last worker w
   await pool.destroy();
 });
 
-test('AM-07, AM-09: a batch or broadcast of something else rejects, and never throws', () =>
+test('a batch or broadcast of something else rejects, and never throws [AM-07, AM-09]', () =>
   withPool({}, async (pool) => {
     for (const jobs of [{}, [null], [1], undefined]) {
       void pool.batch(/** @type {any} */ (jobs)); // nobody listens: no unhandled rejection
@@ -360,7 +360,7 @@ test('AM-07, AM-09: a batch or broadcast of something else rejects, and never th
     assert.equal(await codeOf(pool.broadcast('echo', 1, /** @type {any} */ (null))), 'INVALID_ARGUMENT');
   }));
 
-test('AM-42: after a failed start every task says why there is no pool', async (t) => {
+test('after a failed start every task says why there is no pool [AM-42]', async (t) => {
   const pool = ending(t, new Pool({ module: new URL('./fixtures/not-there.js', import.meta.url), workers: 1 }));
   await assert.rejects(pool.ready, { code: 'START_FAILED' });
   const error = await pool.dispatch('echo').catch((/** @type {any} */ caught) => caught);
@@ -369,7 +369,7 @@ test('AM-42: after a failed start every task says why there is no pool', async (
   assert.ok(error.message.includes(error.cause.message));
 });
 
-test('TW-28: a map with maxWaitMs goes ahead of single tasks once it has waited that long', () =>
+test('a map with maxWaitMs goes ahead of single tasks once it has waited that long [TW-28]', () =>
   withPool({ workers: 1 }, async (pool) => {
     for (const [maxWaitMs, expected] of /** @type {any[]} */ ([
       [0, ['map', 'single', 'single']],

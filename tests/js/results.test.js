@@ -78,7 +78,7 @@ test('progress of a task that was given up never reaches the task that has its p
     }
   }));
 
-test('NF-40: progress is a sign of life', () =>
+test('progress is a sign of life [NF-40]', () =>
   withPool({ module, workers: 1, liveness }, async (pool) => {
     let steps = 0;
     const onProgress = () => steps++;

@@ -9,7 +9,7 @@ import { errorsOf, job, JOBS, release, standStillUntil, upTo, withJobs, words } 
 /** What the callback gets. */
 const sequence = (pool, steps) => new Promise((resolve) => void pool.sequence(steps, resolve));
 
-test('TW-32, TW-33: steps run one after the other, with payloads of their own; the callback gets all results', () =>
+test('steps run one after the other, with payloads of their own; the callback gets all results [TW-32, TW-33]', () =>
   withJobs({ workers: 4 }, async (pool) => {
     const running = words(2);
     const steps = upTo(20).map((value) => ({ task: 'alone', payload: { words: running, value } }));
@@ -25,7 +25,7 @@ test('TW-32, TW-33: steps run one after the other, with payloads of their own; t
     );
   }));
 
-test('TW-34: a payload function is called on main with the result before it, just before its step is sent', () =>
+test('a payload function is called on main with the result before it, just before its step is sent [TW-34]', () =>
   withJobs({}, async (pool) => {
     const seen = [];
     const with_ = (step) => (previous) => {
@@ -46,7 +46,7 @@ test('TW-34: a payload function is called on main with the result before it, jus
     );
   }));
 
-test('TW-34: the function is called in the turn in which the result before it is learned', () =>
+test('the function is called in the turn in which the result before it is learned [TW-34]', () =>
   withJobs({}, async (pool) => {
     let promised = false;
     const inTurn = [];
@@ -65,7 +65,7 @@ test('TW-34: the function is called in the turn in which the result before it is
     assert.deepEqual(inTurn, [true], 'in a later turn than the function before');
   }));
 
-test('TW-35, C-05: a payload function that throws ends the chain: logged, no callback, the promise rejects', () =>
+test('C-05: a payload function that throws ends the chain: logged, no callback, the promise rejects [TW-35]', () =>
   withJobs({}, async (pool) => {
     const errors = errorsOf(pool);
     const runs = words(1);
@@ -87,7 +87,7 @@ test('TW-35, C-05: a payload function that throws ends the chain: logged, no cal
     assert.equal(errors.length, 2);
   }));
 
-test('TW-36, C-05: a step that fails gives undefined, is told of, and the chain goes on', () =>
+test('C-05: a step that fails gives undefined, is told of, and the chain goes on [TW-36]', () =>
   withJobs({}, async (pool) => {
     const errors = errorsOf(pool);
     const seen = [];
@@ -105,7 +105,7 @@ test('TW-36, C-05: a step that fails gives undefined, is told of, and the chain 
     assert.equal(errors[0], 'second');
   }));
 
-test('TW-37: disconnected during step 2 of 3, no further step is sent, the callback never runs, awaiting it rejects', () =>
+test('disconnected during step 2 of 3, no further step is sent, the callback never runs, awaiting it rejects [TW-37]', () =>
   withJobs({ workers: 1 }, async (pool) => {
     const gate = words(2);
     const runs = words(1);
@@ -121,7 +121,7 @@ test('TW-37: disconnected during step 2 of 3, no further step is sent, the callb
     assert.deepEqual([runs[0], pool.diagnostics().kills, errors], [0, 0, []]);
   }));
 
-test('TW-37, TW-13: disconnected while its step waits, the step never runs', () =>
+test('disconnected while its step waits, the step never runs [TW-37, TW-13]', () =>
   withJobs({ workers: 1 }, async (pool) => {
     const gate = blocker(pool);
     await gate.running;
@@ -134,7 +134,7 @@ test('TW-37, TW-13: disconnected while its step waits, the step never runs', () 
     assert.equal(runs[0], 0);
   }));
 
-test('TW-37, TW-16: disconnected by a payload function of its own, by its callback, and while its last step is not delivered', () => {
+test('disconnected by a payload function of its own, by its callback, and while its last step is not delivered [TW-37, TW-16]', () => {
   const gate = words(2);
   return withJobs({ workers: 1, initData: gate }, async (pool) => {
     const own = pool.sequence(
@@ -163,7 +163,7 @@ test('TW-37, TW-16: disconnected by a payload function of its own, by its callba
   });
 });
 
-test('TW-38: between steps other jobs have their turn; each step has a weight of its own', () =>
+test('between steps other jobs have their turn; each step has a weight of its own [TW-38]', () =>
   withJobs({ workers: 1 }, async (pool) => {
     const gate = blocker(pool);
     await gate.running;
@@ -193,7 +193,7 @@ test('TW-38: between steps other jobs have their turn; each step has a weight of
     assert.deepEqual(await pool.dispatch('notes'), ['light', 'heavy']);
   }));
 
-test('TW-07, TW-38: a step is heavy unless it says otherwise', () =>
+test('a step is heavy unless it says otherwise [TW-07, TW-38]', () =>
   withJobs({ aging: false }, async (pool) => {
     const gate = words(3);
     let isOver = false;
@@ -210,7 +210,7 @@ test('TW-07, TW-38: a step is heavy unless it says otherwise', () =>
     await heavy;
   }));
 
-test('TW-39: a step without a task ends the chain there and says which; no steps are an error with dev', async () => {
+test('a step without a task ends the chain there and says which; no steps are an error with dev [TW-39]', async () => {
   await withJobs({ dev: true }, async (pool) => {
     const errors = errorsOf(pool);
     const runs = words(1);
@@ -231,7 +231,7 @@ test('TW-39: a step without a task ends the chain there and says which; no steps
   await withJobs({}, async (pool) => assert.deepEqual(await pool.sequence([]), []));
 });
 
-test('TW-40: 10,000 steps, the last third of which fail at once', { timeout: 60_000 }, () =>
+test('10,000 steps, the last third of which fail at once [TW-40]', { timeout: 60_000 }, () =>
   withJobs({ dispatchBudgetMs: Infinity }, async (pool) => {
     const task = { task: 'echo', payload: (previous) => (previous ?? -1) + 1 };
     assert.deepEqual(await pool.sequence(upTo(10_000).map(() => task)), upTo(10_000));
@@ -248,7 +248,7 @@ test('TW-40: 10,000 steps, the last third of which fail at once', { timeout: 60_
   }),
 );
 
-test('TW-41: one step is as good as a split: order, weight, results and failures are the same', () =>
+test('one step is as good as a split: order, weight, results and failures are the same [TW-41]', () =>
   withJobs({ workers: 1 }, async (pool) => {
     const asSplit = (task, payload, options) => job(pool, task, payload, options);
     const asSequence = async (task, payload, options) => (await sequence(pool, [{ task, payload, ...options }]))[0];
@@ -275,7 +275,7 @@ test('TW-41: one step is as good as a split: order, weight, results and failures
     assert.deepEqual(traces[0].order, ['critical', 'light', 'heavy', 'low']);
   }));
 
-test('TW-32: a sequence can be awaited, with or without a callback; the callback is first', (t) =>
+test('a sequence can be awaited, with or without a callback; the callback is first [TW-32]', (t) =>
   withJobs({}, async (pool) => {
     const logged = t.mock.method(console, 'error', () => {});
     const order = [];
@@ -291,7 +291,7 @@ test('TW-32: a sequence can be awaited, with or without a callback; the callback
     assert.deepEqual(logged.mock.calls, [], 'nothing is amiss without a callback');
   }));
 
-test('TW-62: the list of steps is taken as it is when sequence is called', () =>
+test('the list of steps is taken as it is when sequence is called [TW-62]', () =>
   withJobs({}, async (pool) => {
     const steps = [
       { task: 'echo', payload: 1 },
@@ -314,7 +314,7 @@ test('C-04, TW-54: a step that hangs runs again, and the chain goes on', () =>
     assert.equal(runs[0], 2);
   }));
 
-test('TW-30, C-05: destroy ends a chain: no further payload is asked for, one callback, and its promise rejects', async (t) => {
+test('C-05: destroy ends a chain: no further payload is asked for, one callback, and its promise rejects [TW-30]', async (t) => {
   const pool = ending(t, await createPool({ module: JOBS, workers: 1 }));
   const gate = words(2);
   const called = [];
@@ -338,7 +338,7 @@ test('TW-30, C-05: destroy ends a chain: no further payload is asked for, one ca
   assert.deepEqual(called[1], [undefined]);
 });
 
-test('TW-33: a sequence is a handle; in development its names are checked before anything runs', () =>
+test('a sequence is a handle; in development its names are checked before anything runs [TW-33]', () =>
   withJobs({ dev: true }, async (pool) => {
     const chain = pool.sequence([{ task: 'echo', payload: 1 }]);
     assert.ok(chain instanceof Handle);

@@ -3,7 +3,7 @@ import test from 'node:test';
 import { rounds, seed } from './helpers.js';
 import { soak } from '../soak/soak.mjs';
 
-test(`XP-01, XP-16, NF-87: a thousand random kills under mixed load, SEED=${seed}`, async (context) => {
+test(`a thousand random kills under mixed load, SEED=${seed} [XP-01, XP-16, NF-87]`, async (context) => {
   const { kills, settled, outcomes } = await soak({
     kills: rounds(1000),
     seed,

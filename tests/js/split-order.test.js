@@ -33,13 +33,13 @@ async function activeBulk(pool) {
 
 // ---- Weights ----
 
-test('TW-10: while no bulk job is active light goes before heavy, first come first served within each', async () => {
+test('while no bulk job is active light goes before heavy, first come first served within each [TW-10]', async () => {
   const send = (pool) =>
     ['H1', 'L1', 'H2', 'L2'].map((n) => job(pool, 'note', n, n[0] === 'L' ? { weight: 'light' } : {}));
   assert.deepEqual(await orderOf({}, send), ['L1', 'L2', 'H1', 'H2']);
 });
 
-test('TW-07: heavy is the default, and starts after the callback of the bulk job, though a worker is idle', () =>
+test('heavy is the default, and starts after the callback of the bulk job, though a worker is idle [TW-07]', () =>
   withJobs(patient, async (pool) => {
     const gate = words(3);
     const runs = words(1);
@@ -62,14 +62,14 @@ test('TW-07: heavy is the default, and starts after the callback of the bulk job
     assert.equal(order.length, 4);
   }));
 
-test('TW-08, C-03: light runs beside a bulk job when no slice waits', () =>
+test('C-03: light runs beside a bulk job when no slice waits [TW-08]', () =>
   withJobs(patient, async (pool) => {
     const end = await activeBulk(pool);
     assert.equal(await job(pool, 'echo', 'light', { weight: 'light' }), 'light');
     await end();
   }));
 
-test('TW-08: light lets slices that wait go first, until the first one’s maxWaitMs is over', async () => {
+test('light lets slices that wait go first, until the first one’s maxWaitMs is over [TW-08]', async () => {
   const send = (maxWaitMs) => (pool) => [
     job(pool, 'note', 'light', { weight: 'light' }),
     bulk(pool, 'noteFirst', ['slice', 'slice'], { batchSize: 1, priority: 'low', maxWaitMs }),
@@ -78,7 +78,7 @@ test('TW-08: light lets slices that wait go first, until the first one’s maxWa
   assert.deepEqual(await orderOf({ slowMs: 1e6 }, send(0)), ['light', 'slice', 'slice']);
 });
 
-test('TW-08: light runs beside slices that wait while some busy worker takes 16 ms and more on average', async () => {
+test('light runs beside slices that wait while some busy worker takes 16 ms and more on average [TW-08]', async () => {
   for (const [ms, expected] of [
     [0, ['slice', 'slice', 'light']],
     [60, ['light', 'slice', 'slice']],
@@ -107,7 +107,7 @@ test('C-01: critical heavy jobs know no gate', () =>
     await end();
   }));
 
-test('TW-09: a heavy job runs after 10 tasks that went before it while bulk jobs are active; then the count begins anew', async () => {
+test('a heavy job runs after 10 tasks that went before it while bulk jobs are active; then the count begins anew [TW-09]', async () => {
   const send = (pool) => [
     job(pool, 'note', 'heavy'),
     job(pool, 'note', 'heavy'),
@@ -124,7 +124,7 @@ test('TW-09: a heavy job runs after 10 tasks that went before it while bulk jobs
   assert.deepEqual(await places(false), [40, 41]);
 });
 
-test('TW-09: under a stream of bulk jobs without an end, heavy jobs are served', () =>
+test('under a stream of bulk jobs without an end, heavy jobs are served [TW-09]', () =>
   withJobs({}, async (pool) => {
     let streaming = true;
     const next = () => streaming && pool.bulkSplit('doubles', upTo(8), next, { batchSize: 1 });
@@ -142,7 +142,7 @@ async function withBudget(options, use) {
   await withJobs({ scheduler: clock.scheduler, liveness: false, ...options }, (pool) => use(pool, clock));
 }
 
-test('TW-31: 5,000 jobs keep to the budget of each tick, in order; bulk jobs and dispatch are not held back', () =>
+test('5,000 jobs keep to the budget of each tick, in order; bulk jobs and dispatch are not held back [TW-31]', () =>
   withBudget({ workers: 1 }, async (pool, clock) => {
     const results = [];
     clock.costMs = 1;
@@ -167,7 +167,7 @@ test('TW-31: 5,000 jobs keep to the budget of each tick, in order; bulk jobs and
     assert.equal(clock.timers, 0, 'no tick is needed any more');
   }));
 
-test('TW-31: steps of a sequence keep to the budget as well; dispatchBudgetMs: Infinity switches it off', async () => {
+test('steps of a sequence keep to the budget as well; dispatchBudgetMs: Infinity switches it off [TW-31]', async () => {
   await withBudget({ dispatchBudgetMs: 2 }, async (pool, clock) => {
     clock.costMs = 1;
     const seen = [];
@@ -185,7 +185,7 @@ test('TW-31: steps of a sequence keep to the budget as well; dispatchBudgetMs: I
   });
 });
 
-test('TW-31: however small the budget, some job goes in each tick', () =>
+test('however small the budget, some job goes in each tick [TW-31]', () =>
   withBudget({ dispatchBudgetMs: 0 }, async (pool, clock) => {
     const result = job(pool, 'echo', 'served');
     for (let tick = 0; tick < 3; tick++) clock.advance(16);
@@ -199,7 +199,7 @@ async function useUp(pool, clock) {
   clock.costMs = 0;
 }
 
-test('TW-31, TW-13: a job that is held is disconnected: it never runs, and drain() settles', () =>
+test('a job that is held is disconnected: it never runs, and drain() settles [TW-31, TW-13]', () =>
   withBudget({}, async (pool, clock) => {
     await useUp(pool, clock);
     const handle = pool.split('echo', 1, () => assert.fail('called'));
@@ -217,7 +217,7 @@ test('TW-31, TW-13: a job that is held is disconnected: it never runs, and drain
     clock.advance(16);
   }));
 
-test('TW-31, TW-12: held jobs that fail on their way are told of, and drain() settles', () =>
+test('held jobs that fail on their way are told of, and drain() settles [TW-31, TW-12]', () =>
   withBudget({}, async (pool, clock) => {
     await useUp(pool, clock);
     const errors = errorsOf(pool);
@@ -232,7 +232,7 @@ test('TW-31, TW-12: held jobs that fail on their way are told of, and drain() se
     assert.ok(await settles(drain), 'drain() waits for ever');
   }));
 
-test('TW-31, TW-62: the payload of a held job is a copy of what it was when split was called', () =>
+test('the payload of a held job is a copy of what it was when split was called [TW-31, TW-62]', () =>
   withBudget({}, async (pool, clock) => {
     await useUp(pool, clock);
     const payload = { n: 1 };
@@ -242,7 +242,7 @@ test('TW-31, TW-62: the payload of a held job is a copy of what it was when spli
     assert.deepEqual(await result, { n: 1 });
   }));
 
-test('TW-31: a job that is held is encoded once, at once: a Box may be released, what it was sent with is its own', () =>
+test('a job that is held is encoded once, at once: a Box may be released, what it was sent with is its own [TW-31]', () =>
   withBudget({}, async (pool, clock) => {
     const box = await pool.dispatch('echo', new Uint8Array([1, 2, 3]), { deliver: 'lease' });
     await useUp(pool, clock);
@@ -255,7 +255,7 @@ test('TW-31: a job that is held is encoded once, at once: a Box may be released,
     assert.equal(reads, 1);
   }));
 
-test('TW-31, C-01: what is held goes by level, then in order, with tasks of dispatch that have a weight among them', () =>
+test('C-01: what is held goes by level, then in order, with tasks of dispatch that have a weight among them [TW-31]', () =>
   withBudget({ workers: 1 }, async (pool, clock) => {
     await useUp(pool, clock);
     const order = [];
@@ -275,7 +275,7 @@ test('TW-31, C-01: what is held goes by level, then in order, with tasks of disp
     assert.ok(order.includes('normal 2'));
   }));
 
-test('TW-31: a held task of dispatch is cancelled or aborted like any other', () =>
+test('a held task of dispatch is cancelled or aborted like any other [TW-31]', () =>
   withBudget({}, async (pool, clock) => {
     await useUp(pool, clock);
     const abort = new AbortController();
@@ -290,7 +290,7 @@ test('TW-31: a held task of dispatch is cancelled or aborted like any other', ()
     for (const task of [cancelled, aborted, terminated]) assert.equal(await codeOf(task), 'CANCELLED');
   }));
 
-test('TW-31, C-09: a job that was admitted is not refused later: what is held counts for everybody', () =>
+test('C-09: a job that was admitted is not refused later: what is held counts for everybody [TW-31]', () =>
   withBudget({ workers: 1, maxQueue: 2 }, async (pool, clock) => {
     const gate = blocker(pool);
     await gate.running;
@@ -304,7 +304,7 @@ test('TW-31, C-09: a job that was admitted is not refused later: what is held co
     assert.deepEqual(await Promise.all([first, held]), ['first', 'held']);
   }));
 
-test('TW-31: jobs that come before the core is loaded keep to the budget as well', async (t) => {
+test('jobs that come before the core is loaded keep to the budget as well [TW-31]', async (t) => {
   const clock = new FakeClock();
   const pool = ending(t, new Pool({ module: JOBS, workers: 1, scheduler: clock.scheduler, liveness: false }));
   clock.costMs = 1;
@@ -317,7 +317,7 @@ test('TW-31: jobs that come before the core is loaded keep to the budget as well
   await pool.destroy();
 });
 
-test('TW-31: a job that comes in the middle of a tick does not overtake those that are held', async (t) => {
+test('a job that comes in the middle of a tick does not overtake those that are held [TW-31]', async (t) => {
   const clock = new FakeClock();
   const pool = ending(t, new Pool({ module: JOBS, workers: 1, scheduler: clock.scheduler, liveness: false }));
   const order = [];
@@ -333,7 +333,7 @@ test('TW-31: a job that comes in the middle of a tick does not overtake those th
   await pool.destroy();
 });
 
-test('TW-31, C-09: held jobs count for maxQueue: what is too many is refused at once', () =>
+test('C-09: held jobs count for maxQueue: what is too many is refused at once [TW-31]', () =>
   withBudget({ workers: 1, maxQueue: 5 }, async (pool, clock) => {
     await useUp(pool, clock);
     await until(() => pool.stats().freeWorkers === 1);
@@ -345,7 +345,7 @@ test('TW-31, C-09: held jobs count for maxQueue: what is too many is refused at 
     assert.deepEqual(results.slice(94), upTo(6));
   }));
 
-test('TW-31, TW-30: destroy calls back what is held, once; a callback that tries again does not keep it from ending', async (t) => {
+test('destroy calls back what is held, once; a callback that tries again does not keep it from ending [TW-31, TW-30]', async (t) => {
   const clock = new FakeClock();
   const pool = ending(t, await createPool({ module: JOBS, workers: 1, scheduler: clock.scheduler, liveness: false }));
   await useUp(pool, clock);
@@ -363,7 +363,7 @@ test('TW-31, TW-30: destroy calls back what is held, once; a callback that tries
   assert.equal(clock.timers, 0);
 });
 
-test('TW-60, TW-31: a pool that is given another clock keeps to that one', () =>
+test('a pool that is given another clock keeps to that one [TW-60, TW-31]', () =>
   withJobs({ liveness: false, dev: true }, async (pool) => {
     const clock = new FakeClock();
     pool.inject('fake', { ...clock.scheduler, frobnicate: 1 });

@@ -20,7 +20,7 @@ import {
 
 // ---- Calls ----
 
-test('TW-01, TW-05: split returns a handle at once; the handler gets one argument, and the callback what it returns', () =>
+test('split returns a handle at once; the handler gets one argument, and the callback what it returns [TW-01, TW-05]', () =>
   withJobs({}, async (pool) => {
     let result;
     const handle = pool.split('calledWith', { a: [1] }, (value) => (result = value));
@@ -32,7 +32,7 @@ test('TW-01, TW-05: split returns a handle at once; the handler gets one argumen
     assert.equal(await job(pool, 'echo', undefined), undefined);
   }));
 
-test('TW-01: jobs that are given before the pool is ready run', async (t) => {
+test('jobs that are given before the pool is ready run [TW-01]', async (t) => {
   const pool = ending(t, new Pool({ module: JOBS, workers: 1 }));
   assert.deepEqual(
     await Promise.all(upTo(20).map((i) => job(pool, 'double', i))),
@@ -41,7 +41,7 @@ test('TW-01: jobs that are given before the pool is ready run', async (t) => {
   await pool.destroy();
 });
 
-test('TW-02, C-17: the callback runs while main takes results from the core, before any microtask', async (context) => {
+test('C-17: the callback runs while main takes results from the core, before any microtask [TW-02]', async (context) => {
   let taking = 0;
   const { drain } = Completions.prototype;
   context.after(() => (Completions.prototype.drain = drain));
@@ -60,7 +60,7 @@ test('TW-02, C-17: the callback runs while main takes results from the core, bef
   });
 });
 
-test('TW-03: an asynchronous callback is told of as USAGE_ASYNC_CALLBACK, and its failure is caught', async (context) => {
+test('an asynchronous callback is told of as USAGE_ASYNC_CALLBACK, and its failure is caught [TW-03]', async (context) => {
   const logged = context.mock.method(console, 'error', () => {});
   await withJobs({}, async (pool) => {
     const errors = [];
@@ -78,14 +78,14 @@ test('TW-03: an asynchronous callback is told of as USAGE_ASYNC_CALLBACK, and it
   });
 });
 
-test('TW-03: for no items as well', () =>
+test('for no items as well [TW-03]', () =>
   withJobs({}, async (pool) => {
     const errors = errorsOf(pool);
     pool.bulkSplit('doubles', [], async () => {});
     assert.match(errors[0] ?? 'nothing', /^USAGE_ASYNC_CALLBACK/);
   }));
 
-test('TW-04: a callback that throws is logged; its worker is free, and all others are called', async (context) => {
+test('a callback that throws is logged; its worker is free, and all others are called [TW-04]', async (context) => {
   const logged = context.mock.method(console, 'error', () => {});
   await withJobs({ workers: 1 }, async (pool) => {
     const gate = blocker(pool);
@@ -104,7 +104,7 @@ test('TW-04: a callback that throws is logged; its worker is free, and all other
   });
 });
 
-test('TW-04: one for no items as well: nothing reaches who called bulkSplit', async (context) => {
+test('one for no items as well: nothing reaches who called bulkSplit [TW-04]', async (context) => {
   const logged = context.mock.method(console, 'error', () => {});
   await withJobs({}, async (pool) => {
     pool.bulkSplit('doubles', [], () => {
@@ -114,7 +114,7 @@ test('TW-04: one for no items as well: nothing reaches who called bulkSplit', as
   });
 });
 
-test('TW-11: with dev an unknown name is thrown at once; without, the callback gets undefined', async () => {
+test('with dev an unknown name is thrown at once; without, the callback gets undefined [TW-11]', async () => {
   await withJobs({ dev: true }, async (pool) => {
     const called = [];
     const callback = (value) => called.push(value);
@@ -130,7 +130,7 @@ test('TW-11: with dev an unknown name is thrown at once; without, the callback g
   });
 });
 
-test('TW-11: arguments of wrong types are thrown at once, always', () =>
+test('arguments of wrong types are thrown at once, always [TW-11]', () =>
   withJobs({}, async (pool) => {
     const wrong = { code: 'INVALID_ARGUMENT' };
     for (const callback of [undefined, null, 'echo', {}]) assert.throws(() => pool.split('echo', 1, callback), wrong);
@@ -140,7 +140,7 @@ test('TW-11: arguments of wrong types are thrown at once, always', () =>
     assert.equal(pool.stats().processed, 0);
   }));
 
-test('TW-12, C-05: a handler that throws is told of once, the callback gets undefined, and the worker goes on', () =>
+test('C-05: a handler that throws is told of once, the callback gets undefined, and the worker goes on [TW-12]', () =>
   withJobs({ workers: 1 }, async (pool) => {
     const errors = errorsOf(pool);
     let calls = 0;
@@ -152,7 +152,7 @@ test('TW-12, C-05: a handler that throws is told of once, the callback gets unde
     assert.equal(errors.length, 2);
   }));
 
-test('TW-62: payloads and results are copies: what is changed afterwards does not arrive', () =>
+test('payloads and results are copies: what is changed afterwards does not arrive [TW-62]', () =>
   withJobs({ workers: 1 }, async (pool) => {
     const gate = blocker(pool);
     await gate.running;
@@ -167,12 +167,12 @@ test('TW-62: payloads and results are copies: what is changed afterwards does no
     assert.deepEqual(await Promise.all(both), [{ list: [1] }, [{ n: 1 }, { n: 2 }]]);
   }));
 
-test('TW-63: a module is loaded once by each worker', () =>
+test('a module is loaded once by each worker [TW-63]', () =>
   withJobs({ workers: 1 }, async (pool) => {
     for (let i = 0; i < 10; i++) assert.equal(await job(pool, 'loads'), 1);
   }));
 
-test('TW-66, TW-59: of 10,000 jobs at once each runs, has an id of its own, and no memory stays behind', () =>
+test('of 10,000 jobs at once each runs, has an id of its own, and no memory stays behind [TW-66, TW-59]', () =>
   withJobs({ dispatchBudgetMs: Infinity }, async (pool) => {
     const round = async () => {
       const ids = await Promise.all(upTo(10_000).map(() => job(pool, 'id')));
@@ -206,7 +206,7 @@ test('C-09: maxQueue refuses at once: the callback gets undefined, and nothing i
 
 // ---- Disconnected ----
 
-test('TW-13: a job that is disconnected before it starts never runs, and leaves nothing', () =>
+test('a job that is disconnected before it starts never runs, and leaves nothing [TW-13]', () =>
   withJobs({ workers: 1 }, async (pool) => {
     const gate = blocker(pool);
     await gate.running;
@@ -223,7 +223,7 @@ test('TW-13: a job that is disconnected before it starts never runs, and leaves 
     assert.deepEqual(errors, [], 'it is no failure');
   }));
 
-test('TW-14: one that runs is finished by its worker and dropped', () =>
+test('one that runs is finished by its worker and dropped [TW-14]', () =>
   withJobs({ workers: 1 }, async (pool) => {
     const gate = words(2);
     const handle = pool.split('block', gate, () => assert.fail('called'));
@@ -236,7 +236,7 @@ test('TW-14: one that runs is finished by its worker and dropped', () =>
     assert.deepEqual([pool.stats().processed, pool.stats().errors], [2, 0], 'leaving is no error');
   }));
 
-test('TW-16: the first callback of a delivery disconnects all others of the same one: none is called', () => {
+test('the first callback of a delivery disconnects all others of the same one: none is called [TW-16]', () => {
   const gate = words(2);
   return withJobs({ workers: 1, initData: gate }, async (pool) => {
     const called = [];
@@ -262,7 +262,7 @@ test('TW-16: the first callback of a delivery disconnects all others of the same
   });
 });
 
-test('TW-14, TW-16: jobs that are finished and not delivered yet can be disconnected; that calls nobody else back', () => {
+test('jobs that are finished and not delivered yet can be disconnected; that calls nobody else back [TW-14, TW-16]', () => {
   const gate = words(2);
   return withJobs({ workers: 1, initData: gate }, async (pool) => {
     const called = [];
@@ -282,7 +282,7 @@ test('TW-14, TW-16: jobs that are finished and not delivered yet can be disconne
   });
 });
 
-test('TW-16: a result whose message is there before its completion can be disconnected: nothing waits for it for ever', () =>
+test('a result whose message is there before its completion can be disconnected: nothing waits for it for ever [TW-16]', () =>
   withJobs({}, async (pool) => {
     // Two ways from the worker to main: between two turns one of them may be ahead.
     for (let round = 0; round < 300; round++) {
@@ -296,7 +296,7 @@ test('TW-16: a result whose message is there before its completion can be discon
     assert.ok(await settles(pool.drain()), 'one is still waited for');
   }));
 
-test('TW-15, TW-16: after its end disconnect does nothing, however often it is called', () =>
+test('after its end disconnect does nothing, however often it is called [TW-15, TW-16]', () =>
   withJobs({}, async (pool) => {
     let calls = 0;
     const handle = await new Promise((resolve) => {
@@ -312,7 +312,7 @@ test('TW-15, TW-16: after its end disconnect does nothing, however often it is c
     assert.equal(errors, 0);
   }));
 
-test('TW-15: handles of 1,000 old jobs do nothing to the jobs that use their descriptors now', () =>
+test('handles of 1,000 old jobs do nothing to the jobs that use their descriptors now [TW-15]', () =>
   withJobs({}, async (pool) => {
     const handles = [];
     const all = (count, keep) =>
@@ -335,7 +335,7 @@ test('TW-15: handles of 1,000 old jobs do nothing to the jobs that use their des
     assert.equal(pool.stats().errors, 0);
   }));
 
-test('TW-16: disconnected before the pool is ready, a job never runs', (t) =>
+test('disconnected before the pool is ready, a job never runs [TW-16]', (t) =>
   heedingCallbacks(async () => {
     const pool = ending(t, new Pool({ module: JOBS, workers: 1 }));
     const runs = words(1);
@@ -349,7 +349,7 @@ test('TW-16: disconnected before the pool is ready, a job never runs', (t) =>
     await pool.destroy();
   }));
 
-test('TW-13: drain() settles when all that it waits for is disconnected before the pool is ready', (t) =>
+test('drain() settles when all that it waits for is disconnected before the pool is ready [TW-13]', (t) =>
   heedingCallbacks(async () => {
     const pool = ending(t, new Pool({ module: JOBS, workers: 1 }));
     const handle = pool.split('echo', 1, () => assert.fail('called'));
@@ -361,7 +361,7 @@ test('TW-13: drain() settles when all that it waits for is disconnected before t
     assert.ok(isTold, 'drain() waits for ever');
   }));
 
-test('TW-30: destroy calls back what waits and what runs, once, with undefined; handles do nothing afterwards', async (t) => {
+test('destroy calls back what waits and what runs, once, with undefined; handles do nothing afterwards [TW-30]', async (t) => {
   const pool = ending(t, await createPool({ module: JOBS, workers: 1 }));
   const gate = words(2);
   const called = [];
@@ -375,7 +375,7 @@ test('TW-30: destroy calls back what waits and what runs, once, with undefined; 
   await until(() => called.length === 7); // one that comes too late, too
 });
 
-test('TW-30, AM-42: a callback that tries again while the pool is destroyed is called back as well', async (t) => {
+test('a callback that tries again while the pool is destroyed is called back as well [TW-30, AM-42]', async (t) => {
   const pool = ending(t, new Pool({ module: JOBS, workers: 1 }));
   let calls = 0;
   const again = () => {
@@ -386,7 +386,7 @@ test('TW-30, AM-42: a callback that tries again while the pool is destroyed is c
   await until(() => calls === 10);
 });
 
-test('TW-01: whoever is refused hears of it after the call: trying again does not nest, and drain() waits for it', () =>
+test('whoever is refused hears of it after the call: trying again does not nest, and drain() waits for it [TW-01]', () =>
   withJobs({ workers: 1, maxQueue: 1 }, async (pool) => {
     const gate = blocker(pool);
     await gate.running;
@@ -406,7 +406,7 @@ test('TW-01: whoever is refused hears of it after the call: trying again does no
     assert.deepEqual([await waiting, await done], ['waits', 'served']);
   }));
 
-test('TW-01: drain() settles after the callbacks of those that were refused', () =>
+test('drain() settles after the callbacks of those that were refused [TW-01]', () =>
   withJobs({}, async (pool) => {
     let called = 0;
     for (let i = 0; i < 3; i++) pool.split('echo', Symbol('no value'), () => called++);
@@ -429,7 +429,7 @@ test('C-04, TW-54: a job whose worker dies or hangs runs again; with onLost: rej
     assert.equal(pool.diagnostics().interventions, 2);
   }));
 
-test('TW-57: a job that hangs every time ends with POISON_JOB: the callback gets undefined, once', () =>
+test('a job that hangs every time ends with POISON_JOB: the callback gets undefined, once [TW-57]', () =>
   withJobs({ liveness: { ...liveness, maxRedeliveries: 2 }, workers: 1 }, async (pool) => {
     const errors = errorsOf(pool);
     const runs = words(1);
@@ -440,7 +440,7 @@ test('TW-57: a job that hangs every time ends with POISON_JOB: the callback gets
     assert.deepEqual([called, runs[0], errors.length], [[undefined], 3, 1]);
   }));
 
-test('TW-56: a job that is disconnected and hangs is stopped, and not run again', () =>
+test('a job that is disconnected and hangs is stopped, and not run again [TW-56]', () =>
   withJobs({ liveness, workers: 1 }, async (pool) => {
     const runs = words(1);
     const handle = pool.split('hangFirst', { words: runs, at: 0, hangs: Infinity }, () => assert.fail('called'));
@@ -450,7 +450,7 @@ test('TW-56: a job that is disconnected and hangs is stopped, and not run again'
     assert.equal(runs[0], 1);
   }));
 
-test('TW-54, C-07: without the option, jobs are watched for 5 s of silence and dispatch is not', () => {
+test('C-07: without the option, jobs are watched for 5 s of silence and dispatch is not [TW-54]', () => {
   const clock = new FakeClock();
   return withJobs({ scheduler: clock.scheduler }, async (pool) => {
     const runs = words(2);

@@ -39,7 +39,7 @@ const failures = {
 };
 
 for (const [what, [text, options, message]] of Object.entries(failures)) {
-  test(`AM-42, AT-27: a module that ${what} rejects the start; no thread is left by then`, (t) =>
+  test(`a module that ${what} rejects the start; no thread is left by then [AM-42, AT-27]`, (t) =>
     countingThreads(async (threads) => {
       const { ready } = ending(t, new Pool({ module: moduleOf(text), workers: 2, spares: 1, ...options }));
       const error = await ready.catch((caught) => caught);
@@ -107,7 +107,7 @@ test('a pool that ends before it has started rejects its `ready`; nobody need lo
   assert.deepEqual(unhandled, []);
 });
 
-test('AM-42: a replacement that cannot start counts against the budget; then its seat is given up', async (t) => {
+test('a replacement that cannot start counts against the budget; then its seat is given up [AM-42]', async (t) => {
   const flag = join(scratch, 'flag');
   const module = moduleOf(`import { existsSync } from 'node:fs';
     if (existsSync(${JSON.stringify(flag)})) throw new Error('not again');
@@ -140,7 +140,7 @@ test('a task that ends a worker while others still start does not fail the start
   await pool.destroy();
 });
 
-test('AM-53: destroying one pool, even with hung tasks, leaves the other alone', async (t) => {
+test('destroying one pool, even with hung tasks, leaves the other alone [AM-53]', async (t) => {
   const [one, other] = await Promise.all([
     createPool({ module: DEADLY, workers: 1 }),
     createPool({ module: DEADLY, workers: 1 }),

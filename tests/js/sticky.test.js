@@ -29,7 +29,7 @@ const ENDS = {
   never: { reason: /ran longer than 2000 ms/, options: { taskTimeoutMs: 2000 } },
 };
 for (const [fate, { reason, options }] of Object.entries(ENDS)) {
-  test(`AM-26: a sticky broadcast that ends each new worker (${fate}) is dropped after maxRedeliveries, and the pool serves`, () =>
+  test(`a sticky broadcast that ends each new worker (${fate}) is dropped after maxRedeliveries, and the pool serves [AM-26]`, () =>
     withPool({ ...D, ...options }, async (pool) => {
       const errors = errorsOf(pool);
       const word = new Int32Array(new SharedArrayBuffer(4));
@@ -46,7 +46,7 @@ for (const [fate, { reason, options }] of Object.entries(ENDS)) {
     }));
 }
 
-test('AM-26: a sticky broadcast that fails now and then is kept: only failures in a row count, and thrown errors end no worker', () =>
+test('a sticky broadcast that fails now and then is kept: only failures in a row count, and thrown errors end no worker [AM-26]', () =>
   withPool({ ...D }, async (pool) => {
     const errors = errorsOf(pool);
     const word = new Int32Array(new SharedArrayBuffer(4));
@@ -59,7 +59,7 @@ test('AM-26: a sticky broadcast that fails now and then is kept: only failures i
     assert.ok(!errors.some((message) => message.includes('dropped')));
   }));
 
-test('AM-26: what a new worker replays has the time of its start, if tasks have no limit', () =>
+test('what a new worker replays has the time of its start, if tasks have no limit [AM-26]', () =>
   withPool({ ...D, readyTimeoutMs: 4000 }, async (pool) => {
     const errors = errorsOf(pool);
     const word = new Int32Array(new SharedArrayBuffer(4));

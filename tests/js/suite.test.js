@@ -10,7 +10,7 @@ const SILENT = new RegExp(
   String.raw`\b(test|it|describe|suite)\.(skip|todo|only)\b|\b(skip|todo|only): true\b|\.(skip|todo)\(\)`,
 );
 
-test('AM-55: the fixtures echo, add, fail and slow do what their names say', () =>
+test('the fixtures echo, add, fail and slow do what their names say [AM-55]', () =>
   withPool({ workers: 1 }, async (pool) => {
     assert.deepEqual(await pool.dispatch('echo', { a: [1] }), { a: [1] });
     assert.equal(await pool.dispatch('add', { a: 1, b: 2 }), 3);
@@ -26,7 +26,7 @@ test('what would skip a test without a reason is recognised, and what says its r
   for (const text of ["{ skip: 'why' }", "t.skip('why')", 'skipped()']) assert.doesNotMatch(text, SILENT);
 });
 
-test('AM-55: no test is skipped without a reason', () => {
+test('no test is skipped without a reason [AM-55]', () => {
   const files = readdirSync(TESTS, { recursive: true, encoding: 'utf8' }).filter((name) => /\.m?js$/.test(name));
   assert.ok(files.includes('js/suite.test.js') && files.length > 50, `${files.length} files`);
   for (const file of files) assert.doesNotMatch(readFileSync(new URL(file, TESTS), 'utf8'), SILENT, file);

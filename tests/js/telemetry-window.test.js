@@ -33,7 +33,7 @@ function withStatus(part, status, path = '') {
   return [...own, ...Object.entries(part).flatMap(([name, inner]) => withStatus(inner, status, `${path}.${name}`))];
 }
 
-test('TW-51: each threshold, by its name, grades its own metrics and no others', async () => {
+test('each threshold, by its name, grades its own metrics and no others [TW-51]', async () => {
   assert.deepEqual([...THRESHOLDS].sort(), Object.keys(GRADED).sort());
   const never = Object.fromEntries(THRESHOLDS.map((name) => [name, name === 'freePart' ? [0, 0] : [1e9, 1e9]]));
   for (const [name, expected] of Object.entries(GRADED))
@@ -57,7 +57,7 @@ test('TW-51: each threshold, by its name, grades its own metrics and no others',
     }
 });
 
-test('TW-47, TW-49, TW-50: peaks last for the sample after them, and are then forgotten', async () => {
+test('peaks last for the sample after them, and are then forgotten [TW-47, TW-49, TW-50]', async () => {
   const time = new FakeClock();
   const options = {
     module: JOBS,

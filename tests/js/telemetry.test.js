@@ -5,7 +5,7 @@ import { Load, Telemetry } from '../../js/telemetry/telemetry.js';
 import { FakeClock } from './fake-clock.js';
 import { blocker, ending, MODULE, until, withPool } from './helpers.js';
 
-test('TW-42, TW-44, C-24: off, there is no report, no load, no timer; on, none before the first sample', (t) =>
+test('C-24: off, there is no report, no load, no timer; on, none before the first sample [TW-42, TW-44]', (t) =>
   withPool({ workers: 1 }, async (pool) => {
     await pool.dispatch('echo', 1);
     assert.equal(pool.report(), undefined);
@@ -18,7 +18,7 @@ test('TW-42, TW-44, C-24: off, there is no report, no load, no timer; on, none b
     await quiet.destroy();
   }));
 
-test('TW-44: no sampling code runs while telemetry is off, split and bulkSplit included', async (t) => {
+test('no sampling code runs while telemetry is off, split and bulkSplit included [TW-44]', async (t) => {
   const sample = t.mock.method(Telemetry.prototype, 'sample');
   await withPool({ workers: 1 }, async (pool) => {
     await new Promise((resolve) => pool.split('echo', 1, resolve));
@@ -29,7 +29,7 @@ test('TW-44: no sampling code runs while telemetry is off, split and bulkSplit i
   await withPool({ workers: 1, telemetry: { tickMs: 1 } }, () => until(() => sample.mock.callCount() > 2));
 });
 
-test('TW-45, TW-48, TW-52: the shape of a report; the worst metric colours its group and the whole', () =>
+test('the shape of a report; the worst metric colours its group and the whole [TW-45, TW-48, TW-52]', () =>
   withPool({ workers: 2, telemetry: { tickMs: 1, thresholds: { depth: [2, 3] } } }, async (pool) => {
     await until(() => pool.report()?.Workers.Free === 2);
     const report = /** @type {import('../../js/telemetry/telemetry.js').Report} */ (pool.report());
@@ -65,7 +65,7 @@ test('TW-45, TW-48, TW-52: the shape of a report; the worst metric colours its g
     await done;
   }));
 
-test('TW-48: AvgExecTime is from start to end, of tasks that await something and run beside others too', () =>
+test('AvgExecTime is from start to end, of tasks that await something and run beside others too [TW-48]', () =>
   withPool({ workers: 1, concurrentTasksPerWorker: 4, telemetry: { ring: 1, tickMs: 1 } }, async (pool) => {
     const MS = 40;
     for (let round = 0; round < 2; round++) {
@@ -75,7 +75,7 @@ test('TW-48: AvgExecTime is from start to end, of tasks that await something and
     await until(() => (pool.report()?.Workers.AvgExecTime[0].Value ?? 0) * 1000 > 0.9 * mean); // by a sample after the last
   }));
 
-test('TW-47: tasks without a weight show as Plain, and those that main holds back by their weight', async () => {
+test('tasks without a weight show as Plain, and those that main holds back by their weight [TW-47]', async () => {
   const time = new FakeClock();
   await withPool(
     { workers: 1, telemetry: true, scheduler: time.scheduler, liveness: false, dispatchBudgetMs: 8 },
@@ -108,7 +108,7 @@ test('TW-47: tasks without a weight show as Plain, and those that main holds bac
   );
 });
 
-test('TW-49: a tick is over its budget when one job took more than that', async () => {
+test('a tick is over its budget when one job took more than that [TW-49]', async () => {
   const time = new FakeClock();
   await withPool({ workers: 1, telemetry: true, scheduler: time.scheduler, liveness: false }, async (pool) => {
     const rate = () => pool.report()?.FrameGovernor.OverBudgetRate.Value;
@@ -125,7 +125,7 @@ test('TW-49: a tick is over its budget when one job took more than that', async 
   });
 });
 
-test('TW-43: reading a report resets only its window', async (t) => {
+test('reading a report resets only its window [TW-43]', async (t) => {
   const time = new FakeClock();
   const pool = ending(t, new Pool({ module: MODULE, workers: 1, telemetry: true, scheduler: time.scheduler }));
   await pool.ready;
@@ -139,7 +139,7 @@ test('TW-43: reading a report resets only its window', async (t) => {
   assert.equal(time.timers, 0);
 });
 
-test('TW-64: how busy the threads are, refreshed once a second, O(1) to read', () =>
+test('how busy the threads are, refreshed once a second, O(1) to read [TW-64]', () =>
   withPool({ workers: 2, telemetry: { tickMs: 5 } }, async (pool) => {
     assert.equal(pool.taskLoad(), pool.taskLoad(), 'the same object until it is refreshed');
     assert.deepEqual(pool.taskLoad(), { environment: 'server', mainThread: 0, workers: [0, 0] });
@@ -153,7 +153,7 @@ test('TW-64: how busy the threads are, refreshed once a second, O(1) to read', (
     await until(() => busyOne()[1] === 0);
   }));
 
-test('TW-64: without a meter of the host main is as busy as its ticks are late', () => {
+test('without a meter of the host main is as busy as its ticks are late [TW-64]', () => {
   let now = 0;
   const engine = /** @type {any} */ ({
     core: {},
@@ -168,7 +168,7 @@ test('TW-64: without a meter of the host main is as busy as its ticks are late',
   assert.equal(load.latest.mainThread, 50);
 });
 
-test('TW-60: time is replaceable while the pool runs; its timers are ended by who made them', async (t) => {
+test('time is replaceable while the pool runs; its timers are ended by who made them [TW-60]', async (t) => {
   const first = new FakeClock();
   const second = new FakeClock();
   const pool = ending(

@@ -45,7 +45,7 @@ async function holdingStarts(use) {
   }
 }
 
-test('AM-40: ready, then the shared memory, then the confirmation; only then is a worker free and takes a task', () =>
+test('ready, then the shared memory, then the confirmation; only then is a worker free and takes a task [AM-40]', () =>
   holdingStarts(async (trace, release) => {
     const pool = new Pool({ module: MODULE, workers: 1 });
     try {
@@ -71,7 +71,7 @@ test('AM-40: ready, then the shared memory, then the confirmation; only then is 
     }
   }));
 
-test('AM-40, AM-42: a worker that never confirms never gets a task, and is given up at the ready time-out', () =>
+test('a worker that never confirms never gets a task, and is given up at the ready time-out [AM-40, AM-42]', () =>
   holdingStarts(async (trace) => {
     const pool = new Pool({ module: MODULE, workers: 1, readyTimeoutMs: 200 });
     try {
@@ -84,7 +84,7 @@ test('AM-40, AM-42: a worker that never confirms never gets a task, and is given
     }
   }));
 
-test('AM-49: main’s event loop turns while all workers compute, and their computation ends by what it does', () =>
+test('main’s event loop turns while all workers compute, and their computation ends by what it does [AM-49]', () =>
   withPool({}, async (pool) => {
     const words = [0, 1].map(() => new Int32Array(new SharedArrayBuffer(8)));
     const tasks = words.map((word) => pool.dispatch('spinUntil', word));
@@ -95,7 +95,7 @@ test('AM-49: main’s event loop turns while all workers compute, and their comp
     assert.deepEqual(await Promise.all(tasks), [true, true]);
   }));
 
-test('AM-49: workers run at the same time: each goes on only when all have come, and main stands still meanwhile', () =>
+test('workers run at the same time: each goes on only when all have come, and main stands still meanwhile [AM-49]', () =>
   withPool({ workers: 4 }, async (pool) => {
     const word = new Int32Array(new SharedArrayBuffer(8));
     const tasks = Array.from({ length: 4 }, () => pool.dispatch('meet', { word, all: 4 }));
@@ -114,7 +114,7 @@ test('AM-49: workers run at the same time: each goes on only when all have come,
     await Promise.all(queued);
   }));
 
-test('AM-56: Worker_1 to Worker_N are the names of the threads, in time-outs, losses and crashes', async () => {
+test('Worker_1 to Worker_N are the names of the threads, in time-outs, losses and crashes [AM-56]', async () => {
   const names = [];
   const { createThread } = host;
   host.createThread = (url, name, events, options) => {
@@ -150,7 +150,7 @@ test('AM-56: Worker_1 to Worker_N are the names of the threads, in time-outs, lo
   }
 });
 
-test('AM-56: the runtime knows each thread by that name', async () => {
+test('the runtime knows each thread by that name [AM-56]', async () => {
   const session = new Session();
   session.connect();
   const titles = [];

@@ -79,7 +79,7 @@ const ROUTES = {
 };
 
 for (const [name, run] of Object.entries(ROUTES)) {
-  test(`AM-58: no timer stays behind a task that ends by: ${name}`, () => {
+  test(`no timer stays behind a task that ends by: ${name} [AM-58]`, () => {
     const { scheduler, timers } = countedTime();
     const options = {
       workers: 1,
@@ -97,7 +97,7 @@ for (const [name, run] of Object.entries(ROUTES)) {
   });
 }
 
-test('AM-58: while tasks with limits run there is one timer for all of them', () => {
+test('while tasks with limits run there is one timer for all of them [AM-58]', () => {
   const { scheduler, timers } = countedTime();
   return withPool({ workers: 2, scheduler }, async (pool) => {
     const gates = [blocker(pool, limit), blocker(pool, { timeoutMs: 30_000 })];
@@ -110,7 +110,7 @@ test('AM-58: while tasks with limits run there is one timer for all of them', ()
   });
 });
 
-test('AM-58: destroy() leaves no timer: of limits, leases, ticks, restarts, spares, the ready time-out', async () => {
+test('destroy() leaves no timer: of limits, leases, ticks, restarts, spares, the ready time-out [AM-58]', async () => {
   const { scheduler, timers } = countedTime();
   const options = { module: MODULE, workers: 2, scheduler, telemetry: true, restart: { minMs: 60_000, maxMs: 60_000 } };
   const pool = await createPool(options);

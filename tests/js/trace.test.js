@@ -161,7 +161,7 @@ test('a trace corrects a run that was to be stopped and ended by itself', () =>
     }
   }));
 
-test('TW-31: a trace shows how long main’s budget held a task back', async () => {
+test('a trace shows how long main’s budget held a task back [TW-31]', async () => {
   const clock = new FakeClock();
   await withPool({ workers: 1, scheduler: clock.scheduler, liveness: false }, async (pool) => {
     const trace = pool.trace();

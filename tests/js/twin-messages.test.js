@@ -20,19 +20,19 @@ async function assertLogs(log, ...patterns) {
 
 // ---- Messages ----
 
-test('TW-12: a job whose worker is lost is told with its module and function', () =>
+test('a job whose worker is lost is told with its module and function [TW-12]', () =>
   withTwin({ SERVER_WORKER_COUNT: 1 }, async (twin, log) => {
     assert.equal(await split(twin, 'exit', 7), undefined);
     await assertLogs(log, about('exit', '.*exited with code 7'));
   }));
 
-test('TW-12, TW-57: likewise one that hangs whenever it is tried', () =>
+test('likewise one that hangs whenever it is tried [TW-12, TW-57]', () =>
   withTwin({ SERVER_WORKER_COUNT: 1, WATCHDOG_TIMEOUT: 0.1, WATCHDOG_INTERVAL: 0.02 }, async (twin, log) => {
     assert.equal(await split(twin, 'hang'), undefined);
     await assertLogs(log, about('hang'));
   }));
 
-test('TW-12: a payload that cannot be sent is told with module and function, and with nothing that the caller has not named', () =>
+test('a payload that cannot be sent is told with module and function, and with nothing that the caller has not named [TW-12]', () =>
   withTwin({}, async (twin, log) => {
     assert.equal(await split(twin, 'echo', { deep: [() => 1] }), undefined);
     assert.deepEqual(await bulk(twin, 'echo', [() => 1]), [undefined]);
@@ -43,14 +43,14 @@ test('TW-12: a payload that cannot be sent is told with module and function, and
     for (const line of log) assert.doesNotMatch(line, /\b(single|slice)\b/);
   }));
 
-test('TW-21, TW-22: every message about a batch names module and function', () =>
+test('every message about a batch names module and function [TW-21, TW-22]', () =>
   withTwin({ SERVER_WORKER_COUNT: 1 }, async (twin, log) => {
     await bulk(twin, 'failOn', [1, 2], { BatchSize: 1, SharedArgs: 2 });
     await bulk(twin, 'missized', [-1, 9]);
     await assertLogs(log, about('failOn', 'bad slice'), about('missized', 'items 0 to 1: expected 2 results, got 1'));
   }));
 
-test('TW-35, TW-36: every message about a sequence names module and function of its step', () =>
+test('every message about a sequence names module and function of its step [TW-35, TW-36]', () =>
   withTwin({ SERVER_WORKER_COUNT: 1 }, async (twin, log) => {
     const step = (FunctionName, Payload) => ({ Module: jobs, FunctionName, Payload });
     const never = () => {
@@ -61,7 +61,7 @@ test('TW-35, TW-36: every message about a sequence names module and function of 
     await assertLogs(log, about('fail', 'no$'), about('count', '.*step 2: no payload$'));
   }));
 
-test('TW-03, TW-04: so do messages about callbacks', () =>
+test('so do messages about callbacks [TW-03, TW-04]', () =>
   withTwin({ SERVER_WORKER_COUNT: 1 }, async (twin, log) => {
     const throws = () => {
       throw new Error('callback threw');
@@ -119,7 +119,7 @@ test('C-05: a callback that Destroy ends and that asks for more is told so', () 
 
 // ---- Arguments ----
 
-test('TW-11, TW-61: options that nobody knows throw in production as in development, and so do wrong values', async () => {
+test('options that nobody knows throw in production as in development, and so do wrong values [TW-11, TW-61]', async () => {
   for (const configuration of [{}, strict]) {
     await withTwin({ SERVER_WORKER_COUNT: 1, ...configuration }, async (twin) => {
       for (const options of [{ Wieght: 'light' }, { weight: 'light' }, { BatchSize: 1 }, null, 5])
@@ -135,7 +135,7 @@ test('TW-11, TW-61: options that nobody knows throw in production as in developm
   }
 });
 
-test('TW-11: in development a module that cannot be loaded throws, once a worker has said so', () =>
+test('in development a module that cannot be loaded throws, once a worker has said so [TW-11]', () =>
   withTwin({ SERVER_WORKER_COUNT: 1, ...strict }, async (twin, log) => {
     const broken = new URL('./fixtures/twin-broken.js', import.meta.url);
     const run = () => twin.Split(broken, 'any', 1, () => {});
@@ -157,7 +157,7 @@ test('TW-11: in development a module that cannot be loaded throws, once a worker
 
 // ---- Payload functions ----
 
-test('TW-34: the first payload function runs when its step is sent: not before the core is there', () =>
+test('the first payload function runs when its step is sent: not before the core is there [TW-34]', () =>
   countingThreads(async (threads) => {
     const twin = createTwin({ SERVER_WORKER_COUNT: 1 });
     const asked = [];
@@ -173,7 +173,7 @@ test('TW-34: the first payload function runs when its step is sent: not before t
     await twin.Destroy();
   }));
 
-test('TW-35, TW-37: while it waits, a first payload function can be disconnected or destroyed: it never runs', async () => {
+test('while it waits, a first payload function can be disconnected or destroyed: it never runs [TW-35, TW-37]', async () => {
   const steps = [{ Module: jobs, FunctionName: 'echo', Payload: unused }];
   await withTwin({ SERVER_WORKER_COUNT: 1 }, async (twin, log) => {
     twin.Sequence(steps, unused).Disconnect();

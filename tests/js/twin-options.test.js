@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { DEFAULTS, keysOf, poolOptions, schedulerOf } from '../../js/compat/twin-options.js';
 
-test('TW-65, TW-51: each of Twin’s settings is the pool’s option of that meaning, in milliseconds', () => {
+test('each of Twin’s settings is the pool’s option of that meaning, in milliseconds [TW-65, TW-51]', () => {
   const names = Object.keys(DEFAULTS).filter((name) => typeof DEFAULTS[name] === 'number');
   const given = Object.fromEntries(names.map((name, i) => [name, i + 1]));
   const at = (name) => given[name];
@@ -40,7 +40,7 @@ test('TW-65, TW-51: each of Twin’s settings is the pool’s option of that mea
   assert.deepEqual([off.telemetry, off.liveness, off.dev], [false, false, false]);
 });
 
-test('TW-60: a library’s names may begin with a capital, both of them', () => {
+test('a library’s names may begin with a capital, both of them [TW-60]', () => {
   const cancelled = [];
   const { setTimeout, clearTimeout } = schedulerOf({
     Delay: (seconds) => seconds,
@@ -50,7 +50,7 @@ test('TW-60: a library’s names may begin with a capital, both of them', () => 
   assert.deepEqual(cancelled, [0.25]);
 });
 
-test('TW-61: names that nobody knows are a mistake, and so is what is no table', () => {
+test('names that nobody knows are a mistake, and so is what is no table [TW-61]', () => {
   assert.deepEqual({ ...keysOf('Options', { ____Weight: 'light' }, ['Weight']) }, { Weight: 'light' });
   assert.deepEqual({ ...keysOf('Options', undefined, ['Weight']) }, {});
   for (const table of [{ Weight: 'light', Other: 1 }, { toString: 1 }, null, 5])

@@ -4,7 +4,7 @@ import test from 'node:test';
 import { blocker, bulkBlocker, split, withTwin } from './fixtures/twin-support.js';
 import { until } from './helpers.js';
 
-test('TW-42, TW-43, TW-45, Report A: overall health, window and samples; reading it resets nothing', () =>
+test('Report A: overall health, window and samples; reading it resets nothing [TW-42, TW-43, TW-45]', () =>
   withTwin({ TELEMETRY_ENABLED: true }, async (twin) => {
     await until(() => twin.Report()?.SampleCount > 1);
     const { Overall, WindowSec, SampleCount, Timestamp } = twin.Report();
@@ -14,7 +14,7 @@ test('TW-42, TW-43, TW-45, Report A: overall health, window and samples; reading
     assert.ok(next.SampleCount >= SampleCount && next.Timestamp >= Timestamp);
   }));
 
-test('TW-46 to TW-52, Report B: what a red one has to say', () =>
+test('to TW-52, Report B: what a red one has to say [TW-46]', () =>
   withTwin({ TELEMETRY_ENABLED: true, SERVER_WORKER_COUNT: 1, FRAME_BUDGET_SEC: 0.012 }, async (twin) => {
     const release = await blocker(twin);
     const all = Array.from({ length: 40 }, (_, n) => split(twin, 'echo', n));
@@ -31,7 +31,7 @@ test('TW-46 to TW-52, Report B: what a red one has to say', () =>
     await Promise.all([release(), ...all]);
   }));
 
-test('TW-50, Report B: HeavySkipCount counts ticks in which a heavy job waits for bulk jobs, though nothing goes before it', () =>
+test('Report B: HeavySkipCount counts ticks in which a heavy job waits for bulk jobs, though nothing goes before it [TW-50]', () =>
   withTwin({ TELEMETRY_ENABLED: true, SERVER_WORKER_COUNT: 2 }, async (twin) => {
     const { release, over } = await bulkBlocker(twin);
     const heavy = split(twin, 'echo', 'heavy');
@@ -43,14 +43,14 @@ test('TW-50, Report B: HeavySkipCount counts ticks in which a heavy job waits fo
     assert.equal(await heavy, 'heavy');
   }));
 
-test('TW-42, TW-44, TW-64, Report C: nothing while telemetry is off', () =>
+test('Report C: nothing while telemetry is off [TW-42, TW-44, TW-64]', () =>
   withTwin({}, async (twin) => {
     await split(twin, 'echo');
     assert.equal(twin.Report(), undefined);
     assert.equal(twin.GetTaskLoad(), undefined);
   }));
 
-test('TW-64: GetTaskLoad tells environment, main and every worker, in percent', () =>
+test('GetTaskLoad tells environment, main and every worker, in percent [TW-64]', () =>
   withTwin({ TELEMETRY_ENABLED: true }, async (twin) => {
     const release = await blocker(twin);
     await until(() => twin.GetTaskLoad()?.Workers.some((part) => part > 0));

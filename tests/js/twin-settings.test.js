@@ -9,7 +9,7 @@ import { countingThreads, until } from './helpers.js';
 
 const invalid = (name) => ({ code: 'INVALID_ARGUMENT', message: new RegExp(`^${name}: `) });
 
-test('TW-65, C-20: three workers on servers, unless told otherwise; five are for browsers', () =>
+test('C-20: three workers on servers, unless told otherwise; five are for browsers [TW-65]', () =>
   countingThreads(async (threads) => {
     const twin = createTwin({ CLIENT_WORKER_COUNT: 1 });
     await split(twin, 'echo');
@@ -21,7 +21,7 @@ test('TW-65, C-20: three workers on servers, unless told otherwise; five are for
     assert.equal(threads.started, 4);
   }));
 
-test('TW-18, TW-51, TW-53: settings have Twin’s names', () =>
+test('settings have Twin’s names [TW-18, TW-51, TW-53]', () =>
   withTwin(
     { MAX_BATCH_SIZE: 4, TELEMETRY_ENABLED: true, TELEMETRY_RING_SIZE: 5, QUEUE_WARN_DEPTH: 1 },
     async (twin) => {
@@ -41,7 +41,7 @@ test('TW-18, TW-51, TW-53: settings have Twin’s names', () =>
     },
   ));
 
-test('TW-09: STARVATION_THRESHOLD: a heavy job runs beside bulk jobs after so many slices', () =>
+test('STARVATION_THRESHOLD: a heavy job runs beside bulk jobs after so many slices [TW-09]', () =>
   withTwin({ SERVER_WORKER_COUNT: 1, STARVATION_THRESHOLD: 2 }, async (twin) => {
     const { cells, release, running } = gate();
     const order = [];
@@ -54,7 +54,7 @@ test('TW-09: STARVATION_THRESHOLD: a heavy job runs beside bulk jobs after so ma
     assert.deepEqual(order, ['heavy', 'bulk']);
   }));
 
-test('TW-28: DEFAULT_MAX_WAIT is for bulk jobs that say nothing', () =>
+test('DEFAULT_MAX_WAIT is for bulk jobs that say nothing [TW-28]', () =>
   withTwin({ DEFAULT_MAX_WAIT: 0.75 }, async (twin) => {
     const given = mock.method(Pool.prototype, 'bulkSplit');
     for (const options of [undefined, { MaxWaitTime: 1 }]) await bulk(twin, 'echo', [1], options);
@@ -65,7 +65,7 @@ test('TW-28: DEFAULT_MAX_WAIT is for bulk jobs that say nothing', () =>
     );
   }));
 
-test('TW-65: a wrong setting throws under its name', () => {
+test('a wrong setting throws under its name [TW-65]', () => {
   for (const configuration of [null, 5]) assert.throws(() => createTwin(configuration), invalid('configuration'));
   for (const [name, value] of Object.entries(DEFAULTS)) {
     const wrongs = typeof value === 'boolean' ? [1, 'true', null] : [-1, NaN, '1', true, null];

@@ -18,14 +18,14 @@ const invalid = (name) => ({ code: 'INVALID_ARGUMENT', message: new RegExp(`^${n
 
 // ---- Split: the examples ----
 
-test('TW-01, TW-05, C-05, Split A: a path is found off the main thread; heavy by default', () =>
+test('C-05, Split A: a path is found off the main thread; heavy by default [TW-01, TW-05]', () =>
   withTwin({}, async (twin) => {
     const path = await split(twin, 'findPath', { Start: 0, Goal: 10, Radius: 4 });
     assert.deepEqual(path, [0, 4, 8, 10]);
     assert.notEqual((await split(twin, 'countCalls')).threadId, threadId);
   }));
 
-test('TW-07, Split B: a heavy job waits until no bulk job is active, an idle worker notwithstanding', () =>
+test('Split B: a heavy job waits until no bulk job is active, an idle worker notwithstanding [TW-07]', () =>
   withTwin({}, async (twin) => {
     const order = [];
     const { release, over } = await bulkBlocker(twin);
@@ -40,7 +40,7 @@ test('TW-07, Split B: a heavy job waits until no bulk job is active, an idle wor
     assert.deepEqual(order, ['bulk', 'mesh']);
   }));
 
-test('TW-08, TW-61, Split C: a light job runs beside a bulk job', () =>
+test('Split C: a light job runs beside a bulk job [TW-08, TW-61]', () =>
   withTwin({}, async (twin) => {
     const { release, over } = await bulkBlocker(twin);
     assert.equal(await split(twin, 'computeBonus', { playerId: 7 }, { ____Weight: 'light' }), 50);
@@ -49,7 +49,7 @@ test('TW-08, TW-61, Split C: a light job runs beside a bulk job', () =>
     assert.deepEqual(await over, ['released']);
   }));
 
-test('TW-13, TW-14, TW-16, Split D: disconnected before it runs, it never does; while it runs, its result is dropped', () =>
+test('Split D: disconnected before it runs, it never does; while it runs, its result is dropped [TW-13, TW-14, TW-16]', () =>
   withTwin({ SERVER_WORKER_COUNT: 1 }, async (twin) => {
     const { cells, release, running } = gate();
     const counter = word();
@@ -63,7 +63,7 @@ test('TW-13, TW-14, TW-16, Split D: disconnected before it runs, it never does; 
     assert.deepEqual([called, counter[0]], [0, 0]);
   }));
 
-test('TW-01, TW-63, Split E: two jobs of two modules, combined when both are back', () =>
+test('Split E: two jobs of two modules, combined when both are back [TW-01, TW-63]', () =>
   withTwin({}, async (twin) => {
     const results = {};
     await new Promise((resolve) => {
@@ -76,7 +76,7 @@ test('TW-01, TW-63, Split E: two jobs of two modules, combined when both are bac
 
 // ---- BulkSplit: the examples ----
 
-test('TW-17, TW-20, BulkSplit A: one score for each record, in the order of the records', () =>
+test('BulkSplit A: one score for each record, in the order of the records [TW-17, TW-20]', () =>
   withTwin({}, async (twin) => {
     const records = Array.from({ length: 1000 }, (_, i) => ({ position: i, health: i * 2 }));
     const options = { ____SharedArgs: { at: 0 }, ____Priority: 'normal' };
@@ -87,7 +87,7 @@ test('TW-17, TW-20, BulkSplit A: one score for each record, in the order of the 
     );
   }));
 
-test('TW-26, TW-28, C-19, BulkSplit B: critical goes first, background last; MaxWaitTime is in seconds', () =>
+test('C-19, BulkSplit B: critical goes first, background last; MaxWaitTime is in seconds [TW-26, TW-28]', () =>
   withTwin({ SERVER_WORKER_COUNT: 1 }, async (twin) => {
     const release = await blocker(twin);
     const order = [];
@@ -109,7 +109,7 @@ test('TW-26, TW-28, C-19, BulkSplit B: critical goes first, background last; Max
     assert.deepEqual(order, ['critical', 'normal', 'background']);
   }));
 
-test('TW-19, TW-29, BulkSplit C: tiles in the background, in batches of 16; disconnected, the rest is never made', () =>
+test('BulkSplit C: tiles in the background, in batches of 16; disconnected, the rest is never made [TW-19, TW-29]', () =>
   withTwin({ SERVER_WORKER_COUNT: 1 }, async (twin) => {
     const options = { ____Priority: 'background', ____BatchSize: 16, ____SharedArgs: { seed: 9 } };
     const coordinates = Array.from({ length: 40 }, (_, x) => ({ x, z: 1 }));
@@ -129,7 +129,7 @@ test('TW-19, TW-29, BulkSplit C: tiles in the background, in batches of 16; disc
     assert.deepEqual([called, counter[0]], [0, 0]);
   }));
 
-test('TW-20, BulkSplit D: the same shared arguments for every batch', () =>
+test('BulkSplit D: the same shared arguments for every batch [TW-20]', () =>
   withTwin({}, async (twin) => {
     const shared = { rules: { forbidden: [3, 4] }, timestamp: 12.5, strictMode: true };
     const options = { ____SharedArgs: shared, ____BatchSize: 2 };
@@ -143,7 +143,7 @@ test('TW-20, BulkSplit D: the same shared arguments for every batch', () =>
     assert.deepEqual(without[0].shared, [undefined]);
   }));
 
-test('TW-23, BulkSplit E: without items the callback has run when the call returns', () =>
+test('BulkSplit E: without items the callback has run when the call returns [TW-23]', () =>
   withTwin({}, async (twin) => {
     let results;
     const handle = twin.BulkSplit(jobs, 'echo', [], (given) => void (results = given));
@@ -153,7 +153,7 @@ test('TW-23, BulkSplit E: without items the callback has run when the call retur
 
 // ---- Sequence: the examples ----
 
-test('TW-32, TW-33, Sequence A: three steps; a plain payload arrives as it is', () =>
+test('Sequence A: three steps; a plain payload arrives as it is [TW-32, TW-33]', () =>
   withTwin({ SERVER_WORKER_COUNT: 1 }, async (twin) => {
     const payload = { datasetId: 'zone 12' };
     const results = await sequence(twin, [
@@ -168,7 +168,7 @@ test('TW-32, TW-33, Sequence A: three steps; a plain payload arrives as it is', 
     ]);
   }));
 
-test('TW-34, Sequence B: a payload function gets the result before it, and runs just before its step', () =>
+test('Sequence B: a payload function gets the result before it, and runs just before its step [TW-34]', () =>
   withTwin({}, async (twin) => {
     const asked = [];
     const ask = (make) => (previous) => {
@@ -188,7 +188,7 @@ test('TW-34, Sequence B: a payload function gets the result before it, and runs 
     assert.deepEqual(asked, [undefined, analysis, classification]);
   }));
 
-test('TW-37, Sequence C: disconnected in the middle, no further step is sent and the callback never runs', () =>
+test('Sequence C: disconnected in the middle, no further step is sent and the callback never runs [TW-37]', () =>
   withTwin({ SERVER_WORKER_COUNT: 1 }, async (twin) => {
     const { cells, release, running } = gate();
     const counter = word();
@@ -207,7 +207,7 @@ test('TW-37, Sequence C: disconnected in the middle, no further step is sent and
     assert.deepEqual([called, counter[0]], [0, 1]);
   }));
 
-test('TW-38, TW-41, Sequence D: one step is a split; its weight is its own', () =>
+test('Sequence D: one step is a split; its weight is its own [TW-38, TW-41]', () =>
   withTwin({}, async (twin) => {
     const { release, over } = await bulkBlocker(twin);
     const step = { ____Module: jobs, ____FunctionName: 'add', ____Payload: { a: 1, b: 2 }, ____Weight: 'light' };
@@ -224,7 +224,7 @@ test('TW-38, TW-41, Sequence D: one step is a split; its weight is its own', () 
 
 // ---- Inject: the examples ----
 
-test('TW-60, Inject A: ticks come from the library, which counts in seconds; they may be driven by hand', () =>
+test('Inject A: ticks come from the library, which counts in seconds; they may be driven by hand [TW-60]', () =>
   withTwin({ TELEMETRY_ENABLED: true }, async (twin) => {
     const due = new Map();
     const cancelled = [];
@@ -255,7 +255,7 @@ test('TW-60, Inject A: ticks come from the library, which counts in seconds; the
     due.get(last)(); // what is cancelled does nothing
   }));
 
-test('TW-60, Inject B: what the library lacks is the runtime’s, and so is the pair if it can only cancel', () =>
+test('Inject B: what the library lacks is the runtime’s, and so is the pair if it can only cancel [TW-60]', () =>
   withTwin({ TELEMETRY_ENABLED: true }, async (twin) => {
     const unused = () => assert.fail('called');
     twin.Inject('Assignment', { Spawn: unused, Wait: unused, Cancel: unused });
@@ -278,7 +278,7 @@ test('TW-60, Inject B: what the library lacks is the runtime’s, and so is the 
 
 // ---- Timing and failures ----
 
-test('TW-02, C-17: the callback runs in the turn in which the end is learned, before any promise', () =>
+test('C-17: the callback runs in the turn in which the end is learned, before any promise [TW-02]', () =>
   withTwin({}, async (twin) => {
     const order = [];
     await new Promise((resolve) => {
@@ -292,7 +292,7 @@ test('TW-02, C-17: the callback runs in the turn in which the end is learned, be
     assert.deepEqual(order, ['callback', 'log', 'microtask']);
   }));
 
-test('TW-03, TW-04: a callback that is asynchronous or throws is logged, and others get their results', () =>
+test('a callback that is asynchronous or throws is logged, and others get their results [TW-03, TW-04]', () =>
   withTwin({ SERVER_WORKER_COUNT: 1 }, async (twin, log) => {
     twin.Split(jobs, 'echo', 1, async () => undefined);
     twin.Split(jobs, 'echo', 2, () => {
@@ -304,7 +304,7 @@ test('TW-03, TW-04: a callback that is asynchronous or throws is logged, and oth
     assert.match(log[1], /callback threw/);
   }));
 
-test('TW-05, TW-62, TW-63: one argument, a copy of the payload; a module is loaded once for each worker', () =>
+test('one argument, a copy of the payload; a module is loaded once for each worker [TW-05, TW-62, TW-63]', () =>
   withTwin({ SERVER_WORKER_COUNT: 1 }, async (twin) => {
     assert.equal(await split(twin, 'argumentCount'), 1);
     const payload = { deep: [1] };
@@ -321,7 +321,7 @@ test('TW-05, TW-62, TW-63: one argument, a copy of the payload; a module is load
     assert.ok(sawMicrotask.includes(false), 'calls of a loaded module await nothing');
   }));
 
-test('TW-12, C-05: what fails gives undefined and one line that names the function; the worker goes on', () =>
+test('C-05: what fails gives undefined and one line that names the function; the worker goes on [TW-12]', () =>
   withTwin({ SERVER_WORKER_COUNT: 1 }, async (twin, log) => {
     const failures = [
       [jobs, 'fail', 'no', /twin-jobs\.js fail: no$/],
@@ -344,7 +344,7 @@ test('TW-12, C-05: what fails gives undefined and one line that names the functi
     }
   }));
 
-test('TW-21, TW-22: a batch that fails or returns too few leaves a gap; others are not affected', () =>
+test('a batch that fails or returns too few leaves a gap; others are not affected [TW-21, TW-22]', () =>
   withTwin({}, async (twin, log) => {
     const results = await bulk(twin, 'failOn', [1, 2, 3, 4], { BatchSize: 1, SharedArgs: 3 });
     assert.deepEqual(results, [1, 2, undefined, 4]);
@@ -356,7 +356,7 @@ test('TW-21, TW-22: a batch that fails or returns too few leaves a gap; others a
     assert.deepEqual(missized, [0, 1, 0, undefined, 0, 1]);
   }));
 
-test('TW-35, TW-36, TW-39: a step that fails gives undefined; a payload function that throws, or no module, ends the chain', () =>
+test('a step that fails gives undefined; a payload function that throws, or no module, ends the chain [TW-35, TW-36, TW-39]', () =>
   withTwin({ SERVER_WORKER_COUNT: 1 }, async (twin, log) => {
     const step = (FunctionName, Payload) => ({ Module: jobs, FunctionName, Payload });
     const got = (previous) => `got ${previous}`;
@@ -380,7 +380,7 @@ test('TW-35, TW-36, TW-39: a step that fails gives undefined; a payload function
     assert.deepEqual(await sequence(twin, []), []);
   }));
 
-test('TW-54, C-07, C-19: a hung worker is replaced after WATCHDOG_TIMEOUT seconds, and the job runs again', () =>
+test('C-07, C-19: a hung worker is replaced after WATCHDOG_TIMEOUT seconds, and the job runs again [TW-54]', () =>
   withTwin({ WATCHDOG_TIMEOUT: 0.2, WATCHDOG_INTERVAL: 0.05 }, async (twin) => {
     const counter = word();
     assert.equal(await split(twin, 'hangOnce', counter), 'again');
@@ -389,7 +389,7 @@ test('TW-54, C-07, C-19: a hung worker is replaced after WATCHDOG_TIMEOUT second
 
 // ---- Arguments and configuration ----
 
-test('TW-61: four underscores or none before an option’s name; another number is an error', () =>
+test('four underscores or none before an option’s name; another number is an error [TW-61]', () =>
   withTwin({}, async (twin) => {
     const options = [{ ___Weight: 'light' }, { _Weight: 'light' }, { _____Weight: 'light' }];
     for (const option of options) {
@@ -399,7 +399,7 @@ test('TW-61: four underscores or none before an option’s name; another number 
     }
   }));
 
-test('TW-19, C-19: a wrong option throws at once, under the name that it has here', () =>
+test('C-19: a wrong option throws at once, under the name that it has here [TW-19]', () =>
   withTwin({}, async (twin) => {
     const callback = () => assert.fail('called');
     assert.throws(() => twin.Split(jobs, 'echo', 1, callback, { Weight: 'medium' }), invalid('Weight'));
@@ -415,7 +415,7 @@ test('TW-19, C-19: a wrong option throws at once, under the name that it has her
     assert.throws(() => twin.Sequence([]), invalid('Callback'));
   }));
 
-test('TW-11, TW-24, TW-39: development checks arguments at once, and names as soon as a worker has told them', () =>
+test('development checks arguments at once, and names as soon as a worker has told them [TW-11, TW-24, TW-39]', () =>
   withTwin(strict, async (twin) => {
     const callback = () => {};
     for (const module of [undefined, '', 5, {}])
@@ -448,7 +448,7 @@ test('TW-11, TW-24, TW-39: development checks arguments at once, and names as so
     assert.equal(await split(twin, 'any', 1, {}, broken), undefined);
   }));
 
-test('TW-01, TW-65: the default instance starts its workers with the first job', () =>
+test('the default instance starts its workers with the first job [TW-01, TW-65]', () =>
   countingThreads(async (threads) => {
     assert.equal(Twin.Report(), undefined);
     assert.equal(Twin.GetTaskLoad(), undefined);
@@ -477,7 +477,7 @@ test('C-05: Destroy ends what waits and runs with undefined, silently', async ()
   assert.deepEqual(results, [undefined, undefined, [undefined]]);
 });
 
-test('AM-59: the example of docs/twin.md prints what its comments say, and ends by itself', () => {
+test('the example of docs/twin.md prints what its comments say, and ends by itself [AM-59]', () => {
   const page = readFileSync(new URL('../../docs/twin.md', import.meta.url), 'utf8');
   const entry = JSON.stringify(new URL('../../js/compat/twin.js', import.meta.url));
   const [module, program] = [...page.matchAll(/```js\n([\s\S]*?)```/g)].map(([, text]) => text);

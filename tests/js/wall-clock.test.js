@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 
 const file = (name) => fileURLToPath(new URL(`./fixtures/${name}`, import.meta.url));
 
-test('XP-15: leases and time limits go by a monotonic clock, though the wall clock jumps by 30 years in all threads', async () => {
+test('leases and time limits go by a monotonic clock, though the wall clock jumps by 30 years in all threads [XP-15]', async () => {
   const { stdout } = await promisify(execFile)(process.execPath, [
     '--import',
     new URL('./fixtures/jumping-date.mjs', import.meta.url).href,

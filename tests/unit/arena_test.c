@@ -87,7 +87,7 @@ static void run_script(void *context) {
   }
 }
 
-TEST(deaths, "XP-01, XP-03: an arena whose owner died at any step gives all its memory back") {
+TEST(deaths, "an arena whose owner died at any step gives all its memory back [XP-01, XP-03]") {
   uint64_t n = 1;
   for (bool killed = true; killed; n++) {
     CHECK_EQ(start(), WP_OK);

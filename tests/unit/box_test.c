@@ -34,7 +34,7 @@ static int start(uint32_t workers) {
   return status;
 }
 
-TEST(moves, "NF-16: FREE > WRITING > READY > FREE; every other move is refused") {
+TEST(moves, "FREE > WRITING > READY > FREE; every other move is refused [NF-16]") {
   wp_completion out;
   CHECK_EQ(start(2), WP_OK);
   uint32_t box = 0;
@@ -62,7 +62,7 @@ TEST(moves, "NF-16: FREE > WRITING > READY > FREE; every other move is refused")
   fixture_close(&f);
 }
 
-TEST(given_up, "NF-16: a writer that gives an unfinished box up frees it") {
+TEST(given_up, "a writer that gives an unfinished box up frees it [NF-16]") {
   CHECK_EQ(start(1), WP_OK);
   uint32_t box = 0;
   CHECK_EQ(wp_box_create(f.pool, 1, 8, &box), WP_OK);
@@ -117,7 +117,7 @@ static bool write_round(uint32_t round) {
   return true;
 }
 
-TEST(publication, "NF-17: who sees a box as READY sees all of its bytes, 100,000 rounds") {
+TEST(publication, "who sees a box as READY sees all of its bytes, 100,000 rounds [NF-17]") {
   pthread_t reader;
   bool fine = true;
   CHECK_EQ(start(2), WP_OK);
@@ -135,7 +135,7 @@ TEST(publication, "NF-17: who sees a box as READY sees all of its bytes, 100,000
 
 /* ---- The line ---- */
 
-TEST(line, "NF-18: one box, three writers and a fourth: granted in the order of their requests") {
+TEST(line, "one box, three writers and a fourth: granted in the order of their requests [NF-18]") {
   wp_config config = fixture_config(4);
   config.box_count = 1;
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
@@ -162,7 +162,7 @@ TEST(line, "NF-18: one box, three writers and a fourth: granted in the order of 
 }
 
 TEST(line_ends,
-     "NF-18: a place comes back by release, by expiry, by death, and from a failed creation") {
+     "a place comes back by release, by expiry, by death, and from a failed creation [NF-18]") {
   wp_config config = fixture_config(3);
   config.box_count = 1;
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
@@ -191,7 +191,7 @@ TEST(line_ends,
   fixture_close(&f);
 }
 
-TEST(waiter_dies, "NF-18, XP-01: a waiter dies in line; the others keep their order") {
+TEST(waiter_dies, "a waiter dies in line; the others keep their order [NF-18, XP-01]") {
   for (uint32_t dead = 2; dead <= 4; dead++) {
     wp_config config = fixture_config(4);
     config.box_count = 1;
@@ -216,7 +216,7 @@ TEST(waiter_dies, "NF-18, XP-01: a waiter dies in line; the others keep their or
 }
 
 TEST(line_first,
-     "NF-18: who asks while a place is free but not handed on yet does not pass the line") {
+     "who asks while a place is free but not handed on yet does not pass the line [NF-18]") {
   wp_config config = fixture_config(3);
   config.box_count = 1;
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
@@ -237,9 +237,8 @@ TEST(line_first,
 
 /* ---- Content ---- */
 
-TEST(
-    sizes,
-    "NF-20: longer than the box is refused and nothing is taken; exact and zero length are legal") {
+TEST(sizes, "longer than the box is refused and nothing is taken; exact and zero length are legal "
+            "[NF-20]") {
   CHECK_EQ(start(1), WP_OK);
   wp_completion out;
   uint32_t box = 0;
@@ -262,7 +261,7 @@ TEST(
 }
 
 TEST(framing,
-     "NF-21: exact length, type and bytes; a short value after a long one in the same box") {
+     "exact length, type and bytes; a short value after a long one in the same box [NF-21]") {
   CHECK_EQ(start(1), WP_OK);
   wp_completion out;
   uint8_t long_value[4096];
@@ -285,7 +284,7 @@ TEST(framing,
 }
 
 TEST(epochs,
-     "NF-25, XP-11: each reuse has a new epoch, over the wrap too; old handles do nothing") {
+     "each reuse has a new epoch, over the wrap too; old handles do nothing [NF-25, XP-11]") {
   static const uint32_t expected[] = {0xfffffffd, 0xfffffffe, 0xffffffff, 1, 2};
   CHECK_EQ(start(1), WP_OK);
   wp_completion out;
@@ -315,7 +314,7 @@ TEST(epochs,
 }
 
 TEST(authorised,
-     "NF-26: a reader that is not on the list is denied and counted, whatever it knows") {
+     "a reader that is not on the list is denied and counted, whatever it knows [NF-26]") {
   CHECK_EQ(start(3), WP_OK);
   wp_completion out;
   uint32_t box = written("abcd", 4), e = epoch(box);
@@ -328,7 +327,7 @@ TEST(authorised,
   fixture_close(&f);
 }
 
-TEST(released, "NF-27: release drops that reader's reference once; the last one frees the box") {
+TEST(released, "release drops that reader's reference once; the last one frees the box [NF-27]") {
   CHECK_EQ(start(3), WP_OK);
   uint32_t box = written("abcd", 4), e = epoch(box);
   CHECK_EQ(wp_box_grant(f.pool, box, 2), WP_OK);
@@ -347,7 +346,7 @@ TEST(released, "NF-27: release drops that reader's reference once; the last one 
   fixture_close(&f);
 }
 
-TEST(reaped, "XP-01: a death takes back what the dead wrote or read, and nothing of others") {
+TEST(reaped, "a death takes back what the dead wrote or read, and nothing of others [XP-01]") {
   CHECK_EQ(start(3), WP_OK);
   uint32_t writing = 0, kept = written("kept", 4), read = written("read", 4);
   CHECK_EQ(wp_box_create(f.pool, 1, 100, &writing), WP_OK);
@@ -367,7 +366,7 @@ TEST(reaped, "XP-01: a death takes back what the dead wrote or read, and nothing
   fixture_close(&f);
 }
 
-TEST(misuse, "XP-17: indexes and readers that cannot be return statuses") {
+TEST(misuse, "indexes and readers that cannot be return statuses [XP-17]") {
   CHECK_EQ(start(1), WP_OK);
   wp_completion out;
   uint32_t box = written("abcd", 4);
@@ -381,7 +380,7 @@ TEST(misuse, "XP-17: indexes and readers that cannot be return statuses") {
 }
 
 TEST(wild_reader,
-     "XP-17, NF-26: a reader's number beyond all threads is refused and changes nothing") {
+     "a reader's number beyond all threads is refused and changes nothing [XP-17, NF-26]") {
   CHECK_EQ(start(1), WP_OK);
   wp_completion out;
   uint32_t a = written("abcd", 4), b = written("efgh", 4);

@@ -66,7 +66,8 @@ static bool next(wp_pool *pool, wp_completion *completion) {
   return wp_wait(pool, completion, 1, 60000) == 1;
 }
 
-TEST(many, "AM-07, XP-14: every task is completed once with its own result, small and large ones") {
+TEST(many,
+     "every task is completed once with its own result, small and large ones [AM-07, XP-14]") {
   wp_pool *pool = open_pool(2, WP_NONE);
   CHECK(pool != NULL);
   enum { COUNT = 2000 };
@@ -97,7 +98,7 @@ TEST(many, "AM-07, XP-14: every task is completed once with its own result, smal
 }
 
 TEST(errors,
-     "AM-15, AM-16, AM-05, XP-17: unknown tasks, failures and full queues are told by status") {
+     "unknown tasks, failures and full queues are told by status [AM-15, AM-16, AM-05, XP-17]") {
   wp_config config;
   wp_pool *pool = NULL;
   wp_config_defaults(&config);
@@ -226,8 +227,8 @@ static uint64_t heap_at_rest(wp_pool *pool, uint64_t limit) {
 }
 #endif
 
-TEST(killed, "AM-45, AM-51, XP-01, XP-03: hung tasks are killed at their limit or on request; all "
-             "that they held comes back") {
+TEST(killed, "hung tasks are killed at their limit or on request; all "
+             "that they held comes back [AM-45, AM-51, XP-01, XP-03]") {
 #ifdef NO_ASYNC_CANCEL
   printf("# not run: %s\n", NO_ASYNC_CANCEL);
 #else

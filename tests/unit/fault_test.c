@@ -97,8 +97,8 @@ static bool run_operation(uint32_t n, bool go_on) {
   return any;
 }
 
-TEST(operations_fail, "XP-16, XP-17, NF-87: any allocation of any operation of a worker fails: "
-                      "statuses, whole pool, nothing left") {
+TEST(operations_fail, "any allocation of any operation of a worker fails: "
+                      "statuses, whole pool, nothing left [XP-16, XP-17, NF-87]") {
   for (played = 0; played < OPERATIONS; played++)
     CHECK(for_every_n(operations[played].name, run_operation));
 }
@@ -142,9 +142,8 @@ static bool run_submit(uint32_t n, bool go_on) {
   return any;
 }
 
-TEST(submit_fails,
-     "XP-16, XP-17: any allocation of main fails while it submits: NO_MEMORY, and the "
-     "next attempt succeeds") {
+TEST(submit_fails, "any allocation of main fails while it submits: NO_MEMORY, and the "
+                   "next attempt succeeds [XP-16, XP-17]") {
   CHECK(for_every_n("submit", run_submit));
 }
 
@@ -159,7 +158,7 @@ static bool run_layout(uint32_t n, bool go_on) {
   return any;
 }
 
-TEST(layout_fails, "XP-17: any allocation fails while a pool is laid out: NO_MEMORY") {
+TEST(layout_fails, "any allocation fails while a pool is laid out: NO_MEMORY [XP-17]") {
   CHECK(for_every_n("lay out", run_layout));
 }
 
@@ -191,7 +190,7 @@ static bool run_rebuild(uint32_t n, bool go_on) {
 }
 
 TEST(rebuild_fails,
-     "XP-05, XP-16, XP-17: a dead worker is taken back without any memory to do it") {
+     "a dead worker is taken back without any memory to do it [XP-05, XP-16, XP-17]") {
   uint64_t points = 0;
   uint32_t failures = 0;
   for (played = 0; played < OPERATIONS; played++) {
@@ -300,8 +299,8 @@ static bool run_pool(uint32_t n, bool go_on) {
   return end_faults();
 }
 
-TEST(pool_fails, "XP-16, XP-17, AM-54: any allocation, growth or start of a thread fails in a pool "
-                 "with threads: each task that was accepted ends once") {
+TEST(pool_fails, "any allocation, growth or start of a thread fails in a pool "
+                 "with threads: each task that was accepted ends once [XP-16, XP-17, AM-54]") {
 #ifdef NO_ASYNC_CANCEL
   printf("# without wp_terminate: %s\n", NO_ASYNC_CANCEL);
 #endif

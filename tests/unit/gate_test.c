@@ -9,7 +9,7 @@ static fixture f;
 static wp_thread thread;
 
 TEST(nests,
-     "XP-01: inside from the first enter to the last leave; a doomed worker in there finishes") {
+     "inside from the first enter to the last leave; a doomed worker in there finishes [XP-01]") {
   memset(&thread, 0, sizeof thread);
   CHECK(!wp_gate_inside(&thread));
   wp_gate_enter(&thread);
@@ -30,7 +30,7 @@ TEST(nests,
 }
 
 TEST(doom_wakes,
-     "AM-45: doom changes the wake word, so that a waiting worker looks up; pardon likewise") {
+     "doom changes the wake word, so that a waiting worker looks up; pardon likewise [AM-45]") {
   memset(&thread, 0, sizeof thread);
   uint32_t seen = wp_atomic_load_seq_u32(&thread.wake);
   wp_gate_doom(&thread);
@@ -64,7 +64,7 @@ static uint32_t count_torn(void) {
 }
 
 TEST(excludes,
-     "XP-01: while a worker is doomed and outside, nothing it writes inside changes (threads)") {
+     "while a worker is doomed and outside, nothing it writes inside changes (threads) [XP-01]") {
   pthread_t worker;
   uint32_t torn = 0, moved = 0, seen = 0;
   memset(&thread, 0, sizeof thread);
@@ -93,7 +93,7 @@ TEST(excludes,
 
 /* ---- With the pool ---- */
 
-TEST(takes_inside, "XP-01: every call of the core leaves the gate as it found it") {
+TEST(takes_inside, "every call of the core leaves the gate as it found it [XP-01]") {
   wp_config config = fixture_config(1);
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
   uint32_t w = start_worker(f.pool, 0), box = 0;
@@ -115,7 +115,7 @@ TEST(takes_inside, "XP-01: every call of the core leaves the gate as it found it
 }
 
 TEST(reap_resets,
-     "XP-01: after a death inside the gate its record's next user is outside and undoomed") {
+     "after a death inside the gate its record's next user is outside and undoomed [XP-01]") {
   wp_config config = fixture_config(1);
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
   uint32_t w = start_worker(f.pool, 0), task = submit_normal(f.pool);

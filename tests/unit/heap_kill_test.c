@@ -134,8 +134,8 @@ static bool recovers(void) {
   return agrees(&heap, kept) && agrees(&other, foreign);
 }
 
-TEST(deaths, "XP-01, XP-03: a heap survives its owner's death at every step: dead tasks' blocks "
-             "go, others stay") {
+TEST(deaths, "a heap survives its owner's death at every step: dead tasks' blocks "
+             "go, others stay [XP-01, XP-03]") {
   uint64_t n = 1;
   for (bool killed = true; killed; n++) {
     start();
@@ -162,7 +162,7 @@ static void run_rebuild(void *context) {
   wp_heap_rebuild(&heap, dead, 1);
 }
 
-TEST(deaths_again, "XP-01: a rebuild that was itself cut off at any step can be done again") {
+TEST(deaths_again, "a rebuild that was itself cut off at any step can be done again [XP-01]") {
   uint64_t seed = wp_test_env("SEED", 1), random = seed;
   printf("# SEED=%llu\n", (unsigned long long)seed);
   for (int i = 0; i < 4; i++) {
@@ -212,13 +212,14 @@ static void rebuild_while_freeing(void) {
   CHECK(n > 3);
 }
 
-TEST(rebuild_meanwhile,
-     "XP-01: a heap is rebuilt while a living thread is at any step of freeing one of its blocks") {
+TEST(
+    rebuild_meanwhile,
+    "a heap is rebuilt while a living thread is at any step of freeing one of its blocks [XP-01]") {
   freed_bytes = 100;
   rebuild_while_freeing();
 }
 
-TEST(rebuild_meanwhile_big, "XP-01: the same for a block with a segment of its own") {
+TEST(rebuild_meanwhile_big, "the same for a block with a segment of its own [XP-01]") {
   freed_bytes = 300000;
   rebuild_while_freeing();
 }
@@ -231,7 +232,7 @@ static void free_moving(const char *name) {
 }
 
 TEST(big_once,
-     "XP-01: a block with a segment of its own goes once, whoever wants it at the same time") {
+     "a block with a segment of its own goes once, whoever wants it at the same time [XP-01]") {
   start();
   uint64_t before = wp_segments_bytes(&segments), big = wp_segments_big_bytes(&segments);
   for (int by_tag = 0; by_tag < 2; by_tag++) {

@@ -252,8 +252,8 @@ static void *exchange_blocks(void *context) {
   return NULL;
 }
 
-TEST(threads, "XP-03: three threads free each other's blocks while they allocate; all comes back "
-              "to its owner") {
+TEST(threads, "three threads free each other's blocks while they allocate; all comes back "
+              "to its owner [XP-03]") {
   pthread_t thread[THREADS];
   uint64_t seed = wp_test_env("SEED", 1);
   printf("# SEED=%llu\n", (unsigned long long)seed);
@@ -299,8 +299,8 @@ TEST(remote_once,
   wp_segments_close(&segments);
 }
 
-TEST(big_at_once, "NF-87: what another thread frees is free at once, if it has a segment of its "
-                  "own; its owner does nothing") {
+TEST(big_at_once, "what another thread frees is free at once, if it has a segment of its "
+                  "own; its owner does nothing [NF-87]") {
   CHECK_EQ(start(), WP_OK);
   for (int i = 0; i < 20; i++) {
     wp_heap *owner = i % 2 ? &heap : &other;
@@ -322,8 +322,8 @@ TEST(big_at_once, "NF-87: what another thread frees is free at once, if it has a
   wp_segments_close(&segments);
 }
 
-TEST(rebuild_kept, "XP-03: rebuild frees the tags of the dead and keeps all else where it was; "
-                   "untagged is no tag") {
+TEST(rebuild_kept, "rebuild frees the tags of the dead and keeps all else where it was; "
+                   "untagged is no tag [XP-03]") {
   enum { COUNT = 3000 };
   static shadow s[COUNT];
   uint64_t random = wp_test_env("SEED", 1), bytes = 0;

@@ -389,8 +389,8 @@ static bool holds(world *o, uint64_t seed) {
   return fine;
 }
 
-TEST(order_of_leaving, "TW-07 to TW-10, TW-13, TW-26 to TW-30, TW-58, C-01 to C-03, XP-16: "
-                       "whatever comes, each take gives what the rules say") {
+TEST(order_of_leaving, "to TW-10, TW-13, TW-26 to TW-30, TW-58, C-01 to C-03, XP-16: "
+                       "whatever comes, each take gives what the rules say [TW-07]") {
   uint64_t seed = wp_test_env("SEED", 1), worlds = 300 * wp_test_env("SCALE", 1);
   for (uint64_t i = 0; i < worlds; i++) {
     if (holds(&all, seed * 1000003 + i + 1)) continue;

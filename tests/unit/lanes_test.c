@@ -8,8 +8,8 @@ void (*wp__point_hook)(const char *name);
 
 /* ---- Weights ---- */
 
-TEST(heavy_waits, "TW-07: a heavy task starts only after the callback of the last slice of the "
-                  "last bulk job; one without weight knows no gate") {
+TEST(heavy_waits, "a heavy task starts only after the callback of the last slice of the "
+                  "last bulk job; one without weight knows no gate [TW-07]") {
   CHECK(open_pool(2));
   uint32_t s[2], other;
   uint32_t heavy = single(NORMAL, WP_SLOT_HEAVY);
@@ -49,15 +49,15 @@ static bool passes_beside(double took_ms, bool busy) {
   return fine && second == light;
 }
 
-TEST(light_beside_slow, "TW-08 (a): a light task passes slices while a busy worker's tasks take "
-                        "slow_ms on average") {
+TEST(light_beside_slow, "(a): a light task passes slices while a busy worker's tasks take "
+                        "slow_ms on average [TW-08]") {
   CHECK(passes_beside(64, true)); /* a quarter of it counts: 16 ms */
   CHECK(!passes_beside(63, true));
   CHECK(!passes_beside(64, false));
 }
 
-TEST(light_beside_due, "TW-08 (b): from the moment on when the first slice has waited for its "
-                       "time, light tasks do not wait for slices") {
+TEST(light_beside_due, "(b): from the moment on when the first slice has waited for its "
+                       "time, light tasks do not wait for slices [TW-08]") {
   CHECK(open_pool(2));
   uint32_t s[3], light[2];
   bulk(NORMAL, 51, 3, s);
@@ -70,7 +70,8 @@ TEST(light_beside_due, "TW-08 (b): from the moment on when the first slice has w
   CHECK(close_pool());
 }
 
-TEST(light_beside_running, "TW-08 (c): a light task uses the worker for which there is no slice") {
+TEST(light_beside_running,
+     "(c): a light task uses the worker for which there is no slice [TW-08]") {
   CHECK(open_pool(2));
   uint32_t light = single(NORMAL, WP_SLOT_LIGHT), heavy = single(NORMAL, WP_SLOT_HEAVY), s[2];
   bulk(LOW, NEVER_DUE, 2, s);
@@ -84,7 +85,7 @@ TEST(light_beside_running, "TW-08 (c): a light task uses the worker for which th
 }
 
 TEST(light_first,
-     "TW-10: no bulk job active: light ones, then heavy ones, in order of submission each") {
+     "no bulk job active: light ones, then heavy ones, in order of submission each [TW-10]") {
   CHECK(open_pool(1));
   uint32_t blocker = single(NORMAL, 0), t[4];
   CHECK_EQ(take(f.pool, w[0], 1), blocker);
@@ -128,8 +129,8 @@ static bool open_stream(uint32_t heavy_skips) {
   return true;
 }
 
-TEST(heavy_ages, "TW-09: after heavy_skips others a heavy task goes, before the light ones; then "
-                 "they are counted anew") {
+TEST(heavy_ages, "after heavy_skips others a heavy task goes, before the light ones; then "
+                 "they are counted anew [TW-09]") {
   const uint32_t skips[] = {10, 3};
   for (int i = 0; i < 2; i++) {
     CHECK(open_stream(skips[i]));
@@ -143,14 +144,14 @@ TEST(heavy_ages, "TW-09: after heavy_skips others a heavy task goes, before the 
   }
 }
 
-TEST(heavy_never_ages, "TW-09, C-02: WP_NONE: never") {
+TEST(heavy_never_ages, "C-02: WP_NONE: never [TW-09]") {
   CHECK(open_stream(WP_NONE));
   CHECK_EQ(slices_before(single(NORMAL, WP_SLOT_HEAVY)), STREAM);
   CHECK(close_pool());
 }
 
 TEST(cancelled_is_not_passed_over,
-     "TW-09, TW-13: who was given up does not age in place of who waits") {
+     "who was given up does not age in place of who waits [TW-09, TW-13]") {
   CHECK(open_stream(10));
   uint32_t heavy[3];
   for (int h = 0; h < 3; h++) heavy[h] = single(NORMAL, WP_SLOT_HEAVY);
@@ -172,7 +173,7 @@ static bool age_two(uint32_t *heavy) {
   return true;
 }
 
-TEST(aged_in_order, "TW-09, TW-10: of two heavy tasks that aged, the earlier one goes first") {
+TEST(aged_in_order, "of two heavy tasks that aged, the earlier one goes first [TW-09, TW-10]") {
   CHECK(open_stream(10));
   uint32_t heavy[2];
   CHECK(age_two(heavy));
@@ -182,7 +183,7 @@ TEST(aged_in_order, "TW-09, TW-10: of two heavy tasks that aged, the earlier one
   CHECK(close_pool());
 }
 
-TEST(aged_survives_death, "TW-09, XP-05: a worker dies with the lock; who aged is still first") {
+TEST(aged_survives_death, "a worker dies with the lock; who aged is still first [TW-09, XP-05]") {
   wp_config config = fixture_config(2);
   CHECK(open_with(config));
   stream_at = 0;
@@ -200,7 +201,7 @@ TEST(aged_survives_death, "TW-09, XP-05: a worker dies with the lock; who aged i
 }
 
 TEST(aged_before_requeued,
-     "TW-09, TW-54: a light task that comes back does not get before who aged") {
+     "a light task that comes back does not get before who aged [TW-09, TW-54]") {
   CHECK(open_pool(2));
   stream_at = 0;
   uint32_t light = single(NORMAL, WP_SLOT_LIGHT | WP_SLOT_REQUEUE), heavy[2];
@@ -215,9 +216,8 @@ TEST(aged_before_requeued,
   CHECK(close_pool());
 }
 
-TEST(
-    aged_before_due,
-    "TW-09 against C-03: an endless stream of slices that are all due, as in any overloaded pool") {
+TEST(aged_before_due, "against C-03: an endless stream of slices that are all due, as in any "
+                      "overloaded pool [TW-09]") {
   CHECK(open_pool(1));
   uint32_t s[40], i = 0, taken;
   bulk(NORMAL, 0, 40, s);
@@ -231,7 +231,7 @@ TEST(
 /* ---- Levels and bulk jobs ---- */
 
 TEST(bulk_levels,
-     "TW-26: slices of critical, normal, background jobs; in a level job by job, slice by slice") {
+     "slices of critical, normal, background jobs; in a level job by job, slice by slice [TW-26]") {
   CHECK(open_pool(1));
   const uint32_t levels[] = {LOW, NORMAL, NORMAL, CRITICAL}, order[] = {3, 1, 2, 0};
   uint32_t blocker = single(NORMAL, 0), s[4][3];
@@ -244,8 +244,8 @@ TEST(bulk_levels,
   CHECK(close_pool());
 }
 
-TEST(low_ages, "TW-27: under a constant load of critical tasks each 51st is one of the lowest "
-               "level, a slice or a single one; then they are counted anew") {
+TEST(low_ages, "under a constant load of critical tasks each 51st is one of the lowest "
+               "level, a slice or a single one; then they are counted anew [TW-27]") {
   CHECK(open_pool(1));
   uint32_t s[2], critical[150];
   for (int i = 0; i < 150; i++) critical[i] = single(CRITICAL, 0);
@@ -260,7 +260,7 @@ TEST(low_ages, "TW-27: under a constant load of critical tasks each 51st is one 
 }
 
 TEST(low_counts_who_waits,
-     "TW-27, TW-13: tasks that went while nobody of the lowest level waited do not count") {
+     "tasks that went while nobody of the lowest level waited do not count [TW-27, TW-13]") {
   CHECK(open_pool(1));
   uint32_t low[3], critical[120];
   for (int i = 0; i < 2; i++) low[i] = single(LOW, 0);
@@ -276,7 +276,7 @@ TEST(low_counts_who_waits,
   CHECK(close_pool());
 }
 
-TEST(due, "TW-28: a bulk job whose wait is over goes before single tasks, from that moment on") {
+TEST(due, "a bulk job whose wait is over goes before single tasks, from that moment on [TW-28]") {
   CHECK(open_pool(1));
   uint32_t t[20], s[3];
   for (int i = 0; i < 20; i++) t[i] = single(NORMAL, i % 3 ? 0 : WP_SLOT_LIGHT);
@@ -290,7 +290,7 @@ TEST(due, "TW-28: a bulk job whose wait is over goes before single tasks, from t
 }
 
 TEST(low_light,
-     "TW-27, C-02 'whatever else is queued': a low light task under slices of a higher level") {
+     "C-02 'whatever else is queued': a low light task under slices of a higher level [TW-27]") {
   CHECK(open_pool(1));
   uint32_t s[100], i = 0, taken;
   bulk(NORMAL, NEVER_DUE, 100, s);
@@ -303,8 +303,9 @@ TEST(low_light,
 
 /* ---- The end of a bulk job ---- */
 
-TEST(bulk_cancelled,
-     "TW-29: slices that have not started never do; the job is over once, with the last that ran") {
+TEST(
+    bulk_cancelled,
+    "slices that have not started never do; the job is over once, with the last that ran [TW-29]") {
   CHECK(open_pool(3));
   uint32_t heavy = single(HIGH, WP_SLOT_HEAVY), s[5], other[1];
   bulk(NORMAL, NEVER_DUE, 5, s);
@@ -328,7 +329,7 @@ TEST(bulk_cancelled,
   CHECK(close_pool());
 }
 
-TEST(bulk_cancelled_unstarted, "TW-29: a job of which nothing runs is over when it is cancelled") {
+TEST(bulk_cancelled_unstarted, "a job of which nothing runs is over when it is cancelled [TW-29]") {
   CHECK(open_pool(1));
   uint32_t s[3];
   bulk(NORMAL, NEVER_DUE, 3, s);
@@ -342,8 +343,8 @@ TEST(bulk_cancelled_unstarted, "TW-29: a job of which nothing runs is over when 
   CHECK(close_pool());
 }
 
-TEST(slice_lost, "TW-58, TW-30: a slice whose worker is lost runs again, before the rest; the "
-                 "others run once, and each is answered once") {
+TEST(slice_lost, "a slice whose worker is lost runs again, before the rest; the "
+                 "others run once, and each is answered once [TW-58, TW-30]") {
   CHECK(open_pool(2));
   uint32_t s[8];
   bulk(NORMAL, NEVER_DUE, 8, s);

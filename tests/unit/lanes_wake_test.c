@@ -7,7 +7,7 @@
 void (*wp__point_hook)(const char *name);
 #endif
 
-TEST(empty_group, "TW-29: a bulk job without slices, which nobody would end, is refused") {
+TEST(empty_group, "a bulk job without slices, which nobody would end, is refused [TW-29]") {
   CHECK(open_pool(1));
   uint32_t group;
   CHECK_EQ(wp_group_create(f.pool, 0, WP_GROUP_BULK, &group), WP_E_INVALID_ARGUMENT);
@@ -18,7 +18,7 @@ TEST(empty_group, "TW-29: a bulk job without slices, which nobody would end, is 
 /* ---- Wake-ups ---- */
 
 TEST(woken_at_the_end,
-     "TW-07, XP-16: the end of the last bulk job wakes a worker for each heavy task") {
+     "the end of the last bulk job wakes a worker for each heavy task [TW-07, XP-16]") {
   CHECK(open_pool(3));
   uint32_t s[2], heavy[2];
   for (int i = 0; i < 2; i++) bulk(NORMAL, NEVER_DUE, 1, &s[i]);
@@ -56,9 +56,8 @@ static bool ends_with(uint32_t heavy) {
   return wake_of(f.pool, w[1]) != second_wake && run_one(f.pool, w[1], 2) == heavy && close_pool();
 }
 
-TEST(woken_by_late_end,
-     "TW-29, XP-16: the end of a cancelled job wakes as well: by the late answer "
-     "of its last slice, or its worker's death") {
+TEST(woken_by_late_end, "the end of a cancelled job wakes as well: by the late answer "
+                        "of its last slice, or its worker's death [TW-29, XP-16]") {
   uint32_t heavy = open_given_up();
   wp_task_finish(f.pool, w[0], given_up, WP_OK);
   CHECK(ends_with(heavy));
@@ -67,8 +66,8 @@ TEST(woken_by_late_end,
   CHECK(ends_with(heavy));
 }
 
-TEST(sleeps_meanwhile, "TW-07, XP-16: a heavy task that is held wakes nobody; each look of an idle "
-                       "worker is its last") {
+TEST(sleeps_meanwhile, "a heavy task that is held wakes nobody; each look of an idle "
+                       "worker is its last [TW-07, XP-16]") {
   CHECK(open_pool(3));
   uint32_t s[1];
   bulk(NORMAL, NEVER_DUE, 1, s);
@@ -88,7 +87,7 @@ TEST(sleeps_meanwhile, "TW-07, XP-16: a heavy task that is held wakes nobody; ea
 }
 
 TEST(cancelled_slice_gates_nobody,
-     "TW-29, XP-16: a worker that comes across a slice that was given up goes on to who waited") {
+     "a worker that comes across a slice that was given up goes on to who waited [TW-29, XP-16]") {
   wp_config config = fixture_config(1);
   config.concurrency = 2;
   CHECK(open_with(config));
@@ -108,7 +107,7 @@ TEST(cancelled_slice_gates_nobody,
 }
 
 TEST(failed_slice_gates_nobody,
-     "AM-19, XP-16: the same for slices that never start because their job has failed") {
+     "the same for slices that never start because their job has failed [AM-19, XP-16]") {
   wp_config config = fixture_config(1);
   config.concurrency = 2;
   CHECK(open_with(config));
@@ -136,8 +135,8 @@ static void end_at_idle(const char *name) {
   deliver(f.pool, &status);
 }
 
-TEST(ends_between, "TW-07, XP-16: the last bulk job ends after a worker's look and before it is "
-                   "idle: it looks again") {
+TEST(ends_between, "the last bulk job ends after a worker's look and before it is "
+                   "idle: it looks again [TW-07, XP-16]") {
   CHECK(open_pool(2));
   uint32_t s[1];
   bulk(NORMAL, NEVER_DUE, 1, s);
@@ -151,8 +150,8 @@ TEST(ends_between, "TW-07, XP-16: the last bulk job ends after a worker's look a
 
 static void answer_late(void *pool) { wp_task_finish(pool, w[0], given_up, WP_OK); }
 
-TEST(dies_ending, "TW-29, XP-01: a worker dies at each point of the end of a cancelled job: it is "
-                  "over once, and who is idle is woken for the heavy task") {
+TEST(dies_ending, "a worker dies at each point of the end of a cancelled job: it is "
+                  "over once, and who is idle is woken for the heavy task [TW-29, XP-01]") {
   uint64_t n = 1;
   for (bool died = true; died; n++) {
     uint32_t heavy = open_given_up();
@@ -174,7 +173,7 @@ static bool count_allocation(const char *name) {
 #endif
 
 TEST(preallocated,
-     "TW-59: descriptors for 256 tasks and 16 bulk jobs are there before the first one comes") {
+     "descriptors for 256 tasks and 16 bulk jobs are there before the first one comes [TW-59]") {
   wp_stats before, after;
   CHECK(open_pool(1));
   CHECK(wp_atomic_load_acquire_u32(&f.pool->slots.capacity) >= 256 + 64 + 64);
@@ -191,7 +190,8 @@ TEST(preallocated,
   CHECK(close_pool());
 }
 
-TEST(steady, "TW-59: 5,000 tasks at once all run; a hundred thousand after them allocate nothing") {
+TEST(steady,
+     "5,000 tasks at once all run; a hundred thousand after them allocate nothing [TW-59]") {
   enum { AT_ONCE = 5000, LATER = 100000 };
   CHECK(open_pool(1));
   for (uint32_t i = 0; i < AT_ONCE; i++) single(NORMAL, i % 2 ? WP_SLOT_HEAVY : WP_SLOT_LIGHT);

@@ -10,8 +10,9 @@ static uint32_t tick(double now_ms, wp_action *actions, double *next_ms) {
   return wp_task_tick(f.pool, now_ms, actions, 8, next_ms);
 }
 
-TEST(silent,
-     "NF-41, TW-54: a worker that gives no sign of life is named, one that beats or rests is not") {
+TEST(
+    silent,
+    "a worker that gives no sign of life is named, one that beats or rests is not [NF-41, TW-54]") {
   wp_config config = fixture_config(2);
   config.liveness_ms = 5000;
   wp_action action[8];
@@ -57,7 +58,8 @@ TEST(some_watched, "C-07, TW-54: where not all tasks are watched, those are that
   fixture_close(&f);
 }
 
-TEST(recover, "TW-54, TW-57: a silent task that was stopped runs again first, as often as it may") {
+TEST(recover,
+     "a silent task that was stopped runs again first, as often as it may [TW-54, TW-57]") {
   wp_config config = fixture_config(1);
   config.max_redeliveries = 2;
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
@@ -91,8 +93,8 @@ TEST(recover, "TW-54, TW-57: a silent task that was stopped runs again first, as
   fixture_close(&f);
 }
 
-TEST(recover_exclusive, "TW-54, TW-57: an exclusive task that was stopped leaves its worker free, "
-                        "for itself or for others") {
+TEST(recover_exclusive, "an exclusive task that was stopped leaves its worker free, "
+                        "for itself or for others [TW-54, TW-57]") {
   wp_config config = fixture_config(1);
   config.concurrency = 2;
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
@@ -113,8 +115,8 @@ TEST(recover_exclusive, "TW-54, TW-57: an exclusive task that was stopped leaves
   fixture_close(&f);
 }
 
-TEST(rested, "TW-54: what a worker rested, it was not silent: not even while it has a task and has "
-             "not said so yet") {
+TEST(rested, "what a worker rested, it was not silent: not even while it has a task and has "
+             "not said so yet [TW-54]") {
   wp_config config = fixture_config(1);
   config.liveness_ms = 5000;
   wp_action action[8];

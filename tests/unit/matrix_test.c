@@ -191,22 +191,23 @@ static bool play_all(const ending *end) {
   return true;
 }
 
-TEST(planned, "XP-01, XP-03, XP-16, NF-87: a worker is killed at any point of any operation: the "
-              "pool is whole, all tasks end once, nothing is left") {
+TEST(planned, "a worker is killed at any point of any operation: the "
+              "pool is whole, all tasks end once, nothing is left [XP-01, XP-03, XP-16, NF-87]") {
   CHECK(play_all(&killed));
 }
 
-TEST(unplanned, "XP-01, XP-03, XP-05, XP-16, NF-43, NF-87: a worker dies at any point of any "
-                "operation, inside the gate too: the same, but for one block") {
+TEST(unplanned, "a worker dies at any point of any "
+                "operation, inside the gate too: the same, but for one block [XP-01, XP-03, XP-05, "
+                "XP-16, NF-43, NF-87]") {
   CHECK(play_all(&dead));
 }
 
-TEST(changed_mind, "XP-01, AM-45: a worker that was doomed at any point and pardoned goes on") {
+TEST(changed_mind, "a worker that was doomed at any point and pardoned goes on [XP-01, AM-45]") {
   CHECK(play_all(&pardoned));
 }
 
-TEST(meddled, "XP-16, AM-44: tasks are cancelled, timed out and delivered at any point of any "
-              "operation: all end once, nothing is left") {
+TEST(meddled, "tasks are cancelled, timed out and delivered at any point of any "
+              "operation: all end once, nothing is left [XP-16, AM-44]") {
   CHECK(play_all(&cancelled));
 }
 
@@ -224,14 +225,14 @@ static void retain(void *unused) {
   if (!wp_box_retain(s.f.pool, VICTIM, box, epoch_of(box))) complain("not retained");
 }
 
-TEST(retains, "XP-01: a worker counts its reference inside the gate, wherever it calls from") {
+TEST(retains, "a worker counts its reference inside the gate, wherever it calls from [XP-01]") {
   CHECK(open_scene());
   kill_run_with(inside_hook, 1, retain, NULL);
   CHECK(!s.complaint && !retained_outside);
   fixture_close(&s.f);
 }
 
-TEST(covered, "XP-01: every kill point of the core is one of those") {
+TEST(covered, "every kill point of the core is one of those [XP-01]") {
   uint32_t missing = 0, kinds = 0;
   for (int op = 0; op < OPERATIONS; op++) kinds += met_count[op];
   for (const char **name = __start_wp_points; name < __stop_wp_points; name++) {

@@ -167,14 +167,14 @@ static bool play_all(void) {
   return !s.complaint;
 }
 
-TEST(killed, "XP-01, XP-03, XP-16, NF-87: a worker is doomed at any point and killed outside the "
-             "gate while others work (threads)") {
+TEST(killed, "a worker is doomed at any point and killed outside the "
+             "gate while others work (threads) [XP-01, XP-03, XP-16, NF-87]") {
   planned = true;
   CHECK(play_all());
 }
 
-TEST(died, "XP-01, XP-03, XP-05, XP-16, NF-43, NF-87: a worker stops for ever at any point while "
-           "others work (threads)") {
+TEST(died, "a worker stops for ever at any point while "
+           "others work (threads) [XP-01, XP-03, XP-05, XP-16, NF-43, NF-87]") {
   planned = false;
   CHECK(play_all());
 }

@@ -31,7 +31,7 @@ static bool is_well(void) {
   return well;
 }
 
-TEST(boxes, "XP-17: boxes that do not exist, of others, in the wrong state") {
+TEST(boxes, "boxes that do not exist, of others, in the wrong state [XP-17]") {
   CHECK_EQ(start(), WP_OK);
   wp_completion out;
   uint32_t box = 0;
@@ -54,9 +54,8 @@ TEST(boxes, "XP-17: boxes that do not exist, of others, in the wrong state") {
   CHECK(is_well());
 }
 
-TEST(line,
-     "XP-17, NF-18: who asks again for a box keeps its place or its grant; without a grant there "
-     "is no box") {
+TEST(line, "who asks again for a box keeps its place or its grant; without a grant there "
+           "is no box [XP-17, NF-18]") {
   CHECK_EQ(start(), WP_OK);
   uint32_t box = 0;
   CHECK_EQ(wp_box_create_granted(f.pool, 1, 8, &box), WP_E_NOT_GRANTED);
@@ -76,7 +75,7 @@ TEST(line,
   CHECK(is_well());
 }
 
-TEST(tasks, "XP-17: tasks that do not exist, that others run, that have ended") {
+TEST(tasks, "tasks that do not exist, that others run, that have ended [XP-17]") {
   CHECK_EQ(start(), WP_OK);
   wp_status status = WP_OK;
   uint32_t event = 0, task = submit_normal(f.pool), generation = generation_of(f.pool, task);
@@ -117,7 +116,7 @@ WP_TASK(nothing_to_copy) {
   return wp_task_fail(task, NULL);
 }
 
-TEST(public_calls, "XP-17: handles, completions and arguments that are none") {
+TEST(public_calls, "handles, completions and arguments that are none [XP-17]") {
   wp_pool *pool = NULL;
   wp_config config;
   wp_completion completion;

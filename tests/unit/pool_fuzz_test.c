@@ -5,8 +5,8 @@
 void (*wp__point_hook)(const char *name);
 #endif
 
-TEST(replay, "XP-01, XP-16, XP-17: whatever main and workers do, and whoever dies, the pool ends "
-             "whole and empty") {
+TEST(replay, "whatever main and workers do, and whoever dies, the pool ends "
+             "whole and empty [XP-01, XP-16, XP-17]") {
   uint64_t seed = wp_test_env("SEED", 1), inputs = 400 * wp_test_env("SCALE", 1);
   for (uint64_t i = 0; i < inputs; i++) {
     uint64_t random = seed * 1000003 + i + 1;

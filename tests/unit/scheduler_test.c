@@ -8,7 +8,7 @@ void (*wp__point_hook)(const char *name);
 static fixture f, g;
 
 TEST(levels,
-     "AM-11, AM-12: critical, high, normal, low; a later higher task passes 100 lower ones") {
+     "critical, high, normal, low; a later higher task passes 100 lower ones [AM-11, AM-12]") {
   wp_config config = fixture_config(1);
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
   uint32_t w = start_worker(f.pool, 0), low[100];
@@ -35,7 +35,7 @@ TEST(levels,
   fixture_close(&f);
 }
 
-TEST(order, "AM-13: equal level keeps the order of submission, over lane and inbox") {
+TEST(order, "equal level keeps the order of submission, over lane and inbox [AM-13]") {
   wp_config config = fixture_config(2);
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
   uint32_t w = start_worker(f.pool, 0), tasks[1000];
@@ -49,7 +49,7 @@ TEST(order, "AM-13: equal level keeps the order of submission, over lane and inb
 }
 
 TEST(seat_levels,
-     "AM-26: in a seat's lane, what a new worker is told first goes before what waited") {
+     "in a seat's lane, what a new worker is told first goes before what waited [AM-26]") {
   wp_config config = fixture_config(1);
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
   uint32_t waiting = reserve(f.pool, WP_PRIORITY_NORMAL, 1);
@@ -101,7 +101,7 @@ TEST(bound,
   fixture_close(&f);
 }
 
-TEST(broadcast, "AM-22, AM-23: a seat's copy goes to that seat once, before ordinary work") {
+TEST(broadcast, "a seat's copy goes to that seat once, before ordinary work [AM-22, AM-23]") {
   wp_config config = fixture_config(3);
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
   uint32_t w[3], copy[3], ordinary[50];
@@ -124,7 +124,8 @@ TEST(broadcast, "AM-22, AM-23: a seat's copy goes to that seat once, before ordi
   fixture_close(&f);
 }
 
-TEST(broadcast_wakes, "AM-23: a free worker is woken for its own copy, even from another's inbox") {
+TEST(broadcast_wakes,
+     "a free worker is woken for its own copy, even from another's inbox [AM-23]") {
   wp_config config = fixture_config(2);
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
   uint32_t a = start_worker(f.pool, 0), b = start_worker(f.pool, 1);
@@ -141,7 +142,7 @@ TEST(broadcast_wakes, "AM-23: a free worker is woken for its own copy, even from
 }
 
 TEST(broadcast_respawn,
-     "AM-25: a worker dies before its copy while paused; its replacement runs it") {
+     "a worker dies before its copy while paused; its replacement runs it [AM-25]") {
   wp_config config = fixture_config(2);
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
   uint32_t w[2] = {start_worker(f.pool, 0), start_worker(f.pool, 1)}, copy[2];
@@ -160,7 +161,7 @@ TEST(broadcast_respawn,
 }
 
 TEST(paused,
-     "AM-29, AM-30: a pause starts nothing and counts what waits; one resume ends two pauses") {
+     "a pause starts nothing and counts what waits; one resume ends two pauses [AM-29, AM-30]") {
   wp_config config = fixture_config(2);
   config.max_queue = 3;
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
@@ -191,7 +192,7 @@ TEST(paused,
   fixture_close(&f);
 }
 
-TEST(early, "AM-41: tasks submitted before any worker is ready wait and then run, in order") {
+TEST(early, "tasks submitted before any worker is ready wait and then run, in order [AM-41]") {
   wp_config config = fixture_config(1);
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
   uint32_t w = wp_worker_open(f.pool), tasks[200];
@@ -209,7 +210,7 @@ TEST(early, "AM-41: tasks submitted before any worker is ready wait and then run
 }
 
 TEST(wakes,
-     "XP-16: an idle worker is woken for a task; the taker wakes the next while work is left") {
+     "an idle worker is woken for a task; the taker wakes the next while work is left [XP-16]") {
   wp_config config = fixture_config(3);
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
   uint32_t w[3], seen[3];
@@ -231,7 +232,7 @@ TEST(wakes,
   fixture_close(&f);
 }
 
-TEST(woken_dies, "XP-16: a worker dies after it was woken; another one is woken for its task") {
+TEST(woken_dies, "a worker dies after it was woken; another one is woken for its task [XP-16]") {
   wp_config config = fixture_config(2);
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
   uint32_t a = start_worker(f.pool, 0), b = start_worker(f.pool, 1);
@@ -245,7 +246,7 @@ TEST(woken_dies, "XP-16: a worker dies after it was woken; another one is woken 
   fixture_close(&f);
 }
 
-TEST(concurrent, "AM-12: a worker takes as many as its concurrency, an exclusive task alone") {
+TEST(concurrent, "a worker takes as many as its concurrency, an exclusive task alone [AM-12]") {
   wp_config config = fixture_config(1);
   config.concurrency = 3;
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
@@ -299,7 +300,7 @@ TEST(drain,
   fixture_close(&f);
 }
 
-TEST(two_pools, "AM-53: two pools in one process; one goes, the other goes on") {
+TEST(two_pools, "two pools in one process; one goes, the other goes on [AM-53]") {
   wp_config config = fixture_config(1);
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
   CHECK_EQ(fixture_open(&g, &config), WP_OK);
@@ -336,7 +337,7 @@ static bool all_once_in_order(wp_pool *pool, uint32_t w, const uint32_t *tasks, 
 }
 
 TEST(broken_lock,
-     "XP-05, XP-01: a worker dies with the lock; every queued task runs once, in order") {
+     "a worker dies with the lock; every queued task runs once, in order [XP-05, XP-01]") {
   wp_config config = fixture_config(2);
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
   wp_pool *pool = f.pool;
@@ -365,7 +366,7 @@ TEST(broken_lock,
 }
 
 TEST(other_holder,
-     "XP-05: the lock of a living holder is not broken; reap says come back, and can") {
+     "the lock of a living holder is not broken; reap says come back, and can [XP-05]") {
   wp_config config = fixture_config(2);
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
   wp_pool *pool = f.pool;
@@ -389,7 +390,8 @@ TEST(other_holder,
   fixture_close(&f);
 }
 
-TEST(incarnations, "XP-05: a lock word of a record's earlier user is told from its present one's") {
+TEST(incarnations,
+     "a lock word of a record's earlier user is told from its present one's [XP-05]") {
   wp_config config = fixture_config(1);
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
   uint32_t w = start_worker(f.pool, 0);
@@ -410,7 +412,7 @@ static uint32_t script_worker;
 static void script_take(void *context) { wp_sched_take(context, script_worker, 0); }
 
 TEST(dies_taking,
-     "XP-01, XP-05: a worker dies at each point of taking; every task ends once, in order") {
+     "a worker dies at each point of taking; every task ends once, in order [XP-01, XP-05]") {
   uint64_t n = 1;
   for (bool died = true; died; n++) {
     wp_config config = fixture_config(2);

@@ -184,7 +184,7 @@ static bool recover(script *t, void *const *others) {
 }
 
 TEST(deaths,
-     "XP-01: segments survive a death at every step: whole ones are found, half-done ones freed") {
+     "segments survive a death at every step: whole ones are found, half-done ones freed [XP-01]") {
   uint64_t n = 1;
   for (bool killed = true; killed; n++) {
     wp_segments s;

@@ -26,7 +26,7 @@ static item *item_at(uint32_t index) { return wp_table_at(&table, index); }
 static uint32_t in_use(void) { return wp_atomic_load_relaxed_u32(&table.in_use); }
 
 TEST(grows,
-     "XP-17: a table grows by chunks to its ceiling, then says TABLE_FULL; records never move") {
+     "a table grows by chunks to its ceiling, then says TABLE_FULL; records never move [XP-17]") {
   enum { COUNT = 3 * WP_TABLE_CHUNK };
   static item *address[COUNT];
   uint32_t index = 0;
@@ -50,7 +50,7 @@ TEST(grows,
   wp_segments_close(&segments);
 }
 
-TEST(no_memory, "XP-17: no memory for a chunk is NO_MEMORY, and what there is goes on") {
+TEST(no_memory, "no memory for a chunk is NO_MEMORY, and what there is goes on [XP-17]") {
   uint32_t index = 0, got = 0;
   CHECK_EQ(start(WP_TABLE_RECORDS_MAX), WP_OK);
   while (wp_heap_alloc(&heaps[1], 1 << 20, 0)) got++;
@@ -68,7 +68,7 @@ TEST(no_memory, "XP-17: no memory for a chunk is NO_MEMORY, and what there is go
   wp_segments_close(&segments);
 }
 
-TEST(generations, "XP-11: generations skip 0 at the wrap and fill 32 bits beside the state") {
+TEST(generations, "generations skip 0 at the wrap and fill 32 bits beside the state [XP-11]") {
   CHECK_EQ(wp_generation_after(0xfffffffd), 0xfffffffe);
   CHECK_EQ(wp_generation_after(0xfffffffe), 0xffffffff);
   CHECK_EQ(wp_generation_after(0xffffffff), 1);
@@ -79,7 +79,7 @@ TEST(generations, "XP-11: generations skip 0 at the wrap and fill 32 bits beside
   }
 }
 
-TEST(tag_wrap, "XP-11: the free list's tag wraps without touching the index") {
+TEST(tag_wrap, "the free list's tag wraps without touching the index [XP-11]") {
   uint32_t index = 0;
   CHECK_EQ(start(WP_TABLE_CHUNK), WP_OK);
   CHECK_EQ(wp_table_take(&table, &heaps[0], &index), WP_OK);
@@ -126,7 +126,7 @@ static void *take_and_put(void *argument) {
 }
 
 TEST(threads,
-     "XP-01: takers and givers on three threads never hold one record twice, and lose none") {
+     "takers and givers on three threads never hold one record twice, and lose none [XP-01]") {
   pthread_t others[3];
   uint32_t index = 0;
   wp_atomic_store_relaxed_u32(&doubled, 0);
@@ -152,7 +152,7 @@ static void script_take_put(void *unused) {
 /* Its chunk's allocation may be left half done: what then becomes of that heap is
  * heap_kill_test's. */
 TEST(dies,
-     "XP-01: a death at any point of taking and putting loses one record or one chunk at most") {
+     "a death at any point of taking and putting loses one record or one chunk at most [XP-01]") {
   uint64_t n = 1;
   for (bool died = true; died; n++) {
     uint32_t index = 0, count = 0;

@@ -20,7 +20,7 @@ static uint32_t tick(double now_ms, wp_action *actions, double *next_ms) {
 }
 
 TEST(clock_start,
-     "AM-03, XP-02: the time limit runs from the start, not from submission; none is none") {
+     "the time limit runs from the start, not from submission; none is none [AM-03, XP-02]") {
   wp_config config = fixture_config(1);
   wp_action action[8];
   double next_ms = 0, now_ms = 1e6;
@@ -65,7 +65,7 @@ TEST(deadline, "no worker starts a task from its deadline on, whatever main does
   fixture_close(&f);
 }
 
-TEST(bound, "AM-05: a full queue admits nothing; nothing is evicted, running tasks do not count") {
+TEST(bound, "a full queue admits nothing; nothing is evicted, running tasks do not count [AM-05]") {
   wp_config config = fixture_config(1);
   config.max_queue = 2;
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
@@ -89,7 +89,7 @@ TEST(bound, "AM-05: a full queue admits nothing; nothing is evicted, running tas
   fixture_close(&f);
 }
 
-TEST(no_queue, "AM-05: max_queue 0 admits as many as there are workers free now") {
+TEST(no_queue, "max_queue 0 admits as many as there are workers free now [AM-05]") {
   wp_config config = fixture_config(2);
   config.max_queue = 0;
   wp_action action[8];
@@ -111,7 +111,7 @@ TEST(no_queue, "AM-05: max_queue 0 admits as many as there are workers free now"
   fixture_close(&f);
 }
 
-TEST(atomic_batch, "AM-21: a batch is admitted whole or not at all") {
+TEST(atomic_batch, "a batch is admitted whole or not at all [AM-21]") {
   wp_config config = fixture_config(1);
   config.max_queue = 2;
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
@@ -124,7 +124,8 @@ TEST(atomic_batch, "AM-21: a batch is admitted whole or not at all") {
   fixture_close(&f);
 }
 
-TEST(fail_fast, "AM-19: a failed member cancels those that have not started; running ones finish") {
+TEST(fail_fast,
+     "a failed member cancels those that have not started; running ones finish [AM-19]") {
   wp_config config = fixture_config(2);
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
   uint32_t a = start_worker(f.pool, 0), b = start_worker(f.pool, 1), group = 0, m[5];
@@ -157,7 +158,7 @@ TEST(fail_fast, "AM-19: a failed member cancels those that have not started; run
   fixture_close(&f);
 }
 
-TEST(not_fail_fast, "AM-19: only a batch that asked for it; main may fail a group by itself") {
+TEST(not_fail_fast, "only a batch that asked for it; main may fail a group by itself [AM-19]") {
   wp_config config = fixture_config(1);
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
   uint32_t w = start_worker(f.pool, 0), group[2] = {0, 0}, m[2][2];
@@ -180,7 +181,7 @@ TEST(not_fail_fast, "AM-19: only a batch that asked for it; main may fail a grou
   fixture_close(&f);
 }
 
-TEST(counters, "AM-28: free + busy = seats; starting and poisoned are busy; errors <= processed") {
+TEST(counters, "free + busy = seats; starting and poisoned are busy; errors <= processed [AM-28]") {
   wp_config config = fixture_config(2);
   wp_action action[8];
   wp_status status = WP_OK;
@@ -210,7 +211,7 @@ TEST(counters, "AM-28: free + busy = seats; starting and poisoned are busy; erro
 }
 
 TEST(timeout,
-     "AM-43, AM-44: a time-out poisons the worker; its late answer is dropped and frees it") {
+     "a time-out poisons the worker; its late answer is dropped and frees it [AM-43, AM-44]") {
   wp_config config = fixture_config(1);
   wp_action action[8];
   wp_status status = WP_OK;
@@ -240,7 +241,7 @@ TEST(timeout,
 }
 
 TEST(recycle,
-     "AM-45: silent until the recycle deadline: killed, and a new thread serves the seat") {
+     "silent until the recycle deadline: killed, and a new thread serves the seat [AM-45]") {
   wp_config config = fixture_config(1);
   config.recycle_ms = 50;
   wp_action action[8];
@@ -270,8 +271,8 @@ TEST(recycle,
   fixture_close(&f);
 }
 
-TEST(cancel_hangs, "AM-45: a cancelled task that hangs past its limit is nobody's news, and its "
-                   "worker is killed") {
+TEST(cancel_hangs, "a cancelled task that hangs past its limit is nobody's news, and its "
+                   "worker is killed [AM-45]") {
   wp_config config = fixture_config(1);
   config.recycle_ms = 50;
   wp_action action[8];
@@ -293,7 +294,7 @@ TEST(cancel_hangs, "AM-45: a cancelled task that hangs past its limit is nobody'
   fixture_close(&f);
 }
 
-TEST(cancel_late, "AM-44: its late answer is dropped, and the worker is free again") {
+TEST(cancel_late, "its late answer is dropped, and the worker is free again [AM-44]") {
   wp_config config = fixture_config(1);
   wp_action action[8];
   double next_ms;
@@ -312,7 +313,7 @@ TEST(cancel_late, "AM-44: its late answer is dropped, and the worker is free aga
 }
 
 TEST(cancel,
-     "XP-16: a cancelled task is answered by the cancel alone: queued, in its lane, or running") {
+     "a cancelled task is answered by the cancel alone: queued, in its lane, or running [XP-16]") {
   wp_config config = fixture_config(1);
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
   uint32_t w = start_worker(f.pool, 0), running = submit_normal(f.pool);
@@ -338,7 +339,7 @@ TEST(cancel,
   fixture_close(&f);
 }
 
-TEST(wrap, "XP-11: a slot's generation goes over its end, skips 0, and old handles stay stale") {
+TEST(wrap, "a slot's generation goes over its end, skips 0, and old handles stay stale [XP-11]") {
   wp_config config = fixture_config(1);
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
   static const uint32_t expected[] = {0xfffffffd, 0xfffffffe, 0xffffffff, 1, 2};
@@ -359,7 +360,7 @@ TEST(wrap, "XP-11: a slot's generation goes over its end, skips 0, and old handl
 }
 
 TEST(bell,
-     "XP-16: armed, the first completion rings once; arming fails when there are some already") {
+     "armed, the first completion rings once; arming fails when there are some already [XP-16]") {
   wp_config config = fixture_config(1);
   config.concurrency = 3;
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
@@ -380,7 +381,7 @@ TEST(bell,
   fixture_close(&f);
 }
 
-TEST(steady_clock, "XP-15: only differences of the clock count: it may start anywhere") {
+TEST(steady_clock, "only differences of the clock count: it may start anywhere [XP-15]") {
   static const double origins[] = {0, 5000, 1.7e12};
   for (int i = 0; i < 3; i++) {
     wp_config config = fixture_config(1);
@@ -398,7 +399,7 @@ TEST(steady_clock, "XP-15: only differences of the clock count: it may start any
   }
 }
 
-TEST(misuse, "XP-17: bad configurations and handles are refused with a status") {
+TEST(misuse, "bad configurations and handles are refused with a status [XP-17]") {
   wp_config config = fixture_config(1), bad;
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
   wp_pool *pool = NULL;
@@ -419,14 +420,14 @@ TEST(misuse, "XP-17: bad configurations and handles are refused with a status") 
   fixture_close(&f);
 }
 
-TEST(sum_wraps, "XP-17: a number of spares that makes the sum wrap is refused") {
+TEST(sum_wraps, "a number of spares that makes the sum wrap is refused [XP-17]") {
   wp_config config = fixture_config(1);
   config.spares = UINT32_MAX;
   CHECK_EQ(fixture_open(&f, &config), WP_E_INVALID_ARGUMENT);
   fixture_close(&f);
 }
 
-TEST(exhausted, "XP-17, AM-05: no descriptor left is TABLE_FULL, no memory left is NO_MEMORY") {
+TEST(exhausted, "no descriptor left is TABLE_FULL, no memory left is NO_MEMORY [XP-17, AM-05]") {
   wp_config config = fixture_config(1);
   config.max_tasks = WP_TABLE_CHUNK;
   uint32_t index = 0;
@@ -549,7 +550,7 @@ static void model_end(void) {
 }
 
 TEST(random_load,
-     "XP-16, AM-28: under random load, cancels, time-outs and deaths each task ends once") {
+     "under random load, cancels, time-outs and deaths each task ends once [XP-16, AM-28]") {
   uint64_t seed = wp_test_env("SEED", 1), steps = 20000 * wp_test_env("SCALE", 1);
   for (uint64_t round = 0; round < 3; round++) {
     uint64_t random = (seed + round) * UINT64_C(0x9e3779b97f4a7c15) | 1;

@@ -31,7 +31,7 @@ static uint32_t submit_class(uint32_t flags, uint32_t priority) {
   return index;
 }
 
-TEST(off, "TW-42, TW-44: off, there is no report, no ring, and a sample does nothing") {
+TEST(off, "off, there is no report, no ring, and a sample does nothing [TW-42, TW-44]") {
   wp_config config = fixture_config(1);
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
   wp_stats before, after;
@@ -57,8 +57,9 @@ TEST(off, "TW-42, TW-44: off, there is no report, no ring, and a sample does not
   fixture_close(&f);
 }
 
-TEST(ring,
-     "TW-43, TW-53: 700 ticks leave 600 samples, the oldest gone; reading resets the window only") {
+TEST(
+    ring,
+    "700 ticks leave 600 samples, the oldest gone; reading resets the window only [TW-43, TW-53]") {
   open_pool(1, WP_TELEMETRY_RING);
   CHECK(!wp_telemetry_report(f.pool, 1500, &report)); /* on, but no sample yet */
   for (int tick = 0; tick < 700; tick++) sample(tick < 100 ? 1 : 0);
@@ -72,7 +73,7 @@ TEST(ring,
   fixture_close(&f);
 }
 
-TEST(few_samples, "TW-53: means are over the samples that there are") {
+TEST(few_samples, "means are over the samples that there are [TW-53]") {
   open_pool(1, WP_TELEMETRY_RING);
   uint32_t w = start_worker(f.pool, 0);
   wp_atomic_store_relaxed_u32(&f.pool->threads[w].exec_us, 20000);
@@ -85,7 +86,7 @@ TEST(few_samples, "TW-53: means are over the samples that there are") {
   fixture_close(&f);
 }
 
-TEST(depths, "TW-47: a spike of 30 within one tick shows, though it is gone at the next sample") {
+TEST(depths, "a spike of 30 within one tick shows, though it is gone at the next sample [TW-47]") {
   open_pool(1, WP_TELEMETRY_RING);
   uint32_t w = start_worker(f.pool, 0);
   for (int i = 0; i < 30; i++) submit_class(WP_SLOT_HEAVY, WP_PRIORITY_NORMAL);
@@ -101,7 +102,7 @@ TEST(depths, "TW-47: a spike of 30 within one tick shows, though it is gone at t
   fixture_close(&f);
 }
 
-TEST(lasting, "TW-47, TW-49: what lasts from one sample to the next shows in both") {
+TEST(lasting, "what lasts from one sample to the next shows in both [TW-47, TW-49]") {
   open_pool(1, 1); /* the report is the latest sample */
   uint32_t w = start_worker(f.pool, 0), group;
   CHECK_EQ(wp_group_create(f.pool, 1, WP_GROUP_BULK, &group), WP_OK);
@@ -126,7 +127,7 @@ TEST(lasting, "TW-47, TW-49: what lasts from one sample to the next shows in bot
   fixture_close(&f);
 }
 
-TEST(plain_and_held, "TW-47: tasks without a weight are counted, and those that main holds back") {
+TEST(plain_and_held, "tasks without a weight are counted, and those that main holds back [TW-47]") {
   open_pool(1, 1);
   for (uint32_t level = 0; level < WP_PRIORITY_COUNT; level++) submit(f.pool, level, 0);
   submit_class(WP_SLOT_LIGHT, WP_PRIORITY_NORMAL);
@@ -144,7 +145,7 @@ TEST(plain_and_held, "TW-47: tasks without a weight are counted, and those that 
   fixture_close(&f);
 }
 
-TEST(inbox_counts, "TW-47: what no worker has looked at yet waits as well") {
+TEST(inbox_counts, "what no worker has looked at yet waits as well [TW-47]") {
   open_pool(1, WP_TELEMETRY_RING);
   static const uint32_t slices[WP_PRIORITY_COUNT] = {1, 4, 2, 3};
   for (uint32_t level = 0; level < WP_PRIORITY_COUNT; level++)
@@ -157,8 +158,8 @@ TEST(inbox_counts, "TW-47: what no worker has looked at yet waits as well") {
   fixture_close(&f);
 }
 
-TEST(pools, "TW-46, TW-48: free descriptors drop while tasks wait and return; workers are as of "
-            "the latest sample") {
+TEST(pools, "free descriptors drop while tasks wait and return; workers are as of "
+            "the latest sample [TW-46, TW-48]") {
   open_pool(2, WP_TELEMETRY_RING);
   uint32_t w = start_worker(f.pool, 0), tasks[100];
   start_worker(f.pool, 1);
@@ -188,9 +189,8 @@ static bool is_mean(uint32_t worker, double mean_us) {
   return seen - mean_us < 3 && mean_us - seen < 3;
 }
 
-TEST(execution,
-     "TW-48: a worker's mean is 0.25 x + 0.75 of what it was, x from a task's start to its "
-     "end, whatever comes in between") {
+TEST(execution, "a worker's mean is 0.25 x + 0.75 of what it was, x from a task's start to its "
+                "end, whatever comes in between [TW-48]") {
   open_pool(1, WP_TELEMETRY_RING);
   uint32_t w = start_worker(f.pool, 0);
   double now_ms = 5000, mean_us = 0;
@@ -214,9 +214,9 @@ TEST(execution,
   fixture_close(&f);
 }
 
-TEST(execution_traced, "TW-48: a time that nobody knows, or that a clock gives as less than none, "
+TEST(execution_traced, "a time that nobody knows, or that a clock gives as less than none, "
                        "leaves the mean as it can be; "
-                       "traced tasks have theirs, 1 us at least") {
+                       "traced tasks have theirs, 1 us at least [TW-48]") {
   open_pool(1, WP_TELEMETRY_RING);
   uint32_t w = start_worker(f.pool, 0);
   static const double end_ms[] = {1000.5, 1000, 900, 0};
@@ -234,7 +234,8 @@ TEST(execution_traced, "TW-48: a time that nobody knows, or that a clock gives a
   fixture_close(&f);
 }
 
-TEST(execution_beside, "TW-48, TW-08 (a): several tasks at once count with their own times each") {
+TEST(execution_beside,
+     "(a): several tasks at once count with their own times each [TW-48] [TW-08]") {
   wp_config config = fixture_config(1);
   config.concurrency = 4;
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
@@ -250,9 +251,8 @@ TEST(execution_beside, "TW-48, TW-08 (a): several tasks at once count with their
   fixture_close(&f);
 }
 
-TEST(pool_time,
-     "TW-60: workers go by main's clock where it runs beside theirs, and by what main said "
-     "last where it stands still") {
+TEST(pool_time, "workers go by main's clock where it runs beside theirs, and by what main said "
+                "last where it stands still [TW-60]") {
   wp_config config = fixture_config(1);
   wp_action action;
   double next_ms;
@@ -292,8 +292,8 @@ static void run_ticks(uint32_t worker, uint32_t ticks) {
   CHECK(wp_telemetry_report(f.pool, 2000, &report));
 }
 
-TEST(starvation_low, "TW-50: 12 ticks in a row in which others go before a background job show as "
-                     "12, however many others; one of its level ends the row") {
+TEST(starvation_low, "12 ticks in a row in which others go before a background job show as "
+                     "12, however many others; one of its level ends the row [TW-50]") {
   open_pool(1, WP_TELEMETRY_RING);
   uint32_t w = start_worker(f.pool, 0);
   submit_class(WP_SLOT_SLICE, WP_PRIORITY_LOW);
@@ -317,8 +317,9 @@ TEST(starvation_low, "TW-50: 12 ticks in a row in which others go before a backg
   fixture_close(&f);
 }
 
-TEST(starvation_heavy, "TW-49, TW-50: 7 ticks in a row in which a heavy job waits for a bulk job "
-                       "show as 7, whether or not others go; one that goes ends the row") {
+TEST(starvation_heavy,
+     "7 ticks in a row in which a heavy job waits for a bulk job "
+     "show as 7, whether or not others go; one that goes ends the row [TW-49, TW-50]") {
   open_pool(1, WP_TELEMETRY_RING);
   uint32_t w = start_worker(f.pool, 0), group;
   submit_class(WP_SLOT_HEAVY, WP_PRIORITY_NORMAL);
@@ -350,7 +351,7 @@ TEST(starvation_heavy, "TW-49, TW-50: 7 ticks in a row in which a heavy job wait
   fixture_close(&f);
 }
 
-TEST(starvation_aged, "TW-09, TW-50: a heavy job that has aged waits in the light lane") {
+TEST(starvation_aged, "a heavy job that has aged waits in the light lane [TW-09, TW-50]") {
   wp_config config = fixture_config(1);
   config.heavy_skips = 3;
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
@@ -376,7 +377,7 @@ TEST(starvation_aged, "TW-09, TW-50: a heavy job that has aged waits in the ligh
 }
 
 TEST(grades,
-     "TW-51: at the threshold counts; a free part counts below it; all of them can be changed") {
+     "at the threshold counts; a free part counts below it; all of them can be changed [TW-51]") {
   const wp_threshold depth = {10, 25}, part = {0.5, 0.2};
   CHECK_EQ(wp_telemetry_grade(depth, 9), WP_HEALTHY);
   CHECK_EQ(wp_telemetry_grade(depth, 10), WP_WARM);
@@ -429,7 +430,7 @@ static void check_grades(uint32_t which, uint32_t grade) {
   CHECK_EQ(report.exec[0].grade, which == GRADED_COUNT ? grade : WP_HEALTHY);
 }
 
-TEST(own_thresholds, "TW-51: each metric is graded by its own thresholds, and at them") {
+TEST(own_thresholds, "each metric is graded by its own thresholds, and at them [TW-51]") {
   open_pool(1, 1);
   make_values(start_worker(f.pool, 0));
   CHECK(wp_telemetry_report(f.pool, 2000, &report));
@@ -463,7 +464,7 @@ TEST(own_thresholds, "TW-51: each metric is graded by its own thresholds, and at
 }
 
 TEST(budget,
-     "TW-31, TW-49: what goes over the budget waits for the next tick, and that tick counts") {
+     "what goes over the budget waits for the next tick, and that tick counts [TW-31, TW-49]") {
   open_pool(1, 4);
   CHECK(wp_governor_admits(f.pool));
   wp_governor_spend(f.pool, 7.5);
@@ -486,7 +487,7 @@ TEST(budget,
 }
 
 TEST(over_budget,
-     "TW-49: a tick that used more than its budget is over it, though nothing had to wait") {
+     "a tick that used more than its budget is over it, though nothing had to wait [TW-49]") {
   open_pool(1, WP_TELEMETRY_RING);
   static const double used_ms[] = {50, 8, 0, 8.1, 3};
   for (int i = 0; i < 5; i++) {

@@ -20,7 +20,7 @@ static bool open_idle(uint32_t *workers, uint32_t count) {
 }
 
 TEST(stale_idle_bit,
-     "AM-07, XP-16: a worker that looks by itself and takes a task has left the idle set") {
+     "a worker that looks by itself and takes a task has left the idle set [AM-07, XP-16]") {
   uint32_t w[3];
   CHECK(open_idle(w, 3));
   uint32_t first = submit_normal(f.pool); /* wakes the first worker, */
@@ -38,7 +38,7 @@ TEST(stale_idle_bit,
 }
 
 TEST(fastest_first,
-     "TW-06: of those that wait, the one with the shortest tasks is woken; of equals, the first") {
+     "of those that wait, the one with the shortest tasks is woken; of equals, the first [TW-06]") {
   uint32_t w[3];
   CHECK(open_idle(w, 3));
   wp_thread *slow = &f.pool->threads[w[0]];
@@ -55,9 +55,8 @@ TEST(fastest_first,
   fixture_close(&f);
 }
 
-TEST(equals,
-     "TW-06: of equals the one with the lowest seat is woken, whichever thread it is; to the "
-     "millisecond") {
+TEST(equals, "of equals the one with the lowest seat is woken, whichever thread it is; to the "
+             "millisecond [TW-06]") {
   wp_config config = fixture_config(3);
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
   uint32_t w[3], before[3];
@@ -78,7 +77,7 @@ TEST(equals,
 }
 
 TEST(poisoned_then_pushed,
-     "AM-07, AM-43: a poisoned worker is not woken in place of one that takes tasks") {
+     "a poisoned worker is not woken in place of one that takes tasks [AM-07, AM-43]") {
   wp_config config = fixture_config(2);
   config.concurrency = 2;
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
@@ -98,7 +97,7 @@ TEST(poisoned_then_pushed,
 }
 
 TEST(pushed_then_poisoned,
-     "AM-43, XP-16: a wake-up that reached a worker just before it was poisoned is passed on") {
+     "a wake-up that reached a worker just before it was poisoned is passed on [AM-43, XP-16]") {
   wp_config config = fixture_config(2);
   config.concurrency = 2;
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
@@ -118,7 +117,7 @@ TEST(pushed_then_poisoned,
 }
 
 TEST(requeued_to_seat,
-     "TW-57: a task bound to a seat that comes back wakes who has the seat by now") {
+     "a task bound to a seat that comes back wakes who has the seat by now [TW-57]") {
   wp_config config = fixture_config(1);
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
   uint32_t a = start_worker(f.pool, 0);
@@ -137,7 +136,7 @@ TEST(requeued_to_seat,
 }
 
 TEST(beside_exclusive,
-     "AM-07, AM-23: a worker that runs an exclusive task is not woken in place of a free one") {
+     "a worker that runs an exclusive task is not woken in place of a free one [AM-07, AM-23]") {
   wp_config config = fixture_config(2);
   config.concurrency = 2;
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
@@ -154,7 +153,7 @@ TEST(beside_exclusive,
 }
 
 TEST(exclusive_ahead,
-     "AM-23, XP-16: a busy worker that comes across an exclusive task passes the wake-up on") {
+     "a busy worker that comes across an exclusive task passes the wake-up on [AM-23, XP-16]") {
   wp_config config = fixture_config(2);
   config.concurrency = 2;
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
@@ -212,8 +211,9 @@ TEST(burst_of_sleepers,
   fixture_close(&f);
 }
 
-TEST(poisoned_while_idle,
-     "AM-07, AM-43: of those that run something and wait for more, a poisoned one is passed over") {
+TEST(
+    poisoned_while_idle,
+    "of those that run something and wait for more, a poisoned one is passed over [AM-07, AM-43]") {
   wp_config config = fixture_config(2);
   config.concurrency = 2;
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
@@ -232,7 +232,7 @@ TEST(poisoned_while_idle,
   fixture_close(&f);
 }
 
-TEST(reaped, "AM-54, XP-16: each task that a dead worker gives back wakes somebody") {
+TEST(reaped, "each task that a dead worker gives back wakes somebody [AM-54, XP-16]") {
   wp_config config = fixture_config(3);
   config.concurrency = 2;
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
@@ -258,9 +258,8 @@ static void doom_at_idle(const char *name) {
   wp_worker_doom(f.pool, victim);
 }
 
-TEST(
-    doomed_while_going_idle,
-    "AM-07, XP-16: a worker doomed on its way into the idle set is not woken in place of another") {
+TEST(doomed_while_going_idle, "a worker doomed on its way into the idle set is not woken in place "
+                              "of another [AM-07, XP-16]") {
   wp_config config = fixture_config(2);
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
   victim = start_worker(f.pool, 0);
@@ -276,7 +275,7 @@ TEST(
   fixture_close(&f);
 }
 
-TEST(reaped_after_going_idle, "AM-54, XP-16: a dead worker's record is not in the idle set") {
+TEST(reaped_after_going_idle, "a dead worker's record is not in the idle set [AM-54, XP-16]") {
   wp_config config = fixture_config(2);
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
   victim = start_worker(f.pool, 0);
@@ -299,7 +298,7 @@ static void answer_at_move(const char *name) {
 }
 
 TEST(answered_at_its_limit,
-     "AM-43, AM-44: a worker that answers while its time limit is looked at goes on") {
+     "a worker that answers while its time limit is looked at goes on [AM-43, AM-44]") {
   wp_config config = fixture_config(1);
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
   victim = start_worker(f.pool, 0);

@@ -54,7 +54,7 @@ static uint32_t submit_c(const char *name) {
 }
 
 TEST(c_tasks,
-     "AM-37, XP-02: C tasks run on a taken slot and fill its result: inline, text, a box") {
+     "C tasks run on a taken slot and fill its result: inline, text, a box [AM-37, XP-02]") {
   CHECK_EQ(start(1), WP_OK);
   uint32_t index = submit_c("double_it");
   CHECK_EQ(take(f.pool, 1, 0), index);
@@ -95,7 +95,7 @@ static void call(const char *name, uint32_t index, const uint8_t *bytes, uint32_
   CHECK_EQ(status, expected);
 }
 
-TEST(calls, "XP-02: a task calls C tasks, each on a box of its own; no box is left") {
+TEST(calls, "a task calls C tasks, each on a box of its own; no box is left [XP-02]") {
   CHECK_EQ(start(1), WP_OK);
   uint32_t index = reserve(f.pool, WP_PRIORITY_NORMAL, 0);
   wp_slot *slot = slot_of(f.pool, index);
@@ -123,8 +123,8 @@ TEST(calls, "XP-02: a task calls C tasks, each on a box of its own; no box is le
 
 /* ---- States ---- */
 
-TEST(states, "AM-28, AM-45: empty, starting, ready, live, dying, empty; a record is reused only "
-             "when reaped") {
+TEST(states, "empty, starting, ready, live, dying, empty; a record is reused only "
+             "when reaped [AM-28, AM-45]") {
   wp_config config = fixture_config(1);
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
   uint32_t a = wp_worker_open(f.pool);
@@ -153,7 +153,7 @@ TEST(states, "AM-28, AM-45: empty, starting, ready, live, dying, empty; a record
   fixture_close(&f);
 }
 
-TEST(closed, "XP-16: a record that no thread was started for is empty again") {
+TEST(closed, "a record that no thread was started for is empty again [XP-16]") {
   wp_config config = fixture_config(1);
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
   uint32_t w = wp_worker_open(f.pool);
@@ -164,7 +164,7 @@ TEST(closed, "XP-16: a record that no thread was started for is empty again") {
   fixture_close(&f);
 }
 
-TEST(never_started, "XP-16: a thread that dies before it is ready comes back to the empty ones") {
+TEST(never_started, "a thread that dies before it is ready comes back to the empty ones [XP-16]") {
   wp_config config = fixture_config(1);
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
   for (int i = 0; i < 10; i++) {
@@ -179,8 +179,8 @@ TEST(never_started, "XP-16: a thread that dies before it is ready comes back to 
 
 /* ---- Deaths ---- */
 
-TEST(left_behind, "AM-45: who gets a dead one's record finds no tag, no request to stop and "
-                  "no task in it") {
+TEST(left_behind, "who gets a dead one's record finds no tag, no request to stop and "
+                  "no task in it [AM-45]") {
   CHECK_EQ(start(1), WP_OK);
   wp_thread *record = &f.pool->threads[1];
   uint32_t task = submit_flags(f.pool, WP_SLOT_EXCLUSIVE);
@@ -196,8 +196,9 @@ TEST(left_behind, "AM-45: who gets a dead one's record finds no tag, no request 
   fixture_close(&f);
 }
 
-TEST(crash,
-     "AM-54, XP-01: a crash ends the running task with WORKER_LOST, and the seat can be refilled") {
+TEST(
+    crash,
+    "a crash ends the running task with WORKER_LOST, and the seat can be refilled [AM-54, XP-01]") {
   for (int trusted = 0; trusted < 2; trusted++) {
     CHECK_EQ(start(1), WP_OK);
     wp_status status = WP_OK;
@@ -221,7 +222,7 @@ TEST(crash,
 }
 
 TEST(done_before,
-     "AM-54, XP-16: what the dead had finished is delivered with its own status, once") {
+     "what the dead had finished is delivered with its own status, once [AM-54, XP-16]") {
   for (int trusted = 0; trusted < 2; trusted++) {
     CHECK_EQ(start(1), WP_OK);
     wp_status status = WP_OK;
@@ -237,7 +238,7 @@ TEST(done_before,
 }
 
 TEST(requeued,
-     "AM-54, XP-16: a task that asked for it runs again, ahead of its lane; POISON_JOB after 3") {
+     "a task that asked for it runs again, ahead of its lane; POISON_JOB after 3 [AM-54, XP-16]") {
   CHECK_EQ(start(1), WP_OK);
   wp_status status = WP_OK;
   uint32_t task = submit_flags(f.pool, WP_SLOT_REQUEUE), behind = submit_normal(f.pool), w = 1;
@@ -255,7 +256,7 @@ TEST(requeued,
   fixture_close(&f);
 }
 
-TEST(requeued_order, "AM-13, AM-54: several tasks of one dead worker come back in their order") {
+TEST(requeued_order, "several tasks of one dead worker come back in their order [AM-13, AM-54]") {
   wp_config config = fixture_config(1);
   config.concurrency = 3;
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
@@ -268,7 +269,7 @@ TEST(requeued_order, "AM-13, AM-54: several tasks of one dead worker come back i
   fixture_close(&f);
 }
 
-TEST(given_up, "AM-45, XP-01: tasks that were given up go with their worker, unanswered") {
+TEST(given_up, "tasks that were given up go with their worker, unanswered [AM-45, XP-01]") {
   CHECK_EQ(start(2), WP_OK);
   wp_status status = WP_OK;
   wp_action action[4];
@@ -287,7 +288,7 @@ TEST(given_up, "AM-45, XP-01: tasks that were given up go with their worker, una
 }
 
 TEST(half_result,
-     "XP-01: a death between making a result and finishing leaves no box and no memory") {
+     "a death between making a result and finishing leaves no box and no memory [XP-01]") {
   CHECK_EQ(start(1), WP_OK);
   wp_status status = WP_OK;
   uint64_t before = 0; /* after the first round: the box table's chunk stays */
@@ -309,7 +310,7 @@ TEST(half_result,
 }
 
 TEST(clean_up,
-     "XP-01: what a trapped C task left is taken back: memory, its tag, the half-made result") {
+     "what a trapped C task left is taken back: memory, its tag, the half-made result [XP-01]") {
   CHECK_EQ(start(1), WP_OK);
   uint32_t index = submit_c("large"), box = 0;
   CHECK_EQ(take(f.pool, 1, 0), index);
@@ -333,7 +334,8 @@ TEST(clean_up,
   fixture_close(&f);
 }
 
-TEST(events, "XP-16: progress values come before their task's result, in order, and are no tasks") {
+TEST(events,
+     "progress values come before their task's result, in order, and are no tasks [XP-16]") {
   CHECK_EQ(start(1), WP_OK);
   wp_status status = WP_OK;
   uint32_t task = submit_normal(f.pool), event[3];
@@ -352,7 +354,7 @@ TEST(events, "XP-16: progress values come before their task's result, in order, 
 }
 
 TEST(half_event,
-     "XP-01: a death between reserving and sending an event leaves no slot and no box") {
+     "a death between reserving and sending an event leaves no slot and no box [XP-01]") {
   for (int trusted = 0; trusted < 2; trusted++) {
     CHECK_EQ(start(1), WP_OK);
     wp_status status = WP_OK;
@@ -392,7 +394,7 @@ WP_TASK(asked_to_stop) {
 }
 
 TEST(stop,
-     "XP-01: only a C task that was given up is asked to trap, and no later one of its thread") {
+     "only a C task that was given up is asked to trap, and no later one of its thread [XP-01]") {
   CHECK_EQ(start(1), WP_OK);
   CHECK_EQ(wp_worker_stop(f.pool, 1, true), WP_STOP_NONE); /* it runs nothing */
   uint32_t script = submit_normal(f.pool);
@@ -428,8 +430,8 @@ static void next_begins(const char *name) {
   wp_atomic_store_release_u32(&f.pool->threads[1].tag, 8);
 }
 
-TEST(stop_too_late, "XP-01: a task that ends while it is being stopped has not been stopped: "
-                    "nobody is asked to trap for it") {
+TEST(stop_too_late, "a task that ends while it is being stopped has not been stopped: "
+                    "nobody is asked to trap for it [XP-01]") {
   CHECK_EQ(start(1), WP_OK);
   first_run = submit_c("double_it");
   second_run = submit_c("double_it");
@@ -445,7 +447,7 @@ TEST(stop_too_late, "XP-01: a task that ends while it is being stopped has not b
 }
 #endif
 
-TEST(trap, "XP-03: what a C task that trapped held comes back, an unsent progress value too") {
+TEST(trap, "what a C task that trapped held comes back, an unsent progress value too [XP-03]") {
   CHECK_EQ(start(1), WP_OK);
   wp_thread *thread = &f.pool->threads[1];
   for (int i = 0; i < 2; i++) {
@@ -466,7 +468,7 @@ TEST(trap, "XP-03: what a C task that trapped held comes back, an unsent progres
 }
 
 TEST(order,
-     "XP-16: what a crashed worker had finished comes in the order in which it finished it") {
+     "what a crashed worker had finished comes in the order in which it finished it [XP-16]") {
   CHECK_EQ(start(1), WP_OK);
   wp_status status = WP_OK;
   uint32_t task[4], finished[] = {2, 0, 3, 1};
@@ -491,7 +493,7 @@ TEST(order,
   fixture_close(&f);
 }
 
-TEST(died_before_lock, "XP-01: who died asleep before the lock is not woken for ever") {
+TEST(died_before_lock, "who died asleep before the lock is not woken for ever [XP-01]") {
   CHECK_EQ(start(1), WP_OK);
   wp_atomic_store_seq_u32(&f.pool->lock_sleepers, 1);
   f.pool->recount_due = 1;
@@ -506,7 +508,7 @@ static uint32_t script_task;
 static void script_finish(void *pool) { wp_task_finish(pool, 1, script_task, WP_OK); }
 
 TEST(dies_finishing,
-     "XP-01, XP-16: a worker dies at each point of finishing; the task is answered once") {
+     "a worker dies at each point of finishing; the task is answered once [XP-01, XP-16]") {
   uint64_t n = 1;
   for (bool died = true; died; n++) {
     CHECK_EQ(start(1), WP_OK);
