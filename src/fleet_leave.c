@@ -94,8 +94,10 @@ static bool has_nothing(wp_fleet *fleet, uint32_t thread) {
 
 /* LEFT: nobody has lost anything. */
 static void end(wp_fleet *fleet, uint32_t thread) {
-  wp_seat *s = &fleet->seats[fleet->members[thread].seat - 1];
-  pardon(fleet, thread); /* wp__fleet_end dooms it for good */
+  wp_member *m = &fleet->members[thread];
+  wp_seat *s = &fleet->seats[m->seat - 1];
+  m->held = false; /* but it stays doomed: pardoned, it could enter the gate once more before its end */
+  m->ladder.doomers--;
   fleet->counts.left++;
   wp__fleet_emit(fleet, WP_FLEET_LEFT, thread);
   wp__fleet_end(fleet, thread, true);
