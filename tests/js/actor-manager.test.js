@@ -209,13 +209,13 @@ test('a wrong option throws at construction, under the name that it has here [AM
   }
 });
 
-test('C-20: eight workers unless told otherwise [AM-02]', () =>
+test('eight workers unless told otherwise [C-20, AM-02]', () =>
   withManager({ workerCount: undefined }, async (manager) => {
     assert.equal(manager.GetStats().totalWorkers, 8);
     assert.equal((await manager.Broadcast('echo')).length, 8);
   }));
 
-test('C-19: times are in seconds; a late answer is dropped, its worker goes on [AM-03, AM-04, AM-43, AM-44]', async () => {
+test('times are in seconds; a late answer is dropped, its worker goes on [C-19, AM-03, AM-04, AM-43, AM-44]', async () => {
   await withManager({ workerCount: 1, taskTimeout: 30 }, async (manager) => {
     assert.equal(await manager.Dispatch('slow', 0.1), 'late'); // 30 milliseconds would not do
   });
@@ -240,7 +240,7 @@ test('a worker that stays silent is replaced; the new one gets sticky broadcasts
     assert.deepEqual(await Promise.all([manager.Dispatch('count'), manager.Dispatch('config')]), [1, 'kept']);
   }));
 
-test('without workerRecycleTimeout it stays out of service, and the others work on [AM-46]', () =>
+test('without workerRecycleTimeout a silent worker stays out of service, and the others work on [AM-46]', () =>
   withManager({ taskTimeout: LIMIT }, async (manager) => {
     await manager.Broadcast('echo');
     assert.equal(await codeOf(manager.Dispatch('spin')), 'TIMEOUT');
@@ -310,7 +310,7 @@ test('Batch and Broadcast reject as a whole and may be ignored [AM-09, AM-19, AM
     assert.deepEqual([error.code, error.index], ['TASK_FAILED', 1]);
   }));
 
-test('C-17: a result is delivered in one turn: the event, then the promise by microtask', () =>
+test('a result is delivered in one turn: the event, then the promise by microtask [C-17]', () =>
   withManager({}, async (manager) => {
     const order = [];
     const nextTurn = new Promise((resolve) => {

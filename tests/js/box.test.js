@@ -32,7 +32,7 @@ test('in development a write to a box is told when it is released, once, with it
     }
   }));
 
-test('and when it is read or sent [NF-23, XP-18]', () =>
+test('in development a write to a box is told when it is read or sent [NF-23, XP-18]', () =>
   withDev({}, async (pool, told) => {
     for (const use of [
       (box) => box.raw(),

@@ -101,7 +101,7 @@ test('slices of wrong sizes leave gaps in their own places only; both are told o
     assert.deepEqual(await bulk(pool, 'bytes', [1, 2, 3], { batchSize: 2 }), [1, 2, 3], 'typed arrays are lists too');
   }));
 
-test('C-05: a slice that fails leaves a gap; the callback comes once, with the others [TW-22]', () =>
+test('a slice that fails leaves a gap; the callback comes once, with the others [C-05, TW-22]', () =>
   withJobs({}, async (pool) => {
     const errors = errorsOf(pool);
     const items = upTo(8).map((value) => ({ value, how: value >= 4 && value < 6 ? 'throw' : 0 }));
@@ -139,7 +139,7 @@ test('without items the callback has run when bulkSplit returns; nothing else ha
 
 // ---- The lent buffer ----
 
-test('C-08: results are lent: with dev they are spoiled after the callback, without they are used again [TW-24]', async () => {
+test('results are lent: with dev they are spoiled after the callback, without they are used again [C-08, TW-24]', async () => {
   const run = (pool, items) => new Promise((resolve) => void pool.bulkSplit('doubles', items, resolve));
   await withJobs({ dev: true }, async (pool) => {
     const copy = [];
@@ -253,7 +253,7 @@ test('levels of bulk jobs: critical, normal, background, first come first served
     assert.deepEqual(await pool.dispatch('notes'), ['critical', 'a', 'b', 'bg'].flatMap(list));
   }));
 
-test('C-02: background goes first once after 50 others, then after 50 more; with aging: false never [TW-27]', async () => {
+test('background goes first once after 50 others, then after 50 more; with aging: false never [C-02, TW-27]', async () => {
   const places = async (aging) => {
     let found;
     await withJobs({ workers: 1, aging }, async (pool) => {
@@ -273,7 +273,7 @@ test('C-02: background goes first once after 50 others, then after 50 more; with
   assert.deepEqual(await places(false), [120, 121]);
 });
 
-test('C-03: when its maxWaitMs is over a bulk job goes ahead of single jobs, of lower levels too [TW-28]', async () => {
+test('when its maxWaitMs is over a bulk job goes ahead of single jobs, of lower levels too [C-03, TW-28]', async () => {
   const order = async (options, passedMs) => {
     const clock = new FakeClock();
     let found;

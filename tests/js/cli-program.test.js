@@ -88,7 +88,7 @@ describe('the packaged program, with the real pool', () => {
     assert.deepEqual([status, out], [130, '1\n']);
   });
 
-  test('a handler that ends its worker: its item is reported, the rest goes on, AM-54', async () => {
+  test('a handler that ends its worker: its item is reported, the rest goes on [AM-54]', async () => {
     const { child, ended } = start(['map', 'h.mjs#exitOn3', '--retries', '1']);
     child.stdin.end('1\n2\n3\n4\n5\n');
     const { status, out, err } = await ended;

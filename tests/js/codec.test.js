@@ -283,7 +283,7 @@ const REFUSED = {
 REFUSED.port.close();
 
 for (const [name, value] of Object.entries(REFUSED)) {
-  test(`AM-39 ${name} is refused with NOT_SERIALIZABLE, the codec stays usable [AM-38]`, () => {
+  test(`${name} is refused with NOT_SERIALIZABLE, the codec stays usable [AM-38, AM-39]`, () => {
     for (const host of Object.values(HOSTS)) {
       const codec = createCodec(host);
       const memory = new Uint8Array(64);

@@ -31,7 +31,7 @@ test('tasks that destroy() rejects count as processed and as errors, those of be
   assert.equal(pool.stats().processed, 8);
 });
 
-test('likewise tasks that still wait for the core, or that main’s budget holds back [AM-28]', async (t) => {
+test('tasks that destroy() rejects count also while they wait for the core, or while main’s budget holds them back [AM-28]', async (t) => {
   const early = ending(t, new Pool({ module: MODULE, workers: 1 }));
   const lost = [early.dispatch('echo'), early.dispatch('echo')].map(codeOf);
   await early.destroy();
@@ -86,7 +86,7 @@ test('drained: not at the start, not while work waits in a paused pool, not by d
   assert.equal(drained, 1);
 });
 
-test('C-18: drained waits for a worker that is poisoned [AM-35]', () =>
+test('drained waits for a worker that is poisoned [C-18, AM-35]', () =>
   withPool({ workers: 2, recycleTimeoutMs: Infinity }, async (pool) => {
     let drained = 0;
     pool.on('drained', () => drained++);

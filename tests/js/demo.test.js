@@ -70,7 +70,7 @@ function runDemo(tree, tools) {
   });
 }
 
-test('the whole demo: all checks pass over a small tree, AM-51', async () => {
+test('the whole demo: all checks pass over a small tree [AM-51]', async () => {
   const { status, stdout, stderr } = await runDemo(makeTree());
   assert.equal(status, 0, stdout + stderr);
   assert.match(stdout, /43 files/);

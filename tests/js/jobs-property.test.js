@@ -260,8 +260,8 @@ async function drive(run, count) {
 }
 
 for (const { name, options } of CONFIGURATIONS) {
-  const title = `TW-30, TW-16, TW-29, TW-57, TW-58: random jobs of all kinds end once, rightly, and leave nothing (${name})`;
-  test(`${title}, SEED=${seed}`, { timeout: 240_000 }, (context) =>
+  const title = `random jobs of all kinds end once, rightly, and leave nothing (${name}, SEED=${seed})`;
+  test(`${title} [TW-16, TW-29, TW-30, TW-57, TW-58]`, { timeout: 240_000 }, (context) =>
     withJobs({ liveness, recycleTimeoutMs: 5, ...options }, async (pool) => {
       const run = new Run(pool, randomFrom(seed));
       await drive(run, rounds(1500));

@@ -131,7 +131,7 @@ test('terminate and abort kill the worker of a running task, now, and only that'
     await until(() => pool.stats().freeWorkers === 2);
   }));
 
-test('(of pools): terminate() ends an endless loop with all that it holds, and the others run on meanwhile [NF-42]', () =>
+test('terminate() ends an endless loop with all that it holds, and the others run on meanwhile [NF-42]', () =>
   withPool({ module: DEADLY }, async (pool) => {
     await pool.map('echo', [1, 2, 3, 4]);
     const before = pool.diagnostics();

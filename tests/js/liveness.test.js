@@ -87,7 +87,7 @@ test('liveness: false: nobody looks for signs of life, of jobs and of tasks [TW-
   });
 });
 
-test('one that hangs every time ends with POISON_JOB after the redeliveries that are allowed [TW-57]', () =>
+test('a task that hangs every time ends with POISON_JOB after the redeliveries that are allowed [TW-57]', () =>
   withPool({ liveness: { ...liveness, maxRedeliveries: 2 }, workers: 1 }, async (pool) => {
     const word = new Int32Array(new SharedArrayBuffer(4));
     assert.equal(await codeOf(pool.dispatch('countAndHang', word, { onLost: 'requeue' })), 'POISON_JOB');

@@ -253,7 +253,7 @@ test('memory that grows does not disturb what was delivered before [XP-10]', () 
     box.release();
   }));
 
-test('and cancel: a cancelled running task is finished by its worker and its result dropped [AM-17]', () =>
+test('cancel(): a running task is finished by its worker, and its result dropped [AM-17]', () =>
   withPool({ workers: 1 }, async (pool) => {
     const gate = blocker(pool);
     await gate.running;

@@ -65,7 +65,7 @@ test('the function is called in the turn in which the result before it is learne
     assert.deepEqual(inTurn, [true], 'in a later turn than the function before');
   }));
 
-test('C-05: a payload function that throws ends the chain: logged, no callback, the promise rejects [TW-35]', () =>
+test('a payload function that throws ends the chain: logged, no callback, the promise rejects [C-05, TW-35]', () =>
   withJobs({}, async (pool) => {
     const errors = errorsOf(pool);
     const runs = words(1);
@@ -87,7 +87,7 @@ test('C-05: a payload function that throws ends the chain: logged, no callback, 
     assert.equal(errors.length, 2);
   }));
 
-test('C-05: a step that fails gives undefined, is told of, and the chain goes on [TW-36]', () =>
+test('a step that fails gives undefined, is told of, and the chain goes on [C-05, TW-36]', () =>
   withJobs({}, async (pool) => {
     const errors = errorsOf(pool);
     const seen = [];
@@ -302,7 +302,7 @@ test('the list of steps is taken as it is when sequence is called [TW-62]', () =
     assert.deepEqual(await chain, [1, 2]);
   }));
 
-test('C-04, TW-54: a step that hangs runs again, and the chain goes on', () =>
+test('a step that hangs runs again, and the chain goes on [C-04, TW-54]', () =>
   withJobs({ workers: 1, liveness }, async (pool) => {
     const runs = words(1);
     const steps = [
@@ -314,7 +314,7 @@ test('C-04, TW-54: a step that hangs runs again, and the chain goes on', () =>
     assert.equal(runs[0], 2);
   }));
 
-test('C-05: destroy ends a chain: no further payload is asked for, one callback, and its promise rejects [TW-30]', async (t) => {
+test('destroy ends a chain: no further payload is asked for, one callback, and its promise rejects [C-05, TW-30]', async (t) => {
   const pool = ending(t, await createPool({ module: JOBS, workers: 1 }));
   const gate = words(2);
   const called = [];

@@ -62,7 +62,7 @@ test('heavy is the default, and starts after the callback of the bulk job, thoug
     assert.equal(order.length, 4);
   }));
 
-test('C-03: light runs beside a bulk job when no slice waits [TW-08]', () =>
+test('light runs beside a bulk job when no slice waits [C-03, TW-08]', () =>
   withJobs(patient, async (pool) => {
     const end = await activeBulk(pool);
     assert.equal(await job(pool, 'echo', 'light', { weight: 'light' }), 'light');
@@ -100,7 +100,7 @@ test('light runs beside slices that wait while some busy worker takes 16 ms and 
   }
 });
 
-test('C-01: critical heavy jobs know no gate', () =>
+test('critical heavy jobs know no gate [C-01]', () =>
   withJobs(patient, async (pool) => {
     const end = await activeBulk(pool);
     assert.equal(await job(pool, 'echo', 'critical', { priority: 'critical' }), 'critical');
@@ -255,7 +255,7 @@ test('a job that is held is encoded once, at once: a Box may be released, what i
     assert.equal(reads, 1);
   }));
 
-test('C-01: what is held goes by level, then in order, with tasks of dispatch that have a weight among them [TW-31]', () =>
+test('what is held goes by level, then in order, with tasks of dispatch that have a weight among them [C-01, TW-31]', () =>
   withBudget({ workers: 1 }, async (pool, clock) => {
     await useUp(pool, clock);
     const order = [];
@@ -290,7 +290,7 @@ test('a held task of dispatch is cancelled or aborted like any other [TW-31]', (
     for (const task of [cancelled, aborted, terminated]) assert.equal(await codeOf(task), 'CANCELLED');
   }));
 
-test('C-09: a job that was admitted is not refused later: what is held counts for everybody [TW-31]', () =>
+test('a job that was admitted is not refused later: what is held counts for everybody [C-09, TW-31]', () =>
   withBudget({ workers: 1, maxQueue: 2 }, async (pool, clock) => {
     const gate = blocker(pool);
     await gate.running;
@@ -333,7 +333,7 @@ test('a job that comes in the middle of a tick does not overtake those that are 
   await pool.destroy();
 });
 
-test('C-09: held jobs count for maxQueue: what is too many is refused at once [TW-31]', () =>
+test('held jobs count for maxQueue: what is too many is refused at once [C-09, TW-31]', () =>
   withBudget({ workers: 1, maxQueue: 5 }, async (pool, clock) => {
     await useUp(pool, clock);
     await until(() => pool.stats().freeWorkers === 1);

@@ -41,7 +41,7 @@ test('jobs that are given before the pool is ready run [TW-01]', async (t) => {
   await pool.destroy();
 });
 
-test('C-17: the callback runs while main takes results from the core, before any microtask [TW-02]', async (context) => {
+test('the callback runs while main takes results from the core, before any microtask [C-17, TW-02]', async (context) => {
   let taking = 0;
   const { drain } = Completions.prototype;
   context.after(() => (Completions.prototype.drain = drain));
@@ -78,7 +78,7 @@ test('an asynchronous callback is told of as USAGE_ASYNC_CALLBACK, and its failu
   });
 });
 
-test('for no items as well [TW-03]', () =>
+test('an asynchronous callback is told of without items as well [TW-03]', () =>
   withJobs({}, async (pool) => {
     const errors = errorsOf(pool);
     pool.bulkSplit('doubles', [], async () => {});
@@ -104,7 +104,7 @@ test('a callback that throws is logged; its worker is free, and all others are c
   });
 });
 
-test('one for no items as well: nothing reaches who called bulkSplit [TW-04]', async (context) => {
+test('what the callback of a bulkSplit without items throws is logged, and does not reach the caller [TW-04]', async (context) => {
   const logged = context.mock.method(console, 'error', () => {});
   await withJobs({}, async (pool) => {
     pool.bulkSplit('doubles', [], () => {
@@ -140,7 +140,7 @@ test('arguments of wrong types are thrown at once, always [TW-11]', () =>
     assert.equal(pool.stats().processed, 0);
   }));
 
-test('C-05: a handler that throws is told of once, the callback gets undefined, and the worker goes on [TW-12]', () =>
+test('a handler that throws is told of once, the callback gets undefined, and the worker goes on [C-05, TW-12]', () =>
   withJobs({ workers: 1 }, async (pool) => {
     const errors = errorsOf(pool);
     let calls = 0;
@@ -188,7 +188,7 @@ test('of 10,000 jobs at once each runs, has an id of its own, and no memory stay
     assert.equal(pool.diagnostics().heapBytes, heapBytes, 'no table has grown');
   }));
 
-test('C-09: maxQueue refuses at once: the callback gets undefined, and nothing is evicted', () =>
+test('maxQueue refuses at once: the callback gets undefined, and nothing is evicted [C-09]', () =>
   withJobs({ workers: 1, maxQueue: 2 }, async (pool) => {
     const errors = errorsOf(pool);
     const gate = blocker(pool);
@@ -223,7 +223,7 @@ test('a job that is disconnected before it starts never runs, and leaves nothing
     assert.deepEqual(errors, [], 'it is no failure');
   }));
 
-test('one that runs is finished by its worker and dropped [TW-14]', () =>
+test('a job that runs when it is disconnected is finished by its worker, and its result dropped [TW-14]', () =>
   withJobs({ workers: 1 }, async (pool) => {
     const gate = words(2);
     const handle = pool.split('block', gate, () => assert.fail('called'));
@@ -419,7 +419,7 @@ test('drain() settles after the callbacks of those that were refused [TW-01]', (
 
 // ---- Lost and late ----
 
-test('C-04, TW-54: a job whose worker dies or hangs runs again; with onLost: reject it does not', () =>
+test('a job whose worker dies or hangs runs again; with onLost: reject it does not [C-04, TW-54]', () =>
   withJobs({ liveness, workers: 1 }, async (pool) => {
     const runs = words(2);
     const hanging = (at) => ({ words: runs, at, hangs: 1, value: 'second time' });
@@ -450,7 +450,7 @@ test('a job that is disconnected and hangs is stopped, and not run again [TW-56]
     assert.equal(runs[0], 1);
   }));
 
-test('C-07: without the option, jobs are watched for 5 s of silence and dispatch is not [TW-54]', () => {
+test('without the option, jobs are watched for 5 s of silence and dispatch is not [C-07, TW-54]', () => {
   const clock = new FakeClock();
   return withJobs({ scheduler: clock.scheduler }, async (pool) => {
     const runs = words(2);
@@ -473,7 +473,7 @@ test('C-07: without the option, jobs are watched for 5 s of silence and dispatch
 /** A hung task is waited for. */
 const waits = { recycleTimeoutMs: Infinity, liveness: false };
 
-test('C-04, C-06, C-18: a time limit ends a job; nothing is drained until its worker is free again', () =>
+test('a time limit ends a job; nothing is drained until its worker is free again [C-04, C-06, C-18]', () =>
   withJobs({ ...waits, workers: 2, telemetry: { tickMs: 1, ring: 1e5 } }, async (pool) => {
     let drained = 0;
     pool.on('drained', () => drained++);
@@ -493,7 +493,7 @@ test('C-04, C-06, C-18: a time limit ends a job; nothing is drained until its wo
     assert.equal(drained, 1, 'once for all that was done');
   }));
 
-test('C-08: a leased result is the callback’s own until it is released; disconnected, it goes back by itself', () =>
+test('a leased result is the callback’s own until it is released; disconnected, it goes back by itself [C-08]', () =>
   withJobs({}, async (pool) => {
     const box = await job(pool, 'echo', new Uint8Array(5000).fill(3), { deliver: 'lease' });
     assert.equal(pool.diagnostics().boxesInUse, 1);

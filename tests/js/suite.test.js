@@ -9,6 +9,8 @@ const TESTS = new URL('../', import.meta.url);
 const SILENT = new RegExp(
   String.raw`\b(test|it|describe|suite)\.(skip|todo|only)\b|\b(skip|todo|only): true\b|\.(skip|todo)\(\)`,
 );
+/** A title that begins with an id: ids stand in brackets at the end. */
+const ID_FIRST = /\b(?:test|it|describe)\(\s*['"`](?:AM|TW|AT|NF|NC|XP|C)-\d\d/;
 
 test('the fixtures echo, add, fail and slow do what their names say [AM-55]', () =>
   withPool({ workers: 1 }, async (pool) => {
@@ -26,8 +28,13 @@ test('what would skip a test without a reason is recognised, and what says its r
   for (const text of ["{ skip: 'why' }", "t.skip('why')", 'skipped()']) assert.doesNotMatch(text, SILENT);
 });
 
+const files = readdirSync(TESTS, { recursive: true, encoding: 'utf8' }).filter((name) => /\.m?js$/.test(name));
+
 test('no test is skipped without a reason [AM-55]', () => {
-  const files = readdirSync(TESTS, { recursive: true, encoding: 'utf8' }).filter((name) => /\.m?js$/.test(name));
   assert.ok(files.includes('js/suite.test.js') && files.length > 50, `${files.length} files`);
   for (const file of files) assert.doesNotMatch(readFileSync(new URL(file, TESTS), 'utf8'), SILENT, file);
+});
+
+test('titles begin with their claim, not with the ids of requirements', () => {
+  for (const file of files) assert.doesNotMatch(readFileSync(new URL(file, TESTS), 'utf8'), ID_FIRST, file);
 });

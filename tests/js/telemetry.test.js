@@ -5,7 +5,7 @@ import { Load, Telemetry } from '../../js/telemetry/telemetry.js';
 import { FakeClock } from './fake-clock.js';
 import { blocker, ending, MODULE, until, withPool } from './helpers.js';
 
-test('C-24: off, there is no report, no load, no timer; on, none before the first sample [TW-42, TW-44]', (t) =>
+test('without telemetry there is no report, no load, no timer; with it, none before the first sample [C-24, TW-42, TW-44]', (t) =>
   withPool({ workers: 1 }, async (pool) => {
     await pool.dispatch('echo', 1);
     assert.equal(pool.report(), undefined);

@@ -26,7 +26,7 @@ test('a job whose worker is lost is told with its module and function [TW-12]', 
     await assertLogs(log, about('exit', '.*exited with code 7'));
   }));
 
-test('likewise one that hangs whenever it is tried [TW-12, TW-57]', () =>
+test('a job that hangs whenever it is tried is told with its module and function [TW-12, TW-57]', () =>
   withTwin({ SERVER_WORKER_COUNT: 1, WATCHDOG_TIMEOUT: 0.1, WATCHDOG_INTERVAL: 0.02 }, async (twin, log) => {
     assert.equal(await split(twin, 'hang'), undefined);
     await assertLogs(log, about('hang'));
@@ -61,7 +61,7 @@ test('every message about a sequence names module and function of its step [TW-3
     await assertLogs(log, about('fail', 'no$'), about('count', '.*step 2: no payload$'));
   }));
 
-test('so do messages about callbacks [TW-03, TW-04]', () =>
+test('every message about a callback names module and function [TW-03, TW-04]', () =>
   withTwin({ SERVER_WORKER_COUNT: 1 }, async (twin, log) => {
     const throws = () => {
       throw new Error('callback threw');
@@ -88,7 +88,7 @@ test('a worker that crashes between jobs is logged, with its name', () =>
     assert.equal(await split(twin, 'echo', 1), 1);
   }));
 
-test('C-05: each call after Destroy is logged, and its callback gets undefined in a later turn', () =>
+test('each call after Destroy is logged, and its callback gets undefined in a later turn [C-05]', () =>
   withTwin({ SERVER_WORKER_COUNT: 1 }, async (twin, log) => {
     await split(twin, 'echo');
     await twin.Destroy();
@@ -107,7 +107,7 @@ test('C-05: each call after Destroy is logged, and its callback gets undefined i
     assert.throws(() => twin.Split(jobs, 'echo', 1, unused, { Wieght: 'light' }), invalid('Options'));
   }));
 
-test('C-05: a callback that Destroy ends and that asks for more is told so', () =>
+test('a callback that Destroy ends and that asks for more is told so [C-05]', () =>
   withTwin({ SERVER_WORKER_COUNT: 1 }, async (twin, log) => {
     await blocker(twin);
     let more;

@@ -14,7 +14,7 @@ test('Report A: overall health, window and samples; reading it resets nothing [T
     assert.ok(next.SampleCount >= SampleCount && next.Timestamp >= Timestamp);
   }));
 
-test('to TW-52, Report B: what a red one has to say [TW-46]', () =>
+test('Report B: a red report names the queue, and each other group has its figures [TW-46, TW-47, TW-48, TW-49, TW-50, TW-52]', () =>
   withTwin({ TELEMETRY_ENABLED: true, SERVER_WORKER_COUNT: 1, FRAME_BUDGET_SEC: 0.012 }, async (twin) => {
     const release = await blocker(twin);
     const all = Array.from({ length: 40 }, (_, n) => split(twin, 'echo', n));

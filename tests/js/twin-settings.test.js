@@ -9,7 +9,7 @@ import { countingThreads, until } from './helpers.js';
 
 const invalid = (name) => ({ code: 'INVALID_ARGUMENT', message: new RegExp(`^${name}: `) });
 
-test('C-20: three workers on servers, unless told otherwise; five are for browsers [TW-65]', () =>
+test('three workers on servers, unless told otherwise; five are for browsers [C-20, TW-65]', () =>
   countingThreads(async (threads) => {
     const twin = createTwin({ CLIENT_WORKER_COUNT: 1 });
     await split(twin, 'echo');

@@ -18,7 +18,7 @@ const invalid = (name) => ({ code: 'INVALID_ARGUMENT', message: new RegExp(`^${n
 
 // ---- Split: the examples ----
 
-test('C-05, Split A: a path is found off the main thread; heavy by default [TW-01, TW-05]', () =>
+test('Split A: a path is found off the main thread; heavy by default [C-05, TW-01, TW-05]', () =>
   withTwin({}, async (twin) => {
     const path = await split(twin, 'findPath', { Start: 0, Goal: 10, Radius: 4 });
     assert.deepEqual(path, [0, 4, 8, 10]);
@@ -87,7 +87,7 @@ test('BulkSplit A: one score for each record, in the order of the records [TW-17
     );
   }));
 
-test('C-19, BulkSplit B: critical goes first, background last; MaxWaitTime is in seconds [TW-26, TW-28]', () =>
+test('BulkSplit B: critical goes first, background last; MaxWaitTime is in seconds [C-19, TW-26, TW-28]', () =>
   withTwin({ SERVER_WORKER_COUNT: 1 }, async (twin) => {
     const release = await blocker(twin);
     const order = [];
@@ -278,7 +278,7 @@ test('Inject B: what the library lacks is the runtime’s, and so is the pair if
 
 // ---- Timing and failures ----
 
-test('C-17: the callback runs in the turn in which the end is learned, before any promise [TW-02]', () =>
+test('the callback runs in the turn in which the end is learned, before any promise [C-17, TW-02]', () =>
   withTwin({}, async (twin) => {
     const order = [];
     await new Promise((resolve) => {
@@ -321,7 +321,7 @@ test('one argument, a copy of the payload; a module is loaded once for each work
     assert.ok(sawMicrotask.includes(false), 'calls of a loaded module await nothing');
   }));
 
-test('C-05: what fails gives undefined and one line that names the function; the worker goes on [TW-12]', () =>
+test('what fails gives undefined and one line that names the function; the worker goes on [C-05, TW-12]', () =>
   withTwin({ SERVER_WORKER_COUNT: 1 }, async (twin, log) => {
     const failures = [
       [jobs, 'fail', 'no', /twin-jobs\.js fail: no$/],
@@ -380,7 +380,7 @@ test('a step that fails gives undefined; a payload function that throws, or no m
     assert.deepEqual(await sequence(twin, []), []);
   }));
 
-test('C-07, C-19: a hung worker is replaced after WATCHDOG_TIMEOUT seconds, and the job runs again [TW-54]', () =>
+test('a hung worker is replaced after WATCHDOG_TIMEOUT seconds, and the job runs again [C-07, C-19, TW-54]', () =>
   withTwin({ WATCHDOG_TIMEOUT: 0.2, WATCHDOG_INTERVAL: 0.05 }, async (twin) => {
     const counter = word();
     assert.equal(await split(twin, 'hangOnce', counter), 'again');
@@ -399,7 +399,7 @@ test('four underscores or none before an option’s name; another number is an e
     }
   }));
 
-test('C-19: a wrong option throws at once, under the name that it has here [TW-19]', () =>
+test('a wrong option throws at once, under the name that it has here [C-19, TW-19]', () =>
   withTwin({}, async (twin) => {
     const callback = () => assert.fail('called');
     assert.throws(() => twin.Split(jobs, 'echo', 1, callback, { Weight: 'medium' }), invalid('Weight'));
@@ -459,7 +459,7 @@ test('the default instance starts its workers with the first job [TW-01, TW-65]'
     assert.equal(threads.gone, 3);
   }));
 
-test('C-05: Destroy ends what waits and runs with undefined, silently', async () => {
+test('Destroy ends what waits and runs with undefined, silently [C-05]', async () => {
   let results;
   await withTwin({ SERVER_WORKER_COUNT: 1 }, async (twin, log) => {
     const { cells, running } = gate();

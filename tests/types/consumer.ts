@@ -180,7 +180,7 @@ const options: Required<TaskOptions> = {
   weight: 'light',
   priority: priorities[0] ?? wrongPriority,
   timeoutMs: 100,
-    deadlineMs: 1000,
+  deadlineMs: 1000,
   signal: new AbortController().signal,
   onLost: 'requeue',
   deliver: 'copy',

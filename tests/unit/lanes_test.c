@@ -144,7 +144,7 @@ TEST(heavy_ages, "after heavy_skips others a heavy task goes, before the light o
   }
 }
 
-TEST(heavy_never_ages, "C-02: WP_NONE: never [TW-09]") {
+TEST(heavy_never_ages, "with heavy_skips WP_NONE heavy tasks never age [C-02, TW-09]") {
   CHECK(open_stream(WP_NONE));
   CHECK_EQ(slices_before(single(NORMAL, WP_SLOT_HEAVY)), STREAM);
   CHECK(close_pool());
@@ -290,7 +290,7 @@ TEST(due, "a bulk job whose wait is over goes before single tasks, from that mom
 }
 
 TEST(low_light,
-     "C-02 'whatever else is queued': a low light task under slices of a higher level [TW-27]") {
+     "a low light task goes first in its turn, also under slices of a higher level [C-02, TW-27]") {
   CHECK(open_pool(1));
   uint32_t s[100], i = 0, taken;
   bulk(NORMAL, NEVER_DUE, 100, s);
@@ -365,8 +365,8 @@ TEST(slice_lost, "a slice whose worker is lost runs again, before the rest; the 
 
 /* ---- Levels, weights and deadlines together ---- */
 
-TEST(conflict_levels, "C-01: the highest level first whatever the weight, in it the order of "
-                      "submission; critical tasks know no gate") {
+TEST(conflict_levels, "the highest level first whatever the weight, in it the order of submission; "
+                      "critical tasks know no gate [C-01]") {
   CHECK(open_pool(1));
   uint32_t s[2], late[1];
   bulk(NORMAL, NEVER_DUE, 2, s);
@@ -385,7 +385,7 @@ TEST(conflict_levels, "C-01: the highest level first whatever the weight, in it 
   CHECK(close_pool());
 }
 
-TEST(conflict_no_ageing, "C-02, AM-12: without ageing a low task waits for all others") {
+TEST(conflict_no_ageing, "without ageing a low task waits for all others [C-02, AM-12]") {
   wp_config config = fixture_config(1);
   config.low_skips = WP_NONE;
   CHECK(open_with(config));
@@ -399,8 +399,8 @@ TEST(conflict_no_ageing, "C-02, AM-12: without ageing a low task waits for all o
   CHECK(close_pool());
 }
 
-TEST(conflict_deadline, "C-03: from its deadline on a job goes before single tasks of its level "
-                        "and lower ones; light tasks get the workers that it cannot use") {
+TEST(conflict_deadline, "from its deadline on a job goes before single tasks of its level and lower "
+                        "ones; light tasks get the workers that it cannot use [C-03]") {
   CHECK(open_pool(3));
   uint32_t low = single(LOW, 0), light = single(NORMAL, WP_SLOT_LIGHT), normal = single(NORMAL, 0);
   uint32_t high = single(HIGH, 0), s[2];

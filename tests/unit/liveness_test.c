@@ -37,7 +37,7 @@ TEST(
   fixture_close(&f);
 }
 
-TEST(some_watched, "C-07, TW-54: where not all tasks are watched, those are that ask for it") {
+TEST(some_watched, "where not all tasks are watched, those are that ask for it [C-07, TW-54]") {
   wp_config config = fixture_config(2);
   config.liveness_ms = 5000;
   config.liveness_all = 0;
