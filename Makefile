@@ -160,11 +160,14 @@ fuzz: | deps-test ## the core under libFuzzer for FUZZ_SECONDS=60
 
 # ---- The wasm core -------------------------------------------------------------------------------------------------
 
-wasm: wasm/dist/wasmpool.mjs js/dist/boot-node.cjs ## what the package ships built: the core, wasm/dist; a worker's start, js/dist
+# What is shipped built. `&:`: a recipe makes all of them, and runs when one is missing or too old (GNU make 4.3).
+CORE   := wasm/dist/wasmpool.mjs wasm/dist/wasmpool.wasm
+BUNDLE := js/dist/boot-node.cjs js/dist/boot-node-worker.cjs js/dist/boot-node-cbor.cjs
+wasm: $(CORE) $(BUNDLE) ## what the package ships built: the core, wasm/dist; a worker's start, js/dist
 
 # One file instead of fifty: docs/decisions/0018-start.md.
-js/dist/boot-node.cjs: $(shell find js -name '*.js' -not -path 'js/dist/*') scripts/bundle-worker.mjs wasm/dist/wasmpool.mjs package-lock.json | npm
-	$(call say,BUNDLE,$@)
+$(BUNDLE) &: $(shell find js -name '*.js' -not -path 'js/dist/*') scripts/bundle-worker.mjs wasm/dist/wasmpool.mjs package-lock.json | npm
+	$(call say,BUNDLE,js/dist)
 	$(Q)node scripts/bundle-worker.mjs
 
 # Response files: the flags of wasm/flags.txt for this machine's paths; rewritten only when they change.
@@ -178,10 +181,10 @@ build/wasm/%.o: %.c build/wasm/compile.rsp Makefile | emcc
 	$(Q)mkdir -p $(@D)
 	$(Q)$(EMCC) -std=c11 $(WARNINGS) @build/wasm/compile.rsp -MMD -MP -c $< -o $@
 
-wasm/dist/wasmpool.mjs: $(WASM:%.c=build/wasm/%.o) build/wasm/link.rsp wasm/exports.txt wasm/library.js
-	$(call say,EMLINK,$@)
-	$(Q)mkdir -p $(@D)
-	$(Q)$(EMCC) -O2 $(filter %.o,$^) @build/wasm/link.rsp -o $@
+$(CORE) &: $(WASM:%.c=build/wasm/%.o) build/wasm/link.rsp wasm/exports.txt wasm/library.js
+	$(call say,EMLINK,wasm/dist)
+	$(Q)mkdir -p wasm/dist
+	$(Q)$(EMCC) -O2 $(filter %.o,$^) @build/wasm/link.rsp -o wasm/dist/wasmpool.mjs
 
 # C tasks of the demo and of the tests, built exactly as a user of the C SDK builds theirs.
 SDK := $(WASM) $(HEADERS) build/wasm/compile.rsp build/wasm/link.rsp wasm/exports.txt wasm/library.js

@@ -3,7 +3,7 @@
  *
  * usage: node scripts/bundle-worker.mjs [DIRECTORY]   of the package; default: this one
  */
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { resolve } from 'node:path';
 import process from 'node:process';
@@ -88,4 +88,9 @@ const files = [
     outfile: 'js/dist/boot-node-cbor.cjs',
   },
 ];
-await Promise.all(files.map((file) => build({ ...common, ...file })));
+// All of them or none: parts of different versions do not fit together.
+const built = await Promise.all(files.map((file) => build({ ...common, ...file, write: false })));
+const directory = resolve(root, 'js/dist');
+await rm(directory, { recursive: true, force: true });
+await mkdir(directory);
+for (const { path, contents } of built.flatMap(({ outputFiles }) => outputFiles)) await writeFile(path, contents);
