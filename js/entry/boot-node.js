@@ -3,6 +3,7 @@
  * it does nothing. Compiling that part takes longer than anything else in a worker's start, so Node's later workers are handed what the
  * engine has made of it in the first one.
  */
+import { Buffer } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers';
 import { Script } from 'node:vm';
@@ -14,7 +15,8 @@ import { own } from '../base/own.js';
  * @property {'wasmpool'} kind
  * @property {import('node:worker_threads').MessagePort} port for the pool
  * @property {import('../host/node/output-worker.js').OutputWay} output
- * @property {SharedArrayBuffer} [code] what another worker's engine made of the same file
+ * @property {SharedArrayBuffer} [code] what another worker's engine made of the pool's part
+ * @property {SharedArrayBuffer} [source] from what: the engine compares no more than lengths, and the file may have changed meanwhile
  * @property {boolean} wantsCode whether main would like some for others
  */
 
@@ -44,10 +46,11 @@ function awaitFirst(parent) {
  */
 function start(first) {
   const filename = `${import.meta.dirname}/boot-node-worker.cjs`;
+  const source = first.source ? Buffer.from(first.source) : readFileSync(filename);
   const cachedData = first.code && new Uint8Array(first.code);
-  const script = new Script(readFileSync(filename, 'utf8'), own({ filename, cachedData }));
+  const script = new Script(source.toString(), own({ filename, cachedData }));
   const module = { exports: /** @type {any} */ (undefined) };
   script.runInThisContext()(module, /** @type {any} */ (import.meta).require);
   const isMissing = first.wantsCode || script.cachedDataRejected; // the program may have set flags of the engine meanwhile
-  module.exports.start(first, importModule, isMissing ? () => script.createCachedData() : undefined);
+  module.exports.start(first, importModule, isMissing ? () => [script.createCachedData(), source] : undefined);
 }

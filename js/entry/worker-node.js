@@ -20,12 +20,13 @@ const CODE_AFTER_MS = 200;
 /**
  * @param {import('./boot-node.js').First} first
  * @param {(url: string) => Promise<any>} importModule
- * @param {() => Uint8Array} [makeCode] gives what the engine has compiled so far; undefined: nobody wants it
+ * @param {() => [code: Uint8Array, source: Uint8Array]} [makeCode] gives what the engine has compiled so far, and from what; undefined:
+ *   nobody wants it
  */
 export function start({ port, output }, importModule, makeCode) {
   sendOutput(output);
   port.once('close', () => process.exit()); // main would never hear of this thread again
-  if (makeCode) time.setTimeout(() => sendCode(port, makeCode()), CODE_AFTER_MS);
+  if (makeCode) time.setTimeout(() => sendCode(port, ...makeCode()), CODE_AFTER_MS);
   boot({
     post: (message, transfer) =>
       port.postMessage(message, /** @type {import('node:worker_threads').Transferable[] | undefined} */ (transfer)),
@@ -44,12 +45,18 @@ export function start({ port, output }, importModule, makeCode) {
 
 /**
  * @param {import('node:worker_threads').MessagePort} port
- * @param {Uint8Array} bytes
+ * @param {Uint8Array} code
+ * @param {Uint8Array} source
  */
-function sendCode(port, bytes) {
-  const code = new SharedArrayBuffer(bytes.length);
-  new Uint8Array(code).set(bytes);
-  port.postMessage(own({ kind: 'code', code }));
+function sendCode(port, code, source) {
+  port.postMessage(own({ kind: 'code', code: shared(code), source: shared(source) }));
+}
+
+/** @param {Uint8Array} bytes */
+function shared(bytes) {
+  const copy = new SharedArrayBuffer(bytes.length);
+  new Uint8Array(copy).set(bytes);
+  return copy;
 }
 
 /**

@@ -66,7 +66,8 @@
  *
  * @typedef {ArgumentQuestion | MainQuestion | SyntaxQuestion} Question
  * @typedef {Question & { call: number }} Call a question and its number, which the answer repeats
- * @typedef {{ kind: 'code', code: SharedArrayBuffer }} Code what the engine has made of the pool's code there, for the host of main
+ * @typedef {{ kind: 'code', code: SharedArrayBuffer, source: SharedArrayBuffer }} Code what the engine has made of the pool's code there, for
+ *   the host of main; and of which source
  *
  * @typedef {Stopped | Value | Call} ToEngine what the fleet has no use for
  * @typedef {Bell | Ready | Started | Failed | Broken | ToEngine} FromWorker

@@ -73,6 +73,24 @@ test('later workers get the code that the engine has made of the same file in an
   assert.equal(failure.code, 'UNKNOWN_TASK');
 });
 
+test('later workers run the source that the code was made of, whatever lies in the file by then', async (t) => {
+  const seen = watchFirst(t);
+  await waitForCode(seen);
+  const file = readFileSync(new URL('../../js/dist/boot-node-worker.cjs', import.meta.url), 'utf8');
+  assert.equal(Buffer.from(seen.at(-1).source).toString(), file);
+  t.mock.restoreAll();
+  const other = Buffer.from(`globalThis.fromMain = true; ${file}`);
+  const source = new SharedArrayBuffer(other.length);
+  new Uint8Array(source).set(other);
+  const changed = watchFirst(t, (first) => {
+    Object.assign(first, { source, code: undefined });
+  });
+  const pool = await createPool({ allowFunctions: true, workers: 1 });
+  t.after(() => pool.destroy());
+  assert.equal(changed.length, 1);
+  assert.equal(await pool.dispatch(() => globalThis.fromMain), true);
+});
+
 test('code that the engine refuses costs time only, and is replaced', async (t) => {
   const seen = watchFirst(t);
   await waitForCode(seen);

@@ -28,7 +28,7 @@ const THREAD_OPTIONS = {
   deno: ['workerData', 'env'],
 };
 
-/** What a worker's engine has made of the pool's code there, for those that come later. @type {SharedArrayBuffer | undefined} */
+/** What a worker's engine has made of the pool's code there, for those that come later. @type {import('../../protocol/messages.js').Code | undefined} */
 let workerCode;
 
 /** @type {Host} */
@@ -88,12 +88,13 @@ function createThread(url, threadName, events, options) {
     kind: 'wasmpool',
     port: port2,
     output: output.way,
-    code: workerCode,
+    code: workerCode?.code,
+    source: workerCode?.source,
     wantsCode: name === 'node' && !workerCode,
   });
   worker.postMessage(first, [port2, output.way.port]);
   const onMessage = (/** @type {any} */ message) => {
-    if (message?.kind === 'code') workerCode = message.code;
+    if (message?.kind === 'code') workerCode = message;
     else events.onMessage(message);
   };
   port.on('message', onMessage);
