@@ -4,6 +4,7 @@ import { poolError } from '../base/errors.js';
 import * as L from '../generated/layout.js';
 import { callCTask } from './c-task.js';
 import { CALL_C } from './call-c.js';
+import { promiseOf } from './handlers.js';
 
 /**
  * The worker's side of a context: no handler sees these functions.
@@ -206,7 +207,9 @@ export class Context {
     if (!(flags & (L.SLOT_BATCH | L.SLOT_LIST))) return handler(argument, this);
     this.#shared = argument.shared;
     if (flags & L.SLOT_LIST) return handler(argument.items, this);
-    return runBatch(handler, argument.items, this);
+    const result = handler(argument.items[0], this); // the only one: for more there is js/handlers/item-run.js
+    const promise = promiseOf(result);
+    return promise ? listOf(promise) : [result];
   }
 
   /** @param {unknown} value */
@@ -254,35 +257,11 @@ export class Context {
 }
 
 /**
- * One by one, in order; asynchronous handlers are awaited.
- * @param {import('./handlers.js').Handler} handler
- * @param {unknown[]} items
- * @param {Context} context
- * @returns {unknown[] | Promise<unknown[]>}
+ * @param {Promise<unknown>} promise of a batch's only item
+ * @returns {Promise<unknown[]>}
  */
-function runBatch(handler, items, context) {
-  const results = new Array(items.length);
-  for (let i = 0; i < items.length; i++) {
-    const result = handler(items[i], context);
-    if (typeof (/** @type {any} */ (result)?.then) === 'function')
-      return finishBatch(handler, items, context, results, i, result);
-    results[i] = result;
-  }
-  return results;
-}
-
-/**
- * @param {import('./handlers.js').Handler} handler
- * @param {unknown[]} items
- * @param {Context} context
- * @param {unknown[]} results
- * @param {number} from
- * @param {unknown} first
- */
-async function finishBatch(handler, items, context, results, from, first) {
-  results[from] = await first;
-  for (let i = from + 1; i < items.length; i++) results[i] = await handler(items[i], context);
-  return results;
+async function listOf(promise) {
+  return [await promise];
 }
 
 /**
