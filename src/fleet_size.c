@@ -84,7 +84,7 @@ void wp__fleet_resize(wp_fleet *fleet, uint32_t least, uint32_t most) {
   if (fleet->least > fleet->most) fleet->least = fleet->most;
   fleet->resizing = true;
   while (open_count(fleet) < fleet->least && open_one(fleet)) continue;
-  while (open_count(fleet) > fleet->most && served_count(fleet)) close_one(fleet);
+  while (served_count(fleet) > fleet->most) close_one(fleet);
 }
 
 /* Every open seat is served, and nobody is left on another one. */
@@ -158,16 +158,18 @@ static void note_idleness(wp_fleet *fleet, uint32_t thread) {
 static void shrink(wp_fleet *fleet) {
   double idle_ms = fleet->config.idle_ms;
   if (fleet->state != WP_STATE_OPEN || idle_ms < 0) return;
-  for (uint32_t place = fleet->pool->seat_count; place--;) {
+  uint32_t served = served_count(fleet);
+  for (uint32_t place = fleet->pool->seat_count; place-- && served > fleet->least;) {
     const wp_seat *s = &fleet->seats[place];
-    if (open_count(fleet) <= fleet->least) return;
     if (s->closed || !is_live(fleet, s->holder)) continue;
     note_idleness(fleet, s->holder);
     double end_ms = fleet->members[s->holder].idle_ms + idle_ms;
-    if (fleet->pool_ms >= end_ms && runs_nothing(fleet, s->holder))
+    if (fleet->pool_ms >= end_ms && runs_nothing(fleet, s->holder)) {
       set_closed(fleet, place, true);
-    else
+      served--;
+    } else {
       wp__fleet_earliest(&fleet->next.pool_ms, end_ms);
+    }
   }
 }
 

@@ -133,6 +133,37 @@ TEST(crash_loop,
   host_close(&host);
 }
 
+/* The seat's workers are lost until it is given up. */
+static void use_up(uint32_t seat) {
+  while (wp_fleet_serves(host.fleet, seat)) {
+    host_report(&host, WP_FLEET_BROKEN, on_seat(&host, seat));
+    host_sleep(&host, 1000);
+    host_settle(&host);
+  }
+}
+
+TEST(given_up, "seats that were given up count for nobody: neither resizing nor idleness takes the "
+               "workers of the others below the least number") {
+  CHECK_EQ(open_elastic(4, 4, 0), WP_OK);
+  use_up(0);
+  use_up(2);
+  CHECK_EQ(served(), 2);
+  resize_to(2, 4);
+  host_sleep(&host, 3 * idle_ms);
+  host_settle(&host);
+  CHECK_EQ(served(), 2);
+  resize_to(2, 2);
+  host_settle(&host);
+  CHECK_EQ(served(), 2);
+  resize_to(1, 1);
+  host_settle(&host);
+  CHECK_EQ(served(), 1);
+  CHECK_EQ(total(), 1);
+  CHECK(wp_fleet_serves(host.fleet, WP_NONE));
+  CHECK(!host.broken);
+  host_close(&host);
+}
+
 /* ---- Idle workers ---- */
 
 TEST(shrinks, "workers that have been idle for long end without a loss, down to the least number; "
