@@ -480,6 +480,31 @@ TEST(farewell,
   host_close(&host);
 }
 
+#ifdef WP_KILL_POINTS
+static bool was_doomed, was_pardoned;
+
+static void watch_doom(const char *name) {
+  bool doomed = wp_gate_doomed(&host.f.pool->threads[1]);
+  if (strcmp(name, "thread.wake") != 0) return;
+  was_pardoned |= was_doomed && !doomed;
+  was_doomed |= doomed;
+}
+
+TEST(no_way_back, "a worker that was found to have nothing left to do stays doomed until it ends: "
+                  "it is not inside the gate when its host stops it") {
+  CHECK_EQ(open(1, 0, NULL), WP_OK);
+  replace(1);
+  wp__point_hook = watch_doom;
+  host_report(&host, WP_FLEET_STARTED, last_told(&host, WP_FLEET_START)->thread);
+  wp__point_hook = NULL;
+  CHECK_EQ(told(&host, WP_FLEET_LEFT, 1), 1);
+  CHECK(was_doomed);
+  CHECK(!was_pardoned);
+  CHECK(!host.broken);
+  host_close(&host);
+}
+#endif
+
 /* ---- Anything, at any time ---- */
 
 static uint64_t seed;
