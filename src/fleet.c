@@ -46,7 +46,6 @@ wp_status wp_fleet_create(wp_pool *pool, const wp_fleet_config *config, wp_fleet
   fleet->config = *config;
   fleet->random = config->seed;
   fleet->spares_wanted = pool->config.spares;
-  fleet->most = pool->seat_count;
   if (!allocate(fleet)) return WP_E_NO_MEMORY;
   uint32_t least = config->seats_min ? config->seats_min : pool->seat_count;
   wp__fleet_resize(fleet, least, least);

@@ -133,8 +133,7 @@ typedef struct wp_fleet_counts {
  * WP_E_INVALID_ARGUMENT, WP_E_NO_MEMORY. */
 wp_status wp_fleet_create(wp_pool *pool, const wp_fleet_config *config, wp_fleet **fleet);
 
-/* Takes an event, or none (NULL), and does what is due. Time limits of tasks are looked at as well (wp_task_tick). Returns the number
- * of actions, which stay valid until the next call. */
+/* Takes an event, or none (NULL), and does what is due. Returns the number of actions, which stay valid until the next call. */
 uint32_t wp_fleet_step(wp_fleet *fleet, double real_ms, double pool_ms, const wp_fleet_event *event,
                        const wp_fleet_action **actions, wp_fleet_next *next);
 

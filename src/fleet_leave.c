@@ -154,23 +154,6 @@ void wp__fleet_stay(wp_fleet *fleet, uint32_t thread) {
   wp_worker_leave(fleet->pool, thread, WP_LEAVING_NOT);
 }
 
-/* ---- Spares that nobody needs ---- */
-
-/* One at each step: it was started for a worker that is lost, or stays. */
-void wp__fleet_end_surplus(wp_fleet *fleet) {
-  uint32_t spares = 0, warm = 0;
-  if (fleet->state != WP_STATE_OPEN) return;
-  for (uint32_t i = 1; i < fleet->pool->thread_count; i++) {
-    enum wp_fleet_phase phase = fleet->members[i].phase;
-    if (phase == WP_PHASE_WARM) warm = i;
-    spares += phase == WP_PHASE_WARM || (phase == WP_PHASE_STARTING && !fleet->members[i].seat);
-  }
-  if (!warm || spares <= fleet->spares_wanted + wp__fleet_successors(fleet)) return;
-  fleet->counts.left++;
-  wp__fleet_emit(fleet, WP_FLEET_LEFT, warm);
-  wp__fleet_end(fleet, warm, false);
-}
-
 /* ---- Steps ---- */
 
 void wp__fleet_let_leave(wp_fleet *fleet) {

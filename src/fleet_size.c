@@ -176,7 +176,6 @@ static void shrink(wp_fleet *fleet) {
 /* ---- Steps ---- */
 
 void wp__fleet_fit(wp_fleet *fleet) {
-  if (!wp__fleet_is_running(fleet)) return;
   grow(fleet);
   shrink(fleet);
 }

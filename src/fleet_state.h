@@ -103,6 +103,9 @@ void wp__fleet_seat_members(wp_fleet *fleet);
 /* Fills empty seats, then missing spares, as far as their back-off and free records allow. */
 void wp__fleet_serve(wp_fleet *fleet);
 
+/* Spares that nobody needs any more. */
+void wp__fleet_end_surplus(wp_fleet *fleet);
+
 void wp__fleet_started(wp_fleet *fleet, uint32_t thread);
 void wp__fleet_start_failed(wp_fleet *fleet, uint32_t thread, uint32_t reason);
 
@@ -142,9 +145,6 @@ void wp__fleet_stay(wp_fleet *fleet, uint32_t thread);
 
 /* Has workers leave that are to, as far as their successors are there, and ends those that have nothing left to do. */
 void wp__fleet_let_leave(wp_fleet *fleet);
-
-/* Spares that nobody needs any more. */
-void wp__fleet_end_surplus(wp_fleet *fleet);
 
 /* Spares that are wanted besides the usual ones. */
 uint32_t wp__fleet_successors(const wp_fleet *fleet);

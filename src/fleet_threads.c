@@ -82,12 +82,21 @@ static void serve_seats(wp_fleet *fleet) {
   }
 }
 
-static void serve_spares(wp_fleet *fleet) {
-  uint32_t spares = 0, wanted = fleet->spares_wanted + wp__fleet_successors(fleet);
+static uint32_t spare_count(const wp_fleet *fleet) {
+  uint32_t spares = 0;
   for (uint32_t i = 1; i < fleet->pool->thread_count; i++) {
     const wp_member *m = &fleet->members[i];
     spares += (m->phase == WP_PHASE_STARTING || m->phase == WP_PHASE_WARM) && !m->seat;
   }
+  return spares;
+}
+
+static uint32_t spares_due(const wp_fleet *fleet) {
+  return fleet->spares_wanted + wp__fleet_successors(fleet);
+}
+
+static void serve_spares(wp_fleet *fleet) {
+  uint32_t spares = spare_count(fleet), wanted = spares_due(fleet);
   for (; spares < wanted && !fleet->starved && is_due(fleet, &fleet->spares); spares++)
     if (!start(fleet, WP_NONE)) return;
 }
@@ -150,6 +159,15 @@ void wp__fleet_end(wp_fleet *fleet, uint32_t thread, bool trusted) {
 static void refuse(wp_fleet *fleet, uint32_t thread, uint32_t reason) {
   fleet->state = WP_STATE_REFUSED;
   wp__fleet_emit(fleet, WP_FLEET_REFUSED, thread)->reason = reason;
+}
+
+/* One at each step: it was started for a worker that is lost, or stays. */
+void wp__fleet_end_surplus(wp_fleet *fleet) {
+  uint32_t spare = fleet->state == WP_STATE_OPEN ? warm_spare(fleet) : 0;
+  if (!spare || spare_count(fleet) <= spares_due(fleet)) return;
+  fleet->counts.left++;
+  wp__fleet_emit(fleet, WP_FLEET_LEFT, spare);
+  wp__fleet_end(fleet, spare, false);
 }
 
 /* Has a new thread started in its time, or gives up the seat. */

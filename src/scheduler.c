@@ -167,7 +167,7 @@ uint32_t wp_sched_take(wp_pool *pool, uint32_t self, double now_ms) {
 
 /* No points: main only. */
 wp_status wp_sched_seat_waits(wp_pool *pool, uint32_t seat, bool *waits) {
-  if (!wp_lock_try(pool, WP_MAIN)) return WP_E_QUEUE_FULL;
+  if (!wp_lock_try(pool, WP_MAIN)) return WP_E_LOCK_BUSY;
   wp_sched_apply_inbox(pool, WP_MAIN);
   *waits = wp_lanes_seat_waits(pool, WP_MAIN, seat);
   wp_lock_release(pool, WP_MAIN);

@@ -25,7 +25,7 @@ void wp_sched_burst(wp_pool *pool, bool begins);
  * must clear it and ring the bell: it has come across tasks whose batch had failed. Worker, outside the gate. */
 uint32_t wp_sched_take(wp_pool *pool, uint32_t self, double now_ms);
 
-/* Whether a task waits for this seat, also one that is in the inbox still: exact, since only main adds some. WP_E_QUEUE_FULL: the lock
+/* Whether a task waits for this seat, also one that is in the inbox still: exact, since only main adds some. WP_E_LOCK_BUSY: the lock
  * is taken. main. */
 wp_status wp_sched_seat_waits(wp_pool *pool, uint32_t seat, bool *waits);
 
