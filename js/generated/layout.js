@@ -7,7 +7,6 @@ export const POOL_BOXES = 2248;
 export const POOL_NAMES = 2328;
 export const POOL_THREADS = 900;
 export const POOL_LEASES = 2176;
-export const POOL_LEAVERS = 48;
 
 // size of wp_table
 export const TABLE_SIZE = 40;
@@ -64,7 +63,6 @@ export const ITEM_NEXT = 0;
 export const ITEM_CLOSE = 1;
 export const ITEM_LAST = 2;
 export const ITEMS_DONE = 1073741823;
-export const ITEMS_CLOSED = 1073741824;
 export const ITEMS_STOPPED = 2147483648;
 
 // size of wp_value
@@ -99,7 +97,6 @@ export const THREAD_SLEEPS = 104;
 export const THREAD_SEAT = 76;
 export const THREAD_POISONED = 80;
 export const THREAD_RUNNING = 84;
-export const THREAD_LEAVING = 120;
 export const THREAD_BEAT = 92;
 export const THREAD_TAG = 144;
 export const THREAD_STOPPED = 176;
