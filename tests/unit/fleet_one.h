@@ -55,4 +55,33 @@ static inline void report_silent(uint32_t thread) {
   host_step(&host, &event);
 }
 
+/* ---- Size, and workers that leave ---- */
+
+static inline void resize_to(uint32_t least, uint32_t most) {
+  wp_fleet_event event = {.kind = WP_FLEET_RESIZE, .seats_min = least, .seats_max = most};
+  host_step(&host, &event);
+}
+
+static inline uint32_t served(void) {
+  uint32_t count = 0;
+  for (uint32_t seat = 0; seat < host.f.pool->seat_count; seat++)
+    count += on_seat(&host, seat) != 0;
+  return count;
+}
+
+static inline uint32_t take_one(uint32_t thread) { return take(host.f.pool, thread, host.now_ms); }
+
+static inline void finish(uint32_t thread, uint32_t index) {
+  wp_status status = WP_OK;
+  wp_task_finish(host.f.pool, thread, index, WP_OK);
+  while (deliver(host.f.pool, &status) != WP_NONE) continue;
+}
+
+static inline bool no_losses(void) {
+  return told(&host, WP_FLEET_DOWN, 0) == 0 && told(&host, WP_FLEET_RETIRED, 0) == 0 &&
+         wp_fleet_counts_of(host.fleet)->losses == 0 && !host.broken;
+}
+
+static inline void replace(uint32_t thread) { host_report(&host, WP_FLEET_LEAVE, thread); }
+
 #endif
