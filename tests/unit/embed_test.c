@@ -45,10 +45,15 @@ WP_TASK(until_cancelled) {
   return WP_OK;
 }
 
-static wp_pool *open_pool(uint32_t workers, uint32_t recycle_ms) {
+static wp_config default_config(void) {
   wp_config config;
-  wp_pool *pool = NULL;
   wp_config_defaults(&config);
+  return config;
+}
+
+static wp_pool *open_pool(uint32_t workers, uint32_t recycle_ms) {
+  wp_config config = default_config();
+  wp_pool *pool = NULL;
   config.workers = workers;
   config.recycle_ms = recycle_ms;
   config.memory_bytes = 256 << 20;
@@ -99,9 +104,8 @@ TEST(many,
 
 TEST(errors,
      "unknown tasks, failures and full queues are told by status [AM-15, AM-16, AM-05, XP-17]") {
-  wp_config config;
+  wp_config config = default_config();
   wp_pool *pool = NULL;
-  wp_config_defaults(&config);
   config.max_queue = 1;
   config.workers = 1;
   CHECK_EQ(wp_pool_create(&config, &pool), WP_OK);
@@ -128,7 +132,7 @@ TEST(errors,
   wp_resume(pool);
   wp_pool_destroy(pool);
   /* The queue's limit and the table's are two things. */
-  wp_config_defaults(&config);
+  config = default_config();
   config.workers = 1;
   config.max_tasks = 1; /* whole chunks */
   CHECK_EQ(wp_pool_create(&config, &pool), WP_OK);
@@ -266,9 +270,8 @@ TEST(spares,
 #ifdef NO_ASYNC_CANCEL
   printf("# not run: %s\n", NO_ASYNC_CANCEL);
 #else
-  wp_config config;
+  wp_config config = default_config();
   wp_pool *pool = NULL;
-  wp_config_defaults(&config);
   config.workers = 1;
   config.spares = 1;
   CHECK_EQ(wp_pool_create(&config, &pool), WP_OK);
@@ -331,9 +334,8 @@ TEST(elastic, "a pool grows while tasks wait, shrinks when its workers are idle,
 #ifdef NO_ASYNC_CANCEL
   printf("# not run: %s\n", NO_ASYNC_CANCEL);
 #else
-  wp_config config;
+  wp_config config = default_config();
   wp_pool *pool = NULL;
-  wp_config_defaults(&config);
   config.workers = 3;
   config.workers_min = 1;
   config.idle_ms = 20;

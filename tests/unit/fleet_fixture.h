@@ -121,13 +121,23 @@ static inline void host_sleep(fleet_host *host, double ms) {
   }
 }
 
-/* Every thread that is starting has started; those that are to stop have stopped. */
+/* The thread has started, if it was to. */
+static inline void host_let_start(fleet_host *host, uint32_t thread) {
+  const host_thread *t = &host->threads[thread];
+  if (t->exists && !t->started && !t->stopping) host_report(host, WP_FLEET_STARTED, thread);
+}
+
+/* It has stopped, if it was to. */
+static inline void host_let_stop(fleet_host *host, uint32_t thread) {
+  const host_thread *t = &host->threads[thread];
+  if (t->exists && t->stopping) host_report(host, WP_FLEET_GONE, thread);
+}
+
 static inline void host_settle(fleet_host *host) {
   for (uint32_t again = 0; again < 100; again++)
     for (uint32_t i = 1; i < THREADS_KEPT; i++) {
-      host_thread *t = &host->threads[i];
-      if (t->exists && t->stopping) host_report(host, WP_FLEET_GONE, i);
-      if (t->exists && !t->started) host_report(host, WP_FLEET_STARTED, i);
+      host_let_stop(host, i);
+      host_let_start(host, i);
     }
 }
 

@@ -121,7 +121,6 @@ TEST(several, "several tasks that end with one thread are told of each, once; on
   CHECK_EQ(wp_fleet_counts_of(host.fleet)->suspicions, 4);
   CHECK(!host.broken);
   host_close(&host);
-  concurrency = 0;
 }
 
 TEST(silent,
@@ -148,7 +147,6 @@ TEST(silent,
   CHECK_EQ(wp_fleet_counts_of(host.fleet)->kills, 1);
   CHECK(!host.broken);
   host_close(&host);
-  concurrency = 0;
 }
 
 TEST(idle_and_silent,
@@ -208,7 +206,6 @@ TEST(later,
   CHECK_EQ(over(WP_RUNG_FLAG), 1);
   CHECK(!host.broken);
   host_close(&host);
-  concurrency = 0;
 }
 
 TEST(flood, "however many suspicions are asked for, each is over once") {

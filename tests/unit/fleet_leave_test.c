@@ -95,8 +95,7 @@ TEST(no_successor, "a worker for which no successor can be had goes on") {
     const wp_fleet_action *start = last_told(&host, WP_FLEET_START);
     if (host.threads[start->thread].exists && !host.threads[start->thread].started)
       host_report(&host, WP_FLEET_START_FAILED, start->thread);
-    for (uint32_t t = 1; t < THREADS_KEPT; t++)
-      if (host.threads[t].stopping && host.threads[t].exists) host_report(&host, WP_FLEET_GONE, t);
+    for (uint32_t t = 1; t < THREADS_KEPT; t++) host_let_stop(&host, t);
     host_sleep(&host, 1000);
   }
   CHECK_EQ(told(&host, WP_FLEET_START, 0), 1 + 4);

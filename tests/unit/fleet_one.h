@@ -6,12 +6,13 @@
 
 static fleet_host host;
 
-static uint32_t concurrency;
+static uint32_t concurrency; /* of the next pool; 0: as usual */
 
 static inline wp_status create(uint32_t workers, uint32_t spares, const wp_fleet_config *given) {
   wp_fleet_config usual = fleet_config();
   wp_config config = fixture_config(workers);
   if (concurrency) config.concurrency = concurrency;
+  concurrency = 0;
   config.spares = spares;
   config.recycle_ms = 0;
   return host_create(&host, &config, given ? given : &usual);

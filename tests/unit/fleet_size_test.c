@@ -243,7 +243,6 @@ TEST(finishes, "a worker whose seat is closed ends what it runs, also several ta
   CHECK_EQ(state_of(host.f.pool, common), WP_SLOT_READY);
   CHECK(no_losses());
   host_close(&host);
-  concurrency = 0;
 }
 
 TEST(stays, "a worker whose seat is wanted again before it has ended goes on") {
@@ -362,10 +361,10 @@ static void anything(uint32_t size) {
     host_sleep(&host, below(2) ? below(3) : below(300));
     return;
   case 3:
-    if (t->exists && !t->started && !t->stopping) host_report(&host, WP_FLEET_STARTED, thread);
+    host_let_start(&host, thread);
     return;
   case 4:
-    if (t->exists && t->stopping) host_report(&host, WP_FLEET_GONE, thread);
+    host_let_stop(&host, thread);
     return;
   case 5:
     take_deliveries();
