@@ -96,7 +96,8 @@ static bool has_nothing(wp_fleet *fleet, uint32_t thread) {
 static void end(wp_fleet *fleet, uint32_t thread) {
   wp_member *m = &fleet->members[thread];
   wp_seat *s = &fleet->seats[m->seat - 1];
-  m->held = false; /* but it stays doomed: pardoned, it could enter the gate once more before its end */
+  m->held =
+      false; /* but it stays doomed: pardoned, it could enter the gate once more before its end */
   m->ladder.doomers--;
   fleet->counts.left++;
   wp__fleet_emit(fleet, WP_FLEET_LEFT, thread);
