@@ -116,6 +116,18 @@ function describe(reason) {
 const NO_TEXT = 'a value that has no text';
 
 /**
+ * @param {unknown} value
+ * @returns {string} never throws
+ */
+export function safeText(value) {
+  try {
+    return String(value);
+  } catch {
+    return NO_TEXT;
+  }
+}
+
+/**
  * Where a module could not be read: Node writes it before the stack, Firefox into properties.
  * @param {any} error
  * @returns {string | undefined} file and line

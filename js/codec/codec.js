@@ -16,12 +16,12 @@
 import { copyBytes, isOrdinaryBuffer } from './bytes.js';
 import { Decoder } from './decoder.js';
 import { cloneForMessage, flatten, isDeep, isOverflow } from '../values/deep.js';
-import { carriedPart, encodeRecord, isError, safeText } from './errors.js';
+import { carriedPart, encodeRecord, isError } from './errors.js';
 import { notPlain, notSerializable } from './explain.js';
 import { isSimple, isWellFormed } from './simple.js';
 import { isWide, textBytes, tryWriteText, utf16Bytes } from './text.js';
 import { TYPE, VIEW_KINDS } from './types.js';
-import { describeReason, poolError } from '../base/errors.js';
+import { describeReason, poolError, safeText } from '../base/errors.js';
 
 export { TYPE };
 

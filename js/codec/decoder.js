@@ -42,7 +42,7 @@ export class Decoder {
    * @param {number} length bytes
    * @param {{ view?: boolean }} [options] view: BINARY is not copied, the result aliases u8
    * @returns {unknown}
-   * @throws {import('./errors.js').PoolError} NOT_SERIALIZABLE: the bytes do not fit the type
+   * @throws {import('../base/errors.js').PoolError} NOT_SERIALIZABLE: the bytes do not fit the type
    */
   decode(type, aux, u8, offset, length, options) {
     switch (type) {

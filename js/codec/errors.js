@@ -4,7 +4,7 @@
  */
 
 import { own } from '../base/own.js';
-import { PoolError, withoutFrames } from '../base/errors.js';
+import { PoolError, safeText, withoutFrames } from '../base/errors.js';
 import { STANDARD } from '../values/error-types.js';
 import { TYPE } from './types.js';
 
@@ -61,18 +61,6 @@ function read(object, key) {
     return Reflect.get(object, key);
   } catch {
     return undefined;
-  }
-}
-
-/**
- * @param {unknown} value
- * @returns {string} never throws
- */
-export function safeText(value) {
-  try {
-    return String(value);
-  } catch {
-    return 'a value that has no text';
   }
 }
 

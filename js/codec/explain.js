@@ -1,9 +1,9 @@
 /** Finds the part of a value that cannot be carried, and its place, for the message of NOT_SERIALIZABLE. Slow path only; nothing here throws. */
 
-import { poolError } from '../base/errors.js';
+import { poolError, safeText } from '../base/errors.js';
 import { contents, stepTo } from '../values/contents.js';
 import { deepest, isOverflow } from '../values/deep.js';
-import { isError, safeText } from './errors.js';
+import { isError } from './errors.js';
 import { MOST_DEPTH, MOST_KEYS, MOST_TEXT, isWellFormed } from './simple.js';
 
 const MAX_NODES = 10_000;

@@ -6,6 +6,7 @@ import {
   LONGEST_MS,
   milliseconds,
   nameSet,
+  object,
   transferList,
   unknownOption,
   wrong,
@@ -207,8 +208,7 @@ const ASIDE = nameSet(STEP);
  */
 export function readOptions(options, known = OPTIONS_OF.task, group = '') {
   if (options instanceof Given) return options;
-  if (options === null || typeof options !== 'object' || Array.isArray(options))
-    throw wrong('options', options, 'an object');
+  object('options', options);
   const given = /** @type {any} */ (new Given());
   for (const name of Object.keys(options)) {
     const value = /** @type {any} */ (options)[name];
@@ -266,8 +266,7 @@ export function contextFor({ main }) {
  * @throws {import('../base/errors.js').PoolError} INVALID_ARGUMENT, UNSUPPORTED
  */
 export function specify(options, pool, extra) {
-  if (options === null || typeof options !== 'object' || Array.isArray(options))
-    throw wrong('options', options, 'an object');
+  object('options', options);
   const spec = plain(pool, extra);
   for (const name in options) {
     if (!Object.prototype.hasOwnProperty.call(options, name)) continue; // Object.hasOwn costs 7 ns more: V8 12
@@ -377,6 +376,7 @@ function plain(pool, { flags = 0, weight, isJob = false, seat, dueMs }) {
     signal: undefined,
   };
 }
+
 /**
  * @param {number} deadlineMs
  * @param {import('../time/scheduler.js').Time} time

@@ -126,7 +126,7 @@ export class Clock {
       /** @type {Action[]} */
       const actions = [];
       for (let at = first; at < first + count * L.ACTION_SIZE; at += L.ACTION_SIZE) {
-        const field = (/** @type {number} */ offset) => memory.u32[(at + offset) >>> 2] ?? 0;
+        const field = (/** @type {number} */ offset) => memory.u32[(at + offset) >>> 2];
         actions.push({
           kind: field(L.ACTION_KIND),
           thread: field(L.ACTION_THREAD),

@@ -185,7 +185,7 @@ function checkNames(given) {
 }
 
 /**
- * In development.
+ * What a pool with `dev` asks of inject() besides.
  * @param {unknown} name
  * @param {unknown} lib
  * @throws {import('../base/errors.js').PoolError} INVALID_ARGUMENT
