@@ -16,8 +16,7 @@ import { checkLibrary } from '../time/scheduler.js';
 import { OPTIONS_OF } from '../options/spec.js';
 import { createEngine } from '../submit/start.js';
 import { attachTask, PROMISE_SINK, Task, taskProxy, TaskPromise } from '../task/task.js';
-import { Telemetry } from '../telemetry/telemetry.js';
-import { Traces } from '../telemetry/traces.js';
+import { Monitor } from '../telemetry/monitor.js';
 import { PoolEmitter } from './pool-events.js';
 import { postToModules, workerEvents } from './worker-events.js';
 
@@ -45,9 +44,7 @@ export class Pool {
   #events;
   #intake;
   #jobs;
-  /** @type {Telemetry | undefined} */
-  #telemetry;
-  #traces = new Traces();
+  #monitor = new Monitor();
   #broadcasts = new Broadcasts();
   #drain = new Drain();
   #ending;
@@ -115,10 +112,7 @@ export class Pool {
       const engine = await this.#starting;
       if (this.#intake.closed) throw poolError('POOL_DESTROYED', 'the pool was destroyed while it started'); // #ending ends it
       if (this.#paused) engine.pause();
-      this.#traces.open(engine);
-      const { telemetry } = this.#options;
-      if (telemetry) this.#telemetry = new Telemetry(engine, this.#jobs.buffers, telemetry);
-      if (this.#telemetry) this.#intake.dispatcher.sample(this.#telemetry);
+      this.#monitor.open(engine, this.#jobs.buffers, this.#intake.dispatcher);
       this.#intake.open(engine);
       this.#drain.wake(); // what drain() waits for may have been given up meanwhile
       engine.keepAlive(this.#keepsAlive);
@@ -327,17 +321,17 @@ export class Pool {
 
   /** The pool's health over the last samples; undefined: `telemetry` is off, or there is no sample yet. Resets nothing but `WindowSec`. */
   report() {
-    return this.#telemetry?.report();
+    return this.#monitor.report();
   }
 
   /** How busy main and the workers were in the last second; undefined: `telemetry` is off. */
   taskLoad() {
-    return this.#telemetry?.load;
+    return this.#monitor.load;
   }
 
   /** Records every task's life from now on, for chrome://tracing or ui.perfetto.dev, until its `stop()`. UNSUPPORTED before `ready`. */
   trace() {
-    return this.#traces.start(this.#intake.engine);
+    return this.#monitor.trace(this.#intake.engine);
   }
 
   /**
@@ -382,13 +376,13 @@ export class Pool {
 
   #silence() {
     this.#jobs.close();
-    this.#telemetry = undefined;
+    this.#monitor.silence();
     this.#events.clear();
     this.#broadcasts.clear();
   }
 
   #ended() {
-    this.#traces.close();
+    this.#monitor.close();
     this.#starting = undefined; // with it goes the memory
     for (const stream of Object.values(this.#options.thread.captured)) stream?.end();
   }

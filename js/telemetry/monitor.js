@@ -1,0 +1,51 @@
+/** What can be watched of a pool: its health and load, while telemetry is on, and the lives of its tasks. */
+import { Telemetry } from './telemetry.js';
+import { Traces } from './traces.js';
+
+/** The watching of one pool. */
+export class Monitor {
+  #traces = new Traces();
+  /** @type {Telemetry | undefined} */
+  #telemetry;
+
+  /**
+   * @param {import('../engine/engine.js').Engine} engine no task has been given to it yet
+   * @param {import('../jobs/bulk.js').ResultBuffers} buffers
+   * @param {import('../submit/dispatcher.js').Dispatcher} dispatcher whose ticks are those of the samples
+   */
+  open(engine, buffers, dispatcher) {
+    this.#traces.open(engine);
+    const { telemetry } = engine.options;
+    if (!telemetry) return;
+    this.#telemetry = new Telemetry(engine, buffers, telemetry);
+    dispatcher.sample(this.#telemetry);
+  }
+
+  /** See Pool.report. */
+  report() {
+    return this.#telemetry?.report();
+  }
+
+  /** See Pool.taskLoad. */
+  get load() {
+    return this.#telemetry?.load;
+  }
+
+  /**
+   * See Pool.trace.
+   * @param {import('../engine/engine.js').Engine | undefined} engine
+   */
+  trace(engine) {
+    return this.#traces.start(engine);
+  }
+
+  /** Nothing is reported any more. */
+  silence() {
+    this.#telemetry = undefined;
+  }
+
+  /** The pool is gone. */
+  close() {
+    this.#traces.close();
+  }
+}
