@@ -279,6 +279,7 @@ export class Pool {
   inject(name, lib) {
     if (this.#options.dev) checkLibrary(name, lib);
     this.#options.scheduler.inject(lib);
+    this.#intake.deadlines.renew(); // tasks have them before there is an engine
   }
 
   /** No task is started any more; running ones finish. Idempotent, not nested. */

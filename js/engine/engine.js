@@ -47,7 +47,6 @@ export class Engine {
   fleet;
   /** How boxes, which their users may keep for ever, hold it. @type {{ engine: Engine | undefined }} */
   self = { engine: this };
-  clockReplaced = () => {};
   /** @type {(Task | undefined)[]} by slot */
   #tasks = [];
   #results;
@@ -90,7 +89,6 @@ export class Engine {
     this.timekeeper = new Timekeeper(this.core, options.scheduler, isBusy, () => {
       this.clock.look();
       this.fleet.clockReplaced();
-      this.clockReplaced();
     });
     this.clock = new Clock(
       this.core,

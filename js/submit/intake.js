@@ -89,7 +89,6 @@ export class Intake {
   open(engine) {
     this.engine = engine;
     this.dispatcher.open(engine);
-    engine.clockReplaced = () => this.deadlines.renew();
     const early = this.#takeEarly();
     for (const [task, { run }] of early) {
       if (this.closed) break; // by a callback

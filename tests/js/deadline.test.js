@@ -4,6 +4,7 @@ import test from 'node:test';
 import { Deadlines } from '../../js/task/deadlines.js';
 import { Pool } from '../../js/index.js';
 import { Task } from '../../js/task/task.js';
+import { FakeClock } from './fake-clock.js';
 import { blocker, codeOf, MODULE, randomFrom, seed, until, withPool } from './helpers.js';
 
 const ITEMS = new URL('./fixtures/map-items.js', import.meta.url);
@@ -41,6 +42,20 @@ test('no worker starts a task whose deadline has passed, also while main is busy
     assert.equal(await next, 'next');
     assert.deepEqual(await pool.dispatch('notes'), ['next']);
   }));
+
+test('a deadline moves to the clock that is injected, also before the core is loaded', async () => {
+  const [first, second] = [new FakeClock(), new FakeClock()];
+  const pool = new Pool({ module: MODULE, workers: 1, scheduler: first.scheduler });
+  try {
+    const late = failure(pool.dispatch('note', 'late', { deadlineMs: 20 }));
+    pool.inject('second', second.scheduler);
+    second.advance(21);
+    assert.equal(pool.stats().errors, 1, 'in the turn in which it passes');
+    assert.match((await late).message, /deadline, 20 ms after it was submitted, has passed: it had not started/);
+  } finally {
+    await pool.destroy();
+  }
+});
 
 test('a task that runs at its deadline is stopped as at its time limit', () => {
   let now = 0;
