@@ -10,18 +10,27 @@ import { workerName } from '../threads/member.js';
 
 /** The seats of one pool that nobody serves any more. */
 export class Deserted {
-  #engine;
+  #core;
+  #fleet;
+  #options;
   #tasks;
+  #giveUp;
   /** @type {Map<number | undefined, Member>} the last worker of each, by seat; given up last: last */
   #seats = new Map();
 
   /**
-   * @param {import('./engine.js').Engine} engine
-   * @param {(import('../task/task.js').Task | undefined)[]} tasks by slot; shared with the engine
+   * @param {import('../core/core.js').Core} core
+   * @param {Pick<import('../threads/fleet.js').Fleet, 'serves'>} fleet
+   * @param {Pick<import('../options/options.js').ResolvedOptions, 'names' | 'restart'>} options
+   * @param {readonly (import('../task/task.js').Task | undefined)[]} tasks by slot; shared with the engine
+   * @param {(task: import('../task/task.js').Task, error: import('../base/errors.js').PoolError) => void} giveUp
    */
-  constructor(engine, tasks) {
-    this.#engine = engine;
+  constructor(core, fleet, options, tasks, giveUp) {
+    this.#core = core;
+    this.#fleet = fleet;
+    this.#options = options;
     this.#tasks = tasks;
+    this.#giveUp = giveUp;
   }
 
   /** @param {Member} member whose seat is given up */
@@ -38,7 +47,7 @@ export class Deserted {
 
   /** @param {Member} member what was transferred to it, and waits still, is lost */
   #endTransferred(member) {
-    const { core } = this.#engine;
+    const core = this.#core;
     for (const task of [...this.#tasks]) {
       if (task?.rare?.boundTo !== member || task.rare.channel) continue;
       const state = core.load(core.slots.record(task.index)) & 0xff;
@@ -52,10 +61,10 @@ export class Deserted {
    * @returns {import('../base/errors.js').PoolError} why
    */
   endWithoutPayload(task) {
-    const { core } = this.#engine;
+    const core = this.#core;
     const hasRun = core.load(core.slots.record(task.index) + L.SLOT_REDELIVERIES) > 0;
     const error = transferLost(task, hasRun);
-    void this.#engine.giveUp(task, error);
+    this.#giveUp(task, error);
     return error;
   }
 
@@ -64,18 +73,19 @@ export class Deserted {
    * @param {number} [seat] default: the one that was given up last
    */
   endTasks(seat = [...this.#seats.keys()].at(-1)) {
-    const { core, fleet, options } = this.#engine;
+    const [core, fleet] = [this.#core, this.#fleet];
+    const { names, restart } = this.#options;
     const member = this.#seats.get(seat);
     if (seat === undefined || !member) return;
-    const who = fleet.serves() ? workerName(options.names, seat) : 'every worker';
-    const isFinal = options.restart.policy === 'never';
+    const who = fleet.serves() ? workerName(names, seat) : 'every worker';
+    const isFinal = restart.policy === 'never';
     const what = isFinal ? 'has ended, and none is restarted' : 'was given up after too many failures';
     for (const task of [...this.#tasks]) {
       if (!task) continue;
       const slot = core.slots.record(task.index);
       const isBound = core.load(slot + L.SLOT_SEAT) === seat + 1;
       if ((fleet.serves() && !isBound) || (core.load(slot) & 0xff) === L.SLOT_RUNNING) continue;
-      void this.#engine.giveUp(task, lostError(`${who} ${what}`, member, { taskId: task.id }));
+      this.#giveUp(task, lostError(`${who} ${what}`, member, { taskId: task.id }));
     }
   }
 }

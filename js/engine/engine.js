@@ -50,7 +50,7 @@ export class Engine {
   /** @type {(Task | undefined)[]} by slot */
   #tasks = [];
   #results;
-  #deserted = new Deserted(this, this.#tasks);
+  #deserted;
   /** Whether an idle pool keeps the process alive. */
   #keepsAlive = true;
   #isOpen = false;
@@ -84,7 +84,6 @@ export class Engine {
       rest: events.rest,
       drained: events.drained,
     });
-    this.mail = new Mail(this);
     const isBusy = () => this.ledger.inFlight > 0;
     this.timekeeper = new Timekeeper(this.core, options.scheduler, isBusy, () => {
       this.clock.look();
@@ -99,8 +98,13 @@ export class Engine {
     );
     this.fleet = new Fleet(this.core, options, program, threads, this.#fleetEvents());
     this.#stops = new Stops(this.core, this.fleet, options.cancelGraceMs);
-    this.outbox = new Outbox(this.core, this.fleet.members);
-    this.#results = new Results(this, this.#tasks);
+    const { members } = this.fleet;
+    this.outbox = new Outbox(this.core, members);
+    this.mail = new Mail(this.ledger, members);
+    this.#results = new Results(this.core, this.ledger, this.mail, members, this.self, this.#tasks);
+    this.#deserted = new Deserted(this.core, this.fleet, options, this.#tasks, (task, error) => {
+      void this.giveUp(task, error);
+    });
     this.completions = new Completions(
       this.core,
       (index) => this.#results.deliver(index),

@@ -17,11 +17,16 @@ export class Mail {
   #values = new Map();
   /** @type {Map<string, { task: Task, thread: number }>} completions whose value has not come */
   #waiting = new Map();
-  #engine;
+  #ledger;
+  #members;
 
-  /** @param {import('./engine.js').Engine} engine */
-  constructor(engine) {
-    this.#engine = engine;
+  /**
+   * @param {import('./ledger.js').Ledger} ledger
+   * @param {ReadonlyMap<number, import('../threads/member.js').Member>} members by thread number
+   */
+  constructor(ledger, members) {
+    this.#ledger = ledger;
+    this.#members = members;
   }
 
   /**
@@ -30,10 +35,9 @@ export class Mail {
    * @param {unknown} value
    */
   #settle(task, value) {
-    const { ledger } = this.#engine;
-    ledger.leave(task);
-    ledger.end(task, task.rare?.failure?.(value), value);
-    ledger.checkDrained();
+    this.#ledger.leave(task);
+    this.#ledger.end(task, task.rare?.failure?.(value), value);
+    this.#ledger.checkDrained();
   }
 
   /**
@@ -59,7 +63,7 @@ export class Mail {
     const key = `${task.index}.${task.generation}`;
     if (!this.#values.has(key)) {
       this.#waiting.set(key, { task, thread });
-      this.#engine.fleet.members.get(thread)?.thread.pump?.(); // it was sent before the task ended
+      this.#members.get(thread)?.thread.pump?.(); // it was sent before the task ended
       return;
     }
     const value = this.#values.get(key);
@@ -77,11 +81,10 @@ export class Mail {
 
   /** @param {import('../threads/member.js').Member} member is gone: what has not come by now never will */
   lose(member) {
-    const { ledger } = this.#engine;
     for (const task of this.takeLost(member.number)) {
       const where = { taskId: task.id, worker: member.name };
-      ledger.leave(task);
-      ledger.end(task, lostError(`${member.name} ended before its result arrived`, member, where), undefined);
+      this.#ledger.leave(task);
+      this.#ledger.end(task, lostError(`${member.name} ended before its result arrived`, member, where), undefined);
     }
   }
 

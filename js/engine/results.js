@@ -18,17 +18,29 @@ import { callOut, NO_VALUE } from '../task/task.js';
 
 /** The way out of one pool. */
 export class Results {
-  #engine;
+  #core;
+  #ledger;
+  #mail;
+  #members;
+  #holder;
   #tasks;
   /** The thread that is being taken back, for the tasks that it took along. @type {Member | undefined} */
   #gone;
 
   /**
-   * @param {import('./engine.js').Engine} engine
+   * @param {import('../core/core.js').Core} core
+   * @param {import('./ledger.js').Ledger} ledger
+   * @param {import('./mail.js').Mail} mail
+   * @param {ReadonlyMap<number, Member>} members by thread number
+   * @param {import('../task/box.js').Holder} holder of the boxes
    * @param {(Task | undefined)[]} tasks by slot; shared with the engine
    */
-  constructor(engine, tasks) {
-    this.#engine = engine;
+  constructor(core, ledger, mail, members, holder, tasks) {
+    this.#core = core;
+    this.#ledger = ledger;
+    this.#mail = mail;
+    this.#members = members;
+    this.#holder = holder;
     this.#tasks = tasks;
   }
 
@@ -45,7 +57,7 @@ export class Results {
 
   /** @param {number} index of a slot that is DELIVERED */
   deliver(index) {
-    const { core } = this.#engine;
+    const core = this.#core;
     const slot = core.slots.record(index);
     const { u32, i32 } = core.memory;
     const flags = u32[(slot + L.SLOT_FLAGS) >>> 2];
@@ -56,7 +68,7 @@ export class Results {
     }
     this.#tasks[index] = undefined;
     const status = i32[(slot + L.SLOT_STATUS) >>> 2];
-    this.#engine.ledger.observer?.ran(task, slot);
+    this.#ledger.observer?.ran(task, slot);
     const thread = u32[(slot + L.SLOT_OWNER) >>> 2];
     if (flags & L.SLOT_ITEMS && core.typeOf(slot, RESULT) === TYPE.BINARY && !task.settled) {
       this.#deliverItems(task, slot, status, thread);
@@ -76,11 +88,11 @@ export class Results {
     }
     if (!error) task.sink.weigh?.(core.bytesOf(slot, RESULT));
     if (byMessage && !task.settled) {
-      this.#engine.mail.collect(task, thread);
+      this.#mail.collect(task, thread);
       return;
     }
-    this.#engine.ledger.leave(task);
-    this.#engine.ledger.end(task, error, value, status === STATUS.CANCELLED);
+    this.#ledger.leave(task);
+    this.#ledger.end(task, error, value, status === STATUS.CANCELLED);
   }
 
   /**
@@ -92,7 +104,7 @@ export class Results {
   #failure(task, slot, status, thread) {
     const { deadline } = task.rare ?? {};
     if (status === STATUS.TIMEOUT && deadline) return deadlineError(deadline, undefined, task.id); // its worker refused it
-    return readFailure(this.#engine.core, slot, status, this.where(task, thread), this.#goneThread(thread));
+    return readFailure(this.#core, slot, status, this.where(task, thread), this.#goneThread(thread));
   }
 
   /**
@@ -103,7 +115,7 @@ export class Results {
    * @param {number} thread
    */
   #deliverItems(task, slot, status, thread) {
-    const { core, ledger, mail } = this.#engine;
+    const [core, ledger] = [this.#core, this.#ledger];
     const progress = core.load(slot + L.SLOT_RESULT_INLINE);
     const records = this.#records(core.boxOf(slot, RESULT) - 1, progress & L.ITEMS_DONE);
     const { values, bytes, thrown, travels, isError } = records;
@@ -111,7 +123,7 @@ export class Results {
     task.sink.partial?.(values, bytes);
     if (isError && travels) task.more.failure = (cause) => thrownError(status, fromMessage(cause), where);
     if (travels) {
-      mail.collect(task, thread);
+      this.#mail.collect(task, thread);
       return;
     }
     let error;
@@ -127,7 +139,7 @@ export class Results {
    * @param {number} count
    */
   #records(box, count) {
-    const { core } = this.#engine;
+    const core = this.#core;
     return readRecords(core, core.memory.address(core.boxes.record(box) + L.BOX_ADDRESS), count);
   }
 
@@ -137,7 +149,7 @@ export class Results {
    * @param {number} done
    */
   takeItems(index, done) {
-    const { core } = this.#engine;
+    const core = this.#core;
     const found = this.#records(index, done);
     core.exports._wp_box_drop(core.pool, L.MAIN, index);
     return found;
@@ -149,7 +161,7 @@ export class Results {
    * @returns {(() => import('../core/records.js').Records) | undefined} reads, and drops, them, when the task has been given up
    */
   holdItems({ index }) {
-    const { core } = this.#engine;
+    const core = this.#core;
     const { exports, pool, memory } = core;
     const slot = core.slots.record(index);
     if (!(memory.u32[(slot + L.SLOT_FLAGS) >>> 2] & L.SLOT_ITEMS)) return undefined;
@@ -164,7 +176,7 @@ export class Results {
    * @param {{ taskId: string, worker: string | undefined }} where
    */
   timeLimitError(slot, where) {
-    const limit = this.#engine.core.memory.u32[(slot + L.SLOT_TIMEOUT_MS) >>> 2];
+    const limit = this.#core.memory.u32[(slot + L.SLOT_TIMEOUT_MS) >>> 2];
     return innerError('TIMEOUT', `the task ran longer than ${limit} ms on ${where.worker}`, where);
   }
 
@@ -173,9 +185,9 @@ export class Results {
    * @param {Task} task
    */
   #result(slot, task) {
-    const { core } = this.#engine;
+    const core = this.#core;
     if (!(core.memory.u32[(slot + L.SLOT_FLAGS) >>> 2] & L.SLOT_LEASE)) return core.read(slot, RESULT);
-    return new Box(this.#engine.self, core.boxOf(slot, RESULT) - 1, task.id);
+    return new Box(this.#holder, core.boxOf(slot, RESULT) - 1, task.id);
   }
 
   /**
@@ -184,7 +196,7 @@ export class Results {
    * @param {number} thread
    */
   where(task, thread) {
-    return { taskId: task.id, worker: (this.#goneThread(thread) ?? this.#engine.fleet.members.get(thread))?.name };
+    return { taskId: task.id, worker: (this.#goneThread(thread) ?? this.#members.get(thread))?.name };
   }
 
   /**
@@ -193,13 +205,13 @@ export class Results {
    */
   #goneThread(thread) {
     if (this.#gone?.number === thread) return this.#gone;
-    const member = this.#engine.fleet.members.get(thread);
+    const member = this.#members.get(thread);
     return member?.state === 'dying' ? member : undefined;
   }
 
   /** @param {number} slot of an event */
   #progress(slot) {
-    const { core } = this.#engine;
+    const core = this.#core;
     const { u32 } = core.memory;
     const task = this.#tasks[u32[(slot + L.SLOT_PARENT) >>> 2]];
     if (!task?.rare?.onProgress || task.generation !== u32[(slot + L.SLOT_PARENT_GENERATION) >>> 2]) return;

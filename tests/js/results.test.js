@@ -91,7 +91,7 @@ test('a value that came by message for a task that was given up before its end i
   const ended = [];
   const ledger = { leave() {}, checkDrained() {}, end: (task, error, value) => ended.push([task.id, error, value]) };
   const members = new Map([[1, { thread: {} }]]);
-  const mail = new Mail(/** @type {any} */ ({ ledger, fleet: { members } }));
+  const mail = new Mail(/** @type {any} */ (ledger), /** @type {any} */ (members));
   const task = /** @type {any} */ ({ id: 'task', index: 3, generation: 5 });
   const come = (/** @type {string} */ value) => mail.receive({ slot: 3, generation: 5, value }, task);
   come('first');
