@@ -6,7 +6,7 @@ import { Completions } from '../../js/engine/completions.js';
 import { RESULT } from '../../js/core/core.js';
 import * as L from '../../js/generated/layout.js';
 import { resolveOptions } from '../../js/options/options.js';
-import { takeSlot } from '../../js/engine/slot.js';
+import { SlotWriter } from '../../js/engine/slot.js';
 import { createEngine } from '../../js/submit/start.js';
 import { KINDS, NoFigure, WrongResult } from '../measure.mjs';
 import { quantile } from '../stats.mjs';
@@ -14,7 +14,10 @@ import { quantile } from '../stats.mjs';
 const MODULE = new URL('./workers/wasmpool.mjs', import.meta.url);
 const SPEC = { lane: L.PRIORITY_NORMAL };
 const ignore = () => undefined;
-const EVENTS = { error: ignore, drained: ignore, down: ignore, retired: ignore, seating: ignore };
+const EVENTS = {
+  ...{ error: ignore, rest: ignore, drained: ignore, message: ignore },
+  ...{ up: ignore, down: ignore, retired: ignore, seating: ignore },
+};
 
 /** Never called: `measure` opens what it needs. */
 export const open = () => ({ meet: async () => undefined, run: async () => undefined, close: ignore });
@@ -39,9 +42,10 @@ export async function measure({ row, workers, quick }) {
 
 class Rings {
   #engine;
+  #slots;
   #kind;
   #completions;
-  /** What takeSlot wants to tell a task. */
+  /** What a SlotWriter wants to tell a task. */
   #record = /** @type {any} */ ({ item: 0, index: -1 });
   #inFlight = 0;
   /** @type {number[]} */
@@ -59,6 +63,7 @@ class Rings {
    */
   constructor(engine, kind) {
     this.#engine = engine;
+    this.#slots = new SlotWriter(engine.core, engine.names, engine.self);
     this.#kind = kind;
     engine.completions.stop();
     this.#completions = engine.completions = new Completions(
@@ -82,7 +87,7 @@ class Rings {
   #submit(i) {
     const { core } = this.#engine;
     const value = this.#kind.value(i);
-    takeSlot(this.#engine, this.#record, this.#kind.task, value, SPEC);
+    this.#slots.write(this.#record, this.#kind.task, value, SPEC);
     const { index } = this.#record;
     this.#sent[index] = value;
     this.#inFlight++;

@@ -19,7 +19,7 @@ import { Names } from '../core/names.js';
 import { openCore, taskNames } from '../threads/open.js';
 import { Results } from './results.js';
 import { Outbox } from './outbox.js';
-import { takeSlot } from './slot.js';
+import { SlotWriter } from './slot.js';
 import { Stops } from './stops.js';
 import { parseReference } from '../base/task-name.js';
 import { Timekeeper } from '../time/timekeeper.js';
@@ -51,6 +51,7 @@ export class Engine {
   #tasks = [];
   #results;
   #deserted;
+  #slots;
   /** Whether an idle pool keeps the process alive. */
   #keepsAlive = true;
   #isOpen = false;
@@ -70,6 +71,7 @@ export class Engine {
     this.core = openCore(options, exports, memory, maximumBytes(program, options.memoryBytes));
     this.governor = new Governor(this.core);
     this.names = new Names(this.core, taskNames(this.core));
+    this.#slots = new SlotWriter(this.core, this.names, this.self);
     this.ledger = new Ledger(this.core, {
       busy: (busy) => {
         this.timekeeper.update();
@@ -200,7 +202,7 @@ export class Engine {
    */
   prepare(task, name, payload, spec) {
     try {
-      takeSlot(this, task, name, payload, spec);
+      this.#slots.write(task, name, payload, spec);
       return true;
     } catch (error) {
       if (task.sink.refused?.(/** @type {any} */ (error))) {

@@ -56,14 +56,13 @@ export function leaveGroup(core, group) {
 
 /**
  * Queues all members, or none.
- * @param {import('../engine/engine.js').Engine} engine
+ * @param {import('../core/core.js').Core} core
  * @param {GroupMember[]} members
  * @param {boolean} failFast the first failure ends the others that have not started
  * @param {GroupEnd} end
- * @param {(task: Task, signal: AbortSignal | undefined) => void} listen
+ * @param {(task: Task, member: GroupMember, group: number) => void} submit
  */
-export function startGroup(engine, members, failFast, { resolve, reject, refuse }, listen) {
-  const { core } = engine;
+export function startGroup(core, members, failFast, { resolve, reject, refuse }, submit) {
   let group;
   try {
     group = createGroup(core, members.length, failFast ? L.GROUP_FAIL_FAST : 0);
@@ -74,9 +73,5 @@ export function startGroup(engine, members, failFast, { resolve, reject, refuse 
   const sink = new GroupSink(members.length, resolve, reject, () => {
     if (failFast) core.exports._wp_group_fail(core.pool, group); // those that have not started never will
   });
-  for (const [item, { name, payload, spec, signal }] of members.entries()) {
-    const task = new Task(sink, item);
-    engine.submit(task, name, payload, { ...spec, group: group + 1 });
-    if (!task.settled) listen(task, signal);
-  }
+  for (const [item, member] of members.entries()) submit(new Task(sink, item), member, group);
 }

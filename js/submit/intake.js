@@ -299,8 +299,9 @@ export class Intake {
     const start = (/** @type {Engine} */ engine) => {
       whole.rare?.unlisten?.();
       whole.rare?.deadline?.forget();
-      startGroup(engine, members, failFast, end, (record, signal) => {
-        if (signal) this.#listen(record, signal);
+      startGroup(engine.core, members, failFast, end, (record, { name, payload, spec, signal }, group) => {
+        engine.submit(record, name, payload, { ...spec, group: group + 1 });
+        if (signal && !record.settled) this.#listen(record, signal);
         if (deadline && !record.settled) this.deadlines.watch(record, deadline);
       });
     };

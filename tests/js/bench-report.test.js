@@ -1,8 +1,10 @@
 /** What the benchmarks say about their figures. What the figures are is no matter of a test. */
 
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { promisify } from 'node:util';
 import { behindTable } from '../../bench/behind.mjs';
 import { CURVES, emptyCurves, growthOf } from '../../bench/growth.mjs';
 import { fill } from '../../bench/pages.mjs';
@@ -117,4 +119,16 @@ test("the README's table has five rows of three figures, and a ratio below 1 whe
   for (const line of lines) assert.equal(line.split('|').length, 6, line);
   const start = lines.find((line) => line.includes('start:'));
   assert.match(start, /\b0\.\d\d× \|$/); // tinypool starts faster
+});
+
+// ---- Rows that know the pool's inside ----
+
+test('the rings alone carry tasks: the engine asks nothing of its upper half that they lack', async () => {
+  const code = `
+    const { measure } = await import(${JSON.stringify(new URL('../../bench/pools/limit-js.mjs', import.meta.url))});
+    const { rate } = await measure({ row: { id: 'x', parameters: { depth: 64 } }, workers: 1, quick: true });
+    console.log(rate > 0);
+    process.exit();`;
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', code]);
+  assert.equal(stdout, 'true\n');
 });
