@@ -15,9 +15,9 @@ export class Monitor {
    */
   open(engine, buffers, dispatcher) {
     this.#traces.open(engine);
-    const { telemetry } = engine.options;
-    if (!telemetry) return;
-    this.#telemetry = new Telemetry(engine, buffers, telemetry);
+    const { core, fleet, options } = engine;
+    if (!options.telemetry) return;
+    this.#telemetry = new Telemetry(core, fleet, buffers, options, options.telemetry);
     dispatcher.sample(this.#telemetry);
   }
 

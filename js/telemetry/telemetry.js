@@ -37,7 +37,9 @@ const LOAD_MS = 1000; // REQUIREMENTS TW-64
 
 /** Samples, reports. Exists only while telemetry is on. */
 export class Telemetry {
-  #engine;
+  #core;
+  #fleet;
+  #workers;
   #time;
   #buffers;
   #at;
@@ -45,24 +47,27 @@ export class Telemetry {
   #load;
 
   /**
-   * @param {import('../engine/engine.js').Engine} engine
-   * @param {import('../jobs/bulk.js').ResultBuffers} buffers
-   * @param {NonNullable<import('../options/options.js').ResolvedOptions['telemetry']>} options
+   * @param {import('../core/core.js').Core} core
+   * @param {Pick<import('../threads/fleet.js').Fleet, 'members' | 'interventions'>} fleet
+   * @param {Pick<import('../jobs/bulk.js').ResultBuffers, 'gauge'>} buffers
+   * @param {Pick<import('../options/options.js').ResolvedOptions, 'scheduler' | 'workers'>} options
+   * @param {NonNullable<import('../options/options.js').ResolvedOptions['telemetry']>} telemetry
    */
-  constructor(engine, buffers, { ring, thresholds, tickMs }) {
-    const { core, options } = engine;
-    this.#engine = engine;
+  constructor(core, fleet, buffers, { scheduler, workers }, { ring, thresholds, tickMs }) {
+    this.#core = core;
+    this.#fleet = fleet;
+    this.#workers = workers;
     this.#buffers = buffers;
-    this.#time = options.scheduler;
+    this.#time = scheduler;
     core.check(core.exports._wp_telemetry_open(core.pool, ring, this.#time.poolNow()), 'telemetry');
     this.#at = allocate(core.exports, L.HEALTH_SIZE);
-    this.#load = new Load(engine, options.workers, tickMs, host.mainLoad?.());
+    this.#load = new Load(core, fleet.members, { now: scheduler.poolNow, workers, tickMs, meter: host.mainLoad?.() });
     this.#setThresholds(thresholds);
   }
 
   /** @param {Partial<Record<ThresholdName, readonly [number, number]>>} thresholds */
   #setThresholds(thresholds) {
-    const { exports, pool, memory } = this.#engine.core;
+    const { exports, pool, memory } = this.#core;
     const first = exports._wp_telemetry_thresholds(pool) >>> 3;
     for (const [i, name] of THRESHOLDS.entries()) {
       const pair = thresholds[name];
@@ -76,7 +81,7 @@ export class Telemetry {
    * @param {number} heavy likewise
    */
   sample(light, heavy) {
-    const { core, fleet } = this.#engine;
+    const [core, fleet] = [this.#core, this.#fleet];
     const { free, capacity } = this.#buffers.gauge;
     const interventions = fleet.interventions - this.#interventions;
     core.exports._wp_telemetry_sample(core.pool, interventions, free, capacity, light, heavy);
@@ -86,7 +91,7 @@ export class Telemetry {
 
   /** Reading it resets nothing but WindowSec. @returns {Report | undefined} undefined: there is no sample yet */
   report() {
-    const { core } = this.#engine;
+    const core = this.#core;
     if (!core.exports._wp_telemetry_report(core.pool, this.#time.poolNow(), this.#at)) return undefined;
     const { f64, u32 } = core.memory;
     const at = this.#at;
@@ -120,9 +125,7 @@ export class Telemetry {
         Total: count(L.HEALTH_TOTAL),
         Free: count(L.HEALTH_FREE),
         Busy: count(L.HEALTH_BUSY),
-        AvgExecTime: Array.from({ length: this.#engine.options.workers }, (_, seat) =>
-          measure(L.HEALTH_EXEC + seat * L.MEASURE_SIZE),
-        ),
+        AvgExecTime: Array.from({ length: this.#workers }, (_, seat) => measure(L.HEALTH_EXEC + seat * L.MEASURE_SIZE)),
         WatchdogInterventions: metric(L.METRIC_INTERVENTIONS),
       }),
       FrameGovernor: withStatus({
@@ -171,7 +174,8 @@ function worstColour(colours) {
 
 /** How busy the threads are: workers by samples, main by what its host measures, or else by how late its ticks come. */
 export class Load {
-  #engine;
+  #core;
+  #members;
   #now;
   #tickMs;
   #samples = 0;
@@ -185,15 +189,16 @@ export class Load {
   latest;
 
   /**
-   * @param {import('../engine/engine.js').Engine} engine
-   * @param {number} workers
-   * @param {number} tickMs
-   * @param {(() => number) | undefined} meter what the host measures of main
+   * @param {import('../core/core.js').Core} core
+   * @param {ReadonlyMap<number, import('../threads/member.js').Member>} members
+   * @param {{ now: () => number, workers: number, tickMs: number, meter?: () => number }} how now: the pool's time; meter: what the
+   *   host measures of main
    */
-  constructor(engine, workers, tickMs, meter) {
-    this.#engine = engine;
+  constructor(core, members, { now, workers, tickMs, meter }) {
+    this.#core = core;
+    this.#members = members;
     this.#meter = meter;
-    this.#now = engine.options.scheduler.poolNow;
+    this.#now = now;
     this.#tickMs = tickMs;
     this.#sinceMs = this.#lastMs = this.#now();
     this.#busy = new Array(workers).fill(0);
@@ -201,12 +206,12 @@ export class Load {
   }
 
   sample() {
-    const { core, fleet } = this.#engine;
+    const core = this.#core;
     const now = this.#now();
     this.#lateMs += Math.max(0, now - this.#lastMs - this.#tickMs);
     this.#lastMs = now;
     this.#samples++;
-    for (const { number, seat, state } of fleet.members.values()) {
+    for (const { number, seat, state } of this.#members.values()) {
       if (state === 'live' && core.load(core.thread(number) + L.THREAD_RUNNING) > 0)
         this.#busy[/** @type {number} */ (seat)]++;
     }

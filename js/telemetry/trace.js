@@ -50,12 +50,15 @@ export class Recorder {
   /** Those that have not settled. @type {Set<Task>} */
   #inFlight = new Set();
 
-  /** @param {import('../engine/engine.js').Engine} engine */
-  constructor(engine) {
-    this.#core = engine.core;
-    this.#now = engine.options.scheduler.poolNow;
-    this.#seats = engine.options.workers;
-    this.#names = engine.options.names;
+  /**
+   * @param {import('../core/core.js').Core} core
+   * @param {Pick<import('../options/options.js').ResolvedOptions, 'scheduler' | 'workers' | 'names'>} options
+   */
+  constructor(core, { scheduler, workers, names }) {
+    this.#core = core;
+    this.#now = scheduler.poolNow;
+    this.#seats = workers;
+    this.#names = names;
   }
 
   /**

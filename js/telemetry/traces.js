@@ -6,28 +6,30 @@ import { Recorder, Trace } from './trace.js';
 /** Traces written by this process, for their files' names. */
 let files = 0;
 
+/** @typedef {Pick<import('../engine/engine.js').Engine, 'core' | 'options' | 'ledger'>} Traced */
+
 /** The traces of one pool. */
 export class Traces {
   /** @type {Set<Recorder>} */
   #running = new Set();
-  /** @type {import('../engine/engine.js').Engine | undefined} */
+  /** @type {Traced | undefined} */
   #engine;
   /** @type {Trace | undefined} */
   #toFile;
 
-  /** @param {import('../engine/engine.js').Engine} engine no task has been given to it yet */
+  /** @param {Traced} engine no task has been given to it yet */
   open(engine) {
     this.#engine = engine;
     if (host.write && host.environment('WASMPOOL_TRACE')) this.#toFile = this.start(engine);
   }
 
   /**
-   * @param {import('../engine/engine.js').Engine | undefined} engine
+   * @param {Traced | undefined} engine
    * @returns {Trace}
    */
   start(engine) {
     if (!engine) throw poolError('UNSUPPORTED', 'a trace starts when the pool is ready, and not after its end');
-    const recorder = new Recorder(engine);
+    const recorder = new Recorder(engine.core, engine.options);
     this.#running.add(recorder);
     this.#observe();
     return new Trace(recorder, () => {

@@ -68,7 +68,7 @@ test('a run lies between its task’s queue and its end, however far apart the t
     [1010, 0.5, [1010, 1010.001, 'OK']],
   ]) {
     const engine = await makeEngine(t);
-    const [trace, task] = [new Recorder(engine), engine.task()];
+    const [trace, task] = [new Recorder(engine.core, engine.options), engine.task()];
     trace.queued(task, 'echo', 0);
     engine.ms = 1020;
     engine.run(Number(startedMs), Math.max(1, Number(ranUs)));
@@ -88,7 +88,7 @@ test('a run lies between its task’s queue and its end, however far apart the t
 
 test('a task that never started has no run; nor has one that was queued before the trace', async (t) => {
   const engine = await makeEngine(t);
-  const [trace, task] = [new Recorder(engine), engine.task()];
+  const [trace, task] = [new Recorder(engine.core, engine.options), engine.task()];
   trace.queued(task, 'echo', 0);
   engine.run(0, 0);
   trace.ran(task, engine.slot, 'CANCELLED');
@@ -104,7 +104,7 @@ test('a task that never started has no run; nor has one that was queued before t
 
 test('a run that was lost ends when that was known, not when its task does', async (t) => {
   const engine = await makeEngine(t);
-  const [trace, task] = [new Recorder(engine), engine.task()];
+  const [trace, task] = [new Recorder(engine.core, engine.options), engine.task()];
   trace.queued(task, 'echo', 0);
   engine.run(1000, 0);
   engine.ms = 1010;
@@ -127,7 +127,7 @@ test('a run that was lost ends when that was known, not when its task does', asy
 test('only what the lost thread runs is lost with it', async (t) => {
   const lose = async (/** @type {object} */ how, state = L.SLOT_RUNNING, otherThread = 0) => {
     const engine = await makeEngine(t);
-    const [trace, task] = [new Recorder(engine), engine.task()];
+    const [trace, task] = [new Recorder(engine.core, engine.options), engine.task()];
     trace.queued(task, 'echo', 0);
     Object.assign(task, how);
     engine.run(1000, 0, state);
@@ -143,7 +143,7 @@ test('only what the lost thread runs is lost with it', async (t) => {
 
 test('a task that has settled is lost with nobody', async (t) => {
   const engine = await makeEngine(t);
-  const [trace, task] = [new Recorder(engine), engine.task()];
+  const [trace, task] = [new Recorder(engine.core, engine.options), engine.task()];
   trace.queued(task, 'spin', 0);
   engine.run(1000, 0);
   engine.ms = 1010;
@@ -187,7 +187,11 @@ test('all traces see everything, and nobody looks when none is left', async (t) 
 async function makeTelemetry(t, thresholds = {}) {
   const engine = await makeEngine(t);
   const buffers = /** @type {any} */ ({ gauge: { free: 15, capacity: 16 } });
-  const telemetry = new Telemetry(engine, buffers, { ring: 10, tickMs: 16, thresholds });
+  const telemetry = new Telemetry(engine.core, engine.fleet, buffers, engine.options, {
+    ring: 10,
+    tickMs: 16,
+    thresholds,
+  });
   return { engine, telemetry, report: () => /** @type {any} */ (telemetry.report()) };
 }
 
@@ -255,7 +259,8 @@ test('the worst metric of a group is its colour, and the worst group that of the
 test('each second stands for itself; what is early does not make up for what is late [TW-64]', async (t) => {
   const engine = await makeEngine(t);
   const members = new Map([[engine.thread, { number: engine.thread, seat: 1, state: 'live' }]]);
-  const load = new Load(/** @type {any} */ ({ ...engine, fleet: { members } }), 2, 10, undefined);
+  const now = () => engine.ms;
+  const load = new Load(engine.core, /** @type {any} */ (members), { now, workers: 2, tickMs: 10 });
   const running = (engine.core.thread(engine.thread) + L.THREAD_RUNNING) >>> 2;
   const pass = (/** @type {number[]} */ ...steps) => {
     for (const ms of steps) {
