@@ -45,7 +45,7 @@ export class Pool {
   #intake;
   #jobs;
   #monitor = new Monitor();
-  #broadcasts = new Broadcasts();
+  #broadcasts;
   #drain = new Drain();
   #ending;
   /** Whether it keeps the process alive when it is idle. */
@@ -63,6 +63,7 @@ export class Pool {
     this.#events = new PoolEmitter(this.#options.onTaskError);
     this.#intake = new Intake(this.#options, (error) => this.#events.failed(error));
     this.#jobs = new Jobs(this.#intake, this.#options, (message, taskId) => this.#events.failure(message, taskId));
+    this.#broadcasts = new Broadcasts(this.#options, (error) => this.#events.failed(error));
     this.#keepsAlive = !this.#options.unref;
     this.#ending = new Ending(this.#intake, this.#drain, this.#options.scheduler, {
       starting: () => this.#starting,
@@ -187,7 +188,7 @@ export class Pool {
   broadcast(task, payload, options = {}) {
     return this.#intake.group(() => {
       const { sticky } = ownOptions('', options, OPTIONS_OF.broadcast, undefined, POOL_NAMES);
-      if (flag('sticky', sticky)) this.#broadcasts.keep(task, payload, this.size, this.#intake);
+      if (flag('sticky', sticky)) this.#broadcasts.keep(task, payload, this.#intake);
       return Array.from({ length: this.size }, (_, seat) => ({ task, payload, options: {}, seat: seat + 1 }));
     }, false);
   }

@@ -21,20 +21,30 @@ const FATAL = ['TIMEOUT', 'WORKER_LOST', 'POISON_JOB'];
 export class Broadcasts {
   /** @type {Sticky[]} */
   #sticky = [];
+  #options;
+  #tell;
+
+  /**
+   * @param {import('../options/options.js').ResolvedOptions} options
+   * @param {(error: import('../base/errors.js').PoolError) => void} tell of a broadcast that is dropped
+   */
+  constructor(options, tell) {
+    this.#options = options;
+    this.#tell = tell;
+  }
 
   /**
    * Keeps a broadcast for workers to come.
    * @param {import('../base/task-name.js').TaskRef} task
    * @param {unknown} payload as it is now
-   * @param {number} size seats of the pool
    * @param {import('../submit/intake.js').Intake} intake
    * @throws {import('../base/errors.js').PoolError} INVALID_ARGUMENT
    */
-  keep(task, payload, size, { names, engine }) {
+  keep(task, payload, { names, engine }) {
     this.#sticky.push({
       name: names.of(task),
       payload: asItIsNow(payload, { lane: L.PRIORITY_CRITICAL }).payload,
-      due: emptySeats(size, engine),
+      due: emptySeats(this.#options.workers, engine?.fleet.members),
       lost: 0,
     });
   }
@@ -42,13 +52,14 @@ export class Broadcasts {
   /**
    * Queues what a worker must run before anything else. It is a part of the worker's start, and has no more time than that.
    * @param {number} seat that it is about to serve
-   * @param {import('../engine/engine.js').Engine} engine
+   * @param {Pick<import('../engine/engine.js').Engine, 'submit'>} engine
    */
   replay(seat, engine) {
-    const { taskTimeoutMs: timeoutMs = engine.options.readyTimeoutMs } = engine.options;
+    const options = this.#options;
+    const { taskTimeoutMs: timeoutMs = options.readyTimeoutMs } = options;
     for (const sticky of [...this.#sticky]) {
       if (sticky.due.delete(seat)) continue;
-      const spec = specify({ priority: 'critical', timeoutMs }, engine.options, {
+      const spec = specify({ priority: 'critical', timeoutMs }, options, {
         ...NO_EXTRA,
         flags: L.SLOT_EXCLUSIVE,
         seat: seat + 1,
@@ -56,7 +67,7 @@ export class Broadcasts {
       const sink = {
         fulfil: () => void (sticky.lost = 0),
         fail: (/** @type {number} */ _item, /** @type {import('../base/errors.js').PoolError} */ error) =>
-          this.#failed(sticky, error, engine),
+          this.#failed(sticky, error),
       };
       engine.submit(new Task(sink, 0), sticky.name, sticky.payload, spec);
     }
@@ -66,15 +77,14 @@ export class Broadcasts {
    * A replay has failed. One that ends its worker would end each that follows: it gets as many workers as a task does.
    * @param {Sticky} sticky
    * @param {import('../base/errors.js').PoolError} cause
-   * @param {import('../engine/engine.js').Engine} engine
    * @returns {undefined} the failure is an event
    */
-  #failed(sticky, cause, { options, events }) {
+  #failed(sticky, cause) {
     sticky.lost = FATAL.includes(cause.code) ? sticky.lost + 1 : 0;
-    if (sticky.lost <= options.liveness.maxRedeliveries || !this.#sticky.includes(sticky)) return undefined;
+    if (sticky.lost <= this.#options.liveness.maxRedeliveries || !this.#sticky.includes(sticky)) return undefined;
     this.#sticky = this.#sticky.filter((other) => other !== sticky);
     const text = `the sticky broadcast of ${shownName(sticky.name)} is dropped: ${sticky.lost} workers in a row ended in it`;
-    events.error(
+    this.#tell(
       poolError('POISON_JOB', `${text}, the last one with: ${cause.message}`, { cause, taskId: cause.taskId }),
     );
     return undefined;
@@ -87,11 +97,11 @@ export class Broadcasts {
 
 /**
  * @param {number} size
- * @param {import('../engine/engine.js').Engine | undefined} engine
+ * @param {ReadonlyMap<number, import('../threads/member.js').Member>} [members]
  */
-function emptySeats(size, engine) {
+function emptySeats(size, members) {
   const seats = new Set(Array.from({ length: size }, (_, seat) => seat));
-  for (const { seat, state } of engine?.fleet.members.values() ?? [])
+  for (const { seat, state } of members?.values() ?? [])
     if (state === 'live') seats.delete(/** @type {number} */ (seat));
   return seats;
 }
