@@ -246,8 +246,8 @@ export class Fleet {
    * @param {{ reason?: number, clean?: boolean }} [how]
    */
   #report(member, kind, error, how) {
-    if (member.state === 'dying' || member.cause) return;
-    member.cause = { error };
+    if (member.state === 'dying' || member.isReported) return;
+    member.isReported = true;
     member.error = error;
     this.#drive({ kind, thread: member.number, incarnation: member.incarnation, ...how });
   }

@@ -13,7 +13,7 @@ import { host } from '../host/index.js';
  * @property {import('../host/index.js').Thread} thread
  * @property {string[]} [handlers] names, known when it has started
  * @property {{ error: any } | undefined} uncaught what nobody caught in the thread
- * @property {{ error: any } | undefined} cause for which it was reported as lost
+ * @property {boolean} isReported as lost; the core may not have come to it yet
  * @property {any} error why it is lost: what nobody caught, or an error of the pool
  * @property {number | undefined} exitCode with which it ended
  * @property {Map<string, { taskId: string, over: (() => void) | undefined }>} suspected tasks that are to end here, by taskKey
@@ -52,7 +52,7 @@ export function newMember(number, incarnation, name, seat) {
     state: 'starting',
     thread: /** @type {any} */ (undefined),
     uncaught: undefined,
-    cause: undefined,
+    isReported: false,
     error: undefined,
     exitCode: undefined,
     suspected: new Map(),
