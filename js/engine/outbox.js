@@ -161,8 +161,9 @@ export class Outbox {
     this.#late.delete(task);
     let left = LATE_AT_ONCE;
     for (const late of this.#late) {
+      if (left-- === 0) return;
       this.#late.delete(late);
-      if (left-- === 0 || !this.#toAll(late)) return;
+      if (!this.#toAll(late)) return;
     }
   }
 }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Pool, PoolError } from '../../js/index.js';
-import { isSmall } from '../../js/engine/outbox.js';
+import { isSmall, Outbox } from '../../js/engine/outbox.js';
 import { blocker, codeOf, until, withPool } from './helpers.js';
 
 const AHEAD = { module: new URL('./fixtures/ahead.js', import.meta.url), restart: { minMs: 1, maxMs: 1, max: -1 } };
@@ -288,4 +288,24 @@ test('what is small is sent to all workers, by its bytes and its parts; shared m
   assert.ok(!isSmall({ shared, text: 'x'.repeat(5000) }));
   assert.ok(!isSmall(new Map([['bytes', new Uint8Array(5000)]])));
   assert.ok(!isSmall({ list: Array.from({ length: 100 }, (_, i) => i) }));
+});
+
+test('what a worker had no room for is sent as others end, none left out', () => {
+  let read = 0;
+  const sent = [];
+  const core = { thread: () => 0, load: () => read };
+  const member = { number: 1, state: 'live', sent: 0, thread: { post: ({ slot }) => sent.push(slot) } };
+  const outbox = new Outbox(core, new Map([[1, member]]));
+  const tasks = Array.from({ length: 1024 + 20 }, (_, index) => {
+    const more = { channel: { value: 1, transfer: [] } };
+    return { index, generation: 0, more, rare: more };
+  });
+  for (const task of tasks) outbox.send(task, {});
+  assert.equal(sent.length, 1024, 'as many as a worker may leave unread');
+  read = sent.length;
+  for (const task of tasks.slice(0, 3)) outbox.forget(task);
+  assert.deepEqual(
+    sent,
+    tasks.map(({ index }) => index),
+  );
 });
