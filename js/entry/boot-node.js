@@ -10,15 +10,7 @@ import { Script } from 'node:vm';
 import threads from 'node:worker_threads';
 import { own } from '../base/own.js';
 
-/**
- * @typedef {object} First main's first message, by the parent port
- * @property {'wasmpool'} kind
- * @property {import('node:worker_threads').MessagePort} port for the pool
- * @property {import('../host/node/output-worker.js').OutputWay} output
- * @property {SharedArrayBuffer} [code] what another worker's engine made of the pool's part
- * @property {SharedArrayBuffer} [source] from what: the engine compares no more than lengths, and the file may have changed meanwhile
- * @property {boolean} wantsCode whether main would like some for others
- */
+/** @typedef {import('../host/node/index.js').First} First */
 
 const { isMainThread, parentPort, receiveMessageOnPort } = threads;
 /** By this file, since code that another worker's engine has made has no loader (Node 20). @type {(url: string) => Promise<any>} */

@@ -18,7 +18,7 @@ const PROCESS_EVENTS = ['uncaughtException', 'unhandledRejection'];
 const CODE_AFTER_MS = 200;
 
 /**
- * @param {import('./boot-node.js').First} first
+ * @param {import('../host/node/index.js').First} first
  * @param {(url: string) => Promise<any>} importModule
  * @param {() => [code: Uint8Array, source: Uint8Array]} [makeCode] gives what the engine has compiled so far, and from what; undefined:
  *   nobody wants it

@@ -1,5 +1,6 @@
 /**
  * Everything that main and the pool's own code in a worker tell each other by message. All else goes through shared memory.
+ * The very first message, which brings the port for all of these, is the host's: js/host/.
  * Slots are named by index and generation: a message about a task that is over is recognised, and does nothing.
  */
 

@@ -18,6 +18,16 @@ import { defer, eventLoopUtilization, time } from './time.js';
 /** @typedef {import('../index.js').Host} Host */
 /** @typedef {import('node:worker_threads').Transferable[] | undefined} Transfer */
 
+/**
+ * @typedef {object} First main's first message to a thread, by its parent port (js/entry/boot-node.js)
+ * @property {'wasmpool'} kind
+ * @property {import('node:worker_threads').MessagePort} port for the pool
+ * @property {import('./output-worker.js').OutputWay} output
+ * @property {SharedArrayBuffer} [code] what another worker's engine made of the pool's part
+ * @property {SharedArrayBuffer} [source] from what: the engine compares no more than lengths, and the file may have changed meanwhile
+ * @property {boolean} wantsCode whether main would like some for others
+ */
+
 const versions = /** @type {Record<string, string | undefined>} */ (process.versions);
 const name = versions.bun ? 'bun' : versions.deno ? 'deno' : 'node';
 
@@ -84,8 +94,9 @@ function createThread(url, threadName, events, options) {
   const worker = startWorker(url, threadName, options);
   const output = new WorkerOutput(captured);
   const { port1: port, port2 } = new MessageChannel();
+  /** @type {First} */
   const first = own({
-    kind: 'wasmpool',
+    kind: /** @type {const} */ ('wasmpool'),
     port: port2,
     output: output.way,
     code: workerCode?.code,
