@@ -7,7 +7,7 @@ import { deadlineError } from '../task/deadlines.js';
 import { innerError } from '../base/errors.js';
 import * as L from '../generated/layout.js';
 import { STATUS } from '../generated/status.js';
-import { readFailure, thrownError } from '../threads/open.js';
+import { readFailure, thrownError } from './failures.js';
 import { readRecords } from '../core/records.js';
 import { callOut, NO_VALUE } from '../task/task.js';
 

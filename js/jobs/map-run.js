@@ -1,9 +1,9 @@
 /** One pass of a map over its inputs. */
 import { onAbort } from '../task/abort.js';
 import { poolError } from '../base/errors.js';
+import { host } from '../host/index.js';
 import { Batch } from './map-batch.js';
 import { MapWindow } from './map-window.js';
-import { turn } from '../threads/member.js';
 import { addCallers } from '../task/stacks.js';
 import { callOut, ignore } from '../task/task.js';
 
@@ -301,7 +301,7 @@ export class MapRun {
     const closing = this.#source.return?.();
     if (!this.#reading) await closing;
     // A source that is waiting for its next input may be long in closing.
-    else await Promise.race([Promise.resolve(closing).catch(ignore), turn()]);
+    else await Promise.race([Promise.resolve(closing).catch(ignore), nextTurn()]);
   }
 }
 
@@ -313,4 +313,9 @@ function sizeOf(value) {
   if (typeof value === 'string') return value.length;
   const bytes = value?.byteLength ?? value?.bytes?.byteLength;
   return typeof bytes === 'number' ? bytes : 0;
+}
+
+/** @returns {Promise<void>} the next turn of the event loop */
+function nextTurn() {
+  return new Promise((resolve) => host.defer(resolve));
 }

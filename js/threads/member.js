@@ -198,8 +198,3 @@ export function spareName({ spare }, count) {
 function pause(ms) {
   return new Promise((resolve) => void host.time.setTimeout(resolve, ms));
 }
-
-/** The next turn of the event loop. */
-export function turn() {
-  return /** @type {Promise<void>} */ (new Promise((resolve) => host.defer(resolve)));
-}

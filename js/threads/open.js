@@ -1,10 +1,7 @@
-/** Creates a pool inside an instance of the core; reads its gauges and its errors. */
-import { createCodec, TYPE } from '../codec/codec.js';
-import { allocate, Core, RESULT } from '../core/core.js';
-import { lostError } from './deaths.js';
-import { describeReason, innerError } from '../base/errors.js';
+/** Creates a pool inside an instance of the core; reads its gauges. */
+import { createCodec } from '../codec/codec.js';
+import { allocate, Core } from '../core/core.js';
 import * as L from '../generated/layout.js';
-import { STATUS, STATUS_ROWS } from '../generated/status.js';
 import { host } from '../host/index.js';
 import { Memory } from '../core/memory.js';
 
@@ -106,43 +103,4 @@ export function readStats({ exports, pool, memory }, at) {
     tasksInUse: word(L.STATS_TASKS_IN_USE),
     heapBytes: wide(L.STATS_HEAP_BYTES),
   };
-}
-
-/**
- * The error with which a task ended.
- * @param {Core} core
- * @param {number} slot address
- * @param {number} status
- * @param {{ taskId: string, worker: string | undefined }} where
- * @param {import('./member.js').Member | undefined} lost the worker, if it has ended
- */
-export function readFailure(core, slot, status, where, lost) {
-  const { code, text } = STATUS_ROWS[-status] ?? STATUS_ROWS[-STATUS.BROKEN_INVARIANT];
-  const isOwn = status === STATUS.WORKER_LOST || status === STATUS.POISON_JOB;
-  // A handler may hand on such an error of another pool, while its own worker lives.
-  if (isOwn && (lost || core.typeOf(slot, RESULT) === TYPE.UNDEFINED)) {
-    const worker = where.worker ?? 'the worker';
-    if (lost) return lostError(`${worker} ended while it ran the task`, lost, where, code);
-    return innerError(code, `${worker} gave no sign of life while it ran the task, which was stopped`, where);
-  }
-  if (core.typeOf(slot, RESULT) === TYPE.UNDEFINED) {
-    const isHandler = status === STATUS.TASK_FAILED && !core.load(slot + L.SLOT_C_TASK);
-    return innerError(
-      code,
-      isHandler ? 'the handler threw undefined, or there was no memory for what it threw' : text,
-      where,
-    );
-  }
-  return thrownError(status, core.read(slot, RESULT), where);
-}
-
-/**
- * The error of a task whose handler threw something.
- * @param {number} status
- * @param {any} cause
- * @param {{ taskId: string, worker: string | undefined }} where
- */
-export function thrownError(status, cause, where) {
-  const { code } = STATUS_ROWS[-status] ?? STATUS_ROWS[-STATUS.BROKEN_INVARIANT];
-  return innerError(code, cause instanceof Error ? cause.message : describeReason(cause), { ...where, cause });
 }
