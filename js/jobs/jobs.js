@@ -100,8 +100,8 @@ export class Jobs {
     for (let start = 0; start < items.length; start += sliceItems) slices.push(new Task(sink, start));
     const input = { items, shared: given.sharedArgs };
     const now = this.#intake.engine ? { payload: input, spec } : asItIsNow(input, spec);
-    const send = (/** @type {Engine} */ engine) =>
-      this.#sendSlices(engine, slices, name, now, sliceItems, given.signal);
+    const send = (/** @type {Engine} */ { core }) =>
+      this.#sendSlices(core, slices, name, now, sliceItems, given.signal);
     const abandoned = (/** @type {unknown} */ _item, /** @type {any} */ error) => {
       for (const slice of slices) this.#intake.reject(slice, error);
       return /** @type {const} */ (false);
@@ -213,17 +213,17 @@ export class Jobs {
 
   /**
    * All slices at once: main's budget is not for them (TW-31).
-   * @param {Engine} engine
+   * @param {import('../core/core.js').Core} core
    * @param {Task[]} slices
    * @param {string} name
    * @param {{ payload: any, spec: import('../options/spec.js').Spec }} input payload: all items, and what they share
    * @param {number} sliceItems
    * @param {AbortSignal} [signal]
    */
-  #sendSlices(engine, slices, name, { payload: { items, shared }, spec }, sliceItems, signal) {
+  #sendSlices(core, slices, name, { payload: { items, shared }, spec }, sliceItems, signal) {
     let group;
     try {
-      group = createGroup(engine.core, slices.length, L.GROUP_BULK);
+      group = createGroup(core, slices.length, L.GROUP_BULK);
     } catch (error) {
       for (const slice of slices) this.#intake.reject(slice, /** @type {any} */ (error));
       return;
@@ -232,7 +232,7 @@ export class Jobs {
     for (const slice of slices) {
       if (signal?.aborted) this.#giveUp(slice);
       if (slice.settled) {
-        leaveGroup(engine.core, group);
+        leaveGroup(core, group);
         continue;
       }
       const payload = { items: items.slice(slice.item, slice.item + sliceItems), shared };
