@@ -126,6 +126,33 @@ test('what a worker has kept for tasks that another one has taken makes room as 
     await Promise.all(both);
   }));
 
+test('what a worker had no room for is sent to it as soon as it has', () =>
+  withPool({ ...AHEAD, workers: 1 }, async (pool) => {
+    const gate = blocker(pool);
+    await gate.running;
+    const word = words();
+    const tasks = Array.from({ length: 1500 }, () => pool.dispatch('count', { word })); // it may leave 1,024 unread
+    const released = gate.release();
+    await tasks[999];
+    blockUntil(word, 1500);
+    await Promise.all([...tasks, released]);
+  }));
+
+test('a payload for one worker does not go to one whose task is over its limit, though it has less to do', () =>
+  withPool({ ...AHEAD, workers: 2, recycleTimeoutMs: Infinity }, async (pool) => {
+    const late = blocker(pool, { timeoutMs: 1 });
+    assert.equal(await codeOf(late.promise), 'TIMEOUT');
+    const gate = blocker(pool);
+    await gate.running;
+    const tasks = Array.from({ length: 5 }, () => {
+      const bytes = new Uint8Array(LARGE).fill(1);
+      return pool.dispatch('sum', { word: words(), bytes }, { transfer: [bytes.buffer] });
+    });
+    await gate.release();
+    assert.deepEqual(await Promise.all(tasks), Array(5).fill(LARGE));
+    await codeOf(late.release());
+  }));
+
 test('payloads for one worker are sent ahead however many were', () =>
   withPool({ ...AHEAD, workers: 1 }, async (pool) => {
     const sum = (/** @type {Int32Array} */ word) => pool.dispatch('sum', { word, bytes: new Uint8Array(LARGE) });

@@ -126,3 +126,11 @@ test('destroy() leaves no timer: of limits, leases, ticks, restarts, spares, the
   assert.equal(await rejected, 'POOL_DESTROYED');
   assert.equal(timers.size, 0);
 });
+
+test('close() leaves no timer of its own limit, nor of that of onStop [AM-58]', async () => {
+  const { scheduler, timers } = countedTime();
+  const pool = await createPool({ module: MODULE, workers: 2, scheduler });
+  await pool.dispatch('echo', 1);
+  await pool.close({ timeoutMs: 60_000 });
+  assert.equal(timers.size, 0);
+});
