@@ -20,7 +20,6 @@ void wp__fleet_ask_to_leave(wp_fleet *fleet, uint32_t thread) {
   wp_member *m = &fleet->members[thread];
   if (m->phase >= WP_PHASE_STOPPING) return;
   m->asked = true;
-  m->kept = false;
 }
 
 /* Its word is set before the task's end that main may have heard of. */

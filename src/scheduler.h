@@ -22,7 +22,7 @@ void wp_sched_burst(wp_pool *pool, bool begins);
 
 /* The next slot for a worker, RUNNING and entered into its record, as index + 1; 0 when there is none: the worker is then
  * in the idle set and may wait on its wake word, as it was before the call. now_ms: of the clock that threads share. When thread->ring is set afterwards, the worker
- * must clear it and ring the bell: it has come across tasks whose batch had failed. Worker, outside the gate. */
+ * must clear it and ring the bell: it has come across tasks whose batch had failed, or that it was too late for. Worker, outside the gate. */
 uint32_t wp_sched_take(wp_pool *pool, uint32_t self, double now_ms);
 
 /* Whether a task waits for this seat, also one that is in the inbox still: exact, since only main adds some. WP_E_LOCK_BUSY: the lock

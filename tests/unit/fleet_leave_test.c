@@ -87,10 +87,34 @@ TEST(limit,
   host_close(&host);
 }
 
-TEST(no_successor, "a worker for which no successor can be had goes on") {
-  CHECK_EQ(open(1, 0, NULL), WP_OK);
-  uint32_t old = on_seat(&host, 0);
-  replace(old);
+TEST(one_for_one,
+     "of workers that ask at once as many leave as successors wait; the others go on") {
+  wp_fleet_config usual = fleet_config();
+  wp_config config = fixture_config(2);
+  config.spares = 1;
+  config.concurrency = 2;
+  config.tasks_per_worker = 1;
+  CHECK_EQ(host_create(&host, &config, &usual), WP_OK);
+  host_open(&host);
+  host_settle(&host);
+  uint32_t leaving = 0;
+  for (uint32_t seat = 0; seat < 2; seat++) {
+    uint32_t thread = on_seat(&host, seat), index = submit_normal(host.f.pool);
+    CHECK_EQ(take_one(thread), index);
+    submit_normal(host.f.pool);
+    CHECK(take_one(thread) != WP_NONE);
+    finish(thread, index);
+  }
+  host_step(&host, NULL);
+  for (uint32_t seat = 0; seat < 2; seat++)
+    leaving += wp_atomic_load_seq_u32(&host.f.pool->threads[on_seat(&host, seat)].leaving) != 0;
+  CHECK_EQ(leaving, 1);
+  CHECK(no_losses());
+  host_close(&host);
+}
+
+/* For long enough to use up the budget no thread starts. */
+static void refuse_starts(void) {
   for (uint32_t i = 0; i < 20; i++) {
     const wp_fleet_action *start = last_told(&host, WP_FLEET_START);
     if (host.threads[start->thread].exists && !host.threads[start->thread].started)
@@ -98,11 +122,35 @@ TEST(no_successor, "a worker for which no successor can be had goes on") {
     for (uint32_t t = 1; t < THREADS_KEPT; t++) host_let_stop(&host, t);
     host_sleep(&host, 1000);
   }
+}
+
+TEST(no_successor, "a worker for which no successor can be had goes on") {
+  CHECK_EQ(open(1, 0, NULL), WP_OK);
+  uint32_t old = on_seat(&host, 0);
+  replace(old);
+  refuse_starts();
   CHECK_EQ(told(&host, WP_FLEET_START, 0), 1 + 4);
   CHECK_EQ(on_seat(&host, 0), old);
   uint32_t index = submit_normal(host.f.pool);
   CHECK_EQ(take_one(old), index);
   CHECK_EQ(told(&host, WP_FLEET_RETIRED, 0), 0);
+  CHECK(!host.broken);
+  host_close(&host);
+}
+
+TEST(once, "a worker that has asked for a successor in vain does not ask again") {
+  wp_fleet_config usual = fleet_config();
+  wp_config config = fixture_config(1);
+  config.tasks_per_worker = 1;
+  CHECK_EQ(host_create(&host, &config, &usual), WP_OK);
+  host_open(&host);
+  host_settle(&host);
+  uint32_t old = on_seat(&host, 0), index = submit_normal(host.f.pool);
+  CHECK_EQ(take_one(old), index);
+  finish(old, index);
+  refuse_starts();
+  CHECK_EQ(told(&host, WP_FLEET_START, 0), 1 + 4);
+  CHECK_EQ(on_seat(&host, 0), old);
   CHECK(!host.broken);
   host_close(&host);
 }
@@ -155,8 +203,30 @@ TEST(farewell,
   host_settle(&host);
   thread = on_seat(&host, 1);
   resize_to(1, 1);
+  resize_to(2, 2); /* too late: it is cleaning up */
+  CHECK_EQ(take_one(thread), WP_NONE);
+  host_report(&host, WP_FLEET_RESTED, thread);
+  host_settle(&host);
+  CHECK(on_seat(&host, 1) != thread && on_seat(&host, 1) != 0);
+  thread = on_seat(&host, 1);
+  resize_to(1, 1);
   host_report(&host, WP_FLEET_EXITED, thread); /* while it cleans up: it had nothing to lose */
   host_settle(&host);
+  CHECK(no_losses());
+  host_close(&host);
+}
+
+TEST(inside, "a worker that is inside the gate is not ended before it has left it") {
+  CHECK_EQ(open(1, 0, NULL), WP_OK);
+  replace(1);
+  wp_gate_enter(&host.f.pool->threads[1]);
+  host_report(&host, WP_FLEET_STARTED, last_told(&host, WP_FLEET_START)->thread);
+  host_sleep(&host, 50);
+  CHECK(wp_gate_doomed(&host.f.pool->threads[1]));
+  CHECK_EQ(told(&host, WP_FLEET_STOP, 0), 0);
+  wp_gate_leave(&host.f.pool->threads[1]);
+  host_sleep(&host, 50);
+  CHECK_EQ(told(&host, WP_FLEET_LEFT, 1), 1);
   CHECK(no_losses());
   host_close(&host);
 }

@@ -70,10 +70,17 @@ TEST(burst, "a burst that the workers are through with at the next look starts n
   host_step(&host, NULL);
   for (uint32_t index; (index = take_one(1)) != WP_NONE;) finish(1, index);
   host_sleep(&host, 50);
+  uint32_t running = submit_normal(host.f.pool);
+  CHECK_EQ(take_one(1), running);
   wp_pause(host.f.pool);
   submit_normal(host.f.pool);
+  host_step(&host, NULL);
   host_sleep(&host, 50);
   CHECK_EQ(told(&host, WP_FLEET_START, 0), 1);
+  wp_resume(host.f.pool);
+  host_step(&host, NULL);
+  host_sleep(&host, 50);
+  CHECK_EQ(told(&host, WP_FLEET_START, 0), 2);
   host_close(&host);
 }
 
@@ -163,6 +170,23 @@ TEST(shrinks, "workers that have been idle for long end without a loss, down to 
   finish(busy, index);
   host_sleep(&host, 10 * idle_ms);
   CHECK_EQ(told(&host, WP_FLEET_LEFT, 0), 2);
+  CHECK(no_losses());
+  host_close(&host);
+}
+
+TEST(worked, "a worker that has run something since the last look has not been idle") {
+  CHECK_EQ(open_elastic(2, 2, 0), WP_OK);
+  resize_to(1, 2);
+  host_sleep(&host, idle_ms - 1);
+  for (uint32_t seat = 0; seat < 2; seat++) {
+    uint32_t thread = on_seat(&host, seat), index = submit_normal(host.f.pool);
+    CHECK_EQ(take_one(thread), index);
+    finish(thread, index);
+  }
+  host_sleep(&host, idle_ms - 1);
+  CHECK_EQ(told(&host, WP_FLEET_LEFT, 0), 0);
+  host_sleep(&host, idle_ms);
+  CHECK_EQ(told(&host, WP_FLEET_LEFT, 0), 1);
   CHECK(no_losses());
   host_close(&host);
 }
@@ -264,6 +288,45 @@ TEST(stays, "a worker whose seat is wanted again before it has ended goes on") {
   host_close(&host);
 }
 
+TEST(still_there, "of closed seats one whose worker has not ended yet is opened first") {
+  CHECK_EQ(open(3, 0, NULL), WP_OK);
+  uint32_t worker = on_seat(&host, 2);
+  submit_normal(host.f.pool);
+  CHECK(take_one(worker) != WP_NONE);
+  submit_normal(host.f.pool);
+  CHECK(take_one(on_seat(&host, 0)) != WP_NONE);
+  resize_to(1, 1);
+  host_settle(&host);
+  CHECK_EQ(on_seat(&host, 1), 0);
+  resize_to(2, 2);
+  host_settle(&host);
+  CHECK_EQ(on_seat(&host, 1), 0);
+  CHECK_EQ(on_seat(&host, 2), worker);
+  CHECK_EQ(told(&host, WP_FLEET_START, 0), 3);
+  CHECK_EQ(wp_atomic_load_seq_u32(&host.f.pool->threads[worker].leaving), WP_LEAVING_NOT);
+  CHECK(no_losses());
+  host_close(&host);
+}
+
+TEST(resting, "a worker that cleans up before it ends keeps no pool from growing") {
+  wp_fleet_config config = fleet_config();
+  config.seats_min = 1;
+  config.idle_ms = -1;
+  config.farewells = 1;
+  CHECK_EQ(open(2, 0, &config), WP_OK);
+  uint32_t old = on_seat(&host, 0);
+  replace(old);
+  host_settle(&host);
+  CHECK_EQ(told(&host, WP_FLEET_RESTING, old), 1);
+  submit_normal(host.f.pool);
+  host_step(&host, NULL);
+  host_sleep(&host, 10);
+  CHECK(on_seat(&host, 1) != 0);
+  CHECK_EQ(on_seat(&host, 0), old);
+  CHECK(no_losses());
+  host_close(&host);
+}
+
 TEST(drained, "when a worker whose seat is closed is lost, another one comes for what waits for "
               "that seat, and ends") {
   CHECK_EQ(open(2, 0, NULL), WP_OK);
@@ -285,6 +348,29 @@ TEST(drained, "when a worker whose seat is closed is lost, another one comes for
   CHECK(worker != 0);
   CHECK_EQ(take_one(worker), first);
   finish(worker, first);
+  host_sleep(&host, 10);
+  host_settle(&host);
+  CHECK_EQ(served(), 1);
+  CHECK_EQ(told(&host, WP_FLEET_RESIZED, 0), 1);
+  CHECK(!host.broken);
+  host_close(&host);
+}
+
+TEST(left_over, "a seat that is closed while it has no worker gets one for what waits there, which "
+                "then ends") {
+  CHECK_EQ(open(2, 0, NULL), WP_OK);
+  uint32_t worker = on_seat(&host, 1);
+  host_report(&host, WP_FLEET_BROKEN, worker);
+  host_report(&host, WP_FLEET_GONE, worker);
+  uint32_t index = submit(host.f.pool, WP_PRIORITY_NORMAL, 2);
+  resize_to(1, 1);
+  CHECK_EQ(on_seat(&host, 1), 0);
+  host_sleep(&host, 500);
+  host_settle(&host);
+  worker = on_seat(&host, 1);
+  CHECK(worker != 0);
+  CHECK_EQ(take_one(worker), index);
+  finish(worker, index);
   host_sleep(&host, 10);
   host_settle(&host);
   CHECK_EQ(served(), 1);

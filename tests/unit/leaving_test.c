@@ -49,6 +49,25 @@ TEST(passes_on, "a worker that was woken for a task before it was to leave wakes
   fixture_close(&f);
 }
 
+TEST(not_waited_for,
+     "a task does not wait for the worker that took the last one, if that is leaving") {
+  CHECK_EQ(start(2, 1, 0), WP_OK);
+  uint32_t index = submit_normal(f.pool);
+  CHECK_EQ(take(f.pool, 1, 0), index);
+  CHECK_EQ(take(f.pool, 2, 0), WP_NONE);
+  wp_atomic_store_seq_u32(&f.pool->threads[1].pace_ns, WP_PACE_LEAST_NS);
+  wp_atomic_store_seq_u32(&f.pool->threads[2].sleeps, WP_SLEEP_SHORT);
+  uint32_t before = wake_of(f.pool, 2);
+  index = submit_normal(f.pool); /* 1 is quick, and will be back before 2 is awake */
+  CHECK_EQ(wake_of(f.pool, 2), before);
+  wp_task_cancel(f.pool, index, generation_of(f.pool, index));
+  wp_worker_leave(f.pool, 1, WP_LEAVING_SEAT);
+  CHECK_EQ(wake_of(f.pool, 2), before);
+  submit_normal(f.pool);
+  CHECK_EQ(wake_of(f.pool, 2), before + 1);
+  fixture_close(&f);
+}
+
 TEST(seat, "a leaving worker runs what waits for its seat, and is woken for it; at rest it takes "
            "nothing") {
   CHECK_EQ(start(2, 1, 0), WP_OK);
