@@ -1,8 +1,8 @@
-/** Time in workers. */
+/** The time that main and workers compare. */
 
 /**
  * A clock that all threads share, in milliseconds.
- * @param {import('./boot.js').WorkerHost} host
+ * @param {Pick<import('./boot.js').WorkerHost, 'time' | 'clockOffsetMs'>} host
  */
 export function sharedClock({ time: { now }, clockOffsetMs }) {
   const offset = clockOffsetMs();

@@ -1,8 +1,9 @@
 /** Main's side of handler.js: gives blocks to workers, watches time limits, and reads the records that a worker has left behind. */
 
 import { readFile } from 'node:fs/promises';
-import { performance } from 'node:perf_hooks';
 import { clockOffsetMs } from '../../host/node/clock.js';
+import { time } from '../../host/node/time.js';
+import { sharedClock } from '../../worker/clock.js';
 import { Done, readAll } from './done.js';
 import { LASTING, codeOf, failureOf } from '../fault.js';
 import { pack } from './record.js';
@@ -15,8 +16,7 @@ import { pack } from './record.js';
 /** A time limit of a block that waits for a worker is looked at so often, at least. */
 const LOOK_MS = 50;
 
-const offsetMs = clockOffsetMs();
-const nowMs = () => performance.now() + offsetMs;
+const nowMs = sharedClock({ time, clockOffsetMs });
 
 /** Runs blocks by a JavaScript handler, in workers that have handler.js as their module. */
 export class HandlerRunner {

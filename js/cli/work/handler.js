@@ -5,8 +5,9 @@
 
 import { Buffer, isUtf8 } from 'node:buffer';
 import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
-import { performance } from 'node:perf_hooks';
 import { clockOffsetMs } from '../../host/node/clock.js';
+import { time } from '../../host/node/time.js';
+import { sharedClock } from '../../worker/clock.js';
 import { CALL_C } from '../../handlers/call-c.js';
 import { findHandlers } from '../../handlers/handlers.js';
 import { ItemError, LASTING, failureOf } from '../fault.js';
@@ -39,14 +40,13 @@ const scope = /** @type {any} */ (globalThis).wasmpoolThread;
 const settings = scope.initData;
 scope.initData = settings.initData; // what the user's module sees
 
-const offsetMs = clockOffsetMs();
 const records = settings.records.map((memory) => new BlockRecord(memory));
 const stop = new Int32Array(settings.stop);
 const module = settings.module ? await import(settings.module) : {};
 const handlers = findHandlers(module);
 const handler = settings.code === undefined ? handlers.get(settings.task) : inlineHandler(settings.code);
 
-const nowMs = () => performance.now() + offsetMs;
+const nowMs = sharedClock({ time, clockOffsetMs });
 
 /**
  * @param {Uint8Array} job  see pack()
