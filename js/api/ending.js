@@ -85,31 +85,34 @@ export class Ending {
   // ---- In order ----
 
   /**
-   * Refuses new work, finishes the old, lets workers run their `onStop`, and ends.
+   * Refuses new work, finishes the old, lets workers run their `onStop`, and ends. Each call has its own limit: the shortest ends the pool.
    * @param {{ timeoutMs?: number }} options
    * @returns {Promise<void>}
    */
   async inOrder(options) {
     const { timeoutMs = Infinity } = ownOptions('', options, OPTIONS_OF.close, undefined, POOL_NAMES);
-    const limitMs = milliseconds('timeoutMs', timeoutMs);
-    return (this.#closing ??= this.#finish(limitMs));
+    const limit = this.#timer(milliseconds('timeoutMs', timeoutMs));
+    this.#closing ??= this.#finish();
+    const inTime = await Promise.race([this.#closing, limit.over]);
+    limit.clear();
+    if (inTime === false) await this.now(poolError('POOL_DESTROYED'));
+    return this.#closing;
   }
 
-  /** @param {number | undefined} limitMs undefined: none */
-  async #finish(limitMs) {
+  async #finish() {
     this.#intake.ending = true;
     this.#port.resume(); // what waits is to be finished
-    const limit = this.#timer(limitMs);
     const destroyed = this.#drain.wait(() => !this.#intake.closed);
-    const isDone = () =>
-      this.#drain.wait(() => !this.#intake.closed && (this.#maps > 0 || this.#hasTasks)).then(() => true);
-    const inTime = await Promise.race([isDone(), limit.over]);
-    if (inTime) await Promise.race([this.#farewell(), limit.over, destroyed]);
-    limit.clear();
+    await this.#drain.wait(() => !this.#intake.closed && (this.#maps > 0 || this.#hasTasks));
+    if (!this.#intake.closed) {
+      const limit = this.#timer(STOP_LIMIT_MS);
+      await Promise.race([this.#farewell(limit.over), destroyed]);
+      limit.clear();
+    }
     await this.now(poolError('POOL_DESTROYED'));
   }
 
-  /** @param {number | undefined} ms */
+  /** @param {number | undefined} ms  undefined: none */
   #timer(ms) {
     /** @type {(inTime: false) => void} */
     let end = ignore;
@@ -122,20 +125,18 @@ export class Ending {
     return { over, clear: () => timer && this.#scheduler.clearTimeout(timer) };
   }
 
-  /** Every worker runs its module's `onStop`. */
-  async #farewell() {
+  /** Every worker runs its module's `onStop`. @param {Promise<false>} over  settles when none is waited for any longer */
+  async #farewell(over) {
     const members = [...(this.#intake.engine?.fleet.members.values() ?? [])];
-    const limit = this.#timer(STOP_LIMIT_MS);
     await Promise.all(
       members
         .filter(({ state }) => state === 'live' || state === 'warm')
         .map(async (member) => {
-          const failure = await Promise.race([stopped(member), limit.over]);
+          const failure = await Promise.race([stopped(member), over]);
           if (failure === false) this.#port.tell(`${member.name}: onStop took longer than ${STOP_LIMIT_MS} ms`);
           else if (failure) this.#port.tell(`${member.name}: onStop failed: ${failure}`);
         }),
     );
-    limit.clear();
   }
 
   // ---- At once ----

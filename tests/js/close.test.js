@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import test from 'node:test';
 import { promisify } from 'node:util';
 import { createPool, Pool } from '../../js/index.js';
+import { countedTime } from './fake-clock.js';
 import { blocker, codeOf, countingThreads, MODULE, until } from './helpers.js';
 
 const STOPS = new URL('./fixtures/stops.js', import.meta.url);
@@ -101,6 +102,18 @@ test('after timeoutMs close() ends the pool as destroy() does, without onStop', 
   assert.equal(Atomics.load(log, 0), 0);
 });
 
+test('a close() with a limit ends a pool that is closing without one', async () => {
+  const pool = await createPool({ module: MODULE, workers: 1 });
+  const gate = blocker(pool);
+  await gate.running;
+  const closed = pool.close();
+  const ended = codeOf(gate.promise);
+  await pool.close({ timeoutMs: 20 });
+  assert.equal(await ended, 'POOL_DESTROYED');
+  await closed;
+  assert.equal(pool.diagnostics().threads, 0);
+});
+
 test('destroy() cuts a close() short, and a wrong timeoutMs rejects', async () => {
   const { pool } = await stopping('');
   const shared = words();
@@ -165,6 +178,19 @@ test('an onStop that takes longer than 5 seconds is told, and not waited for', a
   });
   await pool.close();
   assert.deepEqual(told, ['Worker_1: onStop took longer than 5000 ms']);
+});
+
+test('an onStop that a limit or destroy() cuts short leaves no timer, and is not told later', async () => {
+  for (const end of [(pool) => pool.close({ timeoutMs: 50 }), (pool) => pool.destroy()]) {
+    const { timers, scheduler } = countedTime();
+    const { pool, log } = await stopping('hangs', { workers: 1, scheduler });
+    const closed = pool.close();
+    await until(() => Atomics.load(log, 0) === 1);
+    assert.equal(timers.size, 1, 'of onStop');
+    await end(pool);
+    await closed;
+    assert.equal(timers.size, 0);
+  }
 });
 
 test('a pool that is closed before it has started finishes its tasks', async () => {

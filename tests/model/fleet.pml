@@ -153,7 +153,7 @@ inline replace(s) {
      fi
   :: else ->
 #ifdef NO_BUDGET
-     restarts[s]++; if :: s == NONE -> timers[s]++ :: else -> timers[s]++ fi
+     restarts[s]++; timers[s]++
 #else
      if
      :: s == NONE /* only this spare is given up */

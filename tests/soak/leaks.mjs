@@ -8,7 +8,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import v8 from 'node:v8';
 import vm from 'node:vm';
 import { createPool, Pool } from '../../js/index.js';
-import { C_TASKS, MODULE } from '../js/helpers.js';
+import { C_TASKS, MODULE, until } from '../js/helpers.js';
 
 /** After so many rounds everything that is made once has been made. */
 const WARM_UP = 5;
@@ -178,16 +178,13 @@ export async function destroyedPools(rounds, log) {
 export async function replacedWorkers(replacements, options, [name, limits], log) {
   await live({ recycleTimeoutMs: 0, restart: { minMs: 1, maxMs: 1, max: -1 }, ...options }, async (pool) => {
     const threads = 1 + (options.spares ?? 0);
-    const atRest = async () => {
-      while (pool.diagnostics().threads !== threads) await new Promise((resolve) => setTimeout(resolve, 2));
-    };
     let heapBytes = 0;
     let round = 0;
     await holdsNoMore(
       replacements,
       async () => {
         await assert.rejects(pool.dispatch(name, 1, limits));
-        await atRest();
+        await until(() => pool.diagnostics().threads === threads);
         assert.equal(await pool.dispatch('echo', 1), 1);
         if (++round === WARM_UP) heapBytes = pool.diagnostics().heapBytes;
       },
