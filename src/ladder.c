@@ -4,6 +4,10 @@
 /* What is about to change is looked at in every turn, what takes longer a little more seldom, but never later than this. */
 static const double look_most_ms = 5;
 
+/* The flag's time for a C task that has not looked at it since it began. One that has gets the whole of flag_ms, also if it only looks
+ * now: it knows then, and is on its way out. */
+static const double blind_ms = 0.05;
+
 static uint32_t traps_of(const wp_pool *pool, uint32_t thread) {
   /* The worker counts after the trap; a gauge: it only names the rung. */
   return wp_atomic_load_acquire_u32(&pool->threads[thread].stopped);
@@ -82,12 +86,26 @@ static double soon(double since_ms, double now_ms) {
 
 static double sooner(double a_ms, double b_ms) { return a_ms < b_ms ? a_ms : b_ms; }
 
-/* The flag. A task that looks at it does so often, so it gets one turn; or the time that its caller has granted. */
-static bool flag_is_over(const wp_ladder_config *config, const wp_suspicion *suspicion,
-                         double now_ms, double *again_ms) {
+/* Whether the thread runs a C task that has not looked at its flag. Handlers of JavaScript leave no trace of it. A hint: the thread
+ * may have gone on to another task, which is asked about while it stands still. */
+static bool runs_blindly(const wp_pool *pool, uint32_t thread) {
+  const wp_thread *record = &pool->threads[thread];
+  uint32_t tag = wp_atomic_load_acquire_u32(&record->tag);
+  return tag && wp_atomic_load_relaxed_u32(&record->looked) != tag; /* a hint */
+}
+
+static double flag_ms(const wp_ladder_config *config, const wp_pool *pool,
+                      const wp_suspicion *suspicion) {
+  if (suspicion->grace_ms >= 0) return suspicion->grace_ms;
+  bool blind = config->flag_ms > blind_ms && runs_blindly(pool, suspicion->thread);
+  return blind ? blind_ms : config->flag_ms;
+}
+
+/* The flag. With loop checks one turn is enough: a task that looks at it does so often, and the next rung does no harm. */
+static bool flag_is_over(const wp_ladder_config *config, const wp_pool *pool,
+                         const wp_suspicion *suspicion, double now_ms, double *again_ms) {
   if (suspicion->grace_ms < 0 && config->checks && suspicion->looks > 1) return true;
-  double end_ms =
-      suspicion->began_ms + (suspicion->grace_ms < 0 ? config->flag_ms : suspicion->grace_ms);
+  double end_ms = suspicion->began_ms + flag_ms(config, pool, suspicion);
   if (now_ms >= end_ms && suspicion->looks > 1) return true;
   *again_ms = suspicion->looks > 1 ? sooner(end_ms, soon(suspicion->since_ms, now_ms)) : now_ms;
   return false;
@@ -134,7 +152,7 @@ enum wp_verdict wp_ladder_climb(const wp_ladder_config *config, wp_pool *pool, w
     return spare(pool, ladder, suspicion);
   if (suspicion->looks < 2) suspicion->looks++;
   if (suspicion->phase == WP_SUSPICION_FLAG) {
-    if (!flag_is_over(config, suspicion, now_ms, again_ms)) return WP_VERDICT_OPEN;
+    if (!flag_is_over(config, pool, suspicion, now_ms, again_ms)) return WP_VERDICT_OPEN;
     move(suspicion, WP_SUSPICION_CHECK, now_ms);
   }
   if (suspicion->phase == WP_SUSPICION_CHECK) {

@@ -53,6 +53,7 @@ int wp_segments_open(wp_segments *segments, uint64_t limit_bytes) {
   segments->pages = (uint32_t)pages;
   segments->map_pages = map_pages;
   wp_atomic_store_relaxed_u32(&segments->extended_pages, map_pages); /* no other thread yet */
+  wp_atomic_store_relaxed_u32(&segments->touched_pages, map_pages);
   /* The map covers all addresses that there may be (512 KiB for 4 GiB). All others are FREE, which is 0, as new memory is: writing
    * them would take longer than all else that opens a pool. */
   _Static_assert(FREE == 0, "a granule that has never been written is free");
@@ -79,9 +80,22 @@ static void give_back(wp_segments *segments, uint32_t first, uint32_t end) {
   }
 }
 
+/* TOUCH: before the claim, so that whoever learns of a claimant's death finds all that it claimed. */
+static void touch(wp_segments *segments, uint32_t end) {
+  uint32_t before = wp_atomic_load_acquire_u32(&segments->touched_pages); /* pairs with the CAS */
+  WP_POINT("segment.touch");
+  while (before < end && !wp_atomic_cas_acq_rel_u32(&segments->touched_pages, &before, end)) {
+  }
+}
+
+static uint32_t touched_of(const wp_segments *segments) {
+  return wp_atomic_load_acquire_u32(&segments->touched_pages); /* pairs with TOUCH */
+}
+
 /* Claims [first, end) in rising order. On a conflict gives all of it back and returns the granule
  * in the way, else end. */
 static uint32_t claim(wp_segments *segments, uint32_t first, uint32_t end, uint32_t owner) {
+  touch(segments, end);
   for (uint32_t page = first; page < end; page++) {
     uint64_t free = FREE;
     WP_POINT("segment.claim");
@@ -229,7 +243,7 @@ uint32_t wp_segments_generation(const wp_segments *segments, uint32_t owner) {
 void wp_segments_reclaim(wp_segments *segments, uint32_t owner) {
   WP_POINT("segment.generation");
   wp_atomic_fetch_add_acq_rel_u32(&segments->generations[owner], 1);
-  for (uint32_t page = segments->map_pages; page < segments->pages;) {
+  for (uint32_t page = segments->map_pages, end = touched_of(segments); page < end;) {
     uint64_t word = word_at(segments, page);
     bool loose =
         state_of(word) == TAKEN && owner_of(word) == owner; /* stepped over its whole segments */
@@ -242,7 +256,7 @@ void wp_segments_reclaim(wp_segments *segments, uint32_t owner) {
 
 uint64_t wp_segments_bytes(const wp_segments *segments) {
   uint64_t taken = 0;
-  for (uint32_t page = 0; page < segments->pages;) {
+  for (uint32_t page = 0, end = touched_of(segments); page < end;) {
     uint64_t word = word_at(segments, page);
     if (state_of(word) != FREE) taken += stride_of(word);
     page += stride_of(word);
@@ -275,6 +289,8 @@ uint64_t wp_segment_bytes(const wp_segments *segments, const void *addr) {
 }
 
 int wp_segments_check(const wp_segments *segments) {
+  for (uint32_t page = touched_of(segments); page < segments->pages; page++)
+    if (word_at(segments, page) != FREE) return WP_E_BROKEN_INVARIANT;
   for (uint32_t page = 0; page < segments->pages;) {
     uint64_t word = word_at(segments, page);
     uint32_t pages = stride_of(word);

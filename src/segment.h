@@ -55,6 +55,9 @@ typedef struct wp_segments {
   uint32_t map_pages; /* granules that the map takes; constant */
   /* granules known to be usable; grows by CAS, may lag behind the truth */
   wp_atomic_u32 extended_pages;
+  /* no granule from here on was ever claimed; grows by CAS before the claim. Too high, after a death between the two: a walk is longer
+   * than it must be */
+  wp_atomic_u32 touched_pages;
   wp_atomic_u32 big_pages; /* in BIG segments; off by one of them if a thread died, until recount */
   /* deaths of each owner; written by the supervisor */
   wp_atomic_u32 generations[WP_SEGMENT_OWNERS];

@@ -108,7 +108,16 @@ wp_status wp_task_fail(wp_task *task, const char *text) {
   return WP_E_TASK_FAILED;
 }
 
+/* For the ladder: this task looks at its flag. One store for each task, not for each look. */
+static void note_look(const wp_task *task) {
+  wp_thread *thread = &task->pool->threads[task->self];
+  if (wp_atomic_load_relaxed_u32(&thread->looked) == thread->last_tag) return; /* own words */
+  WP_POINT("task.look");
+  wp_atomic_store_relaxed_u32(&thread->looked, thread->last_tag); /* a hint: it orders nothing */
+}
+
 bool wp_task_cancelled(const wp_task *task) {
+  note_look(task);
   /* Not whether the thread is doomed: it may be pardoned, or be halted for a moment only (recount.h). */
   return wp_slot_state_of(task->slot) != WP_SLOT_RUNNING;
 }

@@ -81,7 +81,10 @@ typedef struct wp_thread {
   wp_atomic_u32 stop;
   /* tasks it has finished; written by the worker inside the gate, reset at reap */
   wp_atomic_u32 finished;
-  uint32_t pad_gate[12];
+  /* tag of the last C task that has asked whether it is still wanted (wp_task_cancelled); written by the worker. A hint for the ladder:
+   * too old or too new, its task gets a moment more or less before it is stopped */
+  wp_atomic_u32 looked;
+  uint32_t pad_gate[11];
   /* Line 2: waking and waiting. */
   wp_atomic_u32 wake;  /* bumped by whoever has something for this worker; it waits for a change */
   wp_atomic_u32 state; /* enum wp_thread_state; written by main */

@@ -74,7 +74,8 @@ void *wp_task_alloc(wp_task *task, size_t bytes);
 /* Sets the text of the error with which the task is rejected, and returns WP_E_TASK_FAILED for `return`. */
 wp_status wp_task_fail(wp_task *task, const char *text);
 
-/* True once the caller no longer wants the result. One load: fit for the inside of a loop. */
+/* True once the caller no longer wants the result. A few loads: fit for the inside of a loop. A task that calls it is given more time to
+ * end by itself: see wp_terminate. */
 bool wp_task_cancelled(const wp_task *task);
 
 /* Tells the pool that the task is alive. One store. */
@@ -221,8 +222,8 @@ size_t wp_wait(wp_pool *pool, wp_completion *completions, size_t limit, uint32_t
  * worker finishes it. False when it has ended already: its completion has come, or will. */
 bool wp_cancel(wp_pool *pool, wp_handle handle);
 
-/* The same, and what runs is stopped, if need be with its thread. Does not wait for that: the calls of wp_poll and wp_wait see it
- * through. */
+/* The same, and what runs is stopped, if need be with its thread. A task that has called wp_task_cancelled has a millisecond to end by
+ * itself, one that never has 0.05 ms. Does not wait for that: the calls of wp_poll and wp_wait see it through. */
 bool wp_terminate(wp_pool *pool, wp_handle handle);
 
 /* No new task is started; running ones go on, their time limits too. Idempotent, not nested. */

@@ -30,7 +30,8 @@ void wp_worker_close(wp_pool *pool, uint32_t thread) {
 void wp_worker_ready(wp_pool *pool, uint32_t self) {
   uint32_t starting = WP_THREAD_STARTING;
   WP_POINT("worker.ready");
-  wp_atomic_cas_acq_rel_u32(&pool->threads[self].state, &starting, WP_THREAD_READY);
+  /* Of this, and a look at a bell, and main's arming of that bell and its look at the state, one sees the other (embed.c). */
+  wp_atomic_cas_seq_u32(&pool->threads[self].state, &starting, WP_THREAD_READY);
 }
 
 /* No points: main only. */

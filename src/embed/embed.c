@@ -1,5 +1,6 @@
 #include "embed.h"
 #include "base/fault.h"
+#include "completion.h"
 #include "rooms.h"
 #include "scheduler.h"
 #include "task.h"
@@ -7,8 +8,14 @@
 #include "worker.h"
 #include <stdlib.h>
 
-/* How often main looks whether a thread has started or ended: threads do not ring for that. */
-static const double thread_look_ms = 1;
+/* How often main looks whether a thread has ended: its end does not ring. */
+static const double end_look_ms = 1;
+
+/* The least that main sleeps: what is due at once waits for another thread. */
+static const double sleep_least_ms = 0.02;
+
+/* The most: main does not know when a worker starts a task that has a time limit. */
+static const double sleep_most_ms = 10;
 
 /* ---- Threads ---- */
 
@@ -19,6 +26,7 @@ static void worker_main(void *argument) {
   wp__self = thread;
   wp__self_pool = pool;
   wp_worker_ready(pool, self->number);
+  if (wp__task_ring_due(pool)) wp_port_ring(&pool->bell); /* main reports STARTED */
   double now_ms = wp_port_now_ms();
   for (bool waited = false;;) { /* ended by being killed: while it runs a task, or parked */
     uint32_t seen =
@@ -114,6 +122,13 @@ static void step(wp_pool *pool, const wp_fleet_event *event) {
   }
 }
 
+/* It has started, and main has not reported it. */
+static bool has_started(const wp_pool *pool, const wp_embed_thread *thread) {
+  if (!thread->thread || thread->reported || thread->stopping) return false;
+  uint32_t state = wp_atomic_load_seq_u32(&pool->threads[thread->number].state);
+  return state == WP_THREAD_READY; /* wp_worker_ready */
+}
+
 /* What has become of a thread since the last look; false: nothing. */
 static bool look_at(wp_pool *pool, wp_embed_thread *thread, wp_fleet_event *event) {
   *event = (wp_fleet_event){.thread = thread->number, .incarnation = thread->incarnation};
@@ -127,11 +142,10 @@ static bool look_at(wp_pool *pool, wp_embed_thread *thread, wp_fleet_event *even
     event->kind = WP_FLEET_GONE;
     return true;
   }
-  if (!thread->thread || thread->reported || thread->stopping) return false;
+  if (!has_started(pool, thread)) return false;
   event->kind = WP_FLEET_STARTED;
-  thread->reported = wp_atomic_load_acquire_u32(&pool->threads[thread->number].state) ==
-                     WP_THREAD_READY; /* wp_worker_ready */
-  return thread->reported;
+  thread->reported = true;
+  return true;
 }
 
 void wp__embed_step(wp_pool *pool, const wp_fleet_event *event) {
@@ -143,17 +157,29 @@ void wp__embed_step(wp_pool *pool, const wp_fleet_event *event) {
   }
 }
 
-double wp__embed_sleep_ms(const wp_pool *pool, double now_ms, double limit_ms) {
+static double sleep_ms(const wp_pool *pool, double limit_ms) {
   const wp_embedder *embedder = pool->embedder;
   const double due[] = {embedder->next.real_ms, embedder->next.pool_ms};
+  double now_ms = wp_port_now_ms();
+  if (limit_ms > sleep_most_ms) limit_ms = sleep_most_ms;
   for (size_t i = 0; i < 2; i++)
     if (due[i] > 0 && due[i] - now_ms < limit_ms) limit_ms = due[i] - now_ms;
   for (uint32_t i = 1; i < pool->thread_count; i++) {
     const wp_embed_thread *thread = &embedder->threads[i];
-    bool moving = thread->stopping || (thread->thread && !thread->reported);
-    if (moving && limit_ms > thread_look_ms) limit_ms = thread_look_ms;
+    if ((thread->stopping || thread->failed) && limit_ms > end_look_ms) limit_ms = end_look_ms;
   }
-  return limit_ms > 0 ? limit_ms : 0;
+  return limit_ms > sleep_least_ms ? limit_ms : sleep_least_ms;
+}
+
+/* No points: main only. */
+void wp__embed_sleep(wp_pool *pool, double limit_ms) {
+  const wp_embedder *embedder = pool->embedder;
+  bool quiet = wp_task_arm_bell(pool);
+  /* After ARM: pairs with worker_main. */
+  for (uint32_t i = 1; i < pool->thread_count && quiet; i++)
+    quiet = !has_started(pool, &embedder->threads[i]);
+  if (quiet) wp_port_wait(&pool->bell, 1, sleep_ms(pool, limit_ms));
+  wp_atomic_store_seq_u32(&pool->bell, 0); /* awake: nobody needs to ring */
 }
 
 /* ---- Creation ---- */
@@ -202,7 +228,7 @@ wp_status wp_pool_create(const wp_config *config, wp_pool **out) {
   const wp_fleet_event open = {.kind = WP_FLEET_OPEN};
   wp__embed_step(pool, &open);
   while (!embedder->opened && !embedder->refused) {
-    wp_port_wait(&pool->bell, 0, 1);
+    wp__embed_sleep(pool, sleep_most_ms);
     wp__embed_step(pool, NULL);
   }
   if (embedder->refused) {

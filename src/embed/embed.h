@@ -46,8 +46,8 @@ typedef struct wp_embedder {
 /* Performs what the fleet wants now; `event` may be NULL. Does not wait. */
 void wp__embed_step(wp_pool *pool, const wp_fleet_event *event);
 
-/* How long main may sleep before the fleet wants to be called again, at most limit_ms. */
-double wp__embed_sleep_ms(const wp_pool *pool, double now_ms, double limit_ms);
+/* Sleeps until something has finished or started, or the fleet wants to be called again; at most for limit_ms, and never for long. */
+void wp__embed_sleep(wp_pool *pool, double limit_ms);
 
 /* Remembers the end of a task for wp_poll; wp__embed_reserve saw to the room. */
 void wp__embed_settle(wp_pool *pool, wp_handle handle, wp_status status);

@@ -170,19 +170,12 @@ void wp_completion_release(wp_pool *pool, const wp_completion *completion) {
     wp_task_free(pool, WP_MAIN, index);
 }
 
-/* Main does not know when a worker starts a task, so with time limits about it looks as often as this. */
-static const double look_ms = 10;
-
-/* No points: main only. */
 size_t wp_wait(wp_pool *pool, wp_completion *completions, size_t limit, uint32_t timeout_ms) {
   double end_ms = wp_port_now_ms() + timeout_ms;
   for (;;) {
     size_t count = wp_poll(pool, completions, limit);
-    double now_ms = wp_port_now_ms();
-    if (count || now_ms >= end_ms) return count;
-    double left_ms = end_ms - now_ms < look_ms ? end_ms - now_ms : look_ms;
-    double sleep_ms = wp__embed_sleep_ms(pool, now_ms, left_ms);
-    if (wp_task_arm_bell(pool)) wp_port_wait(&pool->bell, 1, (uint32_t)sleep_ms + 1);
-    wp_atomic_store_seq_u32(&pool->bell, 0); /* awake: nobody needs to ring */
+    double left_ms = end_ms - wp_port_now_ms();
+    if (count || left_ms <= 0) return count;
+    wp__embed_sleep(pool, left_ms);
   }
 }

@@ -12,8 +12,8 @@ extern void wp_js_stack_overflow(void);
 
 double wp_port_now_ms(void) { return wp_js_now(); }
 
-void wp_port_wait(wp_atomic_u32 *word, uint32_t expected, uint32_t timeout_ms) {
-  __builtin_wasm_memory_atomic_wait32((int *)word, (int)expected, (int64_t)timeout_ms * 1000000);
+void wp_port_wait(wp_atomic_u32 *word, uint32_t expected, double timeout_ms) {
+  __builtin_wasm_memory_atomic_wait32((int *)word, (int)expected, (int64_t)(timeout_ms * 1e6));
 }
 
 void wp_port_wake(wp_atomic_u32 *word, uint32_t count) {

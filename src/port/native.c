@@ -23,8 +23,9 @@ double wp_port_now_ms(void) {
   return (double)now.tv_sec * 1e3 + (double)now.tv_nsec * 1e-6;
 }
 
-void wp_port_wait(wp_atomic_u32 *word, uint32_t expected, uint32_t timeout_ms) {
-  struct timespec timeout = {(time_t)(timeout_ms / 1000), (long)(timeout_ms % 1000) * 1000000};
+void wp_port_wait(wp_atomic_u32 *word, uint32_t expected, double timeout_ms) {
+  int64_t ns = (int64_t)(timeout_ms * 1e6);
+  struct timespec timeout = {(time_t)(ns / 1000000000), (long)(ns % 1000000000)};
   /* Every result means the same to the caller: look at the word again. */
   syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, &timeout, NULL, 0);
 }

@@ -15,9 +15,9 @@
 /* Milliseconds of a monotonic clock that has the same origin on every thread of the pool. Any thread. */
 double wp_port_now_ms(void);
 
-/* Sleeps while *word == expected, for timeout_ms at most (spurious wake-ups allowed). Never on a thread that must not
- * block (a browser's main thread). */
-void wp_port_wait(wp_atomic_u32 *word, uint32_t expected, uint32_t timeout_ms);
+/* Sleeps while *word == expected, for timeout_ms at most, not negative (spurious wake-ups allowed; a host adds what its timers are
+ * coarse by). Never on a thread that must not block (a browser's main thread). */
+void wp_port_wait(wp_atomic_u32 *word, uint32_t expected, double timeout_ms);
 
 /* Wakes up to `count` threads that sleep on the word. Any thread. */
 void wp_port_wake(wp_atomic_u32 *word, uint32_t count);

@@ -106,13 +106,60 @@ TEST(doom, "after the time of the checks the thread is doomed, and guilty if it 
   fixture_close(&f);
 }
 
-TEST(no_checks,
-     "without loop checks, and for a handler, the thread is doomed after the flag's time") {
+/* The thread runs a C task of tag 7, or a handler (0); `looked`: the tag of the task that looked at its flag last. */
+static void doomed_after_the_flag(uint32_t tag, uint32_t looked) {
   CHECK_EQ(open(), WP_OK);
-  wp_suspicion_begin(&suspicion, f.pool, WP_SUSPECT_TASK, 1, run_c(7), -1, 100);
+  wp_suspicion_begin(&suspicion, f.pool, WP_SUSPECT_TASK, 1, run_c(tag), -1, 100);
+  wp_atomic_store_seq_u32(&thread()->looked, looked);
   CHECK_EQ(climb(&without_checks, 100), WP_VERDICT_OPEN);
   CHECK_EQ(climb(&without_checks, 100.9), WP_VERDICT_OPEN);
   CHECK_EQ(climb(&without_checks, 101), WP_VERDICT_GUILTY);
+  fixture_close(&f);
+}
+
+TEST(no_checks, "without loop checks the thread of a handler, and of a C task that looks at its "
+                "flag, is doomed after the flag's time") {
+  doomed_after_the_flag(0, 0);
+  doomed_after_the_flag(0, 7);
+  doomed_after_the_flag(7, 7);
+}
+
+TEST(blind, "without loop checks a C task that has never looked at its flag is looked at twice and "
+            "has a moment, no more; its first look gives it the flag's time") {
+  CHECK_EQ(open(), WP_OK);
+  wp_handle task = run_c(7);
+  wp_suspicion_begin(&suspicion, f.pool, WP_SUSPECT_TASK, 1, task, -1, 100);
+  wp_atomic_store_seq_u32(&thread()->looked, 6); /* the one before it did */
+  CHECK_EQ(climb(&without_checks, 100.06), WP_VERDICT_OPEN);
+  CHECK_EQ(climb(&without_checks, 100.06), WP_VERDICT_GUILTY);
+  fixture_close(&f);
+  CHECK_EQ(open(), WP_OK);
+  task = run_c(7);
+  wp_suspicion_begin(&suspicion, f.pool, WP_SUSPECT_TASK, 1, task, -1, 100);
+  CHECK_EQ(climb(&without_checks, 100), WP_VERDICT_OPEN);
+  CHECK_EQ(climb(&without_checks, 100.04), WP_VERDICT_OPEN);
+  wp_atomic_store_seq_u32(&thread()->looked, 7);
+  CHECK_EQ(climb(&without_checks, 100.9), WP_VERDICT_OPEN);
+  wp_task_finish(f.pool, 1, task.index, WP_OK);
+  CHECK_EQ(climb(&without_checks, 101), WP_VERDICT_SPARED);
+  CHECK_EQ(wp_suspicion_rung(&suspicion, f.pool), WP_RUNG_FLAG);
+  fixture_close(&f);
+}
+
+TEST(blind_grace, "time that the caller has granted, or a host that grants none, is the same for "
+                  "a C task that never looks") {
+  CHECK_EQ(open(), WP_OK);
+  wp_suspicion_begin(&suspicion, f.pool, WP_SUSPECT_TASK, 1, run_c(7), 200, 100);
+  CHECK_EQ(climb(&without_checks, 100), WP_VERDICT_OPEN);
+  CHECK_EQ(climb(&without_checks, 299), WP_VERDICT_OPEN);
+  CHECK_EQ(climb(&without_checks, 300), WP_VERDICT_GUILTY);
+  fixture_close(&f);
+  wp_ladder_config at_once = without_checks;
+  at_once.flag_ms = 0;
+  CHECK_EQ(open(), WP_OK);
+  wp_suspicion_begin(&suspicion, f.pool, WP_SUSPECT_TASK, 1, run_c(7), -1, 100);
+  CHECK_EQ(climb(&at_once, 100), WP_VERDICT_OPEN);
+  CHECK_EQ(climb(&at_once, 100), WP_VERDICT_GUILTY);
   fixture_close(&f);
 }
 

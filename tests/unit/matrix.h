@@ -230,6 +230,7 @@ static wp_status do_all(wp_task *task) {
   if (!status) status = wp_task_progress(task, WP_TYPE_BINARY, bytes, 8);
   if (!status) status = wp_task_progress(task, WP_TYPE_BINARY, bytes, BOX_BYTES);
   wp_task_heartbeat(task);
+  wp_task_cancelled(task);
   return status;
 }
 

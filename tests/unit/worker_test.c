@@ -82,6 +82,33 @@ TEST(c_tasks,
   fixture_close(&f);
 }
 
+static uint32_t looked(void) { return wp_atomic_load_relaxed_u32(&f.pool->threads[1].looked); }
+
+WP_TASK(looks) {
+  bool before = looked() == f.pool->threads[1].last_tag;
+  return !before && !wp_task_cancelled(task) && !wp_task_cancelled(task) ? WP_OK : WP_E_TASK_FAILED;
+}
+
+TEST(looks_at_its_flag, "the record of a thread says which C task has asked whether it is still "
+                        "wanted; a task that has not yet is never taken for one that has") {
+  CHECK_EQ(start(1), WP_OK);
+  for (uint32_t round = 0; round < 3; round++) {
+    uint32_t index = submit_c("looks"), before = looked();
+    CHECK_EQ(take(f.pool, 1, 0), index);
+    CHECK_EQ(wp_worker_run(f.pool, 1, index), WP_OK);
+    CHECK_EQ(looked(), f.pool->threads[1].last_tag);
+    CHECK(looked() != before);
+    wp_task_finish(f.pool, 1, index, WP_OK);
+    before = looked();
+    index = submit_c("fails");
+    CHECK_EQ(take(f.pool, 1, 0), index);
+    CHECK_EQ(wp_worker_run(f.pool, 1, index), WP_E_TASK_FAILED);
+    CHECK_EQ(looked(), before);
+    wp_task_finish(f.pool, 1, index, WP_E_TASK_FAILED);
+  }
+  fixture_close(&f);
+}
+
 static void call(const char *name, uint32_t index, const uint8_t *bytes, uint32_t length,
                  wp_status expected) {
   uint32_t box = 0, c_task = 0;
