@@ -399,8 +399,9 @@ TEST(conflict_no_ageing, "without ageing a low task waits for all others [C-02, 
   CHECK(close_pool());
 }
 
-TEST(conflict_deadline, "from its deadline on a job goes before single tasks of its level and lower "
-                        "ones; light tasks get the workers that it cannot use [C-03]") {
+TEST(conflict_deadline,
+     "from its deadline on a job goes before single tasks of its level and lower "
+     "ones; light tasks get the workers that it cannot use [C-03]") {
   CHECK(open_pool(3));
   uint32_t low = single(LOW, 0), light = single(NORMAL, WP_SLOT_LIGHT), normal = single(NORMAL, 0);
   uint32_t high = single(HIGH, 0), s[2];
