@@ -24,7 +24,7 @@ static void *bump(wp_arena *arena, size_t bytes, size_t align) {
   return (uint8_t *)arena->top + start;
 }
 
-/* Room for the next `bytes`: each chunk is twice the last one, so that their number stays small. */
+/* Makes room for the next `bytes`. Each chunk is twice the size of the last one, so that there are few. */
 static bool add_chunk(wp_arena *arena, size_t bytes, size_t align) {
   size_t wanted =
       arena->top ? 2 * wp_heap_usable(arena->top) : WP_ARENA_CHUNK_BYTES - WP_HEAP_ALIGN;
@@ -50,7 +50,7 @@ void *wp_arena_alloc(wp_arena *arena, size_t bytes, size_t align) {
 
 void wp_arena_reset(wp_arena *arena) {
   wp_arena_chunk *chunk = arena->top;
-  while (chunk && chunk->next) { /* the oldest stays: it has the least bytes */
+  while (chunk && chunk->next) { /* keep the oldest: it is the smallest */
     wp_arena_chunk *next = chunk->next;
     wp_heap_free(arena->heap, chunk);
     chunk = next;

@@ -1,4 +1,4 @@
-/* wp_pool_check: a file of its own, so that programs that never call it are linked without all checks. */
+/* wp_pool_check: in a file of its own, so that programs which never call it are linked without the checks. */
 #include "box.h"
 #include "group.h"
 #include "lanes.h"

@@ -6,7 +6,7 @@ static wp_slot *slot_at(const wp_pool *pool, uint32_t index) {
 }
 
 bool wp__task_ring_due(wp_pool *pool) {
-  /* RING. Plain load first: while main is awake the line stays shared. Pairs with the store in wp_task_arm_bell. */
+  /* RING. Load before the exchange: while main is awake, the cache line stays shared. Pairs with the store in wp_task_arm_bell. */
   if (!wp_atomic_load_seq_u32(&pool->bell)) return false;
   WP_POINT("bell.ring");
   if (!wp_atomic_exchange_seq_u32(&pool->bell, 0)) return false;
@@ -28,7 +28,7 @@ bool wp_task_complete(wp_pool *pool, uint32_t thread, uint32_t index) {
   return wp__task_ring_due(pool);
 }
 
-/* COLLECT: moves what the thread has finished behind what main has not delivered yet; both are oldest first afterwards.
+/* COLLECT: takes the thread's completion list and makes it the undelivered list, oldest first. Only while that one is empty.
  * No points: main only. */
 static void collect(wp_pool *pool, wp_thread *thread) {
   uint32_t newest = wp_atomic_exchange_seq_u32(&thread->completions, 0), oldest = 0;

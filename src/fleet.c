@@ -4,8 +4,8 @@
 #include <string.h>
 
 enum {
-  EXPIRED_MAX = 16,       /* actions of wp_task_tick in one step */
-  ACTIONS_PER_MEMBER = 8, /* the most that one step tells of a thread and its seat */
+  EXPIRED_MAX = 16,       /* actions of wp_task_tick that one step takes */
+  ACTIONS_PER_MEMBER = 8, /* most actions that one step emits for a thread and its seat */
 };
 
 /* ---- Creation ---- */
@@ -15,12 +15,12 @@ static void *zeroed(wp_pool *pool, size_t count, size_t bytes) {
   return block ? memset(block, 0, count * bytes) : NULL;
 }
 
-/* No early return: what is missing shows in the sum. The memory goes with the pool. */
+/* Checks all allocations at the end. After a failure nothing is freed: the memory goes with the pool. */
 static bool allocate(wp_fleet *fleet) {
   wp_pool *pool = fleet->pool;
   size_t threads = pool->thread_count, times = wp_restart_capacity(&fleet->config.restart);
-  /* A thread may be suspected of each task that it runs and, until it stands still, of as many that it runs next; and of being silent
-   * in each. */
+  /* A thread may be suspected of each task that it runs, and, until it stands still, of as many that it runs next; and of being silent
+   * in each of them. */
   fleet->suspicion_capacity = pool->thread_count * (3 * pool->config.concurrency + 2);
   fleet->members = zeroed(pool, threads, sizeof *fleet->members);
   fleet->seats = zeroed(pool, pool->seat_count, sizeof *fleet->seats);
@@ -55,7 +55,7 @@ wp_status wp_fleet_create(wp_pool *pool, const wp_fleet_config *config, wp_fleet
   return WP_OK;
 }
 
-/* ---- Small things ---- */
+/* ---- Actions and questions ---- */
 
 wp_fleet_action *wp__fleet_emit(wp_fleet *fleet, uint32_t kind, uint32_t thread) {
   const wp_member *m = &fleet->members[thread];
@@ -87,7 +87,7 @@ static bool member_is_sound(const wp_fleet *fleet, uint32_t thread) {
   for (uint32_t i = 0; i < fleet->suspicion_end; i++) {
     const wp_suspicion *s = &fleet->suspicions[i];
     if (s->kind == WP_SUSPECT_NONE || s->thread != thread) continue;
-    if (m->phase == WP_PHASE_EMPTY) return false; /* dropped when it was reaped */
+    if (m->phase == WP_PHASE_EMPTY) return false; /* reap drops suspicions */
     doomers += s->phase == WP_SUSPICION_DOOM;
   }
   doomers += m->held;
@@ -135,7 +135,7 @@ static void tick(wp_fleet *fleet) {
     wp_handle task = {found[i].slot, found[i].generation};
     if (found[i].kind == WP_ACTION_EXPIRED) {
       wp__fleet_emit(fleet, WP_FLEET_EXPIRED, found[i].thread)->task = task;
-      next_ms = fleet->pool_ms; /* its worker may have to be stopped at once */
+      next_ms = fleet->pool_ms; /* its worker may be due to be stopped already */
     } else {
       wp__fleet_suspect(fleet,
                         found[i].kind == WP_ACTION_KILL ? WP_SUSPECT_POISONED : WP_SUSPECT_SILENT,

@@ -1,9 +1,9 @@
-/* Workers that are replaced, or whose seat is closed: they finish what they run, and end. */
+/* Workers that are replaced, or whose seat was closed: they finish what they run, and end. */
 #include "fleet_state.h"
 #include "scheduler.h"
 #include "worker.h"
 
-/* A worker that is leaving is looked at after each end of a task, and also by itself, ever more seldom. */
+/* A worker that is leaving is checked after each end of a task, and also at growing intervals between these. */
 static const double look_least_ms = 1, look_most_ms = 1000;
 
 static wp_thread *record_of(const wp_fleet *fleet, uint32_t thread) {
@@ -14,7 +14,7 @@ static bool is_closed(const wp_fleet *fleet, const wp_member *m) {
   return fleet->seats[m->seat - 1].closed;
 }
 
-/* ---- Who leaves ---- */
+/* ---- Which workers leave ---- */
 
 void wp__fleet_ask_to_leave(wp_fleet *fleet, uint32_t thread) {
   wp_member *m = &fleet->members[thread];
@@ -22,7 +22,7 @@ void wp__fleet_ask_to_leave(wp_fleet *fleet, uint32_t thread) {
   m->asked = true;
 }
 
-/* Its word is set before the task's end that main may have heard of. */
+/* Reads whether the worker asks to be replaced. It sets the word before the end of the task that main hears of. */
 static void hear(wp_fleet *fleet, uint32_t thread) {
   wp_member *m = &fleet->members[thread];
   if (!m->kept && wp_atomic_load_acquire_u32(&record_of(fleet, thread)->wants_leave)) /* pool.c */
@@ -33,7 +33,8 @@ static bool needs_successor(const wp_fleet *fleet, const wp_member *m) {
   return m->phase == WP_PHASE_LIVE && m->asked && !is_closed(fleet, m);
 }
 
-/* One start at a time; but one whose worker does not come to an end keeps no other one waiting. */
+/* One successor at a time for the workers that still wait for one; those of workers that are leaving come on top, so that a worker which
+ * does not come to an end does not hold up the others. */
 uint32_t wp__fleet_successors(const wp_fleet *fleet) {
   uint32_t leaving = 0, asked = 0;
   for (uint32_t i = 1; i < fleet->pool->thread_count; i++) {
@@ -67,7 +68,7 @@ static void look_again(wp_fleet *fleet, const wp_member *m) {
   wp__fleet_earliest(&fleet->next.real_ms, fleet->real_ms + part_ms);
 }
 
-/* Suspicions may doom it as well: it is pardoned with the last. */
+/* Suspicions may doom the thread as well; it is pardoned when the last reason is gone. */
 static void doom(wp_fleet *fleet, uint32_t thread) {
   wp_member *m = &fleet->members[thread];
   if (m->held) return;
@@ -83,7 +84,7 @@ static void pardon(wp_fleet *fleet, uint32_t thread) {
   if (--m->ladder.doomers == 0) wp_gate_pardon(record_of(fleet, thread));
 }
 
-/* Whether it has nothing left to do: exact while it is doomed and outside the gate. */
+/* Whether the worker has nothing left to do. Exact while it is doomed and outside the gate. */
 static bool has_nothing(wp_fleet *fleet, uint32_t thread) {
   const wp_member *m = &fleet->members[thread];
   if (wp_atomic_load_seq_u32(&record_of(fleet, thread)->running)) return false;
@@ -91,12 +92,12 @@ static bool has_nothing(wp_fleet *fleet, uint32_t thread) {
   return m->rests || (!wp_sched_seat_waits(fleet->pool, m->seat - 1, &waits) && !waits);
 }
 
-/* LEFT: nobody has lost anything. */
+/* LEFT: the worker ends without a loss. */
 static void end(wp_fleet *fleet, uint32_t thread) {
   wp_member *m = &fleet->members[thread];
   wp_seat *s = &fleet->seats[m->seat - 1];
-  m->held =
-      false; /* but it stays doomed: pardoned, it could enter the gate once more before its end */
+  /* No pardon: a pardoned worker could enter the gate once more before its end. */
+  m->held = false;
   m->ladder.doomers--;
   fleet->counts.left++;
   wp__fleet_emit(fleet, WP_FLEET_LEFT, thread);
@@ -111,7 +112,7 @@ static void begin(wp_fleet *fleet, uint32_t thread) {
   wp_worker_leave(fleet->pool, thread, WP_LEAVING_SEAT);
 }
 
-/* The host lets it clean up, which needs the gate: it is pardoned for that, and takes nothing any more. */
+/* The host lets the worker clean up. That may need the gate, so the worker is pardoned, but it takes no task any more. */
 static void begin_rest(wp_fleet *fleet, uint32_t thread) {
   wp_member *m = &fleet->members[thread];
   m->rests = true;
@@ -120,10 +121,10 @@ static void begin_rest(wp_fleet *fleet, uint32_t thread) {
   wp__fleet_emit(fleet, WP_FLEET_RESTING, thread);
 }
 
-/* STAND DOWN: a worker with nothing left to do is doomed and, once it is outside the gate, asked again. */
+/* STAND DOWN: a worker that seems to have nothing left to do is doomed, and checked again once it is outside the gate. */
 static void stand_down(wp_fleet *fleet, uint32_t thread) {
   wp_member *m = &fleet->members[thread];
-  if (m->rests && !m->rested) return; /* the host reports RESTED */
+  if (m->rests && !m->rested) return; /* wait for the host to report RESTED */
   if (has_nothing(fleet, thread)) {
     doom(fleet, thread);
     if (!wp_gate_inside(record_of(fleet, thread)) && has_nothing(fleet, thread)) {

@@ -1,18 +1,18 @@
-/* How many seats are served: the range, growth while tasks wait, workers that have been idle for long. */
+/* How many seats are served: the range, growth while tasks wait, shrinking when workers have been idle for long. */
 #include "fleet_state.h"
 #include "idle.h"
 #include "lock.h"
 #include "scheduler.h"
 #include "worker.h"
 
-/* How often a pool that may grow looks whether tasks wait still: they find a worker that was just woken long before. */
+/* How often a pool that may grow checks whether tasks still wait. Long enough for a worker that was just woken to take its task. */
 static const double grow_look_ms = 2;
 
 static uint32_t open_count(const wp_fleet *fleet) {
   return fleet->pool->seat_count - fleet->closed_count;
 }
 
-/* Open seats that were not given up: with a worker, or with one to come. */
+/* Open seats that were not given up: they have a worker, or will get one. */
 static uint32_t served_count(const wp_fleet *fleet) {
   uint32_t count = 0;
   for (uint32_t place = 0; place < fleet->pool->seat_count; place++)
@@ -43,14 +43,14 @@ static bool runs_nothing(const wp_fleet *fleet, uint32_t thread) {
   return !wp_atomic_load_acquire_u32(&fleet->pool->threads[thread].running);
 }
 
-/* What closing the seat costs: nothing where nobody serves it yet, most where somebody works. */
+/* The cost of closing a seat, for comparison: 0 if no thread was started for it, most if its worker runs something. */
 static uint32_t cost_of_closing(const wp_fleet *fleet, const wp_seat *s) {
   if (!s->holder) return 0;
   if (!is_live(fleet, s->holder)) return 1;
   return runs_nothing(fleet, s->holder) ? 2 : 3;
 }
 
-/* A seat that was given up stays as it is: its end has been told, and another one for it would be one more failure. */
+/* Closes the cheapest seat. Skips seats that were given up: RETIRED was reported, and opening them again would only fail again. */
 static void close_one(wp_fleet *fleet) {
   uint32_t best = WP_NONE, best_cost = WP_NONE;
   for (uint32_t place = 0; place < fleet->pool->seat_count; place++) {
@@ -62,7 +62,7 @@ static void close_one(wp_fleet *fleet) {
   if (best != WP_NONE) set_closed(fleet, best, true);
 }
 
-/* False: there is none. One whose worker is there still goes first. */
+/* Opens a closed seat, if possible one whose worker is still there. False: there is none. */
 static bool open_one(wp_fleet *fleet) {
   uint32_t best = WP_NONE;
   for (uint32_t place = fleet->pool->seat_count; place--;) {
@@ -87,7 +87,7 @@ void wp__fleet_resize(wp_fleet *fleet, uint32_t least, uint32_t most) {
   while (served_count(fleet) > fleet->most) close_one(fleet);
 }
 
-/* Every open seat is served, and nobody is left on another one. */
+/* Whether every open seat is served, and no thread is left on a closed one. */
 static bool has_its_size(const wp_fleet *fleet) {
   for (uint32_t i = 1; i < fleet->pool->thread_count; i++) {
     const wp_member *m = &fleet->members[i];
@@ -102,13 +102,13 @@ static bool has_its_size(const wp_fleet *fleet) {
 
 /* ---- Growth ---- */
 
-/* Whether each open seat has a worker, and none of them is free. */
+/* Whether every open seat has a worker, and none of these is free. */
 static bool all_are_busy(const wp_fleet *fleet) {
   uint32_t workers = 0;
   for (uint32_t place = 0; place < fleet->pool->seat_count; place++) {
     const wp_seat *s = &fleet->seats[place];
     if (s->closed || s->log.spent) continue;
-    if (!is_live(fleet, s->holder)) return false; /* one is starting already */
+    if (!is_live(fleet, s->holder)) return false; /* a worker is starting already */
     if (runs_nothing(fleet, s->holder) && !fleet->members[s->holder].leaving) return false;
     workers++;
   }
@@ -124,8 +124,8 @@ static bool tasks_wait(const wp_pool *pool) {
   return wp_pool_ready(pool) || wp_atomic_load_seq_u32(&pool->inbox);
 }
 
-/* GROW: tasks have waited since the look before, and no worker is free now. A worker that was just woken has taken its task by then; where
- * tasks are so short that some worker is between two of them, one more is not missed. */
+/* GROW: opens a seat if tasks have waited since the previous look and no worker is free now. By then a worker that was just woken has
+ * taken its task. If tasks are so short that some worker is between two of them at the look, the pool needs no further worker. */
 static void grow(wp_fleet *fleet) {
   wp_pool *pool = fleet->pool;
   bool waited = fleet->wait_ms > 0;
@@ -135,7 +135,7 @@ static void grow(wp_fleet *fleet) {
   }
   if (!waited) fleet->wait_ms = fleet->real_ms + grow_look_ms;
   if (fleet->real_ms >= fleet->wait_ms) {
-    wp_lock_help(pool, WP_MAIN, WP_CHORE_INBOX); /* tasks of one seat are none of the others' */
+    wp_lock_help(pool, WP_MAIN, WP_CHORE_INBOX); /* sorts out tasks that are for one seat only */
     bool due = wp_pool_ready(pool) && all_are_busy(fleet) && open_one(fleet);
     fleet->wait_ms = due ? 0 : fleet->real_ms + grow_look_ms;
   }
@@ -144,7 +144,7 @@ static void grow(wp_fleet *fleet) {
 
 /* ---- Shrinking ---- */
 
-/* A worker that has taken no task since the look before has been idle since then, or longer. */
+/* A worker that has finished no task since the previous look, and runs none, has been idle at least since then. */
 static void note_idleness(wp_fleet *fleet, uint32_t thread) {
   wp_member *m = &fleet->members[thread];
   uint32_t finished =
@@ -154,7 +154,7 @@ static void note_idleness(wp_fleet *fleet, uint32_t thread) {
   m->idle_ms = fleet->pool_ms;
 }
 
-/* SHRINK: seats whose workers have been idle for long are closed, the last first. */
+/* SHRINK: closes seats whose workers have been idle for idle_ms, the last seat first. */
 static void shrink(wp_fleet *fleet) {
   double idle_ms = fleet->config.idle_ms;
   if (fleet->state != WP_STATE_OPEN || idle_ms < 0) return;

@@ -31,7 +31,7 @@ static wp_suspicion *find_room(wp_fleet *fleet) {
   return &fleet->suspicions[fleet->suspicion_end++];
 }
 
-/* Of two that are about one task, that of the task alone tells of it. */
+/* If two suspicions are about one task, only the one of kind TASK reports its end. */
 static void name_once(wp_fleet *fleet, wp_suspicion *suspicion) {
   for (uint32_t i = 0; i < fleet->suspicion_end; i++) {
     wp_suspicion *s = &fleet->suspicions[i];
@@ -43,13 +43,13 @@ static void name_once(wp_fleet *fleet, wp_suspicion *suspicion) {
   }
 }
 
-/* What still runs on a thread that is being ended ends with it. */
+/* The thread is being ended: convicts a suspicion whose task still runs there, and so ends with the thread. */
 static void convict_one(const wp_fleet *fleet, wp_suspicion *suspicion) {
   if (!suspicion->named && wp_suspicion_runs(suspicion, fleet->pool))
     suspicion->phase = WP_SUSPICION_CONVICTED;
 }
 
-/* Without room it is over at once: whoever waits for it is not to wait for ever. */
+/* If there is no room, the suspicion is reported as over at once, so that its caller does not wait for ever. */
 static void begin(wp_fleet *fleet, uint32_t kind, uint32_t thread, wp_handle task, double grace_ms,
                   uint32_t beat) {
   wp_suspicion none, *suspicion = find_room(fleet);
@@ -65,7 +65,7 @@ static void begin(wp_fleet *fleet, uint32_t kind, uint32_t thread, wp_handle tas
   if (fleet->members[thread].killed) convict_one(fleet, suspicion);
 }
 
-/* A silent thread: each task that it runs is to end; if there is none, whatever it does. */
+/* A silent thread: each task that it runs must end; if it runs none, the thread as a whole is suspected. */
 static void begin_silent(wp_fleet *fleet, uint32_t thread, uint32_t beat) {
   uint32_t found = 0;
   for (uint32_t place = 0; place < fleet->pool->config.concurrency; place++) {
@@ -93,7 +93,7 @@ void wp__fleet_suspect(wp_fleet *fleet, uint32_t kind, uint32_t thread, wp_handl
     begin(fleet, kind, thread, (wp_handle){WP_NONE, 0}, grace_ms, 0);
 }
 
-/* A thread that cannot change any more is going to be ended. */
+/* All suspicions of a thread that is going to be ended, and whose record does not change any more. */
 static void convict_all(wp_fleet *fleet, uint32_t thread) {
   for (uint32_t i = 0; i < fleet->suspicion_end; i++) {
     wp_suspicion *s = &fleet->suspicions[i];
@@ -101,7 +101,7 @@ static void convict_all(wp_fleet *fleet, uint32_t thread) {
   }
 }
 
-/* KILL: a thread, wherever it is. */
+/* KILL: ends the thread of a suspicion. */
 static void convict(wp_fleet *fleet, const wp_suspicion *suspicion, bool trusted) {
   uint32_t thread = suspicion->thread, place = fleet->members[thread].seat;
   convict_all(fleet, thread);
@@ -110,7 +110,7 @@ static void convict(wp_fleet *fleet, const wp_suspicion *suspicion, bool trusted
   wp__fleet_end(fleet, thread, trusted);
   fleet->members[thread].killed = true;
   if (place)
-    fleet->seats[place - 1].not_before_ms = 0; /* no failure of its own: it is served at once */
+    fleet->seats[place - 1].not_before_ms = 0; /* a kill is no failure of the seat: no back-off */
 }
 
 void wp__fleet_climb(wp_fleet *fleet) {
@@ -118,7 +118,7 @@ void wp__fleet_climb(wp_fleet *fleet) {
     wp_suspicion *s = &fleet->suspicions[i];
     wp_member *m = &fleet->members[s->thread];
     if (s->kind == WP_SUSPECT_NONE || m->phase >= WP_PHASE_STOPPING)
-      continue; /* over when the thread is reaped */
+      continue; /* it ends when the thread is reaped */
     double again_ms = 0;
     switch (wp_ladder_climb(&fleet->config.ladder, fleet->pool, &m->ladder, s, fleet->real_ms,
                             &again_ms)) {

@@ -1,7 +1,7 @@
 #include "fleet_state.h"
 #include "worker.h"
 
-/* xorshift64*: Vigna, "An experimental exploration of Marsaglia's xorshift generators", 2016. From 0 to below 1. */
+/* A random number in [0, 1). xorshift64*: Vigna, "An experimental exploration of Marsaglia's xorshift generators", 2016. */
 static double chance(wp_fleet *fleet) {
   uint64_t x = fleet->random;
   x ^= x >> 12;
@@ -28,7 +28,7 @@ static void take_seat(wp_fleet *fleet, uint32_t thread, uint32_t place) {
   wp__fleet_earliest(&fleet->next.real_ms, fleet->real_ms);
 }
 
-/* place: WP_NONE for a spare. False: no record is free. */
+/* Starts a thread for a seat (`place`), or a spare (WP_NONE). False: no record is free. */
 static bool start(wp_fleet *fleet, uint32_t place) {
   uint32_t thread = wp_worker_open(fleet->pool);
   fleet->starved = !thread;
@@ -53,7 +53,7 @@ static uint32_t warm_spare(const wp_fleet *fleet) {
   return 0;
 }
 
-/* PROMOTE: a spare takes the seat at once, whatever its back-off; the new spare waits instead. */
+/* PROMOTE: a spare takes the seat at once. The seat's back-off applies to the next spare instead. */
 static bool promote(wp_fleet *fleet, uint32_t place) {
   uint32_t spare = warm_spare(fleet);
   if (!spare) return false;
@@ -141,12 +141,11 @@ void wp__fleet_serve(wp_fleet *fleet) {
 static void order_stop(wp_fleet *fleet, uint32_t thread) {
   wp_member *m = &fleet->members[thread];
   wp__fleet_emit(fleet, WP_FLEET_STOP, thread);
-  wp_ladder_arm(&fleet->config.ladder, fleet->pool, &m->ladder,
-                thread); /* not every host can interrupt a loop */
+  /* Not every host can interrupt a loop. */
+  wp_ladder_arm(&fleet->config.ladder, fleet->pool, &m->ladder, thread);
   m->stop_ms = fleet->real_ms + fleet->config.stop_again_ms;
 }
 
-/* TERMINATE: the seat is free for another at once, the record only after the confirmed death. */
 void wp__fleet_end(wp_fleet *fleet, uint32_t thread, bool trusted) {
   wp_member *m = &fleet->members[thread];
   order_stop(fleet, thread);
@@ -161,7 +160,7 @@ static void refuse(wp_fleet *fleet, uint32_t thread, uint32_t reason) {
   wp__fleet_emit(fleet, WP_FLEET_REFUSED, thread)->reason = reason;
 }
 
-/* One at each step: it was started for a worker that is lost, or stays. */
+/* One spare at each step. It was started as the successor of a worker that was lost, or that stays. */
 void wp__fleet_end_surplus(wp_fleet *fleet) {
   uint32_t spare = fleet->state == WP_STATE_OPEN ? warm_spare(fleet) : 0;
   if (!spare || spare_count(fleet) <= spares_due(fleet)) return;
@@ -170,7 +169,7 @@ void wp__fleet_end_surplus(wp_fleet *fleet) {
   wp__fleet_end(fleet, spare, false);
 }
 
-/* Has a new thread started in its time, or gives up the seat. */
+/* Sets when a new thread may start, or gives the seat up if its budget of restarts is spent. */
 static void replace(wp_fleet *fleet, uint32_t thread, uint32_t reason, bool clean) {
   uint32_t place = fleet->members[thread].seat;
   wp_seat *s = place ? &fleet->seats[place - 1] : &fleet->spares;
@@ -181,8 +180,7 @@ static void replace(wp_fleet *fleet, uint32_t thread, uint32_t reason, bool clea
     return;
   }
   if (!place) {
-    s->log.spent =
-        false; /* the next one has a budget of its own again: only this spare is given up */
+    s->log.spent = false; /* give up one spare; the others keep a budget */
     if (!wp__fleet_keep_one(fleet) && fleet->spares_wanted) fleet->spares_wanted--;
     return;
   }
@@ -192,7 +190,6 @@ static void replace(wp_fleet *fleet, uint32_t thread, uint32_t reason, bool clea
   if (fleet->state == WP_STATE_OPENING) refuse(fleet, thread, reason);
 }
 
-/* LOST: a thread is gone, or useless, that nobody had asked to die. */
 void wp__fleet_lose(wp_fleet *fleet, uint32_t thread, uint32_t reason, bool clean) {
   wp_member *m = &fleet->members[thread];
   bool starting = m->phase == WP_PHASE_STARTING;
@@ -205,8 +202,8 @@ void wp__fleet_lose(wp_fleet *fleet, uint32_t thread, uint32_t reason, bool clea
   }
   wp__fleet_end(fleet, thread, false);
   fleet->counts.losses++;
-  if (starting && fleet->state == WP_STATE_REFUSED) return; /* told already */
-  /* Nobody waits for a spare's memory. */
+  if (starting && fleet->state == WP_STATE_REFUSED) return; /* REFUSED was emitted already */
+  /* The opening does not fail because there is no memory for a spare. */
   if (starting && fleet->state == WP_STATE_OPENING && (m->seat || reason != WP_FLEET_NO_MEMORY)) {
     refuse(fleet, thread, reason);
     return;
@@ -215,7 +212,7 @@ void wp__fleet_lose(wp_fleet *fleet, uint32_t thread, uint32_t reason, bool clea
   if (wp__fleet_is_running(fleet)) replace(fleet, thread, reason, clean);
 }
 
-/* No thread was made. With one dying it is worth another try. */
+/* No thread was made. If memory is short and a thread is dying, the start is tried again after that one is reaped. */
 void wp__fleet_start_failed(wp_fleet *fleet, uint32_t thread, uint32_t reason) {
   wp_member *m = &fleet->members[thread];
   if (m->phase != WP_PHASE_STARTING) return;
@@ -231,7 +228,7 @@ void wp__fleet_start_failed(wp_fleet *fleet, uint32_t thread, uint32_t reason) {
   fleet->starved = true;
 }
 
-/* While the fleet closes nothing is reaped: the memory goes as a whole. */
+/* While the fleet closes, threads are not reaped: the pool's memory goes as a whole. */
 static void forget(wp_fleet *fleet, uint32_t thread) {
   wp__fleet_drop_suspicions(fleet, thread);
   fleet->members[thread].phase = WP_PHASE_EMPTY;
@@ -250,7 +247,7 @@ void wp__fleet_close(wp_fleet *fleet) {
 }
 
 void wp__fleet_gone(wp_fleet *fleet, uint32_t thread, bool clean) {
-  wp__fleet_lose(fleet, thread, WP_FLEET_FAILED, clean); /* unless its end was asked for */
+  wp__fleet_lose(fleet, thread, WP_FLEET_FAILED, clean); /* no effect if it was being ended */
   wp_member *m = &fleet->members[thread];
   if (m->phase != WP_PHASE_STOPPING) return;
   if (fleet->state == WP_STATE_CLOSING)
@@ -276,13 +273,12 @@ static void reap(wp_fleet *fleet, uint32_t thread) {
   wp_member *m = &fleet->members[thread];
   wp_ladder_disarm(fleet->pool, &m->ladder, thread);
   if (wp_worker_reap(fleet->pool, thread, m->trusted)) {
-    wp__fleet_earliest(&fleet->next.real_ms,
-                       fleet->real_ms); /* the lock's holder is about to leave it */
+    wp__fleet_earliest(&fleet->next.real_ms, fleet->real_ms); /* the lock will be free very soon */
     return;
   }
   fleet->counts.reaped++;
   fleet->starved = false;
-  /* Its tasks may be back in the line for a seat that is closed. */
+  /* Tasks of this seat may have been requeued, even if the seat is closed. */
   if (m->seat) fleet->seats[m->seat - 1].drains = fleet->seats[m->seat - 1].closed;
   wp__fleet_drop_suspicions(fleet, thread);
   wp__fleet_emit(fleet, WP_FLEET_REAPED, thread);

@@ -9,7 +9,7 @@ void wp_governor_tick(wp_pool *pool) {
 bool wp_governor_admits(wp_pool *pool) {
   wp_governor *governor = &pool->governor;
   bool admits = governor->used_ms <= 0 || governor->used_ms < pool->config.dispatch_budget_ms;
-  governor->had_to_wait = !admits; /* for the rest of the tick: what is used only grows */
+  governor->had_to_wait = !admits; /* stays true for the rest of the tick: used_ms only grows */
   return admits;
 }
 

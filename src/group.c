@@ -19,10 +19,10 @@ static void begin_bulk(wp_pool *pool) {
   if (pool->telemetry && bulks > pool->bulks_peak) pool->bulks_peak = bulks;
 }
 
-/* Heavy tasks may go when it was the last one. */
+/* After the last bulk job heavy tasks may run again. */
 static void end_bulk(wp_pool *pool) {
   WP_POINT("bulk.end");
-  /* OPEN: before the look at the idle workers; they are idle before they look at it. */
+  /* OPEN: lower `bulks` before looking at the idle workers; a worker sets its idle bit before it looks at `bulks`. */
   if (wp_atomic_fetch_sub_seq_u32(&pool->bulks, 1) != 1) return;
   if (wp_atomic_load_seq_u32(&pool->held)) wp_idle_wake(pool, false);
 }
@@ -40,7 +40,7 @@ static uint32_t count_bulks(const wp_pool *pool) {
 
 /* No points: main only. */
 wp_status wp_group_create(wp_pool *pool, uint32_t members, uint32_t kind, uint32_t *group) {
-  if (!members) return WP_E_INVALID_ARGUMENT; /* nobody would end it */
+  if (!members) return WP_E_INVALID_ARGUMENT; /* no member would ever end it */
   wp_status status = wp_table_take(&pool->groups, wp_pool_heap(pool, WP_MAIN), group);
   if (status) return status;
   wp_group *record = wp_group_at(pool, *group);
@@ -82,11 +82,11 @@ void wp_group_fail(wp_pool *pool, uint32_t group) {
 /* ---- After a death ---- */
 
 static bool is_free(const void *record) {
-  const wp_group *group = record; /* groups have no states */
+  const wp_group *group = record; /* a group's word has no state but 0 */
   return wp_atomic_load_acquire_u32(&group->members) == 0;
 }
 
-/* Exact, as main gives all members their slots in one go, and does so itself. No points: main only. */
+/* Exact, because only main adds members, and it gives all of them their slots in one go. No points: main only. */
 static void count_members(wp_pool *pool) {
   uint32_t groups = wp_atomic_load_acquire_u32(&pool->groups.capacity);
   for (uint32_t i = 0; i < groups; i++)
@@ -102,7 +102,7 @@ static void count_members(wp_pool *pool) {
 void wp_group_recount(wp_pool *pool) {
   count_members(pool);
   wp_table_recount(&pool->groups, is_free);
-  /* Who died while it ended a bulk job may have left it active. */
+  /* A thread that died while it ended a bulk job may have left the job active. */
   wp_atomic_store_seq_u32(&pool->bulks, count_bulks(pool));
 }
 

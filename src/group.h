@@ -1,11 +1,12 @@
 /*
- * Purpose  Groups: what several tasks may fail together, as a batch, a broadcast or a bulk job; and how many bulk jobs are active.
+ * Purpose  Groups: tasks that fail together, as a batch, a broadcast or a bulk job; and how many bulk jobs are active.
  * Owns     the table of groups, pool->bulks
  * Threads  as noted
- * Order    a group's fields are published with the slots that name it. `bulks` is lowered before the look at the idle workers; they are
- *          idle before they look at it (both seq)
- * Kill     a death between a slot's leaving its group and the group's noticing leaves the group with a member too many, one after the
- *          last member was counted out leaves its record in use or its bulk job active: until wp_group_recount, which asks the slots
+ * Order    a group's fields are published with the slots that name it. A thread lowers `bulks` before it looks at the idle workers; a
+ *          worker sets its idle bit before it looks at `bulks` (both seq)
+ * Kill     a death after a slot forgot its group and before the group counted it out leaves the group with one member too many; a death
+ *          after the last member was counted out leaves the record in use, or its bulk job active. Both until wp_group_recount, which
+ *          asks the slots
  * See      tests/unit/lanes_test.c, tests/unit/task_test.c
  */
 #ifndef WP_GROUP_H
@@ -15,14 +16,14 @@
 
 enum wp_group_kind {
   WP_GROUP_FAIL_FAST = 1, /* a failure cancels the rest */
-  WP_GROUP_BULK = 2,      /* heavy tasks wait until it is gone */
+  WP_GROUP_BULK = 2,      /* a bulk job: heavy tasks wait until it has ended */
 };
 
 typedef struct wp_group {
   wp_atomic_u64 word;    /* wp_record */
   wp_atomic_u32 next;    /* wp_record */
-  wp_atomic_u32 members; /* slots that name it; the last one to go frees it */
-  /* item + 1 of the first failure, or 0. Once set, members that have not started never do */
+  wp_atomic_u32 members; /* slots that name it; the last one to leave frees it */
+  /* item + 1 of the first failure (WP_NONE: wp_group_fail), or 0. Once set, members that have not started never do */
   wp_atomic_u32 failed;
   uint32_t kind; /* enum wp_group_kind bits; constant */
   uint32_t reserved[2];
@@ -34,13 +35,15 @@ static inline wp_group *wp_group_at(const wp_pool *pool, uint32_t index) {
   return (wp_group *)wp_table_at(&pool->groups, index);
 }
 
-/* A group of `members` slots, one at least, which get them in this turn; `kind`: enum wp_group_kind bits. WP_E_NO_MEMORY. main. */
+/* Makes a group of at least one member; the caller gives all members their slots in the same turn. `kind`: enum wp_group_kind bits.
+ * WP_E_NO_MEMORY. main. */
 wp_status wp_group_create(wp_pool *pool, uint32_t members, uint32_t kind, uint32_t *group);
-/* A member that never got a slot. The last member to go frees the group; slots leave it when they are freed. Any thread. */
+/* Counts out one member; the last one frees the group. Slots do this when they are freed; call it for a member that never got a slot.
+ * Any thread. */
 void wp_group_leave(wp_pool *pool, uint32_t group);
-/* Marks it failed, as if a member had: those that have not started never do. main. */
+/* Marks the group failed, as if a member had: members that have not started never do. main. */
 void wp_group_fail(wp_pool *pool, uint32_t group);
-/* This slot of a group has ended without a result. Its worker, inside the gate. */
+/* Notes that this slot of a group has ended without a result. Its worker, inside the gate. */
 void wp_group_note_failure(wp_pool *pool, const wp_slot *slot);
 
 static inline bool wp_group_has_failed(const wp_pool *pool, uint32_t group) {

@@ -49,8 +49,8 @@ static void remove_from_bin(wp_heap *heap, wp__block *b) {
   if (!heap->step_map[level]) heap->level_map &= ~(1u << level);
 }
 
-/* A free block of at least `units`, out of its bin, or NULL. Rounds up to a bin all of whose blocks
- * are large enough. */
+/* Takes a free block of at least `units` out of its bin; NULL if there is none. Rounds up to a bin
+ * in which every block is large enough. */
 static wp__block *take_fit(wp_heap *heap, uint32_t units) {
   uint32_t level, step;
   if (units >= WP_HEAP_STEPS) units += (1u << (top_bit(units) - 3)) - 1;
@@ -76,7 +76,7 @@ uint32_t wp__heap_units(size_t bytes) {
 }
 
 void wp__heap_count(wp_heap *heap, int64_t units, int64_t blocks) {
-  /* Relaxed: one writer, and only numbers. Wraps as it should for negative ones. */
+  /* Relaxed: one writer, and gauges only. Negative arguments work by wrap-around. */
   uint64_t bytes = wp_atomic_load_relaxed_u64(&heap->bytes) + (uint64_t)units * WP__UNIT;
   WP_POINT("heap.bytes");
   wp_atomic_store_relaxed_u64(&heap->bytes, bytes);
@@ -85,7 +85,7 @@ void wp__heap_count(wp_heap *heap, int64_t units, int64_t blocks) {
                               wp_atomic_load_relaxed_u64(&heap->blocks) + (uint64_t)blocks);
 }
 
-/* Writes the header of a block that no walk reaches yet. */
+/* Writes the header of a block that no walk can reach yet. */
 static void stamp(wp__chunk *c, wp__block *b, uint32_t prev_units, uint64_t word) {
   b->prev_units = prev_units;
   b->granule = (uint16_t)(((uintptr_t)b - (uintptr_t)c) >> WP_GRANULE_SHIFT);
@@ -94,7 +94,7 @@ static void stamp(wp__chunk *c, wp__block *b, uint32_t prev_units, uint64_t word
   wp_atomic_store_release_u64(&b->word, word); /* revealed by a later store */
 }
 
-/* A new segment; wp__chunk.magic is still to be stored. NULL when out of memory. */
+/* A new segment, without its magic: publish_chunk stores that. NULL when out of memory. */
 static wp__chunk *new_chunk(wp_heap *heap, uint64_t bytes, uint32_t first, uint32_t big) {
   void *addr;
   uint64_t got;
@@ -130,8 +130,8 @@ static void *alloc_big(wp_heap *heap, size_t align, uint32_t units, uint32_t tag
   uint32_t first = (uint32_t)(start - WP__UNIT);
   wp__chunk *c = new_chunk(heap, first + (uint64_t)units * WP__UNIT, first, 1);
   if (!c) return NULL;
-  uint64_t room =
-      (c->bytes - first) / WP__UNIT; /* the rest of the last granule is the user's too */
+  /* the user gets the rest of the last granule as well */
+  uint64_t room = (c->bytes - first) / WP__UNIT;
   units = room < WP__BLOCK_UNITS_MAX ? (uint32_t)room : WP__BLOCK_UNITS_MAX;
   wp__block *b = wp__chunk_first(c);
   stamp(c, b, 0, wp__word(units, WP__BLOCK_LIVE, 0));
@@ -142,8 +142,8 @@ static void *alloc_big(wp_heap *heap, size_t align, uint32_t units, uint32_t tag
   return wp__block_bytes(b);
 }
 
-/* Merges a free block that is in no bin with its neighbours and puts it into one; see
- * wp__heap_free_own. */
+/* Merges a free block, which is in no bin, with its neighbours and puts the result into a bin.
+ * Returns as wp__heap_free_own. */
 static wp__block *merge(wp_heap *heap, wp__block *b) {
   wp__chunk *c = wp__chunk_of(b);
   uint32_t units = wp__block_units(b);
@@ -154,7 +154,7 @@ static wp__block *merge(wp_heap *heap, wp__block *b) {
     wp__block_set(b, units, WP__BLOCK_FREE, 0);
     next = wp__block_after(b, units);
   }
-  wp__block *previous = b - b->prev_units; /* b itself if it is the first; a header is one unit */
+  wp__block *previous = b - b->prev_units; /* a header is one unit; b itself if b is the first */
   if (b->prev_units && wp__block_state(previous) == WP__BLOCK_FREE) {
     remove_from_bin(heap, previous);
     units += b->prev_units;
@@ -184,7 +184,7 @@ wp__block *wp__heap_free_own(wp_heap *heap, wp__block *b) {
 
 /* ---- Allocation ---- */
 
-/* Units to leave free before an aligned block in b: none, or enough for a block. */
+/* Units to leave free in b before an aligned block: none, or enough for a block of their own. */
 static uint32_t lead_units(wp__block *b, size_t align) {
   uintptr_t bytes = (uintptr_t)wp__block_bytes(b);
   uintptr_t at = (bytes + align - 1) & ~(align - 1);
@@ -192,8 +192,8 @@ static uint32_t lead_units(wp__block *b, size_t align) {
   return (uint32_t)((at - bytes) / WP__UNIT);
 }
 
-/* Allocates `units` of the free block b, which is in no bin, `lead` units into it. All that is
- * needed afterwards is written first; the last store reveals it. */
+/* Allocates `units` of the free block b, which is in no bin, starting `lead` units into it. Every
+ * header is written before the last store, which reveals all of them. */
 static void *carve(wp_heap *heap, wp__block *b, uint32_t lead, uint32_t units, uint32_t tag) {
   wp__chunk *c = wp__chunk_of(b);
   uint32_t rest = wp__block_units(b) - lead - units;
@@ -236,8 +236,8 @@ void *wp_heap_alloc_aligned(wp_heap *heap, size_t align, size_t bytes, uint32_t 
   uint32_t units = wp__heap_units(bytes);
   if (!units) return NULL;
   wp_heap_drain(heap);
-  uint32_t slack = align > WP_HEAP_ALIGN ? (uint32_t)(align / WP__UNIT) + 1
-                                         : 0; /* the most that lead_units gives */
+  /* the most that lead_units returns */
+  uint32_t slack = align > WP_HEAP_ALIGN ? (uint32_t)(align / WP__UNIT) + 1 : 0;
   if (units + slack > WP_HEAP_BIG_BYTES / WP__UNIT) return alloc_big(heap, align, units, tag);
   wp__block *b = take_fit(heap, units + slack);
   if (!b && grow(heap)) b = take_fit(heap, units + slack);
@@ -263,8 +263,7 @@ void wp_heap_retag(void *p, uint32_t tag) {
   wp_atomic_store_release_u32(&c->tag, tag); /* pairs with the walkers' loads */
 }
 
-/* Resizes a live block of this heap's own small segments where it stands; false if there is no
- * room. */
+/* Resizes a live block of this heap's small segments in place; false if there is no room. */
 static bool resize(wp_heap *heap, wp__block *b, uint32_t units, uint32_t tag) {
   uint32_t had = wp__block_units(b), room = had;
   wp__block *next = wp__block_after(b, had);
@@ -310,7 +309,7 @@ void *wp_heap_realloc(wp_heap *heap, void *p, size_t bytes, uint32_t tag) {
   return moved;
 }
 
-/* ---- Free, from here and from elsewhere ---- */
+/* ---- Free: own blocks and those of other heaps ---- */
 
 static void push_remote(wp_heap *target, wp__block *b) {
   uint64_t head = wp_atomic_load_relaxed_u64(&target->remote); /* ordered by the CAS below */
@@ -329,8 +328,8 @@ static void free_remote(wp_heap *self, wp_heap *target, wp__block *b) {
     wp_atomic_store_release_u64(&self->remote_target, (uint64_t)(uintptr_t)target);
   }
   WP_POINT("heap.mark");
-  /* A CAS, for the owner may free the block by its tag at the same time; so nothing is written to
-   * the block before. */
+  /* A CAS, because the owner may free the block by its tag at the same time; for the same reason
+   * nothing is written into the block before. */
   uint64_t freed = wp__word(wp__word_units(word), WP__BLOCK_REMOTE, who);
   if (wp_atomic_cas_acq_rel_u64(&b->word, &word, freed)) push_remote(target, b);
   WP_POINT("heap.pushed");
@@ -342,7 +341,7 @@ void wp_heap_free(wp_heap *self, void *p) {
   wp__block *b = wp__block_of(p);
   wp__chunk *c = wp__chunk_of(b);
   wp_heap *target = c->heap;
-  if (c->big) /* at once, whoever frees it: it may be most of the memory, and its owner asleep */
+  if (c->big) /* at once: it may be most of the memory, and its owner may be asleep */
     wp_segment_take_big(target->segments, c, target->owner,
                         self ? self->owner : WP_SEGMENT_OWNER_MAP);
   else if (target != self)
@@ -354,8 +353,8 @@ void wp_heap_free(wp_heap *self, void *p) {
 wp__block *wp__heap_take_remote(wp_heap *heap) {
   uint64_t head = wp_atomic_load_acquire_u64(&heap->remote), marked = 0;
   do {
-    /* Only this thread takes blocks off, so what was marked in an earlier round is still on the
-     * list. */
+    /* Only this thread takes blocks off the list, so the blocks marked in an earlier round are still
+     * on it. */
     for (uint64_t at = head; at != marked;) {
       wp__block *b = (wp__block *)(uintptr_t)at;
       wp__block_set(b, wp__block_units(b), WP__BLOCK_TAKEN, 0);
@@ -369,7 +368,7 @@ wp__block *wp__heap_take_remote(wp_heap *heap) {
 }
 
 void wp_heap_drain(wp_heap *heap) {
-  /* Relaxed: seen sooner or later; what follows reads them again. */
+  /* Relaxed: only hints; the calls below load them again, with acquire. */
   if (wp_atomic_load_relaxed_u32(&heap->orphans)) wp__heap_adopt_orphans(heap);
   if (!wp_atomic_load_relaxed_u64(&heap->remote)) return;
   for (wp__block *b = wp__heap_take_remote(heap), *next; b; b = next) {

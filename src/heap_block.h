@@ -2,7 +2,7 @@
  * Purpose  What heap.c (allocate and free) and heap_walk.c (tags, rebuild, check) share: the layout
  *          of a segment
  * Owns     nothing; see heap.h for Owns, Threads, Order, Kill
- * Threads  the heap's owner, but for reading a block's word
+ * Threads  the heap's owner; any thread may read a block's word
  * See      heap.h
  */
 #ifndef WP_HEAP_BLOCK_H
@@ -39,7 +39,7 @@ typedef struct wp__links {
   wp__block *next, *previous; /* in its bin */
 } wp__links;
 
-/* In the bytes of a REMOTE block; written by the thread that frees it. */
+/* In the bytes of a REMOTE block, written by the thread that frees it. */
 typedef struct wp__remote {
   uint64_t next; /* on the remote list */
 } wp__remote;
@@ -51,9 +51,9 @@ typedef struct wp__chunk {
   uint64_t bytes;
   wp_heap *heap;
   uint32_t first; /* offset of the first block */
-  uint32_t big;   /* 1: one block, and the segment goes with it, freed by any thread */
-  /* of the block of a BIG segment, in place of the one in its word; whoever holds the block. A walker reads it when the segment may have
-   * become another's: what it does then fails, see wp_segment_take_big */
+  uint32_t big;   /* 1: the segment holds one block and is freed with it, by any thread */
+  /* Tag of the block of a BIG segment; the tag in the block's word is unused. Written by the block's holder. A walker may read it after
+   * the segment has become another thread's; the walker's wp_segment_take_big then fails. */
   wp_atomic_u32 tag;
 } wp__chunk;
 
@@ -70,7 +70,7 @@ static inline uint32_t wp__word_units(uint64_t word) { return (uint32_t)(word >>
 static inline uint32_t wp__word_state(uint64_t word) { return (uint32_t)(word >> 32) & 15; }
 static inline uint32_t wp__word_tag(uint64_t word) { return (uint32_t)word; }
 
-/* Acquire: pairs with the release of whoever made the block, or the CAS of whoever freed it. */
+/* Acquire: pairs with the release store that made the block, or the CAS that freed it. */
 static inline uint64_t wp__block_word(const wp__block *b) {
   return wp_atomic_load_acquire_u64(&b->word);
 }
@@ -82,7 +82,7 @@ static inline uint32_t wp__block_state(const wp__block *b) {
   return wp__word_state(wp__block_word(b));
 }
 
-/* Release: what the word reveals was written before. */
+/* Release: everything that the word reveals has been written before. */
 static inline void wp__block_set(wp__block *b, uint32_t units, uint32_t state, uint32_t tag) {
   WP_POINT("heap.word");
   wp_atomic_store_release_u64(&b->word, wp__word(units, state, tag));
@@ -111,13 +111,12 @@ static inline wp__chunk *wp__chunk_of(const wp__block *b) {
 
 static inline wp__block *wp__chunk_first(wp__chunk *c) { return wp__block_at(c, c->first); }
 
-/* Who frees a block of another heap: the tag of the block while it is REMOTE. */
+/* The tag of a block while it is REMOTE: which thread freed it, in which generation. */
 static inline uint32_t wp__heap_who(const wp_segments *segments, uint32_t owner) {
   return wp_segments_generation(segments, owner) * WP_SEGMENT_OWNERS | owner;
 }
 
-/* True if the segment is one of the heap's, complete. Acquire: pairs with the store at the end of
- * its making. */
+/* True if the segment is completely set up. Acquire: pairs with publish_chunk in heap.c. */
 static inline bool wp__chunk_whole(const wp__chunk *c) {
   return wp_atomic_load_acquire_u64(&c->magic) == WP__CHUNK_MAGIC;
 }
@@ -126,7 +125,7 @@ static inline wp__chunk *wp__heap_next_chunk(const wp_heap *heap, const wp__chun
   return (wp__chunk *)wp_segments_next(heap->segments, heap->owner, after);
 }
 
-/* Units that a request needs, header included; 0 if it is too large for any block. */
+/* Units that a request needs, header included; 0 if no block can be that large. */
 uint32_t wp__heap_units(size_t bytes);
 
 /* The bin of free blocks of this size. */
@@ -135,15 +134,15 @@ void wp__heap_bin(uint32_t units, uint32_t *level, uint32_t *step);
 /* Puts a free block into its bin. */
 void wp__heap_insert(wp_heap *heap, wp__block *b, uint32_t units);
 
-/* Makes a block free, merges it with free neighbours; the free block that it is part of then, or
- * NULL if its segment was given back. It must be counted as in use. */
+/* Frees a block that is counted as in use, and merges it with free neighbours. Returns the resulting
+ * free block, or NULL if its segment was given back. */
 wp__block *wp__heap_free_own(wp_heap *heap, wp__block *b);
 
 /* Adds to the numbers of bytes and blocks in use. */
 void wp__heap_count(wp_heap *heap, int64_t units, int64_t blocks);
 
-/* Empties the remote list, every block on it TAKEN; the first, the others follow by
- * wp__remote.next. */
+/* Marks every block on the remote list TAKEN, then empties the list. Returns the first block; the
+ * others follow by wp__remote.next. */
 wp__block *wp__heap_take_remote(wp_heap *heap);
 
 /* Frees the blocks of threads that died between freeing and pushing them. */

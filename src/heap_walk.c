@@ -19,14 +19,14 @@ static bool has_tag(const tag_set *set, uint32_t tag) {
   return false;
 }
 
-/* True if the walker is to free the block: it was TAKEN, or it is LIVE with one of the tags and
- * nobody else frees it. */
+/* True if the walker must free the block: it was TAKEN, or it was LIVE with one of the tags and no
+ * other thread was faster to free it. */
 static bool claim_for_free(wp__block *b, const tag_set *set) {
   uint64_t word = wp__block_word(b);
   if (wp__word_state(word) == WP__BLOCK_TAKEN) return true;
   if (wp__word_state(word) != WP__BLOCK_LIVE || !has_tag(set, wp__word_tag(word))) return false;
   WP_POINT("heap.claim");
-  /* Against the CAS in free_remote: one of the two frees it. */
+  /* Competes with the CAS in free_remote: one of the two frees the block. */
   return wp_atomic_cas_acq_rel_u64(&b->word, &word,
                                    wp__word(wp__word_units(word), WP__BLOCK_TAKEN, 0));
 }
@@ -46,7 +46,7 @@ static wp__chunk *next_big(const wp_heap *heap, const wp__chunk *after) {
 
 static void free_big_tagged(wp_heap *heap, const tag_set *set) {
   for (wp__chunk *c = next_big(heap, NULL); c; c = next_big(heap, c)) {
-    /* Acquire: pairs with wp_heap_retag. Garbage if the segment has just become another's: then it is not taken. */
+    /* Acquire: pairs with wp_heap_retag. If the segment has just become another thread's, this reads garbage, and the take below fails. */
     if (has_tag(set, wp_atomic_load_acquire_u32(&c->tag)))
       wp_segment_take_big(heap->segments, c, heap->owner, heap->owner);
   }
@@ -57,7 +57,7 @@ static void free_claimed(wp_heap *heap, const tag_set *set) {
     wp__block *b = wp__chunk_first(c);
     while (b) {
       if (claim_for_free(b, set))
-        b = wp__heap_free_own(heap, b); /* merged, or NULL with its segment */
+        b = wp__heap_free_own(heap, b); /* the merged block; NULL: its segment is gone */
       if (b) b = next_in(c, b);
     }
     next = wp__heap_next_chunk(heap, c);
@@ -73,8 +73,8 @@ void wp_heap_free_tagged(wp_heap *heap, uint32_t tag) {
 
 /* ---- Orphans ---- */
 
-/* True if the thread that freed the block is known to be dead. Whatever it pushed, it pushed before
- * its generation ended. */
+/* True if the thread that freed the block is known to be dead: its generation has ended, and it
+ * pushes nothing any more. */
 static bool is_orphan(const wp_heap *heap, const wp__block *b) {
   uint64_t word = wp__block_word(b);
   uint32_t who = wp__word_tag(word);
@@ -82,11 +82,12 @@ static bool is_orphan(const wp_heap *heap, const wp__block *b) {
          who != wp__heap_who(heap->segments, who & (WP_SEGMENT_OWNERS - 1));
 }
 
-/* Marks the orphans TAKEN. Some may be on the remote list after all, and come off it at the next
- * wp__heap_take_remote; which of them are still TAKEN after that were never pushed. */
+/* Marks the orphans TAKEN. Some of them may have been pushed after all; the next
+ * wp__heap_take_remote takes those off the list. Those that are still TAKEN afterwards were never
+ * pushed. */
 static void mark_orphans(wp_heap *heap) {
   for (wp__chunk *c = wp__heap_next_chunk(heap, NULL); c; c = wp__heap_next_chunk(heap, c)) {
-    if (!wp__chunk_whole(c)) continue; /* rebuild only */
+    if (!wp__chunk_whole(c)) continue; /* only in a rebuild */
     for (wp__block *b = wp__chunk_first(c); b; b = next_in(c, b)) {
       if (is_orphan(heap, b)) wp__block_set(b, wp__block_units(b), WP__BLOCK_TAKEN, 0);
     }
@@ -106,8 +107,8 @@ void wp__heap_adopt_orphans(wp_heap *heap) {
 
 /* ---- Rebuild ---- */
 
-/* Tells the heap whose block the dead thread was freeing to look for it. The dead one's generation
- * has ended. */
+/* The dead thread may have been freeing a block of another heap: tells that heap to look for it.
+ * After the dead thread's generation has ended. */
 static void report_orphan(wp_heap *heap) {
   wp_heap *target = (wp_heap *)(uintptr_t)wp_atomic_load_acquire_u64(&heap->remote_target);
   WP_POINT("heap.orphan");
@@ -127,7 +128,8 @@ static void forget_indexes(wp_heap *heap) {
   wp_atomic_store_relaxed_u64(&heap->blocks, 0);
 }
 
-/* Enters a run of free blocks that has become one block; an empty segment too many goes back. */
+/* Enters a run of free blocks, merged into one. An empty segment is kept as the spare, or given back
+ * if there is a spare already. */
 static void enter_run(wp_heap *heap, wp__chunk *c, wp__block *run, wp__block *after) {
   if (run == wp__chunk_first(c) && at_end(after)) {
     if (heap->spare) {
@@ -152,7 +154,7 @@ static void rebuild_small(wp_heap *heap, wp__chunk *c, const tag_set *set) {
         run = b;
       run->prev_units = run == b ? prev_units : run->prev_units;
       wp__block_set(run, units, WP__BLOCK_FREE, 0);
-      b = run; /* the loop steps over the whole of it */
+      b = run; /* the loop steps over the whole run */
     } else {
       b->prev_units = prev_units;
       if (run) enter_run(heap, c, run, b);
@@ -170,10 +172,10 @@ void wp_heap_rebuild(wp_heap *heap, const uint32_t *tags, size_t tag_count) {
   report_orphan(heap);
   forget_indexes(heap);
   mark_orphans(heap);
-  wp__heap_take_remote(heap); /* its blocks are TAKEN now, and found by the walk */
+  wp__heap_take_remote(heap); /* its blocks are TAKEN now, so the walk frees them */
   for (wp__chunk *c = wp__heap_next_chunk(heap, NULL), *next; c; c = next) {
     next = wp__heap_next_chunk(heap, c);
-    if (!wp__chunk_whole(c) || c->big) /* one that is not BIG yet is nobody's */
+    if (!wp__chunk_whole(c) || c->big) /* big, but not BIG yet: its block was never handed out */
       wp_segment_release(heap->segments, c);
     else
       rebuild_small(heap, c, &set);

@@ -13,12 +13,12 @@ static bool clear(wp_pool *pool, uint32_t thread) {
 
 void wp_idle_enter(wp_pool *pool, uint32_t self) {
   WP_POINT("idle.set");
-  /* IDLE: pairs with the load in wake_one. The worker read its wake word before its look for work. */
+  /* IDLE: pairs with the load in choose. The worker read its wake word before it looked for work. */
   wp_atomic_fetch_or_seq_u32(&pool->idle[self >> 5], UINT32_C(1) << (self & 31));
 }
 
 void wp_idle_leave(wp_pool *pool, uint32_t self) {
-  /* A look first: the word is everybody's. Only `self` sets its bit. */
+  /* Load first: a write would take the cache line from the threads that share the word. Only `self` sets its own bit. */
   if (is_idle(pool, self)) clear(pool, self);
 }
 
@@ -27,8 +27,8 @@ void wp_idle_reap(wp_pool *pool, uint32_t thread, bool trusted) {
   wp_idle_leave(pool, thread);
 }
 
-/* PASS OVER: who will not take anything is not woken: a doomed worker is woken by its pardon, a poisoned one looks by itself after its
- * late answer. Pairs with DOOM and with the poisoning in tick.c, after which main looks for others that wait. */
+/* PASS OVER: skip workers that cannot take work. A doomed worker is woken by its pardon; a poisoned one looks for work after its late
+ * answer. Pairs with DOOM and with the poisoning in tick.c, after which main wakes others. */
 static bool would_take(const wp_thread *thread) {
   return !wp_gate_doomed(thread) && !wp_atomic_load_seq_u32(&thread->poisoned);
 }
@@ -43,12 +43,12 @@ static bool wake_if_idle(wp_pool *pool, uint32_t thread) {
 }
 
 enum {
-  WAKE_SPINNING = 1, /* only who looks for work just now: the host need not be asked */
-  WAKE_BUSY = 2,     /* those that run something as well */
-  WAKE_SHORT = 4,    /* only who waits for a short time, and that one need not be woken */
+  WAKE_SPINNING = 1, /* only workers that are spinning: waking them takes no call of the host */
+  WAKE_BUSY = 2,     /* also workers that run something */
+  WAKE_SHORT = 4,    /* only workers in a short wait, which need not be woken at all */
 };
 
-/* One that is leaving is woken for its seat's tasks only, by wp_idle_wake_for. */
+/* Whether this worker may be chosen. One that is leaving is woken only for its seat's tasks, by wp_idle_wake_for. */
 static bool is_meant(const wp_thread *thread, uint32_t how) {
   if (wp_atomic_load_seq_u32(&thread->leaving)) return false; /* pairs with wp_worker_leave */
   uint32_t sleeps = wp_atomic_load_seq_u32(&thread->sleeps);
@@ -57,8 +57,8 @@ static bool is_meant(const wp_thread *thread, uint32_t how) {
   return how & WAKE_BUSY || !wp_atomic_load_acquire_u32(&thread->running);
 }
 
-/* CHOOSE: of those that wait, the one whose tasks take the shortest time, in milliseconds: less is the host's noise; of equals, the
- * one with the lowest seat (REQUIREMENTS TW-06). Its number, or WP_MAIN for none. */
+/* CHOOSE: the waiting worker with the shortest mean task time (REQUIREMENTS TW-06). Times are compared in whole milliseconds, because
+ * smaller differences are noise; of equals, the lowest seat wins. Returns its number, or WP_MAIN for none. */
 static uint32_t choose(const wp_pool *pool, uint32_t how) {
   uint32_t best = WP_MAIN, best_ms = WP_NONE, best_seat = WP_NONE;
   for (uint32_t word = 0; word * 32 < pool->thread_count; word++) {
@@ -79,7 +79,7 @@ static uint32_t choose(const wp_pool *pool, uint32_t how) {
 }
 
 static bool wake_one(wp_pool *pool, uint32_t how) {
-  /* Who was chosen may have been woken by another, or be doomed: its bit is then clear. */
+  /* The chosen worker may have been woken by another thread, or be doomed; its bit is then clear. */
   for (uint32_t tries = 0; tries < pool->thread_count; tries++) {
     uint32_t thread = choose(pool, how);
     if (thread == WP_MAIN) return false;
@@ -99,8 +99,8 @@ void wp_idle_wake_free(wp_pool *pool) { wake_one(pool, 0); }
 
 bool wp_idle_wake_any(wp_pool *pool, bool patiently) {
   if (wake_one(pool, WAKE_SPINNING)) return true;
-  /* PATIENCE: who waits for a short time only will look by itself. Pairs with the end of wp_thread_sleep: whoever was seen to wait
-   * sees what had been pushed. */
+  /* PATIENCE: a worker in a short wait will look by itself. Pairs with the end of wp_thread_sleep: a worker that was seen waiting
+   * sees what was pushed before. */
   if (patiently && wake_one(pool, WAKE_SHORT)) return true;
   return wake_one(pool, 0) || (pool->config.concurrency > 1 && wake_one(pool, WAKE_BUSY));
 }
@@ -129,7 +129,8 @@ void wp_idle_note_take(wp_pool *pool, uint32_t self) {
   wp_atomic_store_relaxed_u32(&pool->taker, self); /* a hint: it orders nothing */
 }
 
-/* Pairs with IDLE: one that is not idle yet looks again before it is. */
+/* Whether the thread will look for work by itself. Pairs with IDLE: a worker that is not idle yet looks once more after it has set its
+ * bit. */
 static bool will_look(const wp_pool *pool, uint32_t thread) {
   const wp_thread *record = &pool->threads[thread];
   return thread && wp_atomic_load_acquire_u32(&record->state) == WP_THREAD_LIVE &&
@@ -137,7 +138,8 @@ static bool will_look(const wp_pool *pool, uint32_t thread) {
 }
 
 bool wp_idle_can_wait(const wp_pool *pool) {
-  uint32_t taker = wp_atomic_load_relaxed_u32(&pool->taker); /* hints */
+  /* Relaxed here and below: hints. */
+  uint32_t taker = wp_atomic_load_relaxed_u32(&pool->taker);
   uint32_t pace_ns = wp_atomic_load_relaxed_u32(&pool->threads[taker].pace_ns);
   double left_ns = (double)wp_atomic_load_relaxed_u32(&pool->queued) * pace_ns;
   if (pace_ns > WP_QUICK_NS || left_ns > WP_WAKE_NS) return false;

@@ -1,11 +1,11 @@
 /*
- * Purpose  Which worker is woken when there is work: one that looks already rather than one that sleeps, one that runs nothing rather
- *          than one that waits beside a task, and none while workers that are awake are faster.
+ * Purpose  Which worker is woken when there is work: one that is spinning rather than one that sleeps, one that runs nothing rather
+ *          than one that waits beside a task, and none while workers that are awake will be faster.
  * Owns     the idle set, the hints of the workers that took a task last and that were woken last
  * Threads  any, but as noted
  * Order    a producer publishes work, then reads the idle set; a worker sets its idle bit, then looks for work again: one of the
  *          two sees the other (both seq). A worker reads its wake word before it looks for work, and waits for a change of it
- * Kill     a bit that a dead worker left costs one wake-up, which goes on to the next: doom and reap take it out and wake others.
+ * Kill     the bit of a dead worker costs one wake-up, after which the next worker is chosen; doom and reap clear the bit and wake others.
  *          Patience relies on a worker that looks by itself within WP_SHORT_WAIT_MS; if that one dies, its reap wakes others
  * See      tests/unit/wake_test.c, tests/model/sleep.pml, docs/decisions/0009-waking.md,
  *          docs/decisions/0016-which-worker.md
@@ -15,33 +15,33 @@
 
 #include "pool.h"
 
-/* The worker has found nothing, and will wait for its wake word. Under the lock. */
+/* The worker has found nothing and will wait on its wake word. Under the lock. */
 void wp_idle_enter(wp_pool *pool, uint32_t self);
-/* A worker's own: it got something to do. Or by main, for one that is doomed. Idempotent. */
+/* The worker got something to do (called by itself), or is doomed (called by main). Idempotent. */
 void wp_idle_leave(wp_pool *pool, uint32_t self);
 
-/* Hook of rooms.h: a thread that is dead waits for nothing. It may have gone idle after it was doomed, inside the gate. */
+/* Hook of rooms.h: clears a dead thread's bit, which it may have set after it was doomed, if it was still inside the gate. */
 void wp_idle_reap(wp_pool *pool, uint32_t thread, bool trusted);
 
-/* How many wait. */
+/* How many workers wait. */
 uint32_t wp_idle_count(const wp_pool *pool);
 
-/* Wakes an idle worker; false when there is none. `patiently`: none, if one of them will look by itself soon. */
+/* Wakes an idle worker; false if there is none. `patiently`: wakes none if one of them will look by itself soon. */
 bool wp_idle_wake_any(wp_pool *pool, bool patiently);
-/* The same, only one that runs nothing: it can take whatever comes first. */
+/* Wakes a worker that runs nothing, which can take whatever comes first. */
 void wp_idle_wake_free(wp_pool *pool);
-/* Wakes who may take this slot. */
+/* Wakes a worker that may take this slot. */
 void wp_idle_wake_for(wp_pool *pool, const wp_slot *slot, bool patiently);
-/* Wakes one if there are ready slots: it wakes the next (CHAIN in wp_sched_take). */
+/* Wakes one worker if there are ready slots; that one wakes the next (CHAIN in wp_sched_take). */
 void wp_idle_wake_next(wp_pool *pool);
-/* Wakes as many as there are ready slots, or all: after a death, a resume, a new worker. */
+/* Wakes as many workers as there are ready slots, or all: after a death, a resume, a new worker. */
 void wp_idle_wake(wp_pool *pool, bool all);
 
 /* The worker has taken a task. Under the lock. */
 void wp_idle_note_take(wp_pool *pool, uint32_t self);
 
-/* Whether what waits can be left to a worker that is awake or was just woken: it is quick, and there is not more to do than it takes to
- * wake another one. main. */
+/* Whether the waiting tasks can be left to a worker that is awake or was just woken: it is quick, and will be done with them before
+ * another one would be awake. main. */
 bool wp_idle_can_wait(const wp_pool *pool);
 
 #endif

@@ -1,15 +1,15 @@
 #include "ladder.h"
 #include "worker.h"
 
-/* What is about to change is looked at in every turn, what takes longer a little more seldom, but never later than this. */
+/* The time between two looks grows with the time already waited (an eighth of it), up to this. */
 static const double look_most_ms = 5;
 
-/* The flag's time for a C task that has not looked at it since it began. One that has gets the whole of flag_ms, also if it only looks
- * now: it knows then, and is on its way out. */
+/* The flag's time for a C task that has not checked the flag since it began. A task that has gets the whole of flag_ms, even if it checks
+ * only now: then it knows, and is on its way out. */
 static const double blind_ms = 0.05;
 
 static uint32_t traps_of(const wp_pool *pool, uint32_t thread) {
-  /* The worker counts after the trap; a gauge: it only names the rung. */
+  /* The worker counts a trap after it has happened. Used only to name the rung. */
   return wp_atomic_load_acquire_u32(&pool->threads[thread].stopped);
 }
 
@@ -43,7 +43,7 @@ bool wp_suspicion_runs(const wp_suspicion *suspicion, const wp_pool *pool) {
   return wp_worker_runs(pool, suspicion->thread, suspicion->task.index, suspicion->task.generation);
 }
 
-/* One that trapped may run again on its thread already. One that was silent for long, and is so no more, was not stopped. */
+/* A task that trapped may already run again on the same thread. A silent task that gave a sign of life was not stopped. */
 enum wp_rung wp_suspicion_rung(const wp_suspicion *suspicion, const wp_pool *pool) {
   if (suspicion->named) return WP_RUNG_NONE;
   bool trapped = traps_of(pool, suspicion->thread) != suspicion->traps;
@@ -58,7 +58,7 @@ void wp_ladder_disarm(wp_pool *pool, wp_ladder *ladder, uint32_t thread) {
   ladder->armed = false;
 }
 
-/* False: there is no C task that could trap. */
+/* False: the thread runs no C task that could trap. */
 static bool arm(const wp_ladder_config *config, wp_pool *pool, wp_ladder *ladder, uint32_t thread,
                 bool any) {
   if (!config->checks) return false;
@@ -78,7 +78,7 @@ static void move(wp_suspicion *suspicion, uint32_t phase, double now_ms) {
   suspicion->since_ms = now_ms;
 }
 
-/* When to look again at what began at since_ms. */
+/* When to look again, for a phase that began at since_ms. */
 static double soon(double since_ms, double now_ms) {
   double part_ms = (now_ms - since_ms) / 8;
   return now_ms + (part_ms < look_most_ms ? part_ms : look_most_ms);
@@ -86,8 +86,8 @@ static double soon(double since_ms, double now_ms) {
 
 static double sooner(double a_ms, double b_ms) { return a_ms < b_ms ? a_ms : b_ms; }
 
-/* Whether the thread runs a C task that has not looked at its flag. Handlers of JavaScript leave no trace of it. A hint: the thread
- * may have gone on to another task, which is asked about while it stands still. */
+/* Whether the thread runs a C task that has not checked its flag; JavaScript handlers leave no record of that. A hint: the thread may have
+ * gone on to another task, which is found out when the doomed thread stands still. */
 static bool runs_blindly(const wp_pool *pool, uint32_t thread) {
   const wp_thread *record = &pool->threads[thread];
   uint32_t tag = wp_atomic_load_acquire_u32(&record->tag);
@@ -101,7 +101,7 @@ static double flag_ms(const wp_ladder_config *config, const wp_pool *pool,
   return blind ? blind_ms : config->flag_ms;
 }
 
-/* The flag. With loop checks one turn is enough: a task that looks at it does so often, and the next rung does no harm. */
+/* The flag. With loop checks one turn is enough: a task that checks the flag does so often, and the next rung does no harm. */
 static bool flag_is_over(const wp_ladder_config *config, const wp_pool *pool,
                          const wp_suspicion *suspicion, double now_ms, double *again_ms) {
   if (suspicion->grace_ms < 0 && config->checks && suspicion->looks > 1) return true;
@@ -111,7 +111,7 @@ static bool flag_is_over(const wp_ladder_config *config, const wp_pool *pool,
   return false;
 }
 
-/* The loop checks. Asked for at each look: a task that was only just taken may not have begun. */
+/* The loop checks. Armed at each look, because a task that was only just taken may not have begun. */
 static bool checks_are_over(const wp_ladder_config *config, wp_pool *pool, wp_ladder *ladder,
                             const wp_suspicion *suspicion, double now_ms, double *again_ms) {
   bool possible =
@@ -128,13 +128,13 @@ static bool checks_are_over(const wp_ladder_config *config, wp_pool *pool, wp_la
 }
 
 static enum wp_verdict spare(wp_pool *pool, wp_ladder *ladder, wp_suspicion *suspicion) {
-  wp_ladder_disarm(pool, ladder, suspicion->thread); /* others arm it again for what it runs now */
+  wp_ladder_disarm(pool, ladder, suspicion->thread); /* other suspicions arm it again if needed */
   bool doomed = suspicion->phase == WP_SUSPICION_DOOM;
   if (doomed && --ladder->doomers == 0) wp_gate_pardon(&pool->threads[suspicion->thread]);
   return WP_VERDICT_SPARED;
 }
 
-/* ASK AGAIN: a doomed thread outside the gate cannot change any more; only then is the question exact. */
+/* ASK AGAIN: the record of a doomed thread outside the gate cannot change; only then is the answer exact. */
 static enum wp_verdict judge(const wp_ladder_config *config, wp_pool *pool, wp_ladder *ladder,
                              wp_suspicion *suspicion, double now_ms, double *again_ms) {
   if (wp_gate_inside(&pool->threads[suspicion->thread])) {

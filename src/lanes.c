@@ -19,6 +19,7 @@ static enum wp_class class_of(const wp_slot *slot) {
   return slot->flags & WP_SLOT_HEAVY ? WP_CLASS_HEAVY : WP_CLASS_PLAIN;
 }
 
+/* Critical tasks ignore the gate for weights. */
 static bool knows_no_gate(uint32_t level) { return level == WP_PRIORITY_CRITICAL; }
 
 static void count(wp_atomic_u32 *word, uint32_t change) {
@@ -27,7 +28,7 @@ static void count(wp_atomic_u32 *word, uint32_t change) {
   wp_atomic_store_seq_u32(word, before + change);
 }
 
-/* A slot has come into a list of a level, or left it. */
+/* A slot has entered (change 1) or left (change -1) a list of a level. */
 static void count_in(wp_pool *pool, uint32_t level, enum wp_class class, uint32_t change) {
   wp_lanes *lanes = &pool->lanes;
   WP_POINT("lane.counts");
@@ -39,7 +40,7 @@ static void count_in(wp_pool *pool, uint32_t level, enum wp_class class, uint32_
   count(held ? &pool->held : &pool->ready, change);
 }
 
-/* Between `before` and `after`, indexes + 1, 0 for the ends. */
+/* Links a slot in between `before` and `after` (indexes + 1; 0: the end of the list). */
 static void link_slot(wp_pool *pool, wp_list *list, uint32_t index, uint32_t before,
                       uint32_t after) {
   WP_POINT("lane.next");
@@ -63,20 +64,20 @@ static uint32_t unlink_first(wp_pool *pool, wp_list *list) {
 
 static bool goes_before(const wp_slot *a, const wp_slot *b) {
   uint32_t a_bound = a->flags & WP_SLOT_BOUND, b_bound = b->flags & WP_SLOT_BOUND;
-  if (a_bound != b_bound) return b_bound != 0; /* in a seat's lane only */
+  if (a_bound != b_bound) return b_bound != 0; /* only seat lanes hold bound tasks */
   uint32_t a_aged = a->flags & WP_SLOT_AGED, b_aged = b->flags & WP_SLOT_AGED;
   if (a_aged != b_aged) return a_aged != 0;
   return a->priority != b->priority ? a->priority < b->priority : a->sequence < b->sequence;
 }
 
-/* In its place: who aged first, then by level (in a seat's lane there may be several), then in order of submission. In a seat's lane
- * bound tasks come last: the others there go before everything else. */
+/* Inserts in order: aged tasks, then by level (a seat's lane may hold several levels), then by submission. In a seat's lane bound tasks
+ * come last, because the others there go before everything else. */
 static void insert(wp_pool *pool, wp_list *list, uint32_t index) {
   const wp_slot *slot = slot_at(pool, index);
   uint32_t before = list->last, after = 0;
   if (before && goes_before(slot, slot_at(pool, before - 1))) {
     before = 0;
-    after = list->first; /* it came back, or aged: its place is near the head */
+    after = list->first; /* a requeued or aged task: its place is near the head */
     while (after && !goes_before(slot, slot_at(pool, after - 1))) {
       before = after;
       after = wp_atomic_load_relaxed_u32(&slot_at(pool, after - 1)->next); /* under the lock */
@@ -105,7 +106,7 @@ static bool is_cancelled(const wp_pool *pool, const wp_list *list) {
   return list->first && wp_slot_state_of(slot_at(pool, list->first - 1)) == WP_SLOT_CANCELLED;
 }
 
-/* The heads of lists are wanted, or main purges at once: who is passed over, or gates others, is looked for there. */
+/* Keeps list heads live: ageing and gating look only there. */
 static void drop_cancelled(wp_pool *pool, uint32_t self, uint32_t level, enum wp_class class) {
   wp_list *list = list_of(pool, level, class);
   while (is_cancelled(pool, list)) {
@@ -170,7 +171,7 @@ static uint32_t lists_filled(const wp_pool *pool, uint32_t level) {
   return pool->lanes.filled >> (level * WP_CLASS_COUNT) & CLASS_BITS;
 }
 
-/* The light or heavy task that may go next on this level; NULL if none may. */
+/* The light or heavy task that may run next on this level, or NULL. */
 static const wp_slot *next_weighted(const wp_pool *pool, uint32_t level, bool is_open,
                                     double now_ms) {
   const wp_slot *light = first_of(pool, level, WP_CLASS_LIGHT);
@@ -184,7 +185,7 @@ static const wp_slot *earlier(const wp_slot *a, const wp_slot *b) {
   return a->sequence <= b->sequence ? a : b;
 }
 
-/* Which slot goes next on a level; NULL if none may. `forced`: no gate holds it. */
+/* The slot that goes next on a level, or NULL. `forced`: ignore the gate for weights. */
 static const wp_slot *choose(const wp_pool *pool, uint32_t level, bool forced, double now_ms) {
   uint32_t filled = lists_filled(pool, level);
   const wp_slot *plain = first_of(pool, level, WP_CLASS_PLAIN);
@@ -203,12 +204,11 @@ static bool suits(const wp_pool *pool, uint32_t self, const wp_slot *slot) {
 }
 
 enum {
-  TAKE_AGAIN = WP_NONE, /* nobody wanted that one any more, and it may have gated others */
-  TAKE_DRAIN =
-      WP_NONE - 1, /* what is next wants its worker for itself, and this one runs something */
+  TAKE_AGAIN = WP_NONE,     /* the slot was cancelled; look again, as it may have gated others */
+  TAKE_DRAIN = WP_NONE - 1, /* the next task is exclusive, and this worker runs something */
 };
 
-/* Index + 1; 0: nothing there for it; or TAKE_… */
+/* Index + 1; 0: no task for this worker; or TAKE_… */
 static uint32_t take_from_level(wp_pool *pool, uint32_t self, uint32_t level, bool forced,
                                 double now_ms) {
   const wp_slot *slot = lists_filled(pool, level) ? choose(pool, level, forced, now_ms) : NULL;
@@ -223,14 +223,14 @@ static const wp_slot *first_of_seat(const wp_pool *pool, uint32_t seat) {
   return first ? slot_at(pool, first - 1) : NULL;
 }
 
-/* As take_from_level; the seat's list is not empty. */
+/* Returns as take_from_level. The seat's list must not be empty. */
 static uint32_t take_first_of_seat(wp_pool *pool, uint32_t self, uint32_t seat, double now_ms) {
   if (!suits(pool, self, first_of_seat(pool, seat))) return TAKE_DRAIN;
   uint32_t index = unlink_first(pool, &pool->lanes.seats[seat - 1]);
   return wp_task_begin(pool, self, index, now_ms) ? index + 1 : TAKE_AGAIN;
 }
 
-/* What is for this seat goes before everything else, unless it is only bound to it. */
+/* A seat's own tasks go before everything else; tasks that are only bound to it do not. */
 static uint32_t take_from_seat(wp_pool *pool, uint32_t self, uint32_t seat, double now_ms) {
   for (const wp_slot *slot; (slot = first_of_seat(pool, seat)) != NULL;) {
     if (slot->flags & WP_SLOT_BOUND) return 0;
@@ -241,13 +241,13 @@ static uint32_t take_from_seat(wp_pool *pool, uint32_t self, uint32_t seat, doub
   return 0;
 }
 
-/* The bound task that waits for this seat, if nothing else does before it. */
+/* The first task of the seat's list if it is a bound one, or NULL. */
 static const wp_slot *bound_to(const wp_pool *pool, uint32_t seat) {
   const wp_slot *slot = first_of_seat(pool, seat);
   return slot && slot->flags & WP_SLOT_BOUND ? slot : NULL;
 }
 
-/* Whether a bound task goes before everything else on a level. */
+/* Whether the bound task is next on this level. */
 static bool bound_goes_first(const wp_pool *pool, const wp_slot *bound, uint32_t level,
                              double now_ms) {
   if (!bound || bound->priority != level) return false;
@@ -257,10 +257,10 @@ static bool bound_goes_first(const wp_pool *pool, const wp_slot *bound, uint32_t
 /* ---- Ageing ---- */
 
 static void raise(uint32_t *skips) {
-  if (*skips + 1 < WP_NONE) ++*skips; /* WP_NONE is never reached */
+  if (*skips + 1 < WP_NONE) ++*skips; /* a limit of WP_NONE ("never") is not reached */
 }
 
-/* The first heavy task of the highest level that has one goes to the head of the light ones. */
+/* Moves the first heavy task of the highest level that has one to the head of its level's light tasks. */
 static void promote_heavy(wp_pool *pool, uint32_t self) {
   for (uint32_t level = WP_PRIORITY_CRITICAL + 1; level < WP_PRIORITY_COUNT; level++) {
     if (!first_of(pool, level, WP_CLASS_HEAVY)) continue;
@@ -284,7 +284,7 @@ static void age_heavy(wp_pool *pool, uint32_t self) {
   promote_heavy(pool, self);
 }
 
-/* A task of this level was taken: who else was passed over? */
+/* A task of this level was taken: counts the classes of tasks that were passed over. */
 static void age(wp_pool *pool, uint32_t self, uint32_t level) {
   wp_lanes *lanes = &pool->lanes;
   age_heavy(pool, self);
@@ -313,7 +313,7 @@ uint32_t wp_lanes_take(wp_pool *pool, uint32_t self, double now_ms) {
   if (taken) return taken;
   do taken = take_in_order(pool, self, seat, now_ms);
   while (taken == TAKE_AGAIN);
-  /* DRAIN: a stream of tasks of lower levels must not keep a worker from ever being free. */
+  /* DRAIN: take nothing, or a stream of lower-level tasks would keep this worker from ever being free. */
   if (taken == TAKE_DRAIN) return 0;
   if (taken) age(pool, self, slot_at(pool, taken - 1)->priority);
   return taken;
@@ -329,7 +329,7 @@ uint32_t wp_lanes_take_of_seat(wp_pool *pool, uint32_t self, double now_ms) {
 
 /* ---- Checking ---- */
 
-/* Slots in a list, all in one of two states; WP_NONE when the list is damaged. */
+/* Number of slots in a list, all READY or CANCELLED; WP_NONE if the list is damaged. */
 static uint32_t list_length(const wp_pool *pool, const wp_list *list) {
   uint32_t count = 0, last = 0, capacity = wp_atomic_load_relaxed_u32(&pool->slots.capacity);
   for (uint32_t at = list->first; at;) {

@@ -1,9 +1,9 @@
 #include "lock.h"
 
 enum {
-  /* tries before a worker sleeps for the lock; its holder is usually gone within a few */
+  /* tries before a worker sleeps; the holder usually releases the lock within a few */
   SPIN_LIMIT = 200,
-  WAIT_MS = 1, /* bounded: a dead waiter may swallow a wake-up */
+  WAIT_MS = 1, /* bounded: a waiter that dies may have consumed the wake-up */
 };
 
 static void sleep_on(wp_pool *pool, uint32_t holder) {
@@ -17,7 +17,7 @@ static void sleep_on(wp_pool *pool, uint32_t holder) {
 void wp__lock_wait_longer(wp_pool *pool, uint32_t self) {
   uint32_t spins = 0;
   do {
-    uint32_t holder = wp_atomic_load_relaxed_u32(&pool->lock); /* only to sleep on */
+    uint32_t holder = wp_atomic_load_relaxed_u32(&pool->lock); /* only the value to sleep on */
     if (spins++ < SPIN_LIMIT)
       wp_port_pause();
     else if (holder)
@@ -38,12 +38,12 @@ void wp_lock_help(wp_pool *pool, uint32_t self, uint32_t chores) {
 bool wp_lock_take_over(wp_pool *pool, uint32_t dead) {
   uint32_t holder = wp_atomic_load_seq_u32(&pool->lock);
   if (holder != wp__lock_word(pool, dead)) return false;
-  /* BREAK: the name of a dead thread, so nobody else can unlock it, so this cannot fail. */
+  /* BREAK: only the holder unlocks, and it is dead, so this cannot fail. */
   wp_atomic_cas_seq_u32(&pool->lock, &holder, wp__lock_word(pool, WP_MAIN));
   return true;
 }
 
-/* Who died asleep before the lock: nobody is there now, and each unlock would ask the host in vain. No points: main only. */
+/* A thread that died asleep on the lock is still counted; nobody sleeps there during a recount. No points: main only. */
 void wp_lock_recount(wp_pool *pool) { wp_atomic_store_seq_u32(&pool->lock_sleepers, 0); }
 
 bool wp_lock_check(const wp_pool *pool) { return !wp_atomic_load_seq_u32(&pool->lock); }

@@ -1,13 +1,13 @@
 /*
- * Purpose  The pool's lock: lanes, inbox and the line for boxes are changed under it. Whoever gives it back does what others have left
- *          to its holder: chores (enum wp_chore).
+ * Purpose  The pool's lock: lanes, inbox and the line for boxes are changed under it. A thread that finds it taken leaves its work to
+ *          the holder as a chore (enum wp_chore); the holder does the chores when it releases the lock.
  * Owns     pool->lock, pool->lock_sleepers, pool->chores
  * Threads  try and help never wait: any thread. wait: workers inside the gate
- * Order    a chore is raised before its raiser looks at the lock; the lock is opened before its holder looks at the chores: one of
+ * Order    a thread raises a chore before it looks at the lock; the holder opens the lock before it looks at the chores: one of
  *          the two sees the other (both seq)
- * Kill     held only inside the gate, so a planned kill never finds it held. A holder that dies there unplanned is found by its number
- *          and incarnation in the lock word (wp_lock_take_over); what it guards is then made anew (rooms.h, rebuild). A sleeper that
- *          dies leaves a count that is too high: one call of the host for each unlock, until wp_lock_recount
+ * Kill     held only inside the gate, so a planned kill never finds it held. An unplanned death there is recognised by the thread's
+ *          number and incarnation in the lock word (wp_lock_take_over); everything that the lock guards is then rebuilt (rooms.h). A
+ *          sleeper that dies leaves lock_sleepers too high: one needless call of the host at each unlock, until wp_lock_recount
  * See      tests/unit/scheduler_test.c, tests/model/gate.pml
  */
 #ifndef WP_LOCK_H
@@ -17,11 +17,11 @@
 #include "pool.h"
 #include "port/port.h"
 
-/* UPCALL: the one call from here to rooms above (rooms.c). If chores are due and the lock is free, does them under it, opens it, and
- * wakes a worker for what they have brought; again, as long as there are some. Inside the gate. */
+/* UPCALL: the one call from here to rooms above (rooms.c). While chores are due and the lock is free: takes the lock, does them, opens
+ * the lock and wakes a worker for tasks that they made ready. Inside the gate. */
 void wp__lock_chores(wp_pool *pool, uint32_t self);
 
-/* The word of a thread that holds the lock. Its record's user cannot change while it is alive. */
+/* The lock word while `self` holds the lock. Relaxed: the incarnation is constant while the thread lives. */
 static inline uint32_t wp__lock_word(const wp_pool *pool, uint32_t self) {
   uint32_t incarnation = wp_atomic_load_relaxed_u32(&pool->threads[self].incarnation);
   return incarnation << 16 | (self + 1);
@@ -39,7 +39,7 @@ static inline void wp_lock_wait(wp_pool *pool, uint32_t self) {
   if (!wp_lock_try(pool, self)) wp__lock_wait_longer(pool, self);
 }
 
-/* Opens the lock and leaves the chores where they are. */
+/* Opens the lock without looking at the chores. */
 static inline void wp__lock_open(wp_pool *pool) {
   WP_POINT("lock.open");
   wp_atomic_store_seq_u32(&pool->lock, 0);
@@ -48,14 +48,14 @@ static inline void wp__lock_open(wp_pool *pool) {
 
 static inline void wp_lock_release(wp_pool *pool, uint32_t self) {
   wp__lock_open(pool);
-  /* CHORES: one that came up while the lock was taken: whoever raised it saw the lock and left it to its holder. */
+  /* CHORES: a thread that raised one while the lock was taken has left it to this holder. */
   if (wp_atomic_load_seq_u32(&pool->chores)) wp__lock_chores(pool, self);
 }
 
-/* Raises chores (0: only those that are due) and does them if the lock is free; if not, its holder will. */
+/* Raises chores (0: none) and does all that are due if the lock is free; otherwise its holder will. */
 void wp_lock_help(wp_pool *pool, uint32_t self, uint32_t chores);
 
-/* True when this dead thread holds the lock, which is main's from then on. main, after the thread's confirmed death. */
+/* If this dead thread holds the lock, main takes it over; false otherwise. main, after the thread's confirmed death. */
 bool wp_lock_take_over(wp_pool *pool, uint32_t dead);
 
 /* Hooks of rooms.h. */

@@ -7,7 +7,8 @@ wp_status wp_name_open(wp_pool *pool, wp_heap *heap) {
 
 wp_status wp_name_intern(wp_pool *pool, const char *name, uint32_t bytes, uint32_t *id) {
   uint32_t capacity = wp_atomic_load_acquire_u32(&pool->names.capacity);
-  for (uint32_t i = 0; i < capacity; i++) { /* names are few; JavaScript keeps a map in front */
+  /* Linear search: there are few names, and JavaScript caches them in a map. */
+  for (uint32_t i = 0; i < capacity; i++) {
     const wp_name *known = wp_table_at(&pool->names, i);
     if (!known->address || known->bytes != bytes) continue;
     if (memcmp((const void *)(uintptr_t)known->address, name, bytes) == 0) {

@@ -10,7 +10,7 @@ uint32_t wp_restart_capacity(const wp_restart_policy *policy) {
   return policy->max ? policy->max : 1;
 }
 
-/* Restarts that the window still holds. Times do not decrease, so the count ends at the first that is too old. */
+/* Number of restarts within the window. Times do not decrease, so the count ends at the first one that is too old. */
 static uint32_t recent(const wp_restart_policy *policy, const wp_restart_log *log, double now_ms) {
   uint32_t capacity = wp_restart_capacity(policy), found = 0;
   while (found < log->count && found < capacity) {
@@ -38,7 +38,7 @@ double wp_restart_take(const wp_restart_policy *policy, wp_restart_log *log, dou
   uint32_t capacity = wp_restart_capacity(policy);
   log->times_ms[log->count % capacity] = now_ms;
   log->count++;
-  if (log->count == 2 * capacity)
-    log->count = capacity; /* the same places of the ring; never wraps */
+  /* the same position in the ring; keeps the count from wrapping */
+  if (log->count == 2 * capacity) log->count = capacity;
   return back_off(policy, used) * (1 + policy->jitter * (2 * chance - 1));
 }

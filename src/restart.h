@@ -13,40 +13,40 @@
 #include "wasmpool.h"
 
 enum {
-  WP_RESTARTS_MAX = 4096, /* a log keeps at most as many times; a larger limit is none */
-  WP_DOUBLINGS_MAX =
-      64, /* times that a log without a limit keeps: by then every delay is at its most */
+  WP_RESTARTS_MAX = 4096, /* most times that a log keeps; a larger limit means no limit */
+  /* times that a log without a limit keeps: after so many doublings every delay has reached max_ms */
+  WP_DOUBLINGS_MAX = 64,
 };
 
 enum wp_restart_kind {
   WP_RESTART_ALWAYS = 0,
-  WP_RESTART_ON_FAILURE = 1, /* not after an end without an error */
+  WP_RESTART_ON_FAILURE = 1, /* not if it ended without an error */
   WP_RESTART_NEVER = 2,
 };
 
 typedef struct wp_restart_policy {
   uint32_t kind;    /* enum wp_restart_kind */
   uint32_t max;     /* restarts within the window; above WP_RESTARTS_MAX: no limit */
-  double window_ms; /* 0: a restart is never forgotten */
-  double min_ms,
-      max_ms;    /* the delay: min_ms, doubled for each restart within the window, at most max_ms */
-  double jitter; /* 0 … 1: the part of a delay that chance may add or take away */
+  double window_ms; /* 0: restarts are never forgotten */
+  /* the delay: min_ms, doubled for each restart within the window, at most max_ms */
+  double min_ms, max_ms;
+  double jitter; /* 0 … 1: the share of a delay that chance may add or subtract */
 } wp_restart_policy;
 
 typedef struct wp_restart_log {
-  double *times_ms; /* a ring of wp_restart_capacity() times, the caller's */
-  uint32_t count;   /* restarts so far; only the last ones are kept */
-  bool spent;       /* there will be no further restart */
+  double *times_ms; /* a ring of wp_restart_capacity() times, owned by the caller */
+  uint32_t count;   /* restarts so far, modulo the ring; only the last ones are kept */
+  bool spent;       /* no further restart is allowed */
 } wp_restart_log;
 
 /* Whether every field is within its bounds. */
 bool wp_restart_valid(const wp_restart_policy *policy);
 
-/* How many times a log of this policy must hold; never 0. */
+/* Number of times that a log of this policy must hold; never 0. */
 uint32_t wp_restart_capacity(const wp_restart_policy *policy);
 
-/* Takes one restart. `clean`: it ended by itself, without an error. `chance`: a random number, 0 … 1. Returns the delay in
- * milliseconds, or a negative number: no further restart, and the log is spent. */
+/* Takes one restart from the budget. `clean`: it ended by itself, without an error. `chance`: a random number, 0 … 1. Returns the delay
+ * in milliseconds; or a negative number: no further restart is allowed, and the log is spent. */
 double wp_restart_take(const wp_restart_policy *policy, wp_restart_log *log, double now_ms,
                        bool clean, double chance);
 

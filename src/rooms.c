@@ -101,14 +101,14 @@ void wp__lock_chores(wp_pool *pool, uint32_t self) {
   }
 }
 
-/* ---- Its gauges ---- */
+/* ---- Gauges ---- */
 
 void wp_stats_read(wp_pool *pool, wp_stats *stats) {
   wp_pool_count_workers(pool, &stats->free_workers, &stats->busy_workers);
   stats->total_workers = wp_atomic_load_relaxed_u32(&pool->seats_open); /* a gauge */
   stats->queued = wp_atomic_load_acquire_u32(&pool->queued);
-  stats->processed =
-      wp_atomic_load_relaxed_u64(&pool->counters.processed); /* gauges: nothing follows from them */
+  /* Relaxed from here on: gauges, which order nothing. */
+  stats->processed = wp_atomic_load_relaxed_u64(&pool->counters.processed);
   stats->errors = wp_atomic_load_relaxed_u64(&pool->counters.errors);
   stats->boxes_leased = wp_atomic_load_relaxed_u32(&pool->boxes_taken);
   stats->box_count = pool->config.box_count;

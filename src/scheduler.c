@@ -7,15 +7,15 @@
 #include <stdlib.h>
 
 enum {
-  /* pushes of a burst between two that may wake a worker */
+  /* in a burst, one push in so many may wake a worker */
   BURST_WAKES_EVERY = 32,
-  /* pushes between two looks at the lock: bounds what the next holder must apply */
+  /* after so many pushes main tries to apply the inbox itself, which bounds what the next holder must apply */
   HELP_EVERY = 64,
 };
 
 /* ---- Inbox ---- */
 
-/* Counts a push of a burst; whether it is to wake nobody beyond what patience leaves. */
+/* Counts a push of a burst, and returns whether it must be patient. */
 static bool is_quiet(wp_pool *pool) {
   uint32_t number = pool->burst;
   if (!number) return false;
@@ -23,7 +23,7 @@ static bool is_quiet(wp_pool *pool) {
   return number % BURST_WAKES_EVERY != 0;
 }
 
-/* No points: main only, and who submits is not killed. */
+/* No points: main only. */
 void wp_sched_push(wp_pool *pool, uint32_t index) {
   wp_slot *slot = wp_slot_at(&pool->slots, index);
   wp_atomic_fetch_add_seq_u32(&pool->queued, 1);
@@ -47,16 +47,16 @@ void wp_sched_burst(wp_pool *pool, bool begins) {
 static void apply_one(wp_pool *pool, uint32_t self, uint32_t index) {
   wp_slot *slot = wp_slot_at(&pool->slots, index);
   if (!wp_slot_move(slot, WP_SLOT_SUBMITTED, WP_SLOT_READY)) {
-    wp_task_free(pool, self, index); /* cancelled before anybody saw it */
+    wp_task_free(pool, self, index); /* cancelled while it was in the inbox */
     return;
   }
   wp_lanes_add(pool, index);
-  if (slot->seat)
-    wp_idle_wake_for(pool, slot, false); /* it may have gone idle before this slot left the inbox */
+  if (slot->seat) wp_idle_wake_for(pool, slot, false); /* its worker may have gone idle meanwhile */
 }
 
 void wp_sched_apply_inbox(wp_pool *pool, uint32_t self) {
-  if (!wp_atomic_load_seq_u32(&pool->inbox)) return; /* a look leaves the line with its producer */
+  /* Load before the exchange: an empty inbox leaves its cache line with the producer. */
+  if (!wp_atomic_load_seq_u32(&pool->inbox)) return;
   WP_POINT("inbox.take");
   uint32_t newest = wp_atomic_exchange_seq_u32(&pool->inbox, 0);
   uint32_t oldest = 0;
@@ -84,8 +84,8 @@ static bool may_take(const wp_pool *pool, const wp_thread *thread) {
          wp_atomic_load_relaxed_u32(&thread->running) < pool->config.concurrency;
 }
 
-/* The time from one take to the next, as long as there is something to take. It goes up or down by a fifth, whatever the time was:
- * a thread that was kept from its core now and then must not pass for a slow one. */
+/* Tracks the time from one take to the next, while there are tasks. Each step changes the estimate by a fixed factor, however long the
+ * time was, so that a thread which lost its core now and then does not count as slow. */
 static void note_pace(wp_thread *thread, double now_ms) {
   if (thread->taken_ms == 0) return;
   double before = wp_atomic_load_relaxed_u32(&thread->pace_ns); /* a hint: it orders nothing */
@@ -96,7 +96,8 @@ static void note_pace(wp_thread *thread, double now_ms) {
   wp_atomic_store_relaxed_u32(&thread->pace_ns, (uint32_t)now);
 }
 
-/* Whether what is left is done before another worker is awake; or soon, where all cores have something to do. */
+/* Whether this worker will be done with the rest before another one is awake; or, where all cores are busy, whether the awake workers
+ * will be done soon. */
 static bool is_soon_done(const wp_pool *pool, const wp_thread *thread, uint32_t left) {
   double left_ns = (double)left * wp_atomic_load_relaxed_u32(&thread->pace_ns); /* a hint */
   if (left_ns < WP_WAKE_NS) return true;
@@ -106,7 +107,7 @@ static bool is_soon_done(const wp_pool *pool, const wp_thread *thread, uint32_t 
   return awake >= pool->config.cores && left_ns < WP_SOON_NS * awake;
 }
 
-/* Something new, or what was held and is not any more (OPEN in group.c). */
+/* Whether tasks have arrived, or held tasks have become ready (OPEN in group.c). */
 static bool has_come(const wp_pool *pool, uint32_t ready_before) {
   return wp_atomic_load_seq_u32(&pool->inbox) != 0 ||
          (wp_atomic_load_seq_u32(&pool->held) && wp_pool_ready(pool) > ready_before);
@@ -124,7 +125,7 @@ static uint32_t take_next(wp_pool *pool, uint32_t self, double now_ms) {
   }
 }
 
-/* It leaves something that it may not take: somebody else may. */
+/* Tasks wait that this worker may not take: wakes one that may. */
 static void pass_on(wp_pool *pool, const wp_thread *thread) {
   if (wp_atomic_load_seq_u32(&thread->leaving))
     wp_idle_wake_any(pool, false);
@@ -148,15 +149,15 @@ uint32_t wp_sched_take(wp_pool *pool, uint32_t self, double now_ms) {
     if (!taken)
       wp_idle_enter(pool, self);
     else
-      wp_idle_leave(pool, self); /* a pardon or a promise made it look */
+      wp_idle_leave(pool, self); /* it was still in the set if a pardon or a promise made it look */
     wp_lock_release(pool, self);
-    /* CHAIN: who took something wakes the next, unless it is done with the rest before that one is awake; who found only
-     * what it may not take, somebody who may. */
+    /* CHAIN: a worker that took a task wakes the next one, unless it will be done with the rest before that one is awake. A worker
+     * that found only tasks which it may not take wakes one that may. */
     if (more && taken)
       wp_idle_wake_any(pool, is_soon_done(pool, thread, more));
     else if (more)
       pass_on(pool, thread);
-    /* LOOK AGAIN: what came between the look and the announcement would otherwise wait for ever. */
+    /* LOOK AGAIN: a task that came after the look and before the idle bit was set would otherwise wait for ever. */
     again = !taken && (paused ? !wp_atomic_load_seq_u32(&pool->paused) : has_come(pool, more));
     if (again) wp_idle_leave(pool, self);
   }
@@ -188,7 +189,7 @@ void wp_sched_requeue_locked(wp_pool *pool, uint32_t index) {
   WP_POINT("task.requeued");
   wp_atomic_fetch_add_seq_u32(&pool->queued, 1);
   if (slot->seat)
-    wp_idle_wake_for(pool, slot, false); /* who has the seat by now may have found nothing */
+    wp_idle_wake_for(pool, slot, false); /* the seat's new worker may already have gone idle */
 }
 
 static int by_sequence(const void *a, const void *b) {
@@ -208,8 +209,8 @@ static void enter_anew(wp_pool *pool, wp_slot *slot, uint32_t index) {
   apply_one(pool, WP_MAIN, index);
 }
 
-/* REBUILD: all lists anew from the slots' states, in order of submission (of the table, if there is no memory to sort). Slots that
- * a producer is pushing at this moment would be entered twice: rebuilding is main's, and so is producing. No points: main only. */
+/* REBUILD: makes all lists from the slots' states, in order of submission (in order of the table if there is no memory to sort). A slot
+ * that was being pushed at the same time would be entered twice; it cannot be, because main does both. No points: main only. */
 void wp_sched_rebuild(wp_pool *pool) {
   uint32_t capacity = wp_atomic_load_acquire_u32(&pool->slots.capacity), count = 0;
   wp_atomic_exchange_seq_u32(&pool->inbox, 0); /* its slots are SUBMITTED and found below */

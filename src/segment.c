@@ -7,7 +7,7 @@ enum { FREE = 0, TAKEN = 1, HEAD = 2, BIG = 3 };
 
 enum {
   PAGES_MAX = 1 << 22, /* 256 GiB */
-  RESCANS_MAX = 64,    /* looks again after a lost race, before saying that memory is exhausted */
+  RESCANS_MAX = 64,    /* rescans after lost races, before memory is reported as exhausted */
 };
 
 static uint64_t make_word(uint32_t state, uint32_t owner, uint32_t pages) {
@@ -31,7 +31,7 @@ static uint32_t page_of(const wp_segments *segments, const void *addr) {
   return (uint32_t)((size_t)((const uint8_t *)addr - segments->region.base) >> WP_GRANULE_SHIFT);
 }
 
-/* Granules to step over: a whole segment, also one that is being freed, or one. */
+/* Granules to step over: those of a whole segment (also of one that is being freed), or one. */
 static uint32_t stride_of(uint64_t word) { return pages_of(word) ? pages_of(word) : 1; }
 
 /* No points: there are no other threads yet. */
@@ -41,7 +41,7 @@ int wp_segments_open(wp_segments *segments, uint64_t limit_bytes) {
   memset(segments, 0, sizeof *segments);
   int status = wp_port_region_open(&segments->region, pages << WP_GRANULE_SHIFT);
   if (status) return status;
-  pages = segments->region.limit_bytes >> WP_GRANULE_SHIFT; /* the host may have less to give */
+  pages = segments->region.limit_bytes >> WP_GRANULE_SHIFT; /* the host may grant less */
   uint64_t map_bytes = pages * sizeof(wp_atomic_u64);
   uint32_t map_pages = (uint32_t)((map_bytes + WP_GRANULE_BYTES - 1) >> WP_GRANULE_SHIFT);
   status = wp_port_region_extend(&segments->region, (uint64_t)map_pages << WP_GRANULE_SHIFT);
@@ -54,8 +54,8 @@ int wp_segments_open(wp_segments *segments, uint64_t limit_bytes) {
   segments->map_pages = map_pages;
   wp_atomic_store_relaxed_u32(&segments->extended_pages, map_pages); /* no other thread yet */
   wp_atomic_store_relaxed_u32(&segments->touched_pages, map_pages);
-  /* The map covers all addresses that there may be (512 KiB for 4 GiB). All others are FREE, which is 0, as new memory is: writing
-   * them would take longer than all else that opens a pool. */
+  /* The map covers the whole region (512 KiB for 4 GiB). All granules but the map's own are FREE, which is 0, as new memory is: writing
+   * their words would take longer than everything else that opens a pool. */
   _Static_assert(FREE == 0, "a granule that has never been written is free");
   for (uint32_t page = 0; page < map_pages; page++) {
     uint64_t word = page ? make_word(TAKEN, WP_SEGMENT_OWNER_MAP, 0)
@@ -80,7 +80,7 @@ static void give_back(wp_segments *segments, uint32_t first, uint32_t end) {
   }
 }
 
-/* TOUCH: before the claim, so that whoever learns of a claimant's death finds all that it claimed. */
+/* TOUCH: before the claim, so that after a claimant's death a walk finds everything that it claimed. */
 static void touch(wp_segments *segments, uint32_t end) {
   uint32_t before = wp_atomic_load_acquire_u32(&segments->touched_pages); /* pairs with the CAS */
   WP_POINT("segment.touch");
@@ -92,8 +92,8 @@ static uint32_t touched_of(const wp_segments *segments) {
   return wp_atomic_load_acquire_u32(&segments->touched_pages); /* pairs with TOUCH */
 }
 
-/* Claims [first, end) in rising order. On a conflict gives all of it back and returns the granule
- * in the way, else end. */
+/* Claims [first, end) in rising order and returns end. On a conflict it gives back what it claimed
+ * and returns the granule in the way. */
 static uint32_t claim(wp_segments *segments, uint32_t first, uint32_t end, uint32_t owner) {
   touch(segments, end);
   for (uint32_t page = first; page < end; page++) {
@@ -107,8 +107,8 @@ static uint32_t claim(wp_segments *segments, uint32_t first, uint32_t end, uint3
   return end;
 }
 
-/* Finds and claims a run; its first granule, or 0 (never a free one). *contended: another thread's
- * half-done work was met, so that a second look may find more. */
+/* Finds and claims a run. Returns its first granule, or 0 (which is never free). *contended: the scan
+ * met another thread's unfinished work, so a second one may find more. */
 static uint32_t claim_run(wp_segments *segments, uint32_t count, uint32_t owner, bool *contended) {
   uint32_t first = segments->map_pages;
   for (uint32_t page = first; page < segments->pages;) {
@@ -160,7 +160,7 @@ int wp_segment_acquire(wp_segments *segments, uint64_t bytes, uint32_t owner, vo
   void *addr = address_of(segments, first);
   memset(addr, 0, WP_SEGMENT_CLEARED_BYTES);
   WP_POINT("segment.head");
-  /* Release: whoever finds the HEAD sees the cleared bytes. */
+  /* Release: a thread that finds the HEAD sees the cleared bytes. */
   wp_atomic_store_release_u64(&segments->map[first], make_word(HEAD, owner, count));
   *out_addr = addr;
   *out_bytes = (uint64_t)count << WP_GRANULE_SHIFT;
@@ -172,7 +172,7 @@ int wp_segment_acquire(wp_segments *segments, uint64_t bytes, uint32_t owner, vo
 void wp_segment_release(wp_segments *segments, void *addr) {
   uint32_t first = page_of(segments, addr);
   uint64_t word = word_at(segments, first);
-  /* Not a whole segment: nothing here is the caller's to give. */
+  /* Not a whole segment: the caller owns nothing here. */
   if (state_of(word) != HEAD) return;
   WP_POINT("segment.release");
   wp_atomic_store_release_u64(&segments->map[first], make_word(TAKEN, owner_of(word), 0));
@@ -189,7 +189,7 @@ void wp_segment_set_big(wp_segments *segments, void *addr) {
                               make_word(BIG, owner_of(word), pages_of(word)));
 }
 
-/* All of it is `self`'s already. */
+/* The whole segment is `self`'s already. */
 static void give_back_big(wp_segments *segments, uint32_t first, uint32_t pages, uint32_t self) {
   uint64_t loose = make_word(TAKEN, self, 0);
   for (uint32_t page = first + pages - 1; page >= first; page--) { /* the first one last */
@@ -205,7 +205,7 @@ bool wp_segment_take_big(wp_segments *segments, void *addr, uint32_t owner, uint
   if (state_of(word) != BIG || owner_of(word) != owner) return false;
   uint32_t pages = pages_of(word);
   WP_POINT("segment.take");
-  /* Who else wants it fails here: with this owner the same word cannot come back, as only the owner itself could bring it. */
+  /* Competing callers fail here. No ABA: only the owner itself could make the same word again. */
   if (!wp_atomic_cas_acq_rel_u64(&segments->map[first], &word, make_word(TAKEN, self, pages)))
     return false;
   WP_POINT("segment.taken");
@@ -217,8 +217,8 @@ bool wp_segment_take_big(wp_segments *segments, void *addr, uint32_t owner, uint
 static void *next_of(const wp_segments *segments, uint32_t state, uint32_t owner,
                      const void *after) {
   uint32_t page = after ? page_of(segments, after) + 1 : segments->map_pages;
-  /* Acquire: a HEAD of this owner lies below what the owner, or the supervisor's knowledge of its
-   * death, made visible. */
+  /* Acquire: every HEAD of this owner lies below the bound that the owner itself, or the
+   * confirmation of its death, made visible. */
   uint32_t end = wp_atomic_load_acquire_u32(&segments->extended_pages);
   while (page < end) {
     uint64_t word = word_at(segments, page);
@@ -245,8 +245,8 @@ void wp_segments_reclaim(wp_segments *segments, uint32_t owner) {
   wp_atomic_fetch_add_acq_rel_u32(&segments->generations[owner], 1);
   for (uint32_t page = segments->map_pages, end = touched_of(segments); page < end;) {
     uint64_t word = word_at(segments, page);
-    bool loose =
-        state_of(word) == TAKEN && owner_of(word) == owner; /* stepped over its whole segments */
+    /* Granules inside whole segments are TAKEN as well, but the stride skips them. */
+    bool loose = state_of(word) == TAKEN && owner_of(word) == owner;
     if (loose) give_back_big(segments, page, stride_of(word), owner);
     page += stride_of(word);
   }

@@ -3,7 +3,7 @@
  *          rebuilt from them.
  * Owns     the slot table
  * Threads  the state decides which thread may write, as the table below says
- * Order    every move is one CAS or store of `word` (acq_rel): a thread that reads it sees all earlier writes
+ * Order    every move is one CAS or store of `word` (acq_rel): a thread that reads the new state sees all earlier writes
  * Kill     each state names the thread whose death matters there, and what wp_worker_reap does then
  *
  *   state      written by                      if its worker dies
@@ -11,14 +11,14 @@
  *   FILLING    its owner: the submitter, or    freed
  *              the worker of an event or of
  *              an answer that came late
- *   SUBMITTED  nobody (in the inbox)           – (the scheduler's holder may die: rebuilt)
- *   READY      the scheduler's holder (lane)   – (likewise)
+ *   SUBMITTED  nobody (in the inbox)           – (if the lock's holder dies, the lists are rebuilt)
+ *   READY      the lock's holder (in a lane)   – (likewise)
  *   RUNNING    the worker (result fields)      WORKER_LOST, or READY again
  *   DONE       nobody (in a completion list)   delivered all the same
  *   DELIVERED  main                            –
  *   ABANDONED  the worker                      freed
  *   TIMED_OUT  the worker (it is poisoned)     freed
- *   CANCELLED  nobody (still in inbox or lane) freed by the scheduler's holder when it comes across it
+ *   CANCELLED  nobody (still in inbox or lane) – (the lock's holder frees it when it comes across it)
  *
  * See      tests/unit/scheduler_test.c
  */
@@ -44,34 +44,35 @@ enum wp_slot_state {
 enum wp_slot_flags {
   WP_SLOT_REQUEUE = 1,   /* run again if the worker is lost */
   WP_SLOT_EXCLUSIVE = 2, /* nothing else runs on the worker meanwhile */
-  WP_SLOT_LEASE = 4,     /* the result is wanted as a leased box */
+  WP_SLOT_LEASE = 4,     /* the result must be a leased box */
   WP_SLOT_EVENT = 8,     /* not a task: a progress value on its way to main */
-  /* the argument is a box that its caller shares; the handler reads it in place */
+  /* the argument is a box that the caller shares; the handler reads it in place */
   WP_SLOT_BOX_ARGUMENT = 16,
   WP_SLOT_BATCH = 32, /* the argument is { items, shared }: one run of the handler for each item */
-  WP_SLOT_SLICE =
-      64, /* part of a bulk job, or of a map that has a deadline: see due_ms and lanes.h */
-  /* Weights: how it goes together with bulk jobs, see lanes.h. */
+  /* part of a bulk job, or of a map that has a deadline: see due_ms and lanes.h */
+  WP_SLOT_SLICE = 64,
+  /* Weights: how the task goes together with bulk jobs, see lanes.h. */
   WP_SLOT_LIGHT = 128,
   WP_SLOT_HEAVY = 256,
-  WP_SLOT_AGED = 512,     /* a heavy one that was passed over often; set under the lock */
+  WP_SLOT_AGED = 512,     /* a heavy task that was passed over often; set under the lock */
   WP_SLOT_WATCHED = 1024, /* its worker must give signs of life, see liveness_ms */
-  WP_SLOT_TRACED = 2048,  /* somebody wants to know how long it ran */
-  WP_SLOT_LIST =
-      4096, /* the argument is { items, shared } as well: one run of the handler for all of them */
-  /* a BATCH whose results are kept one by one, see wp_items; its time limit is each item's */
+  WP_SLOT_TRACED = 2048,  /* its running time is recorded, in ran_us */
+  /* the argument is { items, shared } as well, for one run of the handler */
+  WP_SLOT_LIST = 4096,
+  /* a BATCH whose results are kept item by item, see wp_items; the time limit is per item */
   WP_SLOT_ITEMS = 8192,
-  WP_SLOT_DEADLINE = 16384, /* not of a slice: due_ms is when it must have started */
-  /* its seat has its argument, sent ahead by message; otherwise it waits like any other task */
+  WP_SLOT_DEADLINE = 16384, /* not for slices: due_ms is when the task must have started */
+  /* waits like any other task, but for its seat, which has the argument (sent ahead by message) */
   WP_SLOT_BOUND = 32768,
 };
 
 /* Bits of wp_items.progress. */
 enum wp_items_progress {
-  WP_ITEMS_DONE = 0x3fffffff, /* how many items are over, with their records in the box; worker */
-  /* the worker is ending the task: the item is over, whatever the clock says; worker */
+  /* number of finished items, whose records are in the box; written by the worker */
+  WP_ITEMS_DONE = 0x3fffffff,
+  /* the last item has finished, so its time limit no longer applies; set by the worker */
   WP_ITEMS_CLOSED = 0x40000000,
-  /* the item that runs is over its time limit: the worker cannot end it any more; main */
+  /* the running item is over its time limit: the worker cannot count it any more; set by main */
   WP_ITEMS_STOPPED = 0x80000000,
 };
 
@@ -81,7 +82,7 @@ enum {
 
 typedef struct wp_value {
   uint32_t type;  /* enum wp_type, or one of the types that only JavaScript knows */
-  uint32_t aux;   /* belongs to the type */
+  uint32_t aux;   /* its meaning depends on the type */
   uint32_t bytes; /* exact length */
   uint32_t box;   /* index + 1 of the box that holds the bytes; 0: they are inline */
 } wp_value;
@@ -89,7 +90,7 @@ typedef struct wp_value {
 typedef struct wp_slot {
   wp_atomic_u64 word;  /* wp_record: generation << 8 | state */
   wp_atomic_u32 next;  /* wp_record: link in the one list that the slot is in */
-  wp_atomic_u32 owner; /* thread that fills, runs or ran it; 0 while it waits */
+  wp_atomic_u32 owner; /* thread that fills, runs or ran the task; 0 while it waits */
   uint32_t name;       /* interned name */
   uint32_t c_task;     /* index + 1 of a C task; 0: a JavaScript handler */
   uint32_t group;      /* index + 1, or 0 */
@@ -101,7 +102,7 @@ typedef struct wp_slot {
   int32_t status;      /* wp_status, once DONE */
   uint32_t redeliveries;
   union {
-    double serial; /* of a task: what its id is made of; JavaScript's */
+    double serial; /* of a task: JavaScript makes its id from it */
     struct {
       uint32_t parent;            /* of an event: the task's slot */
       uint32_t parent_generation; /* and its generation */
@@ -110,9 +111,9 @@ typedef struct wp_slot {
   double started_ms; /* when a worker took it */
   uint64_t sequence; /* order of submission */
   wp_value argument, result;
-  uint32_t listed; /* main's, while it takes a dead thread back; 0 otherwise */
-  uint32_t ran_us; /* of a TRACED slot: from its start until its worker was done with it */
-  /* of a slice: from then on it goes before single tasks of its level; of a DEADLINE slot: from then on it never starts */
+  uint32_t listed; /* scratch of main while it reaps a dead thread; 0 otherwise */
+  uint32_t ran_us; /* of a TRACED slot: how long the task ran */
+  /* When a slice begins to go before single tasks of its level; or when a DEADLINE slot may not start any more. */
   double due_ms;
   uint8_t argument_inline[WP_INLINE_BYTES];
   uint8_t result_inline[WP_INLINE_BYTES];
@@ -125,15 +126,15 @@ static inline wp_slot *wp_slot_at(const wp_table *slots, uint32_t index) {
   return (wp_slot *)wp_table_at(slots, index);
 }
 
-/* Of an ITEMS slot, whose result is a box from the beginning, where the results of its items stand one after the other: in place of
- * the inline result. `progress` is changed by CAS only, so that worker and main agree on which items ran to their end: the worker
- * counts one up when it is over, main marks the one that is over its limit; one of the two comes first. A death anywhere leaves the
- * number of results that are complete. */
+/* State of an ITEMS slot, stored in place of the inline result: the result of such a slot is a box from the beginning, which receives
+ * the results of the items one after the other. `progress` is changed by CAS only, so that worker and main agree on which items ran to
+ * their end: the worker counts an item when it has finished, main stops one that is over its limit, and one of the two is first. A
+ * death at any point leaves the number of complete results. */
 typedef struct wp_items {
   wp_atomic_u32 progress; /* enum wp_items_progress */
   uint32_t unused;
-  double
-      started_ms; /* of the item that runs; 0: the task's. The worker's, before it counts up the item before */
+  /* when the running item started; 0: with the task. The worker writes it before it counts the previous item */
+  double started_ms;
 } wp_items;
 
 _Static_assert(sizeof(wp_items) <= WP_INLINE_BYTES, "it takes the place of the inline result");
@@ -142,13 +143,13 @@ static inline wp_items *wp_slot_items(wp_slot *slot) {
   return (wp_items *)(void *)slot->result_inline;
 }
 
-/* Moves a slot from one state to another, keeping its generation; false when it was not in `from` any more. Any thread. */
+/* Moves a slot from one state to another, keeping its generation; false if it was not in `from` any more. Any thread. */
 bool wp_slot_move(wp_slot *slot, uint32_t from, uint32_t to);
 
 /* The same, only if the slot still has this generation. */
 bool wp_slot_move_generation(wp_slot *slot, uint32_t generation, uint32_t from, uint32_t to);
 
-/* Moves a slot that nobody else may move in its state. Its owner. */
+/* Moves a slot that no other thread may move in its present state. Its owner. */
 void wp_slot_set(wp_slot *slot, uint32_t to);
 
 static inline uint32_t wp_slot_state_of(const wp_slot *slot) {

@@ -21,7 +21,7 @@ enum {
 const char *wp_status_code(wp_status status);
 const char *wp_status_text(wp_status status);
 
-/* Whether the table has it. */
+/* Whether the table has this status. */
 bool wp_status_known(wp_status status);
 
 #endif

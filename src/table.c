@@ -35,9 +35,9 @@ static int grow(wp_table *table, wp_heap *heap) {
   memset(chunk, 0, (size_t)table->record_bytes * WP_TABLE_CHUNK);
   for (uint32_t i = 0; i < WP_TABLE_CHUNK; i++) {
     wp_record *record = (wp_record *)(void *)(chunk + (size_t)i * table->record_bytes);
-    /* no point: nobody knows the chunk */
+    /* no point: the chunk is not published yet */
     wp_atomic_store_relaxed_u64(&record->word, wp_word(1, 0)); /* published by the CAS below */
-    /* no point: nobody knows the chunk */
+    /* no point: the chunk is not published yet */
     wp_atomic_store_relaxed_u32(&record->next, i + 1 < WP_TABLE_CHUNK ? capacity + i + 2 : 0);
   }
   uint64_t none = 0;
@@ -45,7 +45,7 @@ static int grow(wp_table *table, wp_heap *heap) {
   /* Release: pairs with the acquire in wp_table_at. */
   bool won = wp_atomic_cas_acq_rel_u64(&table->chunks[capacity >> WP_TABLE_CHUNK_SHIFT], &none,
                                        (uint64_t)(uintptr_t)chunk);
-  /* Winner and loser both count the chunk, once, so that nobody depends on a winner that dies here. */
+  /* Winner and loser both try to raise the capacity (one CAS succeeds), so that nothing depends on a winner that dies here. */
   uint32_t before = capacity;
   WP_POINT("table.capacity");
   wp_atomic_cas_acq_rel_u32(&table->capacity, &before, capacity + WP_TABLE_CHUNK);
@@ -68,7 +68,7 @@ int wp_table_take(wp_table *table, wp_heap *heap, uint32_t *index) {
       if (status) return status;
       continue;
     }
-    /* Another thread may take the record while its `next` is read here; the tag then fails the CAS. */
+    /* Another thread may take the record while its `next` is read here; the changed tag then makes the CAS fail. */
     const wp_record *record = wp_table_at(table, first - 1);
     uint64_t rest = (head >> 32) + 1;
     uint64_t after = rest << 32 | wp_atomic_load_relaxed_u32(&record->next);
@@ -94,7 +94,7 @@ int wp_table_take_kept(wp_table *table, wp_heap *heap, uint32_t *index) {
 void wp_table_put_kept(wp_table *table, uint32_t index) {
   enum { MOST = 4096 };
   uint32_t most = table->ceiling / 4 < MOST ? table->ceiling / 4 : MOST;
-  if (table->kept == most) {                                      /* others need some as well */
+  if (table->kept == most) { /* leave some for the other threads */
     wp_atomic_fetch_sub_relaxed_u32(&table->in_use, table->kept); /* a gauge: orders nothing */
     put_chain(table, table->kept_first - 1, wp_table_at(table, table->kept_last - 1));
     table->kept = 0;
@@ -125,7 +125,7 @@ void wp_table_recount(wp_table *table, bool (*is_free)(const void *record)) {
     wp_atomic_store_relaxed_u32(&record->next, first); /* published by the store of the head */
     first = index + 1;
   }
-  table->kept = 0; /* they are free, and listed with the others */
+  table->kept = 0; /* those records are free, so the loop has listed them with the others */
   wp_atomic_store_release_u32(&table->capacity, capacity);
   wp_atomic_store_relaxed_u32(&table->in_use, in_use); /* a gauge: orders nothing */
   uint64_t tag =

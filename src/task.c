@@ -41,7 +41,7 @@ void wp_task_count_settled(wp_pool *pool, uint32_t settled, uint32_t failed) {
 enum wp_cancel_result wp_task_cancel(wp_pool *pool, uint32_t index, uint32_t generation) {
   if (index >= wp_atomic_load_acquire_u32(&pool->slots.capacity)) return WP_CANCEL_STALE;
   wp_slot *slot = wp_slot_at(&pool->slots, index);
-  /* Two states that a waiting slot passes through: try the first again after the second. */
+  /* The slot may be moving: SUBMITTED > READY > RUNNING, or back to READY if its worker is lost. A second pass catches up. */
   for (int attempt = 0; attempt < 2; attempt++) {
     if (wp_slot_move_generation(slot, generation, WP_SLOT_SUBMITTED, WP_SLOT_CANCELLED) ||
         wp_slot_move_generation(slot, generation, WP_SLOT_READY, WP_SLOT_CANCELLED)) {

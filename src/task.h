@@ -13,7 +13,7 @@
 #include "group.h"
 #include "task_life.h"
 
-/* Whether `count` more tasks may wait: max_queue of them, and as many as there are workers free to start one (AM-05). main. */
+/* Whether `count` more tasks may be queued: max_queue may wait, plus as many as workers could start at once (AM-05). main. */
 bool wp_task_admits(const wp_pool *pool, uint32_t count);
 
 /* Queues a filled slot. main. */
@@ -21,22 +21,23 @@ void wp_task_submit(wp_pool *pool, uint32_t index);
 
 /* The steps of an ITEMS task, see slot.h. */
 enum wp_item_step {
-  WP_ITEM_NEXT = 0,  /* the result of the item that runs is in the box; the next one begins */
-  WP_ITEM_CLOSE = 1, /* the same, and the task ends with it */
-  WP_ITEM_LAST = 2,  /* after CLOSE: its result is complete */
+  WP_ITEM_NEXT = 0,  /* the running item's result is in the box; the next item begins */
+  WP_ITEM_CLOSE = 1, /* the task's last item has finished; its result may have to be sent yet */
+  WP_ITEM_LAST = 2,  /* after CLOSE: the last item's result is complete */
 };
-/* One step; now_ms: as for wp_task_finish_at. False, and no effect: the item is over its limit. Its worker. */
+/* Takes one step; now_ms: as for wp_task_finish_at. False, without effect: the item is over its limit. Its worker. */
 bool wp_task_item(wp_pool *pool, uint32_t self, uint32_t index, uint32_t step, double now_ms);
-/* It will run again, from the first item that is not over. Whoever puts it back. */
+/* Resets an ITEMS task that will run again, from the first unfinished item. The thread that requeues it. */
 void wp_task_items_again(wp_slot *slot);
 
-/* A task whose worker is lost, or was silent, goes back to the head of its lane, if it was submitted with `requeue` and not too
- * often yet; false otherwise, or when nobody wants it any more. By main, or its worker; under the lock. */
+/* Requeues a task whose worker was lost or silent. False: it was not submitted with `requeue`, has been redelivered
+ * max_redeliveries times, or was given up by its caller. main or the task's worker, under the lock. */
 bool wp_task_put_back_locked(wp_pool *pool, uint32_t index);
-/* What such a task ends with if it does not run again. */
+/* The status with which such a task ends if it is not requeued. */
 wp_status wp_task_lost_status(const wp_slot *slot);
 
-/* The worker stopped a task that is still wanted, because it had been silent: it runs again, or is lost. True: ring the bell. */
+/* A loop check stopped a task that had been silent and that its caller still wants: it is requeued, or lost. True: ring the bell. Its
+ * worker. */
 bool wp_task_recover(wp_pool *pool, uint32_t self, uint32_t index);
 
 /* What became of a task that its caller gave up. */
@@ -48,23 +49,23 @@ enum wp_cancel_result {
 /* Gives a task up: no completion will come for it. main. */
 enum wp_cancel_result wp_task_cancel(wp_pool *pool, uint32_t index, uint32_t generation);
 
-/* So many tasks have settled, so many of them not with a result. main. */
+/* Counts tasks that have settled, and how many of them failed. main. */
 void wp_task_count_settled(wp_pool *pool, uint32_t settled, uint32_t failed);
 
-/* An event on its way to main: a copy of what the running task `parent` reports. Worker. True: ring the bell. One at a time.
- * WP_E_TABLE_FULL, WP_E_NO_MEMORY, WP_E_STALE_HANDLE (no such slot). */
+/* Events carry progress values of the running task `parent` to main. A worker begins one, fills its result fields, then sends or drops
+ * it; one at a time. WP_E_TABLE_FULL, WP_E_NO_MEMORY, WP_E_STALE_HANDLE (no such slot). Worker. */
 wp_status wp_task_event(wp_pool *pool, uint32_t self, uint32_t parent, uint32_t *index);
+/* True: ring the bell. */
 bool wp_task_send_event(wp_pool *pool, uint32_t self, uint32_t index);
-/* It will not be sent. */
 void wp_task_drop_event(wp_pool *pool, uint32_t self, uint32_t index);
 
-/* Hooks of rooms.h. A dead worker's tasks are answered, run again or freed; what it had finished and not listed is listed. */
+/* Hooks of rooms.h. Reap answers, requeues or frees a dead worker's tasks, and lists the slot that it finished but did not list. */
 wp_status wp_task_open(wp_pool *pool, wp_heap *heap);
 void wp_task_reap(wp_pool *pool, uint32_t thread, bool trusted);
 void wp_task_recount(wp_pool *pool);
 bool wp_task_check(const wp_pool *pool);
 
-/* A progress value that the thread had not sent is freed: by itself, or by main after its death. */
+/* Frees the event that a thread has begun and not sent. `self`: the thread itself, or main after its death. */
 void wp__task_lose_event(wp_pool *pool, uint32_t thread, uint32_t self);
 
 #endif

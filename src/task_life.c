@@ -13,7 +13,7 @@ static bool exists(const wp_pool *pool, uint32_t index) {
   return index < wp_atomic_load_acquire_u32(&pool->slots.capacity);
 }
 
-/* All that a task or an event may have set. By words: as one memset it becomes a call of the host's in wasm. */
+/* Clears every field that a task or an event may have set. Word by word: a memset would become a call into the host in wasm. */
 static void wipe(wp_slot *slot) {
   const uint64_t zero = 0;
   uint8_t *at = (uint8_t *)&slot->name, *end = slot->argument_inline;
@@ -30,7 +30,7 @@ wp_status wp_task_reserve(wp_pool *pool, uint32_t self, uint32_t *index) {
   if (status) return status;
   wp_slot *slot = slot_at(pool, *index);
   WP_POINT("task.reserve");
-  /* Relaxed: published by the move. From then on a dead worker's slot is found by it. */
+  /* Relaxed: published by the move. From then on it identifies the slots of a dead worker. */
   wp_atomic_store_relaxed_u32(&slot->owner, self);
   wipe(slot);
   wp_slot_set(slot, WP_SLOT_FILLING);
@@ -66,7 +66,7 @@ void wp__task_end_exclusive(wp_thread *thread, const wp_slot *slot) {
   if (slot->flags & WP_SLOT_EXCLUSIVE) wp_atomic_store_release_u32(&thread->exclusive, 0);
 }
 
-/* Why a task does not start, though nobody has cancelled it; WP_OK: it does. */
+/* The reason why a task that was not cancelled must not start, or WP_OK. */
 static wp_status refusal_of(const wp_pool *pool, const wp_slot *slot, double now_ms) {
   if (slot->flags & WP_SLOT_DEADLINE && now_ms >= slot->due_ms) return WP_E_TIMEOUT;
   bool failed = slot->group && wp_group_has_failed(pool, slot->group - 1);
@@ -109,8 +109,8 @@ bool wp_task_begin(wp_pool *pool, uint32_t self, uint32_t index, double now_ms) 
   return false;
 }
 
-/* Its time goes into the worker's mean (REQUIREMENTS TW-48: a quarter of it, three quarters of what it was), and into the slot, if it
- * is traced. */
+/* Enters the task's time into the worker's moving average (REQUIREMENTS TW-48: a quarter new, three quarters old), and into the slot if
+ * it is traced. */
 static void note_end(const wp_pool *pool, uint32_t self, wp_slot *slot, double now_ms) {
   wp_atomic_u32 *mean_us = &pool->threads[self].exec_us;
   double us = (wp_pool_time(pool, now_ms) - slot->started_ms) * 1000;
@@ -123,7 +123,7 @@ static void note_end(const wp_pool *pool, uint32_t self, wp_slot *slot, double n
   slot->ran_us = us < UINT32_MAX ? (uint32_t)us : UINT32_MAX;
 }
 
-/* A death after the store: one count too many in a record that is reset. */
+/* A death after the store leaves a count that is one too high, in a record that reap resets. */
 static void count_finished(wp_pool *pool, uint32_t self) {
   wp_thread *thread = &pool->threads[self];
   uint32_t finished = wp_atomic_load_relaxed_u32(&thread->finished) + 1; /* own word */
@@ -133,17 +133,17 @@ static void count_finished(wp_pool *pool, uint32_t self) {
     wp_pool_want_leave(pool, self);
 }
 
-/* The caller gave the task up while it ran: nobody waits for this answer. */
+/* The caller gave the task up while it ran, so its answer is dropped. */
 static bool drop_late(wp_pool *pool, uint32_t self, uint32_t index) {
-  /* Its time limit may pass at this very moment (tick.c): whoever moves the slot first knows what it was. Not to DONE: if the
-   * worker dies here, that would be delivered. */
+  /* Its time limit may pass at this very moment (tick.c moves the slot to TIMED_OUT); the first move decides. To FILLING, not to
+   * DONE: a DONE slot would be delivered if the worker died here. */
   bool timed_out = !wp_slot_move(slot_at(pool, index), WP_SLOT_ABANDONED, WP_SLOT_FILLING);
   WP_POINT("late.count");
   wp_atomic_fetch_add_relaxed_u64(&pool->counters.late, 1);
   wp_task_free(pool, self, index);
   WP_POINT("task.late");
   if (timed_out) wp_atomic_fetch_sub_acq_rel_u32(&pool->threads[self].poisoned, 1);
-  return wp__task_ring_due(pool); /* main may wait for the worker to be free */
+  return wp__task_ring_due(pool); /* main may be waiting for a free worker */
 }
 
 bool wp_task_finish_at(wp_pool *pool, uint32_t self, uint32_t index, wp_status status,
@@ -172,9 +172,9 @@ bool wp_task_finish_at(wp_pool *pool, uint32_t self, uint32_t index, wp_status s
   return ring;
 }
 
-/* ---- What it held ---- */
+/* ---- Boxes and groups ---- */
 
-/* The name goes first: who dies in between leaves a count that is too high, not a box that is dropped twice. */
+/* Clears the slot's reference first: a death in between leaves a count that is too high, not a box that is dropped twice. */
 static void drop_box(wp_pool *pool, uint32_t self, wp_value *value) {
   uint32_t box = value->box;
   if (!box) return;
@@ -186,7 +186,7 @@ static void drop_box(wp_pool *pool, uint32_t self, wp_value *value) {
 void wp_task_drop_result(wp_pool *pool, uint32_t self, uint32_t index) {
   if (!exists(pool, index)) return;
   wp_value *result = &slot_at(pool, index)->result;
-  /* One step: a slot that named a box already freed would have it freed once more when its worker dies. */
+  /* In one gate section: if the slot still named a freed box, the worker's death would free it again. */
   wp_gate_enter(&pool->threads[self]);
   drop_box(pool, self, result);
   WP_POINT("result.drop");

@@ -1,13 +1,13 @@
-/* What becomes of a dead worker's tasks; counting slots anew; checking them. */
+/* A dead worker's tasks; the recount and the check of the slot table. */
 #include "base/point.h"
 #include "box.h"
 #include "task.h"
 
-/* LOSE: what it ran is answered, run again, or freed. No points: main only. */
+/* LOSE: if the dead thread owned this slot, its task is answered, requeued or freed. No points: main only. */
 static void lose(wp_pool *pool, uint32_t thread, uint32_t index) {
   wp_slot *slot = wp_slot_at(&pool->slots, index);
   uint32_t state = wp_slot_state_of(slot);
-  /* Relaxed: only the owner writes it, and if that is this thread, it is dead. */
+  /* Relaxed: only the owner writes it; if that is this thread, it is dead. */
   if (wp_atomic_load_relaxed_u32(&slot->owner) != thread) return;
   if (state == WP_SLOT_ABANDONED || state == WP_SLOT_TIMED_OUT || state == WP_SLOT_FILLING) {
     wp_task_free(pool, WP_MAIN, index);
@@ -15,8 +15,8 @@ static void lose(wp_pool *pool, uint32_t thread, uint32_t index) {
   }
   if (state != WP_SLOT_RUNNING) return;
   wp_atomic_fetch_add_relaxed_u64(&pool->counters.lost, 1);
-  if (!(slot->flags &
-        WP_SLOT_ITEMS)) { /* there it is the items that are over, which are not lost */
+  /* The result of an ITEMS task is kept: it holds the finished items. */
+  if (!(slot->flags & WP_SLOT_ITEMS)) {
     if (slot->result.box) wp_box_drop(pool, WP_MAIN, slot->result.box - 1);
     slot->result = (wp_value){0, 0, 0, 0};
   }
@@ -34,8 +34,8 @@ static void mark_listed(wp_pool *pool, uint32_t first, uint32_t mark) {
   }
 }
 
-/* RELIST: what the thread had finished and not listed: one slot at the most. The others keep their places, or a task's values would
- * overtake each other. */
+/* RELIST: lists the slot that the thread had finished and not listed; there is at most one. The listed ones keep their places, or a
+ * task's progress values would overtake each other. */
 static void list_finished(wp_pool *pool, uint32_t thread) {
   const wp_thread *record = &pool->threads[thread];
   uint32_t newest = wp_atomic_load_seq_u32(&record->completions), missing = 0;
@@ -44,7 +44,7 @@ static void list_finished(wp_pool *pool, uint32_t thread) {
   for (uint32_t i = 0; i < wp_atomic_load_acquire_u32(&pool->slots.capacity); i++) {
     const wp_slot *slot = wp_slot_at(&pool->slots, i);
     if (wp_slot_state_of(slot) != WP_SLOT_DONE || slot->listed) continue;
-    /* Relaxed: if it is this thread's, nobody writes it any more. */
+    /* Relaxed: if it is this thread, nothing writes the field any more. */
     if (wp_atomic_load_relaxed_u32(&slot->owner) == thread) missing = i + 1;
   }
   mark_listed(pool, newest, 0);
@@ -52,7 +52,7 @@ static void list_finished(wp_pool *pool, uint32_t thread) {
   if (missing) wp_task_complete(pool, thread, missing - 1);
 }
 
-/* Its record names what it ran, if it died outside the gate; otherwise every slot is asked. */
+/* The record of a thread that died outside the gate names what it ran; otherwise every slot is asked. */
 static void lose_all(wp_pool *pool, uint32_t thread, bool trusted) {
   wp_thread *record = &pool->threads[thread];
   if (trusted) {
@@ -88,7 +88,7 @@ void wp_task_reap(wp_pool *pool, uint32_t thread, bool trusted) {
 
 wp_status wp_task_open(wp_pool *pool, wp_heap *heap) {
   wp_status status = wp_table_open(&pool->slots, heap, sizeof(wp_slot), pool->config.max_tasks);
-  /* Descriptors of the first tasks are there before they come (REQUIREMENTS TW-59). */
+  /* Allocates the first slots before there are tasks (REQUIREMENTS TW-59). */
   return status ? status : wp_table_reserve(&pool->slots, heap);
 }
 

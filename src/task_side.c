@@ -5,8 +5,8 @@
 #include "task.h"
 #include <string.h>
 
-static wp_task_entry *first_entry,
-    **last_entry = &first_entry; /* filled by constructors, constant afterwards */
+/* Filled by constructors, constant afterwards. */
+static wp_task_entry *first_entry, **last_entry = &first_entry;
 
 void wp_task_register(wp_task_entry *entry) {
   *last_entry = entry;
@@ -54,7 +54,7 @@ bool wp_task_type_holds(uint32_t type, size_t bytes) {
   }
 }
 
-/* Room for a result: inline if it fits and no box is wanted. */
+/* Room for a result: inline if it fits and must not be a box. */
 static void *make_room(wp_task *task, wp_value *value, uint8_t *inline_bytes, uint32_t type,
                        size_t bytes, wp_status *status) {
   *status = WP_OK;
@@ -62,7 +62,7 @@ static void *make_room(wp_task *task, wp_value *value, uint8_t *inline_bytes, ui
   if (bytes > UINT32_MAX) *status = WP_E_TOO_LARGE;
   if (*status) return NULL;
   if (bytes <= WP_INLINE_BYTES && !(task->slot->flags & WP_SLOT_LEASE)) {
-    /* Outside the gate, so not the name of its box: main may be reading that one (recount.h). It is 0. */
+    /* This runs outside the gate, so it leaves value->box alone, which is 0: main may be reading it (recount.h). */
     value->type = type;
     value->aux = 0;
     value->bytes = (uint32_t)bytes;
@@ -70,7 +70,7 @@ static void *make_room(wp_task *task, wp_value *value, uint8_t *inline_bytes, ui
   }
   wp_thread *thread = &task->pool->threads[task->self];
   uint32_t index = 0;
-  wp_gate_enter(thread); /* the name too: it is read while no worker is inside (recount.h) */
+  wp_gate_enter(thread); /* also around the store of the box: main reads it in a recount */
   *status = wp_box_create(task->pool, task->self, bytes, &index);
   WP_POINT("result.name");
   if (!*status) *value = (wp_value){type, 0, (uint32_t)bytes, index + 1};
@@ -108,7 +108,7 @@ wp_status wp_task_fail(wp_task *task, const char *text) {
   return WP_E_TASK_FAILED;
 }
 
-/* For the ladder: this task looks at its flag. One store for each task, not for each look. */
+/* Records for the ladder that this task checks its flag. One store per task, not per check. */
 static void note_look(const wp_task *task) {
   wp_thread *thread = &task->pool->threads[task->self];
   if (wp_atomic_load_relaxed_u32(&thread->looked) == thread->last_tag) return; /* own words */
@@ -140,7 +140,7 @@ wp_status wp_task_progress(wp_task *task, uint32_t type, const void *data, size_
   return WP_OK;
 }
 
-/* The text of a status that the table has not: the task's own, or a value that was never meant to be one. */
+/* Fails the task with a text that names a status which is not in the table. */
 static wp_status fail_with_number(wp_task *task, wp_status status) {
   char text[96] = "the task returned a status that wasmpool does not have: ";
   char digits[12];

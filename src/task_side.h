@@ -16,12 +16,12 @@ struct wp_task {
   uint32_t self, index;
 };
 
-enum { WP_TAG_TASK_LAST = 0x7fffffff }; /* heap tags of tasks; arena.h's own is above */
+enum { WP_TAG_TASK_LAST = 0x7fffffff }; /* the highest heap tag of a task; WP_TAG_ARENA is above */
 
-/* Whether a value of that type may have so many bytes; false for types that enum wp_type has not. */
+/* Whether a value of this type may have this size; false for types that are not in enum wp_type. */
 bool wp_task_type_holds(uint32_t type, size_t bytes);
 
-/* Commits the result's box, or replaces the result by the error's text. Returns the status to finish with. */
+/* Commits the result's box; if the task failed without a text, the status's text becomes the result. Returns the status to finish with. */
 wp_status wp_task_seal(wp_task *task, wp_status status);
 
 /* Hook of rooms.h: lists the C tasks of the program, in order of registration. */

@@ -9,7 +9,7 @@ enum { DEPTHS = WP_METRIC_PLAIN - WP_METRIC_LIGHT + 1 };
 static const uint32_t LOWEST = UINT32_C(15) << ((uint32_t)WP_PRIORITY_LOW * WP_CLASS_COUNT);
 static const uint32_t HEAVY =
     LIST(WP_PRIORITY_HIGH, WP_CLASS_HEAVY) | LIST(WP_PRIORITY_NORMAL, WP_CLASS_HEAVY) |
-    LIST(WP_PRIORITY_LOW, WP_CLASS_HEAVY); /* critical ones know no gate */
+    LIST(WP_PRIORITY_LOW, WP_CLASS_HEAVY); /* not the critical ones: they ignore the gate */
 
 typedef struct sample {
   uint32_t slots_free, slots, groups_free, groups, buffers_free, buffers;
@@ -22,11 +22,11 @@ typedef struct sample {
 
 struct wp_telemetry {
   wp_thresholds thresholds;
-  double read_ms;                  /* when it was read last, or opened */
-  uint32_t ring, next, count;      /* samples: room for, where the next one goes, there are */
-  size_t stride;                   /* bytes of a sample */
-  uint32_t depths[DEPTHS];         /* of the sample before */
-  uint32_t low_skips, heavy_skips; /* ticks in a row up to now */
+  double read_ms;                  /* time of the last report, or of the opening */
+  uint32_t ring, next, count;      /* samples: capacity, index of the next one, number */
+  size_t stride;                   /* size of a sample in bytes */
+  uint32_t depths[DEPTHS];         /* of the previous sample */
+  uint32_t low_skips, heavy_skips; /* consecutive ticks up to now */
   uint8_t *samples;
 };
 
@@ -71,7 +71,7 @@ wp_thresholds *wp_telemetry_thresholds(wp_pool *pool) {
 
 /* ---- Sampling ---- */
 
-/* The peak of a class over some levels since the last look; from now on the peak is what is there. */
+/* Sums the peaks of a class over some levels since the last look, and resets each to the present count. */
 static uint32_t take_peak(wp_lanes *lanes, enum wp_class class, uint32_t first, uint32_t last) {
   uint32_t sum = 0;
   for (uint32_t level = first; level <= last; level++) {
@@ -81,7 +81,8 @@ static uint32_t take_peak(wp_lanes *lanes, enum wp_class class, uint32_t first, 
   return sum;
 }
 
-/* Ticks in a row in which none of the lowest level went, but others did; and in which a heavy one waited for bulk jobs (TW-50). */
+/* Counts consecutive ticks in which tasks of other levels were taken and none of the lowest level; and in which heavy tasks waited for
+ * bulk jobs (TW-50). */
 static void count_skips(wp_pool *pool) {
   struct wp_telemetry *telemetry = pool->telemetry;
   uint32_t filled = pool->lanes.filled, left = pool->lanes.left;
@@ -89,15 +90,15 @@ static void count_skips(wp_pool *pool) {
   if (!(filled & LOWEST) || left & LOWEST)
     telemetry->low_skips = 0;
   else if (left)
-    telemetry->low_skips++; /* a tick in which nothing went neither counts nor ends the row */
+    telemetry->low_skips++; /* a tick in which no task was taken neither counts nor resets */
   bool held = filled & HEAVY && !(left & HEAVY) && wp_atomic_load_acquire_u32(&pool->bulks);
   telemetry->heavy_skips = held ? telemetry->heavy_skips + 1 : 0;
 }
 
-/* What the lanes have counted. If their lock is taken, the next sample has it. */
+/* Copies what the lanes have counted. If the lock is taken, the old values stay and the next sample gets the new ones. */
 static void read_lanes(wp_pool *pool, sample *now) {
   struct wp_telemetry *telemetry = pool->telemetry;
-  wp_lock_help(pool, WP_MAIN, WP_CHORE_INBOX); /* what nobody has looked at waits as well */
+  wp_lock_help(pool, WP_MAIN, WP_CHORE_INBOX); /* tasks in the inbox wait as well */
   if (wp_lock_try(pool, WP_MAIN)) {
     wp_lanes *lanes = &pool->lanes;
     uint32_t *depths = telemetry->depths;
@@ -160,7 +161,8 @@ enum wp_grade wp_telemetry_grade(wp_threshold threshold, double value) {
 }
 
 enum wp_grade wp_telemetry_grade_free(wp_threshold threshold, double free, double capacity) {
-  double part = capacity > 0 ? free / capacity : 1; /* a table that nobody has used yet */
+  double part =
+      capacity > 0 ? free / capacity : 1; /* capacity 0: the table has not been used yet */
   if (part < threshold.overloaded) return WP_OVERLOADED;
   return part < threshold.warm ? WP_WARM : WP_HEALTHY;
 }
@@ -169,7 +171,7 @@ static void raise_to(wp_health *report, enum wp_metric metric, double value) {
   if (value > report->metrics[metric].value) report->metrics[metric].value = value;
 }
 
-/* Peaks and sums over the window: whoever wants means divides. */
+/* Adds a sample to the peaks and sums of the window; the caller divides sums to get means. */
 static void add(wp_health *report, const sample *one, uint32_t seats) {
   for (uint32_t i = 0; i < DEPTHS; i++)
     raise_to(report, (enum wp_metric)(WP_METRIC_LIGHT + i), one->depths[i]);

@@ -8,8 +8,8 @@ static void earliest(double *next_ms, double at_ms) {
   if (at_ms > 0 && (*next_ms == 0 || at_ms < *next_ms)) *next_ms = at_ms;
 }
 
-/* Keeps the worker from counting the item that runs, and holds the box of those before it, which the worker may drop at any moment once
- * its slot is TIMED_OUT. False: the item has just ended. No points: main only. */
+/* Keeps the worker from counting the running item, and retains the box with the results of the finished ones, which the worker may drop
+ * at any moment once its slot is TIMED_OUT. False: the item has just ended. No points: main only. */
 static bool stop_item(wp_pool *pool, wp_slot *slot, wp_action *action) {
   wp_atomic_u32 *progress = &wp_slot_items(slot)->progress;
   uint32_t seen = wp_atomic_load_acquire_u32(progress);
@@ -25,9 +25,8 @@ static bool stop_item(wp_pool *pool, wp_slot *slot, wp_action *action) {
   return true;
 }
 
-/* One running slot: given up if its time is over. True when an action was written. What its caller has given up already
- * (ABANDONED) poisons its worker just as well, or a task that was cancelled and hangs would keep a worker for ever. No points: main
- * only. */
+/* Gives a running slot up if its time is over. True if an action was written. A task that its caller has given up already (ABANDONED)
+ * poisons its worker as well; otherwise a cancelled task that hangs would keep a worker for ever. No points: main only. */
 static bool expire(wp_pool *pool, uint32_t thread, uint32_t index, double now_ms, wp_action *action,
                    double *next_ms) {
   wp_slot *slot = wp_slot_at(&pool->slots, index);
@@ -46,26 +45,27 @@ static bool expire(wp_pool *pool, uint32_t thread, uint32_t index, double now_ms
   }
   *action = (wp_action){WP_ACTION_EXPIRED, thread, index, wp_word_generation(word), 0, 0};
   if (has_items && !abandoned && !stop_item(pool, slot, action)) {
-    earliest(next_ms, now_ms + 1); /* the next one has begun, or the task is about to end */
+    earliest(next_ms, now_ms + 1); /* the next item has begun, or the task is about to end */
     return false;
   }
   wp_thread *record = &pool->threads[thread];
-  /* Before the move: the worker's late answer, which takes it back, can only come after. */
+  /* Before the move, because the worker's late answer, which lowers the count, can only come after it. */
   bool first = wp_atomic_fetch_add_seq_u32(&record->poisoned, 1) == 0;
   if (!wp_slot_move_generation(slot, wp_word_generation(word), wp_word_state(word),
                                WP_SLOT_TIMED_OUT)) {
-    wp_atomic_fetch_sub_acq_rel_u32(&record->poisoned, 1); /* it answered just now, */
-    wp_thread_wake(record); /* and may have looked for work in between */
+    /* It has just answered, and while it was poisoned it may have passed over a task: look again. */
+    wp_atomic_fetch_sub_acq_rel_u32(&record->poisoned, 1);
+    wp_thread_wake(record);
     if (action->box) wp_box_drop(pool, WP_MAIN, action->box - 1);
     return false;
   }
   if (first) {
     record->poisoned_ms = now_ms;
-    wp_lock_help(pool, WP_MAIN,
-                 WP_CHORE_INBOX); /* it may have been woken for what it will not take */
+    /* It may have been woken for a task that it will not take now. */
+    wp_lock_help(pool, WP_MAIN, WP_CHORE_INBOX);
     wp_idle_wake(pool, false);
   }
-  return !abandoned; /* nobody is to be told */
+  return !abandoned; /* the caller of an abandoned task has been told already */
 }
 
 static bool recycle(const wp_pool *pool, uint32_t thread, double now_ms, wp_action *action,
@@ -84,7 +84,7 @@ static bool recycle(const wp_pool *pool, uint32_t thread, double now_ms, wp_acti
   return true;
 }
 
-/* Whether signs of life are expected of the thread. */
+/* Whether the thread must give signs of life. */
 static bool is_watched(const wp_pool *pool, uint32_t thread) {
   if (pool->config.liveness_all) return true;
   for (uint32_t place = 0; place < pool->config.concurrency; place++) {
@@ -94,7 +94,7 @@ static bool is_watched(const wp_pool *pool, uint32_t thread) {
   return false;
 }
 
-/* Signs of life are looked for every scan_ms, while there is something to do. */
+/* Checks for signs of life, every scan_ms while the thread runs something. True if an action was written. */
 static bool silent(wp_pool *pool, uint32_t thread, double now_ms, wp_action *action,
                    double *next_ms) {
   wp_thread *record = &pool->threads[thread];
@@ -117,7 +117,7 @@ uint32_t wp_task_tick(wp_pool *pool, double now_ms, wp_action *actions, uint32_t
                       double *next_ms) {
   uint32_t count = 0;
   *next_ms = 0;
-  wp_pool_recount(pool); /* if it is still due */
+  wp_pool_recount(pool); /* if one is still due */
   for (uint32_t i = 1; i < pool->thread_count; i++) {
     wp_thread *thread = &pool->threads[i];
     if (!wp_atomic_load_acquire_u32(&thread->running)) {
@@ -131,7 +131,7 @@ uint32_t wp_task_tick(wp_pool *pool, double now_ms, wp_action *actions, uint32_t
     if (count < limit) count += recycle(pool, i, now_ms, &actions[count], next_ms);
     if (count < limit) count += silent(pool, i, now_ms, &actions[count], next_ms);
   }
-  if (count == limit) *next_ms = now_ms; /* there may be more */
+  if (count == limit) *next_ms = now_ms; /* more actions may be due */
   earliest(next_ms, wp_box_expire(pool, now_ms));
   return count;
 }

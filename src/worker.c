@@ -30,7 +30,7 @@ void wp_worker_close(wp_pool *pool, uint32_t thread) {
 void wp_worker_ready(wp_pool *pool, uint32_t self) {
   uint32_t starting = WP_THREAD_STARTING;
   WP_POINT("worker.ready");
-  /* Of this, and a look at a bell, and main's arming of that bell and its look at the state, one sees the other (embed.c). */
+  /* The worker stores the state, then reads the bell; main arms the bell, then reads the state: one sees the other (embed.c). */
   wp_atomic_cas_seq_u32(&pool->threads[self].state, &starting, WP_THREAD_READY);
 }
 
@@ -48,10 +48,10 @@ void wp_worker_leave(wp_pool *pool, uint32_t thread, uint32_t leaving) {
   wp_thread *record = &pool->threads[thread];
   wp_atomic_store_seq_u32(&record->leaving, leaving); /* pairs with take_next, and with is_meant */
   if (leaving == WP_LEAVING_NOT) {
-    wp_thread_wake(record); /* it may have passed over what waits */
+    wp_thread_wake(record); /* it may have passed over tasks that wait */
     return;
   }
-  /* It may have been woken for something that it will not take: whoever does this chore wakes another one. */
+  /* It may have been woken for a task that it will not take: the thread that does this chore wakes another worker. */
   wp_lock_help(pool, WP_MAIN, WP_CHORE_INBOX);
 }
 
@@ -65,7 +65,7 @@ uint32_t wp_worker_doom(wp_pool *pool, uint32_t thread) {
   if (seat) wp_atomic_store_seq_u32(&pool->seats[seat - 1], 0);
   wp_gate_doom(record);
   wp_idle_leave(pool, thread);
-  /* It may have been woken for something that it will not take, and that is still in the inbox. */
+  /* It may have been woken for a task that it will not take, and that is still in the inbox. */
   wp_lock_help(pool, WP_MAIN, WP_CHORE_INBOX);
   wp_idle_wake(pool, false);
   return seat;
@@ -76,8 +76,8 @@ static bool given_up(const wp_slot *slot) {
   return state == WP_SLOT_ABANDONED || state == WP_SLOT_TIMED_OUT;
 }
 
-/* A worker runs one C task at a time and has it in its record from before the tag is set until after it is cleared: so
- * the C task that is found there between two looks at one and the same tag is the one that has this tag. No points: main only. */
+/* A worker runs one C task at a time and has it in its record from before the tag is set until after the tag is cleared. So if two loads
+ * of the tag give the same value, the C task found in the record between them is the one with this tag. No points: main only. */
 enum wp_stop wp_worker_stop(wp_pool *pool, uint32_t thread, bool any) {
   wp_thread *record = &pool->threads[thread];
   uint32_t tag = wp_atomic_load_seq_u32(&record->tag);
@@ -88,11 +88,11 @@ enum wp_stop wp_worker_stop(wp_pool *pool, uint32_t thread, bool any) {
     wanted = wanted || (slot && slot->c_task && (any || given_up(slot)));
   }
   if (!wanted || !wp_port_stops_possible()) return WP_STOP_NONE;
-  WP_POINT("stop.look"); /* between the looks */
+  WP_POINT("stop.look"); /* between the two loads of the tag */
   if (!tag || wp_atomic_load_seq_u32(&record->tag) != tag) return WP_STOP_SOON;
   wp_atomic_store_seq_u32(&record->stop,
                           WP_STOP_MARK | tag); /* STOP: pairs with the loads of the loop check */
-  wp_port_count_stops(1);                      /* last: it is what the checks read first */
+  wp_port_count_stops(1);                      /* last, because the checks read it first */
   return WP_STOP_ASKED;
 }
 
@@ -147,10 +147,11 @@ wp_status wp_worker_run(wp_pool *pool, uint32_t self, uint32_t index) {
   wp_status status = pool->tasks[slot->c_task - 1]->function(&task);
   wp_port_flush();
   wp_port_thread_killable(false);
-  wp_gate_enter(thread); /* a loop check traps outside only: never in the middle of the reset */
+  wp_gate_enter(
+      thread); /* loop checks do not trap inside the gate, so not in the middle of the reset */
   wp_arena_reset(&pool->memory[self].arena);
   WP_POINT("tag.clear");
-  /* What it malloc'ed and kept is the program's now, as in any C. */
+  /* Memory that it allocated and did not free is the program's now, as in any C. */
   wp_atomic_store_release_u32(&thread->tag, 0);
   wp_gate_leave(thread);
   return wp_task_seal(&task, status);
@@ -162,8 +163,8 @@ wp_status wp_worker_call(wp_pool *pool, uint32_t self, uint32_t index, uint32_t 
   if (index >= wp_atomic_load_acquire_u32(&pool->slots.capacity)) return WP_E_STALE_HANDLE;
   wp_slot *slot = wp_slot_at(&pool->slots, index);
   wp_value *argument = &slot->argument;
-  /* One step: a planned death leaves the old box with the slot and the new one with its writer, or the new one with the slot.
-   * After an accident inside the references are counted anew. */
+  /* In one gate section: a planned death leaves either the old box with the slot and the new one with its writer, or the new one with
+   * the slot. After an unplanned death inside the gate, references are recounted. */
   wp_gate_enter(&pool->threads[self]);
   wp_status status = wp_box_commit(pool, self, box, type, 0, bytes);
   if (!status) {
@@ -174,7 +175,7 @@ wp_status wp_worker_call(wp_pool *pool, uint32_t self, uint32_t index, uint32_t 
   }
   wp_gate_leave(&pool->threads[self]);
   if (status) return status;
-  slot->c_task = c_task; /* a C task that main may stop (wp_worker_stop) */
+  slot->c_task = c_task; /* so that main can stop it (wp_worker_stop) */
   status = wp_worker_run(pool, self, index);
   slot->c_task = 0;
   return status;
@@ -195,7 +196,7 @@ void wp_worker_clean_up(wp_pool *pool, uint32_t self, uint32_t index) {
   wp_port_flush();
 }
 
-/* Small tasks come faster than a host wakes a thread: whether something came within a short time. */
+/* Small tasks arrive faster than a host wakes a thread, so a worker spins for a short time. True: its wake word changed. */
 static bool spin(const wp_thread *thread, uint32_t seen) {
   enum { LOOKS = 8 };
   double end = wp_port_now_ms() + (double)thread->spin_ms;

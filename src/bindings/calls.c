@@ -1,4 +1,4 @@
-/* What JavaScript calls on main and in workers, in a form that fits it. */
+/* Calls from JavaScript, on main and in workers. */
 #include "bindings/bindings.h"
 #include "box.h"
 #include "name.h"
@@ -20,7 +20,7 @@ const char *wp_js_task_name(const wp_pool *pool, uint32_t index) {
   return index < pool->task_count ? pool->tasks[index]->name : NULL;
 }
 
-/* ---- For JavaScript: an index or a negative status, and no 64-bit integers ---- */
+/* ---- Calls that return an index or a negative status, without 64-bit integers ---- */
 
 static int32_t index_or(wp_status status, uint32_t index) {
   return status ? status : (int32_t)index;

@@ -1,11 +1,11 @@
-/* malloc and its relatives: in wasm builds they are the pool's heaps, and what a C task allocates is taken back with it. */
+/* malloc and its relatives, which in wasm builds use the pool's heaps: memory of a C task is taken back if the task is killed or traps. */
 #include "bindings/bindings.h"
 #include <emscripten/threading.h>
 #include <errno.h>
 #include <string.h>
 
-/* One memory, one allocator: a wasm instance's threads share both. Opened by the first malloc, on the main thread, before
- * there is any other; constant afterwards but for what segments and heaps do themselves. */
+/* All threads of a wasm instance share one memory and so one allocator. The first malloc opens it, on the main thread, before there is
+ * any other. */
 static wp_segments process_segments;
 static wp_thread_memory process_memory[WP_THREADS_MAX];
 static bool process_open;
@@ -23,11 +23,11 @@ wp_thread_memory *wp__process_memory(wp_segments **segments) {
   return open_process_memory() ? process_memory : NULL;
 }
 
-/* The calling thread's heap, inside its gate; NULL on a thread that is no pool's. */
+/* Enters the calling thread's gate and returns its heap; NULL on a thread that belongs to no pool. */
 static wp_heap *enter(void) {
   wp_thread *self = wp__self;
   if (self) {
-    /* A planned kill never finds a heap half-changed, its own or (free) another's. */
+    /* The gate: a planned kill never leaves a heap half-changed, neither the thread's own nor (in free) another's. */
     wp_gate_enter(self);
     return &process_memory[self->index].heap;
   }
@@ -39,7 +39,7 @@ static void leave(void) {
   if (wp__self) wp_gate_leave(wp__self);
 }
 
-/* A C task's blocks carry its tag, so that killing it frees them. */
+/* A C task's blocks carry its tag, by which they are freed if it is killed. */
 static uint32_t current_tag(void) {
   return wp__self ? wp_atomic_load_relaxed_u32(&wp__self->tag) : 0; /* own word */
 }
@@ -91,7 +91,7 @@ int posix_memalign(void **block, size_t alignment, size_t bytes) {
 
 size_t malloc_usable_size(void *block) { return block ? wp_heap_usable(block) : 0; }
 
-/* The names under which the C library and the runtime call their own allocator. */
+/* The names under which the C library and Emscripten's runtime call the allocator. */
 void *emscripten_builtin_malloc(size_t) __attribute__((alias("malloc")));
 void emscripten_builtin_free(void *) __attribute__((alias("free")));
 void *emscripten_builtin_calloc(size_t, size_t) __attribute__((alias("calloc")));

@@ -1,6 +1,6 @@
 /*
- * A worker as a thread of Emscripten's C library without pthread_create: the control block is ours, so that killing the
- * worker needs no repair of the library's lists and frees no memory. Names and meaning of the fields: musl's pthread_impl.h as
+ * A worker as a thread of Emscripten's C library, made without pthread_create: the control block is ours, so killing the
+ * worker needs no repair of the library's lists and frees no memory. For the fields see musl's pthread_impl.h as
  * shipped with Emscripten (checked with 3.1.69).
  */
 #define _GNU_SOURCE
@@ -18,7 +18,7 @@ enum {
   STACK_BYTES = 512 * 1024,
 };
 
-/* Behind it lie the thread-local variables of the program, as aligned as they need it. */
+/* Followed by the program's thread-local variables, at their own alignment. */
 typedef struct thread_block {
   struct pthread control;
   _Alignas(16) char stack[STACK_BYTES];
@@ -61,7 +61,7 @@ void *wp_js_thread_block(wp_pool *pool, uint32_t thread) {
   control->stack_size = STACK_BYTES;
   control->tls_base = (char *)block + tls;
   libc.need_locks =
-      1; /* the library's own locks are used from now on, although its list has one thread */
+      1; /* the library must lock from now on, although its list has one thread only */
   wp_port_streams_open();
   return control;
 }
@@ -83,7 +83,7 @@ void *wp_js_thread_argument(wp_pool *pool, uint32_t thread) {
 
 void wp_js_close(void) { wp_js_mailbox_close(__pthread_self()); }
 
-/* Instead of the C library's: the thread is not the task's to end. */
+/* Replaces the C library's: a task must not end its worker. */
 _Noreturn void pthread_exit(void *result) {
   (void)result;
   wp_js_thread_exit();

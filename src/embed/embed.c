@@ -8,13 +8,13 @@
 #include "worker.h"
 #include <stdlib.h>
 
-/* How often main looks whether a thread has ended: its end does not ring. */
+/* How often main checks whether a thread has ended: the end does not ring the bell. */
 static const double end_look_ms = 1;
 
-/* The least that main sleeps: what is due at once waits for another thread. */
+/* Main's shortest sleep: what is due at once depends on another thread. */
 static const double sleep_least_ms = 0.02;
 
-/* The most: main does not know when a worker starts a task that has a time limit. */
+/* Main's longest sleep: it does not know when a worker starts a task that has a time limit. */
 static const double sleep_most_ms = 10;
 
 /* ---- Threads ---- */
@@ -28,9 +28,9 @@ static void worker_main(void *argument) {
   wp_worker_ready(pool, self->number);
   if (wp__task_ring_due(pool)) wp_port_ring(&pool->bell); /* main reports STARTED */
   double now_ms = wp_port_now_ms();
-  for (bool waited = false;;) { /* ended by being killed: while it runs a task, or parked */
-    uint32_t seen =
-        wp_atomic_load_acquire_u32(&thread->wake); /* before the look for work: see scheduler.h */
+  for (bool waited = false;;) { /* ends by cancellation: while it runs a task, or is parked */
+    /* Read the wake word before looking for work: see scheduler.h. */
+    uint32_t seen = wp_atomic_load_acquire_u32(&thread->wake);
     uint32_t taken = wp_sched_take(pool, self->number, now_ms);
     bool ring = thread->ring != 0;
     thread->ring = 0;
@@ -48,7 +48,7 @@ static void worker_main(void *argument) {
   }
 }
 
-/* The last that needs the embedder frees it; the pool itself lies in its segments. No points: the thread is ending, or it is main. */
+/* The last user of the embedder frees it, and with its segments the pool. No points: the thread is ending, or it is main. */
 static void leave(wp_embedder *embedder) {
   if (wp_atomic_fetch_sub_acq_rel_u32(&embedder->alive, 1) != 1) return;
   wp_segments_close(&embedder->segments);
@@ -59,7 +59,7 @@ static void leave(wp_embedder *embedder) {
 static void worker_ended(void *argument) {
   const wp_embed_thread *self = argument;
   wp_embedder *embedder = self->pool->embedder;
-  wp__self = NULL; /* what the C library frees for this thread is none of the pool's */
+  wp__self = NULL; /* memory that the C library frees for this thread is not the pool's */
   wp__self_pool = NULL;
   leave(embedder);
 }
@@ -99,7 +99,7 @@ static void perform(wp_pool *pool, const wp_fleet_action *action) {
     embedder->refused = true;
     break;
   default:
-    break; /* nobody here wants to know of it */
+    break; /* of no interest to native hosts */
   }
 }
 
@@ -117,19 +117,19 @@ static void step(wp_pool *pool, const wp_fleet_event *event) {
         wp_fleet_step(embedder->fleet, now_ms, now_ms, event, &actions, &embedder->next);
     for (uint32_t i = 0; i < count; i++) perform(pool, &actions[i]);
     event = NULL;
-    /* Without an action, what is due at once waits for another thread: the next call sees to it. */
+    /* If no action came, what is due at once depends on another thread: leave it to the next call. */
     if (!count || !at_once(&embedder->next, now_ms)) return;
   }
 }
 
-/* It has started, and main has not reported it. */
+/* Whether the thread has started and STARTED was not reported yet. */
 static bool has_started(const wp_pool *pool, const wp_embed_thread *thread) {
   if (!thread->thread || thread->reported || thread->stopping) return false;
   uint32_t state = wp_atomic_load_seq_u32(&pool->threads[thread->number].state);
   return state == WP_THREAD_READY; /* wp_worker_ready */
 }
 
-/* What has become of a thread since the last look; false: nothing. */
+/* What has happened to a thread since the last look, as an event; false: nothing. */
 static bool look_at(wp_pool *pool, wp_embed_thread *thread, wp_fleet_event *event) {
   *event = (wp_fleet_event){.thread = thread->number, .incarnation = thread->incarnation};
   if (thread->failed) {
@@ -252,7 +252,7 @@ void wp_pool_destroy(wp_pool *pool) {
   wp_embedder *embedder = pool->embedder;
   const wp_fleet_event close = {.kind = WP_FLEET_CLOSE};
   wp__embed_step(pool, &close);
-  /* A thread that has not ended yet keeps the memory until it has. */
+  /* A thread that has not ended yet keeps the memory until it ends. */
   for (uint32_t i = 1; i < pool->thread_count; i++)
     if (embedder->threads[i].thread) wp_port_thread_detach(embedder->threads[i].thread);
   leave(embedder);

@@ -1,9 +1,9 @@
 /*
  * Purpose  The pool side of wasmpool.h for hosts whose main thread may wait and starts threads through port.h: submitting,
- *          completions, and the driver of the fleet, which performs its actions and reports what became of them.
- * Owns     wp_embedder: the memory of the pool, its threads, and the ends that no worker reports
+ *          completions, and the driver of the fleet, which performs its actions and reports events.
+ * Owns     wp_embedder: the pool's memory, its threads, and the completions that no worker reports
  * Threads  main, except `alive`
- * Order    `alive` counts who still needs the embedder: main, and each thread until it has ended. The last one frees it, so its
+ * Order    `alive` counts the users of the embedder: main, and each thread until it has ended. The last one frees it, so the
  *          decrement is acquire-release
  * Kill     a thread that is cancelled runs its end handler (port.h, wp_port_thread_start), whatever it was doing
  * See      tests/unit/embed_test.c
@@ -14,21 +14,21 @@
 #include "fleet.h"
 #include "port/port.h"
 
-/* A task whose end its worker will never report: it was given up. */
+/* The completion of a task that was given up, which its worker will not report. */
 typedef struct wp_settled {
   wp_handle handle;
   wp_status status;
 } wp_settled;
 
-/* One thread of the host's, by the number of its record. */
+/* The host's side of a thread record. */
 typedef struct wp_embed_thread {
   wp_port_thread *thread; /* NULL: there is none */
   struct wp_pool *pool;
   uint32_t number;
   uint32_t incarnation;
-  bool reported; /* STARTED */
-  bool failed;   /* there could be no thread: START_FAILED is due */
-  bool stopping; /* STOP was told: GONE is due when it has ended */
+  bool reported; /* STARTED was reported */
+  bool failed;   /* the thread could not be made: START_FAILED is due */
+  bool stopping; /* STOP was performed: GONE is due when the thread has ended */
 } wp_embed_thread;
 
 typedef struct wp_embedder {
@@ -39,20 +39,20 @@ typedef struct wp_embedder {
   wp_fleet *fleet;
   wp_fleet_next next;
   bool opened, refused;
-  wp_settled *settled; /* first in, first out from `settled_next` */
+  wp_settled *settled; /* a queue; its first element is `settled_next` */
   size_t settled_count, settled_capacity, settled_next;
 } wp_embedder;
 
-/* Performs what the fleet wants now; `event` may be NULL. Does not wait. */
+/* Steps the fleet, reports what has happened to its threads, and performs its actions; `event` may be NULL. Does not wait. */
 void wp__embed_step(wp_pool *pool, const wp_fleet_event *event);
 
-/* Sleeps until something has finished or started, or the fleet wants to be called again; at most for limit_ms, and never for long. */
+/* Sleeps until a task has finished, a thread has started, or the next step is due; at most for limit_ms or some milliseconds. */
 void wp__embed_sleep(wp_pool *pool, double limit_ms);
 
-/* Remembers the end of a task for wp_poll; wp__embed_reserve saw to the room. */
+/* Queues a task's completion for wp_poll; wp__embed_reserve has made room for it. */
 void wp__embed_settle(wp_pool *pool, wp_handle handle, wp_status status);
 
-/* Room for the ends of all tasks that there are and of one more: no end may be lost for want of memory. */
+/* Makes room for the completions of all present tasks and of one more, so that none is lost for lack of memory. False: no memory. */
 bool wp__embed_reserve(wp_pool *pool);
 
 #endif

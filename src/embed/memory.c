@@ -1,4 +1,4 @@
-/* Memory of C tasks on native hosts: what a task allocates is its thread's, and is taken back with it. */
+/* Memory of C tasks on native hosts: it comes from the thread's heap, and is taken back if the task is killed. */
 #include "pool.h"
 #include "wasmpool.h"
 #include <stdlib.h>

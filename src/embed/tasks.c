@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- In ---- */
+/* ---- Submission ---- */
 
 static wp_status fill_argument(wp_pool *pool, wp_slot *slot, uint32_t type, const void *data,
                                size_t bytes) {
@@ -35,7 +35,7 @@ static uint32_t find_task(const wp_pool *pool, const char *name) {
 
 bool wp__embed_reserve(wp_pool *pool) {
   wp_embedder *embedder = pool->embedder;
-  /* Relaxed: of the tasks, which only main adds and frees, it misses none. */
+  /* Relaxed is exact enough: only main adds tasks, and it frees them. */
   size_t needed =
       embedder->settled_count + wp_atomic_load_relaxed_u32(&pool->slots.in_use) + (size_t)1;
   if (needed <= embedder->settled_capacity) return true;
@@ -78,7 +78,7 @@ wp_status wp_submit(wp_pool *pool, const char *name, uint32_t type, const void *
   return WP_OK;
 }
 
-/* ---- Ended early ---- */
+/* ---- Cancellation ---- */
 
 void wp__embed_settle(wp_pool *pool, wp_handle handle, wp_status status) {
   wp_embedder *embedder = pool->embedder;
@@ -86,7 +86,7 @@ void wp__embed_settle(wp_pool *pool, wp_handle handle, wp_status status) {
   embedder->settled[embedder->settled_count++] = (wp_settled){handle, status};
 }
 
-/* Gives a task up: it is settled as cancelled, once. *thread: which runs it, or 0. False: it has ended already. */
+/* Gives a task up and queues its one completion, WP_E_CANCELLED. *thread: the thread that runs it, or 0. False: it has ended already. */
 static bool give_up(wp_pool *pool, wp_handle handle, uint32_t *thread) {
   *thread = 0;
   if (handle.index >= wp_atomic_load_acquire_u32(&pool->slots.capacity)) return false;
@@ -118,7 +118,7 @@ bool wp_terminate(wp_pool *pool, wp_handle handle) {
   return true;
 }
 
-/* ---- Out ---- */
+/* ---- Completions ---- */
 
 static size_t take_settled(wp_pool *pool, wp_completion *completions, size_t limit) {
   wp_embedder *embedder = pool->embedder;

@@ -20,8 +20,8 @@ void wp_port_wake(wp_atomic_u32 *word, uint32_t count) {
   __builtin_wasm_memory_atomic_notify((int *)word, count);
 }
 
-/* wasm has no instruction for it. A chain of slow operations, about 50 ns, leaves the core to its other hardware thread, which
- * may be main's. */
+/* wasm has no pause instruction. A chain of dependent divisions, about 50 ns, leaves the core's execution units to its other hardware
+ * thread, which may be main's. */
 void wp_port_pause(void) {
   enum { DIVISIONS = 10 };
   double value = 3;
@@ -32,25 +32,25 @@ void wp_port_pause(void) {
 }
 
 void wp_port_stack_probe(void) {
-  enum { RESERVE_BYTES = 4096 }; /* a multiple of what the core's deepest call takes */
+  enum { RESERVE_BYTES = 4096 }; /* several times what the core's deepest call needs */
   if (emscripten_stack_get_free() < RESERVE_BYTES) wp_js_stack_overflow();
 }
 
 void wp_port_ring(wp_atomic_u32 *bell) {
-  (void)bell; /* a worker has one main */
+  (void)bell; /* JavaScript's workers have one main each, so there is nothing to choose */
   wp_js_ring();
 }
 
 bool wp_port_thread_killable(bool killable) { return killable; }
 
-/* ---- Memory: all that lies behind the static data ---- */
+/* ---- Memory: everything behind the static data ---- */
 
 extern unsigned char __heap_base;
 
 int wp_port_region_open(wp_region *region, uint64_t limit_bytes) {
   uintptr_t base = ((uintptr_t)&__heap_base + PAGE_BYTES - 1) & ~(uintptr_t)(PAGE_BYTES - 1);
-  uint64_t most =
-      (UINT64_C(1) << 32) - PAGE_BYTES - base; /* the last page stays out: no address wraps to 0 */
+  /* without the last page, so that no address wraps to 0 */
+  uint64_t most = (UINT64_C(1) << 32) - PAGE_BYTES - base;
   region->base = (uint8_t *)base;
   region->limit_bytes = limit_bytes < most ? limit_bytes : most;
   return WP_OK;
@@ -62,7 +62,7 @@ int wp_port_region_extend(const wp_region *region, uint64_t used_bytes) {
     uint64_t pages = __builtin_wasm_memory_size(0);
     if (end <= pages * PAGE_BYTES) return WP_OK;
     uint64_t missing = (end + PAGE_BYTES - 1) / PAGE_BYTES - pages;
-    /* Growing is atomic; two threads that grow at once get more than they need, which the next one uses. */
+    /* Growing is atomic. Two threads that grow at once get more than they need; later calls use the rest. */
     if (__builtin_wasm_memory_grow(0, (size_t)missing) == (size_t)-1) return WP_E_NO_MEMORY;
   }
 }

@@ -1,6 +1,6 @@
 /*
- * The C library's standard streams, among threads that may end at any instruction. Their locks carry the number of the thread that
- * holds them, so that they can be opened when it is gone.
+ * The C library's standard streams, for threads that may be killed at any instruction. A stream's lock holds the number of the thread
+ * that took it, so it can be opened when that thread is dead.
  */
 #define _GNU_SOURCE
 #define hidden                                                                                     \
@@ -14,12 +14,12 @@
 
 enum { STREAMS = 3 };
 
-/* Those that the program uses: the C library defines them, each with its stream. */
+/* The streams that the program uses: the C library defines each of these together with its stream. */
 weak FILE *volatile __stdin_used = NULL;
 weak FILE *volatile __stdout_used = NULL;
 weak FILE *volatile __stderr_used = NULL;
 
-/* A stream and its buffer; while something is printed another buffer may stand in for it. */
+/* A stream and its original buffer; the C library may put another one in its place while it prints. */
 typedef struct stream {
   FILE *file;
   unsigned char *buffer;
@@ -38,10 +38,10 @@ void wp_port_streams_open(void) {
   }
 }
 
-/* ---- Instead of the C library's, whose waits have no end, and whose putc locks without a name ---- */
+/* ---- Replacements for the C library's functions: its waits are unbounded, and its putc does not record the lock's holder ---- */
 
 int __lockfile(FILE *file) {
-  enum { WAIT_MS = 10 }; /* who unlocked it may have died before it could wake anybody */
+  enum { WAIT_MS = 10 }; /* bounded: a thread may die between unlocking and waking a waiter */
   int self = __pthread_self()->tid;
   if (file->lock == self) return 0;
   for (int owner = a_cas(&file->lock, 0, self); owner; owner = a_cas(&file->lock, 0, self)) {
@@ -71,7 +71,7 @@ int putchar(int character) { return fputc(character, stdout); }
 void wp_port_flush(void) {
   for (int i = 0; i < STREAMS; i++) {
     FILE *file = streams[i].file;
-    /* A look without the lock: what this task has printed is there for it to see. */
+    /* Checked without the lock: whatever this task has printed, its own thread sees. */
     if (!file || file->wpos == file->wbase) continue;
     FLOCK(file);
     if (file->wpos != file->wbase) file->write(file, NULL, 0);
@@ -88,7 +88,7 @@ void wp_port_thread_reset(uint32_t thread) {
   for (int i = 0; i < STREAMS; i++) {
     FILE *file = streams[i].file;
     if (!file || file->lock != WP_FIRST_TID + (int)thread) continue;
-    file->wpos = file->wbase = file->wend = NULL; /* what it had half printed is dropped */
+    file->wpos = file->wbase = file->wend = NULL; /* drops what it had not passed on yet */
     file->rpos = file->rend = NULL;
     file->buf = streams[i].buffer;
     file->buf_size = streams[i].bytes;

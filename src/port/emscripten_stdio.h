@@ -8,10 +8,10 @@
 #ifndef WP_PORT_EMSCRIPTEN_STDIO_H
 #define WP_PORT_EMSCRIPTEN_STDIO_H
 
-/* The numbers of the workers as threads of the C library, by their records: out of the way of the runtime's own. */
+/* Worker i is the C library's thread WP_FIRST_TID + i; the runtime's own numbers are far below. */
 enum { WP_FIRST_TID = 0x20000000 };
 
-/* Before the first worker: from now on the standard streams are locked when they are used. */
+/* Makes the C library lock the standard streams whenever they are used. Before the first worker. */
 void wp_port_streams_open(void);
 
 #endif

@@ -15,7 +15,7 @@
 bool (*wp__fault_hook)(const char *name);
 #endif
 
-enum { GRANULE_BYTES = 65536 }; /* of port.h: the base is aligned to it */
+enum { GRANULE_BYTES = 65536 }; /* port.h promises that the base is aligned to this */
 
 double wp_port_now_ms(void) {
   struct timespec now;
@@ -64,7 +64,7 @@ int wp_port_region_open(wp_region *region, uint64_t limit_bytes) {
 int wp_port_region_extend(const wp_region *region, uint64_t used_bytes) {
   if (used_bytes > region->limit_bytes || WP_FAULT("growth")) return WP_E_NO_MEMORY;
   if (!used_bytes) return WP_OK;
-  /* Only ever adds rights, so calls for more and for less may overlap. */
+  /* mprotect only adds rights here, so concurrent calls for more and for less do no harm. */
   int failed = mprotect(region->base, (size_t)used_bytes, PROT_READ | PROT_WRITE);
   return failed ? WP_E_NO_MEMORY : WP_OK;
 }

@@ -13,8 +13,8 @@ struct wp_port_thread {
   void (*run)(void *);
   void (*ended)(void *); /* may be NULL */
   void *argument;
-  wp_atomic_u32
-      users; /* main, until it has joined or detached the thread, and the thread: the last one frees the record */
+  /* main, until it has joined or detached the thread, and the thread itself; the last one frees the record */
+  wp_atomic_u32 users;
 };
 
 /* No points: main, or a thread that ends. */
@@ -22,7 +22,7 @@ static void leave(wp_port_thread *thread) {
   if (wp_atomic_fetch_sub_acq_rel_u32(&thread->users, 1) == 1) free(thread);
 }
 
-/* Runs in the thread, when it returns and when it is cancelled. */
+/* Runs in the thread, whether it returns or is cancelled. */
 static void ended(void *argument) {
   wp_port_thread *self = argument;
   wp_port_thread_killable(false);
@@ -40,8 +40,8 @@ static void *start(void *argument) {
   wp_port_thread *self = argument;
   int before = 0;
   wp_port_thread_killable(false);
-  /* At any instruction, once it is killable: a hung task has no cancellation point, and the gate sees to it that it holds
-   * nothing then. */
+  /* Cancelled at any instruction while it is killable: a hung task reaches no cancellation point, and outside the gate the thread
+   * holds nothing. */
   // NOLINTNEXTLINE(concurrency-thread-canceltype-asynchronous)
   pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &before);
   pthread_cleanup_push(ended, self);
@@ -77,5 +77,5 @@ void wp_port_thread_detach(wp_port_thread *thread) {
   leave(thread);
 }
 
-void wp_port_stack_probe(void) {} /* there is a guard page, and no task outlives it */
+void wp_port_stack_probe(void) {} /* the stack has a guard page; hitting it ends the process */
 void wp_port_ring(wp_atomic_u32 *bell) { wp_port_wake(bell, 1); }
