@@ -2,7 +2,8 @@
 #include "box_parts.h"
 
 wp_status wp_box_open(wp_pool *pool, wp_heap *heap) {
-  wp_status status = wp_table_open(&pool->boxes, heap, sizeof(wp_box), WP_TABLE_RECORDS_MAX);
+  wp_status status =
+      wp_table_open(&pool->boxes, heap, wp__box_record_bytes(pool), WP_TABLE_RECORDS_MAX);
   return status ? status : wp__box_open_memory(pool, heap);
 }
 
@@ -36,7 +37,7 @@ wp_status wp__box_create(wp_pool *pool, uint32_t self, uint64_t bytes, uint32_t 
   box->lease_end_ms = 0;
   box->owner = self;
   box->flags = flags;
-  for (uint32_t i = 0; i < WP_THREADS_MAX / 32; i++)
+  for (uint32_t i = 0; i < wp_thread_set_words(pool); i++)
     wp_atomic_store_relaxed_u32(&box->readers[i], 0); /* no point: a FREE box has no readers */
   WP_POINT("box.count");
   wp_atomic_store_relaxed_u32(&box->count, 1); /* published by the store of the word */
@@ -134,7 +135,7 @@ bool wp_box_retain(wp_pool *pool, uint32_t self, uint32_t index, uint32_t genera
 }
 
 wp_status wp_box_grant(wp_pool *pool, uint32_t index, uint32_t reader) {
-  if (!wp__box_exists(pool, index) || reader >= WP_THREADS_MAX) return WP_E_STALE_HANDLE;
+  if (!wp__box_exists(pool, index) || reader >= pool->thread_count) return WP_E_STALE_HANDLE;
   wp_box *box = wp_box_at(pool, index);
   if (wp__box_has_state(wp_atomic_load_acquire_u64(&box->word), WP_BOX_FREE))
     return WP_E_STALE_HANDLE;
@@ -150,7 +151,7 @@ wp_status wp_box_grant(wp_pool *pool, uint32_t index, uint32_t reader) {
 
 wp_status wp_box_read(wp_pool *pool, uint32_t index, uint32_t generation, uint32_t reader,
                       wp_completion *out) {
-  if (reader >= WP_THREADS_MAX) return WP_E_INVALID_ARGUMENT;
+  if (reader >= pool->thread_count) return WP_E_INVALID_ARGUMENT;
   const wp_box *box = box_of(pool, index, generation);
   if (!box) return WP_E_STALE_HANDLE;
   if (!(wp_atomic_load_acquire_u32(&box->readers[reader >> 5]) & wp__box_reader_bit(reader))) {
@@ -166,7 +167,7 @@ wp_status wp_box_read(wp_pool *pool, uint32_t index, uint32_t generation, uint32
 
 bool wp_box_release(wp_pool *pool, uint32_t self, uint32_t index, uint32_t generation,
                     uint32_t reader) {
-  wp_box *box = reader < WP_THREADS_MAX ? box_of(pool, index, generation) : NULL;
+  wp_box *box = reader < pool->thread_count ? box_of(pool, index, generation) : NULL;
   if (!box) return false;
   wp_gate_enter(&pool->threads[self]);
   uint32_t bit = wp__box_reader_bit(reader);

@@ -30,11 +30,12 @@ typedef struct wp_box {
   uint32_t type, aux;      /* as in wp_value; set at commit */
   uint32_t owner;          /* thread that writes or wrote it */
   uint32_t flags;          /* enum wp_box_flags */
-  /* one bit per thread that may read and has not released */
-  wp_atomic_u32 readers[WP_THREADS_MAX / 32];
+  /* A set of threads: those that may read and have not released. As many words as wp_thread_set_words says, so a box is as large as
+   * its pool needs: a record of pool->boxes has wp__box_record_bytes. */
+  wp_atomic_u32 readers[];
 } wp_box;
 
-_Static_assert(sizeof(wp_box) == 96, "the layout is shared with JavaScript");
+_Static_assert(offsetof(wp_box, readers) == 64, "the layout is shared with JavaScript");
 _Static_assert(offsetof(wp_box, next) == offsetof(wp_record, next), "a box is a table record");
 
 static inline wp_box *wp_box_at(const wp_pool *pool, uint32_t index) {

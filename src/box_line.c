@@ -123,20 +123,29 @@ static void enter_anew(wp_pool *pool, uint32_t number) {
   if (waits) append_to_line(pool, number);
 }
 
+/* The thread behind `number` in the line, + 1; 0: there is none. */
+static uint32_t behind(const wp_pool *pool, uint32_t number) {
+  uint32_t link = wp_atomic_load_relaxed_u32(&pool->threads[number].box_waiting); /* the lock's */
+  return link == WP_NONE ? 0 : link;
+}
+
+/* The old line, as far as it can be followed, stays linked until its threads enter the new one: a thread that enters changes its own link
+ * and that of the thread before it, which has entered already. */
 void wp_box_mend_line(wp_pool *pool) {
-  uint32_t line[WP_THREADS_MAX], count = 0;
-  bool listed[WP_THREADS_MAX] = {false};
-  for (uint32_t at = pool->box_line.first; at && at != WP_NONE && !listed[at - 1];) {
-    listed[at - 1] = true;
-    line[count++] = at - 1;
-    at = wp_atomic_load_relaxed_u32(&pool->threads[at - 1].box_waiting); /* guarded by the lock */
-  }
+  uint32_t first = pool->box_line.first;
+  for (uint32_t at = first; at && !pool->threads[at - 1].marked; at = behind(pool, at - 1))
+    pool->threads[at - 1].marked = true;
   pool->box_line = (wp_list){0, 0};
   /* Who waits and is not listed was the first, being served; or is dead, and leaves the line at wp_box_reap. */
   for (uint32_t i = 1; i < pool->thread_count; i++) {
-    if (!listed[i]) enter_anew(pool, i);
+    if (!pool->threads[i].marked) enter_anew(pool, i);
   }
-  for (uint32_t i = 0; i < count; i++) enter_anew(pool, line[i]);
+  for (uint32_t at = first; at && pool->threads[at - 1].marked;) {
+    uint32_t number = at - 1;
+    at = behind(pool, number);
+    pool->threads[number].marked = false;
+    enter_anew(pool, number);
+  }
 }
 
 /* Who waits for a box is in line, once, and not granted one. */

@@ -17,6 +17,12 @@ static inline bool wp__box_has_state(uint64_t word, uint32_t state) {
   return wp_word_state(word) == state;
 }
 
+/* Of one record: the fields, and the set of its readers. */
+static inline uint32_t wp__box_record_bytes(const wp_pool *pool) {
+  size_t bytes = sizeof(wp_box) + wp_thread_set_words(pool) * sizeof(wp_atomic_u32);
+  return (uint32_t)((bytes + _Alignof(wp_box) - 1) / _Alignof(wp_box) * _Alignof(wp_box));
+}
+
 static inline uint32_t wp__box_reader_bit(uint32_t reader) { return UINT32_C(1) << (reader & 31); }
 
 static inline bool wp__box_exists(const wp_pool *pool, uint32_t index) {

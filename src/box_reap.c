@@ -3,9 +3,9 @@
 #include "box_parts.h"
 
 /* No points: main only. */
-static uint32_t clear_readers(wp_box *box) {
+static uint32_t clear_readers(const wp_pool *pool, wp_box *box) {
   uint32_t references = 0;
-  for (uint32_t i = 0; i < WP_THREADS_MAX / 32; i++) {
+  for (uint32_t i = 0; i < wp_thread_set_words(pool); i++) {
     references += (uint32_t)__builtin_popcount(wp_atomic_exchange_acq_rel_u32(&box->readers[i], 0));
   }
   return references;
@@ -27,7 +27,7 @@ double wp_box_expire(wp_pool *pool, double now_ms) {
       continue;
     }
     box->lease_end_ms = 0;
-    uint32_t references = clear_readers(box);
+    uint32_t references = clear_readers(pool, box);
     if (references) wp__box_drop_references(pool, WP_MAIN, i, references);
   }
   /* All workers may stand in line for what has come free: then nobody else looks. */
@@ -75,7 +75,7 @@ void wp_box_recount(wp_pool *pool) {
   for (uint32_t i = 0; i < capacity; i++) {
     wp_box *box = wp_box_at(pool, i);
     uint32_t count = wp__box_has_state(wp_atomic_load_acquire_u64(&box->word), WP_BOX_WRITING);
-    for (uint32_t word = 0; word < WP_THREADS_MAX / 32; word++)
+    for (uint32_t word = 0; word < wp_thread_set_words(pool); word++)
       count += (uint32_t)__builtin_popcount(wp_atomic_load_acquire_u32(&box->readers[word]));
     wp_atomic_store_relaxed_u32(&box->count, count); /* nobody else counts now */
   }
@@ -108,7 +108,7 @@ static bool boxes_agree(const wp_pool *pool) {
     if (wp_word_state(wp_atomic_load_relaxed_u64(&box->word)) == WP_BOX_FREE) continue;
     taken++;
     pooled += (box->flags & WP_BOX_POOLED) != 0;
-    for (uint32_t word = 0; word < WP_THREADS_MAX / 32; word++) {
+    for (uint32_t word = 0; word < wp_thread_set_words(pool); word++) {
       readers += (uint32_t)__builtin_popcount(wp_atomic_load_relaxed_u32(&box->readers[word]));
     }
     if (wp_atomic_load_relaxed_u32(&box->count) < readers) return false;

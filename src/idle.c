@@ -1,6 +1,11 @@
 #include "idle.h"
 #include "base/point.h"
 
+wp_status wp_idle_open(wp_pool *pool, wp_heap *heap) {
+  pool->idle = wp_pool_alloc(heap, wp_thread_set_words(pool), sizeof *pool->idle);
+  return pool->idle ? WP_OK : WP_E_NO_MEMORY;
+}
+
 static bool is_idle(const wp_pool *pool, uint32_t thread) {
   return wp_atomic_load_seq_u32(&pool->idle[thread >> 5]) >> (thread & 31) & 1;
 }

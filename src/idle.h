@@ -20,7 +20,8 @@ void wp_idle_enter(wp_pool *pool, uint32_t self);
 /* The worker got something to do (called by itself), or is doomed (called by main). Idempotent. */
 void wp_idle_leave(wp_pool *pool, uint32_t self);
 
-/* Hook of rooms.h: clears a dead thread's bit, which it may have set after it was doomed, if it was still inside the gate. */
+/* Hooks of rooms.h. Reap clears a dead thread's bit, which it may have set after it was doomed, if it was still inside the gate. */
+wp_status wp_idle_open(wp_pool *pool, wp_heap *heap);
 void wp_idle_reap(wp_pool *pool, uint32_t thread, bool trusted);
 
 /* How many workers wait. */

@@ -1,6 +1,7 @@
 #include "lanes.h"
 #include "base/point.h"
 #include "task_life.h"
+#include <string.h>
 
 enum { CLASS_BITS = (1 << WP_CLASS_COUNT) - 1 };
 
@@ -95,9 +96,16 @@ void wp_lanes_add(wp_pool *pool, uint32_t index) {
   if (!slot->seat) count_in(pool, slot->priority, class, 1);
 }
 
+wp_status wp_lanes_open(wp_pool *pool, wp_heap *heap) {
+  pool->lanes.seats = wp_pool_alloc(heap, pool->seat_count, sizeof *pool->lanes.seats);
+  return pool->lanes.seats ? WP_OK : WP_E_NO_MEMORY;
+}
+
 /* No points: main only. */
 void wp_lanes_reset(wp_pool *pool) {
-  pool->lanes = (wp_lanes){0};
+  wp_list *seats = pool->lanes.seats;
+  memset(seats, 0, sizeof *seats * pool->seat_count);
+  pool->lanes = (wp_lanes){.seats = seats};
   wp_atomic_store_seq_u32(&pool->ready, 0);
   wp_atomic_store_seq_u32(&pool->held, 0);
 }

@@ -43,7 +43,8 @@ void wp_lanes_purge(wp_pool *pool, uint32_t self);
 /* Empties all lists without touching the slots. */
 void wp_lanes_reset(wp_pool *pool);
 
-/* Hook of rooms.h. */
+/* Hooks of rooms.h. */
+wp_status wp_lanes_open(wp_pool *pool, wp_heap *heap);
 bool wp_lanes_check(const wp_pool *pool);
 
 #endif

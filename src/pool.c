@@ -84,19 +84,26 @@ void wp_pause(wp_pool *pool) { wp_atomic_store_seq_u32(&pool->paused, 1); }
 
 /* ---- The thread records and their heaps ---- */
 
+void *wp_pool_alloc(wp_heap *heap, size_t count, size_t bytes) {
+  size_t lines = (count * bytes + WP_LINE_BYTES - 1) / WP_LINE_BYTES;
+  void *block = wp_heap_alloc_aligned(heap, WP_LINE_BYTES, lines * WP_LINE_BYTES, 0);
+  return block ? memset(block, 0, lines * WP_LINE_BYTES) : NULL;
+}
+
 /* No points: there are no other threads yet. */
 wp_status wp_pool_open(wp_pool *pool, wp_heap *main_heap) {
-  size_t bytes = sizeof(wp_thread) * pool->thread_count;
-  pool->threads = wp_heap_alloc_aligned(main_heap, 64, bytes, 0);
-  if (!pool->threads) return WP_E_NO_MEMORY;
-  memset(pool->threads, 0, bytes);
+  pool->threads = wp_pool_alloc(main_heap, pool->thread_count, sizeof *pool->threads);
+  pool->worker_memory =
+      wp_pool_alloc(main_heap, pool->thread_count - 1, sizeof *pool->worker_memory);
+  pool->seats = wp_pool_alloc(main_heap, pool->seat_count, sizeof *pool->seats);
+  if (!pool->threads || !pool->worker_memory || !pool->seats) return WP_E_NO_MEMORY;
   for (uint32_t i = 0; i < pool->thread_count; i++) {
-    wp_heap *heap = &pool->memory[i].heap;
+    wp_thread_memory *memory = wp_pool_memory(pool, i);
     pool->threads[i].index = i;
     /* Until it is known. */
     wp_atomic_store_relaxed_u32(&pool->threads[i].pace_ns, WP_SHORT_WAIT_MS * 1000000);
-    int status = i == WP_MAIN ? WP_OK : wp_heap_open(heap, pool->segments, i);
-    wp_arena_open(&pool->memory[i].arena, heap);
+    int status = i == WP_MAIN ? WP_OK : wp_heap_open(&memory->heap, pool->segments, i);
+    wp_arena_open(&memory->arena, &memory->heap);
     if (status) return status;
   }
   return WP_OK;
@@ -130,8 +137,8 @@ void wp_pool_reap(wp_pool *pool, uint32_t thread, bool trusted) {
   wp_thread *record = &pool->threads[thread];
   uint32_t tag = wp_atomic_load_relaxed_u32(&record->tag); /* its writer is dead */
   (void)trusted;
-  wp_heap_rebuild(&pool->memory[thread].heap, &tag, tag ? 1 : 0);
-  wp_arena_abandon(&pool->memory[thread].arena);
+  wp_heap_rebuild(wp_pool_heap(pool, thread), &tag, tag ? 1 : 0);
+  wp_arena_abandon(&wp_pool_memory(pool, thread)->arena);
   wp_port_thread_reset(thread);
   reset_record(record);
 }
@@ -140,7 +147,7 @@ void wp_pool_recount_segments(wp_pool *pool) { wp_segments_recount(pool->segment
 
 bool wp_pool_check_threads(const wp_pool *pool) {
   for (uint32_t i = 0; i < pool->thread_count; i++)
-    if (wp_heap_check(&pool->memory[i].heap)) return false;
+    if (wp_heap_check(wp_pool_heap(pool, i))) return false;
   for (uint32_t i = 1; i < pool->thread_count; i++) {
     const wp_thread *thread = &pool->threads[i];
     uint32_t entries = 0;

@@ -16,8 +16,8 @@
 #include "wasmpool.h"
 
 enum {
-  WP_MAIN = 0, /* the number of the main thread */
-  WP_IDLE_WORDS = WP_THREADS_MAX / 32,
+  WP_MAIN = 0,        /* the number of the main thread */
+  WP_LINE_BYTES = 64, /* of a cache line */
 };
 
 /* Missing: something waits longer than it must. Set without need: one look for nothing. */
@@ -46,7 +46,7 @@ typedef struct wp_lanes {
   wp_list lists[WP_PRIORITY_COUNT][WP_CLASS_COUNT];
   uint32_t counts[WP_PRIORITY_COUNT][WP_CLASS_COUNT]; /* slots in each */
   uint32_t peaks[WP_PRIORITY_COUNT][WP_CLASS_COUNT];  /* since telemetry read them */
-  wp_list seats[WP_SEATS_MAX];                        /* tasks for one seat only */
+  wp_list *seats;  /* tasks for one seat only; seat_count of them */
   uint32_t filled; /* bit level * WP_CLASS_COUNT + class: that list is not empty */
   /* Tasks of higher levels taken while one of the lowest waited; tasks taken while a heavy one was held. Since the last that went. */
   uint32_t low_skips, heavy_skips;
@@ -98,9 +98,10 @@ struct wp_pool {
   /* newest submitted slot, index + 1; pushed by producers, taken whole under the lock */
   wp_atomic_u32 inbox;
   uint32_t pad_inbox[15];
-  /* bit: the worker waits; set by itself under the lock, cleared by who wakes it */
-  wp_atomic_u32 idle[WP_IDLE_WORDS];
-  wp_atomic_u32 seats[WP_SEATS_MAX]; /* number of the thread that holds the seat, or 0; main */
+  /* a set of threads: those that wait; each bit is set by its worker under the lock, cleared by whoever wakes it */
+  wp_atomic_u32 *idle;
+  /* number of the thread that holds the seat, or 0; seat_count of them; written by main */
+  wp_atomic_u32 *seats;
   uint32_t seat_count, thread_count; /* constant */
   /* Seats that are to be served: neither closed nor given up; written by main, for others a hint. */
   wp_atomic_u32 seats_open;
@@ -111,7 +112,8 @@ struct wp_pool {
   wp_config config;
   wp_segments *segments;
   wp_thread *threads;                /* thread_count of them */
-  wp_thread_memory *memory;          /* likewise */
+  wp_thread_memory *main_memory;     /* the embedder's */
+  wp_thread_memory *worker_memory;   /* thread_count - 1 of them; see wp_pool_memory */
   const wp_task_entry *const *tasks; /* C tasks of the program, in order of registration */
   uint32_t task_count;
   /* Under the lock. */
@@ -133,8 +135,17 @@ struct wp_pool {
   uint32_t recount_due; /* 1: a thread died inside the gate; see recount.h; main only */
 };
 
+/* Words of a set of threads, one bit for each record: number n is bit n % 32 of word n / 32. Constant. */
+static inline uint32_t wp_thread_set_words(const wp_pool *pool) {
+  return (pool->thread_count + 31) / 32;
+}
+
+static inline wp_thread_memory *wp_pool_memory(const wp_pool *pool, uint32_t thread) {
+  return thread == WP_MAIN ? pool->main_memory : &pool->worker_memory[thread - 1];
+}
+
 static inline wp_heap *wp_pool_heap(const wp_pool *pool, uint32_t self) {
-  return &pool->memory[self].heap;
+  return &wp_pool_memory(pool, self)->heap;
 }
 
 /* The pool's time at a moment that is thread_ms on the clock that all threads share: the same, plus an offset; or, where main has a
@@ -155,6 +166,10 @@ static inline uint32_t wp_pool_ready(const wp_pool *pool) {
   uint32_t held = wp_atomic_load_seq_u32(&pool->held);
   return held && !wp_atomic_load_seq_u32(&pool->bulks) ? ready + held : ready;
 }
+
+/* A table of `count` entries, all zero, that shares no cache line with anything else; of a pool that is being laid out. NULL: there is no
+ * memory. main. */
+void *wp_pool_alloc(wp_heap *main_heap, size_t count, size_t bytes);
 
 /* Hooks of rooms.h: the thread records and their heaps. */
 wp_status wp_pool_open(wp_pool *pool, wp_heap *heap);

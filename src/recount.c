@@ -14,11 +14,12 @@ static bool comes_out(const wp_thread *thread) {
 }
 
 bool wp_pool_recount(wp_pool *pool) {
-  bool halted[WP_THREADS_MAX] = {false}, quiet = true;
+  bool quiet = true;
   if (!pool->recount_due) return true;
   for (uint32_t i = 1; i < pool->thread_count; i++) {
-    halted[i] = !wp_gate_doomed(&pool->threads[i]);
-    if (halted[i]) wp_gate_doom(&pool->threads[i]);
+    wp_thread *thread = &pool->threads[i];
+    thread->marked = !wp_gate_doomed(thread); /* those that are halted here */
+    if (thread->marked) wp_gate_doom(thread);
   }
   for (uint32_t i = 1; quiet && i < pool->thread_count; i++) quiet = comes_out(&pool->threads[i]);
   if (quiet) {
@@ -27,7 +28,8 @@ bool wp_pool_recount(wp_pool *pool) {
   }
   /* WAKE ALL: the dead thread may have cleared a worker's idle bit and not woken it yet. The pardon does. */
   for (uint32_t i = 1; i < pool->thread_count; i++) {
-    if (halted[i]) wp_gate_pardon(&pool->threads[i]);
+    if (pool->threads[i].marked) wp_gate_pardon(&pool->threads[i]);
+    pool->threads[i].marked = false;
   }
   return quiet;
 }

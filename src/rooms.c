@@ -9,7 +9,6 @@
 #include "scheduler.h"
 #include "task.h"
 #include "task_side.h"
-#include <string.h>
 
 typedef struct room {
   wp_status (*open)(wp_pool *pool, wp_heap *heap);
@@ -44,16 +43,15 @@ static bool valid(const wp_config *config) {
 }
 
 /* No points: there is no other thread yet. */
-wp_status wp_pool_lay_out(const wp_config *config, wp_segments *segments, wp_thread_memory *memory,
-                          wp_pool **out) {
+wp_status wp_pool_lay_out(const wp_config *config, wp_segments *segments,
+                          wp_thread_memory *main_memory, wp_pool **out) {
   if (!valid(config)) return WP_E_INVALID_ARGUMENT;
-  wp_heap *heap = &memory[WP_MAIN].heap;
-  wp_pool *pool = wp_heap_alloc_aligned(heap, 64, sizeof *pool, 0);
+  wp_heap *heap = &main_memory->heap;
+  wp_pool *pool = wp_pool_alloc(heap, 1, sizeof *pool);
   if (!pool) return WP_E_NO_MEMORY;
-  memset(pool, 0, sizeof *pool);
   pool->config = *config;
   pool->segments = segments;
-  pool->memory = memory;
+  pool->main_memory = main_memory;
   pool->seat_count = config->workers;
   wp_atomic_store_relaxed_u32(&pool->seats_open, config->workers);
   pool->thread_count = 1 + 2 * (config->workers + config->spares);
@@ -118,6 +116,6 @@ void wp_stats_read(wp_pool *pool, wp_stats *stats) {
   stats->tasks_in_use = wp_table_in_use(&pool->slots);
   stats->heap_bytes = wp_segments_big_bytes(pool->segments);
   for (uint32_t i = 0; i < pool->thread_count; i++) {
-    stats->heap_bytes += wp_heap_small_bytes(&pool->memory[i].heap);
+    stats->heap_bytes += wp_heap_small_bytes(wp_pool_heap(pool, i));
   }
 }

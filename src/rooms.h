@@ -19,11 +19,11 @@
 
 #include "pool.h"
 
-/* Allocates and initialises a pool; starts no thread. `segments` and `memory` (WP_THREADS_MAX elements; memory[0].heap is open) belong
- * to the caller and must outlive the pool. It gets 1 + 2 x (workers + spares) thread records, so that as many threads can be dying as
- * live. WP_E_INVALID_ARGUMENT, WP_E_NO_MEMORY; after a failure the caller closes the segments. main. */
-wp_status wp_pool_lay_out(const wp_config *config, wp_segments *segments, wp_thread_memory *memory,
-                          wp_pool **pool);
+/* Allocates and initialises a pool; starts no thread. `segments` and `main_memory` (its heap is open) belong to the caller and must
+ * outlive the pool. It gets 1 + 2 x (workers + spares) thread records, so that as many threads can be dying as live; its tables are as
+ * large as that number asks for. WP_E_INVALID_ARGUMENT, WP_E_NO_MEMORY; after a failure the caller closes the segments. main. */
+wp_status wp_pool_lay_out(const wp_config *config, wp_segments *segments,
+                          wp_thread_memory *main_memory, wp_pool **pool);
 
 /* Rebuilds everything that the lock guards, after its holder died. Main, under the lock. */
 void wp_rooms_rebuild(wp_pool *pool);

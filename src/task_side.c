@@ -98,7 +98,7 @@ void *wp_task_alloc(wp_task *task, size_t bytes) {
   wp_thread *thread = &task->pool->threads[task->self];
   wp_gate_enter(
       thread); /* a task that is stopped half-way would leave an arena that its thread goes on to use */
-  void *memory = wp_arena_alloc(&task->pool->memory[task->self].arena, bytes, 16);
+  void *memory = wp_arena_alloc(&wp_pool_memory(task->pool, task->self)->arena, bytes, 16);
   wp_gate_leave(thread);
   return memory;
 }

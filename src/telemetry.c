@@ -215,10 +215,14 @@ static void grade(wp_health *report, const wp_thresholds *thresholds, uint32_t s
         wp_telemetry_grade(thresholds->exec_seconds, report->exec[seat].value);
 }
 
+size_t wp_telemetry_report_bytes(const wp_pool *pool) {
+  return sizeof(wp_health) + pool->seat_count * sizeof(wp_measure);
+}
+
 bool wp_telemetry_report(wp_pool *pool, double now_ms, wp_health *report) {
   struct wp_telemetry *telemetry = pool->telemetry;
   if (!telemetry || !telemetry->count) return false;
-  memset(report, 0, sizeof *report);
+  memset(report, 0, wp_telemetry_report_bytes(pool));
   for (uint32_t i = 0; i < telemetry->count; i++)
     add(report, sample_at(telemetry, i), pool->seat_count);
   add_latest(report,

@@ -60,10 +60,11 @@ typedef struct wp_measure {
 
 typedef struct wp_health {
   wp_measure metrics[WP_METRIC_COUNT];
-  wp_measure exec[WP_SEATS_MAX]; /* by seat: mean time of a task in seconds, and its grade */
-  uint32_t total, free, busy;    /* workers, in the latest sample */
-  uint32_t samples;              /* number in the ring */
-  double window_seconds;         /* since the previous report, or since the start */
+  uint32_t total, free, busy; /* workers, in the latest sample */
+  uint32_t samples;           /* number in the ring */
+  double window_seconds;      /* since the previous report, or since the start */
+  /* by seat, one for each seat of the pool: mean time of a task in seconds, and its grade */
+  wp_measure exec[];
 } wp_health;
 
 /* Switches telemetry on, before the first worker is seated. `ring`: number of samples kept. WP_E_NO_MEMORY, WP_E_INVALID_ARGUMENT (0
@@ -78,7 +79,9 @@ wp_thresholds *wp_telemetry_thresholds(wp_pool *pool);
 void wp_telemetry_sample(wp_pool *pool, uint32_t interventions, uint32_t buffers_free,
                          uint32_t buffers, uint32_t held_light, uint32_t held_heavy);
 
-/* Summarises the window. Resets nothing but `window_seconds`. False: telemetry is off, or there is no sample yet. */
+/* Summarises the window into `report`, which has room for wp_telemetry_report_bytes. Resets nothing but `window_seconds`. False: telemetry
+ * is off, or there is no sample yet. */
+size_t wp_telemetry_report_bytes(const wp_pool *pool);
 bool wp_telemetry_report(wp_pool *pool, double now_ms, wp_health *report);
 
 /* Grades a value by thresholds that it reaches or exceeds; _free: by thresholds that the free share falls below (REQUIREMENTS TW-51). */

@@ -84,7 +84,10 @@ typedef struct wp_thread {
   /* tag of the last C task that has asked whether it is still wanted (wp_task_cancelled); written by the worker. A hint for the ladder:
    * too old or too new, its task gets a moment more or less before it is stopped */
   wp_atomic_u32 looked;
-  uint32_t pad_gate[11];
+  /* main's own, while it goes through all threads and back (box_line.c, recount.c); false otherwise */
+  bool marked;
+  uint8_t pad_mark[3];
+  uint32_t pad_gate[10];
   /* Line 2: waking and waiting. */
   wp_atomic_u32 wake;  /* bumped by whoever has something for this worker; it waits for a change */
   wp_atomic_u32 state; /* enum wp_thread_state; written by main */
@@ -142,6 +145,8 @@ _Static_assert(sizeof(wp_thread) % 64 == 0, "no two threads share a cache line")
 typedef struct wp_thread_memory {
   wp_heap heap;
   wp_arena arena;
+  void *
+      block; /* the host's, for the threads of this record one after the other; NULL: it has needed none */
 } wp_thread_memory;
 
 /* The record of the calling thread and its pool; NULL on threads that are not a pool's workers. */

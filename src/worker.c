@@ -149,7 +149,7 @@ wp_status wp_worker_run(wp_pool *pool, uint32_t self, uint32_t index) {
   wp_port_thread_killable(false);
   wp_gate_enter(
       thread); /* loop checks do not trap inside the gate, so not in the middle of the reset */
-  wp_arena_reset(&pool->memory[self].arena);
+  wp_arena_reset(&wp_pool_memory(pool, self)->arena);
   WP_POINT("tag.clear");
   /* Memory that it allocated and did not free is the program's now, as in any C. */
   wp_atomic_store_release_u32(&thread->tag, 0);
@@ -187,8 +187,8 @@ void wp_worker_clean_up(wp_pool *pool, uint32_t self, uint32_t index) {
   uint32_t tag = wp_atomic_load_relaxed_u32(&thread->tag); /* own word */
   wp_task_drop_result(pool, self, index);
   wp__task_lose_event(pool, self, self);
-  wp_heap_free_tagged(&pool->memory[self].heap, tag);
-  wp_arena_reset(&pool->memory[self].arena);
+  wp_heap_free_tagged(wp_pool_heap(pool, self), tag);
+  wp_arena_reset(&wp_pool_memory(pool, self)->arena);
   wp_port_thread_reset(self);
   WP_POINT("tag.trapped");
   wp_atomic_store_release_u32(&thread->tag, 0);

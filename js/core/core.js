@@ -51,9 +51,9 @@ export class Core {
     this.pool = pool;
     this.self = self;
     this.codec = codec;
-    this.slots = new Table(this.memory, pool + L.POOL_SLOTS, L.SLOT_SIZE);
-    this.boxes = new Table(this.memory, pool + L.POOL_BOXES, L.BOX_SIZE);
-    this.names = new Table(this.memory, pool + L.POOL_NAMES, L.NAME_SIZE);
+    this.slots = new Table(this.memory, pool + L.POOL_SLOTS);
+    this.boxes = new Table(this.memory, pool + L.POOL_BOXES);
+    this.names = new Table(this.memory, pool + L.POOL_NAMES);
     this.threads = this.memory.u32[(pool + L.POOL_THREADS) >>> 2];
   }
 

@@ -114,12 +114,11 @@ export class Table {
   /**
    * @param {Memory} memory
    * @param {number} at address of the wp_table
-   * @param {number} recordBytes
    */
-  constructor(memory, at, recordBytes) {
+  constructor(memory, at) {
     this.memory = memory;
     this.at = at;
-    this.recordBytes = recordBytes;
+    this.recordBytes = memory.u32[(at + L.TABLE_RECORD_BYTES) >>> 2];
     /** @type {number[]} addresses of chunks; they never move */
     this.chunks = [];
   }

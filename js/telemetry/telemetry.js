@@ -60,7 +60,7 @@ export class Telemetry {
     this.#buffers = buffers;
     this.#time = scheduler;
     core.check(core.exports._wp_telemetry_open(core.pool, ring, this.#time.poolNow()), 'telemetry');
-    this.#at = allocate(core.exports, L.HEALTH_SIZE);
+    this.#at = allocate(core.exports, core.exports._wp_telemetry_report_bytes(core.pool));
     this.#load = new Load(core, fleet.members, { now: scheduler.poolNow, workers, tickMs, meter: host.mainLoad?.() });
     this.#setThresholds(thresholds);
   }

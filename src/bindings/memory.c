@@ -7,20 +7,20 @@
 /* All threads of a wasm instance share one memory and so one allocator. The first malloc opens it, on the main thread, before there is
  * any other. */
 static wp_segments process_segments;
-static wp_thread_memory process_memory[WP_THREADS_MAX];
+static wp_thread_memory process_memory; /* main's; those of the workers belong to their pool */
 static bool process_open;
 
 static bool open_process_memory(void) {
   if (process_open) return true;
   if (wp_segments_open(&process_segments, UINT64_C(1) << 32)) return false;
-  if (wp_heap_open(&process_memory[WP_MAIN].heap, &process_segments, WP_MAIN)) return false;
+  if (wp_heap_open(&process_memory.heap, &process_segments, WP_MAIN)) return false;
   process_open = true;
   return true;
 }
 
 wp_thread_memory *wp__process_memory(wp_segments **segments) {
   *segments = &process_segments;
-  return open_process_memory() ? process_memory : NULL;
+  return open_process_memory() ? &process_memory : NULL;
 }
 
 /* Enters the calling thread's gate and returns its heap; NULL on a thread that belongs to no pool. */
@@ -29,10 +29,10 @@ static wp_heap *enter(void) {
   if (self) {
     /* The gate: a planned kill never leaves a heap half-changed, neither the thread's own nor (in free) another's. */
     wp_gate_enter(self);
-    return &process_memory[self->index].heap;
+    return wp_pool_heap(wp__self_pool, self->index);
   }
   if (!emscripten_is_main_runtime_thread() || !open_process_memory()) return NULL;
-  return &process_memory[WP_MAIN].heap;
+  return &process_memory.heap;
 }
 
 static void leave(void) {

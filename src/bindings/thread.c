@@ -18,19 +18,17 @@ enum {
   STACK_BYTES = 512 * 1024,
 };
 
-/* Followed by the program's thread-local variables, at their own alignment. */
-typedef struct thread_block {
-  struct pthread control;
-  _Alignas(16) char stack[STACK_BYTES];
-} thread_block;
-
 typedef struct thread_argument {
   wp_pool *pool;
   uint32_t thread;
 } thread_argument;
 
-static thread_block *blocks[WP_THREADS_MAX];
-static thread_argument arguments[WP_THREADS_MAX];
+/* Followed by the program's thread-local variables, at their own alignment. */
+typedef struct thread_block {
+  struct pthread control;
+  thread_argument argument;
+  _Alignas(16) char stack[STACK_BYTES];
+} thread_block;
 
 /* wasm/library.js */
 extern void wp_js_thread_start(wp_pool *pool, uint32_t thread, wp_thread *record);
@@ -43,13 +41,13 @@ void *wp_js_thread_block(wp_pool *pool, uint32_t thread) {
   size_t align = __builtin_wasm_tls_align();
   if (align < _Alignof(thread_block)) align = _Alignof(thread_block);
   size_t tls = aligned(sizeof(thread_block), align);
-  thread_block *block = blocks[thread];
+  thread_block *block = wp_pool_memory(pool, thread)->block;
   if (!block) {
     size_t bytes = tls + __builtin_wasm_tls_size();
     block = wp_heap_alloc_aligned(wp_pool_heap(pool, WP_MAIN), align, bytes, 0);
   }
   if (!block) return NULL;
-  blocks[thread] = block;
+  wp_pool_memory(pool, thread)->block = block;
   memset(&block->control, 0, sizeof block->control);
   struct pthread *control = &block->control;
   control->self = control->next = control->prev = control;
@@ -77,8 +75,9 @@ static void *thread_main(void *argument) {
 void *wp_js_thread_routine(void) { return (void *)thread_main; }
 
 void *wp_js_thread_argument(wp_pool *pool, uint32_t thread) {
-  arguments[thread] = (thread_argument){pool, thread};
-  return &arguments[thread];
+  thread_block *block = wp_pool_memory(pool, thread)->block;
+  block->argument = (thread_argument){pool, thread};
+  return &block->argument;
 }
 
 void wp_js_close(void) { wp_js_mailbox_close(__pthread_self()); }

@@ -205,8 +205,12 @@ static wp_fleet_config fleet_config(const wp_config *config) {
 static wp_status lay_out(wp_embedder *embedder, const wp_config *config, wp_pool **pool) {
   wp_status status = wp_segments_open(&embedder->segments, config->memory_bytes);
   if (status) return status;
-  status = wp_heap_open(&embedder->memory[WP_MAIN].heap, &embedder->segments, WP_MAIN);
-  if (!status) status = wp_pool_lay_out(config, &embedder->segments, embedder->memory, pool);
+  wp_heap *heap = &embedder->memory.heap;
+  status = wp_heap_open(heap, &embedder->segments, WP_MAIN);
+  if (!status) status = wp_pool_lay_out(config, &embedder->segments, &embedder->memory, pool);
+  if (!status)
+    embedder->threads = wp_pool_alloc(heap, (*pool)->thread_count, sizeof *embedder->threads);
+  if (!status && !embedder->threads) status = WP_E_NO_MEMORY;
   wp_fleet_config fleet = fleet_config(config);
   if (!status) status = wp_fleet_create(*pool, &fleet, &embedder->fleet);
   if (status) wp_segments_close(&embedder->segments);

@@ -33,8 +33,8 @@ typedef struct wp_embed_thread {
 
 typedef struct wp_embedder {
   wp_segments segments;
-  wp_thread_memory memory[WP_THREADS_MAX];
-  wp_embed_thread threads[WP_THREADS_MAX];
+  wp_thread_memory memory;  /* main's */
+  wp_embed_thread *threads; /* by number, in main's heap: they go with the segments */
   wp_atomic_u32 alive;
   wp_fleet *fleet;
   wp_fleet_next next;

@@ -261,9 +261,9 @@ static void count_memory(uint64_t sum[2]) {
   const wp_table *tables[] = {&s.f.pool->slots, &s.f.pool->boxes, &s.f.pool->groups};
   sum[0] = sum[1] = 0;
   for (uint32_t i = 0; i < s.f.pool->thread_count; i++) {
-    wp_heap_drain(&s.f.memory[i].heap);
-    sum[0] += wp_heap_bytes_in_use(&s.f.memory[i].heap);
-    sum[1] += wp_heap_blocks_in_use(&s.f.memory[i].heap);
+    wp_heap_drain(wp_pool_heap(s.f.pool, i));
+    sum[0] += wp_heap_bytes_in_use(wp_pool_heap(s.f.pool, i));
+    sum[1] += wp_heap_blocks_in_use(wp_pool_heap(s.f.pool, i));
   }
   for (uint32_t t = 0; t < 3; t++) {
     uint32_t capacity = wp_atomic_load_relaxed_u32(&tables[t]->capacity);

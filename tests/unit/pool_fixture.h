@@ -23,7 +23,7 @@ enum { FIXTURE_BYTES = 64 << 20 };
 
 typedef struct fixture {
   wp_segments segments;
-  wp_thread_memory memory[WP_THREADS_MAX];
+  wp_thread_memory memory; /* main's */
   wp_pool *pool;
 } fixture;
 
@@ -39,8 +39,8 @@ static inline wp_config fixture_config(uint32_t workers) {
 static inline wp_status fixture_open(fixture *f, const wp_config *config) {
   memset(f, 0, sizeof *f);
   wp_status status = wp_segments_open(&f->segments, FIXTURE_BYTES);
-  if (!status) status = wp_heap_open(&f->memory[WP_MAIN].heap, &f->segments, WP_MAIN);
-  return status ? status : wp_pool_lay_out(config, &f->segments, f->memory, &f->pool);
+  if (!status) status = wp_heap_open(&f->memory.heap, &f->segments, WP_MAIN);
+  return status ? status : wp_pool_lay_out(config, &f->segments, &f->memory, &f->pool);
 }
 
 static inline void fixture_close(fixture *f) { wp_segments_close(&f->segments); }

@@ -412,7 +412,7 @@ TEST(misuse, "bad configurations and handles are refused with a status [XP-17]")
     if (i == 4) bad.concurrency = WP_CONCURRENCY_MAX + 1;
     if (i == 5) bad.max_tasks = 0;
     if (i == 6) bad.box_count = 0;
-    CHECK_EQ(wp_pool_lay_out(&bad, &f.segments, f.memory, &pool), WP_E_INVALID_ARGUMENT);
+    CHECK_EQ(wp_pool_lay_out(&bad, &f.segments, &f.memory, &pool), WP_E_INVALID_ARGUMENT);
   }
   CHECK_EQ(wp_task_cancel(f.pool, 0, 1), WP_CANCEL_STALE);
   CHECK_EQ(wp_task_cancel(f.pool, WP_NONE, 1), WP_CANCEL_STALE);

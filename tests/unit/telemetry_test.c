@@ -9,7 +9,12 @@ void (*wp__point_hook)(const char *name);
 #endif
 
 static fixture f;
-static wp_health report;
+/* Room for a report of a few workers. */
+static union {
+  wp_health health;
+  uint8_t room[4096];
+} storage;
+static wp_health *const report = &storage.health;
 
 static void open_pool(uint32_t workers, uint32_t ring) {
   wp_config config = fixture_config(workers);
@@ -21,8 +26,8 @@ static void sample(uint32_t interventions) {
   wp_telemetry_sample(f.pool, interventions, 16, 16, 0, 0);
 }
 
-static double value_of(enum wp_metric metric) { return report.metrics[metric].value; }
-static uint32_t grade_of(enum wp_metric metric) { return report.metrics[metric].grade; }
+static double value_of(enum wp_metric metric) { return report->metrics[metric].value; }
+static uint32_t grade_of(enum wp_metric metric) { return report->metrics[metric].grade; }
 
 static uint32_t submit_class(uint32_t flags, uint32_t priority) {
   uint32_t index = reserve(f.pool, priority, 0);
@@ -39,7 +44,7 @@ TEST(off, "off, there is no report, no ring, and a sample does nothing [TW-42, T
   for (int i = 0; i < 10; i++) sample(1);
   wp_stats_read(f.pool, &after);
   CHECK_EQ(before.heap_bytes, after.heap_bytes);
-  CHECK(!wp_telemetry_report(f.pool, 1, &report));
+  CHECK(!wp_telemetry_report(f.pool, 1, report));
   CHECK(!wp_telemetry_thresholds(f.pool));
   submit_class(WP_SLOT_HEAVY, WP_PRIORITY_NORMAL);
   wp_lock_help(f.pool, WP_MAIN, WP_CHORE_INBOX);
@@ -61,15 +66,15 @@ TEST(
     ring,
     "700 ticks leave 600 samples, the oldest gone; reading resets the window only [TW-43, TW-53]") {
   open_pool(1, WP_TELEMETRY_RING);
-  CHECK(!wp_telemetry_report(f.pool, 1500, &report)); /* on, but no sample yet */
+  CHECK(!wp_telemetry_report(f.pool, 1500, report)); /* on, but no sample yet */
   for (int tick = 0; tick < 700; tick++) sample(tick < 100 ? 1 : 0);
-  CHECK(wp_telemetry_report(f.pool, 3000, &report));
-  CHECK_EQ(report.samples, 600);
+  CHECK(wp_telemetry_report(f.pool, 3000, report));
+  CHECK_EQ(report->samples, 600);
   CHECK_EQ(value_of(WP_METRIC_INTERVENTIONS), 0); /* they were in the first hundred */
-  CHECK_EQ(report.window_seconds, 2);
-  CHECK(wp_telemetry_report(f.pool, 3500, &report));
-  CHECK_EQ(report.samples, 600);
-  CHECK(report.window_seconds == 0.5);
+  CHECK_EQ(report->window_seconds, 2);
+  CHECK(wp_telemetry_report(f.pool, 3500, report));
+  CHECK_EQ(report->samples, 600);
+  CHECK(report->window_seconds == 0.5);
   fixture_close(&f);
 }
 
@@ -78,9 +83,9 @@ TEST(few_samples, "means are over the samples that there are [TW-53]") {
   uint32_t w = start_worker(f.pool, 0);
   wp_atomic_store_relaxed_u32(&f.pool->threads[w].exec_us, 20000);
   for (int i = 0; i < 3; i++) sample(1);
-  CHECK(wp_telemetry_report(f.pool, 2000, &report));
-  CHECK(report.exec[0].value > 0.0199 && report.exec[0].value < 0.0201);
-  CHECK_EQ(report.exec[0].grade, WP_WARM);
+  CHECK(wp_telemetry_report(f.pool, 2000, report));
+  CHECK(report->exec[0].value > 0.0199 && report->exec[0].value < 0.0201);
+  CHECK_EQ(report->exec[0].grade, WP_WARM);
   CHECK_EQ(value_of(WP_METRIC_INTERVENTIONS), 3);
   CHECK_EQ(grade_of(WP_METRIC_INTERVENTIONS), WP_OVERLOADED);
   fixture_close(&f);
@@ -94,7 +99,7 @@ TEST(depths, "a spike of 30 within one tick shows, though it is gone at the next
   for (int i = 0; i < 34; i++) CHECK(run_one(f.pool, w, 0) != WP_NONE);
   sample(0);
   sample(0);
-  CHECK(wp_telemetry_report(f.pool, 2000, &report));
+  CHECK(wp_telemetry_report(f.pool, 2000, report));
   CHECK_EQ(value_of(WP_METRIC_HEAVY), 30);
   CHECK_EQ(grade_of(WP_METRIC_HEAVY), WP_OVERLOADED);
   CHECK_EQ(value_of(WP_METRIC_LIGHT), 4);
@@ -112,7 +117,7 @@ TEST(lasting, "what lasts from one sample to the next shows in both [TW-47, TW-4
   for (int i = 0; i < 3; i++) CHECK(run_one(f.pool, w, 0) != WP_NONE);
   for (int i = 0; i < 3; i++) {
     sample(0);
-    CHECK(wp_telemetry_report(f.pool, 2000, &report));
+    CHECK(wp_telemetry_report(f.pool, 2000, report));
     CHECK_EQ(value_of(WP_METRIC_HEAVY), 1);
     CHECK_EQ(value_of(WP_METRIC_PLAIN), i ? 5 : 8); /* low ones too; at first the peak */
     CHECK_EQ(value_of(WP_METRIC_ACTIVE_BULKS), 1);
@@ -122,7 +127,7 @@ TEST(lasting, "what lasts from one sample to the next shows in both [TW-47, TW-4
   wp_group_leave(f.pool, group);
   sample(0);
   sample(0);
-  CHECK(wp_telemetry_report(f.pool, 2000, &report));
+  CHECK(wp_telemetry_report(f.pool, 2000, report));
   CHECK_EQ(value_of(WP_METRIC_ACTIVE_BULKS), 0);
   fixture_close(&f);
 }
@@ -133,14 +138,14 @@ TEST(plain_and_held, "tasks without a weight are counted, and those that main ho
   submit_class(WP_SLOT_LIGHT, WP_PRIORITY_NORMAL);
   submit_class(WP_SLOT_HEAVY, WP_PRIORITY_CRITICAL);
   wp_telemetry_sample(f.pool, 0, 16, 16, 20, 9);
-  CHECK(wp_telemetry_report(f.pool, 2000, &report));
+  CHECK(wp_telemetry_report(f.pool, 2000, report));
   CHECK_EQ(value_of(WP_METRIC_PLAIN), WP_PRIORITY_COUNT);
   CHECK_EQ(value_of(WP_METRIC_LIGHT), 21);
   CHECK_EQ(value_of(WP_METRIC_HEAVY), 10);
   CHECK_EQ(grade_of(WP_METRIC_PLAIN), WP_HEALTHY);
   CHECK_EQ(grade_of(WP_METRIC_LIGHT), WP_WARM);
   sample(0);
-  CHECK(wp_telemetry_report(f.pool, 2000, &report));
+  CHECK(wp_telemetry_report(f.pool, 2000, report));
   CHECK_EQ(value_of(WP_METRIC_HEAVY), 1);
   fixture_close(&f);
 }
@@ -151,7 +156,7 @@ TEST(inbox_counts, "what no worker has looked at yet waits as well [TW-47]") {
   for (uint32_t level = 0; level < WP_PRIORITY_COUNT; level++)
     for (uint32_t n = 0; n < slices[level]; n++) submit_class(WP_SLOT_SLICE, level);
   sample(0);
-  CHECK(wp_telemetry_report(f.pool, 2000, &report));
+  CHECK(wp_telemetry_report(f.pool, 2000, report));
   CHECK_EQ(value_of(WP_METRIC_BULK_CRITICAL), 1);
   CHECK_EQ(value_of(WP_METRIC_BULK_NORMAL), 4 + 2); /* high and normal */
   CHECK_EQ(value_of(WP_METRIC_BULK_BACKGROUND), 3);
@@ -166,21 +171,21 @@ TEST(pools, "free descriptors drop while tasks wait and return; workers are as o
   for (int i = 0; i < 100; i++) tasks[i] = submit_normal(f.pool);
   CHECK_EQ(take(f.pool, w, 0), tasks[0]);
   sample(0);
-  CHECK(wp_telemetry_report(f.pool, 2000, &report));
-  const wp_measure *slots = &report.metrics[WP_METRIC_SLOTS];
+  CHECK(wp_telemetry_report(f.pool, 2000, report));
+  const wp_measure *slots = &report->metrics[WP_METRIC_SLOTS];
   CHECK_EQ(slots->capacity - slots->value, 100);
   CHECK_EQ(slots->grade, WP_HEALTHY);
-  CHECK_EQ(report.total, 2);
-  CHECK_EQ(report.busy, 1);
-  CHECK_EQ(report.free, 1);
+  CHECK_EQ(report->total, 2);
+  CHECK_EQ(report->busy, 1);
+  CHECK_EQ(report->free, 1);
   wp_status status;
   wp_task_finish(f.pool, w, tasks[0], WP_OK);
   CHECK_EQ(deliver(f.pool, &status), tasks[0]);
   for (int i = 1; i < 100; i++) CHECK_EQ(run_one(f.pool, w, 0), tasks[i]);
   sample(0);
-  CHECK(wp_telemetry_report(f.pool, 2000, &report));
+  CHECK(wp_telemetry_report(f.pool, 2000, report));
   CHECK_EQ(slots->capacity, slots->value);
-  CHECK_EQ(report.free, 2);
+  CHECK_EQ(report->free, 2);
   fixture_close(&f);
 }
 
@@ -289,7 +294,7 @@ static void run_ticks(uint32_t worker, uint32_t ticks) {
     CHECK(run_one(f.pool, worker, 0) != WP_NONE);
     sample(0);
   }
-  CHECK(wp_telemetry_report(f.pool, 2000, &report));
+  CHECK(wp_telemetry_report(f.pool, 2000, report));
 }
 
 TEST(starvation_low, "12 ticks in a row in which others go before a background job show as "
@@ -325,23 +330,23 @@ TEST(starvation_heavy,
   submit_class(WP_SLOT_HEAVY, WP_PRIORITY_NORMAL);
   submit_class(WP_SLOT_HEAVY, WP_PRIORITY_HIGH);
   for (int i = 0; i < 9; i++) sample(0);
-  CHECK(wp_telemetry_report(f.pool, 2000, &report));
+  CHECK(wp_telemetry_report(f.pool, 2000, report));
   CHECK_EQ(value_of(WP_METRIC_HEAVY_SKIPS), 0); /* it waits, but for no bulk job */
   CHECK_EQ(wp_group_create(f.pool, 1, WP_GROUP_BULK, &group), WP_OK);
   run_ticks(w, 4);
   for (int i = 0; i < 3; i++) sample(0);
-  CHECK(wp_telemetry_report(f.pool, 2000, &report));
+  CHECK(wp_telemetry_report(f.pool, 2000, report));
   CHECK_EQ(value_of(WP_METRIC_HEAVY_SKIPS), 7);
   CHECK_EQ(grade_of(WP_METRIC_HEAVY_SKIPS), WP_WARM);
   wp_group_leave(f.pool, group);
   CHECK(run_one(f.pool, w, 0) != WP_NONE); /* the first of the two */
   CHECK_EQ(wp_group_create(f.pool, 1, WP_GROUP_BULK, &group), WP_OK);
   for (int i = 0; i < 7; i++) sample(0); /* in the first of these one has gone */
-  CHECK(wp_telemetry_report(f.pool, 2000, &report));
+  CHECK(wp_telemetry_report(f.pool, 2000, report));
   CHECK_EQ(value_of(WP_METRIC_HEAVY_SKIPS), 7);
   sample(0);
   sample(0);
-  CHECK(wp_telemetry_report(f.pool, 2000, &report));
+  CHECK(wp_telemetry_report(f.pool, 2000, report));
   CHECK_EQ(value_of(WP_METRIC_HEAVY_SKIPS), 8);
   CHECK_EQ(grade_of(WP_METRIC_HEAVY_SKIPS), WP_OVERLOADED);
   CHECK_EQ(value_of(WP_METRIC_ACTIVE_BULKS), 1);
@@ -366,7 +371,7 @@ TEST(starvation_aged, "a heavy job that has aged waits in the light lane [TW-09,
   CHECK(value_of(WP_METRIC_HEAVY) == 1 && value_of(WP_METRIC_HEAVY_SKIPS) == 3);
   run_ticks(w, 1);
   sample(0);
-  CHECK(wp_telemetry_report(f.pool, 2000, &report));
+  CHECK(wp_telemetry_report(f.pool, 2000, report));
   CHECK(value_of(WP_METRIC_HEAVY) == 0 && value_of(WP_METRIC_HEAVY_SKIPS) == 0);
   CHECK(value_of(WP_METRIC_LIGHT) >= 1);
   CHECK_EQ(run_one(f.pool, w, 0), heavy); /* at its head */
@@ -398,7 +403,7 @@ TEST(grades,
   }
   wp_telemetry_thresholds(f.pool)->interventions = (wp_threshold){5, 9};
   sample(4);
-  CHECK(wp_telemetry_report(f.pool, 2000, &report));
+  CHECK(wp_telemetry_report(f.pool, 2000, report));
   CHECK_EQ(grade_of(WP_METRIC_INTERVENTIONS), WP_HEALTHY);
   fixture_close(&f);
 }
@@ -424,16 +429,16 @@ static void make_values(uint32_t worker) {
 }
 
 static void check_grades(uint32_t which, uint32_t grade) {
-  CHECK(wp_telemetry_report(f.pool, 2000, &report));
+  CHECK(wp_telemetry_report(f.pool, 2000, report));
   for (uint32_t i = 0; i < GRADED_COUNT; i++)
     CHECK_EQ(grade_of(GRADED[i]), i == which ? grade : WP_HEALTHY);
-  CHECK_EQ(report.exec[0].grade, which == GRADED_COUNT ? grade : WP_HEALTHY);
+  CHECK_EQ(report->exec[0].grade, which == GRADED_COUNT ? grade : WP_HEALTHY);
 }
 
 TEST(own_thresholds, "each metric is graded by its own thresholds, and at them [TW-51]") {
   open_pool(1, 1);
   make_values(start_worker(f.pool, 0));
-  CHECK(wp_telemetry_report(f.pool, 2000, &report));
+  CHECK(wp_telemetry_report(f.pool, 2000, report));
   wp_thresholds *all = wp_telemetry_thresholds(f.pool);
   wp_threshold *own[] = {&all->depth,       &all->over_budget, &all->active_bulks,
                          &all->low_skips,   &all->heavy_skips, &all->interventions,
@@ -441,7 +446,7 @@ TEST(own_thresholds, "each metric is graded by its own thresholds, and at them [
   for (uint32_t i = 0; i <= GRADED_COUNT; i++) *own[i] = (wp_threshold){1e9, 1e9};
   check_grades(WP_NONE, WP_HEALTHY);
   for (uint32_t i = 0; i <= GRADED_COUNT; i++) {
-    double value = i < GRADED_COUNT ? value_of(GRADED[i]) : report.exec[0].value;
+    double value = i < GRADED_COUNT ? value_of(GRADED[i]) : report->exec[0].value;
     CHECK(value > 0);
     *own[i] = (wp_threshold){value, 1e9};
     check_grades(i, WP_WARM);
@@ -478,7 +483,7 @@ TEST(budget,
     wp_governor_tick(f.pool);
     sample(0);
   }
-  CHECK(wp_telemetry_report(f.pool, 2000, &report));
+  CHECK(wp_telemetry_report(f.pool, 2000, report));
   CHECK_EQ(value_of(WP_METRIC_BUDGET), 8);
   CHECK_EQ(grade_of(WP_METRIC_BUDGET), WP_HEALTHY);
   CHECK(value_of(WP_METRIC_OVER_BUDGET) == 0.25); /* one of four */
@@ -496,7 +501,7 @@ TEST(over_budget,
     wp_governor_tick(f.pool);
     sample(0);
   }
-  CHECK(wp_telemetry_report(f.pool, 2000, &report));
+  CHECK(wp_telemetry_report(f.pool, 2000, report));
   CHECK(value_of(WP_METRIC_OVER_BUDGET) == 2 / 5.0); /* of the samples that there are */
   fixture_close(&f);
 }

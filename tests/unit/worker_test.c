@@ -329,9 +329,9 @@ TEST(half_result,
     CHECK_EQ(wp_atomic_load_relaxed_u32(&f.pool->boxes.in_use), 0);
     CHECK_EQ(wp_pool_check(f.pool), WP_OK);
     CHECK_EQ(start_worker(f.pool, 0), 1);
-    wp_heap_drain(&f.memory[1].heap);
-    if (!round) before = wp_heap_bytes_in_use(&f.memory[1].heap);
-    CHECK_EQ(wp_heap_bytes_in_use(&f.memory[1].heap), before);
+    wp_heap_drain(wp_pool_heap(f.pool, 1));
+    if (!round) before = wp_heap_bytes_in_use(wp_pool_heap(f.pool, 1));
+    CHECK_EQ(wp_heap_bytes_in_use(wp_pool_heap(f.pool, 1)), before);
   }
   fixture_close(&f);
 }
@@ -341,11 +341,11 @@ TEST(clean_up,
   CHECK_EQ(start(1), WP_OK);
   uint32_t index = submit_c("large"), box = 0;
   CHECK_EQ(take(f.pool, 1, 0), index);
-  wp_heap *heap = &f.memory[1].heap;
+  wp_heap *heap = wp_pool_heap(f.pool, 1);
   uint64_t before = wp_heap_bytes_in_use(heap);
   wp_atomic_store_release_u32(&f.pool->threads[1].tag, 5); /* as wp_worker_run, then a trap */
   CHECK(wp_heap_alloc(heap, 3000, 5));
-  CHECK(wp_arena_alloc(&f.memory[1].arena, 100, 16));
+  CHECK(wp_arena_alloc(&wp_pool_memory(f.pool, 1)->arena, 100, 16));
   uint64_t capacity = wp_atomic_load_relaxed_u32(&f.pool->boxes.capacity);
   CHECK_EQ(wp_box_create(f.pool, 1, 500, &box), WP_OK);
   slot_of(f.pool, index)->result.box = box + 1;
