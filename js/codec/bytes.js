@@ -1,9 +1,10 @@
 /** Copies of bytes, and which buffers may be copied as they are. */
 
+/** Up to this length a loop is faster than set(), which needs a view of the source. */
 const SMALL_COPY = 64;
 
 /**
- * Copies bytes; short ones in a loop, because a view for set() costs more than they do.
+ * Copies bytes.
  * @param {Uint8Array} from
  * @param {number} start
  * @param {number} length
@@ -23,7 +24,7 @@ export function copyBytes(from, start, length, to, offset) {
  * @param {Uint8Array} u8 may be shared memory
  * @param {number} offset
  * @param {number} length
- * @returns {Uint8Array<ArrayBuffer>} private copy; not Buffer's slice, which is a view
+ * @returns {Uint8Array<ArrayBuffer>} a private copy (Buffer's slice would be a view)
  */
 export function privateCopy(u8, offset, length) {
   const copy = new Uint8Array(length);
@@ -33,7 +34,7 @@ export function privateCopy(u8, offset, length) {
 
 /**
  * @param {ArrayBufferLike} buffer
- * @returns {boolean} whether its bytes can be taken as they are: not shared, not resizable
+ * @returns {boolean} whether its bytes can be copied as they are: it is neither shared nor resizable
  */
 export function isOrdinaryBuffer(buffer) {
   return buffer instanceof ArrayBuffer && Reflect.get(buffer, 'resizable') !== true;

@@ -3,12 +3,12 @@
  * that isSimple() accepts; decoding takes any CBOR, because C tasks write it too.
  */
 
-// Not 'cbor-x' itself: on Node that also brings streams and a native part, for 7 ms of each worker's start.
+// Not 'cbor-x' itself: on Node that also loads streams and a native part, which costs 7 ms of each worker's start.
 import { Encoder } from 'cbor-x/encode';
 import { copyBytes, privateCopy } from './bytes.js';
 
 const STAGING_BYTES = 4096;
-/** A buffer that has grown above this is given up after use, not kept for ever. */
+/** A buffer that has grown beyond this is dropped after use. */
 const KEPT_BUFFER_BYTES = 1 << 20;
 const FIRST_BUFFER_BYTES = 8192;
 /** cbor-x: return the buffer with .start and .end instead of a view, and rewind it afterwards. */
@@ -17,14 +17,14 @@ const REUSE_AND_RESET = 512 | 1024;
 /** @typedef {Uint8Array & { start: number, end: number }} Encoded */
 
 /**
- * What cbor-x does, where its own types say less.
+ * The part of cbor-x that is used here; its own types do not declare all of it.
  * @typedef {object} Library
  * @property {(value: unknown, options: number) => Encoded} encode
  * @property {(bytes: Uint8Array, end?: number) => unknown} decode
  * @property {(buffer: Uint8Array) => void} useBuffer
  */
 
-/** @returns {Uint8Array} a first buffer for the library; in Node it calls Buffer's methods on it */
+/** @returns {Uint8Array} a new buffer for the library, which in Node calls Buffer's methods on it */
 function freshBuffer() {
   /** @type {{ allocUnsafeSlow(size: number): Uint8Array } | undefined} */
   const buffers = Reflect.get(globalThis, 'Buffer');
@@ -34,7 +34,7 @@ function freshBuffer() {
 /** CBOR encoder and decoder of one thread. */
 export class Cbor {
   /**
-   * The value encoded last is buffer[start … end); valid until anyone uses the library again.
+   * The value encoded last is buffer[start … end), valid until the library is used again.
    * @type {Uint8Array}
    */
   buffer = new Uint8Array(0);
@@ -45,7 +45,7 @@ export class Cbor {
   #library;
   #staging = new Uint8Array(STAGING_BYTES);
 
-  /** Made when a plain object comes along: workers start without it (scripts/bundle-worker.mjs). */
+  /** Creates the encoder at its first use: workers start without it (scripts/bundle-worker.mjs). */
   #load() {
     // copyBuffers: byte strings (from C tasks) must not alias the staging buffer.
     const encoder = new Encoder({ useRecords: false, mapsAsObjects: true, copyBuffers: true });
@@ -66,7 +66,7 @@ export class Cbor {
     return this.end - this.start;
   }
 
-  /** @returns {Uint8Array} view of the bytes encoded last */
+  /** @returns {Uint8Array} the bytes encoded last, as a view that the codec owns from now on */
   take() {
     const bytes = this.buffer.subarray(this.start, this.end);
     this.buffer = this.#staging;

@@ -8,9 +8,9 @@
  * value arrives with exactly its own bytes at byteOffset 0; structuredClone would copy the whole
  * buffer under it. Inside other values views keep their buffers, as there.
  *
- * A codec is used by one thread; its fields are valid until its next call. Getters, toJSON and traps of
- * Proxies run while a value is encoded, and may encode another one: after them the codec begins anew.
- * Cost: numbers and short text some 20 ns and no allocation; see bench/ for the rest.
+ * A codec is used by one thread; its fields are valid until its next call. Getters, toJSON and Proxy traps
+ * run while a value is encoded, and may encode another one: after them the codec resets its state.
+ * Cost: about 20 ns and no allocation for numbers and short text; see bench/ for the rest.
  */
 
 import { copyBytes, isOrdinaryBuffer } from './bytes.js';
@@ -31,11 +31,11 @@ export { TYPE };
 const NUMBER_BYTES = 8;
 /** @type {Uint8Array} */
 const NOTHING = new Uint8Array(0);
-/** With a host serializer larger trees go there: checking them here costs more than it gains. */
+/** With a host serializer, larger trees go there: checking them here costs more than CBOR saves. */
 const MAX_NODES_BEFORE_HOST = 1024;
 const MAX_NODES_ALONE = 1 << 24;
 
-/** Whether a plain tree is being encoded, by any codec: what does it keeps its state for all of them. */
+/** Whether any codec is encoding a plain tree: isSimple() and the CBOR library keep their state for all codecs together. */
 let inTree = false;
 
 const typedArrayPrototype = Object.getPrototypeOf(Uint8Array.prototype);
@@ -57,7 +57,7 @@ export class Codec extends Decoder {
    */
   bytes = undefined;
 
-  /** For CHANNEL: a private clone, to be sent by postMessage with `transfer`. @type {unknown} */
+  /** For CHANNEL: a private clone of the value, to be sent by postMessage with `transfer`. @type {unknown} */
   channel = undefined;
 
   /** For CHANNEL: the clone's transferables. @type {import('../base/host-types.js').Transferable[]} */
@@ -129,7 +129,7 @@ export class Codec extends Decoder {
   }
 
   /**
-   * Encodes in the format that the reader asks for: boxes, C tasks.
+   * Encodes a value in a given format, for boxes and C tasks.
    * @param {Format} format
    * @param {unknown} value json: anything JSON takes; string: text; binary: view or ArrayBuffer;
    *   cbor: plain data
@@ -169,8 +169,8 @@ export class Codec extends Decoder {
 
   /**
    * Encodes what a handler threw. An error keeps name, message, stack, code, cause and own
-   * enumerable properties, less those that cannot be carried; any other value travels as
-   * itself, an object less such properties. Never throws.
+   * enumerable properties, except those that cannot be carried. Any other value travels as
+   * itself; an object loses the properties that cannot be carried. Never throws.
    * @param {unknown} thrown
    * @param {Uint8Array} u8
    * @param {number} offset
@@ -189,7 +189,7 @@ export class Codec extends Decoder {
       }
       return encodeRecord(this, /** @type {Error} */ (error), u8, offset, capacity);
     } catch {
-      const plain = new Error(safeText(error)); // an error that resists, such as a throwing Proxy
+      const plain = new Error(safeText(error)); // reading the error threw: a Proxy, for example
       return encodeRecord(this, plain, u8, offset, capacity);
     }
   }
@@ -213,7 +213,7 @@ export class Codec extends Decoder {
   }
 
   /**
-   * Forgets the value encoded last and takes the target of the next.
+   * Forgets the value encoded last and sets the target of the next.
    * @param {Uint8Array} u8
    * @param {number} offset
    * @param {number} capacity
@@ -303,7 +303,7 @@ export class Codec extends Decoder {
    * @returns {number}
    */
   #encodeView(view, u8, offset, capacity) {
-    // Length 0 may mean a detached buffer, which structured clone refuses: for the full path.
+    // Length 0 may mean a detached buffer, which structured clone refuses: take the full path.
     if (view.byteLength === 0 || !isOrdinaryBuffer(view.buffer)) {
       return this.#encodeByHost(view, u8, offset, capacity);
     }
@@ -321,12 +321,12 @@ export class Codec extends Decoder {
 
   /**
    * @param {unknown} value
-   * @param {object} shown what is looked at: the value, or an array around it
+   * @param {object} shown what isSimple() checks: the value, or an array around it
    * @param {number} maxNodes
    * @param {Uint8Array} u8
    * @param {number} offset
    * @param {number} capacity
-   * @returns {number | undefined} undefined: it is no plain tree, or a part of one encodes it
+   * @returns {number | undefined} undefined: the value is not a plain tree, or this call comes from inside the encoding of one
    */
   #tryTree(value, shown, maxNodes, u8, offset, capacity) {
     if (inTree) return undefined;
@@ -337,7 +337,7 @@ export class Codec extends Decoder {
       if (!isSimple(shown, maxNodes)) return undefined;
       length = cbor.encode(value);
     } catch (cause) {
-      throw notSerializable(value, cause); // a Proxy that showed something else the second time
+      throw notSerializable(value, cause); // a Proxy that showed a different value to the library
     } finally {
       inTree = false;
       this.#begin(u8, offset, capacity);
@@ -356,7 +356,7 @@ export class Codec extends Decoder {
    * @param {Uint8Array} u8
    * @param {number} offset
    * @param {number} capacity
-   * @param {boolean} [deep] whether it is laid out flat
+   * @param {boolean} [deep] whether to flatten the value first
    * @returns {number}
    */
   #encodeByHost(value, u8, offset, capacity, deep = isDeep(value)) {

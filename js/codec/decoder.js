@@ -34,7 +34,7 @@ export class Decoder {
   }
 
   /**
-   * Decodes bytes; what comes out is the caller's own, no part of it aliases u8.
+   * Decodes bytes. The result belongs to the caller; no part of it aliases u8.
    * @param {number} type
    * @param {number} aux
    * @param {Uint8Array} u8 source, may be shared memory
@@ -107,7 +107,7 @@ export class Decoder {
     } catch (cause) {
       const name = NAMES[type] ?? `type ${type}`;
       let why = isOverflow(cause) ? "too many levels for this thread's stack" : describeReason(cause);
-      // V8 writes it all the same.
+      // V8's serializer writes such an error, although its deserializer cannot read it.
       if (type === TYPE.HOST) why += '; an error whose causes lead back to it cannot be read';
       throw poolError('NOT_SERIALIZABLE', `${length} bytes of ${name} cannot be read: ${why}`, {
         cause,

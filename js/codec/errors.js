@@ -1,6 +1,6 @@
 /**
- * Errors on their way to another thread. As plain records: what a handler throws must reach the caller with its name,
- * message, stack, code, cause and own properties, whatever odd object it is. Nothing here throws, but encodeRecord.
+ * Errors on their way to another thread, as plain records: whatever object a handler throws must reach the caller with its name,
+ * message, stack, code, cause and own properties. Only encodeRecord() throws.
  */
 
 import { own } from '../base/own.js';
@@ -8,16 +8,16 @@ import { PoolError, safeText, withoutFrames } from '../base/errors.js';
 import { STANDARD } from '../values/error-types.js';
 import { TYPE } from './types.js';
 
-/** Errors that one record carries: its causes, parts and properties. */
+/** Most errors in one record, counting causes, parts and properties. */
 const MAX_ERRORS = 10_000;
-/** In the place of one more. */
+/** Stands for each further error. */
 const CUT = `more errors than the ${MAX_ERRORS} that are carried`;
 const MAX_PROPS = 64;
 const OWN_FIELDS = new Set(['name', 'message', 'stack', 'cause', 'errors']);
 
 /**
- * A value inside a record: the number of an error, 0 for the record's own and 1 for the first of `rest`; or the value itself. So chains may
- * be long, and errors may name each other.
+ * A value inside a record: either the number of an error (0 is the record's own, 1 the first of `rest`) or the value itself. With numbers,
+ * chains of causes may be long, and errors may refer to each other.
  * @typedef {{ error: number } | { value: unknown }} Part
  */
 
@@ -27,15 +27,15 @@ const OWN_FIELDS = new Set(['name', 'message', 'stack', 'cause', 'errors']);
  * @property {string} name
  * @property {string} message
  * @property {string} [stack]
- * @property {string | number} [code] where it is no own enumerable property
+ * @property {string | number} [code] if it is not among `props`
  * @property {Part} [cause]
  * @property {Part[]} [errors] of an AggregateError
  * @property {[string, Part][]} [props] own enumerable properties
- * @property {ErrorRecord[]} [rest] the errors that this one leads to; they have no `rest`
+ * @property {ErrorRecord[]} [rest] the errors that this one refers to; they have no `rest`
  */
 
 /**
- * What was thrown, in a message.
+ * A thrown value in a message.
  * @typedef {{ error: ErrorRecord } | { value: unknown }} Wrapped
  */
 
@@ -83,7 +83,7 @@ function kindOf(error) {
 
 /**
  * @param {object} error
- * @param {(value: unknown) => Part | undefined} part undefined: it stays behind
+ * @param {(value: unknown) => Part | undefined} part undefined: the value cannot be carried
  * @returns {[string, Part][]}
  */
 function propsOf(error, part) {
@@ -94,7 +94,7 @@ function propsOf(error, part) {
   try {
     keys = Object.keys(error).slice(0, MAX_PROPS);
   } catch {
-    // a Proxy: its properties stay behind
+    // a Proxy that throws: carry no properties
   }
   for (const key of keys) {
     if (OWN_FIELDS.has(key) && key !== 'name' && isError(error)) continue;
@@ -105,13 +105,13 @@ function propsOf(error, part) {
 }
 
 /**
- * Makes the record of an error. Properties that cannot be carried stay behind.
+ * Makes the record of an error, without the properties that cannot be carried.
  * @param {Error} first
  * @param {(value: unknown) => boolean} canCarry whether a value can be carried as bytes
  * @returns {ErrorRecord}
  */
 function toRecord(first, canCarry) {
-  /** In the order of their numbers: a map's loop goes on with what is put in meanwhile. */
+  /** Keyed in the order of numbers. The loop over it also visits the errors that are added meanwhile. */
   const numbers = new Map([[first, 0]]);
   /** @param {unknown} value @returns {Part | undefined} */
   const part = (value) => {
@@ -167,10 +167,10 @@ function canEncode(codec, value) {
 }
 
 /**
- * What of a thrown value can be carried: the value, or those properties of an object that can.
+ * The part of a thrown value that can be carried: all of it, or some properties of an object.
  * @param {import('./codec.js').Codec} codec
- * @param {any} thrown no error
- * @returns {{ value: unknown } | undefined} undefined: nothing
+ * @param {any} thrown not an error
+ * @returns {{ value: unknown } | undefined} undefined: no part
  */
 export function carriedPart(codec, thrown) {
   if (canEncode(codec, thrown)) return { value: thrown };
@@ -188,7 +188,7 @@ export function carriedPart(codec, thrown) {
  * @param {number} offset
  * @param {number} capacity
  * @returns {number} as codec.encode()
- * @throws when its properties resist
+ * @throws if reading its properties throws
  */
 export function encodeRecord(codec, error, u8, offset, capacity) {
   const record = toRecord(error, (value) => canEncode(codec, value));
@@ -209,7 +209,7 @@ function canClone(value) {
 }
 
 /**
- * What was thrown, in a form that a message carries.
+ * A thrown value in a form that a message can carry.
  * @param {unknown} thrown
  * @returns {Wrapped}
  */
@@ -259,7 +259,7 @@ function define(object, key, value, enumerable) {
  * @returns {Error}
  */
 export function fromRecord(given) {
-  // An optional field is not what Object.prototype has; and errors have frames of their own.
+  // own(): an optional field must not come from Object.prototype. withoutFrames(): the errors bring their own stacks.
   const records = [given, ...(own(given).rest ?? [])].map(own);
   const errors = withoutFrames(() => records.map(build));
   const part = (/** @type {Part} */ carried) => {
@@ -287,7 +287,7 @@ function fill(error, record, part) {
 }
 
 /**
- * A property of its own, or of its class; not what somebody has put into Object.prototype.
+ * Whether an error has a property of its own or of its class, not one that was put into Object.prototype.
  * @param {object} error
  * @param {string} key
  */

@@ -1,4 +1,4 @@
-/** Finds the part of a value that cannot be carried, and its place, for the message of NOT_SERIALIZABLE. Slow path only; nothing here throws. */
+/** Finds the part of a value that cannot be carried, and the path to it, for the message of NOT_SERIALIZABLE. Slow path; never throws. */
 
 import { poolError, safeText } from '../base/errors.js';
 import { contents, stepTo } from '../values/contents.js';
@@ -12,7 +12,7 @@ const MAX_CLONES = 1000;
 const MOST_GETTERS = 3;
 /** Steps of a deep value's path that a message shows. */
 const SHOWN_STEPS = 4;
-/** What structured clone refuses, or would only move. */
+/** Classes that structured clone refuses, or would only transfer. */
 const REFUSED = new Set([
   'Promise',
   'WeakMap',
@@ -28,7 +28,7 @@ const REFUSED = new Set([
   'WebAssembly.Table',
   'Atomics',
 ]);
-/** What structured clone looks into, or copies for certain. */
+/** Classes whose content structured clone visits, or that it always copies. */
 const COPIED = new Set([
   'Object',
   'Array',
@@ -52,7 +52,7 @@ const tagOf = (value) => Object.prototype.toString.call(value).slice(8, -1);
 /**
  * @param {unknown} value
  * @param {boolean} movable
- * @returns {string | undefined} why structured clone refuses the value, whatever is in it
+ * @returns {string | undefined} why structured clone refuses the value itself, apart from its contents
  */
 function refusal(value, movable) {
   if (typeof value === 'function' || typeof value === 'symbol') return `is a ${typeof value}`;
@@ -64,7 +64,7 @@ function refusal(value, movable) {
   if (COPIED.has(tag) || ArrayBuffer.isView(value)) return undefined;
   if (value instanceof ArrayBuffer && value.byteLength > 0) return undefined;
   try {
-    structuredClone(value); // small, or nothing that user code has a part in
+    structuredClone(value); // safe to try: it is small, or an object of the runtime that runs no user code
     return undefined;
   } catch (error) {
     return `is ${withArticle(tag)} that cannot be copied: ${safeText(/** @type {any} */ (error)?.message)}`;
@@ -93,13 +93,13 @@ function explainRefusal(value, movable) {
       }
     }
   } catch {
-    // A Proxy or a class with side effects: the message does without the path.
+    // A Proxy, or a class with side effects: the message has no path.
   }
   return undefined;
 }
 
 /**
- * Finds what has failed in its own way: a getter that threw, or a Proxy.
+ * Finds a part that failed with an error of its own: a getter that threw, or a Proxy.
  * @param {unknown} value
  * @param {string} why
  * @returns {string} for instance `value.state: #<Object> could not be cloned`
@@ -176,7 +176,7 @@ function explainDepth(value, why) {
 /**
  * Finds the first part of a value that a plain tree cannot have (js/codec/simple.js).
  * @param {unknown} value
- * @param {boolean} isJson which can have all of it but the bigint
+ * @param {boolean} isJson JSON takes all of these except a bigint
  * @returns {string | undefined} for instance `value.when is a Date`
  */
 function explainTree(value, isJson) {
@@ -205,7 +205,7 @@ function explainTree(value, isJson) {
 
 /**
  * @param {unknown} item
- * @returns {string | undefined} what a plain tree cannot carry about it, apart from its contents
+ * @returns {string | undefined} why a plain tree cannot have this item, apart from its contents
  */
 function oddity(item) {
   if (typeof item === 'string') {
@@ -228,7 +228,7 @@ function oddity(item) {
  * The error for a value that cannot be carried.
  * @param {unknown} value
  * @param {unknown} [cause]
- * @param {boolean} [movable] whether its caller has an option `transfer`
+ * @param {boolean} [movable] whether the caller could use an option `transfer`
  * @returns {import('../base/errors.js').PoolError}
  */
 export function notSerializable(value, cause, movable = true) {
@@ -240,19 +240,19 @@ export function notSerializable(value, cause, movable = true) {
 }
 
 /**
- * The error for data of every worker that no worker can have.
+ * The error for data for all workers that cannot be carried to them.
  * @param {'initData' | 'workerData'} name
  * @param {unknown} data
- * @param {unknown} cause why a thread cannot have it
+ * @param {unknown} cause
  */
 export function carryError(name, data, cause) {
   return poolError('NOT_SERIALIZABLE', `${name}: ${notSerializable(data, cause, false).message}`, { cause });
 }
 
 /**
- * The error for a value that is no plain data, where only that will do.
+ * The error for a value that is not plain data where only plain data is allowed.
  * @param {unknown} value
- * @param {string} rule what is taken
+ * @param {string} rule what is allowed
  * @param {unknown} [cause]
  * @returns {import('../base/errors.js').PoolError}
  */

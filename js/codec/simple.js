@@ -1,7 +1,7 @@
 /**
- * Decides whether a value is a plain tree that the CBOR library carries without a change. Reads
- * data properties only: a getter makes the value not simple before it is called, so that whoever
- * encodes the value calls it for the first and only time.
+ * Decides whether a value is a plain tree that the CBOR library carries unchanged. Reads data
+ * properties only: a getter makes the value not simple and is not called here, so that the
+ * serializer calls it once only.
  *
  * What the library (cbor-x 1.6) would change, and is therefore not simple: -0 (becomes 0), lone
  * surrogates (U+FFFD), a leading byte order mark in longer text (dropped), holes and named
@@ -9,9 +9,11 @@
  * more than 65535 keys (16-bit count), every class but Object and Array. tests/js/codec.test.js
  * pins each.
  *
- * Known limits: a Proxy of plain data cannot be told from plain data here and arrives as what it
+ * Known limits: a Proxy of plain data looks like plain data here and arrives as the data that it
  * shows; a getter on an array's index is called twice.
  */
+
+import { lookupGetter } from '../values/contents.js';
 
 /** Levels of a plain tree. */
 export const MOST_DEPTH = 64;
@@ -23,11 +25,8 @@ const FEW = 16;
 const getPrototypeOf = Object.getPrototypeOf;
 const objectPrototype = Object.prototype;
 const arrayPrototype = Array.prototype;
-// The only way to see an accessor without allocating a descriptor; part of ECMA-262 (B.2.2.4).
-/** @type {(this: object, key: string) => unknown} */
-const lookupGetter = Reflect.get(objectPrototype, '__lookupGetter__');
 
-/** @type {((this: string) => boolean) | undefined} Missing in engines of before 2023. */
+/** @type {((this: string) => boolean) | undefined} missing in engines from before 2023 */
 const native = Reflect.get(String.prototype, 'isWellFormed');
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
@@ -39,7 +38,7 @@ export function isWellFormed(text) {
   return native ? native.call(text) : !LONE_SURROGATE.test(text);
 }
 
-/** Objects met so far: a few in a flat list, which is faster than a Set, the rest in a Set. */
+/** Objects met so far: while there are few, in a list, which is faster than a Set; then all of them in a Set. */
 const few = /** @type {(object | undefined)[]} */ (new Array(FEW).fill(undefined));
 const many = /** @type {Set<object>} */ (new Set());
 let met = 0;
@@ -47,7 +46,7 @@ let nodesLeft = 0;
 
 /**
  * @param {object} value
- * @returns {boolean} whether the object is met for the first time
+ * @returns {boolean} whether this walk meets the object for the first time
  */
 function isFirst(value) {
   if (met > FEW) {
@@ -66,7 +65,7 @@ function isFirst(value) {
   return true;
 }
 
-/** Forgets the objects of the last walk; they must not be kept alive. */
+/** Forgets the objects of the last walk, so that they are not kept alive. */
 function forget() {
   const used = met < FEW ? met : FEW;
   for (let i = 0; i < used; i++) few[i] = undefined;
@@ -147,7 +146,7 @@ function walkObject(value, depth) {
 }
 
 /**
- * Whether the CBOR library carries the value unchanged. Cost: some 30 ns per property.
+ * Whether the CBOR library carries the value unchanged. Cost: about 30 ns per property.
  * @param {object} value
  * @param {number} maxNodes give up (false) above this number of properties and elements
  * @returns {boolean}
@@ -157,7 +156,7 @@ export function isSimple(value, maxNodes) {
   try {
     return walkObject(value, 0);
   } catch {
-    return false; // a trap of a Proxy threw: the full path reports it
+    return false; // a Proxy trap threw: the full path reports it
   } finally {
     forget();
   }

@@ -1,10 +1,11 @@
 /**
- * Text to and from bytes that may stand in shared memory. Browsers' TextDecoder and encodeInto
- * throw on it, so text is staged in private bytes there; Node-likes read and write it in place.
+ * Text to and from bytes that may be in shared memory. Browsers' TextDecoder and encodeInto refuse shared
+ * memory, so text goes through private bytes there; Node-like hosts read and write it in place.
  */
 
+/** Up to this length a loop over characters is faster than a call of the host. */
 const SHORT = 24;
-/** From so many units on it pays to look whether they are all ASCII. */
+/** From so many units on it pays to check whether they are all ASCII. */
 const LONG = 1000;
 const MAX_UTF8_PER_UNIT = 3;
 const CHUNK_UNITS = 8192;
@@ -81,8 +82,8 @@ export function readText(host, u8, offset, length) {
 }
 
 /**
- * Whether a text between two JavaScript threads is better carried by its units: engines read long UTF-8 with other than ASCII characters
- * some ten times as slowly as they copy units.
+ * Whether a text between two JavaScript threads should travel as its 16-bit units: engines decode long UTF-8 that is not ASCII about ten
+ * times as slowly as they copy units.
  * @param {import('./types.js').CodecHost} host
  * @param {string} text
  * @returns {boolean}

@@ -1,6 +1,6 @@
 /**
- * Type tags: what the bytes of a slot or box are. They stand in shared memory, so their numbers are
- * part of the layout and never change. Below 16: known to C too; from 16: JavaScript only.
+ * Type tags: what the bytes of a slot or box are. They are stored in shared memory, so their numbers
+ * are part of the layout and never change. C knows those below 16, only JavaScript the others.
  */
 
 /** Tag of a value in shared memory (one byte). */
@@ -33,7 +33,7 @@ export const TYPE = Object.freeze({
   DEEP: 25,
 });
 
-/** Element kinds of TYPED_ARRAY; the index is the aux byte, so the order never changes. */
+/** Element kinds of TYPED_ARRAY. The index is the aux byte, so the order never changes. */
 export const VIEW_KINDS = Object.freeze([
   'DataView',
   'Int8Array',
@@ -66,11 +66,11 @@ export const VIEW_KINDS = Object.freeze([
  */
 
 /**
- * What a host gives to the codec. Everything is optional: a browser gives nothing.
+ * What a host offers to the codec. Everything is optional: a browser offers nothing.
  * @typedef {object} CodecHost
  * @property {(value: unknown) => Uint8Array | undefined} [serialize] bytes of the value as
- *   structured clone would copy it; undefined: not expressible as bytes; throws: cannot be cloned
- *   at all
+ *   structured clone would copy it; undefined: bytes cannot express it; throws: it cannot be
+ *   cloned at all
  * @property {(bytes: Uint8Array) => unknown} [deserialize] the inverse; `bytes` is private memory
  * @property {WriteText} [writeText] writes UTF-8 into memory that may be shared and returns the
  *   bytes written; there is room for all

@@ -1,6 +1,6 @@
 /**
- * The core as JavaScript sees it, on main and on workers alike: its functions, and values in its slots and boxes.
- * What belongs to one side only is in js/engine/engine.js and js/worker/.
+ * The core as JavaScript sees it, on main and on workers: its functions, and values in its slots and boxes.
+ * Code for one side only is in js/engine/ and js/worker/.
  */
 import { TYPE } from '../codec/codec.js';
 import { notSerializable } from '../codec/explain.js';
@@ -19,9 +19,9 @@ const VALUE_AUX = L.VALUE_AUX >>> 2;
 const VALUE_BYTES = L.VALUE_BYTES >>> 2;
 const VALUE_BOX = L.VALUE_BOX >>> 2;
 
-/** A slot's first value: what the handler gets. */
+/** A slot's first value: the handler's argument. */
 export const ARGUMENT = { value: L.SLOT_ARGUMENT, inline: L.SLOT_ARGUMENT_INLINE };
-/** A slot's second value: what the handler returned, or threw. */
+/** A slot's second value: what the handler returned or threw. */
 export const RESULT = { value: L.SLOT_RESULT, inline: L.SLOT_RESULT_INLINE };
 
 /**
@@ -29,8 +29,8 @@ export const RESULT = { value: L.SLOT_RESULT, inline: L.SLOT_RESULT_INLINE };
  * @typedef {object} How
  * @property {boolean} [boxed] into a box that its reader leases
  * @property {readonly import('../base/host-types.js').Transferable[]} [transfer]
- * @property {boolean} [forC]
- * @property {number} [travelBytes] for up to so many bytes: while there is no room for them, they are sent by message; 0
+ * @property {boolean} [forC] in a format that C tasks read
+ * @property {number} [travelBytes] values of up to so many bytes go by message if there is no memory for a box; default 0
  */
 
 /** @type {How} */
@@ -124,16 +124,16 @@ export class Core {
    * @param {typeof ARGUMENT} which
    * @param {unknown} value
    * @param {How} how with small buffers to transfer
-   * @returns {boolean} false: there is more in it than bytes
+   * @returns {boolean} false: not written, because bytes cannot carry the value or there is no memory for them
    */
   #writeMoved(slot, which, value, { transfer = [] }) {
     const { codec, memory } = this;
     const length = codec.encode(value, memory.u8, slot + which.inline, L.INLINE_BYTES);
     if (codec.type === TYPE.CHANNEL) return false;
     if (length >= 0) this.#describe(slot, which, codec.type, codec.aux, length, 0);
-    else if (this.#describeBox(slot, which, { travelBytes: Infinity })) return false; // there is no memory for it
+    else if (this.#describeBox(slot, which, { travelBytes: Infinity })) return false; // there is no memory for a box
     try {
-      detach(transfer); // the last thing that may fail, as it cannot be undone
+      detach(transfer); // last, because it cannot be undone
     } catch (cause) {
       throw notSerializable(value, cause);
     }
@@ -141,7 +141,7 @@ export class Core {
   }
 
   /**
-   * Encodes to an address if it fits there; else, -1: the codec holds the bytes.
+   * Encodes a value at an address if it fits there; otherwise returns -1, and the codec holds the bytes.
    * @param {unknown} value
    * @param {number} at
    * @param {number} capacity
@@ -179,7 +179,7 @@ export class Core {
   }
 
   /**
-   * What shows this memory is only lent: others get a copy.
+   * Replaces views of the pool's memory, which is only lent, by copies.
    * @param {unknown} value
    */
   privately(value) {
@@ -209,7 +209,7 @@ export class Core {
       this.#describe(slot, which, TYPE.CHANNEL, 0, bytes.length, 0);
       return asMessage(this.codec, bytes);
     }
-    // Named by its slot before it is committed: whoever dies in between leaves no box that nobody knows of.
+    // Name the box in its slot before commit, so that a death cannot leak it.
     this.#describe(slot, which, type, aux, bytes.length, index + 1);
     this.memory.write(this.memory.address(this.boxes.record(index) + L.BOX_ADDRESS), bytes);
     this.#commit(index, type, aux, bytes.length);
@@ -224,14 +224,14 @@ export class Core {
    */
   writeError(index, slot, thrown) {
     const { codec } = this;
-    if (this.boxOf(slot, RESULT)) this.exports._wp_task_drop_result(this.pool, this.self, index); // half a result
+    if (this.boxOf(slot, RESULT)) this.exports._wp_task_drop_result(this.pool, this.self, index); // an unfinished result
     const length = codec.encodeError(thrown, this.memory.u8, slot + RESULT.inline, L.INLINE_BYTES);
     try {
       if (length >= 0) this.#describe(slot, RESULT, codec.type, codec.aux, length, 0);
       else if (codec.type === TYPE.CHANNEL) this.#describe(slot, RESULT, TYPE.UNDEFINED, 0, 0, 0);
       else this.#describeBox(slot, RESULT);
     } catch {
-      this.#describe(slot, RESULT, TYPE.UNDEFINED, 0, 0, 0); // no memory even for the error: its code says enough
+      this.#describe(slot, RESULT, TYPE.UNDEFINED, 0, 0, 0); // no memory even for the error: send its code alone
     }
   }
 
@@ -253,7 +253,7 @@ export class Core {
   }
 
   /**
-   * Makes a box of alloc() the slot's result, as it is.
+   * Makes a box from alloc() the slot's result, without a copy.
    * @param {number} slot
    * @param {number} box index
    * @param {number} bytes
@@ -274,7 +274,7 @@ export class Core {
   }
 
   /**
-   * A box in state WRITING.
+   * Makes a box, in state WRITING.
    * @param {number} bytes
    * @param {boolean} [granted]
    */
@@ -304,7 +304,7 @@ export class Core {
    * Reads a slot's value; the result is the caller's own.
    * @param {number} slot address
    * @param {typeof ARGUMENT} which
-   * @param {{ view?: boolean }} [how] view: bytes in place, for as long as the slot holds them
+   * @param {{ view?: boolean }} [how] view: bytes are not copied; the view is valid while the slot holds them
    * @returns {unknown}
    */
   read(slot, which, how) {
@@ -343,7 +343,7 @@ export class Core {
   }
 
   /**
-   * An index as the core's functions return it, or their error.
+   * Checks the result of a function of the core that returns an index or a negative status.
    * @param {number} result index, or a negative status
    * @param {string} [detail]
    */
@@ -365,7 +365,7 @@ export class Core {
 }
 
 /**
- * What the codec has just encoded, as it would arrive: for a message.
+ * The value that the codec has just encoded, as its reader would get it, to be sent by message.
  * @param {import('../codec/codec.js').Codec} codec
  * @param {Uint8Array} bytes
  * @returns {{ value: unknown, transfer: import('../base/host-types.js').Transferable[] }}
@@ -376,7 +376,7 @@ export function asMessage(codec, bytes) {
 }
 
 /**
- * Memory of the core for main's own use: nothing there is zeroed.
+ * Allocates memory of the core for main's own use, not zeroed.
  * @param {Exports} exports
  * @param {number} bytes
  * @returns {number} address, for _free
@@ -389,7 +389,7 @@ export function allocate(exports, bytes) {
 }
 
 /**
- * How a value is put into bytes that are not for JavaScript alone.
+ * The format of a value for readers other than JavaScript handlers: C tasks, and leases.
  * @param {unknown} value
  * @returns {'string' | 'binary' | 'tree'}
  */

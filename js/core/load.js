@@ -16,7 +16,7 @@ import { own } from '../base/own.js';
 
 const PAGE_BYTES = 65536;
 
-/** What the checks in its loops read: src/port/port.h, WP_STOP_FLAG. */
+/** The addresses that loop checks read: see WP_STOP_FLAG in src/port/port.h. */
 const LOOP_CHECK = Object.freeze({
   kind: /** @type {const} */ ('thread'),
   flag: L.STOP_FLAG,
@@ -51,7 +51,7 @@ export function loadProgram(url, checked) {
 }
 
 /**
- * The next pool tries anew.
+ * Drops a cached program, so that the next pool loads it again.
  * @param {string | undefined} url
  * @param {boolean} checked
  */
@@ -82,7 +82,7 @@ async function load(glue, isOwn, checked) {
 
 /** @param {Uint8Array<ArrayBuffer>} original */
 async function withChecks(original) {
-  const { instrument } = await import('../instrument/instrument.js'); // most pools need none of it
+  const { instrument } = await import('../instrument/instrument.js'); // loaded on demand: most pools do not need it
   return instrument(original, { engine: host.wasmEngine, check: LOOP_CHECK }).bytes;
 }
 
@@ -119,10 +119,11 @@ export async function instantiate(program, memoryBytes) {
           /** @type {WebAssembly.Imports} */ imports,
           /** @type {(instance: import('../base/host-types.js').WasmInstance, module: import('../base/host-types.js').WasmModule) => void} */ receive,
         ) => {
-          restore(); // in the turn in which the glue has set it
+          restore(); // in the same turn in which the glue has set the global
           WebAssembly.instantiate(program.wasmModule, imports).then(
             (instance) => receive(instance, program.wasmModule),
-            (cause) => reject(poolError('START_FAILED', `the wasm core cannot be used: ${cause.message}`, { cause })), // the glue would wait for ever
+            // Reject here: the glue itself would wait for ever.
+            (cause) => reject(poolError('START_FAILED', `the wasm core cannot be used: ${cause.message}`, { cause })),
           );
           return {};
         },
@@ -134,7 +135,7 @@ export async function instantiate(program, memoryBytes) {
 }
 
 /**
- * Runtimes reserve address space up to the maximum, or more.
+ * Creates the pool's memory. May fail even if little is used: runtimes reserve address space up to the maximum, or more.
  * @param {number} initial in pages
  * @param {number} maximum
  * @throws {import('../base/errors.js').PoolError} NO_MEMORY
@@ -160,7 +161,7 @@ function noMemory(what, cause) {
 }
 
 /**
- * The glue makes a global `Worker` of Node's own, which is not what programs take a `Worker` for.
+ * Emscripten's glue sets the global `Worker` to Node's class. A program that looks for a global `Worker` expects the Web's.
  * @returns {() => void} restores what was there
  */
 function keepWorkerGlobal() {

@@ -1,14 +1,14 @@
 /**
  * Views of a pool's shared memory. The one file that makes heap views.
  *
- * Memory grows while threads run: an old view stays valid and shows the same bytes, but is too short for what lies behind.
- * So views are made anew exactly when an address beyond their end is asked for (XP-10).
+ * Memory grows while threads run: an old view stays valid and shows the same bytes, but ends before the new ones.
+ * So views are renewed when an address beyond their end is needed, and only then (XP-10).
  */
 import * as L from '../generated/layout.js';
 
-/** The views, and what is read and written through them. */
+/** The views of one thread, and access through them. */
 export class Memory {
-  /** Every buffer that has shown it: growth makes a new one. @type {WeakSet<ArrayBufferLike>} */
+  /** Every buffer of this memory so far: growth makes a new one. @type {WeakSet<ArrayBufferLike>} */
   #buffers = new WeakSet();
 
   /** @param {import('../base/host-types.js').WasmMemory} wasmMemory shared */
@@ -24,7 +24,7 @@ export class Memory {
     this.#buffers.add(buffer);
   }
 
-  /** Takes up growth by any thread. */
+  /** Renews the views, after growth by any thread. */
   refresh() {
     const { buffer } = this.wasmMemory;
     this.bytes = buffer.byteLength;
@@ -45,14 +45,14 @@ export class Memory {
 
   /**
    * Makes sure that the views reach up to an address.
-   * @param {number} end first address that is not needed
+   * @param {number} end address behind the last byte needed
    */
   reach(end) {
     if (end > this.bytes) this.refresh();
   }
 
   /**
-   * The address that a 64-bit field holds; in 32-bit wasm its upper half is 0.
+   * Reads an address from a 64-bit field, whose upper half is 0 in 32-bit wasm.
    * @param {number} at address of the field
    */
   address(at) {
@@ -80,7 +80,7 @@ export class Memory {
   }
 
   /**
-   * UTF-8 text; decoded from a private copy, as browsers refuse to decode shared memory.
+   * Reads UTF-8 text, by way of a private copy: browsers refuse to decode shared memory.
    * @param {number} at
    * @param {number} length
    */
@@ -109,7 +109,7 @@ export class Memory {
 
 const utf8 = new TextDecoder();
 
-/** A table of the core (src/table.h): where its records are. */
+/** The addresses of a table's records (src/table.h). */
 export class Table {
   /**
    * @param {Memory} memory
@@ -124,7 +124,7 @@ export class Table {
   }
 
   /**
-   * The address of a record; the views reach over it.
+   * The address of a record. The views are long enough for it afterwards.
    * @param {number} index
    */
   record(index) {

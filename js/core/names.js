@@ -1,4 +1,4 @@
-/** Task names: interned in the core once, known by number afterwards. */
+/** Task names: interned in the core once, identified by number afterwards. */
 
 import { allocate } from './core.js';
 
@@ -22,7 +22,7 @@ export class Names {
 
   /**
    * @param {string} text
-   * @returns {{ name: number, cTask: number }} its number, and that of the C task + 1 if there is one by this name
+   * @returns {{ name: number, cTask: number }} the name's number, and the index + 1 of the C task of this name, or 0
    * @throws {import('../base/errors.js').PoolError} NO_MEMORY
    */
   find(text) {

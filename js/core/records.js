@@ -1,19 +1,19 @@
 /**
- * Results of a batch's items, one after the other in the box of their task: written by the worker as they come, so that main finds
- * those that ran to their end whatever becomes of the worker afterwards. See wp_items in src/slot.h.
+ * Results of a batch's items, one after the other in the box of their task. The worker writes each one when its item has finished, so
+ * that main finds them even if the worker dies later. See wp_items in src/slot.h.
  */
 import { toMessage } from '../codec/errors.js';
 import { TYPE } from '../codec/codec.js';
 import { asMessage } from './core.js';
 
-/** Before each value: type, aux, length, and whether it was thrown. */
+/** The head of a record, before each value: type, aux, length, and whether it was thrown. */
 export const RECORD_BYTES = 16;
 
 /** @param {number} length of a value */
 const padded = (length) => (length + 7) & ~7;
 
 /**
- * The address behind so many records.
+ * The address behind `count` records.
  * @param {import('./core.js').Core} core
  * @param {number} at of the first
  * @param {number} count
@@ -33,11 +33,12 @@ export function skipRecords(core, at, count) {
 /**
  * @typedef {object} Written
  * @property {number} end the address behind the record
- * @property {{ value: unknown, transfer: import('../base/host-types.js').Transferable[] } | undefined} message what goes by message instead
+ * @property {{ value: unknown, transfer: import('../base/host-types.js').Transferable[] } | undefined} message the value, if it must go
+ *   by message instead
  */
 
 /**
- * Writes the record of a value, or of what was thrown. What finds no room, or no bytes can express, is left to a message.
+ * Writes the record of a value or a thrown one. A value for which there is no room, or that bytes cannot express, goes by message.
  * @param {import('./core.js').Core} core
  * @param {number} at
  * @param {number} room for the value
@@ -83,10 +84,10 @@ function messageOf(codec, value, isError, isChannel) {
 /**
  * @typedef {object} Records
  * @property {any[]} values
- * @property {number} bytes of all of them
+ * @property {number} bytes of all values together
  * @property {{ value: any } | undefined} thrown by the item after them
- * @property {boolean} travels the last one, or what was thrown, comes by message
- * @property {boolean} isError whether that is an error
+ * @property {boolean} travels whether the last value, or the thrown one, comes by message
+ * @property {boolean} isError whether the last record is of a thrown value
  */
 
 /**
@@ -113,7 +114,7 @@ export function readRecords(core, at, count) {
       if (found.isError) found.thrown = { value };
       else found.values.push(value);
     } catch (value) {
-      found.thrown = { value }; // nobody can read it: its item has failed
+      found.thrown = { value }; // a value that cannot be read counts as an error of its item
       break;
     }
     from += RECORD_BYTES + padded(length);

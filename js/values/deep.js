@@ -1,26 +1,32 @@
 /**
- * Deep values, such as long linked lists. V8's serializer recurses, and so does its reader: on main they end at some 2,000 levels. A value
- * with more than DEEP levels is therefore laid out flat before it is serialized: a list of its objects, in which they name each other by
- * their numbers. Nothing here recurses as deep as the value.
+ * Deep values, such as long linked lists. V8's serializer and deserializer recurse: on main they run out of stack at about 2,000 levels. A
+ * value with more than DEEP levels is therefore flattened before it is serialized, to a list of its objects that refer to each other by
+ * number. No function here recurses as deep as the value.
  */
 import { own } from '../base/own.js';
-import { contents } from './contents.js';
+import { contents, lookupGetter } from './contents.js';
 import { standardError } from './error-types.js';
 
-/** Levels that are left to the serializer. */
+/**
+ * Levels up to which a value is left to the serializer. A choice: a quarter of the levels that fit on main's stack, because the handler or
+ * the program that calls may have used up some of it, and isDeep() looks at so many objects of every long chain.
+ */
 const DEEP = 500;
-/** Levels that a message may have: it is read by the runtime, which says nothing useful when it cannot. */
+/** Most levels of a value in a message: the runtime deserializes it, and reports nothing useful if it runs out of stack. */
 const MESSAGE_LEVELS = 1000;
-/** How many objects deepest() looks at. */
+/** How many objects deepest() visits. */
 const MOST_NODES = 1_000_000;
-/** Of a long list isDeep() looks at so many items on each end. */
+/**
+ * In a long list isDeep() looks at so many items at each end. A choice: every value pays for the look, and the chains that it searches are
+ * the first or last object of the outermost list.
+ */
 const ENDS = 8;
 
 const ARRAY = 0;
 const OBJECT = 1;
 const MAP = 2;
 const SET = 3;
-/** One with a cause that is an object: others are left to the serializer. */
+/** An error whose cause is an object; other errors are left to the serializer. */
 const ERROR = 4;
 
 /**
@@ -30,8 +36,6 @@ const ERROR = 4;
  */
 
 const { toString } = Object.prototype;
-/** @type {(this: object, key: string) => unknown} as in js/codec/simple.js */
-const lookupGetter = Reflect.get(Object.prototype, '__lookupGetter__');
 /** @type {(this: unknown) => unknown} */
 const sizeOfMap = /** @type {any} */ (Object.getOwnPropertyDescriptor(Map.prototype, 'size')?.get);
 /** @type {(this: unknown) => unknown} */
@@ -42,7 +46,7 @@ const isObject = (value) => typeof value === 'object' && value !== null;
 
 /**
  * @param {unknown} value
- * @returns {number | undefined} undefined: it has no contents of its own, or only the serializer knows them
+ * @returns {number | undefined} undefined: the value has no contents, or only the serializer can read them
  */
 function kindOf(value) {
   if (typeof value !== 'object' || value === null) return undefined;
@@ -55,7 +59,8 @@ function kindOf(value) {
 }
 
 /**
- * Objects of the runtime that structured clone treats in their own way have symbols, or their classes do.
+ * Whether an object is one of plain JavaScript. Objects of the runtime that structured clone handles specially have symbol properties, or
+ * their classes do.
  * @param {object} value
  */
 function isPlain(value) {
@@ -65,7 +70,7 @@ function isPlain(value) {
 }
 
 /**
- * @param {(this: unknown) => unknown} getter that only works on one class
+ * @param {(this: unknown) => unknown} getter that throws for objects of other classes
  * @param {object} value
  */
 function isBranded(getter, value) {
@@ -78,10 +83,10 @@ function isBranded(getter, value) {
 }
 
 /**
- * A property that a serializer reads from an error whether or not it is enumerable.
+ * A property of an error that serializers read whether or not it is enumerable.
  * @param {object} error
  * @param {'message' | 'cause'} key
- * @returns {any} undefined: it has none of its own, or a getter
+ * @returns {any} undefined: it has no such own property, or it is a getter
  */
 function ownField(error, key) {
   const descriptor = Object.getOwnPropertyDescriptor(error, key);
@@ -89,9 +94,9 @@ function ownField(error, key) {
 }
 
 /**
- * Whether a value has more levels than a serializer can be trusted with. A look, no search, as most values pay for it: it follows the first
- * and the last object in each object, from each of the outermost ones. That finds lists, and whatever else consists of one long chain.
- * Calls no getter of an object. An error that leads back to itself counts as deep: V8 writes it, and cannot read what it has written.
+ * Whether a value has more levels than a serializer can be trusted with. A quick look, not a full search, because every value pays for it:
+ * from each of the outermost objects it follows the first and the last object inside. That finds lists, and anything else that is one long
+ * chain. Calls no getter of an object. An error that leads back to itself counts as deep, because V8 can write it but not read it.
  * @param {unknown} value
  * @returns {boolean}
  */
@@ -105,7 +110,7 @@ export function isDeep(value) {
 
 /**
  * @param {object | undefined} item
- * @param {0 | -1} which the first object in each, or the last
+ * @param {0 | -1} which follow the first object inside each, or the last
  */
 function isChain(item, which) {
   const seen = new Set();
@@ -120,7 +125,7 @@ function isChain(item, which) {
 
 /**
  * @param {any} item
- * @returns {object[]} objects in it, of a long list those near its ends
+ * @returns {object[]} the objects in it; of a long list, those near its ends
  */
 function objectsIn(item) {
   if (typeof item !== 'object' || item === null || ArrayBuffer.isView(item)) return [];
@@ -148,7 +153,7 @@ function objectsIn(item) {
 
 /**
  * @param {unknown} value an object
- * @returns {Node[] | undefined} the objects of the value, itself first; undefined: it has no contents to be laid out
+ * @returns {Node[] | undefined} the value's objects, beginning with itself; undefined: it cannot be flattened
  */
 export function flatten(value) {
   if (kindOf(value) === undefined) return undefined;
@@ -265,7 +270,7 @@ export function cloneDeep(value) {
 }
 
 /**
- * A clone that only a message can carry: what is in it cannot be laid out flat.
+ * Clones a value that only a message can carry, and that therefore cannot be flattened.
  * @param {unknown} value
  * @param {boolean} deep
  * @throws what structuredClone throws; RangeError
@@ -279,7 +284,7 @@ export function cloneForMessage(value, deep) {
 }
 
 /**
- * Whether a serializer has run out of stack, as the engines say it.
+ * Whether a serializer's error means that it ran out of stack.
  * @param {any} error
  */
 export function isOverflow(error) {
@@ -287,7 +292,7 @@ export function isOverflow(error) {
 }
 
 /**
- * How deep a value is, and the way there. In the serializer's order; calls no getter of an object.
+ * How deep a value is, and the path to its deepest part. Visits parts in the serializer's order; calls no getter of an object.
  * @param {unknown} value
  * @returns {{ levels: number, path: string[] }}
  */

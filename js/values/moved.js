@@ -1,16 +1,16 @@
 /**
- * Transferred buffers that are small travel as bytes in shared memory, as copied ones do: a message of their own costs more than the copy.
- * Whoever sent them sees no difference: they are detached all the same.
+ * Small buffers in `transfer` travel as bytes in shared memory, like copied ones: a message of their own costs more than the copy. Their
+ * sender sees no difference, because they are detached as well.
  */
 
-/** What a message costs, a copy of so many bytes does. */
+/** A copy of so many bytes costs as much as a message. */
 const SMALL_BYTES = 128 << 10;
 const FEW = 8;
 
 /**
  * @param {unknown} value
  * @param {readonly unknown[]} transfer
- * @returns {boolean} whether `transfer` is nothing but a few small ArrayBuffers, and bytes show `value` as a message would
+ * @returns {boolean} whether `transfer` consists of a few small ArrayBuffers, and `value` arrives as bytes just as it would by message
  */
 export function moveAsBytes(value, transfer) {
   if (transfer.length > FEW || isPartOfBuffer(value)) return false;
@@ -23,7 +23,8 @@ export function moveAsBytes(value, transfer) {
 }
 
 /**
- * A view that is itself the value comes with its own bytes only (js/codec/codec.js); one whose buffer moves brings all of it.
+ * Whether the value is a view of part of its buffer. As bytes it would arrive without the rest (js/codec/codec.js); by message the whole
+ * buffer arrives.
  * @param {unknown} value
  */
 function isPartOfBuffer(value) {
@@ -31,9 +32,9 @@ function isPartOfBuffer(value) {
 }
 
 /**
- * Takes the buffers from this thread, as transferring them does.
+ * Detaches the buffers, as transferring them would.
  * @param {readonly import('../base/host-types.js').Transferable[]} transfer
- * @throws {DataCloneError} what cannot be transferred; then none of them is
+ * @throws {DataCloneError} if one cannot be transferred; then none is detached
  */
 export function detach(transfer) {
   structuredClone(null, { transfer: [...transfer] });

@@ -1,6 +1,6 @@
 /**
- * Values without views of memory that is not theirs. A handler may return part of a box that it was sent, and main may send what
- * `raw()` shows; the bytes behind such a view are only lent, so they are copied.
+ * Copies of values without views of the pool's memory. A handler may return part of a box that it was sent, and main may send the view
+ * that `raw()` returns; such views are only lent, so their bytes are copied.
  */
 import { own } from '../base/own.js';
 
@@ -26,7 +26,7 @@ function hasLent(value, isLent, seen) {
   return partsOf(value).some((part) => hasLent(part, isLent, seen));
 }
 
-/** @param {object} value @returns {unknown[]} what structured clone would look into */
+/** @param {object} value @returns {unknown[]} the parts that structured clone would visit */
 function partsOf(value) {
   if (value instanceof Map) return [...value.keys(), ...value.values()];
   if (value instanceof Set) return [...value];

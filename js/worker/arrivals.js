@@ -1,19 +1,25 @@
 /**
- * Arguments that main has sent ahead (js/engine/outbox.js), until this worker takes their tasks, or another one does. Main counts how many are
- * here: `mail` of the thread's record is how many are not any more.
+ * Arguments that main has sent ahead (js/engine/outbox.js). They wait here until this worker takes their tasks, or another worker does.
+ * Main knows how many it has sent; `mail` in the thread's record counts those that this worker has used or dropped.
  */
 import * as L from '../generated/layout.js';
 
-/** How long what another worker has taken may lie here. */
+/**
+ * How long a letter may stay here after another worker has taken its task. A choice: long enough for a sweep to cost nothing beside the
+ * tasks, short enough for main to see that its copies have gone (UNREAD_MOST in js/engine/outbox.js) and for buffers to be collected.
+ */
 const SWEEP_MS = 50;
-/** So many lie here before a look at which are still wanted. */
+/**
+ * At so many letters they are swept at once, and then whenever their number has doubled, so that a sweep costs a constant time per letter.
+ * A choice: a worker that keeps up never has as many.
+ */
 const MANY = 64;
 
 /**
  * @typedef {{ slot: number, generation: number, value: unknown }} Letter
  */
 
-/** What has come to one worker. */
+/** The arguments that one worker has received. */
 export class Arrivals {
   #core;
   #take;
@@ -21,14 +27,14 @@ export class Arrivals {
   #count;
   /** @type {Map<number, Letter>} by slot */
   #letters = new Map();
-  /** Tasks that run here and wait for theirs. @type {Map<string, (letter: Letter) => void>} */
+  /** Tasks that run here and wait for their letters, by slot and generation. @type {Map<string, (letter: Letter) => void>} */
   #waiting = new Map();
   #sweeping = false;
   #sweepAt = MANY;
 
   /**
    * @param {import('../core/core.js').Core} core
-   * @param {(() => boolean) | undefined} take delivers main's next message, if there is one; undefined: only the event loop does
+   * @param {(() => boolean) | undefined} take delivers main's next message, if there is one; undefined: only the event loop can
    * @param {import('../host/index.js').HostTime} time
    */
   constructor(core, take, time) {
@@ -56,7 +62,7 @@ export class Arrivals {
   }
 
   /**
-   * The argument of a task that this worker has just taken, if it is here.
+   * The argument of a task that this worker has just taken, if it has arrived.
    * @param {number} slot
    * @param {number} generation
    * @returns {Letter | undefined}
@@ -79,10 +85,10 @@ export class Arrivals {
   }
 
   /**
-   * The same, if it is not here: it may be on its way, or have to be asked for.
+   * Waits for an argument that has not arrived: it may be on its way, or main must be asked for it.
    * @param {number} slot
    * @param {number} generation
-   * @param {() => Promise<unknown>} ask main, which answers after what it has sent ahead
+   * @param {() => Promise<unknown>} ask asks main, whose answer arrives after everything that it has sent ahead
    * @returns {Promise<any>}
    */
   wait(slot, generation, ask) {
@@ -103,8 +109,8 @@ export class Arrivals {
   }
 
   /**
-   * Whether the task may still ask for it: it waits, or runs here and has not got so far, because its handler is being loaded. A task that
-   * runs elsewhere and comes back asks main.
+   * Whether the task may still need this letter: it is waiting, or it runs here and its handler is still being loaded. A task that
+   * runs elsewhere and is requeued later asks main.
    * @param {Letter} letter
    */
   #isWanted({ slot, generation }) {
@@ -136,7 +142,7 @@ export class Arrivals {
     }, SWEEP_MS);
   }
 
-  /** @param {number} count letters that are not here any more */
+  /** @param {number} count of letters that were used or dropped */
   #dispose(count) {
     Atomics.add(this.#core.memory.u32, this.#count, count);
   }

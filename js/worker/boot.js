@@ -13,19 +13,20 @@ import { sharedClock } from './clock.js';
 import { Loop } from './loop.js';
 
 /**
- * @typedef {object} WorkerHost what a worker needs of its runtime
+ * @typedef {object} WorkerHost what a worker needs from its runtime
  * @property {(message: import('../protocol/messages.js').FromWorker, transfer?: readonly import('../base/host-types.js').Transferable[]) => void} post
  * @property {(onMessage: (message: import('../protocol/messages.js').FromMain) => void) => void} listen
- * @property {() => import('../protocol/messages.js').FromMain | undefined} [take] main's next message, without the event loop; undefined: there is none. Not every runtime can
- * @property {() => number} clockOffsetMs what turns time.now() into a clock that all threads share
+ * @property {() => import('../protocol/messages.js').FromMain | undefined} [take] receives main's next message without the event loop;
+ *   undefined if there is none. Not every runtime can do this
+ * @property {() => number} clockOffsetMs added to time.now() it gives a clock that all threads share
  * @property {import('../host/index.js').HostTime} time
  * @property {(run: () => void) => void} defer
  * @property {import('../codec/codec.js').CodecHost} codec
  * @property {(url: string) => Promise<any>} importModule
- * @property {((url: string) => (module: object) => Promise<any>) | undefined} ownGlue gives what the glue of the package's own core
- *   exports, if that need not be imported
- * @property {() => () => void} disguise makes this realm look like one of Emscripten's threads; gives the way back
- * @property {(fd: number, text: string) => void} [write] where C prints, if not to the console: 1 is stdout, 2 stderr
+ * @property {((url: string) => (module: object) => Promise<any>) | undefined} ownGlue returns the factory of the package's own core,
+ *   where it is bundled and need not be imported
+ * @property {() => () => void} disguise makes this realm look like one of Emscripten's threads; returns a function that undoes it
+ * @property {(fd: number, text: string) => void} [write] prints C's output: fd 1 is stdout, 2 stderr; default: the console
  *
  * @typedef {[exports: any, memory: import('../base/host-types.js').WasmMemory, pool: number, thread: number]} Started
  * @typedef {import('../protocol/messages.js').Init} Init
@@ -34,7 +35,7 @@ import { Loop } from './loop.js';
 const scope = /** @type {any} */ (globalThis);
 
 /**
- * Has the glue start as a thread of the core.
+ * Starts the glue as a thread of the core.
  * @param {WorkerHost} host
  * @param {Init} init
  * @param {(...started: Started) => void} start called by the thread's start routine
@@ -65,7 +66,7 @@ async function startGlue(host, init, start) {
 }
 
 /**
- * Where the glue prints, in its own terms.
+ * The glue's options for printing.
  * @param {WorkerHost} host
  */
 function printers({ write }) {

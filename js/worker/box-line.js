@@ -3,11 +3,11 @@ import { RESULT } from '../core/core.js';
 import * as L from '../generated/layout.js';
 import { STATUS } from '../generated/status.js';
 
-/** How long it waits for a wake-up before it looks again. */
+/** The longest single wait. A grant wakes the worker; the bound is the core's for all waits (WP_PARK_MS in src/thread.h). */
 const LOOK_MS = 100;
 
 /**
- * Stands in line until a pooled box is granted. Blocks: a full pool slows its producers down.
+ * Waits in line until a pooled box is granted. Blocks the worker: when all boxes are taken, producers are slowed down.
  * @param {import('../core/core.js').Core} core the worker's
  * @param {import('./sleep.js').Sleep} sleep
  */
@@ -26,7 +26,7 @@ export function waitForBox(core, sleep) {
 }
 
 /**
- * Whether the result of a task is to be leased.
+ * Whether the task's caller wants its result as a leased box.
  * @param {import('../core/core.js').Core} core the worker's
  * @param {number} slot address
  */
@@ -35,7 +35,7 @@ export function wantsLease({ memory }, slot) {
 }
 
 /**
- * A result that lies in a box already, one of alloc() or of a C task, becomes one of the pool's when it is to be leased.
+ * Turns the box of a result, made by alloc() or by a C task, into a pooled one if the result is leased.
  * @param {import('../core/core.js').Core} core the worker's
  * @param {import('./sleep.js').Sleep} sleep
  * @param {number} slot address

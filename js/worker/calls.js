@@ -1,11 +1,11 @@
-/** Questions that a worker asks main by message, and main's answers. */
+/** Calls from a worker to main by message, and main's answers. */
 
 import { fromMessage } from '../codec/errors.js';
 import { notSerializable } from '../codec/explain.js';
 
 /** One worker's open calls. */
 export class Calls {
-  /** @type {Map<number, (answer: any) => void>} answers that main owes, by call */
+  /** @type {Map<number, (answer: any) => void>} by number of the call */
   #open = new Map();
   #next = 1;
   #post;

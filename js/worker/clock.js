@@ -1,4 +1,4 @@
-/** The time that main and workers compare. */
+/** The clock in which main and workers compare times. */
 
 /**
  * A clock that all threads share, in milliseconds.

@@ -1,12 +1,12 @@
 /**
- * Emscripten's glue takes itself for a thread by marks of its surroundings, and leaves names in the global object: both are for its
- * start only. What the user's modules find afterwards is a worker as their runtime makes it.
+ * Emscripten's glue decides by marks of its surroundings that it runs in a thread, and it leaves names in the global object. Both are
+ * needed only while it starts, and undone then, so that the user's modules find an ordinary worker of their runtime.
  */
 import { own } from '../base/own.js';
 
 const scope = /** @type {any} */ (globalThis);
 
-/** Names of the event handlers of this realm, which are set and not replaced: some are the prototype's. */
+/** Names of the realm's event handler properties. They are restored by assignment, because some are accessors of the prototype. */
 function handlerNames() {
   const names = [];
   for (const key in scope) if (/^on[a-z]+$/.test(key)) names.push(key);
@@ -15,7 +15,7 @@ function handlerNames() {
 
 /**
  * Remembers the global object as it is.
- * @returns {() => void} restores it; what did not change, and other accessors of the runtime, are left alone
+ * @returns {() => void} restores it; properties that did not change, and other accessors of the runtime, are left alone
  */
 export function keepGlobals() {
   const kept = new Map(Reflect.ownKeys(scope).map((key) => [key, Reflect.getOwnPropertyDescriptor(scope, key)]));
@@ -23,7 +23,7 @@ export function keepGlobals() {
   return () => {
     for (const key of Reflect.ownKeys(scope)) {
       const before = kept.get(key);
-      // Reflect: the runtime itself may have added what cannot be deleted, such as Node's dispatcher of fetch.
+      // Reflect does not throw: the runtime itself may have added properties that cannot be deleted, such as Node's fetch dispatcher.
       if (!before) Reflect.deleteProperty(scope, key);
       else if (Object.hasOwn(before, 'value') && scope[key] !== before.value)
         Reflect.defineProperty(scope, key, own(before));
@@ -33,9 +33,9 @@ export function keepGlobals() {
 }
 
 /**
- * Takes the glue's message handler away from it and returns a way to call it. The handler changes while the glue loads.
+ * Captures the message handler that the glue sets, and returns a way to call it. The handler changes while the glue loads.
  * @param {(run: () => void) => void} microtask
- * @returns {{ command: (data: object) => void, release: () => void }} release: `onmessage` is what it was
+ * @returns {{ command: (data: object) => void, release: () => void }} release: restores `onmessage`
  */
 export function captureGlue(microtask) {
   const before = Reflect.getOwnPropertyDescriptor(scope, 'onmessage');
@@ -50,11 +50,11 @@ export function captureGlue(microtask) {
   };
   const accessors = own({
     configurable: true,
-    get: () => () => undefined, // what the glue itself would deliver is not for it
+    get: () => () => undefined, // the glue calls this for messages of its own, which are not wanted
     set: (/** @type {typeof handler} */ next) => {
       const first = !handler;
       handler = next;
-      if (first) microtask(flush); // the glue is in the middle of its own start
+      if (first) microtask(flush); // not now: the glue is in the middle of its start
     },
   });
   Object.defineProperty(scope, 'onmessage', accessors);

@@ -1,6 +1,6 @@
 /**
- * The worker's loop: takes tasks from shared memory by itself, runs them, finishes them, and sleeps when there are none.
- * Main is not asked for anything on this way; it is only rung when it sleeps.
+ * The worker's loop: takes tasks from shared memory by itself, runs and finishes them, and sleeps when there are none.
+ * It asks main for nothing; it only rings when main sleeps.
  */
 import { createCodec, TYPE } from '../codec/codec.js';
 import { ARGUMENT, Core, RESULT } from '../core/core.js';
@@ -19,9 +19,9 @@ import { promiseOf, runStop } from '../handlers/handlers.js';
 import { Sleep } from './sleep.js';
 import { isUnserializable, statusOf } from '../handlers/status-of.js';
 
-/** How long the loop runs before it lets timers, sockets and promises of user code have a turn. */
+/** How long the loop runs before it yields to the event loop, for timers, sockets and promises of user code. */
 const SLICE_MS = 8;
-/** As `await` does: a promise may have a `then` of its own, which may do anything. */
+/** Called as `await` does it: a promise may have a `then` of its own, which may do anything. */
 const { then } = Promise.prototype;
 
 /** One worker's work, from its first task to its last. */
@@ -31,7 +31,7 @@ export class Loop {
   #pending = 0;
   #active = false;
   #showsLife = false;
-  #nowMs = 0; // of the task's end just now: one look at the clock for each task is enough; 0: it must be read
+  #nowMs = 0; // the time of the last task's end, so that the clock is read once per task; 0: it must be read
   #sleep;
   /** Runs whose handler holds a signal, by slot. @type {Map<number, Context>} */
   signals = new Map();
@@ -61,27 +61,27 @@ export class Loop {
     this.#sleep = new Sleep(this.core, () => this.run());
   }
 
-  /** What every context of this worker shows. */
+  /** The worker as contexts of its tasks show it. */
   get worker() {
     return (this.#worker ??= this.#seat());
   }
 
   #seat() {
-    const seat = this.core.load(this.at + L.THREAD_SEAT); // + 1
+    const seat = this.core.load(this.at + L.THREAD_SEAT); // seat + 1
     return Object.freeze({ index: seat - 1, name: `${this.init.name}_${seat}` });
   }
 
-  /** The second phase: the user's module, then the core and main are told. */
+  /** The second phase of the start: loads the user's module, then tells the core and main. */
   async open() {
     const { core, init, host } = this;
     const handlers = await this.#handlers.open(init.module);
     core.exports._wp_worker_ready(core.pool, core.self);
     host.post({ kind: 'started', handlers });
-    host.defer(() => this.run()); // not from here: what breaks the core there has nothing to do with the start
+    host.defer(() => this.run()); // in a turn of its own: an error there is not an error of the start
   }
 
   /**
-   * A message from main. One that is not known is ignored.
+   * A message from main. Unknown ones are ignored.
    * @param {import('../protocol/messages.js').FromMain} message
    */
   receive(message) {
@@ -99,14 +99,14 @@ export class Loop {
 
   /** @returns {boolean} whether there was a message */
   #receiveNext() {
-    const message = /** @type {() => any} */ (this.host.take)(); // asked only where there is one
+    const message = /** @type {() => any} */ (this.host.take)(); // called only on hosts that have it
     if (message !== undefined) this.receive(message);
     return message !== undefined;
   }
 
-  /** Works until there is nothing to do, then sleeps. Called again whenever something may have come up. */
+  /** Works until there is nothing to do, then sleeps. Called again whenever there may be work. */
   run() {
-    if (this.#active) return; // a task's end inside the loop: the loop goes on by itself
+    if (this.#active) return; // called from inside the loop, which goes on by itself
     this.#active = true;
     try {
       this.#work();
@@ -121,29 +121,29 @@ export class Loop {
     this.#nowMs = this.readClock();
     const end = this.#nowMs + SLICE_MS;
     for (let waited = false; ;) {
-      const seen = this.#sleep.word; // SEEN: before the look for work, see idle.h
+      const seen = this.#sleep.word; // SEEN: before looking for work, see idle.h
       const now = this.#nowMs || this.readClock();
       const taken = exports._wp_sched_take(core.pool, core.self, now);
       this.#nowMs = 0;
       if (memory.u32[(at + L.THREAD_RING) >>> 2]) this.#ringDue();
       if (taken) {
-        this.#execute(taken - 1); // its end tells the time for the next look
+        this.#execute(taken - 1); // leaves the time of the task's end in #nowMs
         waited = false;
         if (now < end) continue;
         this.host.defer(() => this.run());
         return;
       }
-      const doomed = Atomics.load(memory.u32, (at + L.THREAD_DOOMED) >>> 2) !== 0; // it ends, or is pardoned and woken
+      const doomed = Atomics.load(memory.u32, (at + L.THREAD_DOOMED) >>> 2) !== 0; // will be ended, or pardoned and woken
       if (!doomed && !this.#pending && !waited) {
-        exports._wp_worker_wait(core.pool, core.self, seen, L.SHORT_WAIT_MS); // its event loop stands still meanwhile
+        exports._wp_worker_wait(core.pool, core.self, seen, L.SHORT_WAIT_MS); // blocks the event loop meanwhile
         waited = this.#sleep.word === seen;
-        continue; // PATIENCE: it may not have been woken for what has come
+        continue; // PATIENCE: a task may have come without a wake-up, so look once more
       }
       if (this.#sleep.start(seen)) return;
     }
   }
 
-  /** Of the clock that all threads share. */
+  /** Reads the clock that all threads share. */
   readClock;
 
   #ringDue() {
@@ -152,12 +152,12 @@ export class Loop {
   }
 
   ring() {
-    this.#nowMs = 0; // that takes time
+    this.#nowMs = 0; // posting takes time: read the clock again
     this.host.post(0); // POST
   }
 
   /**
-   * Calls into the core from inside a handler, which may have used up the stack: what is thrown inside the gate leaves this
+   * Calls into the core from inside a handler, which may have used up the stack: an error thrown inside the gate makes this
    * thread useless, whether or not the handler catches it.
    * @template T
    * @param {() => T} call
@@ -172,7 +172,7 @@ export class Loop {
     }
   }
 
-  /** Whether this thread is inside the gate; after a throw: it was cut off there. */
+  /** Whether this thread is inside the gate. After an error: whether the core was interrupted there. */
   insideGate() {
     return Atomics.load(this.core.memory.u32, (this.at + L.THREAD_INSIDE) >>> 2) !== 0;
   }
@@ -228,7 +228,7 @@ export class Loop {
   }
 
   /**
-   * The argument is one that only a message can carry, and is not here: it is on its way, or main has it.
+   * The argument is one that only a message can carry, and it has not arrived: it is on its way, or main still has it.
    * @param {number} index
    * @param {number} slot
    * @param {import('../handlers/handlers.js').Handler} handler
@@ -298,7 +298,7 @@ export class Loop {
     );
   }
 
-  /** From the first task on that awaits something the event loop gives signs of life. */
+  /** Starts a timer that gives signs of life, at the first task that awaits something. */
   #showLife() {
     const { beatMs } = this.init;
     if (this.#showsLife || !beatMs) return;
@@ -352,7 +352,7 @@ export class Loop {
         forC: false,
       });
       if (message) this.send(index, slot, message);
-      dropBoxes(context); // only now: the value may show parts of them
+      dropBoxes(context); // not before: the value may contain views of them
     } catch (error) {
       dropBoxes(context);
       const name = this.core.name(this.core.memory.u32[(slot + L.SLOT_NAME) >>> 2]);
@@ -364,7 +364,7 @@ export class Loop {
   }
 
   /**
-   * A value that only a message can carry, sent before main learns that the task is finished.
+   * Sends a value that only a message can carry, before main learns that the task has finished.
    * @param {number} index
    * @param {number} slot
    * @param {{ value: unknown, transfer: import('../base/host-types.js').Transferable[] }} message
@@ -380,7 +380,7 @@ export class Loop {
    * @param {number} [status]
    */
   fail(index, slot, error, status) {
-    if (this.insideGate()) throw error; // it was thrown there: this thread cannot be trusted any more
+    if (this.insideGate()) throw error; // thrown inside the gate: this thread cannot be trusted any more
     this.core.writeError(index, slot, error);
     this.finish(index, status ?? statusOf(error));
   }

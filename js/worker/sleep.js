@@ -1,7 +1,7 @@
-/** How a worker waits in its event loop, where timers, messages and promises of user code go on. */
+/** A worker's wait in its event loop, where timers, messages and promises of user code go on. */
 import * as L from '../generated/layout.js';
 
-/** The long wait of one worker; until then it waits in wasm, where it is woken fastest. */
+/** The long wait of one worker. Before it, the worker waits in wasm, where waking is fastest. */
 export class Sleep {
   #core;
   #word;
@@ -11,7 +11,7 @@ export class Sleep {
 
   /**
    * @param {import('../core/core.js').Core} core the worker's
-   * @param {() => void} wake called when its wake word has changed
+   * @param {() => void} wake called when the wake word has changed
    */
   constructor(core, wake) {
     const at = core.thread(core.self);
@@ -21,7 +21,7 @@ export class Sleep {
     this.#wake = wake;
   }
 
-  /** The wake word: to be read before the look for work. */
+  /** The wake word. Read it before looking for work. */
   get word() {
     return Atomics.load(this.#core.memory.i32, this.#word);
   }
@@ -29,7 +29,7 @@ export class Sleep {
   /**
    * Waits for the wake word to change.
    * @param {number} seen
-   * @returns {boolean} false when it has changed already
+   * @returns {boolean} false if the word has changed already
    */
   start(seen) {
     if (this.#asleep) return true;
