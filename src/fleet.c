@@ -47,9 +47,10 @@ wp_status wp_fleet_create(wp_pool *pool, const wp_fleet_config *config, wp_fleet
   fleet->random = config->seed;
   fleet->spares_wanted = pool->config.spares;
   if (!allocate(fleet)) return WP_E_NO_MEMORY;
-  uint32_t least = config->seats_min ? config->seats_min : pool->seat_count;
-  wp__fleet_resize(fleet, least, least);
-  fleet->most = pool->seat_count;
+  uint32_t most = config->seats_max ? config->seats_max : pool->seat_count;
+  uint32_t least = config->seats_min ? config->seats_min : most;
+  wp__fleet_resize(fleet, least, least); /* it starts with as few as it may have */
+  wp__fleet_resize(fleet, least, most);
   fleet->resizing = false;
   *out = fleet;
   return WP_OK;

@@ -40,8 +40,9 @@ typedef struct wp_fleet_config {
   /* 1: each step checks the tasks' time limits; 0: the host does (wp_task_tick) and reports KILL */
   uint32_t ticks;
   uint64_t seed; /* of the jitter's random numbers; not 0 */
-  /* seats that are always served; 0: all, and the fleet neither grows nor shrinks by itself */
-  uint32_t seats_min;
+  /* Seats that are always served, and seats that may be served at once; 0: all of the pool's. With both equal the fleet neither grows
+   * nor shrinks by itself. */
+  uint32_t seats_min, seats_max;
   uint32_t farewells; /* 1: the host handles RESTING */
   double idle_ms;     /* after this time an idle worker beyond seats_min ends; negative: never */
 } wp_fleet_config;

@@ -4,10 +4,8 @@ import { poolError } from '../base/errors.js';
 import * as L from '../generated/layout.js';
 import { POOL_NAMES } from '../options/options.js';
 import { OPTIONS_OF } from '../options/spec.js';
+import { sayFarewell } from '../threads/farewell.js';
 import { ignore } from '../task/task.js';
-
-/** How long workers may take in their `onStop`. */
-const STOP_LIMIT_MS = 5000;
 
 /**
  * What the end needs of its pool.
@@ -102,12 +100,11 @@ export class Ending {
   async #finish() {
     this.#intake.ending = true;
     this.#port.resume(); // what waits is to be finished
-    const destroyed = this.#drain.wait(() => !this.#intake.closed);
     await this.#drain.wait(() => !this.#intake.closed && (this.#maps > 0 || this.#hasTasks));
     if (!this.#intake.closed) {
-      const limit = this.#timer(STOP_LIMIT_MS);
-      await Promise.race([this.#farewell(limit.over), destroyed]);
-      limit.clear();
+      const members = [...(this.#intake.engine?.fleet.members.values() ?? [])];
+      const running = members.filter(({ state }) => state === 'live' || state === 'warm');
+      await sayFarewell(running, this.#scheduler, this.#port.tell);
     }
     await this.now(poolError('POOL_DESTROYED'));
   }
@@ -123,20 +120,6 @@ export class Ending {
     );
     const timer = ms === undefined ? undefined : this.#scheduler.setTimeout(() => end(false), ms);
     return { over, clear: () => timer && this.#scheduler.clearTimeout(timer) };
-  }
-
-  /** Every worker runs its module's `onStop`. @param {Promise<false>} over  settles when none is waited for any longer */
-  async #farewell(over) {
-    const members = [...(this.#intake.engine?.fleet.members.values() ?? [])];
-    await Promise.all(
-      members
-        .filter(({ state }) => state === 'live' || state === 'warm')
-        .map(async (member) => {
-          const failure = await Promise.race([stopped(member), over]);
-          if (failure === false) this.#port.tell(`${member.name}: onStop took longer than ${STOP_LIMIT_MS} ms`);
-          else if (failure) this.#port.tell(`${member.name}: onStop failed: ${failure}`);
-        }),
-    );
   }
 
   // ---- At once ----
@@ -180,16 +163,4 @@ export class Ending {
     const { processed, errors } = engine.ledger.stats();
     this.final = { processed, errors };
   }
-}
-
-/**
- * Has a worker run its module's `onStop`.
- * @param {import('../threads/member.js').Member} member
- * @returns {Promise<string>} how it failed, or ''; when it is over, or the worker is gone
- */
-function stopped(member) {
-  return new Promise((resolve) => {
-    member.stopped = resolve;
-    member.thread.post({ kind: 'stop' });
-  });
 }

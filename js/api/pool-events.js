@@ -18,12 +18,21 @@ import { Emitter } from './events.js';
  * @property {[]} drained all tasks have settled and every worker is free
  * @property {[event: WorkerEvent]} workerUp a worker serves its seat
  * @property {[event: WorkerEvent & WorkerEnd & { tasks: number }]} workerDown a worker crashed or was killed; `tasks`: how many it ran
+ * @property {[event: WorkerEvent]} workerLeft a worker ends that is replaced, or not needed any more: it had finished all it had
  * @property {[event: WorkerEvent & WorkerEnd]} workerRetired a seat was given up
  * @property {[event: WorkerEvent & { message: any }]} message a worker's module has posted a message to its parentPort
  */
 
 /** Every event of a pool. */
-const EVENTS = /** @type {const} */ (['error', 'drained', 'workerUp', 'workerDown', 'workerRetired', 'message']);
+const EVENTS = /** @type {const} */ ([
+  'error',
+  'drained',
+  'workerUp',
+  'workerDown',
+  'workerLeft',
+  'workerRetired',
+  'message',
+]);
 
 /**
  * The listeners of one pool.

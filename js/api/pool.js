@@ -1,6 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /** The pool as its users see it. */
-import { flag, ownOptions } from '../base/check.js';
 import { Drain } from '../submit/drain.js';
 import { Ending } from './ending.js';
 import { poolError } from '../base/errors.js';
@@ -10,15 +9,16 @@ import { Broadcasts } from '../jobs/broadcast.js';
 import { Intake } from '../submit/intake.js';
 import { Jobs } from '../jobs/jobs.js';
 import { startMap } from '../jobs/map-tasks.js';
-import { POOL_NAMES, resolveOptions } from '../options/options.js';
+import { PoolSize } from './pool-size.js';
+import { resolveOptions } from '../options/options.js';
 import { diagnose, poolStats } from '../telemetry/report.js';
 import { checkLibrary } from '../time/scheduler.js';
-import { OPTIONS_OF } from '../options/spec.js';
 import { createEngine } from '../submit/start.js';
 import { attachTask, PROMISE_SINK, Task, taskProxy, TaskPromise } from '../task/task.js';
 import { Monitor } from '../telemetry/monitor.js';
 import { PoolEmitter } from './pool-events.js';
-import { postToModules, workerEvents } from './worker-events.js';
+import { Switches } from './switches.js';
+import { engineEvents, postToModules } from './worker-events.js';
 
 /**
  * @typedef {import('../engine/engine.js').Engine} Engine
@@ -40,16 +40,15 @@ import { postToModules, workerEvents } from './worker-events.js';
 export class Pool {
   #starting = /** @type {Promise<Engine> | undefined} */ (undefined);
   #options;
-  #paused = false;
   #events;
   #intake;
   #jobs;
   #monitor = new Monitor();
   #broadcasts;
+  #size;
   #drain = new Drain();
   #ending;
-  /** Whether it keeps the process alive when it is idle. */
-  #keepsAlive;
+  #switches;
   #ready;
   #proxy = /** @type {any} */ (undefined);
 
@@ -64,7 +63,8 @@ export class Pool {
     this.#intake = new Intake(this.#options, (error) => this.#events.failed(error));
     this.#jobs = new Jobs(this.#intake, this.#options, (message, taskId) => this.#events.failure(message, taskId));
     this.#broadcasts = new Broadcasts(this.#options, (error) => this.#events.failed(error));
-    this.#keepsAlive = !this.#options.unref;
+    this.#size = new PoolSize(this.#intake, this.#options, () => this.#starting);
+    this.#switches = new Switches(this.#intake, !this.#options.unref);
     this.#ending = new Ending(this.#intake, this.#drain, this.#options.scheduler, {
       starting: () => this.#starting,
       resume: () => this.resume(),
@@ -96,27 +96,24 @@ export class Pool {
     return this.#options.thread.captured.stderr?.stream ?? null;
   }
 
-  /** How many workers it has. */
+  /** How many workers it has, or is about to have; of an elastic pool: at this moment. */
   get size() {
-    return this.#options.workers;
+    return this.#size.places.length;
   }
 
   async #open() {
     try {
       this.#starting = createEngine(this.#options, {
-        error: (error) => this.#events.failed(error),
+        ...engineEvents(this.#events),
         rest: () => this.#drain.wake(),
-        drained: () => this.#events.emit('drained'),
-        ...workerEvents(this.#events),
         seating: (seat) => this.#broadcasts.replay(seat, /** @type {Engine} */ (this.#intake.engine)),
       });
       const engine = await this.#starting;
       if (this.#intake.closed) throw poolError('POOL_DESTROYED', 'the pool was destroyed while it started'); // #ending ends it
-      if (this.#paused) engine.pause();
+      this.#switches.apply(engine);
       this.#monitor.open(engine, this.#jobs.buffers, this.#intake.dispatcher);
       this.#intake.open(engine);
       this.#drain.wake(); // what drain() waits for may have been given up meanwhile
-      engine.keepAlive(this.#keepsAlive);
       await engine.open();
     } catch (error) {
       await this.#ending.now(/** @type {any} */ (error)); // no thread is left behind
@@ -183,14 +180,11 @@ export class Pool {
    * @param {TaskRef} task
    * @param {unknown} [payload]
    * @param {{ sticky?: boolean }} [options] sticky: workers that start later run it too, before they become free
-   * @returns {Promise<R[]>} results by worker index
+   * @returns {Promise<R[]>} results in the order of the workers' indexes
    */
   broadcast(task, payload, options = {}) {
-    return this.#intake.group(() => {
-      const { sticky } = ownOptions('', options, OPTIONS_OF.broadcast, undefined, POOL_NAMES);
-      if (flag('sticky', sticky)) this.#broadcasts.keep(task, payload, this.#intake);
-      return Array.from({ length: this.size }, (_, seat) => ({ task, payload, options: {}, seat: seat + 1 }));
-    }, false);
+    const members = () => this.#broadcasts.members(task, payload, options, this.#intake, this.#size.places);
+    return this.#intake.group(members, false);
   }
 
   /**
@@ -285,14 +279,23 @@ export class Pool {
 
   /** No task is started any more; running ones finish. Idempotent, not nested. */
   pause() {
-    this.#paused = true;
-    this.#intake.engine?.pause();
+    this.#switches.pause(true);
   }
 
   /** Starts what has been waiting. */
   resume() {
-    this.#paused = false;
-    this.#intake.engine?.resume();
+    this.#switches.pause(false);
+  }
+
+  /**
+   * From now on the pool has so many workers; an elastic one neither grows nor shrinks by itself any more. No task notices: new workers
+   * join, and those that are too many finish what they have, run their module's `onStop`, and end.
+   * @param {number} workers 1 … 32, or up to the pool's largest number of workers if that is more
+   * @returns {Promise<void>} settles when all is so
+   * @throws {import('../base/errors.js').PoolError} it rejects with INVALID_ARGUMENT, POOL_DESTROYED, SHUTTING_DOWN
+   */
+  resize(workers) {
+    return this.#size.change(workers);
   }
 
   /** Settles when no task is waiting or running. */
@@ -313,7 +316,7 @@ export class Pool {
    * @throws {import('../base/errors.js').PoolError} INVALID_ARGUMENT, NOT_SERIALIZABLE
    */
   postMessage(message, options = {}) {
-    postToModules(this.#intake.engine?.fleet, this.size, message, options);
+    postToModules(this.#intake.engine?.fleet, this.#size.places, message, options);
   }
 
   /** What the pool holds: for finding leaks. */
@@ -349,14 +352,12 @@ export class Pool {
 
   /** An idle pool keeps the process alive from now on. */
   ref() {
-    this.#keepsAlive = true;
-    this.#intake.engine?.keepAlive(true);
+    this.#switches.keepAlive(true);
   }
 
   /** It does not, from now on; as with the option `unref`. */
   unref() {
-    this.#keepsAlive = false;
-    this.#intake.engine?.keepAlive(false);
+    this.#switches.keepAlive(false);
   }
 
   /**

@@ -13,17 +13,21 @@ import { OPTIONS_OF } from '../options/spec.js';
  */
 
 /**
- * What the engine is to tell of workers.
+ * What the engine is to tell.
  * @param {import('./pool-events.js').PoolEmitter} events of the pool
- * @returns {Pick<import('../engine/engine.js').EngineEvents, 'up' | 'down' | 'retired' | 'message'>}
+ * @returns {Omit<import('../engine/engine.js').EngineEvents, 'rest' | 'seating'>}
  */
-export function workerEvents(events) {
+export function engineEvents(events) {
   return {
+    error: (error) => events.failed(error),
+    tell: (message) => events.failure(message, ''),
+    drained: () => events.emit('drained'),
     up: (member) => events.emit('workerUp', identify(member)),
     down: (member, error, tasks) => {
       if (tasks === 0 && hasCrashed(member) && !events.has('workerDown')) warnOf(member, error);
       events.emit('workerDown', { ...ended(member, error), tasks });
     },
+    left: (member) => events.emit('workerLeft', identify(member)),
     retired: (member, error) => events.emit('workerRetired', ended(member, error)),
     message: (member, message) => events.emit('message', { ...identify(member), message }),
   };
@@ -54,16 +58,16 @@ function warnOf({ name }, error) {
 /**
  * Sends a message to the modules of workers. See Pool.postMessage.
  * @param {import('../threads/fleet.js').Fleet | undefined} fleet
- * @param {number} size of the pool
+ * @param {readonly number[]} places that have a worker, by index
  * @param {unknown} message
  * @param {{ worker?: number, transfer?: readonly import('../base/host-types.js').Transferable[] }} options
  * @throws {import('../base/errors.js').PoolError} INVALID_ARGUMENT, NOT_SERIALIZABLE
  */
-export function postToModules(fleet, size, message, options) {
+export function postToModules(fleet, places, message, options) {
   const { worker, transfer } = ownOptions('', options, OPTIONS_OF.message, undefined, POOL_NAMES);
-  if (worker !== undefined) integer('worker', worker, 0, size - 1);
+  if (worker !== undefined) integer('worker', worker, 0, places.at(-1));
   if (transfer !== undefined) transferList('transfer', transfer);
-  if (transfer?.length && worker === undefined && size > 1)
+  if (transfer?.length && worker === undefined && places.length > 1)
     throw poolError('INVALID_ARGUMENT', 'transfer: it goes to one worker only; name it by the option worker');
   try {
     fleet?.postToUser(message, worker, transfer);

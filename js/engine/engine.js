@@ -36,6 +36,8 @@ import { Timekeeper } from '../time/timekeeper.js';
  * @property {(member: import('../threads/fleet.js').Member) => void} up
  * @property {(member: import('../threads/fleet.js').Member, error: Error, tasks: number) => void} down `tasks` that it ran
  * @property {(member: import('../threads/fleet.js').Member, error: Error) => void} retired
+ * @property {(member: import('../threads/fleet.js').Member) => void} left
+ * @property {(message: string) => void} tell something went wrong that belongs to no task
  * @property {(seat: number) => void} seating
  * @property {(member: import('../threads/fleet.js').Member, message: unknown) => void} message code of the user's in the worker posted it
  */
@@ -113,6 +115,7 @@ export class Engine {
       () => {
         this.clock.rest();
         this.ledger.checkDrained();
+        this.fleet.look();
         return this.ledger.inFlight > 0;
       },
     );
@@ -140,6 +143,11 @@ export class Engine {
         this.events.retired(member, error);
         this.#deserted.add(member);
       },
+      left: (member) => {
+        member.stopped?.('');
+        this.events.left(member);
+      },
+      tell: this.events.tell,
       reaped: (member) => this.#reaped(member),
     };
   }
@@ -163,6 +171,7 @@ export class Engine {
 
   resume() {
     this.core.exports._wp_resume(this.core.pool);
+    this.fleet.look();
   }
 
   /** @param {boolean} busy */
@@ -229,6 +238,7 @@ export class Engine {
     if (task.rare?.channel) this.outbox.send(task, spec);
     this.ledger.queued(task, name, index);
     this.core.exports._wp_task_submit(this.core.pool, index);
+    this.fleet.look();
     if (!this.fleet.serves(spec.seat)) this.#deserted.endTasks(spec.seat ? spec.seat - 1 : undefined);
   }
 

@@ -25,6 +25,9 @@ const SMALL_PARTS = 64;
 /** Tasks that do not simply wait their turn; see src/lanes.h. */
 const WEIGHED = L.SLOT_LIGHT | L.SLOT_HEAVY | L.SLOT_SLICE;
 
+/** A worker where one of these is not 0 will end, or may have to. */
+const STAY_AWAY = [L.THREAD_DOOMED, L.THREAD_POISONED, L.THREAD_LEAVING];
+
 /** Of one pool. */
 export class Outbox {
   #core;
@@ -74,7 +77,7 @@ export class Outbox {
     for (const member of this.#members.values()) {
       if (member.state !== 'live') continue;
       const at = this.#core.thread(member.number);
-      if (this.#core.load(at + L.THREAD_DOOMED) || this.#core.load(at + L.THREAD_POISONED)) continue;
+      if (STAY_AWAY.some((word) => this.#core.load(at + word))) continue;
       const load = member.bound + this.#core.load(at + L.THREAD_RUNNING);
       if (load < least) [best, least] = [member, load];
     }

@@ -21,7 +21,7 @@ export class Stops {
 
   /**
    * @param {import('../core/core.js').Core} core
-   * @param {import('../threads/fleet.js').Fleet} fleet
+   * @param {Pick<import('../threads/fleet.js').Fleet, 'tell' | 'suspicions'>} fleet
    * @param {number} graceMs of tasks that have none of their own
    */
   constructor(core, fleet, graceMs) {
@@ -66,7 +66,7 @@ export class Stops {
    * @returns {Promise<void>} settles when the task is over; with the thread's confirmed death, if it had to die
    */
   stop(thread, entry, waitedMs = 0) {
-    return (entry.end ??= this.#fleet.kill(thread, entry, entry.graceMs - waitedMs));
+    return (entry.end ??= this.#fleet.suspicions.kill(thread, entry, entry.graceMs - waitedMs));
   }
 
   /**
@@ -85,8 +85,8 @@ export class Stops {
    * @param {readonly (import('../task/task.js').Task | undefined)[]} wanted tasks that somebody waits for, of all threads
    */
   stopSilent(thread, beat, wanted) {
-    this.#fleet.recover(thread, beat, () => {
-      /** @type {import('../threads/fleet.js').Doomed[]} */
+    this.#fleet.suspicions.recover(thread, beat, () => {
+      /** @type {import('../threads/suspicions.js').Doomed[]} */
       const tasks = this.#stillRunning(thread);
       for (const task of wanted) {
         if (!task || !this.#runs(thread, task)) continue;

@@ -39,6 +39,10 @@ export function start({ port, output }, importModule, makeCode) {
     importModule,
     ownGlue,
     disguise,
+    heapMeter: async () => {
+      const { getHeapStatistics } = await importModule('node:v8'); // few need it, and loading it takes part of a millisecond
+      return () => getHeapStatistics().used_heap_size;
+    },
     write: (fd, text) => void process[fd === 1 ? 'stdout' : 'stderr'].write(text),
   });
 }

@@ -102,6 +102,7 @@ export const THREAD_BEAT = 92;
 export const THREAD_TAG = 144;
 export const THREAD_STOPPED = 176;
 export const THREAD_MAIL = 116;
+export const THREAD_LEAVING = 120;
 export const THREAD_RING = 156;
 export const THREAD_EVENT = 160;
 export const SLEEP_NOT = 0;
@@ -132,6 +133,7 @@ export const CONFIG_HEAVY_SKIPS = 64;
 export const CONFIG_SLOW_MS = 68;
 export const CONFIG_DISPATCH_BUDGET_MS = 72;
 export const CONFIG_CORES = 80;
+export const CONFIG_TASKS_PER_WORKER = 148;
 export const GROUP_FAIL_FAST = 1;
 export const GROUP_BULK = 2;
 
@@ -222,12 +224,16 @@ export const SUSPECT_TASK = 1;
 export const SUSPECT_SILENT = 3;
 
 // size of wp_fleet_config
-export const FLEET_CONFIG_SIZE = 128;
+export const FLEET_CONFIG_SIZE = 136;
 export const FLEET_CONFIG_RESTART = 0;
 export const FLEET_CONFIG_LADDER = 40;
 export const FLEET_CONFIG_READY_MS = 72;
 export const FLEET_CONFIG_SPARE_DELAY_MS = 80;
 export const FLEET_CONFIG_SEED = 104;
+export const FLEET_CONFIG_SEATS_MIN = 112;
+export const FLEET_CONFIG_SEATS_MAX = 116;
+export const FLEET_CONFIG_FAREWELLS = 120;
+export const FLEET_CONFIG_IDLE_MS = 128;
 
 // size of wp_handle
 export const HANDLE_SIZE = 8;
@@ -244,6 +250,8 @@ export const FLEET_EVENT_SUSPECT = 16;
 export const FLEET_EVENT_TASK = 20;
 export const FLEET_EVENT_CLEAN = 28;
 export const FLEET_EVENT_GRACE_MS = 32;
+export const FLEET_EVENT_SEATS_MIN = 40;
+export const FLEET_EVENT_SEATS_MAX = 44;
 export const FLEET_OPEN = 1;
 export const FLEET_STARTED = 2;
 export const FLEET_START_FAILED = 3;
@@ -252,6 +260,8 @@ export const FLEET_EXITED = 5;
 export const FLEET_GONE = 6;
 export const FLEET_KILL = 7;
 export const FLEET_CLOSE = 8;
+export const FLEET_RESIZE = 9;
+export const FLEET_RESTED = 11;
 export const FLEET_FAILED = 0;
 export const FLEET_NOT_READY = 1;
 export const FLEET_KILLED = 2;
@@ -278,6 +288,9 @@ export const FLEET_OVER = 8;
 export const FLEET_OPENED = 9;
 export const FLEET_REFUSED = 10;
 export const FLEET_UP = 12;
+export const FLEET_LEFT = 13;
+export const FLEET_RESTING = 14;
+export const FLEET_RESIZED = 15;
 
 // size of wp_fleet_next
 export const FLEET_NEXT_SIZE = 16;

@@ -45,7 +45,7 @@
  * @property {import('../instrument/check.js').Engine} wasmEngine which form of loop checks suits it
  * @property {URL} boot the worker's entry file
  * @property {() => string | undefined} [memoryHint] what helps where there is too little address space for a memory; undefined: a smaller one
- * @property {readonly ('workerData' | 'env' | 'argv' | 'execArgv' | 'trackUnmanagedFds')[]} threadOptions those that mean something here
+ * @property {readonly ('workerData' | 'env' | 'argv' | 'execArgv' | 'trackUnmanagedFds' | 'maxHeapBytes')[]} threadOptions those that mean something here
  * @property {boolean} sharesEnv whether threads can have the program's own environment
  * @property {(url: URL, name: string, events: ThreadEvents, options: ThreadOptions) => Thread} createThread
  * @property {() => Captured} [capture] makes a stream for `captured`

@@ -1,8 +1,10 @@
 /** Sticky broadcasts: every worker runs them before its first task, also a worker that starts later. */
+import { flag, ownOptions } from '../base/check.js';
 import { poolError } from '../base/errors.js';
 import { shownName } from '../base/task-name.js';
 import * as L from '../generated/layout.js';
-import { NO_EXTRA, specify } from '../options/spec.js';
+import { POOL_NAMES } from '../options/options.js';
+import { NO_EXTRA, OPTIONS_OF, specify } from '../options/spec.js';
 import { asItIsNow } from '../submit/intake.js';
 import { Task } from '../task/task.js';
 
@@ -34,17 +36,34 @@ export class Broadcasts {
   }
 
   /**
+   * A broadcast's tasks, one for each worker.
+   * @param {import('../base/task-name.js').TaskRef} task
+   * @param {unknown} payload
+   * @param {{ sticky?: boolean }} options
+   * @param {import('../submit/intake.js').Intake} intake
+   * @param {readonly number[]} places seats that have a worker, or get one
+   * @returns {import('../submit/intake.js').Member[]}
+   * @throws {import('../base/errors.js').PoolError} INVALID_ARGUMENT
+   */
+  members(task, payload, options, intake, places) {
+    const { sticky } = ownOptions('', options, OPTIONS_OF.broadcast, undefined, POOL_NAMES);
+    if (flag('sticky', sticky)) this.#keep(task, payload, intake, places);
+    return places.map((seat) => ({ task, payload, options: {}, seat: seat + 1 }));
+  }
+
+  /**
    * Keeps a broadcast for workers to come.
    * @param {import('../base/task-name.js').TaskRef} task
    * @param {unknown} payload as it is now
    * @param {import('../submit/intake.js').Intake} intake
+   * @param {readonly number[]} places seats that get the broadcast itself
    * @throws {import('../base/errors.js').PoolError} INVALID_ARGUMENT
    */
-  keep(task, payload, { names, engine }) {
+  #keep(task, payload, { names, engine }, places) {
     this.#sticky.push({
       name: names.of(task),
       payload: asItIsNow(payload, { lane: L.PRIORITY_CRITICAL }).payload,
-      due: emptySeats(this.#options.workers, engine?.fleet.members),
+      due: emptySeats(places, engine?.fleet.members),
       lost: 0,
     });
   }
@@ -96,11 +115,11 @@ export class Broadcasts {
 }
 
 /**
- * @param {number} size
+ * @param {readonly number[]} places
  * @param {ReadonlyMap<number, import('../threads/member.js').Member>} [members]
  */
-function emptySeats(size, members) {
-  const seats = new Set(Array.from({ length: size }, (_, seat) => seat));
+function emptySeats(places, members) {
+  const seats = new Set(places);
   for (const { seat, state } of members?.values() ?? [])
     if (state === 'live') seats.delete(/** @type {number} */ (seat));
   return seats;

@@ -166,7 +166,7 @@ export class Jobs {
    * @param {number | undefined} batchSize
    */
   #sliceItems(items, batchSize) {
-    const wanted = batchSize ?? Math.ceil(items / this.#options.workers);
+    const wanted = batchSize ?? Math.ceil(items / this.#intake.workers);
     return Math.max(1, Math.min(wanted, this.#options.maxSliceItems)); // TW-18: a hard cap
   }
 

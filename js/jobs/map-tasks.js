@@ -18,11 +18,12 @@ const BYTES_PART = 1 / 4;
 
 /**
  * @param {import('../options/options.js').ResolvedOptions} pool
+ * @param {number} workerCount how many there may be
  * @param {boolean} leased each result takes one of the pool's boxes until it is read
  * @returns {import('./map-window.js').Room}
  */
-function roomOf(pool, leased) {
-  const workers = pool.workers * pool.concurrency;
+function roomOf(pool, workerCount, leased) {
+  const workers = workerCount * pool.concurrency;
   const batches = workers * BATCHES_PER_WORKER;
   return {
     workers: leased ? Math.min(workers, pool.boxCount) : workers,
@@ -75,7 +76,7 @@ function openMap(intake, pool, task, items, options, over) {
     {
       over,
       isShared: sharedArgs !== undefined,
-      room: roomOf(pool, given.deliver === 'lease'),
+      room: roomOf(pool, intake.workers, given.deliver === 'lease'),
       cancel: (record, kill) => void intake.giveUp(record, poolError('CANCELLED', 'the map was given up'), kill),
       freed: () => intake.engine?.ledger.whenFreed(),
       bytes: ({ index }) => {

@@ -25,6 +25,7 @@ import {
 } from './option-groups.js';
 import { Time } from '../time/scheduler.js';
 import { threadOptions } from './thread-options.js';
+import { workerOptions } from './worker-count.js';
 
 /** @typedef {'critical' | 'high' | 'normal' | 'low' | 'background'} Priority highest first; background is served as low */
 
@@ -36,6 +37,7 @@ import { threadOptions } from './thread-options.js';
  * @typedef {import('./option-groups.js').AgingOptions} AgingOptions
  * @typedef {import('./option-groups.js').TelemetryOptions} TelemetryOptions
  * @typedef {import('./option-groups.js').LivenessOptions} LivenessOptions
+ * @typedef {import('./worker-count.js').WorkerRange} WorkerRange
  *
  * @typedef {object} PoolOptions
  * @property {string | URL} [module] worker module with JavaScript handlers; a URL, or a path from the working directory
@@ -44,7 +46,10 @@ import { threadOptions } from './thread-options.js';
  *   it means the handler of its name
  * @property {boolean} [loopChecks] whether the wasm module's loops get checks when it is loaded, so that a hung C task is stopped
  *   without its thread; true. False: a little faster, and it costs the thread, where the runtime can end it
- * @property {number | 'auto'} [workers] 'auto': WASMPOOL_WORKERS, else the hardware's concurrency, else 2
+ * @property {number | 'auto' | WorkerRange} [workers] 'auto': WASMPOOL_WORKERS, else the hardware's concurrency, else 2
+ * @property {number} [maxTasksPerWorker] a worker that has finished so many tasks is replaced by a fresh one; never
+ * @property {number | string} [maxHeapBytes] a worker whose JavaScript heap is larger after a task is replaced by a fresh one: bytes, or
+ *   '512mb'; never. Node
  * @property {number} [spares] warm stand-ins that replace a killed worker at once; 0
  * @property {number} [maxQueue] tasks that may wait; unbounded
  * @property {number} [taskTimeoutMs] time limit of a task, from its start; none
@@ -100,7 +105,6 @@ export const DEFAULTS = Object.freeze({
   ...GROUP_DEFAULTS,
   allowFunctions: false,
   loopChecks: true,
-  spares: 0,
   recycleTimeoutMs: 0,
   cancelGraceMs: 1,
   leaseMs: 5000,
@@ -118,6 +122,8 @@ const NAMES = {
   loopChecks: 1,
   allowFunctions: 1,
   workers: 1,
+  maxTasksPerWorker: 1,
+  maxHeapBytes: 1,
   spares: 1,
   maxQueue: 1,
   taskTimeoutMs: 1,
@@ -157,7 +163,7 @@ export const POOL_NAMES = nameSet(NAMES);
 
 /** Options of later versions: refused with a code of their own. */
 const NOT_YET = [
-  ...['isolation', 'isolated', 'maxTaskBytes', 'wasmUrl', 'workerUrl', 'maxTasksPerWorker', 'maxHeapBytes'],
+  ...['isolation', 'isolated', 'maxTaskBytes', 'wasmUrl', 'workerUrl'],
   ...['resources', 'backend', 'topology'],
 ];
 
@@ -171,14 +177,6 @@ export function priorityLane(priority) {
     : undefined;
   if (lane === undefined) throw wrong('priority', priority, Object.keys(PRIORITIES).join(', '));
   return lane;
-}
-
-/** @param {unknown} [workers] */
-function workerCount(workers = 'auto') {
-  if (workers !== 'auto') return integer('workers', workers, 1, L.SEATS_MAX);
-  const wanted = Number(host.environment('WASMPOOL_WORKERS') ?? NaN);
-  const found = Number.isSafeInteger(wanted) && wanted > 0 ? wanted : host.hardwareConcurrency() || 2;
-  return Math.min(found, L.SEATS_MAX);
 }
 
 /**
@@ -219,14 +217,13 @@ export function resolveOptions(given) {
   if (options.module === undefined && options.wasm === undefined && !allowFunctions) {
     throw poolError('INVALID_ARGUMENT', 'module: expected the URL of a worker module (or wasm: of a C module)');
   }
-  const workers = workerCount(options.workers);
   const maximumBytes = memoryBytes(options.memory);
   const boxes = boxOptions(options.boxes, maximumBytes);
   return Object.freeze({
     module: moduleUrl('module', options.module),
     wasm: moduleUrl('wasm', options.wasm),
-    workers,
-    ...countOptions(options, workers),
+    ...workerOptions(options),
+    ...countOptions(options),
     ...timeOptions(options),
     allowFunctions,
     loopChecks: flag('loopChecks', options.loopChecks, DEFAULTS.loopChecks),
@@ -261,12 +258,10 @@ function taskErrorCallback({ onTaskError, onWorkerError }) {
 /**
  * Options that count something.
  * @param {PoolOptions} options
- * @param {number} workers
  */
-function countOptions(options, workers) {
+function countOptions(options) {
   const all = { ...DEFAULTS, maxQueue: Infinity, ...options };
   return {
-    spares: integer('spares', all.spares, 0, L.SEATS_MAX - workers),
     maxQueue: all.maxQueue === Infinity ? undefined : integer('maxQueue', all.maxQueue, 0, 2 ** 31),
     concurrency: integer('concurrentTasksPerWorker', all.concurrentTasksPerWorker, 1, L.CONCURRENCY_MAX),
     maxSliceItems: integer('maxSliceItems', all.maxSliceItems, 1, 2 ** 31),

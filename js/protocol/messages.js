@@ -20,6 +20,7 @@
  * @property {string} name what the names of the pool's workers begin with
  * @property {unknown} initData
  * @property {number} memoryBytes ceiling of the shared memory
+ * @property {number | undefined} heapBytes a worker whose heap is larger after a task asks to be replaced; undefined: none does
  * @property {number | undefined} beatMs how often the event loop gives a sign of life; undefined: nobody looks for one
  *
  * @typedef {object} Mail a task's argument that only a message can carry, sent ahead

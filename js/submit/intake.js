@@ -78,6 +78,11 @@ export class Intake {
     this.deadlines = new Deadlines(options.scheduler, (record, deadline) => this.#expire(record, deadline));
   }
 
+  /** How many workers there may be, by the pool's options or by resize(). */
+  get workers() {
+    return Math.max(this.#options.workers, this.engine?.fleet.places.length ?? 0);
+  }
+
   /** How many wait for the core. */
   get waiting() {
     return this.#earlyCount + this.dispatcher.held;

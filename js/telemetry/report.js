@@ -62,9 +62,9 @@ export function diagnose(engine) {
     heapBytes: gauges?.heapBytes ?? 0,
     memoryBytes: engine?.core.memory.wasmMemory.buffer.byteLength ?? 0,
     threads: engine?.fleet.members.size ?? 0,
-    kills: engine?.fleet.kills ?? 0,
-    interventions: engine?.fleet.interventions ?? 0,
-    stops: structuredClone(engine?.fleet.stopped.rungs ?? noStops()),
-    recentStops: [...(engine?.fleet.stopped.recent ?? [])],
+    kills: engine?.fleet.suspicions.kills ?? 0,
+    interventions: engine?.fleet.suspicions.interventions ?? 0,
+    stops: structuredClone(engine?.fleet.suspicions.stopped.rungs ?? noStops()),
+    recentStops: [...(engine?.fleet.suspicions.stopped.recent ?? [])],
   };
 }

@@ -39,7 +39,6 @@ const LOAD_MS = 1000; // REQUIREMENTS TW-64
 export class Telemetry {
   #core;
   #fleet;
-  #workers;
   #time;
   #buffers;
   #at;
@@ -48,20 +47,19 @@ export class Telemetry {
 
   /**
    * @param {import('../core/core.js').Core} core
-   * @param {Pick<import('../threads/fleet.js').Fleet, 'members' | 'interventions'>} fleet
+   * @param {Pick<import('../threads/fleet.js').Fleet, 'members' | 'suspicions' | 'extent'>} fleet
    * @param {Pick<import('../jobs/bulk.js').ResultBuffers, 'gauge'>} buffers
-   * @param {Pick<import('../options/options.js').ResolvedOptions, 'scheduler' | 'workers'>} options
+   * @param {Pick<import('../options/options.js').ResolvedOptions, 'scheduler'>} options
    * @param {NonNullable<import('../options/options.js').ResolvedOptions['telemetry']>} telemetry
    */
-  constructor(core, fleet, buffers, { scheduler, workers }, { ring, thresholds, tickMs }) {
+  constructor(core, fleet, buffers, { scheduler }, { ring, thresholds, tickMs }) {
     this.#core = core;
     this.#fleet = fleet;
-    this.#workers = workers;
     this.#buffers = buffers;
     this.#time = scheduler;
     core.check(core.exports._wp_telemetry_open(core.pool, ring, this.#time.poolNow()), 'telemetry');
     this.#at = allocate(core.exports, core.exports._wp_telemetry_report_bytes(core.pool));
-    this.#load = new Load(core, fleet.members, { now: scheduler.poolNow, workers, tickMs, meter: host.mainLoad?.() });
+    this.#load = new Load(core, fleet, { now: scheduler.poolNow, tickMs, meter: host.mainLoad?.() });
     this.#setThresholds(thresholds);
   }
 
@@ -83,9 +81,9 @@ export class Telemetry {
   sample(light, heavy) {
     const [core, fleet] = [this.#core, this.#fleet];
     const { free, capacity } = this.#buffers.gauge;
-    const interventions = fleet.interventions - this.#interventions;
-    core.exports._wp_telemetry_sample(core.pool, interventions, free, capacity, light, heavy);
-    this.#interventions = fleet.interventions;
+    const { interventions } = fleet.suspicions;
+    core.exports._wp_telemetry_sample(core.pool, interventions - this.#interventions, free, capacity, light, heavy);
+    this.#interventions = interventions;
     this.#load.sample();
   }
 
@@ -125,7 +123,9 @@ export class Telemetry {
         Total: count(L.HEALTH_TOTAL),
         Free: count(L.HEALTH_FREE),
         Busy: count(L.HEALTH_BUSY),
-        AvgExecTime: Array.from({ length: this.#workers }, (_, seat) => measure(L.HEALTH_EXEC + seat * L.MEASURE_SIZE)),
+        AvgExecTime: Array.from({ length: this.#fleet.extent }, (_, seat) =>
+          measure(L.HEALTH_EXEC + seat * L.MEASURE_SIZE),
+        ),
         WatchdogInterventions: metric(L.METRIC_INTERVENTIONS),
       }),
       FrameGovernor: withStatus({
@@ -175,34 +175,33 @@ function worstColour(colours) {
 /** How busy the threads are: workers by samples, main by what its host measures, or else by how late its ticks come. */
 export class Load {
   #core;
-  #members;
+  #fleet;
   #now;
   #tickMs;
   #samples = 0;
   #sinceMs;
   #lastMs;
   #lateMs = 0;
-  /** @type {number[]} samples at which the worker ran something, by seat */
-  #busy;
+  /** Samples at which the worker ran something, by seat. @type {Map<number | undefined, number>} */
+  #busy = new Map();
   #meter;
   /** @type {TaskLoad} */
   latest;
 
   /**
    * @param {import('../core/core.js').Core} core
-   * @param {ReadonlyMap<number, import('../threads/member.js').Member>} members
-   * @param {{ now: () => number, workers: number, tickMs: number, meter?: () => number }} how now: the pool's time; meter: what the
+   * @param {Pick<import('../threads/fleet.js').Fleet, 'members' | 'extent'>} fleet
+   * @param {{ now: () => number, tickMs: number, meter?: () => number }} how now: the pool's time; meter: what the
    *   host measures of main
    */
-  constructor(core, members, { now, workers, tickMs, meter }) {
+  constructor(core, fleet, { now, tickMs, meter }) {
     this.#core = core;
-    this.#members = members;
+    this.#fleet = fleet;
     this.#meter = meter;
     this.#now = now;
     this.#tickMs = tickMs;
     this.#sinceMs = this.#lastMs = this.#now();
-    this.#busy = new Array(workers).fill(0);
-    this.latest = this.#read(0, this.#busy);
+    this.latest = this.#read(0, 1);
   }
 
   sample() {
@@ -211,29 +210,29 @@ export class Load {
     this.#lateMs += Math.max(0, now - this.#lastMs - this.#tickMs);
     this.#lastMs = now;
     this.#samples++;
-    for (const { number, seat, state } of this.#members.values()) {
+    for (const { number, seat, state } of this.#fleet.members.values()) {
       if (state === 'live' && core.load(core.thread(number) + L.THREAD_RUNNING) > 0)
-        this.#busy[/** @type {number} */ (seat)]++;
+        this.#busy.set(seat, (this.#busy.get(seat) ?? 0) + 1);
     }
     if (now - this.#sinceMs < LOAD_MS) return;
     const main = this.#meter ? this.#meter() : this.#lateMs / (now - this.#sinceMs);
-    const samples = this.#samples;
-    this.latest = this.#read(
-      main,
-      this.#busy.map((busy) => busy / samples),
-    );
+    this.latest = this.#read(main, this.#samples);
     this.#sinceMs = now;
     this.#samples = this.#lateMs = 0;
-    this.#busy.fill(0);
+    this.#busy.clear();
   }
 
   /**
    * @param {number} main 0 … 1
-   * @param {number[]} workers likewise
+   * @param {number} samples
    * @returns {TaskLoad}
    */
-  #read(main, workers) {
+  #read(main, samples) {
     const environment = host.name === 'browser' ? 'browser' : 'server';
-    return Object.freeze({ environment, mainThread: main * 100, workers: workers.map((part) => part * 100) });
+    const workers = Array.from(
+      { length: this.#fleet.extent },
+      (_, seat) => ((this.#busy.get(seat) ?? 0) / samples) * 100,
+    );
+    return Object.freeze({ environment, mainThread: main * 100, workers });
   }
 }

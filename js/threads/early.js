@@ -19,10 +19,10 @@ export class EarlyThreads {
   #options;
 
   /** @param {import('../options/options.js').ResolvedOptions} options */
-  constructor({ workers, names, thread }) {
+  constructor({ workersMin, names, thread }) {
     this.#options = thread;
     try {
-      for (let seat = 0; seat < workers; seat++) this.#waiting.push(this.#ask(workerName(names, seat)));
+      for (let seat = 0; seat < workersMin; seat++) this.#waiting.push(this.#ask(workerName(names, seat)));
     } catch {
       // Whoever takes one asks again, and learns why it cannot be had.
     }

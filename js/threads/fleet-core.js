@@ -26,6 +26,8 @@ const POLICIES = { always: L.RESTART_ALWAYS, 'on-failure': L.RESTART_ON_FAILURE,
  * @property {number} [generation]
  * @property {boolean} [clean]
  * @property {number} [graceMs]
+ * @property {number} [seatsMin]
+ * @property {number} [seatsMax]
  *
  * @typedef {object} FleetAction see wp_fleet_action
  * @property {number} kind L.FLEET_…
@@ -85,6 +87,19 @@ export class FleetCore {
     return count;
   }
 
+  /** Whether something has changed since the last step that concerns the fleet's size, or a worker that is leaving. */
+  get isDue() {
+    return this.#core.exports._wp_fleet_due(this.#fleet) !== 0;
+  }
+
+  /**
+   * Whether a task will ever find a worker.
+   * @param {number} seat that it is bound to; L.NONE: any
+   */
+  serves(seat) {
+    return this.#core.exports._wp_fleet_serves(this.#fleet, seat) !== 0;
+  }
+
   /** When the next step is due on the real clock, after a step; 0: only with an event. */
   get nextRealMs() {
     return this.#core.memory.f64[(this.#at + NEXT + L.FLEET_NEXT_REAL_MS) >>> 3];
@@ -119,7 +134,9 @@ export class FleetCore {
   }
 
   /** @param {FleetEvent} event */
-  #write({ kind, thread = 0, incarnation = 0, reason = 0, suspect = 0, index = 0, generation = 0, clean, graceMs }) {
+  #write(event) {
+    const { kind, thread = 0, incarnation = 0, reason = 0, suspect = 0, index = 0, generation = 0 } = event;
+    const { clean, graceMs, seatsMin = 0, seatsMax = 0 } = event;
     const { u32, f64 } = this.#core.memory;
     const set = (/** @type {number} */ field, /** @type {number} */ value) => {
       u32[(this.#at + field) >>> 2] = value;
@@ -133,6 +150,8 @@ export class FleetCore {
     set(L.FLEET_EVENT_TASK + L.HANDLE_GENERATION, generation);
     set(L.FLEET_EVENT_CLEAN, clean ? 1 : 0);
     f64[(this.#at + L.FLEET_EVENT_GRACE_MS) >>> 3] = graceMs ?? -1;
+    set(L.FLEET_EVENT_SEATS_MIN, seatsMin);
+    set(L.FLEET_EVENT_SEATS_MAX, seatsMax);
   }
 }
 
@@ -142,7 +161,7 @@ export class FleetCore {
  * @param {import('../options/options.js').ResolvedOptions} options
  * @param {boolean} checked
  */
-function writeConfig({ u32, f64 }, at, { restart, readyTimeoutMs }, checked) {
+function writeConfig({ u32, f64 }, at, { restart, readyTimeoutMs, workersMin, workers, idleMs }, checked) {
   u32.fill(0, at >>> 2, (at + L.FLEET_CONFIG_SIZE) >>> 2); // its time limits are looked at by js/time/clock.js
   const word = (/** @type {number} */ field, /** @type {number} */ value) => {
     u32[(at + field) >>> 2] = value;
@@ -165,6 +184,10 @@ function writeConfig({ u32, f64 }, at, { restart, readyTimeoutMs }, checked) {
   word(ladder + L.LADDER_CONFIG_STOPS, 1);
   number(L.FLEET_CONFIG_READY_MS, readyTimeoutMs ?? 0);
   number(L.FLEET_CONFIG_SPARE_DELAY_MS, SPARE_DELAY_MS);
+  word(L.FLEET_CONFIG_SEATS_MIN, workersMin);
+  word(L.FLEET_CONFIG_SEATS_MAX, workers);
+  word(L.FLEET_CONFIG_FAREWELLS, 1); // before an `onStop`, all that the worker has posted has been received
+  number(L.FLEET_CONFIG_IDLE_MS, idleMs ?? -1);
   word(L.FLEET_CONFIG_SEED, Math.random() * 2 ** 32);
   word(L.FLEET_CONFIG_SEED + 4, (Math.random() * 2 ** 32) | 1); // never 0 as a whole
 }

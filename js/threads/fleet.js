@@ -5,22 +5,13 @@
  */
 import { carryError } from '../codec/explain.js';
 import { causeOfDeath, startError, startFailure } from './deaths.js';
-import { innerError } from '../base/errors.js';
-import { FleetCore, LIMITS_MS } from './fleet-core.js';
+import { innerError, poolError } from '../base/errors.js';
+import { sayFarewell } from './farewell.js';
+import { FleetCore } from './fleet-core.js';
 import * as L from '../generated/layout.js';
 import { host } from '../host/index.js';
-import {
-  forsake,
-  initMessage,
-  newMember,
-  Opening,
-  settleSuspicion,
-  spareName,
-  stopAtLast,
-  suspect,
-  workerName,
-} from './member.js';
-import { StopLog } from './stop-log.js';
+import { initMessage, newMember, Opening, spareName, stopAtLast, workerName } from './member.js';
+import { Suspicions } from './suspicions.js';
 import { Wakeups } from './wakeups.js';
 
 /**
@@ -28,19 +19,14 @@ import { Wakeups } from './wakeups.js';
  * @typedef {import('./member.js').FleetEvents} FleetEvents
  * @typedef {import('./fleet-core.js').FleetEvent} FleetEvent
  * @typedef {import('./fleet-core.js').FleetAction} FleetAction
- *
- * @typedef {object} Doomed a task that is to be stopped
- * @property {number} index of its slot
- * @property {number} generation
- * @property {string} taskId
  */
 
 /** All threads of one pool. */
 export class Fleet {
   /** @type {Map<number, Member>} by thread number */
   members = new Map();
-  /** What stopped tasks. */
-  stopped = new StopLog();
+  /** Tasks that are to end. */
+  suspicions = new Suspicions(this.members, (event) => this.#drive(event));
   #fleet;
   #threads;
   #wakeups;
@@ -57,11 +43,11 @@ export class Fleet {
   #refusal;
   /** @type {Set<number | undefined>} seats that were given up */
   #retired = new Set();
-  /** Workers ended because of their task. */
-  kills = 0;
-  /** Workers whose silence was ended. */
-  interventions = 0;
   #sparesStarted = 0;
+  /** Calls of resize() that wait. @type {{ resolve: () => void, reject: (error: Error) => void }[]} */
+  #resizes = [];
+  /** Whether workers may come or go by themselves: look() is worth its call. */
+  #changes;
 
   /**
    * @param {import('../core/core.js').Core} core
@@ -77,6 +63,7 @@ export class Fleet {
     this.#threads = threads;
     this.events = events;
     this.#fleet = new FleetCore(core, options, program.checked);
+    this.#changes = changesSize(options);
     this.#wakeups = new Wakeups(options.scheduler, () => this.#drive());
   }
 
@@ -129,6 +116,11 @@ export class Fleet {
       this.#opening = undefined;
       return;
     }
+    if (action.kind === L.FLEET_RESIZED) {
+      this.#changes = changesSize(this.options);
+      for (const { resolve } of this.#resizes.splice(0)) resolve();
+      return;
+    }
     const member = this.members.get(action.thread);
     if (!member) return;
     if (action.kind === L.FLEET_SEATING) {
@@ -139,8 +131,10 @@ export class Fleet {
     else if (action.kind === L.FLEET_STOP) {
       member.state = 'dying';
       this.#toStop.push(member);
-    } else if (action.kind === L.FLEET_OVER) this.#over(member, action);
+    } else if (action.kind === L.FLEET_OVER) this.suspicions.over(member, action);
     else if (action.kind === L.FLEET_REAPED) this.#reaped(member);
+    else if (action.kind === L.FLEET_RESTING) void this.#rest(member);
+    else if (action.kind === L.FLEET_LEFT) this.events.left(member);
     else this.#lost(member, action);
   }
 
@@ -263,7 +257,7 @@ export class Fleet {
     else if (reason === L.FLEET_KILLED)
       member.error = innerError('WORKER_LOST', `${name} was killed: its task would not end`);
     if (kind === L.FLEET_DOWN) {
-      if (reason === L.FLEET_KILLED) this.kills++;
+      if (reason === L.FLEET_KILLED) this.suspicions.kills++;
       this.events.down(member, member.error);
     } else if (kind === L.FLEET_RETIRED) {
       this.#retired.add(member.seat);
@@ -285,57 +279,58 @@ export class Fleet {
   #reaped(member) {
     this.members.delete(member.number);
     this.events.reaped(member);
-    forsake(member);
+    this.suspicions.forsake(member);
   }
 
-  // ---- Kills ----
+  // ---- Size ----
 
   /**
-   * Ends a task that was given up, if need be with its thread. Nothing happens if it does not run there any more.
-   * @param {number} number of the thread
-   * @param {Doomed} task
-   * @param {number} graceMs how long it may take to end by itself
-   * @returns {Promise<void>} settles when the task is over; with the thread's confirmed death, if it had to die
+   * From now on so many workers are to be there; settles when they are, and those that are too many have ended.
+   * @param {number} workers
+   * @returns {Promise<void>}
    */
-  kill(number, task, graceMs) {
-    const member = this.members.get(number);
-    if (!member || this.#closed) return Promise.resolve();
-    const { index, generation } = task;
-    const { incarnation } = member;
-    const event = { kind: L.FLEET_KILL, thread: number, incarnation, suspect: L.SUSPECT_TASK, index, generation };
-    return new Promise((resolve) => {
-      suspect(member, task, resolve);
-      this.#drive({ ...event, graceMs: graceMs > LIMITS_MS.flag ? graceMs : undefined });
+  resize(workers) {
+    if (this.#closed) return Promise.reject(poolError('POOL_DESTROYED'));
+    return new Promise((resolve, reject) => {
+      this.#resizes.push({ resolve, reject });
+      this.#changes = true; // until that has come about
+      this.#drive({ kind: L.FLEET_RESIZE, seatsMin: workers, seatsMax: workers });
     });
   }
 
-  /**
-   * Ends what a silent thread runs, if need be with it.
-   * @param {number} number of the thread
-   * @param {number} beat how often it had given a sign of life
-   * @param {() => Doomed[]} tasks that it runs
-   */
-  recover(number, beat, tasks) {
-    const member = this.members.get(number);
-    if (!member || this.#closed || member.recovering) return;
-    this.interventions++;
-    member.recovering = true;
-    for (const task of tasks()) suspect(member, task);
-    const { incarnation } = member;
-    const event = { kind: L.FLEET_KILL, thread: number, incarnation, suspect: L.SUSPECT_SILENT };
-    this.#drive({ ...event, generation: beat });
+  /** Tasks have come, or ended: there may be too few workers now, or one that leaves may have nothing left to do. */
+  look() {
+    if (this.#changes && this.#fleet.isDue) this.#drive();
+  }
+
+  /** A worker has nothing left to do, and takes nothing any more. @param {Member} member */
+  async #rest(member) {
+    await sayFarewell([member], this.options.scheduler, this.events.tell);
+    this.#drive({ kind: L.FLEET_RESTED, thread: member.number, incarnation: member.incarnation });
+  }
+
+  /** Seats that are, or will be, served by a worker, or were given up; without those that are closed. */
+  get places() {
+    const places = [];
+    for (let seat = 0; seat < this.options.seats; seat++)
+      if (this.#retired.has(seat) || this.#fleet.serves(seat)) places.push(seat);
+    return places;
+  }
+
+  /** One more than the last of them. */
+  get extent() {
+    return (this.places.at(-1) ?? -1) + 1;
   }
 
   /**
-   * @param {Member} member
-   * @param {FleetAction} action
+   * Whether a task will ever find a worker.
+   * @param {number} [place] the seat that it is bound to + 1
    */
-  #over(member, action) {
-    const isSilent = action.suspect === L.SUSPECT_SILENT;
-    if (isSilent) member.recovering = false;
-    const taskId = settleSuspicion(member, action, isSilent);
-    this.stopped.note(action.rung, { worker: member.name, taskId, ms: action.ms });
+  serves(place) {
+    return this.#retired.size === 0 || this.#fleet.serves(place ? place - 1 : L.NONE);
   }
+
+  // ---- For all ----
 
   /**
    * @param {number} number of a thread
@@ -362,14 +357,6 @@ export class Fleet {
   }
 
   /**
-   * Whether a task will ever find a worker.
-   * @param {number} [place] the seat that it is bound to + 1
-   */
-  serves(place) {
-    return this.#retired.size < this.options.workers && !(place && this.#retired.has(place - 1));
-  }
-
-  /**
    * Sends something to the code of the user's in workers.
    * @param {unknown} message
    * @param {number} [seat] of one worker; default: all that have started
@@ -385,15 +372,25 @@ export class Fleet {
     this.#closed = true;
     this.#opening?.fail(innerError('POOL_DESTROYED', 'the pool was destroyed while it started'));
     this.#opening = undefined;
+    for (const { reject } of this.#resizes.splice(0)) reject(poolError('POOL_DESTROYED'));
     this.#wakeups.stop();
     this.#fleet.step(host.time.now(), this.options.scheduler.poolNow(), { kind: L.FLEET_CLOSE });
     const members = [...this.members.values()];
     for (const member of members) {
       member.state = 'dying';
-      forsake(member);
+      member.stopped?.('');
     }
+    this.suspicions.close();
     await Promise.all(members.map(stopAtLast));
     await this.#threads.close();
     this.members.clear();
   }
+}
+
+/**
+ * Whether a pool's workers come and go without being asked to.
+ * @param {import('../options/options.js').ResolvedOptions} options
+ */
+function changesSize({ workersMin, workers, maxTasksPerWorker, maxHeapBytes }) {
+  return workersMin < workers || maxTasksPerWorker !== undefined || maxHeapBytes !== undefined;
 }

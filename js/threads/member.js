@@ -18,7 +18,8 @@ import { host } from '../host/index.js';
  * @property {number | undefined} exitCode with which it ended
  * @property {Map<string, { taskId: string, over: (() => void) | undefined }>} suspected tasks that are to end here, by taskKey
  * @property {boolean} recovering its silence is being ended
- * @property {(failure: string) => void} [stopped] its `onStop` is over, or will never be
+ * @property {Promise<string>} [farewell] it runs its module's `onStop`: settles with what went wrong, or ''
+ * @property {(failure: string) => void} [stopped] settles that: `onStop` is over, or will never be
  * @property {number} sent arguments that it has been sent ahead
  * @property {number} bound tasks that wait for it or run, since it has their arguments
  */
@@ -33,6 +34,8 @@ import { host } from '../host/index.js';
  * @property {(member: Member) => void} up a worker has taken a seat
  * @property {(member: Member, error: Error) => void} down a worker crashed, or was killed
  * @property {(member: Member, error: Error) => void} retired its seat is given up
+ * @property {(member: Member) => void} left a worker was replaced, or is not needed any more: nothing is lost
+ * @property {(message: string) => void} tell something went wrong that belongs to no task
  * @property {(member: Member) => void} reaped what it held is taken back
  */
 
@@ -85,6 +88,7 @@ export function initMessage({ exports, pool, memory }, { glue, own, wasmModule }
     name: options.names.worker,
     initData: options.initData,
     memoryBytes: options.memoryBytes,
+    heapBytes: options.maxHeapBytes,
     beatMs: options.liveness.timeoutMs && options.liveness.scanMs / 2,
   };
 }
@@ -129,47 +133,6 @@ export class Opening {
     const text = `${member.name}: ${describeReason(error)}`;
     this.fail(known ? error : poolError('START_FAILED', text, { cause: error }));
   }
-}
-
-/**
- * A task by its slot and that one's generation.
- * @param {{ index: number, generation: number }} task
- */
-function taskKey({ index, generation }) {
-  return `${index}.${generation}`;
-}
-
-/**
- * A task is to end on this thread.
- * @param {Member} member
- * @param {import('./fleet.js').Doomed} task
- * @param {() => void} [over] to be called when it is over
- */
-export function suspect({ suspected }, task, over) {
-  const key = taskKey(task);
-  suspected.set(key, { taskId: task.taskId, over: over ?? suspected.get(key)?.over });
-}
-
-/**
- * The core tells that a task is over.
- * @param {Member} member
- * @param {{ index: number, generation: number }} task
- * @param {boolean} isSilent it says so of the thread's silence: of a task that was given up besides it will tell once more
- * @returns {string | undefined} the task's id
- */
-export function settleSuspicion({ suspected }, task, isSilent) {
-  const key = taskKey(task);
-  const found = suspected.get(key);
-  if (!found || (isSilent && found.over)) return found?.taskId;
-  suspected.delete(key);
-  found.over?.();
-  return found.taskId;
-}
-
-/** @param {Member} member nothing more will be told of what was to end there */
-export function forsake({ suspected }) {
-  for (const { over } of suspected.values()) over?.();
-  suspected.clear();
 }
 
 /** @typedef {import('../options/options.js').ResolvedOptions['names']} Names what the names of a pool's threads begin with */

@@ -36,7 +36,7 @@ export function openCore(options, exports, wasmMemory, maximumBytes = options.me
     u32[(at + field) >>> 2] = value;
   };
   u32.fill(0, at >>> 2, (at + L.CONFIG_SIZE + 8) >>> 2);
-  set(L.CONFIG_WORKERS, options.workers);
+  set(L.CONFIG_WORKERS, options.seats);
   set(L.CONFIG_SPARES, options.spares);
   set(L.CONFIG_CONCURRENCY, options.concurrency);
   set(L.CONFIG_MAX_QUEUE, options.maxQueue ?? L.NONE);
@@ -49,6 +49,7 @@ export function openCore(options, exports, wasmMemory, maximumBytes = options.me
   set(L.CONFIG_LOW_SKIPS, options.aging.lowSkips ?? L.NONE);
   set(L.CONFIG_HEAVY_SKIPS, options.aging.heavySkips ?? L.NONE);
   set(L.CONFIG_SLOW_MS, options.slowMs);
+  set(L.CONFIG_TASKS_PER_WORKER, options.maxTasksPerWorker ?? 0);
   set(L.CONFIG_CORES, host.hardwareConcurrency());
   set(L.CONFIG_BOX_COUNT, options.boxCount);
   set(L.CONFIG_BOX_BYTES, boxBytes(options, maximumBytes)); // below 2 ** 32, as the memory is

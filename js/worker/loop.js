@@ -14,6 +14,7 @@ import { sharedClock } from './clock.js';
 import { shownName } from '../base/task-name.js';
 import { callHandler, commitBox, Context, dropBoxes, tellSignal, transferOf } from '../handlers/context.js';
 import { ItemRun } from '../handlers/item-run.js';
+import { openHeapLimit } from './heap-limit.js';
 import { HandlerTable } from '../handlers/handler-table.js';
 import { promiseOf, runStop } from '../handlers/handlers.js';
 import { Sleep } from './sleep.js';
@@ -33,6 +34,8 @@ export class Loop {
   #showsLife = false;
   #nowMs = 0; // the time of the last task's end, so that the clock is read once per task; 0: it must be read
   #sleep;
+  /** @type {(() => void) | undefined} */
+  #lookAtHeap;
   /** Runs whose handler holds a signal, by slot. @type {Map<number, Context>} */
   signals = new Map();
   /** @type {{ index: number, name: string } | undefined} */
@@ -75,6 +78,7 @@ export class Loop {
   async open() {
     const { core, init, host } = this;
     const handlers = await this.#handlers.open(init.module);
+    this.#lookAtHeap = await openHeapLimit(host, core, init.heapBytes);
     core.exports._wp_worker_ready(core.pool, core.self);
     host.post({ kind: 'started', handlers });
     host.defer(() => this.run()); // in a turn of its own: an error there is not an error of the start
@@ -142,9 +146,6 @@ export class Loop {
       if (this.#sleep.start(seen)) return;
     }
   }
-
-  /** Reads the clock that all threads share. */
-  readClock;
 
   #ringDue() {
     this.core.memory.u32[(this.at + L.THREAD_RING) >>> 2] = 0;
@@ -392,6 +393,7 @@ export class Loop {
   finish(index, status) {
     if (this.insideGate()) throw new Error('an error inside the core: this worker must be replaced');
     const { exports, pool, self } = this.core;
+    this.#lookAtHeap?.();
     this.#nowMs = this.readClock();
     if (exports._wp_task_finish_at(pool, self, index, status, this.#nowMs)) this.ring();
   }

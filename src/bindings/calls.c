@@ -61,3 +61,9 @@ int32_t wp_js_name_intern(wp_pool *pool, const char *name, uint32_t bytes) {
   wp_status status = wp_name_intern(pool, name, bytes, &id);
   return index_or(status, id);
 }
+
+void wp_js_want_leave(wp_pool *pool, uint32_t self) {
+  wp_gate_enter(&pool->threads[self]);
+  wp_pool_want_leave(pool, self);
+  wp_gate_leave(&pool->threads[self]);
+}

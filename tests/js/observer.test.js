@@ -37,7 +37,7 @@ async function makeEngine(t) {
     slot,
     thread: number,
     ledger: { observer: /** @type {any} */ (undefined) },
-    fleet: { interventions: 0, members: new Map() },
+    fleet: { suspicions: { interventions: 0 }, members: new Map(), extent: 2 },
     options: { ...options, scheduler: clock },
     task: () => /** @type {any} */ ({ id: 'task-1', index, generation: core.generation(slot) }),
     /** What its worker says: when it started, and for how long it ran. */
@@ -201,12 +201,12 @@ test('interventions are told once, in the sample after them; what main holds bac
     const { Workers, Queues } = report();
     return [Workers.WatchdogInterventions.Value, Queues.Light.Value, Queues.Heavy.Value];
   };
-  engine.fleet.interventions = 2;
+  engine.fleet.suspicions.interventions = 2;
   telemetry.sample(1, 2);
   assert.deepEqual(values(), [2, 1, 2]);
   telemetry.sample(0, 0);
   assert.deepEqual(values(), [2, 1, 2]);
-  engine.fleet.interventions = 5;
+  engine.fleet.suspicions.interventions = 5;
   telemetry.sample(0, 3);
   assert.deepEqual(values(), [5, 1, 3]);
 });
@@ -244,7 +244,7 @@ test('the worst metric of a group is its colour, and the worst group that of the
     /** @type {number} */ interventions,
   ) => {
     const { engine, telemetry, report } = await makeTelemetry(t, { depth: [1, 3], interventions: [1, 3] });
-    engine.fleet.interventions = interventions;
+    engine.fleet.suspicions.interventions = interventions;
     telemetry.sample(light, heavy);
     const { Pools, Queues, Workers, Overall } = report();
     return [Pools.Status, Queues.Status, Workers.Status, Overall];
@@ -260,7 +260,7 @@ test('each second stands for itself; what is early does not make up for what is 
   const engine = await makeEngine(t);
   const members = new Map([[engine.thread, { number: engine.thread, seat: 1, state: 'live' }]]);
   const now = () => engine.ms;
-  const load = new Load(engine.core, /** @type {any} */ (members), { now, workers: 2, tickMs: 10 });
+  const load = new Load(engine.core, /** @type {any} */ ({ members, extent: 2 }), { now, tickMs: 10 });
   const running = (engine.core.thread(engine.thread) + L.THREAD_RUNNING) >>> 2;
   const pass = (/** @type {number[]} */ ...steps) => {
     for (const ms of steps) {

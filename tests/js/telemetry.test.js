@@ -156,7 +156,7 @@ test('how busy the threads are, refreshed once a second, O(1) to read [TW-64]', 
 test('without a meter of the host main is as busy as its ticks are late [TW-64]', () => {
   let now = 0;
   const core = /** @type {any} */ ({});
-  const load = new Load(core, new Map(), { now: () => now, workers: 1, tickMs: 10 });
+  const load = new Load(core, { members: new Map(), extent: 1 }, { now: () => now, tickMs: 10 });
   for (let tick = 0; tick < 50; tick++) {
     now += 20; // twice as long as it should be
     load.sample();

@@ -118,6 +118,8 @@ const everything: Required<PoolOptions> = {
   allowFunctions: true,
   liveness: { timeoutMs: 5000, scanMs: 1000, maxRedeliveries: 3 },
   workers: 'auto',
+  maxTasksPerWorker: 1000,
+  maxHeapBytes: '512mb',
   spares: 1,
   maxQueue: 100,
   taskTimeoutMs: 5000,
@@ -431,7 +433,7 @@ export async function wholePool(): Promise<void> {
     pool.on('workerRetired', (event: WorkerEvent & WorkerEnd) => console.error(event.worker, event.error)),
     pool.on('message', ({ worker, message }) => console.log(worker, message)),
   ];
-  same<Same<keyof PoolEvents, 'error' | 'drained' | 'workerUp' | 'workerDown' | 'workerRetired' | 'message'>>();
+  same<Same<keyof PoolEvents, 'error' | 'drained' | 'workerUp' | 'workerDown' | 'workerLeft' | 'workerRetired' | 'message'>>();
   // @ts-expect-error no such event
   pool.on('ready', () => undefined);
   // @ts-expect-error nor in another case

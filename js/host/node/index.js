@@ -33,7 +33,7 @@ const name = versions.bun ? 'bun' : versions.deno ? 'deno' : 'node';
 
 /** Bun shows flags to a worker and obeys none; tracked files are Node's alone. @type {Record<string, Host['threadOptions']>} */
 const THREAD_OPTIONS = {
-  node: ['workerData', 'env', 'argv', 'execArgv', 'trackUnmanagedFds'],
+  node: ['workerData', 'env', 'argv', 'execArgv', 'trackUnmanagedFds', 'maxHeapBytes'],
   bun: ['workerData', 'env', 'argv'],
   deno: ['workerData', 'env'],
 };

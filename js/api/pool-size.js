@@ -1,0 +1,40 @@
+/** How many workers a pool has, and which. */
+import { integer } from '../base/check.js';
+import { poolError } from '../base/errors.js';
+
+/** The size of one pool. */
+export class PoolSize {
+  #intake;
+  #options;
+  #starting;
+
+  /**
+   * @param {import('../submit/intake.js').Intake} intake
+   * @param {Pick<import('../options/options.js').ResolvedOptions, 'workersMin' | 'seats'>} options
+   * @param {() => Promise<import('../engine/engine.js').Engine> | undefined} starting
+   */
+  constructor(intake, options, starting) {
+    this.#intake = intake;
+    this.#options = options;
+    this.#starting = starting;
+  }
+
+  /** Seats that have a worker, or get one, in order. */
+  get places() {
+    const { engine } = this.#intake;
+    return engine ? engine.fleet.places : Array.from({ length: this.#options.workersMin }, (_, seat) => seat);
+  }
+
+  /**
+   * See Pool.resize.
+   * @param {number} workers
+   * @returns {Promise<void>}
+   */
+  async change(workers) {
+    integer('workers', workers, 1, this.#options.seats);
+    this.#intake.checkOpen();
+    const engine = this.#intake.engine ?? (await this.#starting()); // at once, if that is possible
+    if (!engine || this.#intake.closed) throw poolError('POOL_DESTROYED');
+    await engine.fleet.resize(workers);
+  }
+}

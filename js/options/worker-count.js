@@ -1,0 +1,87 @@
+/** The pool's options that say how many workers there are, and when one is replaced. */
+import { integer, milliseconds, nameSet, ownOptions, parseSize } from '../base/check.js';
+import { poolError } from '../base/errors.js';
+import * as L from '../generated/layout.js';
+import { host } from '../host/index.js';
+
+/**
+ * @typedef {object} WorkerRange an elastic pool: it grows while tasks wait and every worker is busy, one worker at a time
+ * @property {number} min workers that are always there, and with which the pool starts
+ * @property {number | 'auto'} max as many as there may be
+ * @property {number} [idleMs] after which a worker that has nothing to do ends; 10,000; Infinity: never
+ */
+
+/** @type {Record<keyof WorkerRange, 1>} */
+const NAMES = { min: 1, max: 1, idleMs: 1 };
+const RANGE = nameSet(NAMES);
+
+/** Defaults: threads are cheap to keep for a while and dear to start; and nobody has a spare who did not ask for it. */
+export const WORKER_DEFAULTS = Object.freeze({ idleMs: 10_000, spares: 0 });
+
+/** Every pool may be resized up to this, or to its own largest number of workers: what a place for a worker costs is 3 KB of memory. */
+const SEATS_LEAST = 32;
+
+/**
+ * @param {string} name
+ * @param {unknown} workers
+ * @param {number} least
+ * @param {number} most
+ */
+function count(name, workers, least, most) {
+  if (workers !== 'auto') return integer(name, workers, least, most);
+  const wanted = Number(host.environment('WASMPOOL_WORKERS') ?? NaN);
+  const found = Number.isSafeInteger(wanted) && wanted > 0 ? wanted : host.hardwareConcurrency() || 2;
+  return Math.max(least, Math.min(found, most));
+}
+
+/**
+ * @param {import('./options.js').PoolOptions['workers']} workers
+ * @returns {{ min: number, max: number, idleMs: number | undefined }} `idleMs` undefined: never
+ */
+function rangeOf(workers = 'auto') {
+  if (typeof workers !== 'object' || workers === null) {
+    const all = count('workers', workers, 1, L.SEATS_MAX);
+    return { min: all, max: all, idleMs: undefined };
+  }
+  const {
+    min,
+    max,
+    idleMs = WORKER_DEFAULTS.idleMs,
+  } = ownOptions('workers', workers, RANGE, 'a number, auto or { min, max }');
+  const least = integer('workers.min', min, 1, L.SEATS_MAX);
+  return {
+    min: least,
+    max: count('workers.max', max, least, L.SEATS_MAX),
+    idleMs: milliseconds('workers.idleMs', idleMs),
+  };
+}
+
+/**
+ * @param {import('./options.js').PoolOptions} options
+ * @returns `workers`: as many as there may be; `seats`: as resize() may make it
+ * @throws {import('../base/errors.js').PoolError} INVALID_ARGUMENT, UNSUPPORTED
+ */
+export function workerOptions({ workers, spares = WORKER_DEFAULTS.spares, maxTasksPerWorker, maxHeapBytes }) {
+  const { min, max, idleMs } = rangeOf(workers);
+  const warm = integer('spares', spares, 0, L.SEATS_MAX - max);
+  if (maxHeapBytes !== undefined && !host.threadOptions.includes('maxHeapBytes')) {
+    const instead = 'maxTasksPerWorker replaces workers everywhere';
+    throw poolError(
+      'UNSUPPORTED',
+      `maxHeapBytes: workers of ${host.name} do not tell how large their heap is; ${instead}`,
+    );
+  }
+  return {
+    workersMin: min,
+    workers: max,
+    idleMs,
+    seats: Math.max(max, Math.min(SEATS_LEAST, L.SEATS_MAX - warm)),
+    spares: warm,
+    maxTasksPerWorker:
+      maxTasksPerWorker === undefined || maxTasksPerWorker === Infinity
+        ? undefined
+        : integer('maxTasksPerWorker', maxTasksPerWorker, 1, 2 ** 31),
+    maxHeapBytes:
+      maxHeapBytes === undefined || maxHeapBytes === Infinity ? undefined : parseSize('maxHeapBytes', maxHeapBytes),
+  };
+}
