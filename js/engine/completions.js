@@ -1,24 +1,25 @@
-/** Takes finished slots from the core: looks by itself while results flow, asks to be rung while they do not. */
+/** Takes finished slots from the core: polls while results flow, and arms the bell while they do not. */
 import { allocate } from '../core/core.js';
 import { host } from '../host/index.js';
 
 const { now, microtask } = host.time;
 
+/** Slots that one call of the core drains. */
 const LIMIT = 1024;
 /**
- * How long main looks for the next result before it asks to be rung. A ring costs 10 to 20 microseconds and as much latency; but while
- * main looks, a worker may miss its core.
+ * How long main polls for the next result before it arms the bell. A ring costs 10 to 20 microseconds and as much latency; but while
+ * main polls, a worker may lack the core.
  */
 const LOOK_MS = 0.008;
-/** Now and then, after so many rings, it looks for as long as it takes to wake a worker: it may pay by now. */
+/** After some rings main polls once for as long as it takes to wake a worker, in case polling pays by now. */
 const TRY_MS = 0.06;
 const TRY_EVERY_LEAST = 8;
 const TRY_EVERY_MOST = 128;
-/** As many results at once are a flow. */
+/** So many results at once count as a flow. */
 const MANY = 8;
-/** After so many, what takes their places is submitted in a burst: pushes that wake a worker each would cost main a third of its time. */
+/** After so many, main submits what takes their places as a burst: if each push woke a worker, that would cost main a third of its time. */
 const BURST = 64;
-/** For how long it looks in microtasks before everything else gets its turn of the event loop. */
+/** How long main polls in microtasks before it yields to the event loop. */
 const TURN_MS = 0.2;
 
 /** The way of finished slots from the core to main. */
@@ -31,19 +32,19 @@ export class Completions {
   #looking = false;
   #stopped = false;
   #bursting = false;
-  /** For how long after a result main looks for the next one; 0: not at all. */
+  /** How long after a result main polls for the next one; 0: not at all. */
   #windowMs = LOOK_MS;
   #tryEvery = TRY_EVERY_LEAST;
   #ringsToTry = TRY_EVERY_LEAST;
-  /** On a single core who looks keeps the worker from it. */
+  /** On a single core, polling keeps the worker from running. */
   #alone = host.hardwareConcurrency() === 1;
   #lastMs = 0;
   #turnMs = 0;
 
   /**
    * @param {import('../core/core.js').Core} core main's
-   * @param {(index: number) => void} deliver one slot, which is DELIVERED: to be read
-   * @param {() => boolean} isBusy whether completions are to be expected; asked after each drain
+   * @param {(index: number) => void} deliver reads one slot, which is DELIVERED
+   * @param {() => boolean} isBusy whether completions are to be expected; called after each drain
    */
   constructor(core, deliver, isBusy) {
     this.#core = core;
@@ -53,29 +54,29 @@ export class Completions {
     core.exports._wp_task_arm_bell(core.pool);
   }
 
-  /** A worker has rung: the bell is not armed any more. */
+  /** A worker has rung, so the bell is not armed any more. */
   ring() {
     this.#turnMs = now();
     this.drain(true);
   }
 
   /**
-   * Takes everything that is there. From inside a delivery: once that is over.
-   * @param {boolean} [rung] main did not find it by looking
+   * Takes everything that has finished. A call from inside a delivery has no effect: the drain goes on after it.
+   * @param {boolean} [rung] whether a worker has rung, so that main did not find it by polling
    */
   drain(rung = false) {
     if (this.#draining || this.#stopped) return;
     this.#burst(false);
     const found = this.#takeAll();
-    if (this.#stopped) return; // by a callback
+    if (this.#stopped) return; // a callback has closed the pool
     const busy = this.#isBusy();
     const nowMs = now();
     if (found > 0) {
-      this.#lastMs = nowMs; // whoever waited for these may be about to submit more
+      this.#lastMs = nowMs; // the program may be about to submit more
       this.#windowMs = this.#windowAfter(found, rung);
     } else if (!busy || nowMs - this.#lastMs >= this.#windowMs) this.#windowMs = 0;
     this.#burst(found >= BURST);
-    // Something may have finished just before the bell is armed.
+    // Arming fails if something has finished in the meantime.
     if (this.#windowMs > 0 || !this.#core.exports._wp_task_arm_bell(this.#core.pool)) this.#look();
   }
 
@@ -93,11 +94,11 @@ export class Completions {
   #windowAfter(found, rung) {
     if (this.#alone) return found >= MANY ? LOOK_MS : 0;
     if (!rung) {
-      this.#tryEvery = TRY_EVERY_LEAST; // it has paid
+      this.#tryEvery = TRY_EVERY_LEAST; // polling has paid
       return LOOK_MS;
     }
     if (--this.#ringsToTry > 0) return found >= MANY ? LOOK_MS : 0;
-    this.#tryEvery = Math.min(this.#tryEvery * 2, TRY_EVERY_MOST); // until it pays
+    this.#tryEvery = Math.min(this.#tryEvery * 2, TRY_EVERY_MOST); // more seldom, until polling pays
     this.#ringsToTry = this.#tryEvery;
     return TRY_MS;
   }
@@ -117,7 +118,10 @@ export class Completions {
     return total;
   }
 
-  /** @param {number} index What is thrown meanwhile is the program's to hear of, but takes no other delivery with it. */
+  /**
+   * Rethrows later: one failing callback must not stop other deliveries.
+   * @param {number} index
+   */
   #deliverOne(index) {
     try {
       this.#deliver(index);
@@ -128,7 +132,7 @@ export class Completions {
     }
   }
 
-  /** Looks again when what waits for these results has run; after TURN_MS, when everything else has had a turn. */
+  /** Polls again when the code that waits for these results has run; after TURN_MS, in the next turn of the event loop. */
   #look() {
     if (this.#looking) return;
     this.#looking = true;
@@ -144,7 +148,7 @@ export class Completions {
       });
   }
 
-  /** Nothing is delivered any more. */
+  /** Delivers nothing from now on. */
   stop() {
     this.#stopped = true;
   }

@@ -1,4 +1,4 @@
-/** Seats that are given up, and the tasks that will never find a worker, or whose payload ended with one. */
+/** Seats that were given up, and the tasks that will never find a worker, or whose payload was lost with one. */
 import { lostError } from '../threads/deaths.js';
 import { innerError } from '../base/errors.js';
 import * as L from '../generated/layout.js';
@@ -8,14 +8,14 @@ import { workerName } from '../threads/member.js';
  * @typedef {import('../threads/member.js').Member} Member
  */
 
-/** The seats of one pool that nobody serves any more. */
+/** The seats of one pool that are not served any more. */
 export class Deserted {
   #core;
   #fleet;
   #options;
   #tasks;
   #giveUp;
-  /** @type {Map<number | undefined, Member>} the last worker of each, by seat; given up last: last */
+  /** @type {Map<number | undefined, Member>} the last worker of each seat, in the order in which the seats were given up */
   #seats = new Map();
 
   /**
@@ -33,19 +33,22 @@ export class Deserted {
     this.#giveUp = giveUp;
   }
 
-  /** @param {Member} member whose seat is given up */
+  /** @param {Member} member the last worker of a seat that was given up */
   add(member) {
     this.#seats.set(member.seat, member);
     this.endTasks(member.seat);
   }
 
-  /** @param {Member} member what it held has come back: tasks that were to run again, too */
+  /** @param {Member} member whose record was reaped; its tasks may have been requeued */
   reaped(member) {
     if (member.bound > 0) this.#endTransferred(member);
     if (this.#seats.has(member.seat)) this.endTasks(member.seat);
   }
 
-  /** @param {Member} member what was transferred to it, and waits still, is lost */
+  /**
+   * Ends the tasks that are still waiting and whose payload was transferred to a dead worker.
+   * @param {Member} member
+   */
   #endTransferred(member) {
     const core = this.#core;
     for (const task of [...this.#tasks]) {
@@ -56,9 +59,9 @@ export class Deserted {
   }
 
   /**
-   * Ends a task that is about to run without what was transferred with it.
+   * Ends a task whose transferred payload is lost.
    * @param {import('../task/task.js').Task} task
-   * @returns {import('../base/errors.js').PoolError} why
+   * @returns {import('../base/errors.js').PoolError} the task's error
    */
   endWithoutPayload(task) {
     const core = this.#core;
@@ -69,8 +72,8 @@ export class Deserted {
   }
 
   /**
-   * Ends what waits for a seat, or, if that was the last, for any. What its worker ran ends when the core has taken it back.
-   * @param {number} [seat] default: the one that was given up last
+   * Ends the tasks that wait for a seat; if no seat is served any more, all waiting tasks. Running ones end when their worker is reaped.
+   * @param {number} [seat] default: the seat that was given up last
    */
   endTasks(seat = [...this.#seats.keys()].at(-1)) {
     const [core, fleet] = [this.#core, this.#fleet];
@@ -99,7 +102,7 @@ function transferLost({ id, rare }, hasRun) {
   const again = 'it cannot run again, because what was transferred to it is gone';
   if (!member) return innerError('WORKER_LOST', again, { taskId: id });
   const where = { taskId: id, worker: member.name };
-  // Its run was ended, and its worker lives on.
+  // Its run was stopped, and its worker lives on.
   if (member.state !== 'dying')
     return innerError('WORKER_LOST', `the task was stopped on ${member.name}, and ${again}`, where);
   const what = hasRun

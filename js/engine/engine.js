@@ -1,7 +1,4 @@
-/**
- * Main's half of the pool: gives tasks to the core, takes their ends from it, and keeps the clocks. No scheduling: which
- * worker runs what is decided in shared memory, without main.
- */
+/** Main's half of the pool: hands tasks to the core, receives results, keeps the clocks. Scheduling happens in shared memory, without main. */
 import { Clock } from '../time/clock.js';
 import { Completions } from './completions.js';
 import { allocate } from '../core/core.js';
@@ -34,12 +31,12 @@ import { Timekeeper } from '../time/timekeeper.js';
  * @property {() => void} rest no task is in flight; one that was given up may still run
  * @property {() => void} drained
  * @property {(member: import('../threads/fleet.js').Member) => void} up
- * @property {(member: import('../threads/fleet.js').Member, error: Error, tasks: number) => void} down `tasks` that it ran
+ * @property {(member: import('../threads/fleet.js').Member, error: Error, tasks: number) => void} down a worker is lost; it ran `tasks`
  * @property {(member: import('../threads/fleet.js').Member, error: Error) => void} retired
  * @property {(member: import('../threads/fleet.js').Member) => void} left
- * @property {(message: string) => void} tell something went wrong that belongs to no task
+ * @property {(message: string) => void} tell reports a failure that belongs to no task
  * @property {(seat: number) => void} seating
- * @property {(member: import('../threads/fleet.js').Member, message: unknown) => void} message code of the user's in the worker posted it
+ * @property {(member: import('../threads/fleet.js').Member, message: unknown) => void} message user code in the worker posted it
  */
 
 export class Engine {
@@ -47,7 +44,7 @@ export class Engine {
   core;
   /** @type {Fleet} */
   fleet;
-  /** How boxes, which their users may keep for ever, hold it. @type {{ engine: Engine | undefined }} */
+  /** Boxes, which users may keep for ever, hold this, so that they do not keep a closed pool. @type {{ engine: Engine | undefined }} */
   self = { engine: this };
   /** @type {(Task | undefined)[]} by slot */
   #tasks = [];
@@ -129,9 +126,9 @@ export class Engine {
       userMessage: this.events.message,
       seating: (seat, member) => {
         this.outbox.welcome(member);
-        this.timekeeper.look(); // it has not been looked at for as long as a thread takes to start
+        this.timekeeper.look(); // the start of a thread takes long enough for the clock to have changed
         this.events.seating(seat);
-        host.defer(() => this.ledger.checkDrained()); // when it has its seat, it may have been the last that was missing
+        host.defer(() => this.ledger.checkDrained()); // once seated, it may have been the last worker that was not free
       },
       up: (member) => this.events.up(member),
       down: (member, error) => {
@@ -152,7 +149,7 @@ export class Engine {
     };
   }
 
-  /** Starts the threads; settles when every seat is served. */
+  /** Starts the threads. Settles when every seat is served. */
   async open() {
     await this.fleet.open();
     this.#isOpen = true;
@@ -180,10 +177,10 @@ export class Engine {
     this.clock.update();
   }
 
-  // ---- In ----
+  // ---- Submission ----
 
   /**
-   * Whether that many more tasks may wait.
+   * Whether so many more tasks may be queued.
    * @param {number} count
    */
   admits(count) {
@@ -191,7 +188,7 @@ export class Engine {
   }
 
   /**
-   * Queues a task. Its end, an error here included, is told to its sink, never thrown.
+   * Queues a task. Its result goes to its sink, and so does an error here: nothing is thrown.
    * @param {Task} task
    * @param {string} name
    * @param {unknown} payload
@@ -202,12 +199,12 @@ export class Engine {
   }
 
   /**
-   * The first half of submit(): the task is in its slot, as it is now.
+   * The first half of submit(): writes the task and its payload, as it is now, into a slot.
    * @param {Task} task
    * @param {string} name
    * @param {unknown} payload
    * @param {Spec} spec
-   * @returns {boolean} false: it failed, and its sink knows
+   * @returns {boolean} false: it failed, and its sink was told
    */
   prepare(task, name, payload, spec) {
     try {
@@ -223,7 +220,7 @@ export class Engine {
   }
 
   /**
-   * The second half.
+   * The second half: queues the slot.
    * @param {Task} task
    * @param {string} name
    * @param {Spec} spec
@@ -242,7 +239,10 @@ export class Engine {
     if (!this.fleet.serves(spec.seat)) this.#deserted.endTasks(spec.seat ? spec.seat - 1 : undefined);
   }
 
-  /** @param {Task} task prepared, and not wanted any more */
+  /**
+   * Instead of release(): frees the slot of a prepared task.
+   * @param {Task} task
+   */
   discard(task) {
     this.core.exports._wp_task_free(this.core.pool, L.MAIN, task.index);
     task.index = -1;
@@ -252,14 +252,14 @@ export class Engine {
     this.completions.drain();
   }
 
-  // ---- Ended early ----
+  // ---- Cancellation and deadlines ----
 
   /**
-   * Settles a task with an error, whatever it is doing; optionally kills the worker that runs it.
+   * Settles a task with an error, whatever it is doing, and optionally stops it, by ending its worker if need be.
    * @param {Task} task
    * @param {import('../base/errors.js').PoolError} error
    * @param {boolean} [kill]
-   * @returns {Promise<void>} settles when there is nothing left to wait for
+   * @returns {Promise<void>} settles when the task has stopped (kill), else at once
    */
   async giveUp(task, error, kill = false) {
     if (task.settled) return;
@@ -273,10 +273,10 @@ export class Engine {
     const result = exports._wp_task_cancel(pool, index, generation);
     const over = items?.();
     const slot = this.core.slots.record(index);
-    const thread = memory.u32[(slot + L.SLOT_OWNER) >>> 2]; // known once it runs, not before
+    const thread = memory.u32[(slot + L.SLOT_OWNER) >>> 2]; // set while it runs
     if (over) task.sink.partial?.(over.values, over.bytes);
     if (result === L.CANCEL_STALE) {
-      this.ledger.end(task, error, undefined); // it has finished: main will take it, and find it settled
+      this.ledger.end(task, error, undefined); // it has finished: main will drain its slot and find the task settled
       return;
     }
     const isRunning = result === L.CANCEL_RUNNING;
@@ -290,7 +290,7 @@ export class Engine {
   }
 
   /**
-   * A task's deadline has passed: if it has not started it never does, if it runs it is stopped as after a time limit.
+   * A task's deadline has passed: if it has not started, it never will; if it runs, it is stopped as after a time limit.
    * @param {Task} task
    * @param {import('../options/task-options.js').Deadline} deadline
    */
@@ -309,11 +309,11 @@ export class Engine {
   }
 
   /**
-   * Whether some handler or C task has this name; undefined while no worker has said so.
+   * Whether some handler or C task has this name; undefined: not known, because no worker has reported its handlers yet.
    * @param {string} name
    */
   knows(name) {
-    if (parseReference(name)) return undefined; // its worker will see
+    if (parseReference(name)) return undefined; // a reference to a module: its worker will find out
     if (this.names.isC(name)) return true;
     for (const { handlers } of this.fleet.members.values()) if (handlers) return handlers.includes(name);
     return undefined;
@@ -361,7 +361,7 @@ export class Engine {
     }
   }
 
-  /** @param {import('../threads/fleet.js').Member} member what it held has come back to the core */
+  /** @param {import('../threads/fleet.js').Member} member dead, and taken back by the core */
   #reaped(member) {
     this.#stops.forget(member.number);
     this.#results.takenAlong(member, () => this.drain());
@@ -372,7 +372,7 @@ export class Engine {
   }
 
   /**
-   * Ends everything: every task fails, every thread is stopped.
+   * Closes the pool: every task fails, and every thread is stopped.
    * @param {import('../base/errors.js').PoolError} reason
    */
   async close(reason) {

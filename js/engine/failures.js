@@ -1,4 +1,4 @@
-/** Errors of tasks, from what the core and their workers have left of them. */
+/** Errors of tasks, from the status and the result in their slots. */
 import { TYPE } from '../codec/codec.js';
 import { RESULT } from '../core/core.js';
 import { describeReason, innerError } from '../base/errors.js';
@@ -17,7 +17,7 @@ import { lostError } from '../threads/deaths.js';
 export function readFailure(core, slot, status, where, lost) {
   const { code, text } = STATUS_ROWS[-status] ?? STATUS_ROWS[-STATUS.BROKEN_INVARIANT];
   const isOwn = status === STATUS.WORKER_LOST || status === STATUS.POISON_JOB;
-  // A handler may hand on such an error of another pool, while its own worker lives.
+  // A handler may throw such an error of another pool while its own worker lives; then there is a result.
   if (isOwn && (lost || core.typeOf(slot, RESULT) === TYPE.UNDEFINED)) {
     const worker = where.worker ?? 'the worker';
     if (lost) return lostError(`${worker} ended while it ran the task`, lost, where, code);

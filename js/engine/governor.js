@@ -1,4 +1,4 @@
-/** How long main may be busy in each tick with giving single tasks to the core. */
+/** Main's budget in each tick for handing single tasks to the core (src/governor.h). */
 export class Governor {
   #core;
   #spent = false;
@@ -8,18 +8,18 @@ export class Governor {
     this.#core = core;
   }
 
-  /** Whether main may give one more task to the core in this tick. */
+  /** Whether main may hand one more task to the core in this tick. */
   admits() {
     return this.#core.exports._wp_governor_admits(this.#core.pool) !== 0;
   }
 
-  /** @param {number} ms that giving a task to the core took */
+  /** @param {number} ms that handing a task to the core took */
   spend(ms) {
     this.#spent = true;
     this.#core.exports._wp_governor_spend(this.#core.pool, ms);
   }
 
-  /** A new tick. Whether anything was spent in the one before. */
+  /** Begins a tick. Returns whether anything was spent in the previous one. */
   tick() {
     const spent = this.#spent;
     this.#spent = false;

@@ -9,19 +9,19 @@ import { readStats } from '../threads/open.js';
  * @typedef {import('../task/task.js').Task} Task
  *
  * @typedef {object} LedgerPort
- * @property {(busy: boolean) => void} busy the first task is in flight, or none is any more
- * @property {() => void} unwatch a task that main had to look after has left
- * @property {(task: Task) => void} forget whatever is known of it elsewhere
+ * @property {(busy: boolean) => void} busy true: the first task is in flight; false: none is any more
+ * @property {() => void} unwatch a task with a time limit has left
+ * @property {(task: Task) => void} forget drops what other parts keep for the task
  * @property {(error: import('../base/errors.js').PoolError) => void} error a task failed
  * @property {() => void} rest no task is in flight; one that was given up may still run
  * @property {() => void} drained
  *
- * @typedef {object} Observer who watches tasks go by; nobody does by default
- * @property {(task: Task, name: string) => void} held main's budget holds it back
+ * @typedef {object} Observer records tasks for telemetry; by default there is none
+ * @property {(task: Task, name: string) => void} held main's budget holds the task back
  * @property {(task: Task, name: string, index: number) => void} queued `index` of its slot
- * @property {(task: Task, slot: number, outcome?: string) => void} ran its worker is done with it, or it runs and ends with this
- *   outcome: `slot` is the address of its record
- * @property {(thread: number) => void} interrupted what the thread runs is to be stopped
+ * @property {(task: Task, slot: number, outcome?: string) => void} ran its worker is done with it; or, with an outcome, the task was
+ *   given up while it runs. `slot` is the slot's address
+ * @property {(thread: number) => void} interrupted the thread was silent, and what it runs is being stopped
  * @property {(task: Task, error: import('../base/errors.js').PoolError | undefined) => void} settled
  * @property {(member: import('../threads/fleet.js').Member, error: Error) => void} down a worker is lost, or was killed
  */
@@ -37,11 +37,11 @@ export class Ledger {
   #core;
   #port;
   #statsBuffer;
-  #settled = 0; // since the core was told of them
+  #settled = 0; // since these counts were passed to the core
   #failed = 0;
-  /** Those that wait for memory. @type {(() => void)[]} */
+  /** Callers that wait for memory. @type {(() => void)[]} */
   #awaited = [];
-  /** Something ran since the last `drained`. */
+  /** Whether something ran since the last `drained`. */
   #busySince = false;
 
   /**
@@ -54,14 +54,14 @@ export class Ledger {
     this.#statsBuffer = allocate(core.exports, L.STATS_SIZE);
   }
 
-  /** A task is in flight from now on, or held back. */
+  /** Counts a task that is in flight, or held back, from now on. */
   enter() {
     this.#busySince = true;
     if (++this.inFlight === 1) this.#port.busy(true);
   }
 
   /**
-   * It goes to the core.
+   * A task goes to the core.
    * @param {Task} task
    * @param {string} name
    * @param {number} index of its slot
@@ -82,7 +82,7 @@ export class Ledger {
     if (channels?.down.hasSubscribers) channels.down.publish({ worker: member.name, error });
   }
 
-  /** One that was held back goes on its way, or is given up. */
+  /** Uncounts a task: a held one that is released or cancelled, or one that leaves. */
   withdraw() {
     if (--this.inFlight === 0) this.#port.busy(false);
   }
@@ -97,23 +97,23 @@ export class Ledger {
     if (this.#awaited.length > 0) for (const freed of this.#awaited.splice(0)) freed();
   }
 
-  /** @returns {Promise<void> | undefined} settles when a task has left, and what it held is free; undefined: none is in flight */
+  /** @returns {Promise<void> | undefined} settles when a task has left and its memory is free; undefined: none is in flight */
   whenFreed() {
     if (this.inFlight === 0 || this.closed) return undefined;
-    return new Promise((resolve) => this.#awaited.push(resolve)); // resumes when the drain is over, which frees what was delivered
+    return new Promise((resolve) => this.#awaited.push(resolve)); // continues after the drain, which frees delivered slots
   }
 
   /**
-   * Tells the sink, once.
+   * Settles a task: tells its sink, once.
    * @param {Task} task
    * @param {import('../base/errors.js').PoolError | undefined} error
    * @param {unknown} value
-   * @param {boolean} [swept] the core ended it, with its group
+   * @param {boolean} [swept] whether the core ended it because its group had failed
    */
   end(task, error, value, swept) {
     if (task.settled) return;
     task.settled = true;
-    host.takeOutput(); // what a task has printed comes before its end
+    host.takeOutput(); // a task's output must appear before the task settles
     if (task.rare) {
       task.rare.unlisten?.();
       task.rare.deadline?.forget();
@@ -130,13 +130,13 @@ export class Ledger {
     error.taskId ??= task.id;
     this.#failed++;
     if (task.sink.fail(task.item, error, swept) !== false) this.#port.error(error);
-    else this.#failed--; // nobody waits for it: its end is no failure, and no code of the user's has run meanwhile
+    else this.#failed--; // its sink does not want it, so it does not count; no user code has run meanwhile
   }
 
-  /** Says so when the last task has gone and every worker is free. */
+  /** Reports `drained` when no task is in flight and every worker is free. */
   checkDrained() {
     if (this.inFlight > 0 || this.closed) return;
-    this.#port.rest(); // also after that: a thread that is to die may run on when all others are free
+    this.#port.rest(); // every time, also after `drained`: a doomed thread may still run when all others are free
     if (!this.#busySince) return;
     const { free, total } = this.stats();
     if (free !== total) return;

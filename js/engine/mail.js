@@ -1,6 +1,6 @@
 /**
- * Values that only a message can carry (type CHANNEL): what is transferred, shared memory, ports. The message and the
- * completion of its task come by two ways, in any order.
+ * Results that only a message can carry (type CHANNEL): transferred objects, shared memory, ports. The message and the
+ * task's completion arrive on two ways, in either order.
  */
 import { toMessage } from '../codec/errors.js';
 import { notSerializable } from '../codec/explain.js';
@@ -13,9 +13,9 @@ import { host } from '../host/index.js';
  */
 
 export class Mail {
-  /** @type {Map<string, unknown>} values whose completion has not come */
+  /** @type {Map<string, unknown>} values whose completion has not arrived */
   #values = new Map();
-  /** @type {Map<string, { task: Task, thread: number }>} completions whose value has not come */
+  /** @type {Map<string, { task: Task, thread: number }>} completions whose value has not arrived */
   #waiting = new Map();
   #ledger;
   #members;
@@ -30,7 +30,7 @@ export class Mail {
   }
 
   /**
-   * Both have come.
+   * Both have arrived.
    * @param {Task} task
    * @param {unknown} value
    */
@@ -42,7 +42,7 @@ export class Mail {
 
   /**
    * @param {{ slot: number, generation: number, value: unknown }} message
-   * @param {Task | undefined} current what the slot is in use for
+   * @param {Task | undefined} current the slot's present task
    */
   receive({ slot, generation, value }, current) {
     const key = `${slot}.${generation}`;
@@ -72,14 +72,14 @@ export class Mail {
   }
 
   /**
-   * A task has ended: its value, if it has come, is not wanted any more.
+   * A task has ended: drops its value, if that has arrived.
    * @param {Task} task
    */
   forget(task) {
     if (this.#values.size > 0) this.#values.delete(`${task.index}.${task.generation}`);
   }
 
-  /** @param {import('../threads/member.js').Member} member is gone: what has not come by now never will */
+  /** @param {import('../threads/member.js').Member} member dead: values that have not arrived by now never will */
   lose(member) {
     for (const task of this.takeLost(member.number)) {
       const where = { taskId: task.id, worker: member.name };
@@ -89,7 +89,7 @@ export class Mail {
   }
 
   /**
-   * Tasks whose value will not come any more, of one thread or of all.
+   * Takes the tasks whose values have not arrived, of one thread or of all.
    * @param {number} [thread]
    * @returns {Task[]}
    */
@@ -106,12 +106,12 @@ export class Mail {
 }
 
 /**
- * Answers a worker: it wants the argument of a task that it has started, or calls a function of main.
+ * Answers a worker's call: for the argument of a task that it has started, for the place of a syntax error, or of a function of main.
  * @param {import('../host/index.js').Thread} thread
  * @param {import('../protocol/messages.js').Call} request
  * @param {Record<string, (argument: any) => unknown>} functions that handlers may call
- * @param {(slot: number, generation: number) => Task | undefined} taskOf the task that asks, if it is wanted still
- * @param {(task: Task) => import('../base/errors.js').PoolError} lose ends a task whose argument is nowhere any more
+ * @param {(slot: number, generation: number) => Task | undefined} taskOf the calling task, unless it was given up
+ * @param {(task: Task) => import('../base/errors.js').PoolError} lose ends a task whose argument is lost
  */
 export async function answer(thread, request, functions, taskOf, lose) {
   const { call } = request;
@@ -119,7 +119,7 @@ export async function answer(thread, request, functions, taskOf, lose) {
     if (request.kind === 'argument') {
       const task = taskOf(request.slot, request.generation);
       const found = takeArgument(task);
-      if (!found) throw task ? lose(task) : poolError('CANCELLED'); // nobody waits for it: the worker only has to go on
+      if (!found) throw task ? lose(task) : poolError('CANCELLED'); // was given up: any error lets the worker go on
       thread.post({ kind: 'answer', call, value: found.value }, found.transfer);
     } else if (request.kind === 'syntax') {
       thread.post({ kind: 'answer', call, value: await host.findSyntaxError?.(request.module, request.message) });
@@ -141,7 +141,7 @@ export async function answer(thread, request, functions, taskOf, lose) {
 }
 
 /**
- * The argument of a task that a worker has started, if only a message can carry it; what is transferred goes only once.
+ * The argument of a task that a worker has started, if only a message can carry it. One with a transfer list can be sent only once.
  * @param {Task | undefined} task
  */
 function takeArgument(task) {

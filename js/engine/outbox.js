@@ -1,9 +1,9 @@
 /**
- * Sends ahead the arguments that only a message can carry (shared memory, ports, what is transferred), before their tasks are queued: the
- * worker that takes such a task finds the message, and main is not needed again. See docs/decisions/0012-sent-ahead.md.
+ * Sends the arguments that only a message can carry (shared memory, ports, transferred objects) before their tasks are queued: the worker
+ * that takes such a task finds the message, and does not need main again. See docs/decisions/0012-sent-ahead.md.
  *
- * A small argument of which copies can be made goes to every worker, so that any of them may take the task. Any other goes to one worker,
- * the one with the least to do, and its task is bound to that one's seat. What a worker does not find it asks main for.
+ * A small argument that can be copied goes to every worker, so that any of them may take the task. Any other goes to the worker with the
+ * least to do, and its task is bound to that worker's seat. A worker that does not find an argument asks main for it.
  */
 import { contents } from '../values/contents.js';
 import * as L from '../generated/layout.js';
@@ -13,28 +13,28 @@ import * as L from '../generated/layout.js';
  * @typedef {import('../threads/member.js').Member} Member
  */
 
-/** Messages that one worker may leave unread before it gets no copies for a while: it runs something long. */
+/** Messages that a worker may have unread before it gets no further copies for a while, because it runs something long. */
 const UNREAD_MOST = 1024;
-/** Tasks that may be bound to one seat; what is more waits for main, and for any worker. */
+/** Tasks that may be bound to one seat. The arguments of further ones stay with main, so that any worker may take them. */
 const BOUND_MOST = 64;
-/** Tasks whose arguments are sent late, at each end of one that was sent. */
+/** How many late arguments are sent each time one that was sent ahead has been used. */
 const LATE_AT_ONCE = 8;
-/** Up to this size copies for all workers cost less than the wait for one of them. */
+/** Up to this size, copies for all workers cost less than waiting for one particular worker. */
 const SMALL_BYTES = 4096;
 const SMALL_PARTS = 64;
-/** Tasks that do not simply wait their turn; see src/lanes.h. */
+/** Flags of tasks that do not wait in plain order (src/lanes.h), and so cannot be bound to a seat. */
 const WEIGHED = L.SLOT_LIGHT | L.SLOT_HEAVY | L.SLOT_SLICE;
 
 /** A worker where one of these is not 0 will end, or may have to. */
 const STAY_AWAY = [L.THREAD_DOOMED, L.THREAD_POISONED, L.THREAD_LEAVING];
 
-/** Of one pool. */
+/** The outbox of one pool. */
 export class Outbox {
   #core;
   #members;
-  /** Tasks that wait or run, whose argument any worker may need. @type {Set<Task>} */
+  /** Waiting and running tasks whose argument any worker may need. @type {Set<Task>} */
   #open = new Set();
-  /** Those of them for which some worker had no room. @type {Set<Task>} */
+  /** Those whose argument was not sent to every worker, because some had no room. @type {Set<Task>} */
   #late = new Set();
 
   /**
@@ -105,7 +105,7 @@ export class Outbox {
   #toOne(task, member) {
     const { channel } = task.more;
     this.#post(task, member, channel?.transfer);
-    if (channel?.transfer.length) task.more.channel = undefined; // it is there now, and nowhere else
+    if (channel?.transfer.length) task.more.channel = undefined; // main does not have it any more
   }
 
   /**
@@ -140,7 +140,7 @@ export class Outbox {
   }
 
   /**
-   * A worker is about to take tasks: it gets what waits for anybody.
+   * A worker is about to take tasks: sends it the arguments that any worker may need.
    * @param {Member} member
    */
   welcome(member) {

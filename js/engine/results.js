@@ -1,4 +1,4 @@
-/** Finished tasks on main: their results and errors are read and passed to their sinks. */
+/** Reads the results and errors of finished tasks on main, and passes them to the tasks' sinks. */
 import { Box } from '../task/box.js';
 import { fromMessage } from '../codec/errors.js';
 import { TYPE } from '../codec/codec.js';
@@ -16,7 +16,7 @@ import { callOut, NO_VALUE } from '../task/task.js';
  * @typedef {import('../threads/member.js').Member} Member
  */
 
-/** The way out of one pool. */
+/** The results of one pool. */
 export class Results {
   #core;
   #ledger;
@@ -24,7 +24,7 @@ export class Results {
   #members;
   #holder;
   #tasks;
-  /** The thread that is being taken back, for the tasks that it took along. @type {Member | undefined} */
+  /** The dead thread whose last tasks are being delivered. @type {Member | undefined} */
   #gone;
 
   /**
@@ -45,7 +45,7 @@ export class Results {
   }
 
   /**
-   * Delivers what a dead thread took along: errors name it.
+   * Delivers the tasks that a dead thread ran or had finished; errors name that thread.
    * @param {Member} member
    * @param {() => void} drain
    */
@@ -103,12 +103,12 @@ export class Results {
    */
   #failure(task, slot, status, thread) {
     const { deadline } = task.rare ?? {};
-    if (status === STATUS.TIMEOUT && deadline) return deadlineError(deadline, undefined, task.id); // its worker refused it
+    if (status === STATUS.TIMEOUT && deadline) return deadlineError(deadline, undefined, task.id); // it was too late to start
     return readFailure(this.#core, slot, status, this.where(task, thread), this.#goneThread(thread));
   }
 
   /**
-   * A batch whose results were kept one by one: those that are there are told, and then how the task ended.
+   * Delivers a batch whose results were kept item by item: first the results that are there, then how the task ended.
    * @param {Task} task
    * @param {number} slot
    * @param {number} status
@@ -144,7 +144,7 @@ export class Results {
   }
 
   /**
-   * Reads, and drops, the box of a batch that was stopped at its time limit.
+   * Reads and drops the box of a batch that was stopped at its time limit.
    * @param {number} index
    * @param {number} done
    */
@@ -156,9 +156,10 @@ export class Results {
   }
 
   /**
-   * The results of a running batch so far; nothing for others.
+   * Retains the results of a running batch before it is given up.
    * @param {Task} task
-   * @returns {(() => import('../core/records.js').Records) | undefined} reads, and drops, them, when the task has been given up
+   * @returns {(() => import('../core/records.js').Records) | undefined} reads and drops them, after the task was given up; undefined: the
+   *   task has none
    */
   holdItems({ index }) {
     const core = this.#core;
@@ -200,7 +201,7 @@ export class Results {
   }
 
   /**
-   * The thread that took a task along. Its tasks may come before all that it held is back.
+   * The member of a thread, if it is dead or dying: its finished tasks may be drained before it is reaped.
    * @param {number} thread
    */
   #goneThread(thread) {
@@ -216,6 +217,6 @@ export class Results {
     const task = this.#tasks[u32[(slot + L.SLOT_PARENT) >>> 2]];
     if (!task?.rare?.onProgress || task.generation !== u32[(slot + L.SLOT_PARENT_GENERATION) >>> 2]) return;
     const { onProgress } = task.rare;
-    callOut(() => onProgress(core.read(slot, RESULT)), undefined); // a C task may send what nobody can read
+    callOut(() => onProgress(core.read(slot, RESULT)), undefined); // reading may throw: a C task may send malformed JSON or CBOR
   }
 }

@@ -1,11 +1,11 @@
-/** A task's way into its slot. */
+/** Writes tasks into slots. */
 import { Box, shareBox } from '../task/box.js';
 import { ARGUMENT } from '../core/core.js';
 import { poolError } from '../base/errors.js';
 import { shownName } from '../base/task-name.js';
 import * as L from '../generated/layout.js';
 
-/** Gives the tasks of one pool their slots, and writes them there. */
+/** Reserves and fills the slots of one pool. */
 export class SlotWriter {
   #core;
   #names;
@@ -23,10 +23,11 @@ export class SlotWriter {
   }
 
   /**
-   * @param {import('../task/task.js').Task} task gets its slot, which is FILLING, and its argument if only a message can carry it
+   * Reserves a slot, which stays FILLING, and writes the task there. An argument that only a message can carry goes into `task.more`.
+   * @param {import('../task/task.js').Task} task
    * @param {string} name
    * @param {unknown} payload
-   * @param {import('../options/spec.js').Spec} spec its group is left if there is an error
+   * @param {import('../options/spec.js').Spec} spec if there is an error, the task leaves its group
    * @throws {import('../base/errors.js').PoolError} NOT_SERIALIZABLE, NO_MEMORY, LEASE_EXPIRED, UNSUPPORTED, QUEUE_FULL
    */
   write(task, name, payload, spec) {
@@ -59,8 +60,8 @@ export class SlotWriter {
     const { u32 } = core.memory;
     const word = slot >>> 2;
     let flags = spec.flags ?? 0;
-    if (spec.deadline && !(flags & L.SLOT_SLICE)) flags |= L.SLOT_DEADLINE; // of a slice main alone keeps it
-    u32[word + (L.SLOT_GROUP >>> 2)] = spec.group ?? 0; // first: a slot that fails leaves its group
+    if (spec.deadline && !(flags & L.SLOT_SLICE)) flags |= L.SLOT_DEADLINE; // main alone enforces a slice's deadline
+    u32[word + (L.SLOT_GROUP >>> 2)] = spec.group ?? 0; // first: freeing the slot after an error leaves the group
     if (payload instanceof Box) {
       core.attachBox(slot, ARGUMENT, shareBox(payload, this.#holder));
       flags |= L.SLOT_BOX_ARGUMENT;
@@ -95,7 +96,7 @@ export class SlotWriter {
 }
 
 /**
- * Room for the results of a batch's items: see js/core/records.js.
+ * Gives a batch a box for its items' results: see js/core/records.js.
  * @param {import('../core/core.js').Core} core
  * @param {number} slot
  * @param {number} bytes

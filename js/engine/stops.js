@@ -1,17 +1,17 @@
-/** Tasks that were given up while they ran: their workers get a message, and each task is stopped once at most. */
+/** Tasks that were given up while they ran: their workers are told, and each task is stopped at most once. */
 import * as L from '../generated/layout.js';
 
 /**
- * A task that nobody waits for any more, and that a worker still runs.
+ * A task that was given up and still runs.
  * @typedef {object} GivenUp
  * @property {number} index of its slot
  * @property {number} generation
  * @property {string} taskId
  * @property {number} graceMs how long it may take to end by itself
- * @property {Promise<void> | undefined} end settles when it is over, if it is being stopped
+ * @property {Promise<void> | undefined} end while it is being stopped: settles when it is over
  */
 
-/** Those of one pool. */
+/** The given-up tasks of one pool. */
 export class Stops {
   /** @type {Map<number, GivenUp[]>} by thread */
   #running = new Map();
@@ -22,7 +22,7 @@ export class Stops {
   /**
    * @param {import('../core/core.js').Core} core
    * @param {Pick<import('../threads/fleet.js').Fleet, 'tell' | 'suspicions'>} fleet
-   * @param {number} graceMs of tasks that have none of their own
+   * @param {number} graceMs default for tasks
    */
   constructor(core, fleet, graceMs) {
     this.#core = core;
@@ -31,7 +31,7 @@ export class Stops {
   }
 
   /**
-   * A running task was given up: its signal is aborted, if it has one.
+   * Notes a running task that was given up, and has its signal aborted, if it has one.
    * @param {number} thread that runs it
    * @param {import('../task/task.js').Task} task
    * @returns {GivenUp}
@@ -59,10 +59,10 @@ export class Stops {
   }
 
   /**
-   * Stops one, if need be with its thread.
+   * Stops a task, by ending its thread if need be.
    * @param {number} thread
    * @param {GivenUp} entry
-   * @param {number} [waitedMs] part of its grace that is over
+   * @param {number} [waitedMs] how much of its grace period has passed
    * @returns {Promise<void>} settles when the task is over; with the thread's confirmed death, if it had to die
    */
   stop(thread, entry, waitedMs = 0) {
@@ -70,7 +70,7 @@ export class Stops {
   }
 
   /**
-   * Stops whatever a thread should not run any more. May be asked for again and again.
+   * Stops every given-up task of a thread. May be called repeatedly.
    * @param {number} thread
    * @param {number} waitedMs
    */
@@ -79,10 +79,10 @@ export class Stops {
   }
 
   /**
-   * Stops what a thread runs that gives no sign of life.
+   * Stops everything that a silent thread runs.
    * @param {number} thread
-   * @param {number} beat how often it had given one
-   * @param {readonly (import('../task/task.js').Task | undefined)[]} wanted tasks that somebody waits for, of all threads
+   * @param {number} beat the thread's count of heartbeats
+   * @param {readonly (import('../task/task.js').Task | undefined)[]} wanted tasks that were not given up, of all threads
    */
   stopSilent(thread, beat, wanted) {
     this.#fleet.suspicions.recover(thread, beat, () => {
@@ -96,7 +96,7 @@ export class Stops {
     });
   }
 
-  /** @param {number} thread it is gone */
+  /** @param {number} thread dead */
   forget(thread) {
     this.#running.delete(thread);
   }

@@ -1,4 +1,4 @@
-/** Why workers ended, or did not start, for the errors of their tasks and for events. */
+/** Errors that say why workers ended or did not start: for their tasks, and for events. */
 import { fromMessage } from '../codec/errors.js';
 import { carryError } from '../codec/explain.js';
 import { describeReason, innerError, placeOf } from '../base/errors.js';
@@ -7,7 +7,7 @@ import { host } from '../host/index.js';
 /** @typedef {import('./member.js').Member} Member */
 
 /**
- * Why a thread could not be asked for.
+ * The error for a thread that the host could not create.
  * @param {any} error what the host threw
  * @param {unknown} workerData
  * @returns {Error}
@@ -27,14 +27,14 @@ function isCloneable(data) {
     structuredClone(data);
     return true;
   } catch {
-    return false; // a getter that throws, or a port: what the host throws then has many names
+    return false; // e.g. a getter that throws, or a port; hosts throw different errors for these
   }
 }
 
 /**
- * Why a thread ended that nobody had asked to end.
+ * Why a thread ended that was not asked to.
  * @param {Member} member
- * @returns {any} what nobody caught in it, whatever it is; else its exit code, in words
+ * @returns {any} the uncaught error, whatever it is; without one, an error with the exit code
  */
 export function causeOfDeath({ name, uncaught, exitCode }) {
   if (uncaught?.error !== undefined) return uncaught.error;
@@ -43,7 +43,7 @@ export function causeOfDeath({ name, uncaught, exitCode }) {
 }
 
 /**
- * The error of a task that a lost worker took along, or for which none is left.
+ * The error of a task that was lost with its worker, or for which no worker is left.
  * @param {string} what
  * @param {Member} member
  * @param {{ taskId: string, worker?: string }} where
@@ -54,7 +54,7 @@ export function lostError(what, { error, exitCode }, where, code = 'WORKER_LOST'
 }
 
 /**
- * Whether a thread ended by itself, and not well.
+ * Whether a thread ended by itself with an error.
  * @param {Member} member
  */
 export function hasCrashed({ uncaught, exitCode, error }) {
@@ -63,8 +63,8 @@ export function hasCrashed({ uncaught, exitCode, error }) {
 
 /**
  * @param {string} name of a worker
- * @param {import('../codec/errors.js').Wrapped} thrown what its start threw
- * @param {string | undefined} module that it was to import
+ * @param {import('../codec/errors.js').Wrapped} thrown the error of its start
+ * @param {string | undefined} module that it was importing
  */
 export async function startFailure(name, thrown, module) {
   const cause = fromMessage(thrown);

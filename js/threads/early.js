@@ -1,5 +1,5 @@
 /**
- * Threads that are asked for while the core is still being loaded: what a host needs to start a thread goes on beside it.
+ * Threads that are created while the core is still being loaded, so that the host can start them meanwhile.
  */
 import { host } from '../host/index.js';
 import { workerName } from './member.js';
@@ -10,7 +10,7 @@ import { workerName } from './member.js';
  *
  * @typedef {object} Early
  * @property {Thread} thread
- * @property {(events: ThreadEvents) => void} adopt from now on `events` is told, first of all what has happened until then
+ * @property {(events: ThreadEvents) => void} adopt sends its events to `events` from now on, beginning with those so far
  */
 
 export class EarlyThreads {
@@ -24,7 +24,7 @@ export class EarlyThreads {
     try {
       for (let seat = 0; seat < workersMin; seat++) this.#waiting.push(this.#ask(workerName(names, seat)));
     } catch {
-      // Whoever takes one asks again, and learns why it cannot be had.
+      // take() tries again, and throws the reason.
     }
   }
 
@@ -58,16 +58,16 @@ export class EarlyThreads {
   }
 
   /**
-   * A thread: one that is waiting, or a new one.
-   * @param {string} name of a new one
+   * Takes a thread that was created early, or a new one.
+   * @param {string} name for a new one
    * @returns {Early}
-   * @throws what the host throws when it can start none
+   * @throws what the host throws if it cannot create one
    */
   take(name) {
     return this.#waiting.shift() ?? this.#ask(name);
   }
 
-  /** Ends those that nobody took; settles when they are gone. */
+  /** Ends the threads that were not taken. Settles when they are gone. */
   async close() {
     await Promise.all(this.#waiting.splice(0).map(({ thread }) => thread.stop()));
   }

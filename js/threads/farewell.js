@@ -6,7 +6,7 @@ const LIMIT_MS = 5000;
 /**
  * Has a worker run its module's `onStop`, once.
  * @param {import('./member.js').Member} member
- * @returns {Promise<string>} how it failed, or ''; settles when it is over, or the worker is gone
+ * @returns {Promise<string>} how it failed, or ''; settles when `onStop` has finished, or the worker is gone
  */
 function stopped(member) {
   return (member.farewell ??= new Promise((resolve) => {
@@ -16,11 +16,11 @@ function stopped(member) {
 }
 
 /**
- * Workers clean up, and have five seconds for it.
+ * Lets workers clean up, for at most LIMIT_MS.
  * @param {Iterable<import('./member.js').Member>} members
  * @param {import('../time/scheduler.js').Time} scheduler
- * @param {(message: string) => void} tell what went wrong
- * @returns {Promise<void>} settles when they are done, gone, or not waited for any longer
+ * @param {(message: string) => void} tell reports a failure
+ * @returns {Promise<void>} settles when they are done, gone, or late
  */
 export async function sayFarewell(members, scheduler, tell) {
   /** @type {import('../time/scheduler.js').Timer | undefined} */

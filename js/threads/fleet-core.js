@@ -1,16 +1,16 @@
-/** The core's fleet (src/fleet.h) as JavaScript sees it: events and the time go in, actions come out, all in memory of main's own. */
+/** The core's fleet (src/fleet.h) for JavaScript: passes it events and times, and reads its actions, in memory of main's own. */
 import { allocate } from '../core/core.js';
 import * as L from '../generated/layout.js';
 
 /**
- * For how long each rung of a kill is tried, in milliseconds. Tests make them longer, so that a busy machine changes no outcome.
+ * How long each rung of a kill is tried, in milliseconds. Tests make the times longer, so that a busy machine does not change the outcome.
  *
- * `flag`: a task that looks at its flag does so often, and longer waiting only makes the others' end late. `check`: loop checks answer
- * within a millisecond where the thread has a processor; it may have to wait for one. `inside`: a thread that is asked to die and stays
- * inside the gate for longer is taken for broken there.
+ * `flag`: a task that checks its flag does so often; waiting longer would only delay the end of the others. `check`: loop checks answer
+ * within a millisecond if the thread has a processor, but it may have to wait for one. `inside`: a doomed thread that stays inside the
+ * gate for longer counts as broken.
  */
 export const LIMITS_MS = { flag: 1, check: 20, inside: 1000 };
-/** A new spare is started when the one that took a seat has had time to begin: starting a thread costs main some milliseconds. */
+/** A new spare is started when the one that took a seat has had time to begin its work: a start costs main some milliseconds. */
 const SPARE_DELAY_MS = 5;
 
 const POLICIES = { always: L.RESTART_ALWAYS, 'on-failure': L.RESTART_ON_FAILURE, never: L.RESTART_NEVER };
@@ -42,7 +42,7 @@ const POLICIES = { always: L.RESTART_ALWAYS, 'on-failure': L.RESTART_ON_FAILURE,
  * @property {number} ms
  */
 
-/** Where the parts of its memory are. */
+/** Offsets in the memory of a FleetCore. */
 const NEXT = L.FLEET_EVENT_SIZE;
 const ACTIONS = NEXT + L.FLEET_NEXT_SIZE;
 const BYTES = ACTIONS + 8;
@@ -87,7 +87,7 @@ export class FleetCore {
     return count;
   }
 
-  /** Whether something has changed since the last step that concerns the fleet's size, or a worker that is leaving. */
+  /** Whether a step is worth it: something has changed that concerns the fleet's size or a leaving worker. */
   get isDue() {
     return this.#core.exports._wp_fleet_due(this.#fleet) !== 0;
   }
@@ -100,7 +100,7 @@ export class FleetCore {
     return this.#core.exports._wp_fleet_serves(this.#fleet, seat) !== 0;
   }
 
-  /** When the next step is due on the real clock, after a step; 0: only with an event. */
+  /** After a step: when the next one is due on the real clock; 0: only with an event. */
   get nextRealMs() {
     return this.#core.memory.f64[(this.#at + NEXT + L.FLEET_NEXT_REAL_MS) >>> 3];
   }
@@ -162,7 +162,7 @@ export class FleetCore {
  * @param {boolean} checked
  */
 function writeConfig({ u32, f64 }, at, { restart, readyTimeoutMs, workersMin, workers, idleMs }, checked) {
-  u32.fill(0, at >>> 2, (at + L.FLEET_CONFIG_SIZE) >>> 2); // its time limits are looked at by js/time/clock.js
+  u32.fill(0, at >>> 2, (at + L.FLEET_CONFIG_SIZE) >>> 2); // `ticks` stays 0: js/time/clock.js checks the tasks' time limits
   const word = (/** @type {number} */ field, /** @type {number} */ value) => {
     u32[(at + field) >>> 2] = value;
   };
@@ -186,7 +186,7 @@ function writeConfig({ u32, f64 }, at, { restart, readyTimeoutMs, workersMin, wo
   number(L.FLEET_CONFIG_SPARE_DELAY_MS, SPARE_DELAY_MS);
   word(L.FLEET_CONFIG_SEATS_MIN, workersMin);
   word(L.FLEET_CONFIG_SEATS_MAX, workers);
-  word(L.FLEET_CONFIG_FAREWELLS, 1); // before an `onStop`, all that the worker has posted has been received
+  word(L.FLEET_CONFIG_FAREWELLS, 1); // for `onStop`, and to receive everything that the worker has posted
   number(L.FLEET_CONFIG_IDLE_MS, idleMs ?? -1);
   word(L.FLEET_CONFIG_SEED, Math.random() * 2 ** 32);
   word(L.FLEET_CONFIG_SEED + 4, (Math.random() * 2 ** 32) | 1); // never 0 as a whole

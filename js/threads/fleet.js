@@ -1,7 +1,7 @@
 /**
- * The pool's threads. The core's fleet (src/fleet.h) decides everything: who takes which seat, what a kill tries first, how soon a lost
- * worker is replaced. This is its driver: it reports events, performs actions, and keeps what is JavaScript's: the host's threads, names,
- * errors with their causes. The only file that asks a host to stop a thread.
+ * The pool's threads. The core's fleet (src/fleet.h) decides everything: which thread takes which seat, what a kill tries first, how soon a
+ * lost worker is replaced. This is its driver: it reports events, performs actions, and keeps what only JavaScript has: the host's threads,
+ * names, errors with their causes. The only file that asks a host to stop a thread.
  */
 import { carryError } from '../codec/explain.js';
 import { causeOfDeath, startError, startFailure } from './deaths.js';
@@ -25,21 +25,21 @@ import { Wakeups } from './wakeups.js';
 export class Fleet {
   /** @type {Map<number, Member>} by thread number */
   members = new Map();
-  /** Tasks that are to end. */
+  /** Tasks that must end. */
   suspicions = new Suspicions(this.members, (event) => this.#drive(event));
   #fleet;
   #threads;
   #wakeups;
-  /** @type {FleetEvent[]} that the core has not been told yet */
+  /** @type {FleetEvent[]} not passed to the core yet */
   #events = [];
   #isDriving = false;
-  /** @type {Member[]} whose threads are to be stopped when all else is done */
+  /** @type {Member[]} whose threads are stopped after all other actions */
   #toStop = [];
   #closed = false;
   #held = true;
   /** @type {Opening | undefined} until all seats are taken for the first time */
   #opening;
-  /** @type {any} why the opening has failed, so that no further thread is asked for */
+  /** @type {any} why the opening has failed; then no further thread is created */
   #refusal;
   /** @type {Set<number | undefined>} seats that were given up */
   #retired = new Set();
@@ -67,7 +67,7 @@ export class Fleet {
     this.#wakeups = new Wakeups(options.scheduler, () => this.#drive());
   }
 
-  /** Starts everything; settles when every seat is served. */
+  /** Starts the threads. Settles when every seat is served. */
   open() {
     const opening = (this.#opening = new Opening());
     this.#drive({ kind: L.FLEET_OPEN });
@@ -75,7 +75,7 @@ export class Fleet {
   }
 
   /**
-   * Tells the core an event, or only the time, and does what it wants. What happens meanwhile waits: actions are performed as a whole.
+   * Steps the core's fleet, with an event or only the time, and performs its actions. Events that occur meanwhile wait for the next step.
    * @param {FleetEvent} [event]
    */
   #drive(event) {
@@ -92,7 +92,7 @@ export class Fleet {
     if (!this.#closed) this.#wakeups.plan(this.#fleet.nextRealMs, this.#fleet.nextPoolMs);
   }
 
-  /** @returns {boolean} whether there is more to do at once */
+  /** @returns {boolean} whether to step again at once */
   #step() {
     const realMs = host.time.now();
     const poolMs = this.options.scheduler.poolNow();
@@ -101,7 +101,7 @@ export class Fleet {
     if (this.#closed) return false;
     const { nextRealMs, nextPoolMs } = this.#fleet;
     const isDue = (nextRealMs && nextRealMs <= realMs) || (nextPoolMs && nextPoolMs <= poolMs);
-    // Without an action, what is due at once waits for another thread: for a turn.
+    // If no action came, what is due at once depends on another thread: leave it to the next turn.
     return this.#events.length > 0 || (count > 0 && Boolean(isDue));
   }
 
@@ -233,7 +233,7 @@ export class Fleet {
   }
 
   /**
-   * A thread is gone, or useless, that nobody had asked to die.
+   * Reports a thread that is gone or useless although it was not asked to end.
    * @param {Member} member
    * @param {number} kind L.FLEET_…
    * @param {any} error why
@@ -275,7 +275,7 @@ export class Fleet {
     this.#drive({ kind: L.FLEET_GONE, thread: member.number, incarnation: member.incarnation });
   }
 
-  /** @param {Member} member what it held is back with the core, and its number may be used again from here on */
+  /** @param {Member} member taken back by the core; its number may be reused from now on */
   #reaped(member) {
     this.members.delete(member.number);
     this.events.reaped(member);
@@ -285,7 +285,7 @@ export class Fleet {
   // ---- Size ----
 
   /**
-   * From now on so many workers are to be there; settles when they are, and those that are too many have ended.
+   * Sets the number of workers. Settles when they are there, and surplus ones have ended.
    * @param {number} workers
    * @returns {Promise<void>}
    */
@@ -298,18 +298,18 @@ export class Fleet {
     });
   }
 
-  /** Tasks have come, or ended: there may be too few workers now, or one that leaves may have nothing left to do. */
+  /** Tasks have come or ended: there may be too few workers now, or a leaving one may have nothing left to do. */
   look() {
     if (this.#changes && this.#fleet.isDue) this.#drive();
   }
 
-  /** A worker has nothing left to do, and takes nothing any more. @param {Member} member */
+  /** A worker has nothing left to do and takes nothing any more: lets it clean up. @param {Member} member */
   async #rest(member) {
     await sayFarewell([member], this.options.scheduler, this.events.tell);
     this.#drive({ kind: L.FLEET_RESTED, thread: member.number, incarnation: member.incarnation });
   }
 
-  /** Seats that are, or will be, served by a worker, or were given up; without those that are closed. */
+  /** Seats that are not closed: they have a worker, will get one, or were given up. */
   get places() {
     const places = [];
     for (let seat = 0; seat < this.options.seats; seat++)
@@ -341,7 +341,7 @@ export class Fleet {
   }
 
   /**
-   * Whether the threads, and timers for their successors, keep the process alive.
+   * Sets whether the threads, and timers for their successors, keep the process alive.
    * @param {boolean} held
    */
   hold(held) {
@@ -351,13 +351,13 @@ export class Fleet {
     for (const member of this.members.values()) member.thread?.hold(held);
   }
 
-  /** The pool's functions of time are others from now on. */
+  /** The pool's functions of time were replaced. */
   clockReplaced() {
     this.#wakeups.renew();
   }
 
   /**
-   * Sends something to the code of the user's in workers.
+   * Sends a message to user code in workers.
    * @param {unknown} message
    * @param {number} [seat] of one worker; default: all that have started
    * @param {readonly import('../base/host-types.js').Transferable[]} [transfer]
@@ -367,7 +367,7 @@ export class Fleet {
       if (state === 'live' && (seat === undefined || own === seat)) thread.postToUser(message, transfer);
   }
 
-  /** Ends all threads; settles when they are gone. The core is not touched any more. */
+  /** Ends all threads. Settles when they are gone. The core is not used any more. */
   async close() {
     this.#closed = true;
     this.#opening?.fail(innerError('POOL_DESTROYED', 'the pool was destroyed while it started'));
@@ -388,7 +388,7 @@ export class Fleet {
 }
 
 /**
- * Whether a pool's workers come and go without being asked to.
+ * Whether a pool's workers may come and go by themselves.
  * @param {import('../options/options.js').ResolvedOptions} options
  */
 function changesSize({ workersMin, workers, maxTasksPerWorker, maxHeapBytes }) {

@@ -12,31 +12,31 @@ import { host } from '../host/index.js';
  * @property {'starting' | 'warm' | 'live' | 'dying'} state
  * @property {import('../host/index.js').Thread} thread
  * @property {string[]} [handlers] names, known when it has started
- * @property {{ error: any } | undefined} uncaught what nobody caught in the thread
- * @property {boolean} isReported as lost; the core may not have come to it yet
- * @property {any} error why it is lost: what nobody caught, or an error of the pool
+ * @property {{ error: any } | undefined} uncaught the thread's uncaught error
+ * @property {boolean} isReported as lost; the core may not have handled that yet
+ * @property {any} error why it was lost: the uncaught error, or one of the pool
  * @property {number | undefined} exitCode with which it ended
  * @property {Map<string, { taskId: string, over: (() => void) | undefined }>} suspected tasks that are to end here, by taskKey
- * @property {boolean} recovering its silence is being ended
- * @property {Promise<string>} [farewell] it runs its module's `onStop`: settles with what went wrong, or ''
- * @property {(failure: string) => void} [stopped] settles that: `onStop` is over, or will never be
+ * @property {boolean} recovering it was silent, and what it runs is being stopped
+ * @property {Promise<string>} [farewell] while it runs its module's `onStop`: settles with how that failed, or ''
+ * @property {(failure: string) => void} [stopped] settles that; called when `onStop` has finished, or never will
  * @property {number} sent arguments that it has been sent ahead
- * @property {number} bound tasks that wait for it or run, since it has their arguments
+ * @property {number} bound waiting and running tasks that only it can run, because it has their arguments
  */
 
 /**
- * What the fleet tells its pool.
+ * Events of the fleet for its pool.
  * @typedef {object} FleetEvents
- * @property {() => void} bell completions may be there
- * @property {(member: Member, message: import('../protocol/messages.js').ToEngine) => void} message anything that is not the fleet's
- * @property {(member: Member, message: unknown) => void} userMessage what code of the user's in the thread posts to its parentPort
+ * @property {() => void} bell there may be completions
+ * @property {(member: Member, message: import('../protocol/messages.js').ToEngine) => void} message a message that is not for the fleet
+ * @property {(member: Member, message: unknown) => void} userMessage a message that user code has posted to its parentPort
  * @property {(seat: number, member: Member) => void} seating before a worker takes a seat
  * @property {(member: Member) => void} up a worker has taken a seat
  * @property {(member: Member, error: Error) => void} down a worker crashed, or was killed
- * @property {(member: Member, error: Error) => void} retired its seat is given up
- * @property {(member: Member) => void} left a worker was replaced, or is not needed any more: nothing is lost
- * @property {(message: string) => void} tell something went wrong that belongs to no task
- * @property {(member: Member) => void} reaped what it held is taken back
+ * @property {(member: Member, error: Error) => void} retired its seat was given up
+ * @property {(member: Member) => void} left a worker was replaced, or is not needed any more; nothing is lost
+ * @property {(message: string) => void} tell reports a failure that belongs to no task
+ * @property {(member: Member) => void} reaped everything that it held was taken back
  */
 
 /**
@@ -44,7 +44,7 @@ import { host } from '../host/index.js';
  * @param {number} incarnation
  * @param {string} name
  * @param {number | undefined} seat
- * @returns {Member} whose thread is still to come
+ * @returns {Member} without its thread
  */
 export function newMember(number, incarnation, name, seat) {
   return {
@@ -93,21 +93,24 @@ export function initMessage({ exports, pool, memory }, { glue, own, wasmModule }
   };
 }
 
-/** How long destroy() waits for threads where the host may be unable to stop them. */
+/**
+ * How long destroy() waits for threads if the host may be unable to stop them. A choice: much longer than the end of a thread takes, and
+ * short for a user who waits.
+ */
 const UNSTOPPABLE_MS = 1000;
 
 /**
- * The end of a thread whose core is not touched any more.
+ * Ends a thread when the pool closes and its core is not used any more.
  * @param {Member} member
  */
 export async function stopAtLast({ thread }) {
   const gone = thread?.stop();
-  // A runtime that cannot stop every loop would keep its caller waiting for ever.
+  // Some runtimes cannot stop every loop: do not wait for ever.
   await (host.stopIsSure ? gone : Promise.race([gone, pause(UNSTOPPABLE_MS)]));
   thread?.hold(false);
 }
 
-/** What a pool's creation waits for: that all seats are served for the first time. */
+/** The opening of a pool, until all seats are served for the first time. */
 export class Opening {
   /** @type {() => void} */
   done = () => undefined;
@@ -122,7 +125,7 @@ export class Opening {
   );
 
   /**
-   * A thread that it waits for is lost.
+   * Fails because a thread was lost that the opening waits for.
    * @param {Member} member
    * @param {Error} error why
    */
@@ -135,7 +138,7 @@ export class Opening {
   }
 }
 
-/** @typedef {import('../options/options.js').ResolvedOptions['names']} Names what the names of a pool's threads begin with */
+/** @typedef {import('../options/options.js').ResolvedOptions['names']} Names prefixes of the names of a pool's threads */
 
 /**
  * A worker's readable name, by its seat.
@@ -148,7 +151,7 @@ export function workerName({ worker }, seat) {
 
 /**
  * @param {Names} names
- * @param {number} count how many there have been
+ * @param {number} count number of spares so far
  */
 export function spareName({ spare }, count) {
   return `${spare}_${count}`;

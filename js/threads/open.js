@@ -5,7 +5,7 @@ import * as L from '../generated/layout.js';
 import { host } from '../host/index.js';
 import { Memory } from '../core/memory.js';
 
-/** What boxes may take of the memory when nobody has said how large they are to be. */
+/** Share of the memory that boxes may take if no size was given. */
 const BOXES_PART = 1 / 16;
 /** Their sizes are whole cache lines. */
 const BOX_ALIGN = 64;
@@ -18,7 +18,7 @@ const BOX_ALIGN = 64;
 function boxBytes({ boxBytes: wanted, boxCount, isBoxSizeGiven }, maximumBytes) {
   if (isBoxSizeGiven) return wanted;
   const most = Math.floor((maximumBytes * BOXES_PART) / boxCount / BOX_ALIGN) * BOX_ALIGN;
-  return Math.min(wanted, most); // 0: each takes memory of its own
+  return Math.min(wanted, most); // may be 0: then every box takes memory of its own
 }
 
 /**

@@ -1,12 +1,12 @@
-/** What stopped the tasks that would not end by themselves. */
+/** A log of what stopped tasks that would not end by themselves. */
 import * as L from '../generated/layout.js';
 
-/** Stops that are remembered one by one. */
+/** Number of latest stops that are kept one by one. */
 const RECENT = 16;
 
 /**
- * What is tried, one after the other: the flag that tasks may read (`isCancelled`), the loop checks of C tasks (js/instrument/instrument.js), and only
- * then the end of the thread. The first two leave the thread alive. See src/ladder.h.
+ * The rungs of a kill, in this order: the flag that tasks may read (`isCancelled`), the loop checks of C tasks
+ * (js/instrument/instrument.js), and last the end of the thread. The first two leave the thread alive. See src/ladder.h.
  * @typedef {'flag' | 'check' | 'terminate'} Rung
  *
  * @typedef {object} RungTimes times from the kill's request to the task's end, in milliseconds
@@ -17,21 +17,21 @@ const RECENT = 16;
  * @typedef {object} Stop one task that was stopped
  * @property {Rung} rung what stopped it
  * @property {string} worker
- * @property {string | undefined} taskId undefined: a worker gave no sign of life while main knew of no task there
+ * @property {string | undefined} taskId undefined: a worker was silent while main knew of no task there
  * @property {number} ms
  */
 
 /** @type {Record<number, Rung>} */
 const RUNGS = { [L.RUNG_FLAG]: 'flag', [L.RUNG_CHECK]: 'check', [L.RUNG_THREAD]: 'terminate' };
 
-/** Of one pool. */
+/** The log of one pool. */
 export class StopLog {
   rungs = noStops();
   /** @type {Stop[]} latest last */
   recent = [];
 
   /**
-   * @param {number} number of the rung, L.RUNG_…; none: something else ended the task, or nothing did
+   * @param {number} number of the rung, L.RUNG_…; with RUNG_NONE nothing is logged
    * @param {Omit<Stop, 'rung'>} stop
    */
   note(number, stop) {

@@ -1,5 +1,6 @@
 /**
- * Tasks that are to end, if need be with their thread: the pool asks, the core's fleet decides what is tried, and tells how each has ended.
+ * Tasks that must end, by ending their thread if need be: the pool asks for it, the core's fleet decides what is tried and reports how
+ * each one ended.
  */
 import { LIMITS_MS } from './fleet-core.js';
 import * as L from '../generated/layout.js';
@@ -15,20 +16,20 @@ import { StopLog } from './stop-log.js';
  */
 
 /**
- * A task by its slot and that one's generation.
+ * Identifies a task by its slot and the slot's generation.
  * @param {{ index: number, generation: number }} task
  */
 function taskKey({ index, generation }) {
   return `${index}.${generation}`;
 }
 
-/** Of all threads of one pool. */
+/** The tasks that must end on the threads of one pool. */
 export class Suspicions {
-  /** What stopped tasks. */
+  /** Log of stopped tasks. */
   stopped = new StopLog();
-  /** Workers ended because of their task. */
+  /** Number of workers that were ended because of their task. */
   kills = 0;
-  /** Workers whose silence was ended. */
+  /** Number of silent workers that were acted on. */
   interventions = 0;
   #members;
   #drive;
@@ -36,7 +37,7 @@ export class Suspicions {
 
   /**
    * @param {ReadonlyMap<number, Member>} members by thread number
-   * @param {(event: import('./fleet-core.js').FleetEvent) => void} drive tells the core
+   * @param {(event: import('./fleet-core.js').FleetEvent) => void} drive passes an event to the core
    */
   constructor(members, drive) {
     this.#members = members;
@@ -44,7 +45,7 @@ export class Suspicions {
   }
 
   /**
-   * Ends a task that was given up, if need be with its thread. Nothing happens if it does not run there any more.
+   * Stops a task that was given up, by ending its thread if need be. No effect if it does not run there any more.
    * @param {number} number of the thread
    * @param {Doomed} task
    * @param {number} graceMs how long it may take to end by itself
@@ -63,9 +64,9 @@ export class Suspicions {
   }
 
   /**
-   * Ends what a silent thread runs, if need be with it.
+   * Stops what a silent thread runs, by ending the thread if need be.
    * @param {number} number of the thread
-   * @param {number} beat how often it had given a sign of life
+   * @param {number} beat its count of heartbeats
    * @param {() => Doomed[]} tasks that it runs
    */
   recover(number, beat, tasks) {
@@ -80,9 +81,10 @@ export class Suspicions {
   }
 
   /**
+   * Notes a task that must end on this thread.
    * @param {Member} member
-   * @param {Doomed} task to end there
-   * @param {() => void} [over] to be called when it is over
+   * @param {Doomed} task
+   * @param {() => void} [over] called when it has ended
    */
   #note({ suspected }, task, over) {
     const key = taskKey(task);
@@ -90,7 +92,7 @@ export class Suspicions {
   }
 
   /**
-   * The core tells that a suspicion is over.
+   * The core reports that a suspicion is over.
    * @param {Member} member
    * @param {import('./fleet-core.js').FleetAction} action
    */
@@ -103,8 +105,8 @@ export class Suspicions {
 
   /**
    * @param {Member} member
-   * @param {{ index: number, generation: number }} task that is over
-   * @param {boolean} isSilent the core says so because the thread was silent: of a task that was also given up it will tell once more
+   * @param {{ index: number, generation: number }} task
+   * @param {boolean} isSilent the suspicion was of the thread's silence. If the task was also given up, another report will follow
    * @returns {string | undefined} the task's id
    */
   #settle({ suspected }, task, isSilent) {
@@ -116,13 +118,13 @@ export class Suspicions {
     return found.taskId;
   }
 
-  /** @param {Member} member nothing more will be told of what was to end there */
+  /** @param {Member} member whose tasks have ended with it, or will not be reported on any more */
   forsake({ suspected }) {
     for (const { over } of suspected.values()) over?.();
     suspected.clear();
   }
 
-  /** The core is not told anything any more. */
+  /** Passes nothing to the core from now on. */
   close() {
     this.#closed = true;
     for (const member of this.#members.values()) this.forsake(member);

@@ -1,9 +1,9 @@
-/** When the fleet is to be looked at next: a turn of the event loop, or a timer, on each of its two clocks. */
+/** Wakes the fleet's driver when its next step is due on either clock: by a timer, or in the next turn of the event loop. */
 import { host } from '../host/index.js';
 
 const { now, setTimeout, clearTimeout } = host.time;
 
-/** The next look of one fleet. */
+/** The wake-ups of one fleet. */
 export class Wakeups {
   #scheduler;
   #run;
@@ -19,7 +19,7 @@ export class Wakeups {
 
   /**
    * @param {import('../time/scheduler.js').Time} scheduler the pool's
-   * @param {() => void} run looks, and plans again
+   * @param {() => void} run steps the fleet, and calls plan()
    */
   constructor(scheduler, run) {
     this.#scheduler = scheduler;
@@ -27,7 +27,7 @@ export class Wakeups {
   }
 
   /**
-   * Instead of what was planned before.
+   * Replaces the planned wake-ups.
    * @param {number} realMs 0: never
    * @param {number} poolMs
    */
@@ -38,7 +38,7 @@ export class Wakeups {
   }
 
   /**
-   * Timers count whole milliseconds: what is due sooner is waited for turn by turn.
+   * Timers count whole milliseconds: for a time that is due sooner, it runs in every turn of the event loop until then.
    * @param {number} at
    */
   #planReal(at) {
@@ -83,13 +83,13 @@ export class Wakeups {
     if (!this.#held) this.#poolTimer.unref();
   }
 
-  /** The functions of time are others: a timer of those before may never come. */
+  /** The functions of time were replaced: a timer of the old ones may never fire. */
   renew() {
     this.#planPool(this.#poolTimerAt);
   }
 
   /**
-   * Whether the timers keep the process alive.
+   * Sets whether the timers keep the process alive.
    * @param {boolean} held
    */
   hold(held) {
@@ -100,7 +100,7 @@ export class Wakeups {
     else this.#poolTimer?.unref();
   }
 
-  /** Nothing is looked at any more. */
+  /** Cancels everything. */
   stop() {
     this.#isOver = true;
     this.#planReal(0);

@@ -4,7 +4,7 @@
  * @param {import('./boot.js').WorkerHost} host
  * @param {import('../core/core.js').Core} core the worker's
  * @param {number | undefined} limitBytes undefined: none
- * @returns {Promise<(() => void) | undefined>} to be called before each end of a task that main may hear of; undefined: there is no limit
+ * @returns {Promise<(() => void) | undefined>} checks the heap; to be called before each task is finished. undefined: there is no limit
  */
 export async function openHeapLimit({ heapMeter }, { exports, pool, self }, limitBytes) {
   if (limitBytes === undefined || !heapMeter) return undefined;
