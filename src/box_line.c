@@ -137,7 +137,7 @@ void wp_box_mend_line(wp_pool *pool) {
     pool->threads[at - 1].marked = true;
   pool->box_line = (wp_list){0, 0};
   /* Who waits and is not listed was the first, being served; or is dead, and leaves the line at wp_box_reap. */
-  for (uint32_t i = 1; i < pool->thread_count; i++) {
+  for (uint32_t i = 1; i < wp_pool_threads_end(pool); i++) {
     if (!pool->threads[i].marked) enter_anew(pool, i);
   }
   for (uint32_t at = first; at && pool->threads[at - 1].marked;) {
@@ -151,7 +151,7 @@ void wp_box_mend_line(wp_pool *pool) {
 /* Who waits for a box is in line, once, and not granted one. */
 bool wp__box_check_line(const wp_pool *pool) {
   uint32_t waiting = 0, listed = 0, last = 0;
-  for (uint32_t i = 0; i < pool->thread_count; i++)
+  for (uint32_t i = 0; i < wp_pool_threads_end(pool); i++)
     waiting += wp_atomic_load_relaxed_u32(&pool->threads[i].box_waiting) != 0;
   for (uint32_t at = pool->box_line.first; at;) {
     if (at > pool->thread_count || ++listed > waiting || wp_box_granted(pool, at - 1)) return false;

@@ -94,7 +94,7 @@ void wp_box_recount(wp_pool *pool) {
       taken += (box->flags & WP_BOX_POOLED) != 0;
   }
   wp__box_recount_memory(pool);
-  for (uint32_t i = 1; i < pool->thread_count; i++) taken += wp_box_granted(pool, i);
+  for (uint32_t i = 1; i < wp_pool_threads_end(pool); i++) taken += wp_box_granted(pool, i);
   wp_atomic_store_seq_u32(&pool->boxes_taken, taken);
   /* Pairs with the load in wp_lock_release. */
   wp_atomic_fetch_or_seq_u32(&pool->chores, WP_CHORE_BOXES);
@@ -113,7 +113,7 @@ static bool boxes_agree(const wp_pool *pool) {
     }
     if (wp_atomic_load_relaxed_u32(&box->count) < readers) return false;
   }
-  for (uint32_t i = 0; i < pool->thread_count; i++) {
+  for (uint32_t i = 0; i < wp_pool_threads_end(pool); i++) {
     pooled += wp_atomic_load_relaxed_u32(&pool->threads[i].box_granted) != 0;
   }
   return taken == wp_atomic_load_relaxed_u32(&pool->boxes.in_use) &&

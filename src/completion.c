@@ -43,8 +43,8 @@ static void collect(wp_pool *pool, wp_thread *thread) {
 }
 
 uint32_t wp_task_drain(wp_pool *pool, uint32_t *indexes, uint32_t limit) {
-  uint32_t count = 0;
-  for (uint32_t i = 0; i < pool->thread_count; i++) {
+  uint32_t count = 0, end = wp_pool_threads_end(pool);
+  for (uint32_t i = 0; i < end; i++) {
     wp_thread *thread = &pool->threads[i];
     if (!thread->undelivered && wp_atomic_load_seq_u32(&thread->completions)) collect(pool, thread);
     while (thread->undelivered && count < limit) {
@@ -61,7 +61,7 @@ uint32_t wp_task_drain(wp_pool *pool, uint32_t *indexes, uint32_t limit) {
 /* No points: main only. */
 bool wp_task_arm_bell(wp_pool *pool) {
   wp_atomic_store_seq_u32(&pool->bell, 1); /* ARM: pairs with the load in wp_task_complete */
-  for (uint32_t i = 0; i < pool->thread_count; i++) {
+  for (uint32_t i = 0, end = wp_pool_threads_end(pool); i < end; i++) {
     const wp_thread *thread = &pool->threads[i];
     if (!wp_atomic_load_seq_u32(&thread->completions) && !thread->undelivered) continue;
     wp_atomic_store_seq_u32(&pool->bell, 0);

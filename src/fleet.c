@@ -10,8 +10,13 @@ enum {
 
 /* ---- Creation ---- */
 
+/* Contents undefined. The memory goes with the pool. */
+static void *alloc(wp_pool *pool, size_t count, size_t bytes) {
+  return wp_heap_alloc(wp_pool_heap(pool, WP_MAIN), count * bytes, 0);
+}
+
 static void *zeroed(wp_pool *pool, size_t count, size_t bytes) {
-  void *block = wp_heap_alloc(wp_pool_heap(pool, WP_MAIN), count * bytes, 0);
+  void *block = alloc(pool, count, bytes);
   return block ? memset(block, 0, count * bytes) : NULL;
 }
 
@@ -24,11 +29,12 @@ static bool allocate(wp_fleet *fleet) {
   fleet->suspicion_capacity = pool->thread_count * (3 * pool->config.concurrency + 2);
   fleet->members = zeroed(pool, threads, sizeof *fleet->members);
   fleet->seats = zeroed(pool, pool->seat_count, sizeof *fleet->seats);
-  fleet->suspicions = zeroed(pool, fleet->suspicion_capacity, sizeof *fleet->suspicions);
-  fleet->actions = zeroed(pool,
-                          threads * ACTIONS_PER_MEMBER + fleet->suspicion_capacity +
-                              pool->config.concurrency + EXPIRED_MAX,
-                          sizeof *fleet->actions);
+  /* The largest tables are written entry by entry as they are needed, so that a host backs no more of them than is used. */
+  fleet->suspicions = alloc(pool, fleet->suspicion_capacity, sizeof *fleet->suspicions);
+  fleet->actions = alloc(pool,
+                         threads * ACTIONS_PER_MEMBER + fleet->suspicion_capacity +
+                             pool->config.concurrency + EXPIRED_MAX,
+                         sizeof *fleet->actions);
   double *all = zeroed(pool, (pool->seat_count + (size_t)1) * times, sizeof *all);
   if (!fleet->members || !fleet->seats || !fleet->suspicions || !fleet->actions || !all)
     return false;
@@ -48,10 +54,7 @@ wp_status wp_fleet_create(wp_pool *pool, const wp_fleet_config *config, wp_fleet
   fleet->spares_wanted = pool->config.spares;
   if (!allocate(fleet)) return WP_E_NO_MEMORY;
   uint32_t most = config->seats_max ? config->seats_max : pool->seat_count;
-  uint32_t least = config->seats_min ? config->seats_min : most;
-  wp__fleet_resize(fleet, least, least); /* it starts with as few as it may have */
-  wp__fleet_resize(fleet, least, most);
-  fleet->resizing = false;
+  wp__fleet_open_seats(fleet, config->seats_min ? config->seats_min : most, most);
   *out = fleet;
   return WP_OK;
 }
@@ -71,9 +74,7 @@ wp_fleet_action *wp__fleet_emit(wp_fleet *fleet, uint32_t kind, uint32_t thread)
 bool wp_fleet_serves(const wp_fleet *fleet, uint32_t place) {
   const wp_seat *seats = fleet->seats;
   if (place != WP_NONE && (seats[place].log.spent || seats[place].closed)) return false;
-  for (uint32_t i = 0; i < fleet->pool->seat_count; i++)
-    if (!seats[i].closed && !seats[i].log.spent) return true;
-  return false;
+  return fleet->served_count > 0;
 }
 
 bool wp_fleet_closed(const wp_fleet *fleet) { return fleet->state == WP_STATE_CLOSED; }
@@ -117,13 +118,17 @@ wp_status wp_fleet_check(const wp_fleet *fleet) {
     return WP_OK; /* nothing is reaped any more */
   for (uint32_t i = 1; i < fleet->pool->thread_count; i++)
     if (!member_is_sound(fleet, i)) return WP_E_BROKEN_INVARIANT;
+  uint32_t served = 0;
   for (uint32_t place = 0; place < fleet->pool->seat_count; place++) {
     const wp_seat *s = &fleet->seats[place];
+    bool is_served = !s->closed && !s->log.spent;
+    served += is_served;
+    if ((is_served || s->holder) && place >= fleet->seats_end) return WP_E_BROKEN_INVARIANT;
     if (s->holder && fleet->members[s->holder].seat != place + 1) return WP_E_BROKEN_INVARIANT;
     if (s->holder && fleet->members[s->holder].phase >= WP_PHASE_STOPPING)
       return WP_E_BROKEN_INVARIANT;
   }
-  return WP_OK;
+  return served == fleet->served_count ? WP_OK : WP_E_BROKEN_INVARIANT;
 }
 
 /* ---- Steps ---- */

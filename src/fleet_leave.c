@@ -37,7 +37,7 @@ static bool needs_successor(const wp_fleet *fleet, const wp_member *m) {
  * does not come to an end does not hold up the others. */
 uint32_t wp__fleet_successors(const wp_fleet *fleet) {
   uint32_t leaving = 0, asked = 0;
-  for (uint32_t i = 1; i < fleet->pool->thread_count; i++) {
+  for (uint32_t i = 1; i < wp_pool_threads_end(fleet->pool); i++) {
     const wp_member *m = &fleet->members[i];
     if (!needs_successor(fleet, m)) continue;
     if (m->leaving)
@@ -49,7 +49,7 @@ uint32_t wp__fleet_successors(const wp_fleet *fleet) {
 }
 
 bool wp__fleet_keep_one(wp_fleet *fleet) {
-  for (uint32_t i = 1; i < fleet->pool->thread_count; i++) {
+  for (uint32_t i = 1; i < wp_pool_threads_end(fleet->pool); i++) {
     wp_member *m = &fleet->members[i];
     if (!needs_successor(fleet, m) || m->leaving) continue;
     m->asked = false;
@@ -161,14 +161,14 @@ void wp__fleet_let_leave(wp_fleet *fleet) {
   uint32_t warm = 0, reserved = 0;
   fleet->leavers = wp_atomic_load_acquire_u32(&fleet->pool->leavers); /* before the records */
   if (fleet->state != WP_STATE_OPEN) return;
-  for (uint32_t i = 1; i < fleet->pool->thread_count; i++) {
+  for (uint32_t i = 1; i < wp_pool_threads_end(fleet->pool); i++) {
     const wp_member *m = &fleet->members[i];
     warm += m->phase == WP_PHASE_WARM;
     if (m->phase == WP_PHASE_LIVE) hear(fleet, i);
     reserved += needs_successor(fleet, m) && m->leaving;
   }
   fleet->leaving_count = 0;
-  for (uint32_t i = 1; i < fleet->pool->thread_count; i++) {
+  for (uint32_t i = 1; i < wp_pool_threads_end(fleet->pool); i++) {
     const wp_member *m = &fleet->members[i];
     if (m->phase != WP_PHASE_LIVE) continue;
     bool may_go = needs_successor(fleet, m) && warm > reserved;

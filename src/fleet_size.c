@@ -12,26 +12,42 @@ static uint32_t open_count(const wp_fleet *fleet) {
   return fleet->pool->seat_count - fleet->closed_count;
 }
 
-/* Open seats that were not given up: they have a worker, or will get one. */
-static uint32_t served_count(const wp_fleet *fleet) {
-  uint32_t count = 0;
-  for (uint32_t place = 0; place < fleet->pool->seat_count; place++)
-    count += !fleet->seats[place].closed && !fleet->seats[place].log.spent;
-  return count;
+/* No points: main only. */
+static void set_served(wp_fleet *fleet, uint32_t served) {
+  fleet->served_count = served;
+  wp_atomic_store_relaxed_u32(&fleet->pool->seats_open, served); /* others': a hint */
 }
 
-/* No points: main only. */
-void wp__fleet_tell_size(wp_fleet *fleet) {
-  wp_atomic_store_relaxed_u32(&fleet->pool->seats_open, served_count(fleet)); /* others': a hint */
+static void set_range(wp_fleet *fleet, uint32_t least, uint32_t most) {
+  uint32_t seats = fleet->pool->seat_count;
+  if (most < 1) most = 1;
+  fleet->most = most < seats ? most : seats;
+  fleet->least = least < 1 ? 1 : least;
+  if (fleet->least > fleet->most) fleet->least = fleet->most;
+}
+
+void wp__fleet_open_seats(wp_fleet *fleet, uint32_t least, uint32_t most) {
+  uint32_t seats = fleet->pool->seat_count;
+  set_range(fleet, least, most);
+  for (uint32_t place = fleet->least; place < seats; place++) fleet->seats[place].closed = true;
+  fleet->seats_end = fleet->least;
+  fleet->closed_count = seats - fleet->least;
+  set_served(fleet, fleet->least);
+}
+
+void wp__fleet_give_up(wp_fleet *fleet, uint32_t place) {
+  if (!fleet->seats[place].closed) set_served(fleet, fleet->served_count - 1);
 }
 
 /* No points: main only. */
 static void set_closed(wp_fleet *fleet, uint32_t place, bool closed) {
   wp_seat *s = &fleet->seats[place];
+  uint32_t change = closed ? 1U : (uint32_t)-1;
   s->closed = closed;
   s->drains = closed;
-  fleet->closed_count += closed ? 1U : (uint32_t)-1;
-  wp__fleet_tell_size(fleet);
+  fleet->closed_count += change;
+  if (!s->log.spent) set_served(fleet, fleet->served_count - change);
+  if (place >= fleet->seats_end) fleet->seats_end = place + 1;
   if (!closed && s->holder) wp__fleet_stay(fleet, s->holder);
 }
 
@@ -43,33 +59,36 @@ static bool runs_nothing(const wp_fleet *fleet, uint32_t thread) {
   return !wp_atomic_load_acquire_u32(&fleet->pool->threads[thread].running);
 }
 
+enum { COST_MOST = 3 };
+
 /* The cost of closing a seat, for comparison: 0 if no thread was started for it, most if its worker runs something. */
 static uint32_t cost_of_closing(const wp_fleet *fleet, const wp_seat *s) {
   if (!s->holder) return 0;
   if (!is_live(fleet, s->holder)) return 1;
-  return runs_nothing(fleet, s->holder) ? 2 : 3;
+  return runs_nothing(fleet, s->holder) ? 2 : COST_MOST;
 }
 
-/* Closes the cheapest seat. Skips seats that were given up: RETIRED was reported, and opening them again would only fail again. */
-static void close_one(wp_fleet *fleet) {
-  uint32_t best = WP_NONE, best_cost = WP_NONE;
-  for (uint32_t place = 0; place < fleet->pool->seat_count; place++) {
-    const wp_seat *s = &fleet->seats[place];
-    if (s->closed || s->log.spent || cost_of_closing(fleet, s) > best_cost) continue;
-    best = place; /* of equals, the last */
-    best_cost = cost_of_closing(fleet, s);
+/* Closes seats until `most` are served, the cheapest first and of equals the last. Skips seats that were given up: RETIRED was reported,
+ * and opening them again would only fail again. */
+static void close_seats(wp_fleet *fleet, uint32_t most) {
+  for (uint32_t cost = 0; cost <= COST_MOST; cost++) {
+    for (uint32_t place = fleet->seats_end; place-- && fleet->served_count > most;) {
+      const wp_seat *s = &fleet->seats[place];
+      if (!s->closed && !s->log.spent && cost_of_closing(fleet, s) <= cost)
+        set_closed(fleet, place, true);
+    }
   }
-  if (best != WP_NONE) set_closed(fleet, best, true);
 }
 
 /* Opens a closed seat, if possible one whose worker is still there. False: there is none. */
 static bool open_one(wp_fleet *fleet) {
   uint32_t best = WP_NONE;
-  for (uint32_t place = fleet->pool->seat_count; place--;) {
+  for (uint32_t place = fleet->seats_end; place--;) {
     const wp_seat *s = &fleet->seats[place];
     if (!s->closed || s->log.spent) continue;
     if (best == WP_NONE || s->holder || !fleet->seats[best].holder) best = place;
   }
+  if (best == WP_NONE && fleet->seats_end < fleet->pool->seat_count) best = fleet->seats_end;
   if (best != WP_NONE) set_closed(fleet, best, false);
   return best != WP_NONE;
 }
@@ -77,23 +96,19 @@ static bool open_one(wp_fleet *fleet) {
 /* ---- The range ---- */
 
 void wp__fleet_resize(wp_fleet *fleet, uint32_t least, uint32_t most) {
-  uint32_t seats = fleet->pool->seat_count;
-  if (most < 1) most = 1;
-  fleet->most = most < seats ? most : seats;
-  fleet->least = least < 1 ? 1 : least;
-  if (fleet->least > fleet->most) fleet->least = fleet->most;
+  set_range(fleet, least, most);
   fleet->resizing = true;
   while (open_count(fleet) < fleet->least && open_one(fleet)) continue;
-  while (served_count(fleet) > fleet->most) close_one(fleet);
+  close_seats(fleet, fleet->most);
 }
 
 /* Whether every open seat is served, and no thread is left on a closed one. */
 static bool has_its_size(const wp_fleet *fleet) {
-  for (uint32_t i = 1; i < fleet->pool->thread_count; i++) {
+  for (uint32_t i = 1; i < wp_pool_threads_end(fleet->pool); i++) {
     const wp_member *m = &fleet->members[i];
     if (m->phase != WP_PHASE_EMPTY && m->seat && fleet->seats[m->seat - 1].closed) return false;
   }
-  for (uint32_t place = 0; place < fleet->pool->seat_count; place++) {
+  for (uint32_t place = 0; place < fleet->seats_end; place++) {
     const wp_seat *s = &fleet->seats[place];
     if (!s->closed && !s->log.spent && !is_live(fleet, s->holder)) return false;
   }
@@ -105,7 +120,7 @@ static bool has_its_size(const wp_fleet *fleet) {
 /* Whether every open seat has a worker, and none of these is free. */
 static bool all_are_busy(const wp_fleet *fleet) {
   uint32_t workers = 0;
-  for (uint32_t place = 0; place < fleet->pool->seat_count; place++) {
+  for (uint32_t place = 0; place < fleet->seats_end; place++) {
     const wp_seat *s = &fleet->seats[place];
     if (s->closed || s->log.spent) continue;
     if (!is_live(fleet, s->holder)) return false; /* a worker is starting already */
@@ -158,15 +173,13 @@ static void note_idleness(wp_fleet *fleet, uint32_t thread) {
 static void shrink(wp_fleet *fleet) {
   double idle_ms = fleet->config.idle_ms;
   if (fleet->state != WP_STATE_OPEN || idle_ms < 0) return;
-  uint32_t served = served_count(fleet);
-  for (uint32_t place = fleet->pool->seat_count; place-- && served > fleet->least;) {
+  for (uint32_t place = fleet->seats_end; place-- && fleet->served_count > fleet->least;) {
     const wp_seat *s = &fleet->seats[place];
     if (s->closed || !is_live(fleet, s->holder)) continue;
     note_idleness(fleet, s->holder);
     double end_ms = fleet->members[s->holder].idle_ms + idle_ms;
     if (fleet->pool_ms >= end_ms && runs_nothing(fleet, s->holder)) {
       set_closed(fleet, place, true);
-      served--;
     } else {
       wp__fleet_earliest(&fleet->next.pool_ms, end_ms);
     }

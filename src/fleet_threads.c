@@ -12,7 +12,7 @@ static double chance(wp_fleet *fleet) {
 }
 
 static bool any_dying(const wp_fleet *fleet) {
-  for (uint32_t i = 1; i < fleet->pool->thread_count; i++)
+  for (uint32_t i = 1; i < wp_pool_threads_end(fleet->pool); i++)
     if (fleet->members[i].phase >= WP_PHASE_STOPPING) return true;
   return false;
 }
@@ -48,7 +48,7 @@ static bool start(wp_fleet *fleet, uint32_t place) {
 }
 
 static uint32_t warm_spare(const wp_fleet *fleet) {
-  for (uint32_t i = 1; i < fleet->pool->thread_count; i++)
+  for (uint32_t i = 1; i < wp_pool_threads_end(fleet->pool); i++)
     if (fleet->members[i].phase == WP_PHASE_WARM) return i;
   return 0;
 }
@@ -73,7 +73,7 @@ static bool is_due(wp_fleet *fleet, const wp_seat *s) {
 }
 
 static void serve_seats(wp_fleet *fleet) {
-  for (uint32_t place = 0; place < fleet->pool->seat_count; place++) {
+  for (uint32_t place = 0; place < fleet->seats_end; place++) {
     wp_seat *s = &fleet->seats[place];
     if (s->holder || s->log.spent || (s->closed && !wp__fleet_drains(fleet, place)) ||
         promote(fleet, place))
@@ -84,7 +84,7 @@ static void serve_seats(wp_fleet *fleet) {
 
 static uint32_t spare_count(const wp_fleet *fleet) {
   uint32_t spares = 0;
-  for (uint32_t i = 1; i < fleet->pool->thread_count; i++) {
+  for (uint32_t i = 1; i < wp_pool_threads_end(fleet->pool); i++) {
     const wp_member *m = &fleet->members[i];
     spares += (m->phase == WP_PHASE_STARTING || m->phase == WP_PHASE_WARM) && !m->seat;
   }
@@ -103,7 +103,7 @@ static void serve_spares(wp_fleet *fleet) {
 
 static void check_opened(wp_fleet *fleet) {
   if (fleet->state != WP_STATE_OPENING) return;
-  for (uint32_t place = 0; place < fleet->pool->seat_count; place++) {
+  for (uint32_t place = 0; place < fleet->seats_end; place++) {
     uint32_t holder = fleet->seats[place].holder;
     if (fleet->seats[place].closed) continue;
     if (!holder || fleet->members[holder].phase != WP_PHASE_LIVE) return;
@@ -114,7 +114,7 @@ static void check_opened(wp_fleet *fleet) {
 
 /* SEAT: the host has done what SEATING asked for. */
 void wp__fleet_seat_members(wp_fleet *fleet) {
-  for (uint32_t i = 1; i < fleet->pool->thread_count; i++) {
+  for (uint32_t i = 1; i < wp_pool_threads_end(fleet->pool); i++) {
     wp_member *m = &fleet->members[i];
     if (m->phase != WP_PHASE_SEATING) continue;
     m->phase = WP_PHASE_LIVE;
@@ -173,6 +173,7 @@ void wp__fleet_end_surplus(wp_fleet *fleet) {
 static void replace(wp_fleet *fleet, uint32_t thread, uint32_t reason, bool clean) {
   uint32_t place = fleet->members[thread].seat;
   wp_seat *s = place ? &fleet->seats[place - 1] : &fleet->spares;
+  bool was_spent = s->log.spent;
   double delay_ms =
       wp_restart_take(&fleet->config.restart, &s->log, fleet->pool_ms, clean, chance(fleet));
   if (delay_ms >= 0) {
@@ -185,7 +186,7 @@ static void replace(wp_fleet *fleet, uint32_t thread, uint32_t reason, bool clea
     return;
   }
   fleet->counts.retired++;
-  wp__fleet_tell_size(fleet);
+  if (!was_spent) wp__fleet_give_up(fleet, place - 1);
   wp__fleet_emit(fleet, WP_FLEET_RETIRED, thread);
   if (fleet->state == WP_STATE_OPENING) refuse(fleet, thread, reason);
 }
@@ -237,7 +238,7 @@ static void forget(wp_fleet *fleet, uint32_t thread) {
 void wp__fleet_close(wp_fleet *fleet) {
   if (fleet->state >= WP_STATE_CLOSING) return;
   fleet->state = WP_STATE_CLOSING;
-  for (uint32_t i = 1; i < fleet->pool->thread_count; i++) {
+  for (uint32_t i = 1; i < wp_pool_threads_end(fleet->pool); i++) {
     enum wp_fleet_phase phase = fleet->members[i].phase;
     if (phase == WP_PHASE_REAPING)
       forget(fleet, i); /* its death is confirmed already */
@@ -258,7 +259,7 @@ void wp__fleet_gone(wp_fleet *fleet, uint32_t thread, bool clean) {
 
 void wp__fleet_look_for_late_starts(wp_fleet *fleet) {
   if (fleet->config.ready_ms <= 0) return;
-  for (uint32_t i = 1; i < fleet->pool->thread_count; i++) {
+  for (uint32_t i = 1; i < wp_pool_threads_end(fleet->pool); i++) {
     const wp_member *m = &fleet->members[i];
     if (m->phase != WP_PHASE_STARTING) continue;
     double end_ms = m->started_ms + fleet->config.ready_ms;
@@ -287,7 +288,7 @@ static void reap(wp_fleet *fleet, uint32_t thread) {
 
 void wp__fleet_end_members(wp_fleet *fleet) {
   bool all = true;
-  for (uint32_t i = 1; i < fleet->pool->thread_count; i++) {
+  for (uint32_t i = 1; i < wp_pool_threads_end(fleet->pool); i++) {
     wp_member *m = &fleet->members[i];
     if (m->phase == WP_PHASE_STOPPING && fleet->config.stop_again_ms > 0) {
       if (fleet->real_ms >= m->stop_ms) order_stop(fleet, i);

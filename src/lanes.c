@@ -156,7 +156,7 @@ static const wp_slot *first_of(const wp_pool *pool, uint32_t level, enum wp_clas
 static bool is_due(const wp_slot *slice, double now_ms) { return slice && now_ms >= slice->due_ms; }
 
 static bool some_worker_is_slow(const wp_pool *pool) {
-  for (uint32_t i = 1; i < pool->thread_count; i++) {
+  for (uint32_t i = 1; i < wp_pool_threads_end(pool); i++) {
     const wp_thread *thread = &pool->threads[i];
     if (wp_atomic_load_acquire_u32(&thread->running) &&
         wp_atomic_load_relaxed_u32(&thread->exec_us) / 1000 >= pool->config.slow_ms) /* a hint */

@@ -92,6 +92,7 @@ void *wp_pool_alloc(wp_heap *heap, size_t count, size_t bytes) {
 
 /* No points: there are no other threads yet. */
 wp_status wp_pool_open(wp_pool *pool, wp_heap *main_heap) {
+  wp_atomic_store_relaxed_u32(&pool->threads_end, 1); /* main's record; no other thread yet */
   pool->threads = wp_pool_alloc(main_heap, pool->thread_count, sizeof *pool->threads);
   pool->worker_memory =
       wp_pool_alloc(main_heap, pool->thread_count - 1, sizeof *pool->worker_memory);
@@ -160,7 +161,9 @@ bool wp_pool_check_threads(const wp_pool *pool) {
     }
     if (entries != wp_atomic_load_relaxed_u32(&thread->running)) return false;
     bool idle = wp_atomic_load_relaxed_u32(&pool->idle[i >> 5]) >> (i & 31) & 1;
-    if (idle && wp_atomic_load_relaxed_u32(&thread->state) != WP_THREAD_LIVE) return false;
+    uint32_t state = wp_atomic_load_relaxed_u32(&thread->state);
+    if (idle && state != WP_THREAD_LIVE) return false;
+    if (state != WP_THREAD_EMPTY && i >= wp_pool_threads_end(pool)) return false;
   }
   return true;
 }

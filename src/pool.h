@@ -103,6 +103,8 @@ struct wp_pool {
   /* number of the thread that holds the seat, or 0; seat_count of them; written by main */
   wp_atomic_u32 *seats;
   uint32_t seat_count, thread_count; /* constant */
+  /* Records from here on have never been used: see wp_pool_threads_end. Written by main; only grows. */
+  wp_atomic_u32 threads_end;
   /* Seats that are to be served: neither closed nor given up; written by main, for others a hint. */
   wp_atomic_u32 seats_open;
   wp_counters counters;
@@ -138,6 +140,12 @@ struct wp_pool {
 /* Words of a set of threads, one bit for each record: number n is bit n % 32 of word n / 32. Constant. */
 static inline uint32_t wp_thread_set_words(const wp_pool *pool) {
   return (pool->thread_count + 31) / 32;
+}
+
+/* The end of a loop over thread records: those behind it are as they were laid out. Main raises it before a record gets its first thread.
+ * So whoever finds what that thread has done finds the record within the end (both seq): a worker's idle bit, for one. Any thread. */
+static inline uint32_t wp_pool_threads_end(const wp_pool *pool) {
+  return wp_atomic_load_seq_u32(&pool->threads_end);
 }
 
 static inline wp_thread_memory *wp_pool_memory(const wp_pool *pool, uint32_t thread) {

@@ -115,7 +115,7 @@ void wp_stats_read(wp_pool *pool, wp_stats *stats) {
   stats->boxes_in_use = wp_atomic_load_relaxed_u32(&pool->boxes.in_use);
   stats->tasks_in_use = wp_table_in_use(&pool->slots);
   stats->heap_bytes = wp_segments_big_bytes(pool->segments);
-  for (uint32_t i = 0; i < pool->thread_count; i++) {
+  for (uint32_t i = 0; i < wp_pool_threads_end(pool); i++) {
     stats->heap_bytes += wp_heap_small_bytes(wp_pool_heap(pool, i));
   }
 }

@@ -11,7 +11,7 @@ bool wp_task_admits(const wp_pool *pool, uint32_t count) {
   if (pool->config.max_queue == WP_NONE) return true;
   uint64_t places = pool->config.max_queue;
   if (!wp_atomic_load_acquire_u32(&pool->paused)) {
-    for (uint32_t i = 1; i < pool->thread_count; i++) {
+    for (uint32_t i = 1; i < wp_pool_threads_end(pool); i++) {
       const wp_thread *thread = &pool->threads[i];
       bool serves = wp_atomic_load_acquire_u32(&thread->state) == WP_THREAD_LIVE &&
                     !wp_atomic_load_acquire_u32(&thread->poisoned) &&

@@ -118,7 +118,7 @@ uint32_t wp_task_tick(wp_pool *pool, double now_ms, wp_action *actions, uint32_t
   uint32_t count = 0;
   *next_ms = 0;
   wp_pool_recount(pool); /* if one is still due */
-  for (uint32_t i = 1; i < pool->thread_count; i++) {
+  for (uint32_t i = 1; i < wp_pool_threads_end(pool); i++) {
     wp_thread *thread = &pool->threads[i];
     if (!wp_atomic_load_acquire_u32(&thread->running)) {
       thread->beat_ms = 0;

@@ -11,15 +11,18 @@
 
 /* No points: main only. */
 uint32_t wp_worker_open(wp_pool *pool) {
-  for (uint32_t i = 1; i < pool->thread_count; i++) {
-    wp_thread *thread = &pool->threads[i];
-    if (wp_atomic_load_acquire_u32(&thread->state) != WP_THREAD_EMPTY) continue;
-    wp_atomic_fetch_add_seq_u32(&thread->incarnation, 1);
-    wp_atomic_store_relaxed_u32(&thread->mail, 0); /* published by the state */
-    wp_atomic_store_release_u32(&thread->state, WP_THREAD_STARTING);
-    return i;
-  }
-  return 0;
+  uint32_t number = 1, end = wp_pool_threads_end(pool);
+  while (number < end &&
+         wp_atomic_load_acquire_u32(&pool->threads[number].state) != WP_THREAD_EMPTY)
+    number++;
+  if (number == pool->thread_count) return 0;
+  /* Before the thread exists: pairs with wp_pool_threads_end. */
+  if (number == end) wp_atomic_store_seq_u32(&pool->threads_end, end + 1);
+  wp_thread *thread = &pool->threads[number];
+  wp_atomic_fetch_add_seq_u32(&thread->incarnation, 1);
+  wp_atomic_store_relaxed_u32(&thread->mail, 0); /* published by the state */
+  wp_atomic_store_release_u32(&thread->state, WP_THREAD_STARTING);
+  return number;
 }
 
 /* No points: main only. */

@@ -151,7 +151,7 @@ static bool look_at(wp_pool *pool, wp_embed_thread *thread, wp_fleet_event *even
 void wp__embed_step(wp_pool *pool, const wp_fleet_event *event) {
   wp_embedder *embedder = pool->embedder;
   step(pool, event);
-  for (uint32_t i = 1; i < pool->thread_count; i++) {
+  for (uint32_t i = 1; i < wp_pool_threads_end(pool); i++) {
     wp_fleet_event found;
     while (look_at(pool, &embedder->threads[i], &found)) step(pool, &found);
   }
@@ -164,7 +164,7 @@ static double sleep_ms(const wp_pool *pool, double limit_ms) {
   if (limit_ms > sleep_most_ms) limit_ms = sleep_most_ms;
   for (size_t i = 0; i < 2; i++)
     if (due[i] > 0 && due[i] - now_ms < limit_ms) limit_ms = due[i] - now_ms;
-  for (uint32_t i = 1; i < pool->thread_count; i++) {
+  for (uint32_t i = 1; i < wp_pool_threads_end(pool); i++) {
     const wp_embed_thread *thread = &embedder->threads[i];
     if ((thread->stopping || thread->failed) && limit_ms > end_look_ms) limit_ms = end_look_ms;
   }
@@ -176,7 +176,7 @@ void wp__embed_sleep(wp_pool *pool, double limit_ms) {
   const wp_embedder *embedder = pool->embedder;
   bool quiet = wp_task_arm_bell(pool);
   /* After ARM: pairs with worker_main. */
-  for (uint32_t i = 1; i < pool->thread_count && quiet; i++)
+  for (uint32_t i = 1; i < wp_pool_threads_end(pool) && quiet; i++)
     quiet = !has_started(pool, &embedder->threads[i]);
   if (quiet) wp_port_wait(&pool->bell, 1, sleep_ms(pool, limit_ms));
   wp_atomic_store_seq_u32(&pool->bell, 0); /* awake: nobody needs to ring */
@@ -257,7 +257,7 @@ void wp_pool_destroy(wp_pool *pool) {
   const wp_fleet_event close = {.kind = WP_FLEET_CLOSE};
   wp__embed_step(pool, &close);
   /* A thread that has not ended yet keeps the memory until it ends. */
-  for (uint32_t i = 1; i < pool->thread_count; i++)
+  for (uint32_t i = 1; i < wp_pool_threads_end(pool); i++)
     if (embedder->threads[i].thread) wp_port_thread_detach(embedder->threads[i].thread);
   leave(embedder);
 }
