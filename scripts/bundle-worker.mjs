@@ -45,20 +45,34 @@ const common = /** @type {const} */ ({
   minifyWhitespace: true, // names stay, for those who look at a stack
 });
 
-/** Puts the glue of the package's own core into the bundle, without what it does when it finds itself in a thread of its own. */
+/** What the glue finds out when it starts, and this bundle knows: it runs in a thread of Node, Bun or Deno. */
+const KNOWN = {
+  ENVIRONMENT_IS_WEB: 'false',
+  ENVIRONMENT_IS_WORKER: 'true',
+  ENVIRONMENT_IS_NODE: 'true',
+  ENVIRONMENT_IS_PTHREAD: 'true',
+};
+/** The code that finds it out, and what the glue does when it finds itself in a thread of its own. */
+const NEEDLESS = [
+  ...Object.keys(KNOWN).map((name) => new RegExp(`var ${name}=[^;]*;`)),
+  /ENVIRONMENT_IS_WORKER=!worker_threads[^;]*;/,
+  /ENVIRONMENT_IS_PTHREAD=ENVIRONMENT_IS_WORKER&&worker_threads[^;}]*/,
+  /export default Module;[^]*/,
+];
+
+/** Puts the glue of the package's own core into the bundle, without what it needs elsewhere. */
 const ownGlue = {
   name: 'own-glue',
   setup(bundle) {
     bundle.onLoad({ filter: /[\\/]own-glue\.js$/ }, async () => {
-      const glue = await readFile(resolve(root, 'wasm/dist/wasmpool.mjs'), 'utf8');
-      const end = glue.indexOf('export default Module;');
-      if (end < 0) throw new Error('wasm/dist/wasmpool.mjs: no default export where this script looks for it');
-      const text = glue
-        .slice(0, end)
-        .replaceAll('import.meta.url', 'url')
-        .replaceAll('await import("module")', 'nodeModule()'); // the glue has a `require` of its own
+      let glue = await readFile(resolve(root, 'wasm/dist/wasmpool.mjs'), 'utf8');
+      for (const part of NEEDLESS) {
+        if (!part.test(glue)) throw new Error(`wasm/dist/wasmpool.mjs: nothing looks like ${part}`);
+        glue = glue.replace(part, '');
+      }
+      const text = glue.replaceAll('import.meta.url', 'url').replaceAll('await import("module")', 'nodeModule()'); // the glue has a `require` of its own
       const module = `const nodeModule = () => require('node:module'); export const ownGlue = (url) => {${text}return Module;};`;
-      const { code } = await transform(module, { minify: true, format: 'esm', target: 'node20' });
+      const { code } = await transform(module, { minify: true, format: 'esm', target: 'node20', define: KNOWN });
       return { contents: code, resolveDir: root };
     });
   },
@@ -88,9 +102,15 @@ const files = [
     outfile: 'js/dist/boot-node-cbor.cjs',
   },
 ];
+/** What each worker is handed as one text: a longer one has its engine collect garbage first. See docs/decisions/0018-start.md */
+const WORKER_BYTES_MOST = 96 * 1024;
+
 // All of them or none: parts of different versions do not fit together.
 const built = await Promise.all(files.map((file) => build({ ...common, ...file, write: false })));
+const outputs = built.flatMap(({ outputFiles }) => outputFiles);
+const tooLong = outputs.find(({ path, contents }) => /worker\.cjs$/.test(path) && contents.length > WORKER_BYTES_MOST);
+if (tooLong) throw new Error(`${tooLong.path}: ${tooLong.contents.length} bytes, at most ${WORKER_BYTES_MOST}`);
 const directory = resolve(root, 'js/dist');
 await rm(directory, { recursive: true, force: true });
 await mkdir(directory);
-for (const { path, contents } of built.flatMap(({ outputFiles }) => outputFiles)) await writeFile(path, contents);
+for (const { path, contents } of outputs) await writeFile(path, contents);
