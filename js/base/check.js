@@ -1,6 +1,6 @@
 /**
- * Checks of what users pass in: types, ranges, names of options. Each throws INVALID_ARGUMENT with the name of the option, so that
- * a mistake is found where it was made.
+ * Checks of arguments: types, ranges, names of options. Each throws INVALID_ARGUMENT with the name of the option, so that a mistake is
+ * found where it was made.
  */
 import { poolError } from './errors.js';
 
@@ -37,7 +37,7 @@ export function integer(name, value, least, most = Number.MAX_SAFE_INTEGER) {
   return /** @type {number} */ (value);
 }
 
-/** The longest time that a 32-bit count of milliseconds holds with room to spare: 24 days, as for setTimeout. */
+/** The longest time that is accepted, as for setTimeout: 2^31 - 1 ms, 24 days. */
 export const LONGEST_MS = 2 ** 31 - 1;
 
 /**
@@ -49,7 +49,7 @@ export function milliseconds(name, value) {
   if (value === Infinity) return undefined;
   if (typeof value !== 'number' || !(value >= 0) || value > LONGEST_MS)
     throw wrong(name, value, `milliseconds from 0 to ${LONGEST_MS}, or Infinity`);
-  return Number.isInteger(value) ? value : Math.ceil(value); // Math.ceil alone makes a boxed double of each
+  return Number.isInteger(value) ? value : Math.ceil(value); // Math.ceil alone would make V8 box every value as a double
 }
 
 const UNITS = { '': 0, b: 0, kb: 1, kib: 1, mb: 2, mib: 2, gb: 3, gib: 3 };
@@ -76,7 +76,7 @@ export function parseSize(name, value) {
 /**
  * @param {string} name
  * @param {unknown} value
- * @param {boolean} [fallback] if it is not given
+ * @param {boolean} [fallback] the value for undefined
  * @returns {boolean}
  */
 export function flag(name, value, fallback = false) {
@@ -108,7 +108,7 @@ export function object(name, value, expected = 'an object') {
 }
 
 /**
- * A transfer list. What only a serializer can tell, it tells when the value is sent.
+ * A transfer list. Checks only the kinds of the items; the serializer refuses others when the value is sent.
  * @param {string} name
  * @param {unknown} value
  * @returns {import('./host-types.js').Transferable[]}
@@ -138,21 +138,21 @@ function whyNotTransferable(item) {
 // ---- Names ----
 
 /**
- * The names of a group of options. The type of `names` makes the compiler compare them with the group's type.
+ * The names of a group of options. Callers annotate `names` with Record<keyof Group, 1>, so that the compiler checks it.
  * @param {Record<string, 1>} names
  * @returns {ReadonlySet<string>}
  */
 export const nameSet = (names) => new Set(Object.keys(names));
 
 /**
- * A copy of an object of options. Only its own properties count, and the copy has no prototype: what somebody puts on
- * Object.prototype is no option.
+ * A copy of an object of options, with its own properties only and without a prototype, so that additions to Object.prototype are not taken
+ * for options.
  * @template {object} T
  * @param {string} group its name in messages; '': the outermost
  * @param {T} given
  * @param {ReadonlySet<string>} known
  * @param {string} [expected] instead of an object
- * @param {ReadonlySet<string>} [ofPool] names that are options of the pool, where the call has options of its own
+ * @param {ReadonlySet<string>} [ofPool] names of the pool's options, for a better message if the call has different ones
  * @returns {T}
  */
 export function ownOptions(group, given, known, expected, ofPool) {
@@ -162,12 +162,12 @@ export function ownOptions(group, given, known, expected, ofPool) {
   for (const name of Object.keys(given)) {
     if (!known.has(name)) throw unknownOption(name, known, group, ofPool);
     const value = /** @type {any} */ (given)[name];
-    if (value !== undefined) own[name] = value; // so that defaults can be spread below it
+    if (value !== undefined) own[name] = value; // undefined must not override a default when the copy is spread over it
   }
   return own;
 }
 
-/** How other pools, and other habits, call what is here. */
+/** Names that other pools use for these options. */
 const ALIASES = new Map([
   ['filename', 'module'],
   ['script', 'module'],
@@ -185,7 +185,7 @@ const ALIASES = new Map([
   ['queuesize', 'maxQueue'],
   ['transferables', 'transfer'],
 ]);
-/** The same for the limit of a task's time: an option of the task's, and of the pool's. */
+/** The same for the time limit of tasks, which is an option of the task and of the pool. */
 const LIMITS = ['timeoutMs', 'taskTimeoutMs'];
 const LIMIT_ALIASES = ['timeout', 'timeoutms', 'timelimit', 'timelimitms'];
 
@@ -226,7 +226,7 @@ export function nearestName(name, known) {
 }
 
 /**
- * Steps from one word to the other (Levenshtein); one that is the beginning or the end of the other is near: a unit was left out.
+ * The edit distance of two words (Levenshtein). A word that begins or ends the other counts as near: often only a unit is missing.
  * @param {string} one
  * @param {string} other
  */

@@ -1,23 +1,23 @@
 /**
- * The one error class of the pool. Codes and texts come from the status table that C uses too, so
- * that a code can never mean two things.
+ * The pool's error class. Codes and texts come from the status table that C uses as well, so that
+ * a code has one meaning.
  */
 
 import { STATUS_ROWS } from '../generated/status.js';
 import { own } from './own.js';
 
-/** By the row that has the code's own name: others may share the code. @type {ReadonlyMap<string, string>} */
+/** Several rows may share a code; the one with the code's own name has its text. @type {ReadonlyMap<string, string>} */
 const TEXT_BY_CODE = new Map(STATUS_ROWS.filter((row) => row.name === row.code).map((row) => [row.code, row.text]));
 
 /**
  * @typedef {object} PoolErrorExtra
  * @property {string} [taskId] the task that the error belongs to
  * @property {string} [worker] name of the worker that ran it
- * @property {unknown} [cause] what led to this error
+ * @property {unknown} [cause] the cause of this error
  * @property {number} [exitCode] of a worker that ended
  */
 
-/** An error of the pool; `code` is stable and what callers compare, the message is for people. */
+/** An error of the pool. `code` is stable, for programs to compare; the message is for people. */
 export class PoolError extends Error {
   /**
    * @param {string} code a code of the status table
@@ -34,14 +34,14 @@ export class PoolError extends Error {
     this.taskId = taskId;
     /** @type {string | undefined} */
     this.worker = worker;
-    /** Of a batch, map or broadcast: which member failed. @type {number | undefined} */
+    /** Of a batch, map or broadcast: index of the member that failed. @type {number | undefined} */
     this.index = undefined;
-    /** With which the worker ended by itself, of WORKER_LOST. @type {number | undefined} */
+    /** Of WORKER_LOST: exit code of a worker that ended by itself. @type {number | undefined} */
     if (exitCode !== undefined) this.exitCode = exitCode;
   }
 }
 
-// On the prototype, as the built-in error classes have it, so that it is no own property of each.
+// On the prototype, as in the built-in error classes, so that errors have no own property `name`.
 Object.defineProperty(PoolError.prototype, 'name', own({ value: 'PoolError', configurable: true, writable: true }));
 
 /**
@@ -56,8 +56,8 @@ export function poolError(code, message, extra) {
 }
 
 /**
- * Makes a PoolError in a turn of the pool's own, where none of its caller's functions is on the stack. It has no frames: V8 keeps what they
- * refer to until somebody reads `stack`, so that an error that is kept would keep a destroyed pool's memory.
+ * Makes a PoolError in a turn of the pool's own, where no function of the user is on the stack. It has no stack frames: V8 keeps everything
+ * that frames refer to until `stack` is read, so an error that a program keeps would keep a destroyed pool's memory alive.
  * @param {string} code a code of the status table
  * @param {string} [message] default: the table's text for the code
  * @param {PoolErrorExtra} [extra]
@@ -72,7 +72,7 @@ export const innerError = (code, message, extra) => withoutFrames(() => new Pool
  */
 export function withoutFrames(make) {
   const { stackTraceLimit } = Error;
-  if (!Reflect.set(Error, 'stackTraceLimit', 0)) return make(); // it is frozen
+  if (!Reflect.set(Error, 'stackTraceLimit', 0)) return make(); // Error is frozen
   try {
     return make();
   } finally {
@@ -81,7 +81,7 @@ export function withoutFrames(make) {
 }
 
 /**
- * @param {unknown} value anything that was thrown; a Proxy may throw when it is looked at
+ * @param {unknown} value anything that was thrown; it may be a Proxy that throws
  * @returns {value is PoolError}
  */
 export function isPoolError(value) {
@@ -93,7 +93,7 @@ export function isPoolError(value) {
 }
 
 /**
- * One line about why, for the message of another error.
+ * One line about a reason, for the message of another error.
  * @param {unknown} reason
  * @returns {string} never throws
  */
@@ -128,7 +128,7 @@ export function safeText(value) {
 }
 
 /**
- * Where a module could not be read: Node writes it before the stack, Firefox into properties.
+ * The place of a syntax error in a module: Node writes it before the stack, Firefox into properties.
  * @param {any} error
  * @returns {string | undefined} file and line
  */
@@ -136,11 +136,11 @@ export function placeOf({ stack, fileName, lineNumber }) {
   return fileName ? `${fileName}:${lineNumber}` : /^(\S+:\d+)\r?\n/.exec(stack)?.[1];
 }
 
-/** Characters of a value in a message. */
+/** Most characters of a value that a message shows. */
 const MOST_SHOWN = 200;
 
 /**
- * @param {unknown} value that is no error
+ * @param {unknown} value not an error
  * @returns {string} never throws
  */
 function display(value) {

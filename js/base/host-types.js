@@ -4,13 +4,13 @@
  */
 
 /**
- * What has the instances of a global class; never: the program's TypeScript does not know that class.
+ * The instance type of a global class, or never if the program's TypeScript does not know the class.
  * @template {string} N
  * @typedef {N extends string ? typeof globalThis extends Record<N, { prototype: infer T }> ? T : never : never} HostClass
  */
 
 /**
- * What can be moved to another thread instead of being copied.
+ * Objects that can be transferred to another thread.
  * @typedef {ArrayBuffer | HostClass<'MessagePort' | 'ReadableStream' | 'WritableStream' | 'TransformStream' | 'ImageBitmap' |
  *   'OffscreenCanvas' | 'VideoFrame' | 'AudioData' | 'RTCDataChannel' | 'MediaSourceHandle' | 'MIDIAccess'>} Transferable
  *

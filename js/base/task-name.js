@@ -1,9 +1,9 @@
 /**
- * What is called a task: the name of a handler of the pool's own module, or of another one, or a function by its source. Inside the pool
- * all three are names, which the core interns: those of the other kinds begin with a NUL, that no plain name may.
+ * Names of tasks. A task is a handler of the pool's own module, a handler of another module, or a function sent by its source. Inside the
+ * pool each is one string, which the core interns; the strings of the last two kinds begin with NUL, which a plain name may not contain.
  */
 /**
- * A handler of a module that is not the pool's: each worker imports it when it first needs it.
+ * A handler of a module other than the pool's; each worker imports the module when it first needs it.
  * @typedef {object} ModuleTask
  * @property {string | URL} module a URL, or a path from the working directory
  * @property {string} [name] of the handler; 'default'
@@ -16,7 +16,7 @@
  * @property {string} text URL of the module, or the function's source
  */
 
-/** Part of no plain name. */
+/** Not allowed in plain names. */
 export const NUL = '\0';
 const KINDS = /** @type {const} */ ({ m: 'module', s: 'source' });
 
@@ -39,7 +39,7 @@ export function parseReference(text) {
 }
 
 /**
- * A task's name for people.
+ * A task's name for messages.
  * @param {string} text
  */
 export function shownName(text) {

@@ -1,4 +1,4 @@
-/** Main's half of the pool: hands tasks to the core, receives results, keeps the clocks. Scheduling happens in shared memory, without main. */
+/** Main's half of the pool: hands tasks to the core, receives results, keeps the clocks. Scheduling needs shared memory only, not main. */
 import { Clock } from '../time/clock.js';
 import { Completions } from './completions.js';
 import { allocate } from '../core/core.js';

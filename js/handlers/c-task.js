@@ -1,4 +1,4 @@
-/** Runs C tasks, and puts the thread in order after a trap. */
+/** Runs C tasks, and cleans up after a trap. */
 import { RESULT } from '../core/core.js';
 import { TYPE } from '../codec/types.js';
 import { poolError } from '../base/errors.js';
@@ -10,8 +10,8 @@ import { STATUS, STATUS_ROWS } from '../generated/status.js';
  * @param {import('./runner.js').Runner} loop
  * @param {number} index of a slot that is RUNNING here
  * @param {number} slot its address
- * @returns {number | undefined} how it ended; undefined: it was stopped, and its end is told already
- * @throws whatever cuts the core off inside the gate: this thread cannot be trusted any more
+ * @returns {number | undefined} its status; undefined: it was stopped, and its end was reported already
+ * @throws an error that interrupted the core inside the gate: this thread cannot be trusted any more
  */
 export function runCTask(loop, index, slot) {
   const { core } = loop;
@@ -23,7 +23,7 @@ export function runCTask(loop, index, slot) {
   } catch (error) {
     const stopped = cleanUp(loop, index, error);
     if (stopped && (core.load(slot) & 0xff) === L.SLOT_RUNNING) {
-      // Nobody has given it up: it was silent.
+      // It was not given up, so it was stopped because it was silent.
       if (exports._wp_task_recover(pool, self, index)) loop.ring();
       return undefined;
     }
@@ -33,12 +33,12 @@ export function runCTask(loop, index, slot) {
 }
 
 /**
- * After a trap.
+ * Cleans up after a trap.
  * @param {import('./runner.js').Runner} loop
  * @param {number} index
  * @param {unknown} error the trap
  * @returns {boolean} whether main had asked for it
- * @throws the error, if it cut the core off inside the gate
+ * @throws the error, if it interrupted the core inside the gate
  */
 function cleanUp(loop, index, error) {
   const { exports, pool, self } = loop.core;
@@ -55,14 +55,14 @@ function cleanUp(loop, index, error) {
  * @typedef {object} CCall
  * @property {string} task
  * @property {'BINARY' | 'STRING' | 'JSON' | 'NUMBER'} type of the argument
- * @property {number} bytes memory for it
- * @property {(memory: Uint8Array) => number} fill writes it, and says how long it is
+ * @property {number} bytes size of the memory for it
+ * @property {(memory: Uint8Array) => number} fill writes the argument and returns its length
  */
 
 /**
  * Runs a C task inside the task of a slot, on memory that is filled in place.
  * @param {import('./runner.js').Runner} loop
- * @param {number} index of a slot that is RUNNING here, and never runs again
+ * @param {number} index of a slot that is RUNNING here, and cannot be requeued
  * @param {number} slot its address
  * @param {CCall} call
  * @returns {unknown} the result
@@ -98,7 +98,7 @@ export function callCTask(loop, index, slot, { task, type, bytes, fill }) {
  * @param {number} slot
  * @param {() => number} call
  * @returns {number} its status
- * @throws TASK_FAILED after a trap, when all is in order again
+ * @throws TASK_FAILED after a trap, when everything has been cleaned up
  */
 function callIn(loop, index, slot, call) {
   try {
@@ -112,13 +112,13 @@ function callIn(loop, index, slot, call) {
   }
 }
 
-/** @type {Map<string, number>} numbers of C tasks + 1, as far as they have been looked for: a worker has one core */
+/** @type {Map<string, number>} index + 1 of C tasks, a cache: a worker has one core */
 const numbers = new Map();
 
 /**
  * @param {import('../core/core.js').Core} core
  * @param {string} task
- * @returns {number} its number + 1; 0: there is none
+ * @returns {number} its index + 1; 0: there is none
  */
 function numberOf(core, task) {
   const { exports, pool, memory } = core;
@@ -131,7 +131,7 @@ function numberOf(core, task) {
 }
 
 /**
- * Answers a trap that main asked for: until then the checks inside the core's own functions trap as well.
+ * Takes note of a trap that main asked for, if it did. Until then loop checks inside the core's own functions would trap as well.
  * @param {import('./runner.js').Runner} loop
  * @returns {boolean} whether main had asked for it
  */

@@ -1,2 +1,2 @@
-/** The name of a context's method that is not the users'. Registered: a bundle has its own copy of this file. */
+/** The name of an internal method of contexts. A registered symbol, because a bundle has its own copy of this file. */
 export const CALL_C = Symbol.for('wasmpool.callC');

@@ -7,25 +7,25 @@ import { CALL_C } from './call-c.js';
 import { promiseOf } from './handlers.js';
 
 /**
- * The worker's side of a context: no handler sees these functions.
+ * The worker's side of a context: handlers cannot reach these functions.
  * @type {(context: Context | undefined) => void} aborts its signal, if there is one and the task was given up
  */
 export let tellSignal;
 /** @type {(context: Context, handler: import('./handlers.js').Handler, argument: any) => unknown} runs the handler */
 export let callHandler;
-/** @type {(context: Context, shared: unknown) => void} before the first item of a batch whose results are kept one by one */
+/** @type {(context: Context, shared: unknown) => void} sets sharedArgs, for a batch whose results are kept item by item */
 export let setSharedArgs;
-/** @type {(context: Context) => void} an item is over: what belongs to it goes */
+/** @type {(context: Context) => void} ends an item: drops its boxes and its transfer list */
 export let nextItem;
 /**
  * If the result is memory of alloc(), or its beginning, makes it the slot's result in place.
- * @type {(context: Context, value: unknown) => boolean} false: the boxes are still here, as the result may show a part of them;
- *   dropBoxes() when it is written
+ * @type {(context: Context, value: unknown) => boolean} false: not so; the boxes still exist, because the result may be a view of part of
+ *   them. Call dropBoxes() when it is written
  */
 export let commitBox;
-/** @type {(context: Context) => void} gives back what alloc() handed out and the result does not use */
+/** @type {(context: Context) => void} frees the memory of alloc() that the result does not use */
 export let dropBoxes;
-/** @type {(context: Context) => import('../base/host-types.js').Transferable[] | undefined} what move() was given */
+/** @type {(context: Context) => import('../base/host-types.js').Transferable[] | undefined} the objects passed to move() */
 export let transferOf;
 
 /** The second argument of a handler: one run of one task. */
@@ -35,9 +35,9 @@ export class Context {
   #slot;
   #serial;
   #done = false;
-  /** @type {AbortController | undefined} made when somebody asks for the signal */
+  /** @type {AbortController | undefined} created when the signal is first read */
   #abort;
-  /** @type {Map<Uint8Array, number> | undefined} boxes that alloc handed out, by their bytes */
+  /** @type {Map<Uint8Array, number> | undefined} boxes of alloc(), by their bytes */
   #boxes;
   /** @type {Set<import('../base/host-types.js').Transferable> | undefined} */
   #transfer;
@@ -66,25 +66,25 @@ export class Context {
     return taskId(this.#serial);
   }
 
-  /** What the pool was created with as `initData`. */
+  /** The pool's option `initData`. */
   get initData() {
     return this.#loop.init.initData;
   }
 
-  /** The same value for every item of a map or a bulk job: its `sharedArgs`. */
+  /** The `sharedArgs` of a map or a bulk job: the same value for every item. */
   get sharedArgs() {
     return this.#shared;
   }
 
-  /** True once nobody wants the result any more. Reads shared memory: fit for the inside of a loop. */
+  /** True once the caller no longer wants the result. Reads shared memory, so it may be called inside a loop. */
   get isCancelled() {
     if (this.#done) return true;
     return (this.#loop.core.load(this.#slot) & 0xff) !== L.SLOT_RUNNING;
   }
 
   /**
-   * Aborted when the task is cancelled, over its time limit or terminated while it runs. For asynchronous work: main's word arrives
-   * in the worker's event loop. Code that does not return to it reads isCancelled.
+   * Aborted when the task is cancelled, over its time limit or terminated while it runs. For asynchronous work: the message from main
+   * arrives in the worker's event loop. Code that does not return to the event loop reads isCancelled instead.
    */
   get signal() {
     if (!this.#abort) {
@@ -126,7 +126,7 @@ export class Context {
   #progress(value) {
     const { core } = this.#loop;
     const { exports, pool, self } = core;
-    // A thread has one event at a time in hand: that is how its death finds it.
+    // A thread fills one event at a time; its record has one place for it, from which it is freed if the thread dies.
     if (core.load(this.#loop.at + L.THREAD_EVENT) !== 0)
       throw poolError('INVALID_ARGUMENT', 'progress was called by its own value (a getter or toJSON)');
     const index = core.index(exports._wp_js_task_event(pool, self, this.#index));
@@ -141,8 +141,8 @@ export class Context {
   }
 
   /**
-   * Memory for the result: return this array (or a view of its beginning) and its bytes reach the caller without a copy. While there
-   * is no shared memory for it, it is private memory, and the result is copied.
+   * Memory for the result: return this array, or a view of its beginning, and the bytes reach the caller without a copy. If there is no
+   * shared memory left, the array is private memory, and the result is copied.
    * @param {number} bytes
    * @returns {Uint8Array}
    */
@@ -163,7 +163,7 @@ export class Context {
   }
 
   /**
-   * Runs a C task inside this one, on memory that is filled in place. The command line's; not for tasks with `onLost: 'requeue'`.
+   * Runs a C task inside this one, on memory that is filled in place. For the command line; not for tasks with `onLost: 'requeue'`.
    * @param {import('./c-task.js').CCall} call
    * @returns {unknown} the result
    */
@@ -185,7 +185,7 @@ export class Context {
   }
 
   /**
-   * Marks parts of the result as moved instead of copied: `return context.move(value, [value.buffer])`. Calls add up: each item of a
+   * Has parts of the result transferred instead of copied: `return context.move(value, [value.buffer])`. Calls add up; each item of a
    * batch may have its own.
    * @template T
    * @param {T} value
@@ -207,7 +207,7 @@ export class Context {
     if (!(flags & (L.SLOT_BATCH | L.SLOT_LIST))) return handler(argument, this);
     this.#shared = argument.shared;
     if (flags & L.SLOT_LIST) return handler(argument.items, this);
-    const result = handler(argument.items[0], this); // the only one: for more there is js/handlers/item-run.js
+    const result = handler(argument.items[0], this); // the only item: js/handlers/item-run.js runs larger batches
     const promise = promiseOf(result);
     return promise ? listOf(promise) : [result];
   }

@@ -1,11 +1,11 @@
-/** The handlers that a worker knows: those of the pool's module, of other modules, and functions by their source. */
+/** A worker's handlers: those of the pool's module, of other modules, and functions sent by their source. */
 import { describeReason, placeOf, poolError } from '../base/errors.js';
 import { parseReference } from '../base/task-name.js';
 import { findHandlers } from './handlers.js';
 
 /** @typedef {import('./handlers.js').Handler} Handler */
 
-/** Handlers by the numbers of their names. */
+/** Handlers, by the interned numbers of their names. */
 export class HandlerTable {
   /** @type {(Handler | undefined)[]} by interned name */
   #byId = [];
@@ -41,13 +41,13 @@ export class HandlerTable {
     return [...this.#own.keys()];
   }
 
-  /** @param {string} url of a module that finds `initData` in its scope */
+  /** @param {string} url of a module, which may read `initData` from its global scope */
   async #loadModule(url) {
     /** @type {any} */ (globalThis).wasmpoolThread.initData = this.#initData;
     return findHandlers(await this.#importModule(url));
   }
 
-  /** @param {import('./handlers.js').Handlers} handlers of a module: its `onStop` is no task */
+  /** @param {import('./handlers.js').Handlers} handlers of a module, from which `onStop` is taken out: it is not a task */
   #keepStop(handlers) {
     const onStop = handlers.get('onStop');
     if (onStop) this.#stops.add(onStop);
@@ -55,7 +55,7 @@ export class HandlerTable {
     return handlers;
   }
 
-  /** What the modules want to run at the end, in the order in which they were loaded; all of them, whatever one throws. */
+  /** Runs the modules' `onStop`, in the order in which the modules were loaded; all of them, even if one throws. */
   onStop = async (/** @type {unknown} */ about, /** @type {any} */ context) => {
     /** @type {{ error: unknown } | undefined} */
     let failed;
@@ -71,14 +71,14 @@ export class HandlerTable {
 
   /**
    * @param {number} id
-   * @returns {Handler | undefined} undefined: there is none, or it has to be loaded
+   * @returns {Handler | undefined} undefined: there is none, or it must be loaded
    */
   get(id) {
     return (this.#byId[id] ??= this.#own.get(this.#core.name(id)));
   }
 
   /**
-   * A handler that is not the module's: it is loaded when it is first needed.
+   * Loads a handler that is not in the pool's module, when it is first needed.
    * @param {number} id
    * @returns {Promise<Handler>}
    */
@@ -119,7 +119,7 @@ export class HandlerTable {
   }
 }
 
-/** @param {unknown} value thrown; a Proxy may throw when it is looked at */
+/** @param {unknown} value thrown; it may be a Proxy that throws */
 function isSyntaxError(value) {
   try {
     return value instanceof SyntaxError;
@@ -147,7 +147,7 @@ function compile(name, source) {
   }
 }
 
-/** @param {string} expression in the global scope: what a function closes over does not travel with it */
+/** @param {string} expression evaluated in the global scope: the variables that a function closes over do not travel with it */
 const evaluate = (expression) => (0, eval)(expression);
 
 /**

@@ -6,16 +6,16 @@ import { describeReason } from '../base/errors.js';
  */
 import { own } from '../base/own.js';
 
-/** What defineWorker returns is recognised by this, across copies of the package. */
+/** Marks objects that defineWorker has returned, also by other copies of the package. */
 const MARK = Symbol.for('wasmpool.handlers');
 
 /**
  * Declares the handlers of a worker module: `export default defineWorker({ add: ({ a, b }) => a + b })`.
- * Calling it outside a worker has no effect but to return its argument.
+ * It returns its argument; outside a worker it has no other effect.
  * @template {Record<string, (payload: any, context: any) => unknown>} H
  * @param {H} handlers functions by name
  * @returns {H}
- * @throws {TypeError} when it is given anything but an object of functions
+ * @throws {TypeError} if it is not given an object of functions
  */
 export function defineWorker(handlers) {
   if (handlers === null || typeof handlers !== 'object') {
@@ -31,8 +31,8 @@ export function defineWorker(handlers) {
 
 /**
  * The handlers of a worker module: its exported functions, and the functions of an object that is its default export; a
- * function that is the default export is the handler 'default'. That object may be another module, as a loader hands it out, with a
- * default export of its own. An outer one goes before an inner one of the same name.
+ * function that is the default export is the handler 'default'. With some loaders that object is another module, with a default export
+ * of its own. Of two functions with the same name, the outer one counts.
  * @param {Record<string, unknown>} module namespace
  * @returns {Handlers}
  */
@@ -42,7 +42,7 @@ export function findHandlers(module) {
   const add = (/** @type {string} */ name, /** @type {unknown} */ value) => {
     if (typeof value === 'function') found.set(name, /** @type {Handler} */ (value));
   };
-  /** Outermost first; a module may be its own default export, as some of CommonJS are. @type {Set<any>} */
+  /** Outermost first. A set, because some CommonJS modules are their own default export. @type {Set<any>} */
   const levels = new Set();
   for (let at = /** @type {any} */ (module); at !== null && typeof at === 'object' && !levels.has(at); at = at.default)
     levels.add(at);
@@ -66,9 +66,9 @@ export async function runStop(onStop, about) {
 }
 
 /**
- * The promise that a handler returned. Another thenable may settle twice, or throw: a promise of ours stands before it.
+ * The promise that a handler returned. Other thenables, which may settle twice or throw, are wrapped in a promise.
  * @param {any} result
- * @returns {Promise<unknown> | undefined} undefined: it is no thenable
+ * @returns {Promise<unknown> | undefined} undefined: the result is not a thenable
  */
 export function promiseOf(result) {
   return typeof result?.then === 'function' ? Promise.resolve(result) : undefined;

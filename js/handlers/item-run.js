@@ -1,4 +1,4 @@
-/** Runs the items of a batch one by one, in order; each result is in shared memory before the next item begins. */
+/** Runs a batch's items one by one, in order. Each result is in shared memory before the next item begins. */
 import { RESULT } from '../core/core.js';
 import * as L from '../generated/layout.js';
 import { STATUS } from '../generated/status.js';
@@ -9,7 +9,7 @@ import { statusOf } from './status-of.js';
 
 /** One batch on its worker. */
 export class ItemRun {
-  /** How the task ends. @type {number} */
+  /** The status with which the task ends. @type {number} */
   status = STATUS.OK;
   #loop;
   #index;
@@ -42,7 +42,7 @@ export class ItemRun {
     this.#items = argument.items;
     this.#context = context;
     setSharedArgs(context, argument.shared);
-    this.#done = core.load(slot + L.SLOT_RESULT_INLINE) & L.ITEMS_DONE; // above 0 if it runs again
+    this.#done = core.load(slot + L.SLOT_RESULT_INLINE) & L.ITEMS_DONE; // above 0 if the task was requeued
     const at = memory.address(box + L.BOX_ADDRESS);
     this.#end = at + memory.u32[(box + L.BOX_BYTES) >>> 2];
     this.#at = skipRecords(core, at, this.#done);
@@ -51,7 +51,7 @@ export class ItemRun {
   }
 
   /**
-   * Goes on until an item has to be awaited.
+   * Runs items until one must be awaited.
    * @returns {Promise<unknown> | undefined} undefined: the task has ended, with `status`
    */
   go() {
@@ -75,7 +75,7 @@ export class ItemRun {
   }
 
   /**
-   * The item that runs has given a value.
+   * Takes the value of the running item.
    * @param {unknown} value
    * @returns {boolean} false: the task has ended with it
    */
@@ -95,11 +95,11 @@ export class ItemRun {
   }
 
   /**
-   * The item that runs has failed: the task ends with it.
+   * The running item has failed, and ends the task.
    * @param {unknown} error
    */
   fail(error) {
-    if (this.#loop.insideGate()) throw error; // it was thrown there: this thread cannot be trusted any more
+    if (this.#loop.insideGate()) throw error; // thrown inside the gate: this thread cannot be trusted any more
     this.status = statusOf(error);
     this.#close(writeRecord(this.#loop.core, this.#at, this.#room, error, true));
   }
@@ -113,7 +113,7 @@ export class ItemRun {
     return this.#over();
   }
 
-  /** Room for the next value: the records after it need at least their heads. */
+  /** Room for the next value, leaving enough for the heads of the records after it. */
   get #room() {
     return this.#end - this.#at - RECORD_BYTES * (this.#items.length - this.#done);
   }
@@ -125,7 +125,7 @@ export class ItemRun {
     return core.exports._wp_task_item(core.pool, core.self, this.#index, step, now) !== 0;
   }
 
-  /** Nothing more runs. */
+  /** Ends the run. */
   #over() {
     dropBoxes(this.#context);
     this.#items = [];

@@ -4,7 +4,7 @@
  * @typedef {object} Runner
  * @property {import('../core/core.js').Core} core
  * @property {number} at address of its thread's record
- * @property {number} stack where C's stack begins, for calls that ended in a trap
+ * @property {number} stack C's initial stack pointer, to be restored after a trap
  * @property {{ index: number, name: string }} worker its seat
  * @property {{ initData?: unknown, memoryBytes: number }} init
  * @property {Map<number, import('./context.js').Context>} signals runs whose handler holds a signal, by slot

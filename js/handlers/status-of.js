@@ -1,9 +1,9 @@
-/** How tasks end that fail. */
+/** The status of a task that fails. */
 import { isPoolError } from '../base/errors.js';
 import { STATUS } from '../generated/status.js';
 
 /**
- * The pool's own errors keep their code; everything that a handler throws is TASK_FAILED.
+ * The pool's own errors keep their code; everything else that a handler throws is TASK_FAILED.
  * @param {unknown} error
  * @returns {number}
  */

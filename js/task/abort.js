@@ -1,15 +1,15 @@
-/** Abort signals: one listener on each, however many tasks and maps wait for it, so that no runtime warns of a leak; none when all are over. */
+/** Abort signals: one listener on each, however many tasks and maps wait for it, so that no runtime warns of a leak. */
 import { poolError } from '../base/errors.js';
 import { own } from '../base/own.js';
 
-/** What waits for a signal, of all pools. @type {WeakMap<AbortSignal, Set<() => void>>} */
+/** Callbacks of all pools, by signal. @type {WeakMap<AbortSignal, Set<() => void>>} */
 const waiting = new WeakMap();
 
 /**
- * Calls back when a signal is aborted; it is not yet.
- * @param {AbortSignal} signal
- * @param {() => void} callback another one each time
- * @returns {() => void} does not wait any more
+ * Calls back when a signal is aborted.
+ * @param {AbortSignal} signal not aborted yet
+ * @param {() => void} callback a different function at each call
+ * @returns {() => void} takes the callback back
  */
 export function onAbort(signal, callback) {
   const callbacks = waiting.get(signal) ?? open(signal);
@@ -21,7 +21,7 @@ export function onAbort(signal, callback) {
   };
 }
 
-/** @param {AbortSignal} signal that nothing waits for */
+/** @param {AbortSignal} signal without callbacks */
 function open(signal) {
   const callbacks = new Set();
   waiting.set(signal, callbacks);
@@ -41,7 +41,7 @@ function abortAll() {
 
 /**
  * Gives a task up when its signal is aborted, at once if it is already.
- * @param {import('./task.js').Task} task its `unlisten` is to be called when it has ended
+ * @param {import('./task.js').Task} task gets `unlisten`, to be called when it has ended
  * @param {AbortSignal} signal
  * @param {(error: import('../base/errors.js').PoolError) => void} giveUp
  */

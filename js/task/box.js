@@ -12,28 +12,28 @@ const TYPE_NAMES = /** @type {Record<number, 'binary' | 'string' | 'json' | 'cbo
 });
 
 /**
- * The pool, as its boxes know it.
+ * A box's reference to its pool.
  * @typedef {object} Holder
  * @property {{ core: import('../core/core.js').Core, clock: { lookBy(ms: number): void }, events: { error(error: unknown): void },
  *   options: Pick<import('../options/options.js').ResolvedOptions, 'scheduler' | 'leaseMs' | 'dev'> } | undefined} engine undefined:
- *   it was destroyed
+ *   the pool was destroyed
  */
 
 /**
- * The pool's side of a box: its users see none of these functions.
- * @type {(box: Box) => void} from now on it lasts as long as the pool's leaseMs
+ * The pool's side of a box: users cannot reach these functions.
+ * @type {(box: Box) => void} starts the lease anew, for the pool's leaseMs
  */
 export let startLease;
-/** @type {(box: Box) => void} it lasts until startLease(): the box waits for its turn in a map */
+/** @type {(box: Box) => void} suspends the lease until startLease(), while the box waits for its turn in a map */
 export let holdLease;
-/** @type {(box: Box, pool: Holder) => number} one more reference, for a task that gets it as payload; gives its index */
+/** @type {(box: Box, pool: Holder) => number} adds a reference, for a task that gets the box as payload; returns its index */
 export let shareBox;
 
 /**
- * A result in shared memory, read in place: `deliver: 'lease'`. It stays until it is released, or until its lease is over
- * (the pool's leaseMs), or until the pool is destroyed. A box can be the payload of other tasks: a handle travels, not bytes.
- * Nobody ever changes its content; what raw() shows must not be written to. No hardware protects it: in development (`dev`) the
- * bytes are compared with their checksum whenever the box is read, sent or released, and a change is told by the event 'error'.
+ * A result in shared memory, read in place: `deliver: 'lease'`. It exists until it is released, its lease ends (the pool's leaseMs),
+ * or the pool is destroyed. A box can be the payload of other tasks: they get a handle, not a copy. Its content never changes; do not
+ * write to the bytes that raw() returns. No hardware enforces this, but in development (`dev`) the bytes are compared with their checksum
+ * whenever the box is read, sent or released, and a change is reported by the event 'error'.
  */
 export class Box {
   #pool;
@@ -41,11 +41,11 @@ export class Box {
   #generation;
   #at;
   #taskId;
-  /** Of its bytes, in development; undefined: not wanted, or its change has been told. @type {number | undefined} */
+  /** Of the bytes, in development; undefined: not checked, or a change has been reported. @type {number | undefined} */
   #checksum;
 
   /**
-   * Takes over the reference of the slot that delivers it.
+   * Takes a reference of its own, besides that of the slot that delivers the box.
    * @param {Holder} pool
    * @param {number} index
    * @param {string} [taskId] whose result it is
@@ -59,7 +59,7 @@ export class Box {
     this.#generation = core.generation(this.#at);
     core.check(core.exports._wp_box_grant(core.pool, index, L.MAIN));
     this.#startLease();
-    /** How its bytes are to be read. */
+    /** The format of the bytes. */
     this.type = TYPE_NAMES[memory.u32[(this.#at + L.BOX_TYPE) >>> 2]] ?? 'binary';
     /** Exact length. */
     this.byteLength = memory.u32[(this.#at + L.BOX_BYTES) >>> 2];
@@ -106,7 +106,7 @@ export class Box {
   }
 
   /**
-   * Tells, once, that somebody has written to it (NF-23, XP-18).
+   * Reports, once, that the bytes were written to (NF-23, XP-18).
    * @param {import('../core/core.js').Core} core
    */
   #compare(core) {
@@ -118,7 +118,7 @@ export class Box {
   }
 
   /**
-   * The bytes in place: no copy. Valid until the box is released or its lease is over; read-only.
+   * The bytes in place, without a copy; read-only. Valid until the box is released or its lease ends.
    * @returns {Uint8Array}
    * @throws {import('../base/errors.js').PoolError} LEASE_EXPIRED
    */
@@ -138,7 +138,7 @@ export class Box {
 
   /**
    * The bytes as JSON text, parsed.
-   * @throws {import('../base/errors.js').PoolError} INVALID_ARGUMENT: they are none
+   * @throws {import('../base/errors.js').PoolError} INVALID_ARGUMENT: they are not JSON
    */
   json() {
     const text = this.string();
@@ -147,7 +147,7 @@ export class Box {
 
   /**
    * The bytes as CBOR, decoded.
-   * @throws {import('../base/errors.js').PoolError} INVALID_ARGUMENT: they are none
+   * @throws {import('../base/errors.js').PoolError} INVALID_ARGUMENT: they are not CBOR
    */
   cbor() {
     const { codec } = this.#core;
@@ -199,7 +199,7 @@ export class Box {
 }
 
 /**
- * FNV-1a, 32 bits: any single byte that changes shows.
+ * FNV-1a, 32 bits: detects every change of a single byte.
  * @param {Uint8Array} bytes
  */
 function checksum(bytes) {

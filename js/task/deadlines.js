@@ -1,4 +1,4 @@
-/** Deadlines: limits that count waiting, too. One timer for all tasks of a pool that have one, and none for others. */
+/** Deadlines: time limits that include waiting. One timer for all tasks of a pool with deadlines; tasks without one cost nothing. */
 import { innerError } from '../base/errors.js';
 
 /**
@@ -13,7 +13,7 @@ import { innerError } from '../base/errors.js';
 
 /**
  * @param {Deadline} deadline
- * @param {string | undefined} worker that runs the task; undefined: none does
+ * @param {string | undefined} worker that runs the task; undefined: it has not started
  * @param {string} taskId
  */
 export function deadlineError({ ms }, worker, taskId) {
@@ -24,7 +24,7 @@ export function deadlineError({ ms }, worker, taskId) {
   });
 }
 
-/** Those of one pool: a binary heap, the next one first. */
+/** The deadlines of one pool: a binary heap, the next one first. */
 export class Deadlines {
   /** @type {Entry[]} */
   #heap = [];
@@ -36,7 +36,7 @@ export class Deadlines {
 
   /**
    * @param {import('../time/scheduler.js').Time} time
-   * @param {(task: Task, deadline: Deadline) => void} passed the task has not settled
+   * @param {(task: Task, deadline: Deadline) => void} passed called for a task that has not settled by its deadline
    */
   constructor(time, passed) {
     this.#time = time;
@@ -44,7 +44,7 @@ export class Deadlines {
   }
 
   /**
-   * @param {Task} task forgets it when it settles
+   * @param {Task} task gets `deadline.forget`, to be called when it settles
    * @param {Deadline} deadline
    */
   watch(task, deadline) {
@@ -55,7 +55,7 @@ export class Deadlines {
     this.look();
   }
 
-  /** Tells of those that have passed, and sets the timer for the next one. */
+  /** Reports deadlines that have passed, and sets the timer for the next one. */
   look() {
     const now = this.#time.poolNow();
     for (let first = this.#heap[0]; first && first.deadline.at <= now; first = this.#heap[0]) {
@@ -65,13 +65,13 @@ export class Deadlines {
     this.#setTimer(this.#heap[0]?.deadline.at ?? Infinity);
   }
 
-  /** The functions of time are others from now on. */
+  /** The functions of time were replaced: sets the timer again. */
   renew() {
     this.#setTimer(Infinity);
     this.look();
   }
 
-  /** No timer remains. */
+  /** Drops all deadlines and the timer. */
   clear() {
     this.#heap = [];
     this.#setTimer(Infinity);
@@ -103,7 +103,7 @@ export class Deadlines {
       this.#rise(last);
       this.#sink(last);
     }
-    if (this.#heap.length === 0) this.#setTimer(Infinity); // an early one finds nothing, but would keep the process
+    if (this.#heap.length === 0) this.#setTimer(Infinity); // a timer with nothing to do would keep the process alive
   }
 
   /**

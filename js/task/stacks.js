@@ -1,20 +1,20 @@
 /**
- * Stacks of failed tasks. An error that reaches its caller by a promise shows where it came from in the worker, and below that the
- * functions that await it. The engine knows these when an error is made in the promise's own turn (V8: `at async`), and only then: so
- * nothing is noted when a task is submitted, and tasks that succeed pay nothing.
+ * Stacks of failed tasks. An error that reaches its caller by a promise shows its origin in the worker, and below that the functions
+ * that await the promise. The JavaScript engine knows these if an error is created in the promise's own turn (V8: `at async`). So nothing
+ * is recorded when a task is submitted, and tasks that succeed pay nothing.
  */
 import { isError } from '../codec/errors.js';
 import { own } from '../base/own.js';
 
 const FRAME = /^ {4}at /;
-/** Frames of the runtime, and of what workers start with. */
+/** Frames of the runtime, and of the file that workers start with. */
 const INTERNAL = /\(node:|at node:|\/boot-node[-\w]*\.cjs/;
-/** Where this package's own files are. */
+/** URL of this package's own files. */
 const HOME = new URL('..', import.meta.url).href;
 /** Codes of errors whose causes come from the worker. */
 const CAUSED = new Set(['TASK_FAILED', 'WORKER_LOST', 'POISON_JOB']);
 
-/** Errors whose callers are known. @type {WeakSet<object>} */
+/** Errors to which callers were added. @type {WeakSet<object>} */
 const traced = new WeakSet();
 
 /**
@@ -27,7 +27,8 @@ function framesOf(stack) {
 }
 
 /**
- * Adds the functions that await the promise whose turn this is. The text is made when somebody reads it: most stacks are never read.
+ * Adds to an error's stack the functions that await the promise whose turn this is. The text is built when it is first read: most stacks
+ * never are.
  * @param {unknown} reason
  */
 export function addCallers(reason) {
@@ -36,7 +37,7 @@ export function addCallers(reason) {
   traced.add(reason);
   const { code, cause } = /** @type {any} */ (reason);
   const origin = CAUSED.has(code) && isError(cause) ? cause : { stack: reason.stack };
-  const here = new Error(); // its stack becomes text at the first look
+  const here = new Error(); // V8 formats its stack when it is first read
   const define = (/** @type {unknown} */ value) =>
     Object.defineProperty(reason, 'stack', own({ value, writable: true, configurable: true }));
   const accessors = own({
@@ -52,15 +53,15 @@ export function addCallers(reason) {
 }
 
 /**
- * A promise that rejects with an error which has the stack of those that await `outer`, a promise that follows this one. Nobody has to
- * handle it (AM-09); later handlers still see the error.
+ * A promise that rejects with an error whose stack shows the functions that await `outer`, a promise resolved with this one. If it is not
+ * handled, that is no unhandled rejection (AM-09); later handlers still see the error.
  * @param {() => Promise<unknown>} outer
  * @param {unknown} error
  * @returns {Promise<never>}
  */
 export async function failing(outer, error) {
   await undefined;
-  await undefined; // by now `outer` follows this promise, and the engine finds its way to those that await it
+  await undefined; // by now `outer` is linked to this promise, so the engine can find the functions that await it
   addCallers(error);
   void outer().then(undefined, () => undefined);
   throw error;

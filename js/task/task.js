@@ -1,38 +1,37 @@
-/** A task on main: the promise that its caller holds, and the engine's record of it. */
+/** A task on main: the promise that its caller holds, and the engine's record. */
 import { poolError } from '../base/errors.js';
 import { own } from '../base/own.js';
 import { failing } from './stacks.js';
 import { taskId } from '../handlers/context.js';
 
 /**
- * Where a task's end is told: a promise, or one place of a batch.
+ * Receives a task's result: a promise, or one place of a batch.
  * @typedef {object} Sink
  * @property {(item: any, value: any) => void} fulfil item: the task's
- * @property {string} [label] what messages call its task, instead of its handler's name
- * @property {(item: any, error: import('../base/errors.js').PoolError, swept?: boolean) => void | false} fail swept: it never
- *   started, because another member of its group had failed. False: nobody wants to know, it is no failure
- * @property {(error: import('../base/errors.js').PoolError) => boolean} [refused] there was no room for it. True: it is tried again later, as
- *   another task; it has not failed
- * @property {(values: any[], bytes: number) => void} [partial] results of a batch's items that ran to their end; the task's own end
- *   comes afterwards
- * @property {(bytes: number) => void} [weigh] so many bytes are what fulfil will be told
+ * @property {string} [label] name of the task in messages, instead of its handler's
+ * @property {(item: any, error: import('../base/errors.js').PoolError, swept?: boolean) => void | false} fail swept: the task never
+ *   started, because another member of its group had failed. Returns false if this does not count as a failure
+ * @property {(error: import('../base/errors.js').PoolError) => boolean} [refused] the task could not be written into a slot. Returns true
+ *   if its items will be submitted again in another task, so that it has not failed
+ * @property {(values: any[], bytes: number) => void} [partial] results of a batch's finished items; the task's own end follows
+ * @property {(bytes: number) => void} [weigh] called before fulfil, with the size of the result
  */
 
-/** What fulfils a batch that has no further value: all of them were partial. */
+/** Fulfils a batch whose values were all delivered by `partial`. */
 export const NO_VALUE = Symbol('no value');
 
-/** Tasks of this program, of all pools. */
+/** Number of tasks so far, of all pools of this program. */
 let serials = 0;
 
-/** @typedef {{ value: unknown, transfer: import('../base/host-types.js').Transferable[] }} Channel what a message is to carry */
+/** @typedef {{ value: unknown, transfer: import('../base/host-types.js').Transferable[] }} Channel a value to be sent by message */
 
-/** What few tasks have. */
+/** Fields that few tasks need. */
 class Rare {
   /** How long it may take to end by itself. @type {number | undefined} */
   graceMs = undefined;
   /** @type {((value: any) => void) | undefined} */
   onProgress = undefined;
-  /** @type {((run: () => unknown) => unknown) | undefined} calls in the context of its submission */
+  /** @type {((run: () => unknown) => unknown) | undefined} calls a function in the async context of the task's submission */
   inContext = undefined;
   /** @type {(() => void) | undefined} removes the listener on the signal */
   unlisten = undefined;
@@ -40,37 +39,37 @@ class Rare {
   deadline = undefined;
   /** @type {Channel | undefined} the argument, if only a message can carry it */
   channel = undefined;
-  /** @type {((cause: any) => import('../base/errors.js').PoolError) | undefined} what comes by message is an error */
+  /** @type {((cause: any) => import('../base/errors.js').PoolError) | undefined} set if the value that comes by message is an error */
   failure = undefined;
-  /** @type {import('../threads/member.js').Member | undefined} has been sent its argument, which nobody else has */
+  /** @type {import('../threads/member.js').Member | undefined} the only worker that has its argument */
   boundTo = undefined;
   /** @type {import('./box.js').Box | undefined} keeps a leased argument from being collected */
   argument = undefined;
 }
 
-/** The engine's record of a task: as small as can be, there may be a million of them. */
+/** The engine's record of a task. Kept small, because there may be a million of them. */
 export class Task {
   /** Index of its slot; -1 before it has one. */
   index = -1;
   generation = 0;
   settled = false;
-  /** Main looks at the clocks while it is in flight. */
+  /** Whether main checks the clocks while it is in flight. */
   timed = false;
-  /** Grows from task to task; makes its id (AM-36, TW-66). */
+  /** Grows from task to task; the id is made from it (AM-36, TW-66). */
   serial = ++serials;
   /** @type {Rare | undefined} */
   rare = undefined;
 
   /**
    * @param {Sink} sink
-   * @param {any} item its place in the sink: a number; of PROMISE_SINK the promise itself
+   * @param {any} item its place in the sink: a number; for PROMISE_SINK, the promise itself
    */
   constructor(sink, item) {
     this.sink = sink;
     this.item = item;
   }
 
-  /** What few tasks have; made when it is asked for. */
+  /** The rare fields, created at the first use. */
   get more() {
     return (this.rare ??= new Rare());
   }
@@ -81,31 +80,31 @@ export class Task {
 }
 
 /**
- * Who can end a task early.
+ * The object that can end a task early.
  * @typedef {{ giveUp(task: Task, error: import('../base/errors.js').PoolError, kill?: boolean): Promise<void> }} TaskOwner
  */
 
-/** For promises whose failure is told elsewhere. */
+/** Ignores a rejection that is reported elsewhere. */
 export const ignore = () => undefined;
 
-/** @type {any} what settles the promise under construction: one closure for all of them */
+/** @type {any} the resolve function of the promise under construction: one executor closure serves all promises */
 let resolveNext;
 const keepResolve = (/** @type {unknown} */ resolve) => {
   resolveNext = resolve;
 };
 
 /**
- * The pool's side of a promise: its users see none of these functions.
+ * The pool's side of a promise: users cannot reach these functions.
  * @type {(promise: TaskPromise<any>, owner: TaskOwner, task: Task) => void} binds it to its task
  */
 export let attachTask;
 /** @type {(promise: TaskPromise<any>, value: unknown) => void} */
 let resolveTask;
 
-/** The sink of all tasks whose end one promise tells. @type {Sink} */
+/** The sink of all tasks that have a promise of their own. @type {Sink} */
 export const PROMISE_SINK = {
   fulfil: (promise, value) => resolveTask(promise, value),
-  // It is resolved with what rejects: so there is no second function to keep for each promise.
+  // Resolving with a rejecting promise saves the reject function, which each promise would have to keep.
   fail: (promise, error) =>
     resolveTask(
       promise,
@@ -129,7 +128,7 @@ export class TaskPromise extends Promise {
   constructor() {
     super(keepResolve);
     this.#resolve = resolveNext;
-    resolveNext = undefined; // else the last promise, and with it its pool, would stay
+    resolveNext = undefined; // or the last promise, and so its pool, would be kept alive
   }
 
   static {
@@ -140,16 +139,16 @@ export class TaskPromise extends Promise {
     resolveTask = (promise, value) => promise.#resolve(value);
   }
 
-  /** Unique within the program; the same as in errors and events. */
+  /** Unique within the program; errors and events have the same id. */
   get id() {
     return this.#task?.id ?? '';
   }
 
   /**
-   * Gives the task up: its promise rejects with CANCELLED. If it has not started it never runs; if it runs, the worker
-   * finishes it and the result is dropped.
+   * Gives the task up: its promise rejects with CANCELLED. A task that has not started never runs; a running one is finished by its
+   * worker, and its result is dropped.
    * @param {unknown} [reason] becomes the error's cause
-   * @returns {boolean} false when it had settled already
+   * @returns {boolean} false if the task had settled already
    */
   cancel(reason) {
     if (!this.#owner || !this.#task || this.#task.settled) return false;
@@ -159,9 +158,9 @@ export class TaskPromise extends Promise {
   }
 
   /**
-   * Stops the task, whatever it is doing, if need be with its worker; the promise rejects with CANCELLED at once. A task that has not
+   * Stops the task, whatever it is doing, by ending its worker if need be. The promise rejects with CANCELLED at once. A task that has not
    * started is cancelled.
-   * @returns {Promise<void>} settles when the task is over; with its worker's confirmed death, if that had to die
+   * @returns {Promise<void>} settles when the task has stopped; if its worker had to be ended, with the worker's confirmed death
    */
   async terminate() {
     if (!this.#owner || !this.#task || this.#task.settled) return;
@@ -170,16 +169,16 @@ export class TaskPromise extends Promise {
   }
 }
 
-// Promises made from it are ordinary ones; and `await` takes it as it is, instead of making two more promises around it.
+// then() and the like return ordinary promises; and `await` takes this one as it is, instead of wrapping it in two more promises.
 Object.defineProperty(TaskPromise.prototype, 'constructor', own({ value: Promise }));
 
-/** The results of several tasks, by place; fails as a whole with the first failure (AM-18, AM-19). */
+/** Collects the results of several tasks, by place; rejects with the first failure (AM-18, AM-19). */
 export class GroupSink {
   /**
    * @param {number} size
    * @param {(results: any[]) => void} resolve
    * @param {(error: Error) => void} reject
-   * @param {() => void} onFailure gives the other members up
+   * @param {() => void} onFailure cancels the other members
    */
   constructor(size, resolve, reject, onFailure) {
     this.results = new Array(size);
@@ -206,8 +205,8 @@ export class GroupSink {
   /**
    * @param {number} item
    * @param {import('../base/errors.js').PoolError} error
-   * @param {boolean} [swept] the failure that ended it is on its way, and is the one that counts
-   * @returns {false | undefined} false: it was only swept along, and is no failure of its own
+   * @param {boolean} [swept] it ended because of another member's failure, which will arrive and is the one that counts
+   * @returns {false | undefined} false: it does not count as a failure of its own
    */
   fail(item, error, swept = false) {
     this.missing--;
@@ -231,7 +230,7 @@ export class GroupSink {
 }
 
 /**
- * A promise that several tasks settle together; failing it never raises an unhandled rejection by itself.
+ * A promise that several tasks settle together. Its rejection never counts as unhandled.
  * @template T
  * @param {(resolve: (value: T) => void, reject: (error: Error) => void) => void} start
  * @returns {Promise<T>}
@@ -250,7 +249,7 @@ export function guarded(start) {
 }
 
 /**
- * Calls a user's callback; what it throws is its own business.
+ * Calls a user's callback, and logs what it throws.
  * @param {(...values: any[]) => void} callback
  * @param {...unknown} values
  */
@@ -263,7 +262,7 @@ export function callOut(callback, ...values) {
 }
 
 /**
- * One of pool.tasks. The payload of a handler that does without one may be left out.
+ * The type of a function of pool.tasks. The payload may be left out if the handler accepts undefined.
  * @template P, R
  * @typedef {undefined extends P
  *   ? { (payload: P, options: import('../options/task-options.js').LeaseOptions): TaskPromise<import('./box.js').Box>,
@@ -273,7 +272,7 @@ export function callOut(callback, ...values) {
  */
 
 /**
- * The call of a handler: one without parameters takes no payload; null is what people write to get at the options.
+ * The call for a handler. One without parameters takes no payload, or null, so that options can follow.
  * @template F
  * @typedef {F extends () => infer R ? TaskCall<Parameters<F> extends [] ? null | undefined : Parameters<F>[0], Awaited<R>>
  *   : F extends (payload: infer P, ...rest: any) => infer R ? TaskCall<P, Awaited<R>> : never} HandlerCall
