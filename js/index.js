@@ -13,6 +13,7 @@ export { defineWorker } from './handlers/handlers.js';
  * @typedef {import('./options/options.js').PoolOptions} PoolOptions
  * @typedef {import('./options/options.js').Priority} Priority
  * @typedef {import('./options/options.js').Scheduler} Scheduler
+ * @typedef {import('./options/options.js').WorkerRange} WorkerRange
  * @typedef {import('./options/options.js').RestartOptions} RestartOptions
  * @typedef {import('./options/options.js').AgingOptions} AgingOptions
  * @typedef {import('./options/options.js').LivenessOptions} LivenessOptions

@@ -37,6 +37,7 @@ import {
   type Priority,
   type Report,
   type RestartOptions,
+  type WorkerRange,
   type Rung,
   type RungTimes,
   type Scheduler,
@@ -111,6 +112,10 @@ const restart: RestartOptions = {
   max: 10,
   windowMs: 60_000,
 };
+const range: WorkerRange = { min: 1, max: 'auto', idleMs: 5000 };
+const elastic: PoolOptions = { workers: range };
+// @ts-expect-error min is not optional
+const halfRange: PoolOptions = { workers: { max: 4 } };
 const everything: Required<PoolOptions> = {
   module: new URL('file:///worker.js'),
   wasm: './tasks.mjs',
@@ -168,7 +173,7 @@ const wrongPolicy: PoolOptions = { module: './worker.js', restart: { policy: 'so
 const wrongModule: PoolOptions = { module: new Uint8Array(4) };
 // @ts-expect-error milliseconds are a number
 const wrongTime: PoolOptions = { module: './worker.js', taskTimeoutMs: '5s' };
-void [wrongWorkers, wrongName, wrongPolicy, wrongModule, wrongTime];
+void [elastic, halfRange, wrongWorkers, wrongName, wrongPolicy, wrongModule, wrongTime];
 // @ts-expect-error options are required
 void new Pool();
 

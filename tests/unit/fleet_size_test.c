@@ -206,6 +206,30 @@ TEST(patient, "with a negative idle time a pool that has grown stays as it is") 
   host_close(&host);
 }
 
+TEST(range, "a pool may be laid out for more seats than it grows to by itself; resizing reaches them") {
+  wp_fleet_config config = fleet_config();
+  config.seats_min = 1;
+  config.seats_max = 2;
+  config.idle_ms = -1;
+  CHECK_EQ(create(4, 0, &config), WP_OK);
+  host_open(&host);
+  host_settle(&host);
+  CHECK_EQ(served(), 1);
+  for (uint32_t i = 0; i < 6; i++) submit_normal(host.f.pool);
+  for (uint32_t seat = 0; seat < 2; seat++) {
+    CHECK(take_one(on_seat(&host, seat)) != WP_NONE);
+    host_sleep(&host, 10);
+    host_settle(&host);
+  }
+  host_sleep(&host, 1000);
+  host_settle(&host);
+  CHECK_EQ(served(), 2);
+  resize_to(4, 4);
+  host_settle(&host);
+  CHECK_EQ(served(), 4);
+  host_close(&host);
+}
+
 /* ---- Resizing ---- */
 
 TEST(resized, "resizing is told of once all that are to serve do, and the others have ended") {
@@ -486,6 +510,7 @@ TEST(property, "however a pool is resized, and its workers are replaced, each ta
     wp_fleet_config fleet = fleet_config();
     wp_config config = fixture_config(1 + below(5));
     fleet.seats_min = below(2) ? 0 : 1 + below(config.workers);
+    fleet.seats_max = below(2) ? 0 : 1 + below(config.workers);
     fleet.idle_ms = below(2) ? -1 : 50;
     fleet.farewells = below(2);
     fleet.ready_ms = 0;
