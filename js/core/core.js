@@ -376,15 +376,16 @@ export function asMessage(codec, bytes) {
 }
 
 /**
- * Allocates memory of the core for main's own use, not zeroed.
- * @param {Exports} exports
+ * Allocates memory of the core for main's own use, not zeroed. Main's views reach its end: to make room, the memory may have grown.
+ * @param {{ exports: Exports, memory: Memory }} core
  * @param {number} bytes
  * @returns {number} address, for _free
  * @throws {import('../base/errors.js').PoolError} NO_MEMORY
  */
-export function allocate(exports, bytes) {
+export function allocate({ exports, memory }, bytes) {
   const at = exports._malloc(bytes) >>> 0;
   if (!at) throw poolError('NO_MEMORY');
+  memory.reach(at + bytes);
   return at;
 }
 

@@ -30,7 +30,7 @@ export class Names {
     if (!found) {
       const { exports, pool, memory } = this.#core;
       const bytes = utf8.encode(text);
-      const at = allocate(exports, bytes.length + 1);
+      const at = allocate(this.#core, bytes.length + 1);
       memory.write(at, bytes);
       const interned = exports._wp_js_name_intern(pool, at, bytes.length);
       exports._free(at);

@@ -48,7 +48,7 @@ export class Completions {
    */
   constructor(core, deliver, isBusy) {
     this.#core = core;
-    this.#buffer = allocate(core.exports, LIMIT * 4);
+    this.#buffer = allocate(core, LIMIT * 4);
     this.#deliver = deliver;
     this.#isBusy = isBusy;
     core.exports._wp_task_arm_bell(core.pool);

@@ -93,7 +93,7 @@ export class Engine {
     this.clock = new Clock(
       this.core,
       options.scheduler,
-      allocate(exports, Clock.BYTES),
+      allocate(this.core, Clock.BYTES),
       (action) => this.#act(action),
       () => !this.#keepsAlive && this.ledger.inFlight === 0,
     );

@@ -51,7 +51,7 @@ export class Ledger {
   constructor(core, port) {
     this.#core = core;
     this.#port = port;
-    this.#statsBuffer = allocate(core.exports, L.STATS_SIZE);
+    this.#statsBuffer = allocate(core, L.STATS_SIZE);
   }
 
   /** Counts a task that is in flight, or held back, from now on. */

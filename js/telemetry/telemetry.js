@@ -58,7 +58,7 @@ export class Telemetry {
     this.#buffers = buffers;
     this.#time = scheduler;
     core.check(core.exports._wp_telemetry_open(core.pool, ring, this.#time.poolNow()), 'telemetry');
-    this.#at = allocate(core.exports, core.exports._wp_telemetry_report_bytes(core.pool));
+    this.#at = allocate(core, core.exports._wp_telemetry_report_bytes(core.pool));
     this.#load = new Load(core, fleet, { now: scheduler.poolNow, tickMs, meter: host.mainLoad?.() });
     this.#setThresholds(thresholds);
   }
@@ -66,7 +66,9 @@ export class Telemetry {
   /** @param {Partial<Record<ThresholdName, readonly [number, number]>>} thresholds */
   #setThresholds(thresholds) {
     const { exports, pool, memory } = this.#core;
-    const first = exports._wp_telemetry_thresholds(pool) >>> 3;
+    const at = exports._wp_telemetry_thresholds(pool) >>> 0;
+    memory.reach(at + 2 * THRESHOLDS.length * Float64Array.BYTES_PER_ELEMENT);
+    const first = at >>> 3;
     for (const [i, name] of THRESHOLDS.entries()) {
       const pair = thresholds[name];
       if (pair) memory.f64.set(pair, first + 2 * i);

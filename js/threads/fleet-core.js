@@ -62,9 +62,8 @@ export class FleetCore {
   constructor(core, options, checked) {
     const { exports, memory, pool } = core;
     this.#core = core;
-    this.#at = allocate(exports, BYTES);
-    const config = allocate(exports, L.FLEET_CONFIG_SIZE);
-    memory.reach(Math.max(this.#at + BYTES, config + L.FLEET_CONFIG_SIZE));
+    this.#at = allocate(core, BYTES);
+    const config = allocate(core, L.FLEET_CONFIG_SIZE);
     writeConfig(memory, config, options, checked);
     const status = exports._wp_fleet_create(pool, config, this.#at + ACTIONS);
     exports._free(config);

@@ -30,8 +30,9 @@ function boxBytes({ boxBytes: wanted, boxCount, isBoxSizeGiven }, maximumBytes) 
  * @throws {import('../base/errors.js').PoolError} NO_MEMORY
  */
 export function openCore(options, exports, wasmMemory, maximumBytes = options.memoryBytes) {
-  const at = allocate(exports, L.CONFIG_SIZE + 8);
-  const { u32, i32, f64 } = new Memory(wasmMemory);
+  const memory = new Memory(wasmMemory);
+  const at = allocate({ exports, memory }, L.CONFIG_SIZE + 8);
+  const { u32, i32, f64 } = memory;
   const set = (/** @type {number} */ field, /** @type {number} */ value) => {
     u32[(at + field) >>> 2] = value;
   };
