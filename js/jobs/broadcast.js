@@ -8,14 +8,14 @@ import { NO_EXTRA, OPTIONS_OF, specify } from '../options/spec.js';
 import { asItIsNow } from '../submit/intake.js';
 import { Task } from '../task/task.js';
 
-/** Errors of replays that cost the pool a worker. */
+/** Codes of replays' errors that cost the pool a worker. */
 const FATAL = ['TIMEOUT', 'WORKER_LOST', 'POISON_JOB'];
 
 /**
  * @typedef {object} Sticky
  * @property {string} name
  * @property {unknown} payload
- * @property {Set<number>} due seats where the broadcast itself still waits for the next worker, which must not get it twice
+ * @property {Set<number>} due seats whose original broadcast is still queued: skip one replay there
  * @property {number} lost how many workers in a row have ended in it
  */
 
@@ -28,7 +28,7 @@ export class Broadcasts {
 
   /**
    * @param {import('../options/options.js').ResolvedOptions} options
-   * @param {(error: import('../base/errors.js').PoolError) => void} tell of a broadcast that is dropped
+   * @param {(error: import('../base/errors.js').PoolError) => void} tell reports a broadcast that is dropped
    */
   constructor(options, tell) {
     this.#options = options;
@@ -52,7 +52,7 @@ export class Broadcasts {
   }
 
   /**
-   * Keeps a broadcast for workers to come.
+   * Keeps a broadcast for workers that start later.
    * @param {import('../base/task-name.js').TaskRef} task
    * @param {unknown} payload as it is now
    * @param {import('../submit/intake.js').Intake} intake
@@ -69,7 +69,7 @@ export class Broadcasts {
   }
 
   /**
-   * Queues what a worker must run before anything else. It is a part of the worker's start, and has no more time than that.
+   * Queues the broadcasts that a worker must run before its first task. They are part of its start, and have no more time than that.
    * @param {number} seat that it is about to serve
    * @param {Pick<import('../engine/engine.js').Engine, 'submit'>} engine
    */
@@ -93,7 +93,7 @@ export class Broadcasts {
   }
 
   /**
-   * A replay has failed. One that ends its worker would end each that follows: it gets as many workers as a task does.
+   * A replay has failed. A broadcast that ends its worker would end every later one, so it is dropped after as many workers as a task gets.
    * @param {Sticky} sticky
    * @param {import('../base/errors.js').PoolError} cause
    * @returns {undefined} the failure is an event

@@ -1,11 +1,11 @@
-/** Bulk jobs on main: slices out, results back in their places. */
+/** Bulk jobs on main: collects the results of slices, in their places. */
 import { callBack, labelError, labelled } from './callback.js';
 
-/** REQUIREMENTS TW-59, TW-25: so many buffers for so many results are kept. */
+/** REQUIREMENTS TW-59, TW-25: number and size of the result buffers that are kept. */
 const BUFFERS = 16;
 const BUFFER_ITEMS = 1024;
 
-/** What a result buffer holds in development when its callback is over. */
+/** Fills a result buffer after its callback, in development. */
 const SPOILED = Object.freeze({
   wasmpool: 'results of a bulk job are valid during its callback only: copy what is to be kept',
 });
@@ -16,7 +16,7 @@ export class ResultBuffers {
   #free = Array.from({ length: BUFFERS }, () => []);
   #spoils;
 
-  /** @param {boolean} spoils for development: what is given back shows that it was */
+  /** @param {boolean} spoils for development: whether returned buffers are filled with SPOILED */
   constructor(spoils) {
     this.#spoils = spoils;
   }
@@ -28,7 +28,7 @@ export class ResultBuffers {
 
   /**
    * @param {number} items
-   * @returns {unknown[]} as many times undefined
+   * @returns {unknown[]} so many times undefined
    */
   take(items) {
     const buffer = items <= BUFFER_ITEMS ? this.#free.pop() : undefined;
@@ -46,7 +46,7 @@ export class ResultBuffers {
  * @param {unknown[]} buffer whose borrower may have changed its elements into accessors, or frozen it
  * @param {number} length
  * @param {unknown} value
- * @returns {unknown[] | undefined} undefined: it cannot be used any more
+ * @returns {unknown[] | undefined} undefined: the buffer cannot be used any more
  */
 function refilled(buffer, length, value) {
   try {
@@ -58,7 +58,7 @@ function refilled(buffer, length, value) {
   }
 }
 
-/** Where the slices of one bulk job end. Its callback runs once, with the last of them; or never. */
+/** The sink of one bulk job's slices. The callback runs once, with the last slice, or never. */
 export class BulkSink {
   #callback;
   #port;
@@ -66,9 +66,9 @@ export class BulkSink {
   #results;
   #missing;
   #sliceItems;
-  /** Nobody has disconnected it. */
+  /** False after disconnect(). */
   connected = true;
-  /** As CallbackSink.entering. */
+  /** See CallbackSink.entering. */
   entering = true;
 
   /**
@@ -113,7 +113,7 @@ export class BulkSink {
    */
   fail(_start, error) {
     labelError(this.label, error);
-    const { connected } = this; // if it is the last one, nobody is afterwards
+    const { connected } = this; // read it first: the last slice clears it
     this.#finishOne();
     return connected ? undefined : /** @type {const} */ (false);
   }

@@ -1,6 +1,6 @@
-/** Callbacks of users: called in the turn in which main learns of a result, and never trusted. */
+/** Calls users' callbacks, in the turn in which main learns of a result, and keeps their errors from doing harm. */
 
-/** A task's option that only entry points use: its name in messages, where that of its handler says nothing to the user. */
+/** An internal option: the task's name in messages, for entry points whose users do not know the handler's name. */
 export const LABEL = Symbol('label');
 
 /**
@@ -19,12 +19,12 @@ export function labelError(label, error) {
 }
 
 /**
- * Calls it. What it throws is logged and stops nothing (TW-04); it must not be asynchronous (TW-03).
+ * Calls a callback. An error that it throws is logged and stops nothing (TW-04); it must not be asynchronous (TW-03).
  * @template T
  * @param {(value: T) => unknown} callback
  * @param {T} value
  * @param {CallbackPort} port
- * @param {{ task?: import('../task/task.js').Task, label?: string }} [whose] end it tells
+ * @param {{ task?: import('../task/task.js').Task, label?: string }} [whose] the task that has ended
  */
 export function callBack(callback, value, port, { task, label } = {}) {
   try {
@@ -42,16 +42,16 @@ export function callBack(callback, value, port, { task, label } = {}) {
 
 /**
  * @typedef {object} CallbackPort
- * @property {(message: string, taskId?: string) => void} emit tells of misuse
- * @property {(run: () => void) => void} later runs it when the code that submits has returned
+ * @property {(message: string, taskId?: string) => void} emit reports misuse
+ * @property {(run: () => void) => void} later runs a function after the submitting code has returned
  */
 
-/** Where a single task's end is told: to a callback, unless it was disconnected before. */
+/** The sink of a single task: calls a callback, unless it was disconnected before. */
 export class CallbackSink {
   #callback;
   #port;
   connected = true;
-  /** It is being submitted. Who fails at once is told later: a callback that submits again must not nest, and may want its handle. */
+  /** While the task is being submitted, a failure is reported later: a callback that submits again must not nest, and may need its handle. */
   entering = true;
   /** @type {import('../task/task.js').Task | undefined} its task, once there is one */
   task = undefined;
@@ -90,19 +90,19 @@ export class CallbackSink {
   }
 }
 
-/** What `split` and `bulkSplit` return, and what a sequence is. */
+/** Returned by `split` and `bulkSplit`; sequences extend it. */
 export class Handle {
   /** @type {(() => void) | undefined} */
   #disconnect;
 
-  /** @param {(() => void)} [disconnect] nothing: an inert handle */
+  /** @param {(() => void)} [disconnect] undefined: disconnect() has no effect */
   constructor(disconnect) {
     this.#disconnect = disconnect;
   }
 
   /**
-   * From the moment that it returns the callback cannot run any more. What has not started never will; what runs is finished by its
-   * worker, and its result dropped. Idempotent; without effect when the job is over.
+   * Disconnects the callback: it does not run after this call has returned. Tasks that have not started never will; running ones are
+   * finished by their workers, and their results dropped. Idempotent; no effect when the job is over.
    */
   disconnect() {
     this.#disconnect?.();

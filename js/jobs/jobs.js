@@ -1,7 +1,6 @@
-/** Tasks with callbacks: split, bulkSplit and sequence. They know weights, run again when they are lost, and keep to main's budget. */
+/** Tasks with callbacks: split, bulkSplit and sequence. They have weights, run again if they are lost, and keep to main's budget. */
 import { BulkSink, ResultBuffers } from './bulk.js';
 import { callBack, CallbackSink, Handle, LABEL } from './callback.js';
-import { milliseconds } from '../base/check.js';
 import { poolError } from '../base/errors.js';
 import { createGroup, leaveGroup } from '../submit/group.js';
 import * as L from '../generated/layout.js';
@@ -30,7 +29,7 @@ export class Jobs {
   #options;
   /** @type {import('./callback.js').CallbackPort} */
   #port;
-  /** What is to be told soon. @type {Set<() => void>} */
+  /** Reports for the next turn. @type {Set<() => void>} */
   #late = new Set();
 
   /**
@@ -82,7 +81,7 @@ export class Jobs {
     const spec = this.#intake.check(given, { flags: L.SLOT_SLICE | L.SLOT_LIST, isJob: true });
     const sliceItems = this.#sliceItems(items.length, given.batchSize);
     const { maxWaitMs = MAX_WAIT_MS } = given;
-    spec.dueMs = this.#options.scheduler.poolNow() + (milliseconds('maxWaitMs', maxWaitMs) ?? Infinity);
+    spec.dueMs = this.#options.scheduler.poolNow() + maxWaitMs;
     if (items.length === 0) {
       callBack(callback, [], this.#port); // TW-23
       return new Handle();
@@ -126,7 +125,7 @@ export class Jobs {
     if (!Array.isArray(steps)) throw poolError('INVALID_ARGUMENT', 'steps: expected an array');
     if (this.#options.dev) this.#checkSteps(steps);
     for (const [index, step] of steps.entries()) {
-      if (!step?.task) continue; // the chain ends there, and says so
+      if (!step?.task) continue; // the sequence ends there with an error
       readOptions(step, OPTIONS_OF.step, `steps[${index}]`);
       this.#intake.names.of(step.task);
     }
@@ -145,7 +144,7 @@ export class Jobs {
   }
 
   /**
-   * In development a name that no worker knows is refused at once (TW-11); workers name their handlers when they have started.
+   * In development a name that no worker knows is refused at once (TW-11), once workers have started and reported their handlers.
    * @param {unknown} task
    */
   #checkName(task) {
@@ -170,15 +169,15 @@ export class Jobs {
     return Math.max(1, Math.min(wanted, this.#options.maxSliceItems)); // TW-18: a hard cap
   }
 
-  // ---- On their way ----
+  // ---- Submission ----
 
   /**
-   * While the pool finishes what it has.
+   * Refuses new jobs while the pool is closing.
    * @param {Task} record of a new job
    * @returns {boolean} whether it was refused
    */
   #refuse(record) {
-    if (!this.#intake.ending || this.#intake.closed) return false; // a closed pool is told of further on
+    if (!this.#intake.ending || this.#intake.closed) return false; // the intake refuses jobs of a closed pool
     this.#intake.reject(record, poolError('SHUTTING_DOWN'));
     return true;
   }
@@ -203,7 +202,7 @@ export class Jobs {
    * @param {import('../submit/intake.js').Late | undefined} late makes the payload
    */
   #sendStep(record, step, late) {
-    if (record.item === 0 && this.#refuse(record)) return; // a sequence that has begun is finished
+    if (record.item === 0 && this.#refuse(record)) return; // only the first step: a sequence that has begun may finish
     try {
       this.#send(record, step.task, step.payload, readOptions(step, OPTIONS_OF.step), late);
     } catch (error) {
@@ -212,7 +211,7 @@ export class Jobs {
   }
 
   /**
-   * All slices at once: main's budget is not for them (TW-31).
+   * Sends all slices at once: they are exempt from main's budget (TW-31).
    * @param {import('../core/core.js').Core} core
    * @param {Task[]} slices
    * @param {string} name
@@ -245,10 +244,10 @@ export class Jobs {
     if (!record.settled) void this.#intake.giveUp(record, poolError('CANCELLED', 'the job was disconnected'));
   }
 
-  // ---- Told ----
+  // ---- Reports ----
 
   /**
-   * In the next turn; until then the job is in flight.
+   * Runs a report in the next turn; until then the job counts as in flight.
    * @param {() => void} run
    */
   #later(run) {
@@ -256,7 +255,7 @@ export class Jobs {
     ledger?.enter();
     this.#late.add(run);
     host.defer(() => {
-      if (!this.#late.delete(run)) return; // close() has run it
+      if (!this.#late.delete(run)) return; // close() has run it already
       run();
       if (!ledger || ledger.closed) return;
       ledger.withdraw();
@@ -264,7 +263,7 @@ export class Jobs {
     });
   }
 
-  /** Nothing is told any more when it returns. */
+  /** Runs all pending reports; there are none afterwards. */
   close() {
     for (const run of [...this.#late]) if (this.#late.delete(run)) run();
   }

@@ -6,60 +6,60 @@ import { Box, holdLease, startLease } from '../task/box.js';
 /**
  * @typedef {import('../task/task.js').Sink} Sink
  *
- * @typedef {object} MapPort how a map's batches get into the pool as tasks
+ * @typedef {object} MapPort the pool, for a map's batches
  * @property {(items: unknown[], start: number, sink: Batch<any>, bytes: number) => import('../task/task.js').Task} submit
- *   bytes: room for the results, if they are several
+ *   bytes: room for the results of several items
  * @property {(task: import('../task/task.js').Task, kill: boolean) => void} cancel
  * @property {(task: import('../task/task.js').Task) => number} bytes of its inputs in shared memory
- * @property {() => Promise<void> | undefined} freed the next time that a task of the pool gives memory back; undefined: none is in flight
- * @property {() => void} over the map has ended
- * @property {boolean} isShared items are sent in lists, even one alone
- * @property {import('./map-window.js').Room} room what it may use
+ * @property {() => Promise<void> | undefined} freed settles when a task of the pool gives memory back; undefined: none is in flight
+ * @property {() => void} over called when the map has ended
+ * @property {boolean} isShared whether items are always sent in a list, even a single one
+ * @property {import('./map-window.js').Room} room limits of the map
  *
  * @typedef {object} BatchOwner
- * @property {boolean} settles failures are results too
- * @property {(batch: Batch<any>) => void} ended its task has ended
+ * @property {boolean} settles whether failures are results too
+ * @property {(batch: Batch<any>) => void} ended called when a batch's task has ended
  */
 
-/** Bytes for the results of items that travel together: for each, for what is thrown, and at most. */
+/** Bytes for the results of items that travel together: per item, for an error, and most for the results. */
 const ROOM_PER_ITEM = 64;
 const ROOM_FOR_ERROR = 2048;
 const ROOM_MOST = 1 << 20;
 
-/** Refusals that fewer items at once may escape. */
+/** Refusals that may not occur with fewer items at once, so the batch is split. */
 const PARTED = new Set(['NO_MEMORY', 'TOO_LARGE', 'NOT_SERIALIZABLE']);
-/** Refusals that concern every item: `settle` does not go on after them. */
+/** Refusals that would occur for every item: even `settle` does not go on after them. */
 const FATAL = new Set(['POOL_DESTROYED', 'SHUTTING_DOWN', 'START_FAILED', 'UNSUPPORTED', 'INVALID_ARGUMENT']);
 
 /**
- * Sink of the tasks that carry its items: one task, or several, one after the other, when it was parted or an item failed.
+ * The sink of the tasks that carry its items: one task, or several one after the other if the batch was split or an item failed.
  * @template R
  * @implements {Sink}
  */
 export class Batch {
-  /** @type {any[]} of items that are over, in order */
+  /** @type {any[]} results of finished items, in order */
   results = [];
-  /** @type {import('../base/errors.js').PoolError | undefined} ends the map */
+  /** @type {import('../base/errors.js').PoolError | undefined} an error that ends the map */
   error = undefined;
-  /** @type {import('../task/task.js').Task | undefined} with the pool */
+  /** @type {import('../task/task.js').Task | undefined} its task in the pool */
   task = undefined;
-  /** @type {import('../base/errors.js').PoolError | undefined} the pool had no room for it */
+  /** @type {import('../base/errors.js').PoolError | undefined} why the pool did not take it, if it will be tried again */
   refusal = undefined;
-  /** The next refusal is final. */
+  /** Whether the next refusal is final. */
   isLast = false;
-  /** It is being given to the pool. */
+  /** Whether it is being submitted just now. */
   isEntering = false;
-  /** Nobody wants it any more. */
+  /** Whether the map has given it up. */
   isLeft = false;
-  /** Results that onItems has counted. */
+  /** Number of results reported to onItems. */
   told = 0;
-  /** Items for each task. */
+  /** Number of items for each task. */
   step;
-  /** When its items must be over: the same for all of its tasks. @type {import('../options/task-options.js').Deadline | undefined} */
+  /** Deadline of its items, the same for all of its tasks. @type {import('../options/task-options.js').Deadline | undefined} */
   deadline = undefined;
-  /** What the window charges. */
+  /** Bytes that the window has charged for it. */
   charge = 0;
-  /** Bytes of the results. */
+  /** Size of the results in bytes. */
   bytes = 0;
   #owner;
   #isList = false;
@@ -79,13 +79,13 @@ export class Batch {
     this.step = items.length;
   }
 
-  /** Whether every item is over, or the map with it. */
+  /** Whether all items have finished, or one has ended the map. */
   get isReady() {
     return this.error !== undefined || this.results.length === this.items.length;
   }
 
   /**
-   * Gives the items that are not over, or as many as may travel together, to the pool.
+   * Submits the unfinished items, or as many of them as may travel together.
    * @param {MapPort} port
    * @param {number} expected bytes of the results of all items
    */
@@ -100,7 +100,7 @@ export class Batch {
   }
 
   /**
-   * What their results may need at first. Those that need more travel by message.
+   * Room to reserve for the results. Results for which it is too small travel by message.
    * @param {number} items
    * @param {number} expected
    */
@@ -109,13 +109,13 @@ export class Batch {
     return Math.min(ROOM_MOST, Math.ceil(items * (ROOM_PER_ITEM + known * 1.25))) + ROOM_FOR_ERROR;
   }
 
-  /** @param {number} bytes of the result that is about to be told */
+  /** @param {number} bytes size of the result that is about to be delivered */
   weigh(bytes) {
     this.bytes += bytes;
   }
 
   /**
-   * @param {R[]} values of items that ran to their end, whatever became of their task
+   * @param {R[]} values results of finished items, however their task ended
    * @param {number} bytes
    */
   partial(values, bytes) {
@@ -133,7 +133,7 @@ export class Batch {
   }
 
   /**
-   * The item that comes next has failed; what comes after it has not run.
+   * The next item has failed; those after it have not run.
    * @param {number} _item
    * @param {import('../base/errors.js').PoolError} error
    * @returns {false | void}
@@ -148,9 +148,9 @@ export class Batch {
   }
 
   /**
-   * The pool did not take it.
+   * The pool did not take the task.
    * @param {import('../base/errors.js').PoolError} error
-   * @returns {boolean} whether it will be tried again: it has not failed yet
+   * @returns {boolean} whether it will be tried again, so that it has not failed yet
    */
   refused(error) {
     if (this.isLast || !(error.code === 'NO_MEMORY' || (this.#isList && PARTED.has(error.code)))) return false;
@@ -159,10 +159,10 @@ export class Batch {
   }
 
   /**
-   * Nobody wants it any more.
+   * Gives the batch up.
    * @param {MapPort} port
-   * @param {boolean} kill what runs is stopped as well
-   * @returns {boolean} whether the pool had it
+   * @param {boolean} kill whether to stop it if it runs
+   * @returns {boolean} whether the pool had its task
    */
   leave(port, kill) {
     const { task } = this;
@@ -173,7 +173,7 @@ export class Batch {
     return task !== undefined;
   }
 
-  /** It is read: leases begin. */
+  /** Returns the results for delivery; leases start now. */
   read() {
     for (const box of this.#boxes) startLease(box);
     return this.results;
@@ -181,9 +181,9 @@ export class Batch {
 
   /** @param {any} value */
   #add(value) {
-    if (!this.#isList && this.bytes === 0 && ArrayBuffer.isView(value)) this.bytes += value.byteLength; // it came by message
+    if (!this.#isList && this.bytes === 0 && ArrayBuffer.isView(value)) this.bytes += value.byteLength; // came by message
     if (value instanceof Box) {
-      holdLease(value); // until it is read
+      holdLease(value); // until read()
       this.#boxes.push(value);
     }
     this.results.push(this.#owner.settles ? { status: 'fulfilled', value } : value);

@@ -12,7 +12,7 @@ import { callOut, ignore } from '../task/task.js';
  * @template R
  */
 export class MapRun {
-  /** Whether failures are results, too. */
+  /** Whether failures are results too. */
   settles;
   /** @type {Iterator<unknown> | AsyncIterator<unknown>} */
   #source;
@@ -22,14 +22,14 @@ export class MapRun {
   #total;
   #batchSize;
   #window;
-  /** The source has no further input. */
+  /** Whether the source has no further input. */
   #exhausted = false;
-  /** No further input is wanted. */
+  /** Whether no further input is wanted. */
   #stopped = false;
   #reading = false;
-  /** @type {{ error: unknown } | undefined} what the map as a whole fails with: its source, or its signal */
+  /** @type {{ error: unknown } | undefined} error of the map as a whole: of its source, or by its signal */
   #broken;
-  /** @type {unknown[]} inputs of the next batch */
+  /** @type {unknown[]} inputs collected for the next batch */
   #items = [];
   #itemBytes = 0;
   #taken = 0;
@@ -37,11 +37,11 @@ export class MapRun {
   /** @type {Batch<R>[]} oldest first */
   #batches = [];
   #first = 0;
-  /** Batches that the pool has. */
+  /** Number of batches that the pool has. */
   #inFlight = 0;
-  /** Batches for which there is no memory yet; while there are any, no new one is made. @type {Batch<R>[]} */
+  /** Batches that wait for memory; while there are any, no new one is made. @type {Batch<R>[]} */
   #held = [];
-  /** Memory may have become free since it was refused. */
+  /** Whether memory may have become free since the last refusal. */
   #freed = false;
   #awaitsMemory = false;
   #wake = () => {};
@@ -67,7 +67,7 @@ export class MapRun {
     this.#total = Array.isArray(items) ? items.length : undefined;
   }
 
-  /** All results, in an array. */
+  /** Collects all results in an array. */
   async collect() {
     /** @type {R[]} */
     const results = [];
@@ -114,14 +114,14 @@ export class MapRun {
     if (!signal) return;
     const abort = () => {
       this.#broken ??= { error: poolError('CANCELLED', 'the map was aborted', { cause: signal.reason }) };
-      this.#leave(this.#first, true); // at once: the reader may be slow in coming back
+      this.#leave(this.#first, true); // at once: the reader may take long to ask again
       this.#wake();
     };
     if (signal.aborted) abort();
     else this.#unlisten = onAbort(signal, abort);
   }
 
-  /** @param {Batch<R>} batch the oldest: it is read */
+  /** @param {Batch<R>} batch the oldest, which is being delivered */
   #shift(batch) {
     this.#window.refund(batch.charge);
     this.#window.leave();
@@ -143,7 +143,7 @@ export class MapRun {
     return !this.#exhausted && !this.#stopped && this.#held.length === 0 && this.#window.isOpen;
   }
 
-  /** Takes inputs until the window is full or there are none. Beside the results: a slow source does not hold them up. */
+  /** Reads an async source until the window is full or the source ends. Runs beside the delivery, so that a slow source does not delay it. */
   async #read() {
     if (this.#reading || !this.#hasRoom) return;
     this.#reading = true;
@@ -181,18 +181,18 @@ export class MapRun {
     do {
       this.#inFlight++;
       batch.submit(this.#port, this.#window.expected);
-    } while (!batch.task && !batch.refusal && !batch.isReady); // refused for good: the next of its items
+    } while (!batch.task && !batch.refusal && !batch.isReady); // an item was refused for good: try the next one
     batch.isEntering = false;
     if (batch.task) batch.charge += this.#window.charge(this.#port.bytes(batch.task));
     if (batch.refusal) this.#hold(batch);
   }
 
-  /** @param {Batch<R>} batch the pool has no memory for it */
+  /** @param {Batch<R>} batch for which the pool has no memory */
   #hold(batch) {
     this.#inFlight--;
     this.#freed = false;
     if (this.#inFlight > 0) this.#held.push(batch);
-    else this.#retry(batch); // nobody else would come back to it
+    else this.#retry(batch); // at once: no end of another batch would lead to a retry
   }
 
   #retryHeld() {
@@ -202,8 +202,8 @@ export class MapRun {
   }
 
   /**
-   * It is tried again each time that memory may have become free. What does not fit beside nothing else is parted; only a single item
-   * that does not fit at all fails.
+   * Tries a batch again, each time that memory may have become free. A batch that does not fit even when nothing else runs is split; only
+   * a single item that does not fit fails.
    * @param {Batch<R>} batch
    */
   #retry(batch) {
@@ -219,7 +219,7 @@ export class MapRun {
     this.#send(batch);
   }
 
-  /** @returns {boolean} false: the pool runs nothing else that could give memory back */
+  /** @returns {boolean} false: no other task of the pool could give memory back */
   #awaitsOthers() {
     if (this.#awaitsMemory) return true;
     const freed = this.#port.freed();
@@ -235,7 +235,7 @@ export class MapRun {
 
   // ---- Results ----
 
-  /** @param {Batch<R>} batch its task has ended */
+  /** @param {Batch<R>} batch whose task has ended */
   ended(batch) {
     this.#inFlight--;
     this.#freed = true;
@@ -248,7 +248,7 @@ export class MapRun {
   }
 
   /**
-   * The rest of its items go when what is being delivered has been freed.
+   * Sends the rest of its items, when the slots that are being delivered have been freed.
    * @param {Batch<R>} batch
    */
   #goOn(batch) {
@@ -264,13 +264,13 @@ export class MapRun {
     if (onItems) callOut(onItems, this.#done, this.#total);
   }
 
-  /** @param {Batch<R>} batch the map will fail with it, or with an older one: younger ones are not wanted any more */
+  /** @param {Batch<R>} batch with which the map will fail, unless an older one fails: gives up all younger ones */
   #fail(batch) {
     this.#stopped = true;
     this.#leave(this.#batches.indexOf(batch, this.#first) + 1, false);
   }
 
-  /** @returns {Promise<void>} the next time that something has ended */
+  /** @returns {Promise<void>} settles at the next change: a batch has ended, or inputs have come */
   #change() {
     return new Promise((resolve) => {
       this.#wake = resolve;
@@ -280,15 +280,15 @@ export class MapRun {
   // ---- The end ----
 
   /**
-   * Batches that nobody wants any more: what waits never runs, and none of it is a failure.
+   * Gives batches up: waiting ones never run, and none counts as a failure.
    * @param {number} from place of the oldest of them
-   * @param {boolean} kill what runs is stopped as well
+   * @param {boolean} kill whether to stop running ones
    */
   #leave(from, kill) {
     for (const batch of this.#batches.slice(from)) if (batch.leave(this.#port, kill)) this.#inFlight--;
   }
 
-  /** The reader stopped, or something failed: the source is closed. */
+  /** The reader stopped, or something failed: gives everything up and closes the source. */
   async #abandon() {
     this.#unlisten();
     this.#stopped = true;
@@ -300,13 +300,13 @@ export class MapRun {
     this.#exhausted = true;
     const closing = this.#source.return?.();
     if (!this.#reading) await closing;
-    // A source that is waiting for its next input may be long in closing.
+    // A source that is waiting for its next input may take long to close.
     else await Promise.race([Promise.resolve(closing).catch(ignore), nextTurn()]);
   }
 }
 
 /**
- * What an input needs, as far as that shows at a look.
+ * An estimate of an input's size in bytes, without looking inside.
  * @param {any} value
  */
 function sizeOf(value) {

@@ -1,5 +1,4 @@
-/** How the batches of a map get into the pool as tasks. */
-import { milliseconds } from '../base/check.js';
+/** Submits the batches of a map as tasks. */
 import { ARGUMENT } from '../core/core.js';
 import { poolError } from '../base/errors.js';
 import * as L from '../generated/layout.js';
@@ -7,19 +6,19 @@ import { host } from '../host/index.js';
 import { MapPromise } from './map.js';
 import { MapRun } from './map-run.js';
 import { RECORD_BYTES } from '../core/records.js';
-import { deadlineOf, OPTIONS_OF, readOptions } from '../options/spec.js';
+import { deadlineIn, OPTIONS_OF, readOptions } from '../options/spec.js';
 import { Task } from '../task/task.js';
 
-/** Batches in flight or waiting to be read, for each task that can run at once. */
+/** Most batches in flight or waiting to be read, for each task that can run at once. */
 const BATCHES_PER_WORKER = 64;
-/** Bytes in flight or waiting to be read: at most this, and this part of the pool's memory. */
+/** Most bytes in flight or waiting to be read: this, or this share of the pool's memory if that is less. */
 const BYTES_MOST = 256 << 20;
 const BYTES_PART = 1 / 4;
 
 /**
  * @param {import('../options/options.js').ResolvedOptions} pool
- * @param {number} workerCount how many there may be
- * @param {boolean} leased each result takes one of the pool's boxes until it is read
+ * @param {number} workerCount largest number of workers
+ * @param {boolean} leased whether each result takes one of the pool's boxes until it is read
  * @returns {import('./map-window.js').Room}
  */
 function roomOf(pool, workerCount, leased) {
@@ -33,7 +32,7 @@ function roomOf(pool, workerCount, leased) {
 }
 
 /**
- * A map, which starts in the next turn or when it is iterated.
+ * Makes a map, which starts in the next turn or when it is iterated.
  * @param {import('../submit/intake.js').Intake} intake
  * @param {import('../options/options.js').ResolvedOptions} pool
  * @param {() => void} over is told when it has ended
@@ -67,10 +66,10 @@ export function startMap(intake, pool, over, { task, items, options }) {
 function openMap(intake, pool, task, items, options, over) {
   const given = readOptions(options, OPTIONS_OF.map);
   if (given.onItems) given.onItems = host.bind(given.onItems);
-  const { maxWaitMs, sharedArgs } = given;
+  const { maxWaitMs = Infinity, sharedArgs } = given;
   const name = intake.names.of(task);
-  const waitMs = maxWaitMs === undefined ? undefined : milliseconds('maxWaitMs', maxWaitMs);
-  const spec = intake.check(given, { flags: waitMs === undefined ? 0 : L.SLOT_SLICE });
+  const isSlice = maxWaitMs !== Infinity;
+  const spec = intake.check(given, { flags: isSlice ? L.SLOT_SLICE : 0 });
   const { poolNow } = pool.scheduler;
   return new MapRun(
     {
@@ -86,9 +85,9 @@ function openMap(intake, pool, task, items, options, over) {
       submit: (batch, start, sink, bytes) => {
         const record = new Task(sink, start);
         const isList = batch.length > 1 || sharedArgs !== undefined;
-        const deadline = (sink.deadline ??= spec.deadline && deadlineOf(spec.deadline.ms, pool.scheduler));
-        const dueMs = waitMs === undefined ? undefined : poolNow() + waitMs;
-        const now = deadline || waitMs !== undefined ? { ...spec, deadline, dueMs } : spec;
+        const deadline = (sink.deadline ??= spec.deadline && deadlineIn(spec.deadline.ms, pool.scheduler));
+        const dueMs = isSlice ? poolNow() + maxWaitMs : undefined;
+        const now = deadline || isSlice ? { ...spec, deadline, dueMs } : spec;
         const payload = isList ? { items: batch, shared: sharedArgs } : batch[0];
         const flags = (now.flags ?? 0) | L.SLOT_BATCH | (batch.length > 1 ? L.SLOT_ITEMS : 0);
         const own = isList ? { ...now, flags, itemsBytes: bytes + batch.length * RECORD_BYTES } : now;

@@ -1,19 +1,19 @@
-/** How much of a map may be in flight: batches, and the bytes of their inputs and results. */
+/** Limits how much of a map is in flight: batches, and bytes of their inputs and results. */
 
 /**
- * What a map may use of its pool.
+ * The limits of a map.
  * @typedef {object} Room
- * @property {number} workers tasks that run at once
- * @property {number} batches in flight or waiting to be read, at most
- * @property {number} bytes of inputs that wait or run, and of results that are not read yet
+ * @property {number} workers tasks that can run at once
+ * @property {number} batches most batches in flight or waiting to be read
+ * @property {number} bytes most bytes of inputs that wait or run and of results that are not read yet
  */
 
-/** A new size of results counts for so much when it is smaller than what was expected. */
+/** Weight of a new result size that is smaller than expected, in the moving average. */
 const SHARE = 1 / 8;
 
 /**
- * The account of one map. How large a result will be shows only when it is there, so each batch is charged with what results have
- * needed so far; and a map begins with two batches for each worker, and may have one more for each that has ended.
+ * The account of one map. The size of a result is not known in advance, so each batch is charged with the size of results so far. A map
+ * begins with two batches for each worker, and may have one more for each batch that has ended.
  */
 export class MapWindow {
   #room;
@@ -27,14 +27,14 @@ export class MapWindow {
     this.#room = room;
   }
 
-  /** Whether one more batch may go. Each worker may have one, however large they are. */
+  /** Whether one more batch may be sent. Each worker may have one, however large they are. */
   get isOpen() {
     const { workers, batches, bytes } = this.#room;
     if (this.#batches < workers) return true;
     return this.#batches < Math.min(batches, 2 * workers + this.#ended) && this.#bytes + this.#expected < bytes;
   }
 
-  /** Inputs that travel together are parted when they are larger than this. */
+  /** A batch is sent when its inputs reach this size, even if it has fewer items than batchSize. */
   get batchBytes() {
     return this.#room.bytes / (4 * this.#room.workers);
   }
@@ -49,15 +49,15 @@ export class MapWindow {
     this.#batches++;
   }
 
-  /** It was read. */
+  /** A batch was read. */
   leave() {
     this.#batches--;
   }
 
   /**
-   * Its inputs are with the pool.
-   * @param {number} bytes
-   * @returns {number} what it is charged with, for refund()
+   * Charges a batch whose inputs were submitted.
+   * @param {number} bytes of the inputs
+   * @returns {number} the charge, for refund()
    */
   charge(bytes) {
     const charge = bytes + this.#expected;
@@ -71,9 +71,9 @@ export class MapWindow {
   }
 
   /**
-   * It has ended: its inputs are gone, its results are there.
+   * Charges a batch that has ended for its results, instead of its inputs.
    * @param {number} bytes of the results
-   * @returns {number} what it is charged with from now on
+   * @returns {number} the charge, for refund()
    */
   settle(bytes) {
     this.#ended++;

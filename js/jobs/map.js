@@ -4,8 +4,8 @@ import { host } from '../host/index.js';
 import { guarded } from '../task/task.js';
 
 /**
- * The results of a map. Await it for an array; or iterate over it: results come in input order as they become ready, and
- * inputs are taken no faster than results are.
+ * The results of a map. Await it to get an array, or iterate over it: results come in input order as they become ready, and
+ * inputs are read no faster than results are taken.
  * @template R
  * @implements {PromiseLike<R[]>}
  * @implements {AsyncIterable<R>}
@@ -13,7 +13,7 @@ import { guarded } from '../task/task.js';
 export class MapPromise {
   /** @type {() => import('./map-run.js').MapRun<R>} */
   #start;
-  /** @type {<T>(run: () => T) => T} calls in the context of the call of map */
+  /** @type {<T>(run: () => T) => T} calls a function in the async context in which map was called */
   #inContext;
   /** @type {Promise<R[]> | undefined} */
   #all;
@@ -23,7 +23,7 @@ export class MapPromise {
   constructor(start) {
     this.#inContext = host.bind((run) => run());
     this.#start = start;
-    // Starts by itself in the next turn, as a dispatch does, unless somebody iterates first.
+    // Starts by itself in the next turn, as a dispatch does, unless it is iterated before.
     host.time.microtask(() => {
       if (!this.#iterated) void this.#promise();
     });

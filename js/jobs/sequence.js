@@ -8,7 +8,7 @@ import { guarded, Task } from '../task/task.js';
  * @typedef {import('../options/task-options.js').Step} Step
  *
  * @typedef {object} StepPort
- * @property {(record: Task, step: Step, late: import('../submit/intake.js').Late | undefined) => void} send late: it makes the payload, when
+ * @property {(record: Task, step: Step, late: import('../submit/intake.js').Late | undefined) => void} send late: makes the payload when
  *   the step goes to the core
  * @property {(record: Task) => void} giveUp
  * @typedef {import('./callback.js').CallbackPort & StepPort} SequencePort
@@ -24,17 +24,17 @@ export class Sequence extends Handle {
   #port;
   /** @type {unknown[]} */
   #results = [];
-  /** @type {Task | undefined} the step that is under way */
+  /** @type {Task | undefined} the current step */
   #record;
   #over = false;
-  /** A step is being submitted; as CallbackSink.entering. */
+  /** Whether a step is being submitted just now; see CallbackSink.entering. */
   #entering = false;
   /** @type {(results: any[]) => void} */
   #resolve = () => {};
   /** @type {(error: Error) => void} */
   #reject = () => {};
   #promise;
-  /** What the sequence does, it does in the context of the call that began it. */
+  /** Calls a function in the async context of the call that began the sequence. */
   #inContext = host.bind((/** @type {() => any} */ run) => run());
 
   /**
@@ -100,8 +100,8 @@ export class Sequence extends Handle {
   }
 
   /**
-   * @param {number} index of the step that is just being sent
-   * @returns {{ payload: unknown } | undefined} undefined: the chain has ended meanwhile
+   * @param {number} index of the step that is being sent
+   * @returns {{ payload: unknown } | undefined} undefined: the sequence has ended meanwhile
    */
   #makePayload(index) {
     if (this.#over) return undefined;
@@ -115,7 +115,7 @@ export class Sequence extends Handle {
   }
 
   /**
-   * What ends the chain at a step, for good (TW-35).
+   * Ends the sequence at a step, for good (TW-35).
    * @param {number} index
    * @param {any} error
    */
@@ -131,7 +131,7 @@ export class Sequence extends Handle {
     return /** @type {any} */ (this.#steps[index])?.[LABEL];
   }
 
-  /** @param {unknown} value of the step that was under way */
+  /** @param {unknown} value result of the current step */
   #fulfil(value) {
     this.#record = undefined;
     this.#results.push(value);
@@ -139,7 +139,7 @@ export class Sequence extends Handle {
   }
 
   /**
-   * A step that failed gives undefined, and the chain goes on (TW-36); not if there is no pool any more.
+   * The result of a failed step is undefined, and the sequence goes on (TW-36), unless the pool has gone.
    * @param {number} index
    * @param {import('../base/errors.js').PoolError} error
    */
@@ -159,7 +159,7 @@ export class Sequence extends Handle {
     this.#resolve(this.#results);
   }
 
-  /** @param {Error} error what has no result yet will never have one */
+  /** @param {Error} error why no further step can run */
   #abandon(error) {
     if (this.#over) return;
     this.#results = this.#steps.map((_, index) => this.#results[index]);
@@ -175,7 +175,7 @@ export class Sequence extends Handle {
 }
 
 /**
- * Whether there is no pool any more that could run a further step.
+ * Whether the pool has gone, so that no further step can run.
  * @param {import('../base/errors.js').PoolError} error of a step
  */
 function isOver({ code }) {

@@ -1,4 +1,4 @@
-/** The pool's options that are groups themselves: restart, liveness, aging, telemetry and so on. */
+/** The pool's options that are groups: restart, liveness, aging, telemetry and so on. */
 import {
   callback,
   integer,
@@ -28,17 +28,17 @@ export const THRESHOLDS = /** @type {const} */ ([
 /** @typedef {typeof THRESHOLDS[number]} ThresholdName */
 
 /**
- * @typedef {object} RestartOptions what happens after a worker crashed (not after the pool killed it)
+ * @typedef {object} RestartOptions how crashed workers are replaced (not those that the pool killed)
  * @property {'always' | 'on-failure' | 'never'} [policy] 'always'; 'on-failure': not after `process.exit(0)` while it ran no task
  * @property {number} [minMs] delay before the first restart; 200
- * @property {number} [maxMs] it doubles up to this; 10,000
+ * @property {number} [maxMs] the delay doubles up to this; 10,000
  * @property {number} [jitter] random part of the delay, 0 … 1; 0.2
  * @property {number} [max] restarts within the window before the seat is given up; 10; -1, or above 4,096: no limit
  * @property {number} [windowMs] 60,000; 0: for ever
  *
  * @typedef {object} AgingOptions
  * @property {number} [lowSkips] after so many tasks of higher levels one of the lowest goes first; 50
- * @property {number} [heavySkips] after so many tasks that went before it, a heavy task runs beside bulk jobs; 10
+ * @property {number} [heavySkips] after so many tasks that were taken before it, a heavy task runs beside bulk jobs; 10
  *
  * @typedef {object} TelemetryOptions
  * @property {number} [ring] samples in the window, one for each tick; 600
@@ -49,19 +49,19 @@ export const THRESHOLDS = /** @type {const} */ ([
  *   something, the worker's event loop. Without one the task is stopped: it ends with WORKER_LOST, or runs again with
  *   `onLost: 'requeue'`
  * @property {number} [timeoutMs] of silence; 5,000
- * @property {number} [scanMs] how often it is looked for; 1,000
- * @property {number} [maxRedeliveries] of one task whose workers are lost, however; then it ends with POISON_JOB; 3
+ * @property {number} [scanMs] how often signs of life are checked; 1,000
+ * @property {number} [maxRedeliveries] how often a task may run again whose worker was lost, for any reason; then it ends with POISON_JOB; 3
  *
  * @typedef {object} BoxOptions
  * @property {number} [count] leased results at once; 64
- * @property {number | string} [size] memory that is reserved for each when the pool opens, in bytes or as text; '1mb', less if all
+ * @property {number | string} [size] memory that is reserved for each when the pool opens, in bytes or as text; '1mb', less if all of them
  *   would take more than a sixteenth of memory.maximum. A larger result takes memory of its own
  *
  * @typedef {object} MemoryOptions
  * @property {number | string} [maximum] ceiling of the pool's memory in bytes, or '512mb'; '4gb'
  */
 
-/** Every default of a group, in one place. */
+/** The defaults of all groups. */
 export const GROUP_DEFAULTS = Object.freeze({
   boxes: Object.freeze({ count: 64, size: '1mb' }),
   memory: Object.freeze({ maximum: '4gb' }),
@@ -90,7 +90,7 @@ const LIVENESS = { timeoutMs: 1, scanMs: 1, maxRedeliveries: 1 };
 const BOXES = { count: 1, size: 1 };
 /** @type {Record<keyof MemoryOptions, 1>} */
 const MEMORY = { maximum: 1 };
-/** As worker_threads has them: https://nodejs.org/api/worker_threads.html. @type {Record<string, 1>} */
+/** The same as in worker_threads: https://nodejs.org/api/worker_threads.html. @type {Record<string, 1>} */
 const RESOURCE_LIMITS = {
   maxYoungGenerationSizeMb: 1,
   maxOldGenerationSizeMb: 1,
@@ -112,7 +112,7 @@ const NAMES = Object.freeze({
 /**
  * @param {BoxOptions | undefined} boxes
  * @param {number} maximumBytes of the pool's memory
- * @returns {{ count: number, bytes: number, isGiven: boolean }} isGiven: the size, and no less will do
+ * @returns {{ count: number, bytes: number, isGiven: boolean }} isGiven: the size was given, so it may not be reduced
  */
 export function boxOptions(boxes, maximumBytes) {
   const own = ownOptions('boxes', boxes ?? {}, NAMES.boxes);
@@ -128,7 +128,7 @@ export function boxOptions(boxes, maximumBytes) {
 
 /**
  * @param {MemoryOptions} [memory]
- * @returns {number} bytes; what the address space can hold at most
+ * @returns {number} bytes, at most the size of a 32-bit address space
  */
 export function memoryBytes(memory = {}) {
   const { maximum } = { ...GROUP_DEFAULTS.memory, ...ownOptions('memory', memory, NAMES.memory) };
@@ -205,11 +205,11 @@ export function resourceLimits(limits) {
   return Object.freeze(own);
 }
 
-/** The functions of a pool that was given none. @type {Record<string, (argument: any) => unknown>} */
+/** The main functions of a pool without the option `main`. @type {Record<string, (argument: any) => unknown>} */
 export const NO_FUNCTIONS = Object.freeze({});
 
 /**
- * Functions that handlers may call. Not a copy: functions may be added later.
+ * Functions that handlers may call. Returned as they are, not copied: functions may be added later.
  * @param {Record<string, (argument: any) => unknown>} [main]
  */
 export function mainFunctions(main = NO_FUNCTIONS) {

@@ -1,4 +1,4 @@
-/** The pool's options: checked and completed in one place. */
+/** The pool's options: checks them and fills in the defaults. */
 import {
   callback,
   flag,
@@ -59,10 +59,9 @@ import { workerOptions } from './worker-count.js';
  *   up, before it is stopped; 1
  * @property {LivenessOptions | false} [liveness] recovers workers that run a task and give no sign of life: given, for all tasks;
  *   false, for none; by default for those of `split`, `bulkSplit` and `sequence`
- * @property {{ count?: number, size?: number | string }} [boxes] leased results at once, and the memory that is
- *   reserved for each; 64, '1mb'
+ * @property {import('./option-groups.js').BoxOptions} [boxes] leased results at once, and the memory that is reserved for each
  * @property {number} [leaseMs] how long a leased result lives without being released; 5,000
- * @property {{ maximum?: number | string }} [memory] ceiling of the pool's memory in bytes, or '512mb'; '4gb'
+ * @property {import('./option-groups.js').MemoryOptions} [memory] ceiling of the pool's memory
  * @property {RestartOptions} [restart]
  * @property {number} [readyTimeoutMs] how long the core may take to load, and each worker to start; 10,000
  * @property {unknown} [initData] reaches every worker before its module is imported: context.initData
@@ -100,7 +99,7 @@ const PRIORITIES = Object.freeze({
   background: L.PRIORITY_LOW, // REQUIREMENTS C-01
 });
 
-/** Every default, in one place. */
+/** The defaults. */
 export const DEFAULTS = Object.freeze({
   ...GROUP_DEFAULTS,
   allowFunctions: false,
@@ -158,7 +157,7 @@ const NAMES = {
   onTaskError: 1,
   onWorkerError: 1,
 };
-/** What a pool may be given, by name. */
+/** Names of all options. */
 export const POOL_NAMES = nameSet(NAMES);
 
 /** Options of later versions: refused with a code of their own. */
@@ -169,7 +168,7 @@ const NOT_YET = [
 
 /**
  * @param {unknown} priority
- * @returns {number} the lane
+ * @returns {number} the core's level
  */
 export function priorityLane(priority) {
   const lane = Object.hasOwn(PRIORITIES, /** @type {string} */ (priority))
@@ -246,7 +245,7 @@ export function resolveOptions(given) {
 }
 
 /**
- * One callback that has two names.
+ * The callback for failed tasks, an option with two names.
  * @param {PoolOptions} options
  */
 function taskErrorCallback({ onTaskError, onWorkerError }) {
@@ -256,7 +255,7 @@ function taskErrorCallback({ onTaskError, onWorkerError }) {
 }
 
 /**
- * Options that count something.
+ * Options that are counts.
  * @param {PoolOptions} options
  */
 function countOptions(options) {

@@ -1,4 +1,4 @@
-/** Checks a task's options and turns them into the fields that the core reads. */
+/** Checks a task's options, and turns them into the fields that the core reads. */
 import {
   callback,
   flag,
@@ -19,32 +19,32 @@ import { POOL_NAMES, priorityLane } from './options.js';
 import { own } from '../base/own.js';
 
 /**
- * Everything of a task but its name and payload.
+ * A task without its name and payload.
  * @typedef {object} Spec
  * @property {number} lane
  * @property {number} [timeoutMs]
  * @property {import('./task-options.js').Deadline} [deadline]
- * @property {number} [lookMs] main must look at the clocks as often while it runs
+ * @property {number} [lookMs] how often main must check the clocks while the task runs
  * @property {number} [flags] of the slot
  * @property {number} [group] index + 1
  * @property {number} [seat] index + 1
- * @property {number} [dueMs] of a slice: from then on it goes before single tasks
+ * @property {number} [dueMs] of a slice: when it begins to go before single tasks
  * @property {number} [itemsBytes] room for the results of a batch's items
- * @property {(value: any) => void} [onProgress] calls back in the context of the task's submission
- * @property {(run: () => unknown) => unknown} [inContext] calls in that context, if functions of main may have to
+ * @property {(value: any) => void} [onProgress] calls back in the async context of the task's submission
+ * @property {(run: () => unknown) => unknown} [inContext] calls a function in that context; set if the pool has functions of main
  * @property {readonly import('../base/host-types.js').Transferable[]} [transfer]
- * @property {number} [graceMs] unless it is the pool's
+ * @property {number} [graceMs] default: the pool's
  * @property {AbortSignal} [signal]
  */
 
 /**
- * What the pool adds to a task's options.
+ * Fields that the pool adds to a task's options.
  * @typedef {object} Extra
  * @property {number} [flags] of the slot
  * @property {number} [seat] index + 1
  * @property {number} [dueMs] of a slice, absolute
- * @property {'light' | 'heavy'} [weight] unless the options say otherwise
- * @property {boolean} [isJob] of split, bulkSplit or sequence: it is run again when its worker is lost or silent
+ * @property {'light' | 'heavy'} [weight] default for the option
+ * @property {boolean} [isJob] whether it comes from split, bulkSplit or sequence: it runs again if its worker is lost or silent
  */
 
 /**
@@ -57,7 +57,7 @@ import { own } from '../base/own.js';
 
 /** @type {TaskOptions} */
 export const NO_OPTIONS = Object.freeze({});
-/** All fields are its own, so that none is found on Object.prototype: others spread it. @type {Extra} */
+/** Has every field, so that none is read from Object.prototype. Spread it under others. @type {Extra} */
 export const NO_EXTRA = Object.freeze({
   flags: 0,
   seat: undefined,
@@ -73,7 +73,7 @@ const WEIGHED = L.SLOT_LIGHT | L.SLOT_HEAVY;
 const weightFlag = (/** @type {'light' | 'heavy' | undefined} */ weight) =>
   weight === undefined ? 0 : weight === 'light' ? L.SLOT_LIGHT : L.SLOT_HEAVY;
 
-// ---- What an option may be: each check returns the value, or throws ----
+// ---- Checks of single options: each returns the value, or throws ----
 
 /**
  * @param {string} one
@@ -106,7 +106,6 @@ const CHECKS = own({
   timeoutMs: milliseconds,
   deadlineMs: milliseconds,
   cancelGraceMs: milliseconds,
-  maxWaitMs: milliseconds,
   onLost: lossOf,
   deliver: deliveryOf,
   weight: weightOf,
@@ -120,8 +119,8 @@ const CHECKS = own({
 });
 
 /**
- * The options of one task, a map or a bulk job, read once and checked by name. The fields are its own, so that what somebody puts
- * on Object.prototype is no option.
+ * The options of one task, a map or a bulk job, after they were read and checked. It has every field itself, so that additions to
+ * Object.prototype are not taken for options.
  * @implements {TaskOptions}
  * @implements {MapExtras}
  * @implements {BulkExtras}
@@ -181,10 +180,10 @@ const MAP = { batchSize: 1, sharedArgs: 1, maxWaitMs: 1, settle: 1, onItems: 1 }
 const BULK = { batchSize: 1, sharedArgs: 1, maxWaitMs: 1 };
 /** @type {Record<keyof import('./task-options.js').StepExtras, 1>} */
 const STEP = { task: 1, payload: 1 };
-/** A slice is always plain: it has no weight, and what it carries is copied. */
+/** Slices have no weight, and their items and results are copied. */
 const NOT_BULK = ['weight', 'deliver', 'transfer'];
 
-/** Which options a call takes, by name. */
+/** Names of the options of each call. */
 export const OPTIONS_OF = Object.freeze({
   task: nameSet(TASK),
   map: nameSet({ ...TASK, ...MAP }),
@@ -196,14 +195,15 @@ export const OPTIONS_OF = Object.freeze({
   message: new Set(['worker', 'transfer']),
 });
 
-/** What is no option of the task, though it stands beside them. */
+/** Properties of a step that are not options of its task. */
 const ASIDE = nameSet(STEP);
 
 /**
+ * Reads the options of a call, and checks each one.
  * @param {TaskOptions & MapExtras & BulkExtras} options
- * @param {ReadonlySet<string>} [known] which options there are
- * @param {string} [group] what they are called in messages
- * @returns {Given} `options` itself if it has been read already
+ * @param {ReadonlySet<string>} [known] names of the options
+ * @param {string} [group] name of the options in messages
+ * @returns {Given} `options` itself if it is one
  * @throws {import('../base/errors.js').PoolError} INVALID_ARGUMENT, UNSUPPORTED
  */
 export function readOptions(options, known = OPTIONS_OF.task, group = '') {
@@ -215,6 +215,8 @@ export function readOptions(options, known = OPTIONS_OF.task, group = '') {
     if (!known.has(name)) refuse(name, value, known, group);
     else if (value !== undefined && (known !== OPTIONS_OF.step || !ASIDE.has(name))) given[name] = checked(name, value);
   }
+  // No task has it, so specify() does not read it: maps and bulk jobs get it checked, Infinity for none.
+  if (given.maxWaitMs !== undefined) given.maxWaitMs = milliseconds('maxWaitMs', given.maxWaitMs) ?? Infinity;
   const { deliver, batchSize } = given;
   if (deliver === 'lease' && batchSize !== undefined && batchSize > 1)
     throw poolError('INVALID_ARGUMENT', "batchSize: with deliver: 'lease' each result is a box of its own");
@@ -247,7 +249,7 @@ function checked(name, value) {
 const call = (/** @type {() => unknown} */ run) => run();
 
 /**
- * What calls in the context of this moment; of a task that may call functions of main.
+ * A function that calls others in the present async context; undefined if the pool has no functions of main.
  * @param {Pick<import('./options.js').ResolvedOptions, 'main'>} pool
  */
 export function contextFor({ main }) {
@@ -257,8 +259,8 @@ export function contextFor({ main }) {
 }
 
 /**
- * Every call with options comes here, so each option is read once and checked where it is applied: options that are not given cost
- * nothing (bench/calls.mjs).
+ * The fields of a task's options. Every call with options comes here, so each option is read once, and checked where it is applied: options
+ * that are not given cost nothing (bench/calls.mjs).
  * @param {TaskOptions} options
  * @param {PoolPart} pool
  * @param {Extra} extra
@@ -318,9 +320,11 @@ function apply(spec, name, value, pool) {
     case 'cancelGraceMs':
       spec.graceMs = milliseconds(name, value) ?? LONGEST_MS;
       return true;
-    case 'deadlineMs':
-      spec.deadline = deadlineOf(value, pool.scheduler);
+    case 'deadlineMs': {
+      const ms = milliseconds(name, value);
+      spec.deadline = ms === undefined ? undefined : deadlineIn(ms, pool.scheduler);
       return true;
+    }
     default:
       return false;
   }
@@ -337,7 +341,7 @@ function limit(spec, timeoutMs, pool) {
 }
 
 /**
- * The core takes 0 for "none", so the shortest limit is 1 ms.
+ * For the core 0 means "no limit", so the shortest limit is 1 ms.
  * @param {number | undefined} limitMs
  */
 const atLeast1 = (limitMs) => (limitMs === 0 ? 1 : limitMs);
@@ -352,7 +356,7 @@ function lookMs(timeoutMs, isWatched, { liveness: { scanMs } }) {
 }
 
 /**
- * Of a task without options.
+ * The fields of a task without options.
  * @param {PoolPart} pool
  * @param {Extra} extra
  * @returns {Spec}
@@ -367,7 +371,7 @@ function plain(pool, { flags = 0, weight, isJob = false, seat, dueMs }) {
     lookMs: lookMs(timeoutMs, isWatched, pool),
     flags: flags | weightFlag(weight) | (isJob ? L.SLOT_REQUEUE : 0) | (isWatched ? L.SLOT_WATCHED : 0),
     seat,
-    group: 0, // a batch's or a bulk job's comes later
+    group: 0, // set later for batches and bulk jobs
     dueMs,
     onProgress: undefined,
     inContext: contextFor(pool),
@@ -378,10 +382,11 @@ function plain(pool, { flags = 0, weight, isJob = false, seat, dueMs }) {
 }
 
 /**
- * @param {number} deadlineMs
+ * The deadline of a task that is submitted now.
+ * @param {number} ms
  * @param {import('../time/scheduler.js').Time} time
+ * @returns {import('./task-options.js').Deadline}
  */
-export function deadlineOf(deadlineMs, time) {
-  const ms = milliseconds('deadlineMs', deadlineMs);
-  return ms === undefined ? undefined : { ms, at: time.poolNow() + ms };
+export function deadlineIn(ms, time) {
+  return { ms, at: time.poolNow() + ms };
 }

@@ -1,4 +1,4 @@
-/** The pool's options that go to the host's threads: checked once; refused by name where the host has no such option. */
+/** The pool's options for the host's threads. Those that the host does not have are refused by name. */
 import { flag, object, wrong } from '../base/check.js';
 import { poolError } from '../base/errors.js';
 import { host } from '../host/index.js';
@@ -8,7 +8,7 @@ import { resourceLimits } from './option-groups.js';
 const SHARE_ENV = Symbol.for('nodejs.worker_threads.SHARE_ENV');
 const LONGEST_NAME = 64;
 
-/** What is said where a runtime lacks an option, after its name. @type {Record<string, string>} */
+/** What to do instead if a runtime lacks an option, for the message. @type {Record<string, string>} */
 const INSTEAD = {
   workerData: 'initData reaches workers everywhere',
   env: 'initData reaches workers everywhere',
@@ -19,7 +19,7 @@ const INSTEAD = {
 
 /**
  * @param {import('./options.js').PoolOptions} options
- * @returns what the host gets for each thread, and how threads are called
+ * @returns the options that the host gets for each thread, and the names of threads
  * @throws {import('../base/errors.js').PoolError} INVALID_ARGUMENT, UNSUPPORTED, naming the option
  */
 export function threadOptions(options) {
@@ -43,7 +43,7 @@ export function threadOptions(options) {
 }
 
 /**
- * What the names of threads begin with.
+ * Prefixes of the names of threads.
  * @param {unknown} name
  */
 function threadNames(name) {
@@ -54,7 +54,7 @@ function threadNames(name) {
 }
 
 /**
- * A copy: workers that come later start with the variables of the first ones.
+ * Copies the variables, so that later workers start with the same ones as the first.
  * @param {import('./options.js').PoolOptions['env']} env
  * @returns {Record<string, string> | symbol | undefined}
  */
@@ -68,7 +68,7 @@ function environment(env) {
   /** @type {Record<string, string>} */
   const copy = Object.create(null);
   for (const [key, value] of Object.entries(env)) {
-    if (value !== undefined) copy[key] = text(`env.${key}`, value); // as child processes have it: not set
+    if (value !== undefined) copy[key] = text(`env.${key}`, value); // undefined: not set, as for child processes
   }
   return Object.freeze(copy);
 }
@@ -86,12 +86,12 @@ function words(name, list) {
 
 /**
  * @param {string} name
- * @param {unknown} value a text, or what shows itself as one without a doubt
+ * @param {unknown} value a string, number or boolean
  */
 function text(name, value) {
   if (!['string', 'number', 'boolean'].includes(typeof value)) throw wrong(name, value, 'a text');
   const result = String(value);
-  if (result.includes('\0')) throw wrong(name, value, 'a text without null characters'); // it would end there
+  if (result.includes('\0')) throw wrong(name, value, 'a text without null characters'); // C would end the text there
   return result;
 }
 

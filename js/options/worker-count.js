@@ -1,4 +1,4 @@
-/** The pool's options that say how many workers there are, and when one is replaced. */
+/** The pool's options for the number of workers, and for when one is replaced. */
 import { integer, milliseconds, nameSet, ownOptions, parseSize } from '../base/check.js';
 import { poolError } from '../base/errors.js';
 import * as L from '../generated/layout.js';
@@ -6,19 +6,19 @@ import { host } from '../host/index.js';
 
 /**
  * @typedef {object} WorkerRange an elastic pool: it grows while tasks wait and every worker is busy, one worker at a time
- * @property {number} min workers that are always there, and with which the pool starts
- * @property {number | 'auto'} max as many as there may be
- * @property {number} [idleMs] after which a worker that has nothing to do ends; 10,000; Infinity: never
+ * @property {number} min number of workers that always run, and with which the pool starts
+ * @property {number | 'auto'} max largest number of workers
+ * @property {number} [idleMs] after this time an idle worker ends; 10,000; Infinity: never
  */
 
 /** @type {Record<keyof WorkerRange, 1>} */
 const NAMES = { min: 1, max: 1, idleMs: 1 };
 const RANGE = nameSet(NAMES);
 
-/** Defaults: threads are cheap to keep for a while and dear to start; and nobody has a spare who did not ask for it. */
+/** Defaults. idleMs: keeping a thread for a while is cheap, starting one is not. spares: only on request. */
 export const WORKER_DEFAULTS = Object.freeze({ idleMs: 10_000, spares: 0 });
 
-/** Every pool may be resized up to this, or to its own largest number of workers: what a place for a worker costs is 3 KB of memory. */
+/** Every pool may be resized up to this, or to its own largest number of workers. A seat costs 3 KB of memory. */
 const SEATS_LEAST = 32;
 
 /**
@@ -58,7 +58,7 @@ function rangeOf(workers = 'auto') {
 
 /**
  * @param {import('./options.js').PoolOptions} options
- * @returns `workers`: as many as there may be; `seats`: as resize() may make it
+ * @returns `workers`: the largest number by the options; `seats`: the largest number that resize() takes
  * @throws {import('../base/errors.js').PoolError} INVALID_ARGUMENT, UNSUPPORTED
  */
 export function workerOptions({ workers, spares = WORKER_DEFAULTS.spares, maxTasksPerWorker, maxHeapBytes }) {
