@@ -9,7 +9,7 @@ export { MapPromise } from './jobs/map.js';
 export { defineWorker } from './handlers/handlers.js';
 
 /**
- * Types that the names above are made of. Options:
+ * Types of the signatures of these names. Options:
  * @typedef {import('./options/options.js').PoolOptions} PoolOptions
  * @typedef {import('./options/options.js').Priority} Priority
  * @typedef {import('./options/options.js').Scheduler} Scheduler
@@ -38,7 +38,7 @@ export { defineWorker } from './handlers/handlers.js';
  * @typedef {import('./jobs/callback.js').Handle} Handle
  * @typedef {import('./jobs/sequence.js').Sequence} Sequence
  *
- * What the pool tells:
+ * Events, statistics, telemetry:
  * @typedef {import('./api/pool-events.js').PoolEvents} PoolEvents
  * @typedef {import('./api/pool-events.js').WorkerEvent} WorkerEvent
  * @typedef {import('./api/pool-events.js').WorkerEnd} WorkerEnd

@@ -1,4 +1,4 @@
-/** How a pool ends: at once, or in order, when all work is done. */
+/** The end of a pool: at once, or in order, when all work is done. */
 import { milliseconds, ownOptions } from '../base/check.js';
 import { poolError } from '../base/errors.js';
 import * as L from '../generated/layout.js';
@@ -8,17 +8,17 @@ import { sayFarewell } from '../threads/farewell.js';
 import { ignore } from '../task/task.js';
 
 /**
- * What the end needs of its pool.
+ * The pool, for its end.
  * @typedef {object} EndingPort
  * @property {() => Promise<import('../engine/engine.js').Engine> | undefined} starting
  * @property {() => void} resume
- * @property {() => void} silence no callback and no event from here on
- * @property {() => void} ended the threads are gone
+ * @property {() => void} silence stops all callbacks and events
+ * @property {() => void} ended called when the threads are gone
  * @property {(message: string) => void} tell
  */
 
 /**
- * Whether any thread runs a task, also one that nobody waits for.
+ * Whether any thread runs a task, even one that was given up.
  * @param {import('../engine/engine.js').Engine | undefined} engine
  */
 function runsTasks(engine) {
@@ -29,13 +29,13 @@ function runsTasks(engine) {
 
 /** The end of one pool. */
 export class Ending {
-  /** What the core had counted when it was closed. */
+  /** The core's counts when it was closed. */
   final = { processed: 0, errors: 0 };
   #intake;
   #drain;
   #scheduler;
   #port;
-  /** Maps that go on. */
+  /** Number of running maps. */
   #maps = 0;
   /** @type {Promise<void> | undefined} */
   #closing;
@@ -56,8 +56,8 @@ export class Ending {
   }
 
   /**
-   * A map takes inputs as it goes on: it counts as work until it is over.
-   * @returns {() => void} to be called then
+   * A map reads its inputs step by step, so it counts as work until it has ended.
+   * @returns {() => void} to be called when it has ended
    */
   mapBegins() {
     this.#maps++;
@@ -70,7 +70,7 @@ export class Ending {
     };
   }
 
-  /** Settles when no task is waiting or running, given up or not, or there is no pool any more. */
+  /** Settles when no task is waiting or running, not even one that was given up; or when the pool was closed. */
   drained() {
     return this.#drain.wait(() => !this.#intake.closed && (this.#hasTasks || runsTasks(this.#intake.engine)));
   }
@@ -83,7 +83,8 @@ export class Ending {
   // ---- In order ----
 
   /**
-   * Refuses new work, finishes the old, lets workers run their `onStop`, and ends. Each call has its own limit: the shortest ends the pool.
+   * Refuses new work, finishes the rest, lets workers run their `onStop`, and ends. Each call has its own time limit; the one that is over
+   * first ends the pool.
    * @param {{ timeoutMs?: number }} options
    * @returns {Promise<void>}
    */
@@ -99,7 +100,7 @@ export class Ending {
 
   async #finish() {
     this.#intake.ending = true;
-    this.#port.resume(); // what waits is to be finished
+    this.#port.resume(); // waiting tasks must be finished
     await this.#drain.wait(() => !this.#intake.closed && (this.#maps > 0 || this.#hasTasks));
     if (!this.#intake.closed) {
       const members = [...(this.#intake.engine?.fleet.members.values() ?? [])];
@@ -109,7 +110,7 @@ export class Ending {
     await this.now(poolError('POOL_DESTROYED'));
   }
 
-  /** @param {number | undefined} ms  undefined: none */
+  /** @param {number | undefined} ms  undefined: no limit */
   #timer(ms) {
     /** @type {(inTime: false) => void} */
     let end = ignore;
@@ -125,7 +126,7 @@ export class Ending {
   // ---- At once ----
 
   /**
-   * Waiting and running tasks fail, all workers end, the memory is released.
+   * Fails all waiting and running tasks, ends all workers, and releases the memory.
    * @param {import('../base/errors.js').PoolError} reason
    * @returns {Promise<void>} settles when the threads are gone
    */
@@ -136,14 +137,14 @@ export class Ending {
     this.#gone = new Promise((resolve) => {
       end = resolve;
     });
-    end(this.#shut(reason)); // callbacks that it runs may ask for the end again
+    end(this.#shut(reason)); // after #gone is set: its callbacks may call now() again
     return this.#gone;
   }
 
   /** @param {import('../base/errors.js').PoolError} reason */
   async #shut(reason) {
     const { engine } = this.#intake;
-    this.#intake.close(reason); // first: what callbacks submit from now on is refused
+    this.#intake.close(reason); // first, so that tasks submitted by callbacks are refused
     this.#intake.abandon(reason);
     this.#port.silence();
     this.#note(engine);

@@ -33,7 +33,7 @@ export class Emitter {
   }
 
   /**
-   * Tells those who listen now; what one of them throws does not reach the others.
+   * Calls the present listeners. An error of one does not affect the others.
    * @template {keyof M & string} E
    * @param {E} event
    * @param {M[E]} details
@@ -42,10 +42,10 @@ export class Emitter {
     for (const listener of [...(this.#listeners.get(event) ?? [])]) this.tell(listener, ...details);
   }
 
-  /** Calls a user's function in the context in which this emitter was made, and not in that of some task. */
+  /** Calls a user's function, in the async context in which this emitter was created and not in that of some task. */
   tell = host.bind(callOut);
 
-  /** @param {keyof M & string} event @returns {boolean} whether somebody listens */
+  /** @param {keyof M & string} event @returns {boolean} whether it has a listener */
   has(event) {
     return (this.#listeners.get(event)?.size ?? 0) > 0;
   }

@@ -5,8 +5,8 @@ import { Emitter } from './events.js';
  * @typedef {object} WorkerEvent a worker of the pool
  * @property {string} worker its name
  * @property {string} name the same
- * @property {number | undefined} index its seat, from 0; undefined: it had none, as a spare
- * @property {number | undefined} threadId the runtime's number of the thread; undefined in browsers, and if it never started
+ * @property {number | undefined} index its seat, from 0; undefined for a spare
+ * @property {number | undefined} threadId the runtime's id of the thread; undefined in browsers, and if it never started
  *
  * @typedef {object} WorkerEnd
  * @property {number | undefined} exitCode undefined: the pool ended it
@@ -14,11 +14,11 @@ import { Emitter } from './events.js';
  *
  * The arguments of the listeners, by event.
  * @typedef {object} PoolEvents
- * @property {[message: string, taskId: string]} error a task failed; '' if what failed is no task
+ * @property {[message: string, taskId: string]} error a task failed; taskId is '' for failures that belong to no task
  * @property {[]} drained all tasks have settled and every worker is free
  * @property {[event: WorkerEvent]} workerUp a worker serves its seat
  * @property {[event: WorkerEvent & WorkerEnd & { tasks: number }]} workerDown a worker crashed or was killed; `tasks`: how many it ran
- * @property {[event: WorkerEvent]} workerLeft a worker ends that is replaced, or not needed any more: it had finished all it had
+ * @property {[event: WorkerEvent]} workerLeft a worker ends because it is replaced or not needed any more; it has finished its tasks
  * @property {[event: WorkerEvent & WorkerEnd]} workerRetired a seat was given up
  * @property {[event: WorkerEvent & { message: any }]} message a worker's module has posted a message to its parentPort
  */

@@ -1,4 +1,4 @@
-/** How many workers a pool has, and which. */
+/** The number of a pool's workers, and their seats. */
 import { integer } from '../base/check.js';
 import { poolError } from '../base/errors.js';
 
@@ -19,7 +19,7 @@ export class PoolSize {
     this.#starting = starting;
   }
 
-  /** Seats that have a worker, or get one, in order. */
+  /** Seats that have a worker, or will get one, in order. */
   get places() {
     const { engine } = this.#intake;
     return engine ? engine.fleet.places : Array.from({ length: this.#options.workersMin }, (_, seat) => seat);
@@ -33,7 +33,7 @@ export class PoolSize {
   async change(workers) {
     integer('workers', workers, 1, this.#options.seats);
     this.#intake.checkOpen();
-    const engine = this.#intake.engine ?? (await this.#starting()); // at once, if that is possible
+    const engine = this.#intake.engine ?? (await this.#starting()); // does not wait if the engine exists
     if (!engine || this.#intake.closed) throw poolError('POOL_DESTROYED');
     await engine.fleet.resize(workers);
   }

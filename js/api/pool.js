@@ -76,7 +76,7 @@ export class Pool {
     this.#ready.catch(() => undefined);
   }
 
-  /** Settles when all workers have started; rejects with START_FAILED, and the pool is destroyed; with POOL_DESTROYED if it was before. */
+  /** Settles when all workers have started. Rejects with START_FAILED, which destroys the pool; or with POOL_DESTROYED if it was before. */
   get ready() {
     return this.#ready;
   }
@@ -86,7 +86,7 @@ export class Pool {
     return host.caps;
   }
 
-  /** What workers print to stdout, if the option `stdout` is set; a Readable of node:stream. Ends with the pool. */
+  /** The workers' stdout, if the option `stdout` is set: a Readable of node:stream. Ends with the pool. */
   get stdout() {
     return this.#options.thread.captured.stdout?.stream ?? null;
   }
@@ -96,7 +96,7 @@ export class Pool {
     return this.#options.thread.captured.stderr?.stream ?? null;
   }
 
-  /** How many workers it has, or is about to have; of an elastic pool: at this moment. */
+  /** The number of workers that it has or is starting; of an elastic pool, at this moment. */
   get size() {
     return this.#size.places.length;
   }
@@ -113,10 +113,10 @@ export class Pool {
       this.#switches.apply(engine);
       this.#monitor.open(engine, this.#jobs.buffers, this.#intake.dispatcher);
       this.#intake.open(engine);
-      this.#drain.wake(); // what drain() waits for may have been given up meanwhile
+      this.#drain.wake(); // tasks that drain() waits for may have been given up meanwhile
       await engine.open();
     } catch (error) {
-      await this.#ending.now(/** @type {any} */ (error)); // no thread is left behind
+      await this.#ending.now(/** @type {any} */ (error)); // leaves no thread behind
       throw error;
     }
   }
@@ -175,7 +175,7 @@ export class Pool {
   }
 
   /**
-   * Runs a task once on every worker; a worker that is busy runs it as soon as it is free, before anything else.
+   * Runs a task once on every worker. A busy worker runs it as soon as it is free, before anything else.
    * @template R
    * @param {TaskRef} task
    * @param {unknown} [payload]
@@ -225,8 +225,8 @@ export class Pool {
   }
 
   /**
-   * Runs a handler, and calls back in the very turn in which its end is learned. Heavy, unless `weight` says otherwise; it runs again
-   * when its worker is lost or gives no sign of life, at most 3 times.
+   * Runs a handler, and calls back in the same turn in which main learns of its end. The task is heavy, unless `weight` says otherwise; it
+   * runs again if its worker is lost or gives no sign of life, at most 3 times.
    * @param {TaskRef} task
    * @param {unknown} payload
    * @param {(result: any) => void} callback must not be asynchronous; gets undefined if the task failed (event 'error')
@@ -239,7 +239,7 @@ export class Pool {
   }
 
   /**
-   * Runs a handler over slices of a list, on all workers: it gets a slice and returns as many results.
+   * Runs a handler over slices of a list, on all workers. The handler gets a slice, and returns one result for each item.
    * @param {TaskRef} task
    * @param {readonly unknown[]} items
    * @param {(results: any[]) => void} callback once, when every slice is back; `results` is valid during the call only, with undefined
@@ -253,7 +253,7 @@ export class Pool {
   }
 
   /**
-   * Runs steps one after the other. A step that fails gives undefined; a payload function that throws ends the sequence.
+   * Runs steps one after the other. The result of a failed step is undefined; a payload function that throws ends the sequence.
    * @param {readonly import('../options/task-options.js').Step[]} steps
    * @param {(results: any[]) => void} [callback]
    * @returns {import('../jobs/sequence.js').Sequence} may be awaited as well
@@ -266,10 +266,10 @@ export class Pool {
   // ---- The pool as a whole ----
 
   /**
-   * Replaces the functions of time that the pool uses, from now on.
+   * Replaces the functions of time that the pool uses.
    * @param {string} name of the library, for messages
-   * @param {Partial<import('../options/options.js').Scheduler>} lib what it lacks is the runtime's; other names are ignored
-   * @throws {import('../base/errors.js').PoolError} INVALID_ARGUMENT for what is no function; with `dev` also without a name, or a library
+   * @param {Partial<import('../options/options.js').Scheduler>} lib for missing functions the runtime's are used; other names are ignored
+   * @throws {import('../base/errors.js').PoolError} INVALID_ARGUMENT if one is not a function; with `dev` also without a name or a library
    */
   inject(name, lib) {
     if (this.#options.dev) checkLibrary(name, lib);
@@ -277,21 +277,21 @@ export class Pool {
     this.#intake.deadlines.renew(); // tasks have them before there is an engine
   }
 
-  /** No task is started any more; running ones finish. Idempotent, not nested. */
+  /** Pauses the pool: no task is started any more; running ones finish. Idempotent, not nested. */
   pause() {
     this.#switches.pause(true);
   }
 
-  /** Starts what has been waiting. */
+  /** Ends a pause: starts waiting tasks. */
   resume() {
     this.#switches.pause(false);
   }
 
   /**
-   * From now on the pool has so many workers; an elastic one neither grows nor shrinks by itself any more. No task notices: new workers
-   * join, and those that are too many finish what they have, run their module's `onStop`, and end.
+   * Sets the number of workers; an elastic pool then neither grows nor shrinks by itself. Tasks are not affected: new workers join, and
+   * surplus ones finish what they have, run their module's `onStop`, and end.
    * @param {number} workers 1 … 32, or up to the pool's largest number of workers if that is more
-   * @returns {Promise<void>} settles when all is so
+   * @returns {Promise<void>} settles when the pool has that size
    * @throws {import('../base/errors.js').PoolError} it rejects with INVALID_ARGUMENT, POOL_DESTROYED, SHUTTING_DOWN
    */
   resize(workers) {
@@ -303,7 +303,7 @@ export class Pool {
     return this.#ending.drained();
   }
 
-  /** Numbers of this moment; a new object each time. `processed` counts settled tasks, `errors` those among them that failed. */
+  /** Present numbers, in a new object each time. `processed` counts settled tasks, `errors` those among them that failed. */
   stats() {
     const { engine, closed, processed, waiting } = this.#intake;
     return poolStats(engine, closed ? 0 : this.size, { settled: processed, waiting }, this.#ending.final);
@@ -319,17 +319,17 @@ export class Pool {
     postToModules(this.#intake.engine?.fleet, this.#size.places, message, options);
   }
 
-  /** What the pool holds: for finding leaks. */
+  /** What the pool holds, for finding leaks. */
   diagnostics() {
     return diagnose(this.#intake.engine);
   }
 
-  /** The pool's health over the last samples; undefined: `telemetry` is off, or there is no sample yet. Resets nothing but `WindowSec`. */
+  /** The pool's health over the last samples; undefined if `telemetry` is off or there is no sample yet. Resets nothing but `WindowSec`. */
   report() {
     return this.#monitor.report();
   }
 
-  /** How busy main and the workers were in the last second; undefined: `telemetry` is off. */
+  /** The load of main and the workers in the last second; undefined if `telemetry` is off. */
   taskLoad() {
     return this.#monitor.load;
   }
@@ -350,19 +350,19 @@ export class Pool {
     return this.#events.on(event, listener);
   }
 
-  /** An idle pool keeps the process alive from now on. */
+  /** From now on an idle pool keeps the process alive. */
   ref() {
     this.#switches.keepAlive(true);
   }
 
-  /** It does not, from now on; as with the option `unref`. */
+  /** From now on an idle pool does not keep the process alive, as with the option `unref`. */
   unref() {
     this.#switches.keepAlive(false);
   }
 
   /**
-   * Ends the pool in order: new work is refused (SHUTTING_DOWN), what waits and runs is finished, workers run their module's `onStop`.
-   * @param {{ timeoutMs?: number }} [options] how long that may take before it ends as by destroy(); default: as long as it takes
+   * Ends the pool in order: new work is refused (SHUTTING_DOWN), waiting and running tasks finish, workers run their module's `onStop`.
+   * @param {{ timeoutMs?: number }} [options] how long that may take before the pool ends as by destroy(); default: no limit
    * @returns {Promise<void>} settles when the threads are gone
    */
   close(options = {}) {
@@ -386,7 +386,7 @@ export class Pool {
 
   #ended() {
     this.#monitor.close();
-    this.#starting = undefined; // with it goes the memory
+    this.#starting = undefined; // releases the memory
     for (const stream of Object.values(this.#options.thread.captured)) stream?.end();
   }
 

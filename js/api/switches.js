@@ -1,4 +1,4 @@
-/** What a pool's user may switch at any time, also before there is an engine. */
+/** Settings that a pool's user may change at any time, even before there is an engine. */
 
 /** The switches of one pool. */
 export class Switches {
@@ -15,7 +15,7 @@ export class Switches {
     this.#keepsAlive = keepsAlive;
   }
 
-  /** @param {import('../engine/engine.js').Engine} engine that has just been made, and has no task yet */
+  /** @param {import('../engine/engine.js').Engine} engine new, without tasks yet */
   apply(engine) {
     if (this.#isPaused) engine.pause();
     engine.keepAlive(this.#keepsAlive);

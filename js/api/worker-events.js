@@ -13,7 +13,7 @@ import { OPTIONS_OF } from '../options/spec.js';
  */
 
 /**
- * What the engine is to tell.
+ * The engine's events, turned into those of the pool.
  * @param {import('./pool-events.js').PoolEmitter} events of the pool
  * @returns {Omit<import('../engine/engine.js').EngineEvents, 'rest' | 'seating'>}
  */
@@ -33,7 +33,7 @@ export function engineEvents(events) {
   };
 }
 
-/** @param {Member} member whose thread may not have started at all */
+/** @param {Member} member its thread may never have started */
 function identify({ name, seat, thread }) {
   return { worker: name, name, index: seat, threadId: thread?.threadId };
 }
@@ -47,7 +47,7 @@ function ended(member, error) {
 }
 
 /**
- * A worker ended between tasks, so that none of them tells of it, and nobody listens.
+ * Warns of a worker that ended between tasks, so that no task fails with it, while the event has no listener.
  * @param {Member} member
  * @param {any} error
  */

@@ -1,6 +1,5 @@
 /**
- * `wasmpool/worker`: the entry point of worker modules. It brings what they need of the package and nothing of the pool, whose files
- * every worker would load before it starts.
+ * `wasmpool/worker`: the entry point of worker modules. It contains only what they need, because every worker loads it before it starts.
  */
 export { defineWorker } from '../handlers/handlers.js';
 

@@ -1,4 +1,4 @@
-/** Entry file of a worker in a browser. Loaded on a page it does nothing. */
+/** Entry file of a worker in a browser. On a page it does nothing. */
 import { own } from '../base/own.js';
 import { boot } from '../worker/boot.js';
 import { defer } from '../host/browser/defer.js';
@@ -9,8 +9,8 @@ const scope = /** @type {any} */ (globalThis);
 if (typeof scope.WorkerGlobalScope === 'function') scope.addEventListener('message', awaitPort);
 
 /**
- * The first message brings the pool's port, and the name of a Web Lock to hold for the worker's life: how main learns of its death
- * (js/host/browser/index.js).
+ * The first message brings the pool's port, and the name of a Web Lock that the worker holds for its life, so that main learns of its
+ * death (js/host/browser/index.js).
  * @param {MessageEvent} event
  */
 function awaitPort(event) {
@@ -33,8 +33,8 @@ function awaitPort(event) {
 }
 
 /**
- * The glue knows a thread by its name, and posts to main.
- * @returns {() => void} the way back
+ * The glue recognises a thread by its name, and posts to main; both are replaced while it starts.
+ * @returns {() => void} restores them
  */
 function disguise() {
   const shown = { name: `em-pthread ${scope.name}`, postMessage: () => undefined };

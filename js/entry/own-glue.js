@@ -1,6 +1,6 @@
 /**
- * The glue of the package's own core, where it is part of what a worker starts with (scripts/bundle-worker.mjs). From a worker's sources
- * it is imported by its URL.
- * @type {((url: string) => (module: object) => Promise<any>) | undefined} url: where the glue's own file lies
+ * The glue of the package's own core; the bundle that workers start with contains it (scripts/bundle-worker.mjs). Without the bundle it is
+ * undefined, and the worker imports the glue by its URL.
+ * @type {((url: string) => (module: object) => Promise<any>) | undefined} url: of the glue's own file
  */
 export const ownGlue = undefined;

@@ -12,20 +12,20 @@ import { boot } from '../worker/boot.js';
 const { parentPort, receiveMessageOnPort } = threads;
 
 const isNode = !('bun' in process.versions || 'deno' in process.versions);
-/** What the glue may add to, and does not take back. */
+/** Events to which the glue may add listeners that it does not remove. */
 const PROCESS_EVENTS = ['uncaughtException', 'unhandledRejection'];
-/** When main is given this worker's code for later ones: it takes a millisecond, and by then the first rush is over. */
+/** When the worker sends main its compiled code for later workers. Making it takes a millisecond; by then the start-up work is over. */
 const CODE_AFTER_MS = 200;
 
 /**
  * @param {import('../host/node/index.js').First} first
  * @param {(url: string) => Promise<any>} importModule
- * @param {() => [code: Uint8Array, source: Uint8Array]} [makeCode] gives what the engine has compiled so far, and from what; undefined:
- *   nobody wants it
+ * @param {() => [code: Uint8Array, source: Uint8Array]} [makeCode] returns the code that the engine has compiled so far, and its source;
+ *   undefined: main does not need it
  */
 export function start({ port, output }, importModule, makeCode) {
   sendOutput(output);
-  port.once('close', () => process.exit()); // main would never hear of this thread again
+  port.once('close', () => process.exit()); // without the port main would never hear of this thread again
   if (makeCode) time.setTimeout(() => sendCode(port, ...makeCode()), CODE_AFTER_MS);
   boot({
     post: (message, transfer) =>
@@ -40,7 +40,7 @@ export function start({ port, output }, importModule, makeCode) {
     ownGlue,
     disguise,
     heapMeter: async () => {
-      const { getHeapStatistics } = await importModule('node:v8'); // few need it, and loading it takes part of a millisecond
+      const { getHeapStatistics } = await importModule('node:v8'); // on demand: loading it takes part of a millisecond
       return () => getHeapStatistics().used_heap_size;
     },
     write: (fd, text) => void process[fd === 1 ? 'stdout' : 'stderr'].write(text),
@@ -64,8 +64,8 @@ function shared(bytes) {
 }
 
 /**
- * The glue knows a thread by its workerData, listens at its parentPort and posts there.
- * @returns {() => void} the way back
+ * The glue recognises a thread by its workerData, and uses its parentPort; both are replaced while it starts.
+ * @returns {() => void} restores them
  */
 function disguise() {
   const { workerData } = threads;

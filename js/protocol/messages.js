@@ -1,11 +1,11 @@
 /**
- * Everything that main and the pool's own code in a worker tell each other by message. All else goes through shared memory.
- * The very first message, which brings the port for all of these, is the host's: js/host/.
- * Slots are named by index and generation: a message about a task that is over is recognised, and does nothing.
+ * All messages between main and the pool's own code in a worker. Everything else goes through shared memory.
+ * The very first message, which brings the port for these, is the host's: js/host/.
+ * Slots are identified by index and generation, so that a message about a task that has ended has no effect.
  */
 
 /**
- * @typedef {ReturnType<typeof import('../codec/errors.js').toMessage>} CarriedError what was thrown, as fromMessage() reads it
+ * @typedef {ReturnType<typeof import('../codec/errors.js').toMessage>} CarriedError a thrown value, for fromMessage()
  *
  * @typedef {object} Init main's answer to `ready`
  * @property {'init'} kind
@@ -17,11 +17,11 @@
  * @property {number} routine its start routine
  * @property {number} argument of the start routine
  * @property {string | undefined} module URL of the user's worker module
- * @property {string} name what the names of the pool's workers begin with
+ * @property {string} name prefix of the names of the pool's workers
  * @property {unknown} initData
  * @property {number} memoryBytes ceiling of the shared memory
- * @property {number | undefined} heapBytes a worker whose heap is larger after a task asks to be replaced; undefined: none does
- * @property {number | undefined} beatMs how often the event loop gives a sign of life; undefined: nobody looks for one
+ * @property {number | undefined} heapBytes a worker whose heap is larger than this after a task asks to be replaced; undefined: no limit
+ * @property {number | undefined} beatMs how often the event loop gives a sign of life; undefined: not needed
  *
  * @typedef {object} Mail a task's argument that only a message can carry, sent ahead
  * @property {'mail'} kind
@@ -30,18 +30,18 @@
  * @property {unknown} value
  *
  * @typedef {{ kind: 'answer', call: number } & ({ value: unknown } | { error: CarriedError })} Answer to a Question
- * @typedef {{ kind: 'cancel', slot: number }} Cancel the task is given up: its context.signal is aborted
- * @typedef {{ kind: 'stop' }} Stop the pool closes: onStop runs
+ * @typedef {{ kind: 'cancel', slot: number }} Cancel the task was given up: abort its context.signal
+ * @typedef {{ kind: 'stop' }} Stop the worker ends: run onStop
  * @typedef {Init | Mail | Answer | Cancel | Stop} FromMain
  */
 
 /**
- * @typedef {0} Bell results are there, and main sleeps
+ * @typedef {0} Bell there are results, and main sleeps
  * @typedef {{ kind: 'ready' }} Ready the thread runs, and waits for Init
- * @typedef {{ kind: 'started', handlers: string[] }} Started it may take tasks with these handlers
+ * @typedef {{ kind: 'started', handlers: string[] }} Started it has started, with these handlers
  * @typedef {{ kind: 'failed', error: CarriedError }} Failed it could not start
- * @typedef {{ kind: 'broken' }} Broken something was thrown inside the gate: the thread cannot be trusted any more
- * @typedef {{ kind: 'stopped', failure: any }} Stopped onStop has ended; the failure is undefined, or what it threw
+ * @typedef {{ kind: 'broken' }} Broken an error was thrown inside the gate: the thread cannot be trusted any more
+ * @typedef {{ kind: 'stopped', failure: any }} Stopped onStop has ended; failure: how it failed, or ''
  *
  * @typedef {object} Value a result that only a message can carry, sent before main learns that the task is finished
  * @property {'value'} kind
@@ -49,7 +49,7 @@
  * @property {number} generation
  * @property {unknown} value
  *
- * @typedef {object} ArgumentQuestion a task that was started misses what has been transferred to it
+ * @typedef {object} ArgumentQuestion asks for the argument of a task that has started without it
  * @property {'argument'} kind
  * @property {number} slot
  * @property {number} generation
@@ -61,17 +61,17 @@
  * @property {string} name
  * @property {unknown} argument
  *
- * @typedef {object} SyntaxQuestion where the syntax error is that keeps a module from being imported
+ * @typedef {object} SyntaxQuestion asks for the place of a syntax error that keeps a module from being imported
  * @property {'syntax'} kind
  * @property {string} module URL
  * @property {string} message of the error
  *
  * @typedef {ArgumentQuestion | MainQuestion | SyntaxQuestion} Question
  * @typedef {Question & { call: number }} Call a question and its number, which the answer repeats
- * @typedef {{ kind: 'code', code: SharedArrayBuffer, source: SharedArrayBuffer }} Code what the engine has made of the pool's code there, for
- *   the host of main; and of which source
+ * @typedef {{ kind: 'code', code: SharedArrayBuffer, source: SharedArrayBuffer }} Code the compiled form of the pool's code in the worker,
+ *   and the source that it was made from; for main's host
  *
- * @typedef {Stopped | Value | Call} ToEngine what the fleet has no use for
+ * @typedef {Stopped | Value | Call} ToEngine messages that are not for the fleet
  * @typedef {Bell | Ready | Started | Failed | Broken | ToEngine} FromWorker
  */
 

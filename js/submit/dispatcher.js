@@ -1,6 +1,6 @@
 /**
- * Tasks with a weight on their way to the core. Main gives them away as long as its budget for this tick lasts; the others wait, each in
- * its slot, for the next one.
+ * Tasks with a weight on their way to the core. Main hands them over as long as its budget for the tick lasts; the others wait for the next
+ * tick, each in its slot.
  */
 import { PRIORITY_COUNT, SLOT_LIGHT } from '../generated/layout.js';
 import { shownName } from '../base/task-name.js';
@@ -10,18 +10,18 @@ import { Ticker, TICK_MS } from '../time/ticker.js';
  * @typedef {import('../engine/engine.js').Engine} Engine
  * @typedef {import('../task/task.js').Task} Task
  *
- * @typedef {{ sample(light: number, heavy: number): void }} Sampler of telemetry: of tasks that are held back, by weight
+ * @typedef {{ sample(light: number, heavy: number): void }} Sampler telemetry; gets the number of held tasks by weight
  *
- * @typedef {object} Entry a task that is to go to the core
+ * @typedef {object} Entry a task for the core
  * @property {Task} task
  * @property {string} name
  * @property {unknown} payload
  * @property {import('../options/spec.js').Spec} spec
- * @property {boolean} [isCopy] the payload is its own already
- * @property {(engine: Engine) => void} [submit] how it goes there, if its payload is still to be made
+ * @property {boolean} [isCopy] whether the payload is a copy already
+ * @property {(engine: Engine) => void} [submit] makes the payload and submits the task, if the payload does not exist yet
  */
 
-/** The pool's ticks, and what waits for them. */
+/** The pool's ticks, and the tasks that wait for them. */
 export class Dispatcher {
   #scheduler;
   #ticker;
@@ -29,9 +29,9 @@ export class Dispatcher {
   #engine;
   /** @type {Sampler | undefined} */
   #telemetry;
-  /** What is held back, by level, in order. @type {Map<Task, Entry>[]} */
+  /** Held tasks, by level, in order. @type {Map<Task, Entry>[]} */
   #levels = Array.from({ length: PRIORITY_COUNT }, () => new Map());
-  /** Tasks that are held back. */
+  /** Number of held tasks. */
   held = 0;
 
   /** @param {import('../options/options.js').ResolvedOptions} options */
@@ -45,14 +45,14 @@ export class Dispatcher {
     this.#engine = engine;
   }
 
-  /** @param {Sampler} telemetry is to be sampled at each tick */
+  /** @param {Sampler} telemetry sampled at each tick */
   sample(telemetry) {
     this.#telemetry = telemetry;
     this.#ticker.need();
   }
 
   /**
-   * To the core at once, or at a tick to come, as it is now (TW-62). What fails is told to its sink.
+   * Submits a task, with its payload as it is now (TW-62), at once or at a later tick. Failures go to its sink.
    * @param {Entry} entry
    */
   give(entry) {
@@ -70,7 +70,7 @@ export class Dispatcher {
     return /** @type {Engine} */ (this.#engine);
   }
 
-  /** @param {number} start when main began to give something away */
+  /** @param {number} start when main began to hand a task over */
   #spend(start) {
     if (!this.#engine) return; // the pool was destroyed by a callback
     this.#engine.governor.spend(this.#scheduler.now() - start);
@@ -85,7 +85,7 @@ export class Dispatcher {
       const isFilled = this.#open.prepare(task, name, payload, spec);
       this.#spend(start);
       if (!isFilled) return;
-      entry.payload = undefined; // its slot has it
+      entry.payload = undefined; // it is in the slot
     }
     this.#levels[spec.lane]?.set(task, entry);
     this.held++;
@@ -95,9 +95,9 @@ export class Dispatcher {
   }
 
   /**
-   * It does not wait any more.
+   * Takes a held task back.
    * @param {Task} task
-   * @returns {boolean} whether it did
+   * @returns {boolean} whether it was held
    */
   withdraw(task) {
     const entry = this.#take(task);
@@ -137,7 +137,7 @@ export class Dispatcher {
       else engine.release(task, name, spec);
       this.#spend(start);
     }
-    engine.ledger.checkDrained(); // what failed on its way may have been the last
+    engine.ledger.checkDrained(); // the last task may have failed while it was submitted
     if (this.held > 0) return 'busy';
     return this.#telemetry || wasUsed ? 'idle' : 'over';
   }
@@ -151,8 +151,8 @@ export class Dispatcher {
   }
 
   /**
-   * No tick comes any more.
-   * @returns {Task[]} what was held back
+   * Stops the ticks.
+   * @returns {Task[]} the held tasks
    */
   close() {
     this.#ticker.stop();
@@ -160,7 +160,7 @@ export class Dispatcher {
     const tasks = this.#levels.flatMap((level) => [...level.keys()]);
     for (const level of this.#levels) level.clear();
     this.#telemetry = undefined;
-    this.#engine = undefined; // promises and handles outlive the pool and lead here; its memory must not
+    this.#engine = undefined; // promises and handles outlive the pool and refer to this object, but must not keep the pool's memory
     return tasks;
   }
 }

@@ -4,14 +4,14 @@ export class Drain {
   #waiting = new Set();
 
   /**
-   * Settles when nothing is to be done any more.
+   * Settles when the pool has nothing left to do.
    * @param {() => boolean} isBusy
    */
   async wait(isBusy) {
     while (isBusy()) await new Promise((resolve) => this.#waiting.add(resolve));
   }
 
-  /** Everybody looks again. */
+  /** Lets all waiting calls check again. */
   wake() {
     for (const resolve of this.#waiting) resolve();
     this.#waiting.clear();

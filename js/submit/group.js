@@ -15,8 +15,8 @@ import { GroupSink, Task } from '../task/task.js';
  *
  * @typedef {object} GroupEnd
  * @property {(results: any[]) => void} resolve
- * @property {(error: Error) => void} reject a member has failed
- * @property {(error: Error) => void} refuse none of them is queued
+ * @property {(error: Error) => void} reject called when a member has failed
+ * @property {(error: Error) => void} refuse called if none could be queued
  */
 
 /**
@@ -46,7 +46,7 @@ export function createGroup(core, members, kind) {
 }
 
 /**
- * For a member that never got a slot.
+ * Counts out a member that never got a slot.
  * @param {import('../core/core.js').Core} core
  * @param {number} group
  */
@@ -58,7 +58,7 @@ export function leaveGroup(core, group) {
  * Queues all members, or none.
  * @param {import('../core/core.js').Core} core
  * @param {GroupMember[]} members
- * @param {boolean} failFast the first failure ends the others that have not started
+ * @param {boolean} failFast whether the first failure cancels the members that have not started
  * @param {GroupEnd} end
  * @param {(task: Task, member: GroupMember, group: number) => void} submit
  */
@@ -71,7 +71,7 @@ export function startGroup(core, members, failFast, { resolve, reject, refuse },
     return;
   }
   const sink = new GroupSink(members.length, resolve, reject, () => {
-    if (failFast) core.exports._wp_group_fail(core.pool, group); // those that have not started never will
+    if (failFast) core.exports._wp_group_fail(core.pool, group); // members that have not started never will
   });
   for (const [item, member] of members.entries()) submit(new Task(sink, item), member, group);
 }

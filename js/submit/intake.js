@@ -1,4 +1,4 @@
-/** Tasks on their way into the pool: their options are checked, they wait while the core loads, and may be given up meanwhile. */
+/** Tasks on their way into the pool: checks their options, keeps them while the core loads, and lets them be cancelled meanwhile. */
 import { listen } from '../task/abort.js';
 import { Box } from '../task/box.js';
 import { cloneDeep } from '../values/deep.js';
@@ -15,14 +15,14 @@ import { guarded, ignore, Task } from '../task/task.js';
 /**
  * @typedef {import('../engine/engine.js').Engine} Engine
  * @typedef {import('../options/task-options.js').TaskOptions} TaskOptions
- * @typedef {{ count: number, run: (engine: Engine) => void }} Early what waits for the core; `count`: tasks that it stands for
+ * @typedef {{ count: number, run: (engine: Engine) => void }} Early a submission that waits for the core, of `count` tasks
  * @typedef {{ task: import('../base/task-name.js').TaskRef, payload: unknown, options: TaskOptions, seat?: number }} Member of a batch or broadcast
- * @typedef {() => { payload: unknown } | undefined} Late makes a payload; undefined: nobody wants the task any more
+ * @typedef {() => { payload: unknown } | undefined} Late makes a payload; undefined: the task is not wanted any more
  */
 
 /**
- * A payload as it is now, for a task that has to wait: what its caller does to it afterwards is not for the worker to see (TW-62).
- * What cannot be copied stays as it is, and is refused when it is sent.
+ * Copies the payload of a task that must wait, so that the worker does not see later changes (TW-62). A payload that cannot be copied stays
+ * as it is, and is refused when it is sent.
  * @param {unknown} payload
  * @param {import('../options/spec.js').Spec} spec
  * @returns {{ payload: unknown, spec: import('../options/spec.js').Spec }}
@@ -40,34 +40,34 @@ export function asItIsNow(payload, spec) {
 }
 
 /**
- * Whether main's budget is for it: single tasks with a weight (TW-31).
+ * Whether main's budget applies: to single tasks with a weight (TW-31).
  * @param {import('../options/spec.js').Spec} spec
  */
 function isBudgeted({ flags = 0 }) {
   return (flags & (L.SLOT_LIGHT | L.SLOT_HEAVY)) !== 0 && !(flags & L.SLOT_SLICE);
 }
 
-/** The way in. */
+/** The intake of one pool. */
 export class Intake {
-  /** @type {Engine | undefined} undefined: not loaded yet, or gone */
+  /** @type {Engine | undefined} undefined: not loaded yet, or closed */
   engine;
   closed = false;
-  /** The pool finishes what it has: nothing new comes in. */
+  /** Whether the pool is closing: it finishes its work and refuses new tasks. */
   ending = false;
-  /** Settled without having reached the core. */
+  /** Number of tasks that settled without having reached the core. */
   processed = 0;
-  /** Submitted before the core was loaded, in order. @type {Map<Task, Early>} */
+  /** Submissions that wait for the core, in order. @type {Map<Task, Early>} */
   #early = new Map();
   #earlyCount = 0;
   #options;
   #failed;
-  #plainSpec; // of a task without options of its own
-  /** Why nothing comes in any more. @type {import('../base/errors.js').PoolError | undefined} */
+  #plainSpec; // of a task without options
+  /** Why the pool was closed. @type {import('../base/errors.js').PoolError | undefined} */
   #reason;
 
   /**
    * @param {import('../options/options.js').ResolvedOptions} options
-   * @param {(error: import('../base/errors.js').PoolError) => void} failed is told of each task that fails here
+   * @param {(error: import('../base/errors.js').PoolError) => void} failed called for each task that fails here
    */
   constructor(options, failed) {
     this.#options = options;
@@ -78,32 +78,33 @@ export class Intake {
     this.deadlines = new Deadlines(options.scheduler, (record, deadline) => this.#expire(record, deadline));
   }
 
-  /** How many workers there may be, by the pool's options or by resize(). */
+  /** The largest number of workers, by the pool's options or by resize(). */
   get workers() {
     return Math.max(this.#options.workers, this.engine?.fleet.places.length ?? 0);
   }
 
-  /** How many wait for the core. */
+  /** Number of tasks that wait for the core. */
   get waiting() {
     return this.#earlyCount + this.dispatcher.held;
   }
 
   /**
-   * @param {Engine} engine it is loaded: what waited for it runs
+   * Runs the submissions that have waited for the core.
+   * @param {Engine} engine
    */
   open(engine) {
     this.engine = engine;
     this.dispatcher.open(engine);
     const early = this.#takeEarly();
     for (const [task, { run }] of early) {
-      if (this.closed) break; // by a callback
+      if (this.closed) break; // a callback has closed the pool
       early.delete(task);
       if (!task.settled) run(engine);
     }
     if (this.#reason) this.#abandon(early, this.#reason);
   }
 
-  /** @param {import('../base/errors.js').PoolError} reason why nothing comes in any more */
+  /** @param {import('../base/errors.js').PoolError} reason why later tasks are refused */
   close(reason) {
     this.closed = true;
     this.engine = undefined;
@@ -111,7 +112,7 @@ export class Intake {
     this.deadlines.clear();
   }
 
-  /** A pool that could not start says why to every task (AM-42). */
+  /** The error for tasks of a closed pool; if the pool could not start, it says why (AM-42). */
   #goneError() {
     const reason = this.#reason;
     if (!reason || reason.code === 'POOL_DESTROYED') return poolError('POOL_DESTROYED');
@@ -119,7 +120,7 @@ export class Intake {
   }
 
   /**
-   * Before something new comes in.
+   * Throws if the pool does not take new tasks.
    * @throws {import('../base/errors.js').PoolError} POOL_DESTROYED, SHUTTING_DOWN
    */
   checkOpen() {
@@ -127,7 +128,7 @@ export class Intake {
     if (this.ending) throw poolError('SHUTTING_DOWN');
   }
 
-  /** @param {import('../base/errors.js').PoolError} reason what waited for the core fails with it */
+  /** @param {import('../base/errors.js').PoolError} reason the error for all tasks that wait for the core */
   abandon(reason) {
     this.#abandon(this.#takeEarly(), reason);
     this.#abandon(new Map(this.dispatcher.close().map((task) => [task, { count: 1 }])), reason);
@@ -140,7 +141,7 @@ export class Intake {
   #abandon(tasks, reason) {
     for (const [task, { count }] of tasks) {
       if (task.settled) continue;
-      this.processed += count; // they were submitted to a pool that was open
+      this.processed += count; // they count, because the pool was open when they were submitted
       this.reject(task, poolError(reason.code, reason.message, { cause: reason.cause }));
     }
   }
@@ -153,10 +154,10 @@ export class Intake {
   }
 
   /**
-   * Runs it with the engine: now, or when there is one.
-   * @param {Task} record if it has settled by then, nothing runs
+   * Runs a function with the engine: now, or when the core is loaded.
+   * @param {Task} record if it has settled by then, `run` is not called
    * @param {(engine: Engine) => void} run
-   * @param {number} [count] tasks that it stands for
+   * @param {number} [count] number of tasks that it submits
    */
   withEngine(record, run, count = 1) {
     if (this.engine) run(this.engine);
@@ -203,13 +204,13 @@ export class Intake {
   }
 
   /**
-   * What is checked already.
+   * Submits a task whose options have been checked.
    * @param {Task} record
    * @param {string} name
    * @param {unknown} payload
    * @param {import('../options/spec.js').Spec} spec
    * @param {AbortSignal} [signal]
-   * @param {boolean} [unbounded] maxQueue is not for it
+   * @param {boolean} [unbounded] whether maxQueue does not apply
    */
   send(record, name, payload, spec, signal, unbounded) {
     if (!this.#mayEnter(record, spec, signal, unbounded)) return;
@@ -225,7 +226,7 @@ export class Intake {
   }
 
   /**
-   * As send(), for a task that main's budget is for; its payload is made when it goes to the core, and not before.
+   * As send(), for a task to which main's budget applies. Its payload is made when it goes to the core, and not before.
    * @param {Task} record
    * @param {string} name
    * @param {Late} late
@@ -246,7 +247,7 @@ export class Intake {
   }
 
   /**
-   * @param {Task} record settles if not
+   * @param {Task} record settled if it may not
    * @param {import('../options/spec.js').Spec} spec
    * @param {AbortSignal} [signal]
    * @param {boolean} [unbounded]
@@ -268,8 +269,8 @@ export class Intake {
   }
 
   /**
-   * Several tasks that succeed or fail together.
-   * @param {() => Member[]} jobs what it throws rejects
+   * Submits several tasks that succeed or fail together.
+   * @param {() => Member[]} jobs if it throws, the promise rejects
    * @param {boolean} failFast
    * @returns {Promise<any[]>}
    */
@@ -291,15 +292,16 @@ export class Intake {
   }
 
   /**
-   * @param {Task} whole stands for all of them until they start
+   * @param {Task} whole stands for all members until they are submitted
    * @param {import('./group.js').GroupMember[]} members
    * @param {boolean} failFast
    * @param {import('./group.js').GroupEnd} end
    */
   #startGroup(whole, members, failFast, end) {
-    if (members[0].signal) this.#listen(whole, members[0].signal); // all have the same: aborted by now, none of them starts
-    if (whole.settled) return;
-    const { deadline } = members[0].spec; // likewise
+    // All members have the same signal and the same deadline.
+    if (members[0].signal) this.#listen(whole, members[0].signal);
+    if (whole.settled) return; // aborted already: none of them starts
+    const { deadline } = members[0].spec;
     if (deadline && !this.engine) this.deadlines.watch(whole, deadline);
     const start = (/** @type {Engine} */ engine) => {
       whole.rare?.unlisten?.();
@@ -335,7 +337,7 @@ export class Intake {
    * Settles a task with an error, wherever it is.
    * @param {Task} record
    * @param {import('../base/errors.js').PoolError} error
-   * @param {boolean} [kill] the worker that runs it
+   * @param {boolean} [kill] whether to stop it if it runs, by ending its worker if need be
    */
   async giveUp(record, error, kill) {
     if (!this.engine) {
@@ -344,7 +346,7 @@ export class Intake {
     }
     const wasHeld = this.dispatcher.withdraw(record);
     const end = this.engine.giveUp(record, error, kill);
-    if (wasHeld) this.engine.ledger.checkDrained(); // it may have been the last
+    if (wasHeld) this.engine.ledger.checkDrained(); // it may have been the last task
     return end;
   }
 

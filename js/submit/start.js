@@ -1,4 +1,4 @@
-/** From options to an engine whose core is loaded. */
+/** Makes an engine from options: loads the core and creates the threads. */
 import { EarlyThreads } from '../threads/early.js';
 import { Engine } from '../engine/engine.js';
 import { poolError } from '../base/errors.js';
@@ -10,7 +10,7 @@ import { Timers } from '../time/timers.js';
 /**
  * @param {import('../options/options.js').ResolvedOptions} options
  * @param {import('../engine/engine.js').EngineEvents} events
- * @returns {Promise<Engine>} its threads have been asked for, and know nothing yet
+ * @returns {Promise<Engine>} its threads have been created, but not initialised
  * @throws {import('../base/errors.js').PoolError} UNSUPPORTED, START_FAILED, NO_MEMORY
  */
 export async function createEngine(options, events) {
@@ -36,11 +36,11 @@ export async function createEngine(options, events) {
 }
 
 /**
- * Loading has as much time as a worker has to start: a server may never answer, nor may a module that does not suit the thread.
+ * Loads the core within readyTimeoutMs: a server may never answer, and some modules never finish loading.
  * @param {import('../options/options.js').ResolvedOptions} options
  */
 async function loadInTime({ wasm, loopChecks, memoryBytes, readyTimeoutMs, scheduler }) {
-  const checked = loopChecks && wasm !== undefined; // without a module of the user's there is no C task that could hang
+  const checked = loopChecks && wasm !== undefined; // without a module of the user there is no C task that could hang
   const loading = loadProgram(wasm, checked).then(async (program) => ({
     program,
     ...(await instantiate(program, memoryBytes)),

@@ -1,4 +1,4 @@
-/** Turns a task as users name it into its name inside the pool. */
+/** Turns a task, in any of the forms that users may give, into its name inside the pool. */
 import { nameSet, ownOptions } from '../base/check.js';
 import { poolError } from '../base/errors.js';
 import { host } from '../host/index.js';
@@ -12,14 +12,14 @@ const EXPECTED = 'the name of a handler, or { module, name } with the URL of a m
 /** The names of one pool's tasks. */
 export class TaskNames {
   #allowFunctions;
-  /** @type {Map<string, string>} by what was given */
+  /** @type {Map<string, string>} by handler and module, as given */
   #modules = new Map();
   /** @type {WeakMap<Function, string>} */
   #functions = new WeakMap();
-  /** The plain name that was checked last: most calls have the same. @type {string | undefined} */
+  /** The plain name that was checked last: most calls repeat it. @type {string | undefined} */
   #last;
 
-  /** @param {boolean} allowFunctions a function means its source; otherwise, its name */
+  /** @param {boolean} allowFunctions whether a function stands for its source; otherwise, for its name */
   constructor(allowFunctions) {
     this.#allowFunctions = allowFunctions;
   }

@@ -1,17 +1,17 @@
-/** What can be watched of a pool: its health and load, while telemetry is on, and the lives of its tasks. */
+/** What a pool offers for monitoring: its health and load, while telemetry is on, and traces of its tasks. */
 import { Telemetry } from './telemetry.js';
 import { Traces } from './traces.js';
 
-/** The watching of one pool. */
+/** The monitoring of one pool. */
 export class Monitor {
   #traces = new Traces();
   /** @type {Telemetry | undefined} */
   #telemetry;
 
   /**
-   * @param {import('../engine/engine.js').Engine} engine no task has been given to it yet
+   * @param {import('../engine/engine.js').Engine} engine without tasks yet
    * @param {import('../jobs/bulk.js').ResultBuffers} buffers
-   * @param {import('../submit/dispatcher.js').Dispatcher} dispatcher whose ticks are those of the samples
+   * @param {import('../submit/dispatcher.js').Dispatcher} dispatcher at whose ticks samples are taken
    */
   open(engine, buffers, dispatcher) {
     this.#traces.open(engine);
@@ -39,7 +39,7 @@ export class Monitor {
     return this.#traces.start(engine);
   }
 
-  /** Nothing is reported any more. */
+  /** Reports nothing from now on. */
   silence() {
     this.#telemetry = undefined;
   }

@@ -1,40 +1,40 @@
-/** The pool's numbers. */
+/** The pool's statistics and diagnostics. */
 import { noStops } from '../threads/stop-log.js';
 
 /**
  * @typedef {object} Stats
  * @property {number} freeWorkers
- * @property {number} busyWorkers those that start, also after a crash, or run a task, or are poisoned
- * @property {number} totalWorkers free and busy ones; a worker that ended and is not replaced any more (event `workerRetired`) is neither
- * @property {number} queued tasks that wait
- * @property {number} processed tasks settled in any way
- * @property {number} errors those among them that failed
+ * @property {number} busyWorkers workers that are starting (also after a crash), run a task, or are poisoned
+ * @property {number} totalWorkers free and busy ones; a worker that ended and is not replaced (event `workerRetired`) does not count
+ * @property {number} queued waiting tasks
+ * @property {number} processed tasks that have settled, in any way
+ * @property {number} errors tasks among these that failed
  *
  * @typedef {object} BoxGauges
- * @property {number} count how many there may be at once
+ * @property {number} count most leased results at once
  * @property {number} size bytes reserved for each
- * @property {number} leased how many are out, or granted to a worker
- * @property {number} reserved how many of those lie in reserved memory; the others are larger than `size`
+ * @property {number} leased number of leased results, including boxes granted to workers
+ * @property {number} reserved how many of these are in reserved memory; the others are larger than `size`
  *
  * @typedef {object} Diagnostics
  * @property {number} boxesInUse values in shared memory: arguments, results, leases
  * @property {BoxGauges} boxes those for leased results
  * @property {number} tasksInUse descriptors
- * @property {number} heapBytes in use, all threads
+ * @property {number} heapBytes heap memory in use, of all threads
  * @property {number} memoryBytes size of the shared memory
- * @property {number} threads alive, spares and dying ones too
+ * @property {number} threads number of threads, including spares and dying ones
  * @property {number} kills workers that the pool has ended because of their task
  * @property {number} interventions workers that were recovered because they gave no sign of life (option `liveness`)
- * @property {Record<import('../threads/stop-log.js').Rung, import('../threads/stop-log.js').RungTimes>} stops tasks that had to be stopped, by what
- *   did it: the flag that they read, a loop check, or the end of their thread
- * @property {import('../threads/stop-log.js').Stop[]} recentStops the latest of them
+ * @property {Record<import('../threads/stop-log.js').Rung, import('../threads/stop-log.js').RungTimes>} stops tasks that had to be
+ *   stopped, by what stopped them: the flag that they read, a loop check, or the end of their thread
+ * @property {import('../threads/stop-log.js').Stop[]} recentStops the latest of these
  */
 
 /**
  * @param {import('../engine/engine.js').Engine | undefined} engine undefined: not loaded yet, or closed
- * @param {number} size workers that there are to be
- * @param {{ settled: number, waiting: number }} outside tasks that never reached the core
- * @param {{ processed: number, errors: number }} final what the core had counted when it was closed
+ * @param {number} size number of workers
+ * @param {{ settled: number, waiting: number }} outside counts of tasks that have not reached the core
+ * @param {{ processed: number, errors: number }} final the core's counts when it was closed
  * @returns {Stats}
  */
 export function poolStats(engine, size, outside, final) {

@@ -1,4 +1,4 @@
-/** The pool's health over a window: samples at each tick, a report with grades, and how busy the threads are. */
+/** The pool's health over a window: samples at each tick, a report with grades, and the load of the threads. */
 import { allocate } from '../core/core.js';
 import { THRESHOLDS } from '../options/option-groups.js';
 import * as L from '../generated/layout.js';
@@ -9,23 +9,23 @@ import { host } from '../host/index.js';
  * @typedef {'Healthy' | 'Warm' | 'Overloaded'} Status of one metric
  * @typedef {'Green' | 'Yellow' | 'Red'} GroupStatus the worst of a group
  * @typedef {{ Value: number, Status: Status }} Metric
- * @typedef {{ Value: number, Capacity: number, Status: Status }} Gauge free ones, and all
+ * @typedef {{ Value: number, Capacity: number, Status: Status }} Gauge number of free ones, and of all
  *
  * @typedef {object} Report
  * @property {{ Node: Gauge, SingleJob: Gauge, BulkEntry: Gauge, BulkBatch: Gauge, ResultBuffer: Gauge, Status: GroupStatus }} Pools
  *   descriptors of tasks (Node, SingleJob and BulkBatch share one table), of bulk jobs, and buffers for their results; latest sample
  * @property {{ Light: Metric, Heavy: Metric, BulkCritical: Metric, BulkNormal: Metric, BulkBackground: Metric,
- *   Plain: Metric, Status: GroupStatus }} Queues peaks of what waited; Plain: tasks without a weight
+ *   Plain: Metric, Status: GroupStatus }} Queues peak numbers of waiting tasks; Plain: tasks without a weight
  * @property {{ Total: number, Free: number, Busy: number, AvgExecTime: Metric[], WatchdogInterventions: Metric,
  *   Status: GroupStatus }} Workers AvgExecTime: seconds, by worker index
  * @property {{ BudgetMs: Metric, OverBudgetRate: Metric, ActiveBulkCount: Metric, Status: GroupStatus }} FrameGovernor
  * @property {{ BgSkipCount: Metric, HeavySkipCount: Metric, Status: GroupStatus }} Starvation
  * @property {GroupStatus} Overall
- * @property {number} WindowSec since the report before, or since the start
+ * @property {number} WindowSec seconds since the previous report, or since the start
  * @property {number} SampleCount
  * @property {number} Timestamp seconds, monotonic
  *
- * @typedef {object} TaskLoad parts of the last second, in percent
+ * @typedef {object} TaskLoad busy time in the last second, in percent
  * @property {'server' | 'browser'} environment
  * @property {number} mainThread
  * @property {number[]} workers by index
@@ -76,8 +76,8 @@ export class Telemetry {
   }
 
   /**
-   * At each tick.
-   * @param {number} light tasks that main holds back
+   * Takes a sample; called at each tick.
+   * @param {number} light number of light tasks that main holds back
    * @param {number} heavy likewise
    */
   sample(light, heavy) {
@@ -89,7 +89,7 @@ export class Telemetry {
     this.#load.sample();
   }
 
-  /** Reading it resets nothing but WindowSec. @returns {Report | undefined} undefined: there is no sample yet */
+  /** Summarises the window; resets nothing but WindowSec. @returns {Report | undefined} undefined: there is no sample yet */
   report() {
     const core = this.#core;
     if (!core.exports._wp_telemetry_report(core.pool, this.#time.poolNow(), this.#at)) return undefined;
@@ -174,7 +174,7 @@ function worstColour(colours) {
   return colours.includes('Yellow') ? 'Yellow' : 'Green';
 }
 
-/** How busy the threads are: workers by samples, main by what its host measures, or else by how late its ticks come. */
+/** The load of the threads: of workers by samples; of main as its host measures it, or else by how late its ticks are. */
 export class Load {
   #core;
   #fleet;
@@ -184,7 +184,7 @@ export class Load {
   #sinceMs;
   #lastMs;
   #lateMs = 0;
-  /** Samples at which the worker ran something, by seat. @type {Map<number | undefined, number>} */
+  /** Number of samples in which a worker ran something, by seat. @type {Map<number | undefined, number>} */
   #busy = new Map();
   #meter;
   /** @type {TaskLoad} */
@@ -193,8 +193,8 @@ export class Load {
   /**
    * @param {import('../core/core.js').Core} core
    * @param {Pick<import('../threads/fleet.js').Fleet, 'members' | 'extent'>} fleet
-   * @param {{ now: () => number, tickMs: number, meter?: () => number }} how now: the pool's time; meter: what the
-   *   host measures of main
+   * @param {{ now: () => number, tickMs: number, meter?: () => number }} how now: the pool's time; meter: the host's measure
+   *   of main's load
    */
   constructor(core, fleet, { now, tickMs, meter }) {
     this.#core = core;

@@ -1,4 +1,4 @@
-/** Every task's life as a trace that chrome://tracing and ui.perfetto.dev show. */
+/** Traces of tasks' lives, for chrome://tracing and ui.perfetto.dev. */
 import * as L from '../generated/layout.js';
 import { STATUS_ROWS } from '../generated/status.js';
 import { workerName } from '../threads/member.js';
@@ -26,16 +26,16 @@ const MAIN = 0;
 /** @typedef {import('../task/task.js').Task} Task */
 
 /**
- * What is known of a task.
+ * The recorded life of a task.
  * @typedef {object} Life
  * @property {string} name
  * @property {number} queuedMs
- * @property {number} startedMs of the run that was seen last, as its worker's clock had it; 0: none
+ * @property {number} startedMs start of the last recorded run, by its worker's clock; 0: none
  * @property {TraceEvent | undefined} run
  */
 
 /**
- * Watches a pool's tasks.
+ * Records a pool's tasks.
  * @implements {Observer}
  */
 export class Recorder {
@@ -47,7 +47,7 @@ export class Recorder {
   #events = [];
   /** @type {WeakMap<Task, Life>} */
   #lives = new WeakMap();
-  /** Those that have not settled. @type {Set<Task>} */
+  /** Tasks that have not settled. @type {Set<Task>} */
   #inFlight = new Set();
 
   /**
@@ -90,10 +90,11 @@ export class Recorder {
   }
 
   /**
-   * Its worker is done with it, or it ended without having run; or it runs, and ends or is lost for another reason.
+   * Records a run of a task: its worker is done with it; or, with an outcome, the task is given up or interrupted while it runs. No effect
+   * for a task that has not run.
    * @param {Task} task
    * @param {number} slot
-   * @param {string} [outcome] that reason
+   * @param {string} [outcome] code of the reason
    */
   ran(task, slot, outcome) {
     const life = this.#lives.get(task);
@@ -102,9 +103,9 @@ export class Recorder {
     if (!life || !startedMs) return;
     const ranMs = u32[(slot + L.SLOT_RAN_US) >>> 2] / 1000; // 0: its worker is not done with it
     const isKnown = life.startedMs === startedMs;
-    if (!ranMs && !outcome && isKnown) return; // lost with its worker, which was told of
+    if (!ranMs && !outcome && isKnown) return; // lost with its worker; recorded by down() already
     const now = this.#now();
-    // Threads set their clocks to each other's as exactly as they can.
+    // The clocks of threads agree only nearly, so keep the order of events.
     const start = isKnown ? Number(life.run?.ts) / 1000 : Math.min(Math.max(startedMs, life.queuedMs), now);
     const end = ranMs ? Math.max(start, Math.min(startedMs + ranMs, now)) : now;
     if (!isKnown) this.#begin(task, life, slot, startedMs, start);
@@ -132,7 +133,8 @@ export class Recorder {
   }
 
   /**
-   * What a thread runs is to be stopped: run again, it has another start. What goes on after all is seen again at its end.
+   * Records the runs on a thread that is being stopped. If a task runs again, that is another run; if a task goes on after all, its run is
+   * recorded once more at its end.
    * @param {number} thread
    */
   interrupted(thread) {
@@ -186,16 +188,16 @@ export class Recorder {
     this.#events.push({ name, ph, pid: PID, tid: MAIN, ts: ms * 1000, id, cat: 'task', ...(args && { args }) });
   }
 
-  /** Its pool is gone: a trace that its user keeps must not keep the memory. */
+  /** The pool has gone: drops its memory, because the user may keep the trace. */
   release() {
     this.#core = /** @type {any} */ (undefined);
   }
 
-  /** What there is so far. @returns {TraceFile} */
+  /** The events so far. @returns {TraceFile} */
   toJSON() {
     const named = (/** @type {number} */ tid, /** @type {string} */ name) =>
       /** @type {TraceEvent} */ ({ name: 'thread_name', ph: 'M', pid: PID, tid, args: { name } });
-    const events = this.#events.map((event) => ({ ...event })); // what runs now will be seen again
+    const events = this.#events.map((event) => ({ ...event })); // copies: events of running tasks still change
     const workers = Array.from({ length: this.#seats }, (_, seat) => named(seat + 1, workerName(this.#names, seat)));
     return { traceEvents: [named(MAIN, 'main'), ...workers, ...events], displayTimeUnit: 'ms' };
   }
@@ -204,7 +206,7 @@ export class Recorder {
 /** @type {(trace: Trace) => Recorder} for tests */
 export let recorderOf;
 
-/** What `pool.trace()` gives: a recording from its call to its stop(). */
+/** Returned by `pool.trace()`: a recording from that call until stop(). */
 export class Trace {
   #recorder;
   #onStop;
@@ -222,12 +224,12 @@ export class Trace {
     recorderOf = (trace) => trace.#recorder;
   }
 
-  /** What there is so far. @returns {TraceFile} */
+  /** The events so far. @returns {TraceFile} */
   toJSON() {
     return this.#recorder.toJSON();
   }
 
-  /** Ends it. @returns {TraceFile} everything that was seen */
+  /** Ends the recording. @returns {TraceFile} all events */
   stop() {
     this.#onStop();
     return this.toJSON();

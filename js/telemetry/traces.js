@@ -1,9 +1,9 @@
-/** The traces of a pool: those that its user starts, and the one of the variable WASMPOOL_TRACE. */
+/** The traces of a pool: those that its user starts, and the one that the variable WASMPOOL_TRACE asks for. */
 import { poolError } from '../base/errors.js';
 import { host } from '../host/index.js';
 import { Recorder, Trace } from './trace.js';
 
-/** Traces written by this process, for their files' names. */
+/** Number of traces written by this process, for the names of their files. */
 let files = 0;
 
 /** @typedef {Pick<import('../engine/engine.js').Engine, 'core' | 'options' | 'ledger'>} Traced */
@@ -17,7 +17,7 @@ export class Traces {
   /** @type {Trace | undefined} */
   #toFile;
 
-  /** @param {Traced} engine no task has been given to it yet */
+  /** @param {Traced} engine without tasks yet */
   open(engine) {
     this.#engine = engine;
     if (host.write && host.environment('WASMPOOL_TRACE')) this.#toFile = this.start(engine);
@@ -38,14 +38,14 @@ export class Traces {
     });
   }
 
-  /** One observer for all of them, none for none. */
+  /** Sets the ledger's observer: one for all running traces, or none. */
   #observe() {
     if (!this.#engine) return;
     const [first, ...others] = this.#running;
     this.#engine.ledger.observer = others.length ? fanOut([first, ...others]) : first;
   }
 
-  /** The pool is gone: the trace that the environment asked for is written. */
+  /** The pool has gone: writes the trace that the environment asked for. */
   close() {
     this.#engine = undefined;
     for (const recorder of this.#running) recorder.release();
@@ -55,7 +55,7 @@ export class Traces {
     try {
       host.write(file, JSON.stringify(this.#toFile.stop()));
     } catch (error) {
-      console.error(`wasmpool: no trace in ${file}:`, error); // the pool has ended well all the same
+      console.error(`wasmpool: no trace in ${file}:`, error); // only logged: the pool itself has ended properly
     }
   }
 }

@@ -1,19 +1,19 @@
-/** The pool's one timer: wakes main for the next time limit, recycle time or end of a lease that the core knows of. All times are the pool's. */
+/** The pool's one timer: wakes main for the core's next time limit, recycle time or end of a lease. All times are the pool's. */
 import * as L from '../generated/layout.js';
 
 const ACTION_LIMIT = 64;
-/** Where the actions begin: behind the time of the next look, which the core writes first. */
+/** Offset of the actions, behind the time of the next look, which the core writes first. */
 const ACTIONS_AT = 16;
 
 /**
- * What a look at the clocks asks main to do.
+ * An action for main: see wp_action in src/tick.h.
  * @typedef {object} Action
  * @property {number} kind L.ACTION_…
  * @property {number} thread
  * @property {number} slot of ACTION_EXPIRED
  * @property {number} generation of the slot; of ACTION_SILENT: the thread's count of beats
- * @property {number} box of ACTION_EXPIRED: the results of items that are over, index + 1, to be dropped; or 0
- * @property {number} done how many there are
+ * @property {number} box of ACTION_EXPIRED: index + 1 of the box with the results of finished items, to be dropped; or 0
+ * @property {number} done number of these results
  */
 
 export class Clock {
@@ -28,12 +28,12 @@ export class Clock {
   /** @type {import('./scheduler.js').Timer | undefined} */
   #timer;
   #timerAt = Infinity;
-  /** When the clocks were looked at last: now is not before it. */
+  /** When the clocks were last checked. */
   #lookedAt = -Infinity;
-  /** Tasks in flight that have a time limit, and the shortest such limit among them. */
+  /** Number of tasks in flight with a time limit, and the shortest of these limits. */
   #watched = 0;
   #shortest = Infinity;
-  /** The timer is for what no task in flight waits for: a worker that still runs something, a lease. */
+  /** Whether the timer is for something that no task in flight waits for: a worker that still runs a given-up task, a lease. */
   #isLoose = false;
   #stopped = false;
 
@@ -53,19 +53,19 @@ export class Clock {
   }
 
   /**
-   * A task with a time limit was queued. Workers note when they start a task, and main is not told: so it looks again after
-   * the shortest limit at the latest, and exactly at the end of each task that it has found running.
+   * A task with a time limit was queued. Workers record when they start a task without telling main. So main checks again after the
+   * shortest limit at the latest, and exactly at the end of the limit of each task that it has found running.
    * @param {number} timeoutMs
    */
   watch(timeoutMs) {
     this.#watched++;
     this.#shortest = Math.min(this.#shortest, timeoutMs);
-    // Read the clock only if that can matter: it is a third of what a time limit costs. A foreign clock has to be seen to move.
+    // Read the clock only if it matters: that is a third of the cost of a time limit. A foreign clock must be read, to notice its jumps.
     if (this.#timerAt <= this.#lookedAt + timeoutMs && !this.#scheduler.isForeign) return;
     this.lookBy(this.#scheduler.poolNow() + timeoutMs);
   }
 
-  /** Such a task has settled. */
+  /** A task with a time limit has settled. */
   unwatch() {
     if (--this.#watched > 0) return;
     this.#shortest = Infinity;
@@ -73,7 +73,7 @@ export class Clock {
   }
 
   /**
-   * Makes sure that the clocks are looked at by then.
+   * Makes sure that the clocks are checked by this time.
    * @param {number} at in the pool's time
    */
   lookBy(at) {
@@ -91,13 +91,13 @@ export class Clock {
     if (this.#isIdle()) this.#timer.unref();
   }
 
-  /** The pool is busy from now on, or idle: its timer keeps the process alive, or does not. */
+  /** The pool became busy or idle: sets whether its timer keeps the process alive. */
   update() {
     if (this.#isIdle()) this.#timer?.unref();
     else this.#timer?.ref();
   }
 
-  /** Looks at all clocks, has done what is due, and sets the timer for what comes next. */
+  /** Checks all clocks, performs the actions that are due, and sets the timer for the next one. */
   look() {
     if (this.#stopped) return;
     const now = this.#scheduler.poolNow();
@@ -109,14 +109,14 @@ export class Clock {
     if (next !== Infinity) this.lookBy(next);
   }
 
-  /** Some worker has ended something: the timer may not be needed any more (AM-58). */
+  /** A worker has finished something: the timer may not be needed any more (AM-58). */
   rest() {
     if (this.#isLoose) this.look();
   }
 
   /**
    * @param {number} now
-   * @returns {number} when the core wants the next look
+   * @returns {number} when the next check is due
    */
   #readActions(now) {
     const { exports, pool, memory } = this.#core;
@@ -138,7 +138,7 @@ export class Clock {
       }
       const next = memory.f64[this.#buffer >>> 3] || Infinity;
       for (const action of actions) this.#act(action);
-      // A time limit that was enforced may have made a worker due to be killed; kills that are under way are told again.
+      // Enforcing a time limit may make a worker due to be killed, so check again. Kills in progress are reported at every check.
       if (this.#stopped || !actions.some(({ kind }) => kind === L.ACTION_EXPIRED)) return next;
     }
   }
@@ -149,7 +149,7 @@ export class Clock {
     this.#timerAt = Infinity;
   }
 
-  /** No timer remains. */
+  /** Cancels the timer for good. */
   stop() {
     this.#stopped = true;
     this.#clear();

@@ -9,15 +9,15 @@ import { host } from '../host/index.js';
  * @property {(run: () => void, ms: number) => unknown} setTimeout
  * @property {(timer: any) => void} clearTimeout
  *
- * @typedef {object} Timer what setTimeout gives: it knows who can clear it
+ * @typedef {object} Timer a timer of Time.setTimeout
  * @property {() => void} clear
  * @property {() => void} ref
  * @property {() => void} unref
  *
- * @typedef {object} Follower who tells the workers, and keeps timers
- * @property {(offsetMs: number, standsMs: number) => void} tell what makes the runtime's time the pool's; and what that is while the
- *   clock stands, otherwise 0
- * @property {() => void} replaced the functions of time are others from now on
+ * @typedef {object} Follower is told of changes, for workers and for timers
+ * @property {(offsetMs: number, standsMs: number) => void} tell offsetMs: pool time minus host time; standsMs: the pool's time while its
+ *   clock does not run with the host's, otherwise 0
+ * @property {() => void} replaced the functions of time were replaced
  */
 
 const NAMES = /** @type {const} */ (['now', 'setTimeout', 'clearTimeout']);
@@ -33,27 +33,27 @@ function native() {
   };
 }
 
-/** Two clocks that keep pace stay this close to each other, coarse as they may be; a clock that is moved by hand does not. */
+/** Two clocks that run together stay this close, even if they are coarse; a clock that a test moves does not. */
 const PACE_MS = 5;
-/** So often they are set to each other: one may be slewed. */
+/** How often the offset between the clocks is measured again, because one of them may be slewed. */
 const SET_MS = 1000;
 
 /**
- * One pool's time. Its timers are ended by the scheduler that made them, whatever has been injected since.
+ * One pool's time. A timer is cleared by the scheduler that made it, even if another one has been injected since.
  *
- * Workers read the runtime's clock, and clocks begin wherever they like: so what main and workers compare is the *pool's time*. It begins
- * as the runtime's and goes on at the pace of the clock that is injected, from where it was. Whether that one runs beside the runtime's
- * shows when it is read: as long as it does, workers go by theirs; from the first time on that it does not, by what main has read last.
+ * Workers read the runtime's clock, and clocks have different origins. So main and workers compare times in the *pool's time*: it begins as
+ * the runtime's, and continues at the pace of an injected clock. Each reading shows whether the injected clock runs together with the
+ * runtime's. While it does, workers use their own clock plus an offset; once it does not, they use the time that main has read last.
  */
 export class Time {
   #native = native();
   /** @type {Scheduler} */
   #current = this.#native;
-  /** The pool's time less the current clock's. */
+  /** The pool's time minus the current clock's. */
   #shift = 0;
-  /** Both clocks at one moment, with the runtime's before and after it; undefined: they are the same. */
+  /** A reading of the current clock between two of the runtime's; undefined: it is the runtime's. */
   #mark = /** @type {{ before: number, now: number, after: number } | undefined} */ (undefined);
-  /** What makes the runtime's time the pool's, and what the pool's is if that will not do, or 0. */
+  /** The last arguments of Follower.tell. */
   #told = { offsetMs: 0, standsMs: 0 };
   /** @type {Follower} */
   #follower = { tell: () => undefined, replaced: () => undefined };
@@ -64,7 +64,7 @@ export class Time {
   }
 
   /**
-   * Replaces the functions that it has; for the others the runtime's own are used.
+   * Replaces the functions that are given; for the others the runtime's own are used.
    * @param {Partial<Scheduler>} [given]
    * @throws {import('../base/errors.js').PoolError} INVALID_ARGUMENT
    */
@@ -99,7 +99,7 @@ export class Time {
   #replaceClock(next) {
     const mark = this.#read(next);
     if (!Number.isFinite(mark.now)) throw poolError('INVALID_ARGUMENT', 'scheduler.now: expected milliseconds');
-    this.#shift = Math.ceil(this.poolNow() - mark.now); // whole: what is whole stays whole
+    this.#shift = Math.ceil(this.poolNow() - mark.now); // a whole number, so that whole times stay whole
     this.#mark = next.now === this.#native.now ? undefined : mark;
     this.#publish(mark.now + this.#shift - mark.after, 0);
   }
@@ -111,10 +111,10 @@ export class Time {
 
   now = () => (this.#mark ? this.#compare(this.#mark) : this.#current.now());
 
-  /** What main and workers compare. */
+  /** The pool's time, in which main and workers compare. */
   poolNow = () => this.now() + this.#shift;
 
-  /** Whether the clock does not run beside the runtime's: workers know as much of it as they are told. */
+  /** Whether the clock does not run together with the runtime's, so that workers must be told the time. */
   get stands() {
     return this.#told.standsMs !== 0;
   }
@@ -149,7 +149,7 @@ export class Time {
   /** @param {Follower} follower */
   follow(follower) {
     this.#follower = follower;
-    this.now(); // by now it may have shown whether it stands
+    this.now(); // a reading shows whether the clock stands
     follower.tell(this.#told.offsetMs, this.#told.standsMs);
   }
 
@@ -169,8 +169,8 @@ export class Time {
 }
 
 /**
- * A library may have other functions, too, but one without any of these is not what its caller thinks: an object without properties is
- * the one that restores the runtime's.
+ * A library may have other functions as well, but an object without any of these is a mistake, unless it is empty: that restores the
+ * runtime's functions.
  * @param {object} given
  * @throws {import('../base/errors.js').PoolError} INVALID_ARGUMENT
  */
@@ -185,7 +185,7 @@ function checkNames(given) {
 }
 
 /**
- * What a pool with `dev` asks of inject() besides.
+ * Additional checks of inject(), in a pool with `dev`.
  * @param {unknown} name
  * @param {unknown} lib
  * @throws {import('../base/errors.js').PoolError} INVALID_ARGUMENT

@@ -1,4 +1,4 @@
-/** The pool's ticks, for work that is done from time to time. They run only while something needs them. */
+/** The pool's ticks, for periodic work. They run only while something needs them. */
 
 /** A tick of 16 ms: about a frame. */
 export const TICK_MS = 16;
@@ -15,7 +15,8 @@ export class Ticker {
   /**
    * @param {import('./scheduler.js').Scheduler} scheduler
    * @param {number} tickMs
-   * @param {() => 'busy' | 'idle' | 'over'} tick whether there is to be a next one: 'idle' does not keep the process alive for it
+   * @param {() => 'busy' | 'idle' | 'over'} tick returns whether there must be another one: 'busy' and 'idle' yes, but only 'busy' keeps
+   *   the process alive
    */
   constructor(scheduler, tickMs, tick) {
     this.#scheduler = scheduler;
@@ -24,8 +25,8 @@ export class Ticker {
   }
 
   /**
-   * There will be a tick.
-   * @param {boolean} [isBusy] and the process waits for it
+   * Makes sure that there is a tick.
+   * @param {boolean} [isBusy] whether it keeps the process alive
    */
   need(isBusy = false) {
     if (this.#stopped) return;
@@ -37,16 +38,16 @@ export class Ticker {
     }, this.#tickMs);
     const timer = /** @type {{ ref?: () => void, unref?: () => void }} */ (this.#timer);
     if (isBusy) timer?.ref?.();
-    else if (isFirst) timer?.unref?.(); // never for who waits for it already
+    else if (isFirst) timer?.unref?.(); // not if an earlier call needs it to keep the process alive
   }
 
-  /** None is needed for now. */
+  /** No tick is needed for now. */
   rest() {
     if (this.#timer !== undefined) this.#scheduler.clearTimeout(this.#timer);
     this.#timer = undefined;
   }
 
-  /** No tick comes any more. */
+  /** Stops the ticks for good. */
   stop() {
     this.#stopped = true;
     this.rest();

@@ -1,4 +1,4 @@
-/** Timers that end together. */
+/** Timers that are cancelled together. */
 
 /** Timers of one owner, on its scheduler. */
 export class Timers {
@@ -33,7 +33,7 @@ export class Timers {
   }
 
   /**
-   * Whether they keep the process alive.
+   * Sets whether they keep the process alive.
    * @param {boolean} held
    */
   hold(held) {
