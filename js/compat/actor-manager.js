@@ -1,6 +1,6 @@
 /**
- * `wasmpool/actor-manager`: the pool for people who come from ActorManager, a Luau library. Its names, its units (seconds) and
- * its defaults; everything that happens is the pool's. What differs is in docs/actor-manager.md.
+ * `wasmpool/actor-manager`: the pool for users of ActorManager, a Luau library, with its names, its units (seconds) and its defaults.
+ * The behaviour is the pool's; docs/actor-manager.md lists the differences.
  */
 import { callback, ownOptions } from '../base/check.js';
 import { hearCrashes, milliseconds, renamed } from './compat.js';
@@ -18,26 +18,26 @@ import { defineWorker as defineHandlers } from '../handlers/handlers.js';
  * @typedef {{ Disconnect: () => void }} Connection
  *
  * @typedef {object} ActorManagerOptions
- * @property {string | URL} workerModule what each worker imports; a URL, or a path from the working directory
+ * @property {string | URL} workerModule module that each worker imports; a URL, or a path from the working directory
  * @property {number} [workerCount] 8
  * @property {number} [taskTimeout] seconds that a task may run; none
  * @property {number} [workerRecycleTimeout] seconds that a timed-out worker may stay silent before it is replaced; for ever
  * @property {number} [maxQueueSize] tasks that may wait; unbounded
- * @property {(err: string, taskId: string) => void} [onWorkerError] every failed task; with the id '' a worker that crashed between
- *   tasks, or did not start
+ * @property {(err: string, taskId: string) => void} [onWorkerError] called for every failed task; with the id '' for a worker that
+ *   crashed between tasks or did not start
  * @property {Record<string, (argument: any) => unknown>} [main] functions of this thread that handlers call by
  *   context.main(name, argument), where they would have called task.synchronize()
  */
 
 /**
- * @template {unknown[]} A what its listeners get
+ * @template {unknown[]} A arguments of its listeners
  * @typedef {{ Connect: (listener: (...details: A) => void) => Connection }} Signal
  */
 
 /** @type {ReadonlyMap<unknown, any>} */
 const PRIORITIES = new Map(Object.entries({ CRITICAL: 'critical', HIGH: 'high', NORMAL: 'normal', LOW: 'low' }));
 
-/** The pool's names of options, and the names that they have here. @type {Record<string, string>} */
+/** Names of options here, by the pool's names. @type {Record<string, string>} */
 const OPTION_NAMES = {
   module: 'workerModule',
   workers: 'workerCount',
@@ -50,7 +50,8 @@ const OPTION_NAMES = {
 const OPTIONS = new Set([...Object.values(OPTION_NAMES), 'onWorkerError', 'main']);
 
 /**
- * What is no level is left as it is: the pool refuses it. Its own names, in lower case, are no levels here (AM-14).
+ * The pool's priority for a level. Other values are returned unchanged, so that the pool refuses them; the pool's own names, in lower case,
+ * are not levels here (AM-14).
  * @param {unknown} level
  */
 function poolPriority(level) {
@@ -59,8 +60,8 @@ function poolPriority(level) {
 }
 
 /**
- * What is no object is left as it is: the pool refuses it.
- * @param {any} options with a level
+ * Replaces the level in options by the pool's priority. Other values are returned unchanged, so that the pool refuses them.
+ * @param {any} options
  */
 const withPoolPriority = (options) =>
   options === null || typeof options !== 'object' || options.priority === undefined
@@ -70,7 +71,7 @@ const withPoolPriority = (options) =>
 /**
  * @param {ActorManagerOptions} options
  * @param {(err: string, taskId: string) => void} onWorkerError
- * @throws {import('../base/errors.js').PoolError} INVALID_ARGUMENT naming the option as it is called here
+ * @throws {import('../base/errors.js').PoolError} INVALID_ARGUMENT, with the option's name here
  */
 function createPool(options, onWorkerError) {
   const { workerModule: module, maxQueueSize: maxQueue, main } = options;
@@ -113,7 +114,7 @@ export class ActorManager {
     this.#pool = createPool(own, tell);
     hearCrashes(this.#pool, (err) => tell(err, ''));
     this.#pool.on('drained', () => this.#events.emit('drained'));
-    /** @type {Signal<[err: string, taskId: string]>} a task failed; or a worker, with no task: '' */
+    /** @type {Signal<[err: string, taskId: string]>} a task failed; or a worker between tasks, with the id '' */
     this.onError = signal(this.#events, 'error');
     /** @type {Signal<[]>} the queue has become empty and all workers free */
     this.onDrained = signal(this.#events, 'drained');

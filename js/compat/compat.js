@@ -12,9 +12,9 @@ export function milliseconds(name, seconds) {
 }
 
 /**
- * Runs it; errors of the pool that begin with the name of an option get the name that the option has here.
+ * Calls a function. In errors of the pool that begin with the name of an option, that name is replaced by the one that users know.
  * @template R
- * @param {Record<string, string>} names by those of the pool
+ * @param {Record<string, string>} names users' names, by the pool's
  * @param {() => R} call
  * @returns {R}
  */
@@ -32,9 +32,9 @@ export function renamed(names, call) {
 }
 
 /**
- * Tells of workers that crash between tasks, or cannot start. The error of a worker that ran something is told by its tasks.
+ * Reports workers that crash between tasks or cannot start. If a worker crashes while it runs something, its tasks report that.
  * @param {import('../api/pool.js').Pool} pool
- * @param {(message: string) => void} tell with the worker's name
+ * @param {(message: string) => void} tell gets a message with the worker's name
  */
 export function hearCrashes(pool, tell) {
   pool.on('workerDown', ({ worker, error, tasks }) => {

@@ -13,7 +13,7 @@ import { host } from '../host/index.js';
  * @property {(handle: any) => void} [cancel] also as Cancel
  */
 
-/** Names and values of Twin's configuration; times in seconds. Each pair of thresholds: from there on Warm, and Overloaded. */
+/** Settings of Twin's configuration, with their defaults; times in seconds. Pairs of thresholds: where Warm and Overloaded begin. */
 export const DEFAULTS = Object.freeze({
   /** Development: arguments are checked before they are queued, and results that may not be kept are spoiled. */
   ENABLE_STRICT_API_PARAMETER_CHECKER_POLICE: false,
@@ -51,7 +51,7 @@ export const DEFAULTS = Object.freeze({
 /** Node, Bun and Deno are servers. */
 const isServer = host.name !== 'browser';
 
-/** The pool's names in its messages, and the names that they have here. @type {Record<string, string>} */
+/** Names of options here, by the pool's names. @type {Record<string, string>} */
 const NAMES = {
   workers: isServer ? 'SERVER_WORKER_COUNT' : 'CLIENT_WORKER_COUNT',
   'aging.heavySkips': 'STARVATION_THRESHOLD',
@@ -73,7 +73,7 @@ export const wrong = (message) => poolError('INVALID_ARGUMENT', message);
 
 /**
  * @template R
- * @param {() => R} call what the pool throws has this entry point's names
+ * @param {() => R} call its errors get the names of options here
  */
 export const translated = (call) => renamed(NAMES, call);
 

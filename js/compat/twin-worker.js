@@ -4,14 +4,14 @@ import { defineWorker, findHandlers } from '../handlers/handlers.js';
 /**
  * @typedef {{ module: string, name: string }} Target a module's absolute URL, and one of its functions
  * @typedef {Map<string, (...values: any[]) => unknown>} Functions
- * @typedef {{ names?: string[], problem?: string }} Offer functions of a module; or why it cannot be loaded; or nothing yet
+ * @typedef {{ names?: string[], problem?: string }} Offer a module's functions; or why it cannot be loaded; empty: not known yet
  */
 
-/** Functions by module; while it loads, the promise of them. @type {Map<string, Functions | Promise<Functions>>} */
+/** Functions by module, or a promise for them while it loads. @type {Map<string, Functions | Promise<Functions>>} */
 const modules = new Map();
 
 /**
- * One that cannot be loaded stays so: its promise is kept as well.
+ * Loads a module. A rejected promise is kept as well, so a module that cannot be loaded is not tried again.
  * @param {string} url
  */
 function load(url) {
@@ -25,7 +25,7 @@ function load(url) {
 }
 
 /**
- * At once if the module has been loaded: only the first call of a module makes its job asynchronous.
+ * Calls `use` at once if the module has been loaded, so that only the first call of a module is asynchronous.
  * @template R
  * @param {string} url
  * @param {(functions: Functions) => R} use
@@ -50,7 +50,7 @@ function call({ module, name }, ...values) {
 
 /** The handlers that js/compat/twin.js names. */
 export default defineWorker({
-  /** @param {{ target: Target, payload: unknown }} job one argument for the function, and no more (TW-05) */
+  /** @param {{ target: Target, payload: unknown }} job the function gets the payload and no other argument (TW-05) */
   single: ({ target, payload }) => call(target, payload),
 
   /**
@@ -60,7 +60,7 @@ export default defineWorker({
   slice: (slice, { sharedArgs: { target, shared } }) => call(target, slice, shared),
 
   /**
-   * What a module offers; for the checks of development.
+   * A module's functions, for the checks in development.
    * @param {string} url
    * @returns {Promise<Offer>}
    */

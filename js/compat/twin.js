@@ -1,6 +1,6 @@
 /**
- * `wasmpool/twin`: the pool for people who come from Twin, a Luau framework. Its names, its units (seconds) and its defaults;
- * everything that happens is the pool's. What differs is in docs/twin.md.
+ * `wasmpool/twin`: the pool for users of Twin, a Luau framework, with its names, its units (seconds) and its defaults. The behaviour is the
+ * pool's; docs/twin.md lists the differences.
  */
 import { LABEL } from '../jobs/callback.js';
 import { hearCrashes, milliseconds } from './compat.js';
@@ -24,13 +24,13 @@ import { keysOf, oneOf, poolOptions, schedulerOf, settingsOf, translated, wrong 
 
 /**
  * @template {object} T
- * @typedef {T & { [K in keyof T & string as `____${K}`]?: T[K] }} Prefixed its keys may have four underscores in front
+ * @typedef {T & { [K in keyof T & string as `____${K}`]?: T[K] }} Prefixed keys may begin with four underscores
  */
 
 /**
  * @typedef {Prefixed<{ Weight?: Weight }>} SplitOptions 'heavy'
  * @typedef {Prefixed<{ BatchSize?: number, SharedArgs?: unknown, MaxWaitTime?: number, Priority?: BulkPriority }>} BulkOptions
- *   BatchSize: items in a batch, as many as give each worker one; MaxWaitTime: seconds, 0.05; Priority: 'normal'
+ *   BatchSize: items in a batch, by default one batch per worker; MaxWaitTime: seconds, 0.05; Priority: 'normal'
  * @typedef {Prefixed<{ Module?: string | URL, FunctionName?: string, Payload?: unknown, Weight?: Weight }>} ChainStep
  *   Payload: a value, or a function of the result before it
  */
@@ -48,7 +48,7 @@ const PRIORITIES = ['critical', 'normal', 'background'];
 const handleOf = (handle) => ({ Disconnect: () => handle.disconnect() });
 
 /**
- * What messages call a job: its module and its function.
+ * A job's name in messages: its module and its function.
  * @param {Target} target
  */
 const labelOf = ({ module, name }) => `${module} ${name}`;
@@ -59,14 +59,14 @@ class TwinScheduler {
   #pool;
   #given;
   #isDev;
-  /** In development: what modules offer, as far as a worker has said so. @type {Map<string, Offer>} */
+  /** In development: modules' functions, as reported by workers. @type {Map<string, Offer>} */
   #offered = new Map();
-  /** Destroy was called. */
+  /** Whether Destroy was called. */
   #over = false;
 
   /**
    * @param {TwinConfiguration} [configuration]
-   * @param {boolean} [isLazy] the workers start with the first job
+   * @param {boolean} [isLazy] whether the workers start only with the first job
    */
   constructor(configuration = {}, isLazy = false) {
     this.#given = settingsOf(configuration);
@@ -76,7 +76,7 @@ class TwinScheduler {
 
   get #running() {
     const pool = this.#pool ?? this.#start();
-    if (this.#over) void pool.destroy(); // it was never needed before
+    if (this.#over) void pool.destroy(); // made after Destroy, only to refuse the job
     return pool;
   }
 
@@ -88,7 +88,7 @@ class TwinScheduler {
   }
 
   /**
-   * What Destroy itself ends is silent.
+   * Logs a failure, but not those that Destroy causes.
    * @param {string} message
    */
   #log(message) {
@@ -96,7 +96,7 @@ class TwinScheduler {
   }
 
   /**
-   * A job that comes after Destroy never runs.
+   * Warns of a job that never runs because Destroy was called before.
    * @param {string} what
    */
   #logIfOver(what) {
@@ -104,7 +104,7 @@ class TwinScheduler {
   }
 
   /**
-   * Runs one function on a worker. The callback runs in the very turn in which its end is learned.
+   * Runs one function on a worker. The callback runs in the same turn in which the main thread learns of its end.
    * @param {string | URL} Module an ES module, loaded inside the worker; a URL, or a path from the working directory
    * @param {string} FunctionName one that it exports, or that its default export has; it gets the payload and nothing else
    * @param {unknown} Payload
@@ -124,7 +124,7 @@ class TwinScheduler {
   }
 
   /**
-   * Runs a function over batches of a list, on all workers: it gets a slice and the shared arguments, and returns as many results.
+   * Runs a function over batches of a list, on all workers. It gets a slice and the shared arguments, and returns one result per item.
    * @param {string | URL} Module
    * @param {string} FunctionName
    * @param {readonly unknown[]} Items
@@ -150,7 +150,7 @@ class TwinScheduler {
   }
 
   /**
-   * Runs steps one after the other. A step that fails gives undefined; a payload function that throws ends the chain.
+   * Runs steps one after the other. The result of a failed step is undefined; a payload function that throws ends the chain.
    * @param {readonly ChainStep[]} Steps
    * @param {(results: any[]) => void} Callback once, with the result of every step
    * @returns {Handle}
@@ -169,7 +169,7 @@ class TwinScheduler {
     return this.#pool?.report();
   }
 
-  /** @returns {TaskLoad | undefined} refreshed once a second; undefined: TELEMETRY_ENABLED is false, or nothing has started */
+  /** @returns {TaskLoad | undefined} updated once a second; undefined: TELEMETRY_ENABLED is false, or nothing has started */
   GetTaskLoad() {
     const load = this.#pool?.taskLoad();
     if (!load) return undefined;
@@ -178,9 +178,9 @@ class TwinScheduler {
   }
 
   /**
-   * Replaces the functions of time, from now on.
+   * Replaces the functions of time.
    * @param {string} ModuleName
-   * @param {TaskLibrary} ModuleTableObject what it lacks is the runtime's
+   * @param {TaskLibrary} ModuleTableObject for missing functions the runtime's are used
    * @throws {import('../base/errors.js').PoolError} INVALID_ARGUMENT, in development
    */
   Inject(ModuleName, ModuleTableObject) {
@@ -191,8 +191,8 @@ class TwinScheduler {
   }
 
   /**
-   * Ends the workers; callbacks of what waits or runs get undefined, and so do those of jobs that come later, which are logged. Not
-   * in Twin.
+   * Ends the workers. Callbacks of waiting and running jobs get undefined, and so do those of later jobs, which are logged. Twin itself does
+   * not have this.
    * @returns {Promise<void>} settles when the threads are gone
    */
   async Destroy() {
@@ -201,7 +201,8 @@ class TwinScheduler {
   }
 
   /**
-   * What is wrong with it the worker finds out, and tells like any failure; in development, it throws as soon as it is known (TW-11).
+   * The target of a job. Mistakes in it are found by the worker and reported like any failure; in development this throws as soon as they
+   * are known (TW-11).
    * @param {any} module
    * @param {any} name
    * @returns {Target}
@@ -218,7 +219,7 @@ class TwinScheduler {
   }
 
   /**
-   * The first use of a module asks a worker what it offers; until the answer is there every name passes.
+   * Checks a function's name. The first use of a module asks a worker for its functions; until the answer arrives every name passes.
    * @param {string} url
    * @param {string} name
    */
@@ -241,7 +242,7 @@ class TwinScheduler {
    */
   #step(step, index) {
     const what = `step ${index + 1}`;
-    const keys = keysOf(what, this.#isDev ? step : (step ?? {}), STEP_KEYS); // what is no step is an error of its own (TW-39)
+    const keys = keysOf(what, this.#isDev ? step : (step ?? {}), STEP_KEYS); // a missing step is reported below (TW-39)
     const { Module, FunctionName, Payload, Weight = 'heavy' } = keys;
     oneOf(`${what}: Weight`, Weight, WEIGHTS);
     const target = this.#isDev || (Module && FunctionName) ? this.#target(Module, FunctionName) : undefined;
@@ -267,5 +268,5 @@ export function createTwin(configuration) {
   return new TwinScheduler(configuration);
 }
 
-/** The one for programs that need no other: Twin's defaults; its workers start with the first job. */
+/** A ready-made instance with Twin's defaults; its workers start with the first job. */
 export const Twin = new TwinScheduler({}, true);

@@ -1,8 +1,8 @@
 /**
- * The bytes at a URL that is no file.
+ * Fetches the bytes at a URL.
  * @param {URL} url
  * @returns {Promise<Uint8Array<ArrayBuffer>>}
- * @throws {Error} also for an answer that says that there is nothing
+ * @throws {Error} also if the response is not ok
  */
 export async function fetchBytes(url) {
   const response = await fetch(url);

@@ -1,7 +1,7 @@
 const settled = Promise.resolve();
 
 /**
- * queueMicrotask, by a promise: fake timers replace the global, and leave promises alone.
+ * Like queueMicrotask, but made from a promise: fake timers replace the global function, but not promises.
  * @param {() => void} run must not throw
  */
 export function microtask(run) {

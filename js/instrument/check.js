@@ -1,4 +1,4 @@
-/** The bytes of a check, in the form that suits an engine. Measured: docs/decisions/0008-loop-checks.md */
+/** The code of a loop check, in the form that suits an engine. Measurements: docs/decisions/0008-loop-checks.md */
 import { Writer } from '../wasm-binary/writer.js';
 
 /** @typedef {'v8' | 'jsc' | 'spidermonkey' | 'cranelift' | 'generic'} Engine */
@@ -21,34 +21,34 @@ const OP = {
 const EMPTY = 0x40;
 /** -0x80000000 as LEB128. */
 const HIGHEST_BIT = [0x80, 0x80, 0x80, 0x80, 0x78];
-/** Of a 32-bit access, as an exponent of 2. */
+/** Alignment of a 32-bit access, as an exponent of 2. */
 const ALIGNMENT = 2;
 
 /**
- * Where the flag is, and what happens when it is set.
+ * The flag's place, and which thread must trap when it is set.
  * @typedef {object} Site
  * @property {boolean} wide whether addresses have 64 bits
  * @property {number} address of the flag
  * @property {number | undefined} scratch index of a global with an address that a check may overwrite with 0
- * @property {Thread | undefined} thread who is meant; undefined: everybody
+ * @property {Thread | undefined} thread how a thread knows that it must trap; undefined: every thread traps
  *
  * @typedef {object} Thread
  * @property {number} record index of a global with the address of the thread's record
- * @property {number} stop offset in it of the word that says which task is meant: its tag, with the highest bit set
- * @property {number} tag of the task that runs, or 0
- * @property {number} inside of the depth of kill-gate sections
+ * @property {number} stop offset in the record of the word that says which task must stop: its tag, with the highest bit set
+ * @property {number} tag offset of the running task's tag, which is 0 if there is none
+ * @property {number} inside offset of the depth of gate sections
  */
 
 /**
- * The check itself; leaves the stack as it was. Traps are `unreachable` right behind a condition: engines make that one branch
- * to code out of line. A call in its place would cost every loop its registers.
+ * The code of a check, which leaves the stack as it was. It traps by `unreachable` right behind a condition: engines compile that to one
+ * branch, to code out of line. A call instead would cost every loop its registers.
  * @param {Site} site
  * @returns {Uint8Array}
  */
 export function checkBytes(site) {
   const writer = new Writer();
   if (site.scratch !== undefined) {
-    // A plain load behind a store that might be to the same place: the engine must not move it out of the loop.
+    // A plain load after a store that might be to the same address, so that the engine does not move the load out of the loop.
     writer.byte(OP.globalGet).number(site.scratch).byte(OP.i32Const).byte(0);
     writer.byte(OP.store).byte(ALIGNMENT).byte(0);
   }
@@ -66,7 +66,7 @@ export function checkBytes(site) {
 }
 
 /**
- * Whether this thread runs the task that is meant, outside the gate: the words differ in nothing but the mark, and the depth is 0.
+ * Whether this thread runs the task that must stop, outside the gate: `stop` and `tag` differ only in the mark, and the depth is 0.
  * @param {Writer} writer
  * @param {Thread} thread
  */

@@ -1,4 +1,4 @@
-/** Puts checks into function bodies. */
+/** Inserts checks into function bodies. */
 import { poolError } from '../base/errors.js';
 import { Loops } from './loops.js';
 import { PLAIN_IMMEDIATES, PREFIXED_IMMEDIATES } from '../wasm-binary/opcodes.js';
@@ -9,7 +9,7 @@ import { Writer } from '../wasm-binary/writer.js';
 const FIRST_PREFIX = 0xfb;
 const LAST_PREFIX = 0xfe;
 
-/** @type {Record<string, (reader: Reader) => void>} how to go past each kind of immediate; see opcodes.js */
+/** @type {Record<string, (reader: Reader) => void>} skips one immediate, by its kind; see opcodes.js */
 const SKIP = {
   n: (reader) => reader.skipNumber(),
   b: skipBlockType,
@@ -41,7 +41,7 @@ const SKIP = {
 };
 
 /**
- * Goes past one instruction.
+ * Skips one instruction.
  * @param {Reader} reader
  * @returns {number} its opcode, or its prefix
  */
@@ -59,7 +59,7 @@ export function skipInstruction(reader) {
   return opcode;
 }
 
-/** What was done. */
+/** Counts for the report. */
 export class Counts {
   functions = 0;
   loops = 0;
@@ -68,7 +68,7 @@ export class Counts {
 }
 
 /**
- * Copies one function body, with checks.
+ * Copies one function body and inserts checks.
  * @param {Reader} reader exactly the body
  * @param {Uint8Array} check
  * @param {Counts} counts
@@ -105,7 +105,7 @@ function copyBody(reader, check, counts, output) {
 }
 
 /**
- * Puts a check at the head of each loop that needs one (see loops.js), and at the entry of each function that needs one.
+ * Inserts a check at the head of each loop and at the entry of each function that needs one (see loops.js).
  * @param {Reader} reader of the code section
  * @param {Uint8Array} check
  * @param {Counts} counts

@@ -1,17 +1,17 @@
-/** Where the flag may lie: in memory that is there from the start, and that nothing of the module's own lies in. */
+/** Checks the flag's address: it must be in the memory's minimum, and outside of the module's own data. */
 import { poolError } from '../base/errors.js';
 import { skipInstruction } from './code.js';
 import { SECTION } from '../wasm-binary/module.js';
 import { pageBytes } from '../wasm-binary/types.js';
 
-/** Addresses stay below what a signed 32-bit constant can say. */
+/** Addresses must fit into a signed 32-bit constant. */
 const MOST_ADDRESS = 2 ** 31 - 8;
 const OP = { end: 0x0b, i32Const: 0x41, i64Const: 0x42 };
 /** Flags of a data segment. */
 const SEGMENT = { passive: 1, memory: 2 };
 
 /**
- * Atomic accesses that are not aligned trap.
+ * Checks addresses and offsets, because atomic accesses that are not aligned trap.
  * @param {Record<string, number>} words addresses, and offsets in an aligned record, by their names in the options
  */
 export function checkAligned(words) {
@@ -24,7 +24,7 @@ export function checkAligned(words) {
  * @param {import('../wasm-binary/module.js').Module} module
  * @param {import('../wasm-binary/types.js').Limits} limits of its first memory
  * @param {number} address
- * @param {number} bytes from there that checks use
+ * @param {number} bytes that checks use from there
  */
 export function checkPlace(module, limits, address, bytes) {
   const page = pageBytes(limits);
@@ -47,7 +47,7 @@ export function checkPlace(module, limits, address, bytes) {
 }
 
 /**
- * The active data segments of the first memory whose places are constants.
+ * The active data segments of the first memory with constant addresses.
  * @param {import('../wasm-binary/module.js').Module} module
  */
 function dataOf(module) {
@@ -69,9 +69,9 @@ function dataOf(module) {
 }
 
 /**
- * Goes past a constant expression.
+ * Reads a constant expression.
  * @param {import('../wasm-binary/reader.js').Reader} reader
- * @returns {number | undefined} its value as an address, if it is one constant
+ * @returns {number | undefined} its value as an address, if it consists of one constant
  */
 function constant(reader) {
   const { at } = reader;

@@ -1,7 +1,7 @@
 /**
- * Loop checks: a wasm module gets a check at the head of each loop that may run long and at the entry of each function that calls or has much
- * to do, so that whatever it runs can be stopped from another thread, in any engine, without ending its thread.
- * Why a rewriter of our own, and what the checks cost: docs/decisions/0008-loop-checks.md
+ * Loop checks: a wasm module gets a check at the head of each loop that may run long, and at the entry of each function that makes calls or
+ * is long. So another thread can stop it, in any engine, without ending its thread.
+ * Reasons for a rewriter of our own, and the cost of checks: docs/decisions/0008-loop-checks.md
  */
 import { poolError } from '../base/errors.js';
 import { checkBytes } from './check.js';
@@ -11,17 +11,17 @@ import { Module, SECTION } from '../wasm-binary/module.js';
 import { pageBytes, writeLimits } from '../wasm-binary/types.js';
 import { Writer } from '../wasm-binary/writer.js';
 
-/** Custom section of modules that have checks: which. */
+/** Custom section of modules that have checks; it says which checks. */
 const MARK = 'wasmpool.checks';
 /** Added exports. */
 const THREAD = 'wasmpool_thread';
 const SCRATCH = 'wasmpool_scratch';
 const MEMORY = 'wasmpool_memory';
-/** What programs that LLVM linked leave free: their data starts at 1024. */
+/** Free in programs linked by LLVM, whose data starts at 1024. */
 const DEFAULT_FLAG = 16;
-/** Bytes of the flag; behind it lie as many that a check of the jsc form overwrites. */
+/** Size of the flag, and of the scratch word behind it that checks of the jsc form overwrite. */
 const FLAG_BYTES = 4;
-/** What a memory that must be shared gets as its maximum if it has none; in pages, whose number has 32 bits. */
+/** Maximum for a memory that must be shared and has none; the number of pages must fit into 32 bits. */
 const MAXIMUM_BYTES = 2 ** 32;
 const MOST_PAGES = 2 ** 32 - 1;
 
@@ -36,37 +36,37 @@ const WIDE = 4;
 const KIND = { memory: 2, global: 3 };
 
 /**
- * For a module that is linked with the core. A check of a thread whose record says so, and nothing else, traps.
+ * For a module that is linked with the core. A check traps only on a thread whose record says so. `stop`, `tag` and `inside` are offsets in
+ * that record, whose address a worker stores in the exported global `wasmpool_thread`.
  * @typedef {object} ThreadCheck
  * @property {'thread'} kind
- * @property {number} flag address of the word that is not 0 while any thread is to be stopped
- * @property {number} stop offsets in the thread's record, whose address a worker puts into the exported global
- *   `wasmpool_thread`: the tag of the task that is to be stopped, with the highest bit set,
- * @property {number} tag of the task that runs, or 0
- * @property {number} inside the depth of kill-gate sections
+ * @property {number} flag address of the word that is not 0 while any thread must stop
+ * @property {number} stop the tag of the task that must stop, with the highest bit set
+ * @property {number} tag the tag of the running task, or 0
+ * @property {number} inside the depth of gate sections
  *
- * For any other module. A check traps when the word at an address of its first memory is not 0.
+ * For any other module. A check traps if the word at an address of its first memory is not 0.
  * @typedef {object} WordCheck
  * @property {'word'} kind
- * @property {number} [address] a multiple of 4 in the memory's minimum; default 16, which programs that LLVM linked leave free;
- *   in the form 'jsc' the four bytes behind it must be free, too
+ * @property {number} [address] a multiple of 4 in the memory's minimum; default 16, which is free in programs linked by LLVM;
+ *   in the form 'jsc' the four bytes behind it must be free as well
  *
  * @typedef {object} InstrumentOptions
- * @property {import('./check.js').Engine} engine what the module will run on; 'generic' is right everywhere
+ * @property {import('./check.js').Engine} engine the engine that will run the module; 'generic' works in all of them
  * @property {ThreadCheck | WordCheck} [check] default: `{ kind: 'word' }`
  *
  * @typedef {object} Report
  * @property {number} functions that the module has
  * @property {number} loops that got a check
  * @property {number} spared loops that need none: they end soon, or each of their rounds passes another check
- * @property {number} entries of functions that got one
- * @property {boolean} unchanged it had these checks already
+ * @property {number} entries functions that got a check at their entry
+ * @property {boolean} unchanged whether the module had these checks already
  * @property {string[]} warnings
  */
 
 /**
- * Puts checks into a module.
- * @param {Uint8Array<ArrayBuffer>} bytes the module; stays as it is
+ * Inserts checks into a module.
+ * @param {Uint8Array<ArrayBuffer>} bytes the module, which is not changed
  * @param {InstrumentOptions} options
  * @returns {{ bytes: Uint8Array<ArrayBuffer>, report: Report }}
  * @throws {import('../base/errors.js').PoolError} INVALID_ARGUMENT: not a module, one with other checks, or a flag at an
@@ -89,7 +89,7 @@ export function instrument(bytes, { engine, check: wanted = { kind: 'word' } }) 
 }
 
 /**
- * The check with all that it leaves open, in one spelling: it is compared with that of another run.
+ * The check with defaults, in a canonical form: it is compared with the mark of an earlier run.
  * @param {ThreadCheck | WordCheck} check
  * @returns {ThreadCheck | Required<WordCheck>}
  */
@@ -105,7 +105,7 @@ function complete(check) {
 }
 
 /**
- * @param {Uint8Array} before mark that the module carries
+ * @param {Uint8Array} before the module's mark
  * @param {string} mark
  * @returns {Report}
  */
@@ -116,7 +116,7 @@ function unchanged(before, mark) {
 }
 
 /**
- * Custom sections are kept, but for those that are wrong once code has moved.
+ * Drops the custom sections that become wrong when code moves, and keeps the others.
  * @param {Module} module
  * @returns {string[]} warnings
  */
@@ -139,13 +139,13 @@ function sortCustoms(module) {
 
 const utf8 = new TextEncoder();
 
-/** What is added to a module besides the checks. */
+/** Changes of a module besides the checks: its memory, globals and exports. */
 class Plan {
   /** @type {string[]} */
   warnings = [];
   #module;
   #imports;
-  /** Globals that there will be. */
+  /** Number of globals so far. */
   #globals;
   #wide;
 
@@ -168,7 +168,7 @@ class Plan {
   }
 
   /**
-   * Sees to it that there is a memory and that other threads can reach it.
+   * Makes sure that there is a memory, and that it is shared.
    * @param {'thread' | 'word'} kind
    * @returns {import('../wasm-binary/types.js').Limits} its limits
    */
@@ -224,7 +224,7 @@ class Plan {
   }
 
   /**
-   * A mutable, exported global.
+   * Adds a mutable, exported global.
    * @param {string} name
    * @param {number} value
    * @param {boolean} wide
@@ -252,7 +252,8 @@ class Plan {
    * @returns {import('./check.js').Thread}
    */
   #threadOf({ flag, stop, tag, inside }) {
-    // Until a worker sets it, the record is one whose depth is the flag itself: never 0 when it matters, so nobody traps.
+    // Until a worker sets the global, it points to a "record" whose `inside` is the flag itself. That is never 0 when a check reads it, so
+    // no check traps.
     return { record: this.#addGlobal(THREAD, flag - inside, false), stop, tag, inside };
   }
 }

@@ -1,13 +1,13 @@
 /**
- * Which loops of a function need a check. One that provably ends soon does not, as long as all of these together do; nor does one of which
- * each round passes another check. Whatever is not understood needs one.
+ * Decides which loops of a function need a check. A loop that provably ends soon needs none, as long as all such loops together end soon;
+ * nor does a loop in which each round passes another check. A loop that is not understood needs one.
  *
  * A loop ends soon if, in all of its body, the only branch back to its head is
  *
  *     local.get i   i32.const STEP   i32.add   local.tee i   [i32.const LAST   i32.ne]   br_if HEAD
  *
- * and nothing else writes i, which was set to a constant right before the loop, from which LAST (or 0) is reached in whole steps. That is
- * how LLVM and Binaryen write them. Each way back then goes through the step once, wherever in the body it stands.
+ * and nothing else writes i, which was set to a constant right before the loop, from which whole steps lead to LAST (or 0). LLVM and
+ * Binaryen write counting loops like this. Then each way back passes the step once, wherever in the body it is.
  */
 const OP = {
   loop: 0x03,
@@ -33,18 +33,21 @@ const OPENS = new Set([0x02, 0x03, 0x04, 0x06, 0x1f]);
 /** Labels that are not followed: try_table, delegate, br_on_null, br_on_non_null, and br_on_cast with all of its prefix. */
 const ODD = new Set([0x1f, 0x18, 0xd5, 0xd6, 0xfb]);
 /**
- * What may take long by itself: throws, calls, memory.grow, and with their prefixes what allocates (0xfb), memory.fill, table.grow and the
- * like, and waits.
+ * Instructions that may take long by themselves: throws, calls, memory.grow; and by prefix those that allocate (0xfb), memory.fill,
+ * table.grow and the like, and waits.
  */
 const LONG = new Set([0x08, 0x09, 0x0a, 0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x40, 0xfb, 0xfc, 0xfe]);
 /** Divisions and square roots, of integers and of floats. */
 const SLOW = new Set([0x6d, 0x6e, 0x6f, 0x70, 0x7f, 0x80, 0x81, 0x82, 0x91, 0x95, 0x9f, 0xa3]);
-/** Bytes of other code that take as long as one of them. */
+/** Bytes of other code that take as long as one of these. */
 const SLOW_WORK = 16;
 
-/** Bytes of code that may run between two checks: some 100,000 instructions, below 0.1 ms; below 1 ms at 20 cycles for each. */
+/** Bytes of code that may run between two checks: about 100,000 instructions, less than 0.1 ms; less than 1 ms at 20 cycles each. */
 const MOST_WORK = 1 << 18;
-/** The same for what may run hundreds of times in a row without one: functions that do not call, and what is behind a call, as recursion ends. */
+/**
+ * The same for code that may run hundreds of times in a row without a check: functions that make no calls, and code after a call, which runs
+ * when recursion ends.
+ */
 const MOST_REPEATED_WORK = 1 << 11;
 /** The longest pattern: get, const, add, tee, const, ne. */
 const RECENT = 6;
@@ -52,15 +55,15 @@ const RECENT = 6;
 /** @typedef {{ opcode: number, value: number }} Step value: a local's index, or a constant */
 
 class Loop {
-  /** Branches back to its head. */
+  /** Number of branches back to its head. */
   branches = 0;
-  /** Contains something that may take long. */
+  /** Whether it contains an instruction that may take long. */
   isLong = false;
-  /** Contains labels that are not followed, which may be its own. */
+  /** Whether it contains labels that are not followed, which may be its own. */
   isOdd = false;
-  /** Each round passes the check of a loop inside. */
+  /** Whether each round passes the check of an inner loop. */
   covered = false;
-  /** What runs between two checks inside, in bytes of code. */
+  /** Work between two checks inside, in bytes of code. */
   work = 0;
   /** @type {{ local: number, rounds: number } | undefined} */
   counter = undefined;
@@ -68,9 +71,9 @@ class Loop {
   writes = new Map();
 
   /**
-   * @param {number} head behind its block type: where a check would stand
-   * @param {Map<number, number>} known constants that locals have when it is entered
-   * @param {Loop | undefined} parent the loop whose body it stands in directly, if no branch back was seen there yet
+   * @param {number} head position behind its block type, for a check
+   * @param {Map<number, number>} known constant values of locals at its entry
+   * @param {Loop | undefined} parent the loop directly around it, if no branch back was seen there yet
    */
   constructor(head, known, parent) {
     this.head = head;
@@ -79,13 +82,13 @@ class Loop {
   }
 }
 
-/** Looks at a function's instructions one by one. */
+/** Analyses a function, instruction by instruction. */
 export class Loops {
-  /** Places of the checks that are needed. @type {number[]} */
+  /** Positions of the loop checks that are needed. @type {number[]} */
   heads = [];
-  /** Loops that need none. */
+  /** Number of loops that need none. */
   spared = 0;
-  /** Blocks that are open, the outermost of them the function's body; the loops among them. @type {(Loop | undefined)[]} */
+  /** Open blocks, beginning with the function's body; undefined for those that are not loops. @type {(Loop | undefined)[]} */
   #open = [undefined];
   /** @type {Loop[]} */
   #loops = [];
@@ -93,16 +96,16 @@ export class Loops {
   #known = new Map();
   /** @type {Step[]} */
   #recent = [];
-  /** What runs outside of all loops that have a check: spared loops in all their rounds, and what is slow. In bytes of code. */
+  /** Work outside of loops with a check, in bytes of code: spared loops with all their rounds, and slow instructions. */
   work = 0;
   #calls = false;
 
   /**
-   * The next instruction.
+   * Takes the next instruction.
    * @param {number} opcode or prefix
    * @param {Uint8Array} bytes
-   * @param {number} at its place
-   * @param {number} next the place of the one behind it
+   * @param {number} at its position
+   * @param {number} next position of the following one
    */
   see(opcode, bytes, at, next) {
     if (ODD.has(opcode)) for (const loop of this.#loops) loop.isOdd = true;
@@ -117,7 +120,7 @@ export class Loops {
   }
 
   /**
-   * Whether the function needs a check at its entry: recursion has no loop.
+   * Whether the function needs a check at its entry, because of recursion or its length.
    * @param {number} bytes of its code
    */
   needsEntry(bytes) {
@@ -149,7 +152,7 @@ export class Loops {
     const loop = new Loop(next, new Map(this.#known), parent);
     this.#open.push(loop);
     this.#loops.push(loop);
-    this.#forget(); // its rounds start with other values
+    this.#forget(); // later rounds start with other values
   }
 
   /** @param {number} at of the `end` */
@@ -229,7 +232,7 @@ export class Loops {
   }
 
   /**
-   * What the instructions before a branch count, if they do.
+   * The counter that the instructions before a branch implement, if they match the pattern.
    * @param {Loop} loop
    */
   #counter(loop) {
@@ -250,7 +253,7 @@ export class Loops {
 }
 
 /**
- * The place behind a LEB128 number.
+ * The position behind a LEB128 number.
  * @param {Uint8Array} bytes
  * @param {number} at
  */

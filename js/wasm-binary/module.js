@@ -1,4 +1,4 @@
-/** A wasm module as a list of sections. Sections that are not changed pass through as bytes. */
+/** A wasm module as a list of sections. Unchanged sections are kept as bytes. */
 import { poolError } from '../base/errors.js';
 import { Reader } from './reader.js';
 import { readLimits, skipValueType } from './types.js';
@@ -25,7 +25,7 @@ export const SECTION = {
 const ORDER = [1, 2, 3, 4, 5, 13, 6, 7, 8, 9, 12, 10, 11];
 
 /** @typedef {{ id: number, content: Uint8Array }} Section */
-/** @typedef {{ at: number, end: number, limits: import('./types.js').Limits }} MemoryImport where its limits are */
+/** @typedef {{ at: number, end: number, limits: import('./types.js').Limits }} MemoryImport at, end: position of its limits */
 
 /** The sections of one module. */
 export class Module {
@@ -72,7 +72,7 @@ export class Module {
   }
 
   /**
-   * A reader of a section's content; of none, if the module has no such section.
+   * A reader of a section's content; undefined if the module has no such section.
    * @param {number} id
    */
   reader(id) {
@@ -91,7 +91,7 @@ export class Module {
       section.content = content;
       return;
     }
-    // Right behind those that come before it: custom sections behind them stay behind, as names must.
+    // Right after the sections that must precede it, so that custom sections after those stay behind, as the name section must.
     const rank = ORDER.indexOf(id);
     const last = this.sections.findLastIndex((other) => other.id !== 0 && ORDER.indexOf(other.id) < rank);
     this.sections.splice(last + 1, 0, { id, content });
@@ -117,7 +117,7 @@ export class Module {
     return this.reader(id)?.number() ?? 0;
   }
 
-  /** What the module imports, as far as it matters for indexes. */
+  /** The imports, as far as they matter for indexes. */
   readImports() {
     /** @type {{ globals: number, memories: MemoryImport[] }} */
     const found = { globals: 0, memories: [] };
@@ -157,7 +157,7 @@ export class Module {
   }
 
   /**
-   * A custom section's content behind its name.
+   * The content of a custom section, without its name.
    * @param {string} name
    */
   custom(name) {

@@ -1,4 +1,4 @@
-/** Opcodes behind 0xfd: vectors, relaxed ones from 0x100. `-`: not in use. See opcodes.js. */
+/** Opcodes with the prefix 0xfd: vector instructions; relaxed ones from 0x100. `-`: not in use. See opcodes.js. */
 
 const COMPARE = 'eq ne lt_s lt_u gt_s gt_u le_s le_u ge_s ge_u';
 const COMPARE_FLOATS = 'eq ne lt gt le ge';

@@ -1,6 +1,6 @@
 /**
- * What follows each opcode in the binary: core specification 3.0, 5.4, with the legacy exception instructions that compilers
- * still emit. Tested against wabt (tests/js/instrument-opcodes.test.js).
+ * The immediates of each opcode: core specification 3.0, 5.4, with the legacy exception instructions that compilers still emit.
+ * Tested against wabt (tests/js/instrument-opcodes.test.js).
  *
  * Kinds of immediates, one letter each:
  *   n  a LEB128 number: an index, a constant           b  a block type

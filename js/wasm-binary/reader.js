@@ -6,8 +6,8 @@ export class Reader {
   /**
    * @param {Uint8Array} bytes
    * @param {number} [at] first byte
-   * @param {number} [end] first byte that is not to be read
-   * @param {string} [what] for errors
+   * @param {number} [end] position behind the last byte
+   * @param {string} [what] name of the range, for errors
    */
   constructor(bytes, at = 0, end = bytes.length, what = 'module') {
     this.bytes = bytes;
@@ -29,7 +29,7 @@ export class Reader {
     return this.bytes[this.at++];
   }
 
-  /** The next byte, which stays unread. */
+  /** The next byte, without moving on. */
   peek() {
     const byte = this.byte();
     this.at--;
@@ -58,13 +58,13 @@ export class Reader {
     }
   }
 
-  /** Goes past one LEB128 number of any kind. */
+  /** Skips one LEB128 number of any kind. */
   skipNumber() {
     for (let length = 1; this.byte() >= 0x80; length++) if (length === 10) this.fail('a number is too long');
   }
 
   /**
-   * Goes past bytes.
+   * Skips bytes.
    * @param {number} count
    */
   skip(count) {
@@ -103,7 +103,7 @@ export class Reader {
   }
 
   /**
-   * Reads a vector that is all there is.
+   * Reads a vector that fills the range.
    * @template T
    * @param {() => T} item reads one
    * @returns {T[]}

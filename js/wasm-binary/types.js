@@ -1,4 +1,4 @@
-/** Goes past types in a wasm binary (core specification, 5.3): what they are does not matter here, only where they end. */
+/** Skips types in a wasm binary (core specification, 5.3), and reads limits. */
 
 /** @typedef {import('./reader.js').Reader} Reader */
 
@@ -23,7 +23,7 @@ export function skipBlockType(reader) {
 
 /**
  * @param {Reader} reader
- * @param {() => void} item goes past one
+ * @param {() => void} item skips one
  */
 export function skipVector(reader, item) {
   for (let count = reader.number(); count > 0; count--) item();

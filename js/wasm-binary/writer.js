@@ -1,7 +1,7 @@
 /** Writes a wasm binary into a buffer that grows. */
 
 /**
- * How many bytes a number takes.
+ * The size of a LEB128 number in bytes.
  * @param {number} value unsigned
  */
 export function numberBytes(value) {
@@ -10,12 +10,12 @@ export function numberBytes(value) {
   return bytes;
 }
 
-/** Bytes to come. */
+/** A growing buffer. */
 export class Writer {
   #bytes;
   #length = 0;
 
-  /** @param {number} [expected] bytes; more is possible */
+  /** @param {number} [expected] initial size in bytes */
   constructor(expected = 64) {
     this.#bytes = new Uint8Array(expected);
   }
@@ -70,7 +70,7 @@ export class Writer {
     return this.number(content.length).bytes(content);
   }
 
-  /** What was written; valid until more is. */
+  /** The bytes written so far; valid until the next write. */
   get written() {
     return this.#bytes.subarray(0, this.#length);
   }

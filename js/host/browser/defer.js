@@ -1,12 +1,12 @@
-/** A later turn of a browser's event loop, on main and in workers alike. */
+/** Runs functions in a later turn of a browser's event loop, on main and in workers. */
 
 /** @type {(() => void)[]} */
 const deferred = [];
-/** @type {MessagePort | undefined} made when it is needed: elsewhere an open port would keep the program alive */
+/** @type {MessagePort | undefined} created at the first use: in other runtimes an open port would keep the program alive */
 let port;
 
 /**
- * By a message to oneself: chained timers would wait 4 ms each.
+ * Uses a message to itself, because chained timers would wait 4 ms each.
  * @param {() => void} run
  */
 export function defer(run) {

@@ -12,7 +12,7 @@ const isolated = globalThis.crossOriginIsolated === true;
 export const host = {
   name: 'browser',
   version: globalThis.navigator?.userAgent ?? '',
-  // Browsers never tell when a worker has ended: docs/decisions/0007-capabilities.md
+  // Browsers do not report the end of a worker: docs/decisions/0007-capabilities.md
   caps: Object.freeze({
     threads: typeof Worker === 'function',
     sharedMemory: isolated,
@@ -40,7 +40,8 @@ export const host = {
 };
 
 /**
- * By name; there is no other way to tell. A wrong answer costs speed, or, with WebKit's engine, a loop that is not stopped.
+ * The engine, by the browser's name; there is no other way. A wrong answer costs speed or, in WebKit, may leave a loop that cannot be
+ * stopped.
  * @param {string} agent
  */
 function engineOf(agent) {
@@ -50,8 +51,8 @@ function engineOf(agent) {
 }
 
 /**
- * The worker holds a Web Lock for its life; when main is granted it, the thread is dead: the one sign that browsers give (never
- * early; seconds late in Chromium).
+ * The worker holds a Web Lock for its life. When main is granted the lock, the thread is dead: browsers give no other sign (it is never
+ * early; in Chromium seconds late).
  * @type {Host['createThread']}
  */
 function createThread(url, threadName, events) {

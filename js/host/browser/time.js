@@ -1,4 +1,4 @@
-/** The functions of time in browsers, as they are when this module is loaded: test frameworks replace them. */
+/** The functions of time in browsers, taken when this module is loaded, because test frameworks replace them. */
 import { microtask } from '../microtask.js';
 
 const { performance, setTimeout, clearTimeout, setInterval } = globalThis;

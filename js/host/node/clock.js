@@ -3,9 +3,9 @@ import { hrtime, time } from './time.js';
 
 const READINGS = 4;
 
-/** hrtime is CLOCK_MONOTONIC in every thread of the process, so no wall-clock jump shows (XP-15). */
+/** hrtime is CLOCK_MONOTONIC in every thread of the process, so jumps of the wall clock have no effect (XP-15). */
 export function clockOffsetMs() {
-  // A thread that is held up between its two looks finds too little, by as long: the greatest of several is right.
+  // A thread that is held up between the two readings gets an offset that is too small by that time, so take the greatest of several.
   return Math.max(...Array.from({ length: READINGS }, readOffset));
 }
 

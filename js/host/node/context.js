@@ -2,7 +2,7 @@
 import { AsyncResource } from 'node:async_hooks';
 
 /**
- * As AsyncLocalStorage.bind, which takes 40 microseconds on Node 20: AsyncResource takes 0.1.
+ * Like AsyncLocalStorage.bind, which takes 40 microseconds on Node 20; AsyncResource takes 0.1.
  * @type {import('../index.js').Host['bind']}
  */
 export function bind(callback) {

@@ -23,34 +23,34 @@ import { defer, eventLoopUtilization, time } from './time.js';
  * @property {'wasmpool'} kind
  * @property {import('node:worker_threads').MessagePort} port for the pool
  * @property {import('./output-worker.js').OutputWay} output
- * @property {SharedArrayBuffer} [code] what another worker's engine made of the pool's part
- * @property {SharedArrayBuffer} [source] from what: the engine compares no more than lengths, and the file may have changed meanwhile
- * @property {boolean} wantsCode whether main would like some for others
+ * @property {SharedArrayBuffer} [code] compiled code of the pool's part, from another worker
+ * @property {SharedArrayBuffer} [source] the source of that code: the engine compares only lengths, and the file may have changed since
+ * @property {boolean} wantsCode whether main needs this worker's compiled code for later ones
  */
 
 const versions = /** @type {Record<string, string | undefined>} */ (process.versions);
 const name = versions.bun ? 'bun' : versions.deno ? 'deno' : 'node';
 
-/** Bun shows flags to a worker and obeys none; tracked files are Node's alone. @type {Record<string, Host['threadOptions']>} */
+/** Bun passes flags to a worker and ignores them; only Node tracks files. @type {Record<string, Host['threadOptions']>} */
 const THREAD_OPTIONS = {
   node: ['workerData', 'env', 'argv', 'execArgv', 'trackUnmanagedFds', 'maxHeapBytes'],
   bun: ['workerData', 'env', 'argv'],
   deno: ['workerData', 'env'],
 };
 
-/** What a worker's engine has made of the pool's code there, for those that come later. @type {import('../../protocol/messages.js').Code | undefined} */
+/** Compiled code of a worker, for later ones. @type {import('../../protocol/messages.js').Code | undefined} */
 let workerCode;
 
 /** @type {Host} */
 export const host = {
   name,
   version: versions[name] ?? '',
-  // Measured: docs/decisions/0007-capabilities.md
+  // Measurements: docs/decisions/0007-capabilities.md
   caps: Object.freeze({
     threads: true,
     sharedMemory: true,
     killJs: true,
-    killWasm: name !== 'deno', // in Bun by loop checks alone
+    killWasm: name !== 'deno', // in Bun only by loop checks
     confirmedDeath: name !== 'deno',
   }),
   stopIsSure: name === 'node',
@@ -86,7 +86,7 @@ export const host = {
 };
 
 /**
- * What the pool says to its own code in the thread goes by a port of its own: parentPort and workerData are the user's.
+ * The pool talks to its own code in the thread by a port of its own, because parentPort and workerData are the user's.
  * @type {Host['createThread']}
  */
 function createThread(url, threadName, events, options) {
@@ -179,8 +179,8 @@ function mainLoad() {
 const TRAP_FLAG = '--disable-wasm-trap-handler';
 
 /**
- * Node's engine surrounds each memory with so much address space that no access can leave it, unless it is told not to. (Versions that
- * find out by themselves do without it, where there is little.)
+ * By default V8 reserves so much address space around each memory that no access can leave it. (Newer versions do without it by themselves
+ * if there is little.)
  */
 function memoryHint() {
   const flags = [...process.execArgv, ...(process.env.NODE_OPTIONS ?? '').split(' ')];
@@ -190,15 +190,15 @@ function memoryHint() {
 }
 
 /**
- * Workers inherit the flags of the program. Not so with one that is given on the command line (node --input-type=module -e …): its
- * flags are not for files, which workers run.
+ * Workers inherit the program's flags, unless the program is given on the command line (node --input-type=module -e …): then the flags are
+ * not for files, which workers run.
  */
 function inheritedFlags() {
   return process.execArgv.some((flag) => /^(-e|--eval|-p|--print|-pe|--input-type)/.test(flag)) ? [] : undefined;
 }
 
 /**
- * URLs as they are, paths relative to the working directory.
+ * Returns URLs unchanged, and resolves paths from the working directory.
  * @type {Host['resolve']}
  */
 function resolve(specifier) {

@@ -1,4 +1,4 @@
-/** Takes the output of worker threads on Node, Bun and Deno, and passes it on to this thread's streams, or to the program. */
+/** Receives the output of worker threads on Node, Bun and Deno, and passes it on to this thread's streams, or to the program. */
 import { Buffer } from 'node:buffer';
 import process from 'node:process';
 import { Readable } from 'node:stream';
@@ -13,14 +13,14 @@ import { defer } from './time.js';
  * @typedef {(chunk: string | Uint8Array, encoding: BufferEncoding | undefined, taken: () => void) => void} Sink
  */
 
-/** How many pieces have been sent, by all workers of this thread's pools, and how many of them had been when it last looked. */
+/** Number of pieces sent by all workers of this thread's pools, and the number at the last look. */
 const writes = new Int32Array(new SharedArrayBuffer(4));
 let seen = 0;
 
 /** @type {Set<WorkerOutput>} of threads that may still send something */
 const outputs = new Set();
 
-/** Takes all that has been sent so far. One load from memory if there is nothing. */
+/** Takes everything that has been sent so far. Costs one load from memory if there is nothing. */
 export function takeOutput() {
   const sent = Atomics.load(writes, 0);
   if (sent === seen) return;
@@ -32,13 +32,13 @@ function takeAll() {
   for (const output of outputs) output.take();
 }
 
-/** What one worker prints. */
+/** The output of one worker. */
 export class WorkerOutput {
   #port;
   #flow = new Int32Array(new SharedArrayBuffer(8));
   #sinks;
 
-  /** @param {Partial<Record<'stdout' | 'stderr', import('../index.js').Captured>>} captured streams that stand in for those of this thread */
+  /** @param {Partial<Record<'stdout' | 'stderr', import('../index.js').Captured>>} captured streams to use instead of this thread's */
   constructor(captured) {
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
@@ -49,18 +49,18 @@ export class WorkerOutput {
     /** For the worker. */
     this.way = own({ port: port2, writes, flow: this.#flow });
     port1.on('message', (/** @type {Piece} */ piece) => this.take(piece));
-    port1.unref(); // output alone keeps no program alive: it is taken when that ends
+    port1.unref(); // output must not keep the program alive: it is taken when the program ends
     if (outputs.size === 0) process.prependListener('exit', takeAll);
     outputs.add(this);
   }
 
   /**
-   * Passes on all that has come.
-   * @param {Piece} [first] what comes before it
+   * Passes on all pieces that have arrived.
+   * @param {Piece} [first] a piece before them
    */
   take(first = receiveMessageOnPort(this.#port)?.message) {
     if (!first) return;
-    // At once: many small writes fill a pipe whose reader is slow, and what a stream holds back is lost with its program.
+    // In one write: many small ones fill a pipe with a slow reader, and data that a stream still buffers is lost when the program ends.
     const streams = [process.stdout, process.stderr];
     for (const stream of streams) stream.cork?.();
     for (let piece = first; piece; piece = receiveMessageOnPort(this.#port)?.message) this.#pass(piece);
@@ -76,7 +76,7 @@ export class WorkerOutput {
     try {
       this.#sinks[stream](typeof chunk === 'string' ? chunk : Buffer.from(chunk.buffer), encoding, taken);
     } catch (error) {
-      // The program's own function: its trouble, and nobody's who waits for a task.
+      // An error of the program's own stream: rethrow it later, so that it does not affect tasks.
       defer(() => {
         throw error;
       });
@@ -100,9 +100,9 @@ function sinkOf(name) {
   return (chunk, encoding, taken) => process[name].write(chunk, encoding, taken);
 }
 
-/** A stream that a program reads the output of workers from. */
+/** A stream from which the program reads the output of workers. */
 export class Captured {
-  /** Pieces that the program has not asked for. @type {(() => void)[]} */
+  /** Callbacks for pieces that the program has not read yet. @type {(() => void)[]} */
   #waiting = [];
   stream = new Readable({
     read: () => {
@@ -116,7 +116,7 @@ export class Captured {
     else this.#waiting.push(taken);
   };
 
-  /** There will be no more. */
+  /** Ends the stream. */
   end() {
     this.stream.push(null);
   }

@@ -1,26 +1,26 @@
 /**
- * The codec's host part for Node, Deno and Bun: the engine's own structured-clone serializer
- * through node:v8, and text straight in shared memory through Buffer's methods.
+ * The host's functions for the codec on Node, Deno and Bun: the engine's own structured-clone
+ * serializer through node:v8, and text in shared memory through Buffer's methods.
  */
 
 import { Buffer } from 'node:buffer';
 import v8 from 'node:v8';
 
 /**
- * How far to search for what V8 drops. Modules stand near the top of a value; a full search of
- * large values would cost more than serializing them. A deeper one fails at the reader.
+ * How far to search for objects that V8 drops. Modules are usually near the top of a value; a full
+ * search of large values would cost more than serializing them. A deeper one fails at the reader.
  */
 const MAX_NODES_V8 = 256;
-/** How far to search in Bun, where what is missed arrives as a copy. */
+/** How far to search in Bun, where shared memory that is missed arrives as a copy. */
 const MAX_NODES_BUN = 10_000;
 
-/** Thrown inside the serializer at something that can be cloned, but not as bytes. One for all: making an error takes long. */
+/** Thrown inside the serializer for objects that can be cloned, but not as bytes. One object, because creating errors is slow. */
 const needsChannel = new Error('only a message can carry this');
 
-/** @type {ReturnType<typeof cloneSerializer> | undefined} made at the first use: workers start without node:v8 */
+/** @type {ReturnType<typeof cloneSerializer> | undefined} created at the first use, so that workers start without it */
 let CloneSerializer;
 
-/** Serializer that treats views as structured clone does: shared buffers stay shared. */
+/** A serializer that treats views as structured clone does: views of one buffer still share it afterwards. */
 function cloneSerializer() {
   return class extends v8.Serializer {
     constructor() {
@@ -41,7 +41,7 @@ function cloneSerializer() {
 /**
  * @param {object} value
  * @param {number} limit
- * @returns {Iterable<unknown>} the first contents; accessors are left out, not called
+ * @returns {Iterable<unknown>} the first parts, up to `limit`; accessors are skipped, not called
  */
 function* contents(value, limit) {
   if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return;
@@ -66,7 +66,7 @@ function* contents(value, limit) {
 }
 
 /**
- * Looks, breadth first, for objects that the serializer drops or copies instead of refusing them.
+ * Searches, breadth first, for objects that the serializer drops or copies instead of refusing them.
  * @param {unknown} root
  * @param {number} maxNodes search no further than this many properties and elements
  * @param {(value: object) => boolean} isWanted
@@ -88,7 +88,7 @@ function contains(root, maxNodes, isWanted) {
 }
 
 /**
- * V8 writes nothing at all for a WebAssembly.Module, neither bytes nor an error; at shared memory it stops.
+ * Objects that V8 cannot write as bytes: for a WebAssembly.Module it writes nothing, without an error; shared memory needs a message.
  * @param {object} value
  * @returns {boolean}
  */
@@ -188,7 +188,7 @@ function textFunctions() {
   };
 }
 
-/** @returns {import('../../codec/types.js').CodecHost['utf16']} undefined: this runtime's do not do it right */
+/** @returns {import('../../codec/types.js').CodecHost['utf16']} undefined: this runtime's functions do not work right */
 function utf16Functions() {
   const slice = Reflect.get(Buffer.prototype, 'ucs2Slice');
   const bytes = (/** @type {string} */ text) => Buffer.from(text, 'utf16le');
@@ -205,7 +205,7 @@ function utf16Functions() {
   return { isAscii: (text) => Buffer.byteLength(text) === text.length, bytes, read };
 }
 
-/** The pair of functions that this runtime does right; undefined: none. */
+/** The pair of functions that works in this runtime, if there is one. */
 function findSerializer() {
   if (works(serializeV8, deserializeV8)) return { serialize: serializeV8, deserialize: deserializeV8 };
   const deserialize = (/** @type {Uint8Array} */ bytes) => v8.deserialize(bytes);
@@ -213,7 +213,7 @@ function findSerializer() {
 }
 
 /**
- * Makes the host part of the codec; leaves out what this runtime does not do right.
+ * Makes the host's functions for the codec, without those that do not work in this runtime.
  * @returns {import('../../codec/types.js').CodecHost}
  */
 export function createSerializer() {
@@ -221,7 +221,7 @@ export function createSerializer() {
 }
 
 /**
- * The same for a runtime that is known to have a serializer: which one shows when it is first needed.
+ * The same for a runtime that is known to have a serializer, which is chosen at the first use.
  * @returns {import('../../codec/types.js').CodecHost}
  */
 export function createLateSerializer() {

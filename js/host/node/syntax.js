@@ -1,12 +1,12 @@
 /**
- * Finds the syntax error that keeps a module from being imported. Node says where it is only when the error ends the program, so another
- * process is made to end by it; nothing of the module runs there.
+ * Finds the syntax error that keeps a module from being imported. Node reports its place only if the error ends the program, so another
+ * process is made to end by it. No code of the module runs there.
  */
 import { execFile } from 'node:child_process';
 
 const LIMIT_MS = 5000;
 
-/** Reads modules, those that they import with relative names too, until one cannot be read. */
+/** Parses a module and those that it imports by relative names, until one cannot be parsed. */
 const PROGRAM = `
 const { SourceTextModule } = require('node:vm');
 const { readFileSync } = require('node:fs');
@@ -21,7 +21,7 @@ for (const url of todo) {
     if (/^(\\.{1,2}\\/|\\/|file:).*\\.m?js$/.test(name)) todo.add(new URL(name, url).href);
 }`;
 
-/** Answers that are on their way, by module: several workers fail at once. @type {Map<string, Promise<string | undefined>>} */
+/** Pending answers by module, because several workers fail at once. @type {Map<string, Promise<string | undefined>>} */
 const pending = new Map();
 
 /**

@@ -1,13 +1,13 @@
 /**
- * The functions of time on Node, Bun and Deno, as they are when this module is loaded. From the runtime's own modules: test
- * frameworks replace the globals, some of them before anything is imported.
+ * The functions of time on Node, Bun and Deno, taken when this module is loaded. They come from the runtime's own modules, because test
+ * frameworks replace the globals, some even before anything is imported.
  */
 import { performance } from 'node:perf_hooks';
 import * as timers from 'node:timers';
 import { runInThisContext } from 'node:vm';
 import { microtask } from '../microtask.js';
 
-// Copies: what a module of the runtime exports changes when its functions are replaced.
+// Copies, because the exports of the runtime's modules change when their functions are replaced.
 const { setTimeout, clearTimeout, setInterval, setImmediate } = timers;
 
 /** The runtime's own `process`: Jest runs programs in a context of its own, with a copy whose clock it replaces. */
@@ -29,7 +29,7 @@ export const time = {
 export const eventLoopUtilization = performance.eventLoopUtilization?.bind(performance);
 
 /**
- * A later turn of the event loop.
+ * Runs a function in a later turn of the event loop.
  * @type {(run: () => void) => void}
  */
 export const defer = setImmediate;
