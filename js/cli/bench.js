@@ -1,5 +1,5 @@
 /**
- * `wasmpool bench`: what a pool costs on this machine, beside what messages between bare threads cost. A short form of the
+ * `wasmpool bench`: the cost of a pool on this machine, compared with messages between bare threads. A short form of the
  * project's bench/, which has other pools and more rows.
  */
 
@@ -16,10 +16,10 @@ import { packageVersion } from './info.js';
  * @property {'lower' | 'higher'} better
  * @property {number} wasmpool median of the rounds
  * @property {number} limit the same with bare threads
- * @property {number} speedup how many times as fast the pool is: above 1 it is faster, below 1 the bare threads are
+ * @property {number} speedup how many times as fast the pool is; below 1 the bare threads are faster
  * @property {{ wasmpool: [number, number], limit: [number, number] }} range lowest and highest round
  *
- * @typedef {object} BenchPool what is used of a Pool
+ * @typedef {object} BenchPool the methods of a Pool that are used
  * @property {(task: string, payload?: unknown, options?: object) => Promise<unknown>} dispatch
  * @property {(task: string, payload?: unknown) => Promise<unknown>} broadcast
  * @property {() => Promise<void>} destroy
@@ -30,26 +30,26 @@ import { packageVersion } from './info.js';
 const TASKS = new URL('./bench-tasks.js', import.meta.url);
 const ECHO = new URL('./bench-echo.js', import.meta.url);
 
-/** What a bare thread hangs after. */
+/** The message after which a bare thread hangs. */
 const HANG = -1;
 
 /**
- * Measurements of the pool and of bare threads take turns, so that what else the machine does meets both. The first round only
- * warms up. Together: 3 rows × 6 rounds × 2 windows is 6.5 s, and the kills have 1.2 s for each of two rows.
+ * Measurements of the pool and of bare threads alternate, so that other load on the machine affects both. The first round only warms
+ * up. In total, 3 rows × 6 rounds × 2 windows take 6.5 s, and the kills 1.2 s for each of two rows.
  */
 const ROUNDS = 5;
 const WINDOW_MS = 180;
-/** Kills go on for so long, but there are so many at least, and at most. */
+/** Duration of the kills, and their least and largest number. */
 const KILLS_MS = 1200;
 const KILLS = { least: 3, most: 8 };
-/** Between kills, so that a killed spare has been replaced. */
+/** Pause between kills, so that a spare that was used is replaced. */
 const PAUSE_MS = 60;
 const DEPTHS = [64, 1024];
 
 /**
  * @param {{ workers?: number, json?: boolean }} flags
  * @param {Pick<import('./map.js').Io, 'stdout' | 'stderr'> & { createPool: (options: object) => Promise<BenchPool> }} io
- * @param {number} [scale] of the time that it takes, for tests
+ * @param {number} [scale] factor for the time that it takes, for tests
  * @returns {Promise<number>} the exit status: 1 if there are no figures
  */
 export async function runBench({ workers = Math.min(availableParallelism(), 8), json }, io, scale = 1) {
@@ -108,12 +108,12 @@ async function measureTasks(io, workers, windowMs) {
 }
 
 /**
- * Milliseconds from the abort of a task that hangs until every worker has run another one. The limit: until a bare thread in a
- * loop is stopped and a new one has answered.
+ * Milliseconds from the abort of a task that hangs until every worker has run another one. The limit: the same for a bare thread in a
+ * loop, until a new one has answered.
  * @param {Parameters<typeof runBench>[1]} io
  * @param {string} name
  * @param {{ workers: number, spares: number }} config
- * @param {{ least: number, most: number, ms: number }} kills how many there are, and how long they go on
+ * @param {{ least: number, most: number, ms: number }} kills their number and duration
  */
 async function measureKills(io, name, config, kills) {
   const pool = await io.createPool({ module: TASKS, ...config });
@@ -161,7 +161,7 @@ async function replaceThread() {
 }
 
 /**
- * The same measurement of both, several times, one after the other; the first of each only warms up.
+ * Takes a measurement of both several times, alternating; the first of each only warms up.
  * @param {Next} byPool
  * @param {Next} byMessage
  * @param {(next: Next) => Promise<number>} measure
@@ -179,9 +179,9 @@ async function takeTurns(byPool, byMessage, measure) {
 }
 
 /**
- * Median microseconds, one task at a time.
+ * Median microseconds per task, one at a time.
  * @param {Next} next
- * @param {number} ms for so long
+ * @param {number} ms duration of the measurement
  */
 async function roundTrip(next, ms) {
   const times = [];
@@ -196,10 +196,10 @@ async function roundTrip(next, ms) {
 }
 
 /**
- * Tasks a second.
+ * Tasks per second.
  * @param {Next} next
- * @param {number} depth so many in flight
- * @param {number} ms for so long
+ * @param {number} depth tasks in flight
+ * @param {number} ms duration of the measurement
  */
 async function throughput(next, depth, ms) {
   let done = 0;
@@ -224,7 +224,7 @@ function checkNext(n, result) {
   if (result !== n + 1) throw new Error(`a task gave ${result} instead of ${n + 1}`);
 }
 
-/** Threads of the host that take messages in turn: no queue, no errors, nothing that could end a task. */
+/** Bare threads that take messages in turn, without a queue, error handling or a way to end a task. */
 class BareThreads {
   #threads;
   /** @type {Map<number, { resolve: (result: unknown) => void, reject: (error: Error) => void }>} */
@@ -283,7 +283,7 @@ function figure(name, unit, better, found) {
   };
 }
 
-/** @param {number} value  with three digits that count */
+/** @param {number} value  shown with three significant digits */
 const show = (value) => Number(value.toPrecision(3)).toLocaleString('en');
 
 /**

@@ -1,4 +1,4 @@
-/** The command line `wasmpool`: arguments in, exit status out. The commands are in the other files of cli/. */
+/** The command line `wasmpool`: parses arguments and returns the exit status. The commands are in the other files of cli/. */
 
 import process from 'node:process';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
@@ -48,7 +48,7 @@ items are finished and written, those that wait are not run, a second Ctrl-C end
 /**
  * Runs the command line.
  * @param {string[]} args  without the program's name
- * @param {Partial<Io>} [io]  the world outside; default: this process
+ * @param {Partial<Io>} [io]  streams, signals and so on; default: this process's
  * @returns {Promise<number>} the exit status
  */
 export async function main(args, io = {}) {
@@ -67,7 +67,7 @@ export async function main(args, io = {}) {
 
 /**
  * @param {Io} io
- * @param {{ status: number }} state  where a command leaves its exit status
+ * @param {{ status: number }} state  gets the exit status of a command
  */
 function program(io, state) {
   const wasmpool = new Command('wasmpool')
@@ -80,7 +80,7 @@ function program(io, state) {
     })
     .exitOverride();
   addMap(wasmpool).action(async (spec, files, flags) => {
-    const hasCode = flags.eval !== undefined; // then the first argument is a FILE, too
+    const hasCode = flags.eval !== undefined; // then the first argument is a FILE as well
     const inputs = hasCode && spec !== undefined ? [spec, ...files] : files;
     state.status = await runMap(hasCode ? undefined : spec, inputs, flags, io);
   });
@@ -203,8 +203,8 @@ function json(text) {
 }
 
 /**
- * This process as the world outside.
- * @param {Partial<Io>} given  what is replaced anyway
+ * The Io of this process.
+ * @param {Partial<Io>} given  members that are replaced anyway
  * @returns {Io}
  */
 function processIo(given) {
@@ -213,7 +213,7 @@ function processIo(given) {
     // Results alone go to standard output: what handlers print is piped there by the runtime, which asks for
     // process.stdout when it starts a worker.
     Object.defineProperty(process, 'stdout', { value: stderr, configurable: true });
-    stderr.on('error', () => {}); // nobody reads our messages: no reason to stop
+    stderr.on('error', () => {}); // stderr was closed: no reason to stop
   }
   return {
     stdin,

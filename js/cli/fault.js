@@ -15,11 +15,11 @@ export class ItemError extends Error {
   }
 }
 
-/** Failures that another attempt cannot cure. */
+/** Codes of failures for which another attempt is useless. */
 export const LASTING = new Set(['UNKNOWN_TASK', 'NOT_SERIALIZABLE', 'TOO_LARGE', 'INVALID_ARGUMENT']);
 
 /**
- * What is told of an item that failed.
+ * A failure of an item, as plain data.
  * @typedef {object} Failure
  * @property {string} code  of the pool, or errno's name
  * @property {string} message
@@ -30,7 +30,7 @@ export const LASTING = new Set(['UNKNOWN_TASK', 'NOT_SERIALIZABLE', 'TOO_LARGE',
 /**
  * An error as plain data.
  * @param {unknown} error
- * @param {string} [otherwise]  the code of an error that is neither the pool's nor the command line's own
+ * @param {string} [otherwise]  the code for errors that are neither the pool's nor the command line's own
  * @returns {Failure}
  */
 export function failureOf(error, otherwise) {
@@ -46,9 +46,9 @@ export function failureOf(error, otherwise) {
 }
 
 /**
- * What went wrong, on one line and without control characters (a handler's message may hold anything).
+ * Describes an error on one line, without control characters (a handler's message may contain anything).
  * @param {unknown} error  an error or a Failure
- * @returns {string} `CODE message`, or the message alone where there is no code
+ * @returns {string} `CODE message`, or the message alone if there is no code
  */
 export function describe(error) {
   const { code } = /** @type {Partial<NodeJS.ErrnoException>} */ (error ?? {});
@@ -57,7 +57,7 @@ export function describe(error) {
 }
 
 /**
- * The message; of a system call's error without its code and the call, which say it again.
+ * The message; for an error of a system call, without the code and the call that Node repeats in it.
  * @param {unknown} error
  */
 function messageOf(error) {

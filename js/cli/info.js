@@ -30,7 +30,7 @@ export async function runInfo(flags, io) {
   };
   let status = 0;
   try {
-    // The package's own core: no handler is needed to see whether workers start here.
+    // Starts the package's own core: no handler is needed to find out whether workers start here.
     const wasm = new URL('../../wasm/dist/wasmpool.mjs', import.meta.url);
     const pool = await io.createPool({ wasm, workers: 1 });
     info.capabilities = { ...pool.caps };

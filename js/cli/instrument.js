@@ -1,4 +1,4 @@
-/** `wasmpool instrument`: a wasm module in, the same with checks in its loops out. */
+/** `wasmpool instrument`: reads a wasm module and writes it with loop checks. */
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, UsageError } from './fault.js';

@@ -1,4 +1,4 @@
-/** `wasmpool map`: items in, tasks through a pool, results out; failures are reported and the rest goes on. */
+/** `wasmpool map`: runs a handler over the items of an input, and writes results. Failures are reported, and the rest goes on. */
 
 import { Done } from './work/done.js';
 import { UsageError, codeOf, describe, failureOf } from './fault.js';
@@ -45,7 +45,7 @@ import { Report } from './report.js';
  */
 
 /**
- * @typedef {object} CliPool  what is used of a Pool
+ * @typedef {object} CliPool  the methods of a Pool that are used
  * @property {number} size
  * @property {(task: string, payload?: unknown, options?: object) => Promise<unknown> & { terminate?: () => Promise<void> }} dispatch
  * @property {() => void} pause
@@ -54,7 +54,7 @@ import { Report } from './report.js';
  */
 
 /**
- * @typedef {object} Io  the world outside, replaceable in tests
+ * @typedef {object} Io  the process's streams, signals and so on, replaceable in tests
  * @property {import('node:stream').Readable} stdin
  * @property {import('node:stream').Writable & { isTTY?: boolean }} stdout
  * @property {import('node:stream').Writable & { isTTY?: boolean }} stderr
@@ -64,25 +64,25 @@ import { Report } from './report.js';
  * @property {string} [terminal]  the kind of terminal that stderr is: TERM
  */
 
-/** Exit status (besides 0 all done, 1 some failed, 2 wrong use): as a shell reports a death by that signal. */
+/** Exit status after a signal, as a shell reports it. (0: all done, 1: some failed, 2: wrong use.) */
 const STATUS = { SIGINT: 130, SIGPIPE: 141, SIGTERM: 143 };
 
-/** Blocks in work at once: per worker, and at least. More than workers, so that none waits while main writes. */
+/** Blocks in work at once: per worker, and at least. More than workers, so that no worker waits while main writes. */
 const WINDOW = { perWorker: 4, least: 8 };
-/** Results may wait for a slow item before them: that many windows of blocks, so many bytes of input or output. */
+/** Limits for results that wait for a slow item before them: windows of blocks, and bytes of input or output. */
 const HELD_WINDOWS = 64;
 const HELD_BYTES = 256 << 20;
 
 const HANDLER = new URL('./work/handler.js', import.meta.url);
 
-/** How often a stopping run looks whether its workers are still busy. */
+/** How often a stopping run checks whether its workers are still busy. */
 const SETTLE_POLL_MS = 10;
 
-/** Why a pool does not start: the module's fault or an option's. Anything else is the machine's. */
+/** Codes of errors at the start that are the module's or an option's fault, and not the machine's. */
 const MISUSE = new Set(['START_FAILED', 'INVALID_ARGUMENT', 'TASK_FAILED']);
 
 /**
- * @param {string | undefined} spec  MODULE#EXPORT; or none, with --eval
+ * @param {string | undefined} spec  MODULE#EXPORT; undefined with --eval
  * @param {string[]} files
  * @param {MapFlags} flags
  * @param {Io} io
@@ -112,7 +112,7 @@ export async function runMap(spec, files, flags, io) {
 /**
  * @param {Target} target
  * @param {MapFlags} flags
- * @returns {{ append: boolean, log?: JobLog }}  append: outputs go on
+ * @returns {{ append: boolean, log?: JobLog }}  append: whether outputs are appended to
  */
 function openLog(target, { resume }) {
   if (resume === undefined) return { append: false };
@@ -124,7 +124,7 @@ function openLog(target, { resume }) {
 }
 
 /**
- * The pool, and what it shares with this thread.
+ * Starts the pool, with the memory that it shares with this thread.
  * @param {Target} target
  * @param {import('./work/handler.js').Settings['mode']} mode
  * @param {MapFlags} flags
@@ -242,7 +242,7 @@ class MapRun {
     });
   }
 
-  /** The blocks of the input, without items that an earlier run has done. */
+  /** The input's blocks, without items that an earlier run has done. */
   async *#blocks() {
     const { inputs, log } = this.#parts;
     for await (const block of inputs.blocks()) {
@@ -266,7 +266,7 @@ class MapRun {
    */
   async #run(block) {
     const done = block.error ? Done.failed(block, failureOf(block.error)) : await this.#parts.runner.run(block);
-    // The word may say so before the failure itself arrives.
+    // The shared word may be set before the failure itself arrives.
     if (this.#flags.failFast && (done.failures.size || Atomics.load(this.#parts.stop, 0))) this.#windDown();
     return done;
   }
@@ -292,7 +292,7 @@ class MapRun {
     this.#windDown();
   }
 
-  /** Starts nothing more; what runs is finished, what waits is never run. */
+  /** Starts nothing more: running items finish, waiting ones are never run. */
   #windDown() {
     if (this.#settled) return;
     const { pool, stop } = this.#parts;
@@ -302,7 +302,7 @@ class MapRun {
     this.#settled = this.#untilIdle().then(() => pool.destroy());
   }
 
-  /** Settles when all blocks that workers have begun are over, and this thread has their results. */
+  /** Settles when all blocks that workers have begun are done, and this thread has their results. */
   async #untilIdle() {
     const { pool, runner } = this.#parts;
     for (let isIdle = false; !isIdle;) {
@@ -324,7 +324,7 @@ class MapRun {
     return failed ? 1 : 0;
   }
 
-  /** How many items of a run that was stopped were not run. */
+  /** The number of items that were not run because the run was stopped. */
   #notRun() {
     const { inputs } = this.#parts;
     const { items, skipped } = this.#meter;
@@ -333,7 +333,7 @@ class MapRun {
     return `${known} were read and not run; the input was not read to its end`;
   }
 
-  /** A bar would break into results on the same terminal, and needs one that can move its cursor. */
+  /** Whether to show a bar: not between results on the same terminal, and only on one that can move its cursor. */
   #showsProgress() {
     const { progress, output } = this.#flags;
     const { stdout, stderr, terminal } = this.#io;

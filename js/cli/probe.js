@@ -1,4 +1,4 @@
-/** Runs in a thread of its own (see module.js): imports the worker module, and answers what it exports; or evaluates code. */
+/** Runs in a thread of its own (see module.js): imports the worker module and reports its exports; or evaluates code. */
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { inlineHandler } from './input/inline.js';
@@ -23,7 +23,7 @@ function functions(holder) {
 
 /**
  * @param {unknown} error
- * @returns {{ error: string, placed: boolean }} with the place, which a syntax error does not have
+ * @returns {{ error: string, placed: boolean }} placed: whether the text contains the place, which it does not for syntax errors
  */
 function report(error) {
   if (!(error instanceof Error)) return { error: String(error), placed: true };

@@ -1,18 +1,18 @@
-/** The messages of a `wasmpool map` run on stderr: failures, a progress bar, figures at the end. */
+/** Messages of a `wasmpool map` run on stderr: failures, a progress bar, figures at the end. */
 
 import { clearLine, cursorTo } from 'node:readline';
 import { SingleBar } from 'cli-progress';
 import { describe, oneLine } from './fault.js';
 
-/** Figures of a run. `kills` are runs of a task that were killed at the time limit, retried ones included. */
+/** Figures of a run. `kills`: runs that were killed at the time limit, including those that were retried. */
 export class Meter {
-  /** Items that were run, well or not. */
+  /** Items that were run, successfully or not. */
   items = 0;
-  /** Those of them that failed. */
+  /** Items among these that failed. */
   itemsFailed = 0;
-  /** Whatever failed: items, a list of names, an output. */
+  /** All failures: of items, a list of names, an output. */
   failed = 0;
-  /** Done by an earlier run. */
+  /** Items that an earlier run had done. */
   skipped = 0;
   kills = 0;
   bytes = 0;
@@ -43,7 +43,7 @@ export class Reporter {
 
   /**
    * @param {NodeJS.WriteStream | import('node:stream').Writable} stream  stderr
-   * @param {string} [terminal]  its kind: TERM
+   * @param {string} [terminal]  the variable TERM
    */
   constructor(stream, terminal) {
     this.#stream = stream;
@@ -52,7 +52,7 @@ export class Reporter {
 
   /**
    * Shows a bar until stop().
-   * @param {{ total?: number }} amount  items or bytes; without it the bar is a count
+   * @param {{ total?: number }} amount  items or bytes; without a total only the count is shown
    */
   showBar({ total }) {
     const bar = total === undefined ? '' : '{bar} {percentage}% | ETA {eta_formatted} | ';
@@ -66,7 +66,7 @@ export class Reporter {
       clearOnComplete: false,
       noTTYOutput: true,
       gracefulExit: false, // Ctrl-C is ours
-      forceRedraw: true, // failure lines are printed in its place
+      forceRedraw: true, // because failure lines overwrite it
     });
     this.#bar.start(total ?? 0, 0, { items: 0, failed: 0 });
   }
@@ -82,7 +82,7 @@ export class Reporter {
   /**
    * @param {string} label  the input
    * @param {unknown} error  or a Failure
-   * @param {boolean} [verbose]  with the name and the stack of what the handler threw
+   * @param {boolean} [verbose]  also the name and the stack of the handler's error
    */
   failure(label, error, verbose = false) {
     this.line(`${oneLine(label)}: ${describe(error)}`);
@@ -108,7 +108,7 @@ export class Reporter {
 }
 
 /**
- * The stream without what it can do as a terminal: the bar then writes a line from time to time.
+ * The stream as one that is not a terminal, for which the bar writes a line from time to time.
  * @param {import('node:stream').Writable} stream
  */
 function plainLines(stream) {

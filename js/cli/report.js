@@ -1,4 +1,4 @@
-/** Where the outcome of each item goes: results, failures, the log. */
+/** Writes the outcome of each item: results, failures, the log. */
 
 /**
  * @typedef {import('./work/done.js').Done} Done
@@ -74,7 +74,7 @@ export class Report {
     }
   }
 
-  /** All has been given. */
+  /** Ends the outputs. */
   async end() {
     const { writer, errors, log } = this.#writers;
     try {

@@ -163,7 +163,7 @@ export class ActorManager {
     return this.#pool.broadcast(task, payload, options);
   }
 
-  /** @returns {Stats} numbers of this moment; a new object each time */
+  /** @returns {Stats} present numbers, in a new object each time */
   GetStats() {
     return this.#pool.stats();
   }
@@ -173,7 +173,7 @@ export class ActorManager {
     this.#pool.pause();
   }
 
-  /** Starts what has been waiting. */
+  /** Ends a pause: starts waiting tasks. */
   Resume() {
     this.#pool.resume();
   }
@@ -190,13 +190,13 @@ export class ActorManager {
 }
 
 /**
- * Declares the handlers of a worker module: `export default defineWorker(globalThis, { add: ({ a, b }) => a + b })`. Outside
- * a worker it has no effect but to return the handlers.
+ * Declares the handlers of a worker module: `export default defineWorker(globalThis, { add: ({ a, b }) => a + b })`. Returns the handlers;
+ * outside a worker it has no other effect.
  * @template {Record<string, (payload: any, context: import('../handlers/context.js').Context) => unknown>} H
  * @param {typeof globalThis} scope the worker's global scope
  * @param {H} handlers functions by name
  * @returns {H}
- * @throws {TypeError} when the scope is another, or a handler is no function
+ * @throws {TypeError} if the scope is a different object, or a handler is not a function
  */
 export function defineWorker(scope, handlers) {
   if (scope === globalThis) return defineHandlers(handlers);

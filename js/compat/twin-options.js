@@ -135,12 +135,12 @@ export function poolOptions(given) {
     telemetry: given.TELEMETRY_ENABLED && { ring: given.TELEMETRY_RING_SIZE, thresholds },
     liveness: given.WATCHDOG_ENABLED && { timeoutMs: ms('WATCHDOG_TIMEOUT'), scanMs: ms('WATCHDOG_INTERVAL') },
     dev: given.ENABLE_STRICT_API_PARAMETER_CHECKER_POLICE,
-    unref: true, // Twin knows no end: an idle one must not keep a program alive
+    unref: true, // Twin has no call that ends it, so an idle one must not keep the program alive
   };
 }
 
 /**
- * The two belong together: what a library has delayed no other can cancel.
+ * The pool's scheduler for a task library. delay and cancel are taken together, because one library cannot cancel another one's timers.
  * @param {any} library
  * @returns {Partial<import('../options/options.js').Scheduler>}
  */
@@ -161,8 +161,8 @@ export function schedulerOf(library) {
 }
 
 /**
- * A table whose keys may have four underscores in front, as Twin's editors complete them; another number is a mistake (TW-61), and so
- * is any other key.
+ * Reads a table whose keys may begin with four underscores, as Twin's editors complete them. Another number of underscores is a mistake
+ * (TW-61), and so is an unknown key.
  * @param {string} what for messages
  * @param {any} table
  * @param {readonly string[]} known

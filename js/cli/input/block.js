@@ -1,23 +1,23 @@
 /** Items that travel together: lines of an input, or names of files. */
 
 /**
- * How messages name items: FILE:LINE, or a path.
+ * Names of items in messages: FILE:LINE, or a path.
  * @typedef {{ name: string, lines: Uint32Array, paths?: undefined } | { paths: string[] }} Labels
  */
 
-/** Some items in a row. */
+/** Consecutive items. */
 export class Block {
   /** How often its first item has failed already. */
   attempts = 0;
-  /** Its first item is a file that main must read: standard input, a pipe, a device. */
+  /** Whether its first item is a file that main must read: standard input, a pipe, a device. */
   isReadByMain = false;
-  /** @type {unknown} why there is no item to read: it has failed already */
+  /** @type {unknown} why its item cannot be read: it has failed already */
   error = undefined;
 
   /**
    * @param {number} first  index of the first item in the whole run, from 0
    * @param {Uint8Array} data
-   * @param {Uint32Array} bounds  where each item's bytes begin and end in it
+   * @param {Uint32Array} bounds  start and end of each item's bytes
    * @param {Labels} labels
    */
   constructor(first, data, bounds, labels) {
@@ -27,12 +27,12 @@ export class Block {
     this.labels = labels;
   }
 
-  /** Items. */
+  /** Number of items. */
   get count() {
     return this.bounds.length >> 1;
   }
 
-  /** Where its items' bytes begin and end. */
+  /** Start of its first item's bytes, and end of its last one's. */
   get span() {
     const { bounds } = this;
     return bounds.length ? { start: bounds[0], end: bounds[bounds.length - 1] } : { start: 0, end: 0 };
@@ -50,7 +50,7 @@ export class Block {
   }
 
   /**
-   * Some of its items; what is known of the first one stays with it.
+   * A part of it; the state of the first item stays with the part that has it.
    * @param {number} from
    * @param {number} [to]
    */

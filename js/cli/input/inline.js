@@ -5,13 +5,13 @@ import process from 'node:process';
 import vm from 'node:vm';
 
 /**
- * Compiles it. Nothing of it runs before the script does.
+ * Compiles the code, without running it.
  * @param {string} code
  * @returns {vm.Script}  its value is the expression's
  * @throws {SyntaxError}
  */
 export function compileInline(code) {
-  // A file name in the working directory: `await import('./x.js')` and packages are looked for from there.
+  // A file name in the working directory, from which `await import('./x.js')` and packages are resolved.
   const filename = join(process.cwd(), '-e');
   const importModuleDynamically = vm.constants?.USE_MAIN_CONTEXT_DEFAULT_LOADER;
   // The line end: the code may end in a comment.
@@ -19,8 +19,8 @@ export function compileInline(code) {
 }
 
 /**
- * Node 20 warns, on the user's terminal and in each worker, that the way in which the code's imports are resolved is
- * experimental. From now on this thread does not.
+ * Silences a warning of Node 20 in this thread: that the way in which the code's imports are resolved is experimental. It would appear
+ * on the user's terminal, once for each worker.
  */
 function dropWarning() {
   const { emitWarning } = process;

@@ -1,7 +1,7 @@
 /**
- * The items of a `wasmpool map` run, read lazily, in blocks: what one read of an input gives. Lines are found here and
- * parsed by the workers; files are named here and read by the workers. Whatever cannot be read is an item that fails, so
- * that the rest goes on.
+ * The items of a `wasmpool map` run, read lazily and in blocks, one for each read of an input. Lines are split here and parsed by the
+ * workers; files are named here and read by the workers. An input that cannot be read becomes an item that fails, so that the rest goes
+ * on.
  */
 
 import { Buffer } from 'node:buffer';
@@ -11,15 +11,15 @@ import { Block } from './block.js';
 const LF = 0x0a;
 const NUL = 0x00;
 
-/** Up to here a byte may be white space. */
+/** White space bytes are not above this. */
 const SPACE = 0x20;
 
-/** Names of files in one block, at most. */
+/** Most file names in one block. */
 const NAMES = 1024;
 
 /**
  * @param {string} path
- * @returns {import('node:fs').Stats | undefined} undefined: reading it will say why
+ * @returns {import('node:fs').Stats | undefined} undefined: reading the file will fail with the reason
  */
 export function statOf(path) {
   try {
@@ -32,7 +32,7 @@ export function statOf(path) {
 /**
  * Each name is an item.
  * @param {readonly string[]} names
- * @param {{ first?: number, readsStdin: boolean }} options  readsStdin: '-' is standard input
+ * @param {{ first?: number, readsStdin: boolean }} options  readsStdin: whether '-' means standard input
  * @returns {Generator<Block, void, void>}
  */
 export function* nameBlocks(names, { first = 0, readsStdin }) {
@@ -55,7 +55,7 @@ export function* nameBlocks(names, { first = 0, readsStdin }) {
 }
 
 /**
- * The names in a list are the items: one a line, or separated by NUL.
+ * The names in a list are the items: one per line, or separated by NUL.
  * @param {string} list  a path, or '-' for standard input
  * @param {import('node:stream').Readable} stdin
  * @param {boolean} nul
@@ -139,7 +139,7 @@ function isBlank(records, start, end) {
  * @returns {AsyncGenerator<Buffer, void, void>}
  */
 export async function* wholeRecords(stream, separator = LF) {
-  /** @type {Buffer[]} pieces of the record that is not complete yet */
+  /** @type {Buffer[]} pieces of the incomplete record at the end */
   let open = [];
   for await (const chunk of stream) {
     const buffer = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);

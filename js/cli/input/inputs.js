@@ -5,14 +5,14 @@ import { lineBlocks, listedBlocks, nameBlocks, statOf } from './input.js';
 
 /** @typedef {import('./block.js').Block} Block */
 
-/** How long a run that was stopped looks for the end of its input. */
+/** How long a stopped run waits for the end of its input. */
 const LOOK_MS = 100;
 
 /** The items of one run. */
 export class Inputs {
   /** Items read so far. */
   read = 0;
-  /** Whether all have been read. */
+  /** Whether all items have been read. */
   isComplete = false;
   #names;
   #flags;
@@ -34,7 +34,7 @@ export class Inputs {
     this.#stdin = stdin;
     /** @type {import('../work/handler.js').Settings['mode']} */
     this.mode = modeOf(flags);
-    /** The list that names the items, if they are not given as arguments. */
+    /** The list with the names of the items, if they are not given as arguments. */
     this.list = flags.filesFrom ?? (flags.paths && !files.length ? '-' : undefined);
   }
 
@@ -58,13 +58,13 @@ export class Inputs {
       this.isComplete = true;
     } finally {
       if (isLeft) {
-        this.isComplete = Boolean((await source.next()).done); // the end shows at the next read; a terminal may never answer
+        this.isComplete = Boolean((await source.next()).done); // only the next read shows the end; a terminal may never answer
         void source.return();
       }
     }
   }
 
-  /** Gives an input that was left a moment in which its end may show. */
+  /** Waits a moment for the end of an input that is not read any more. */
   async look() {
     const end = performance.now() + LOOK_MS;
     while (!this.isComplete && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, 1));
@@ -76,13 +76,13 @@ export class Inputs {
     return lineBlocks(this.#names, this.#stdin, { skipBlank: this.mode === 'json' });
   }
 
-  /** @returns {number | undefined} all items, if that is known */
+  /** @returns {number | undefined} the number of all items, if it is known */
   get count() {
     if (this.isComplete) return this.read;
     return this.isByFile && this.list === undefined ? this.#names.length : undefined;
   }
 
-  /** @returns {number | undefined} of items, or of bytes in them: what the progress bar shows. undefined: not known before the end */
+  /** @returns {number | undefined} the progress bar's total, in items or bytes; undefined: not known before the end */
   get total() {
     if (this.isByFile) return this.count;
     let bytes = 0;

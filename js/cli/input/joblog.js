@@ -1,6 +1,6 @@
 /**
  * The log of `--resume LOG`, in the format of GNU parallel's --joblog: one line for each item that was run. A later run with
- * the same log leaves out what is done.
+ * the same log skips items that are done.
  */
 
 import { readFileSync } from 'node:fs';
@@ -15,18 +15,18 @@ const COMMAND = 8;
 
 const SIGKILL = 9;
 
-/** What earlier runs have done, and the lines for what this one does. */
+/** The items that earlier runs have done, and the log lines of this run. */
 export class JobLog {
   /** @type {Set<string>} commands of items that are done */
   #done = new Set();
   #handler;
-  /** Written first: nothing, if the log goes on. */
+  /** Written first: the head of a new log; a line end if an earlier run was cut off in a line; or nothing. */
   prefix = '';
 
   /**
-   * @param {string} path  read if it is there
-   * @param {string} handler  names it in each command
-   * @throws if it is another file
+   * @param {string} path  read if it exists
+   * @param {string} handler  the handler's name in each command
+   * @throws if it is not such a log
    */
   constructor(path, handler) {
     this.#handler = handler;
@@ -37,7 +37,7 @@ export class JobLog {
         'this is not a job log, and it was not changed: its first line is not that of GNU parallel’s --joblog',
       );
     if (isCutHead) this.prefix = HEAD.slice(text.length);
-    else if (!text.endsWith('\n')) this.prefix = '\n'; // the run was cut off in the middle of a line
+    else if (!text.endsWith('\n')) this.prefix = '\n'; // the earlier run ended in the middle of a line
     for (const line of text.split('\n').slice(1, -1)) {
       const columns = line.split('\t');
       if (columns[EXITVAL] === '0' && columns.length > COMMAND) this.#done.add(columns.slice(COMMAND).join('\t'));

@@ -1,11 +1,11 @@
-/** Lines of input as values, results as lines of JSON. Used by workers, too: it knows nothing of files and streams. */
+/** Turns input lines into values, and results into lines of JSON. Workers use it too, so it does not depend on files and streams. */
 
 import { Buffer, isUtf8 } from 'node:buffer';
 import { ItemError, describe } from '../fault.js';
 
 /**
- * One result as JSON, without a line end. What JSON has no form for: binary data is base64, BigInt its decimal digits, a Map
- * an array of pairs, a Set an array; undefined, NaN and the infinities are null.
+ * A result as JSON, without a line end. Values that JSON does not have: binary data becomes base64, a BigInt its decimal digits, a Map
+ * an array of pairs, a Set an array; undefined, NaN and the infinities become null.
  * @param {unknown} value
  * @returns {string}
  * @throws {ItemError} NOT_SERIALIZABLE for functions, symbols, promises, and objects that contain themselves
@@ -19,11 +19,11 @@ export function toJson(value) {
   }
 }
 
-/** Deeper values are not looked at, and take the slow way. */
+/** Deeper values are not checked, and take the slow path. */
 const PLAIN_DEPTH = 8;
 
 /**
- * Whether JSON has a form for all of it. Looking costs less than a replacer that is called for each part.
+ * Whether JSON can express all of a value. This check costs less than a replacer that is called for each part.
  * @param {any} value
  * @param {number} depth
  * @returns {boolean}
@@ -40,7 +40,7 @@ function isPlain(value, depth) {
 }
 
 /**
- * @this {any}  the object that has the value; its own toJSON() was called already
+ * @this {any}  the object around the value, whose toJSON() was called already
  * @param {string} key
  * @param {unknown} value
  */

@@ -1,4 +1,4 @@
-/** Finds the function that MODULE#EXPORT names: a JS handler of a worker module, or a C task of a module that emcc built. */
+/** Finds the function for MODULE#EXPORT: a JS handler of a worker module, or a C task of a module built by emcc. */
 
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -18,17 +18,17 @@ import { compileInline } from './inline.js';
  * @property {URL} [wasm]
  */
 
-/** As long as a worker of a pool may take to get ready (`readyTimeoutMs`). */
+/** The same as a pool's default for `readyTimeoutMs`. */
 const PROBE_MS = 10_000;
 
-/** What only the glue of a pool's C module holds: the name by which Emscripten knows its workers, and our exports. */
+/** Texts that only the glue of a pool's C module contains: Emscripten's name for its workers, and our exports. */
 const GLUE_MARKS = ['em-pthread', '_wp_'];
 
 /**
- * @param {string | undefined} spec  MODULE#EXPORT; none, if there is code
+ * @param {string | undefined} spec  MODULE#EXPORT; undefined if there is code
  * @param {{ wasm?: string, eval?: string, initData?: unknown }} flags  wasm: a module built by emcc whose C tasks may be meant as well
  * @returns {Promise<Target>}
- * @throws {UsageError} there is no such module or export, or it cannot be loaded
+ * @throws {UsageError} if there is no such module or export, or it cannot be loaded
  */
 export async function resolveTarget(spec, { wasm, eval: code, initData }) {
   if (code !== undefined) return resolveCode(code, initData);
@@ -68,7 +68,7 @@ async function resolveCode(code, initData) {
 /**
  * @param {string} name
  * @param {string} task
- * @param {string[]} [names]  what there is instead
+ * @param {string[]} [names]  names that exist
  */
 export function missing(name, task, names = []) {
   const others = names.length ? ` (it has ${names.slice(0, 8).join(', ')})` : '';
@@ -100,8 +100,8 @@ function read(url, name) {
 }
 
 /**
- * Loads a worker module in a thread of its own, to learn its exports: whatever it does while it loads (print, hang,
- * exit) is then no matter of ours.
+ * Loads a worker module in a thread of its own to get its exports, so that nothing it does while it loads (print, hang, exit) affects
+ * this thread.
  * @param {{ module?: string, code?: string, initData: unknown }} what
  * @param {string} name
  * @returns {Promise<{ names: string[], wasm?: string }>}
@@ -129,10 +129,10 @@ async function probe(what, name) {
 }
 
 /**
- * Where a module, or one that it imports, cannot be parsed. The error does not say; Node says it only when it ends
- * because of one. Nothing of the module runs: parsing comes first.
+ * Finds where a module, or one that it imports, cannot be parsed. The error does not contain that; Node reports it only when the error ends
+ * the program. No code of the module runs, because parsing comes first.
  * @param {string} module  URL
- * @returns {Promise<string>} ` (file:…:LINE)`, or nothing if it is not known
+ * @returns {Promise<string>} ` (file:…:LINE)`, or '' if it is not known
  */
 async function syntaxPlace(module) {
   const code = `await import(${JSON.stringify(module)})`;

@@ -1,4 +1,4 @@
-/** The outcome of a run of a block: results as text, failures, and items that are left over. */
+/** The outcome of a run of a block: results as text, failures, and items that were not run. */
 
 import { Buffer } from 'node:buffer';
 
@@ -10,15 +10,15 @@ import { Buffer } from 'node:buffer';
 export class Done {
   /** @type {Map<number, Failure>} by item */
   failures = new Map();
-  /** Bytes that were read. */
+  /** Number of bytes read. */
   bytes = 0;
-  /** Runs that were stopped at the time limit. */
+  /** Number of runs that were stopped at the time limit. */
   kills = 0;
-  /** Bytes of results. */
+  /** Size of the results in bytes. */
   size = 0;
   /** @type {Buffer[]} */
   #pieces = [];
-  /** @type {number[]} where each item's line ends */
+  /** @type {number[]} end of each item's line */
   #ends = [];
   /** @type {number[]} how long each item took */
   #ms = [];
@@ -32,7 +32,7 @@ export class Done {
 
   /**
    * @param {Block} block
-   * @param {import('./record.js').BlockRecord} record  its worker has ended with it
+   * @param {import('./record.js').BlockRecord} record  which its worker does not use any more
    * @param {number} count  items that are done
    */
   static fromRecord(block, record, count) {
@@ -49,7 +49,7 @@ export class Done {
   }
 
   /**
-   * The first item has failed, before a worker had it.
+   * The first item failed before a worker got it.
    * @param {Block} block
    * @param {Failure} failure
    */
@@ -59,12 +59,12 @@ export class Done {
     return done;
   }
 
-  /** Items that are done, well or not. */
+  /** Number of items that are done, successfully or not. */
   get count() {
     return this.#ends.length;
   }
 
-  /** @returns {Block | undefined} the items that have not been run */
+  /** @returns {Block | undefined} the items that were not run */
   get rest() {
     if (this.#rest?.first === this.block.first + this.count) return this.#rest;
     return (this.#rest = this.count < this.block.count ? this.block.slice(this.count) : undefined);

@@ -1,4 +1,4 @@
-/** Main's side of handler.js: gives blocks to workers, watches time limits, and reads the records that a worker has left behind. */
+/** Main's side of handler.js: sends blocks to workers, enforces time limits, and reads the records that workers leave behind. */
 
 import { readFile } from 'node:fs/promises';
 import { clockOffsetMs } from '../../host/node/clock.js';
@@ -13,19 +13,19 @@ import { pack } from './record.js';
  * @typedef {import('./record.js').BlockRecord} BlockRecord
  */
 
-/** A time limit of a block that waits for a worker is looked at so often, at least. */
+/** How often the time limit of a block that waits for a worker is checked, at least. */
 const LOOK_MS = 50;
 
 const nowMs = sharedClock({ time, clockOffsetMs });
 
-/** Runs blocks by a JavaScript handler, in workers that have handler.js as their module. */
+/** Runs blocks in workers whose module is handler.js. */
 export class HandlerRunner {
   #pool;
   #records;
   #free;
   #stop;
   #options;
-  /** Tasks given to the pool whose ends are not known here. */
+  /** Tasks of the pool that have not settled. */
   inFlight = 0;
 
   /**
@@ -42,7 +42,7 @@ export class HandlerRunner {
   }
 
   /**
-   * Bytes that a block keeps in memory while it is in work: a file is in a worker's own memory, one at a time.
+   * Bytes that a block keeps in memory while it is in work. Files do not count: a worker reads them one at a time, into its own memory.
    * @param {Block} block
    */
   weigh(block) {
@@ -51,12 +51,12 @@ export class HandlerRunner {
   }
 
   /**
-   * Runs a block as far as one worker gets with it.
+   * Runs a block, as far as one worker gets.
    * @param {Block} block
    * @returns {Promise<Done>}
    */
   async run(block) {
-    const index = /** @type {number} */ (this.#free.pop()); // there is one for each block in work
+    const index = /** @type {number} */ (this.#free.pop()); // there is a record for each block in work
     const record = this.#records[index];
     try {
       return await this.#runWith(record, index, block);
@@ -79,7 +79,7 @@ export class HandlerRunner {
     const data = new Uint8Array(block.data.buffer, block.data.byteOffset + start, end - start);
     const task = this.#pool.dispatch('wasmpool:block', pack(index, data, content));
     const watch = new Watch(record, task, this.#options.timeout, () => {
-      // Before its worker is stopped, so that meanwhile no other one starts an item.
+      // Before the worker is stopped, so that no other worker starts an item meanwhile.
       if (this.#options.failFast && !this.#mayRetry(record.attempts, 'TIMEOUT')) Atomics.store(this.#stop, 0, 1);
     });
     let result;
@@ -124,19 +124,19 @@ export class HandlerRunner {
   }
 
   /**
-   * The item at which a worker was lost or stopped has failed, or is run again.
+   * The item at which a worker was lost or stopped: it has failed, or is run again.
    * @param {Done} done
    * @param {number} attempts
    * @param {import('../fault.js').Failure} failure
    */
   #blame(done, attempts, failure) {
-    if (!done.rest) return; // it was lost when all had been done
+    if (!done.rest) return; // the worker was lost after the last item
     if (!this.#mayRetry(attempts, failure.code)) done.addFailure(failure);
     else done.rest.attempts = attempts + 1;
   }
 
   /**
-   * @param {number} attempts  that an item has had before the one that failed
+   * @param {number} attempts  number of attempts before the one that failed
    * @param {string} code  of the failure
    */
   #mayRetry(attempts, code) {
@@ -144,7 +144,7 @@ export class HandlerRunner {
   }
 }
 
-/** The time limit of the items of a block: of each one from its own beginning. */
+/** The time limit of a block's items, for each one from its own start. */
 class Watch {
   timedOut = false;
   #record;
@@ -160,7 +160,7 @@ class Watch {
    * @param {BlockRecord} record
    * @param {{ terminate?: () => Promise<void> }} task
    * @param {number | undefined} limitMs
-   * @param {() => void} onTimeout  an item is over its time
+   * @param {() => void} onTimeout  called when an item is over its time limit
    */
   constructor(record, task, limitMs, onTimeout) {
     this.#record = record;
@@ -187,7 +187,7 @@ class Watch {
     }
   }
 
-  /** Settles when the worker does nothing for this block any more. */
+  /** Settles when the worker has stopped working on this block. */
   async end() {
     clearTimeout(this.#timer);
     await this.#stopped;

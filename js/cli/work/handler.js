@@ -1,6 +1,6 @@
 /**
- * The worker module of `wasmpool map`: runs the user's handler over blocks of items. It reads files, parses lines and makes
- * results into lines, so that main has nothing to do for a single item.
+ * The worker module of `wasmpool map`: runs the user's handler over blocks of items. It reads files, parses lines and turns
+ * results into lines, so that main has no work per item.
  */
 
 import { Buffer, isUtf8 } from 'node:buffer';
@@ -18,27 +18,27 @@ import { BlockRecord, unpack } from './record.js';
 /**
  * @typedef {object} Settings  from main, as the pool's initData
  * @property {string} [module]  URL of the user's module
- * @property {string} [code]  the handler itself, instead
+ * @property {string} [code]  source of the handler, instead of a module
  * @property {string} task  the name of the handler or C task
  * @property {boolean} isC
  * @property {'json' | 'lines' | 'paths' | 'files'} mode
  * @property {unknown} initData  the user's
  * @property {number} retries  how often a failed item is run again
- * @property {boolean} failFast  no item starts after the first that has failed, in whatever worker
- * @property {number} patienceMs  a block that takes longer is handed back where it is; Infinity: not
+ * @property {boolean} failFast  after the first failure no further item starts, in any worker
+ * @property {number} patienceMs  a block that takes longer is handed back unfinished; Infinity: never
  * @property {SharedArrayBuffer[]} records
  * @property {SharedArrayBuffer} stop  its first word: not 0 when no further item may start
  *
  * @typedef {{ text: string, failed: boolean, bytes: number, ms: number }} Result  of one item
  */
 
-/** The file of an item is none that a worker may read: a pipe or a terminal could keep the thread from being stopped. */
+/** Thrown for a file that a worker may not read: a pipe or a terminal could keep the thread from being stopped. */
 class NotForWorkers extends Error {}
 
 const scope = /** @type {any} */ (globalThis).wasmpoolThread;
 /** @type {Settings} */
 const settings = scope.initData;
-scope.initData = settings.initData; // what the user's module sees
+scope.initData = settings.initData; // the user's, for the user's module
 
 const records = settings.records.map((memory) => new BlockRecord(memory));
 const stop = new Int32Array(settings.stop);
@@ -51,8 +51,8 @@ const nowMs = sharedClock({ time, clockOffsetMs });
 /**
  * @param {Uint8Array} job  see pack()
  * @param {import('../../handlers/context.js').Context} context
- * @returns {Promise<Result | 'readByMain' | undefined>} what the record has no room for: the result of the item whose turn it
- *   is; or that this item must be read by main
+ * @returns {Promise<Result | 'readByMain' | undefined>} the result of the current item, if the record has no room for it; or 'readByMain'
+ *   if main must read this item
  */
 async function runBlock(job, context) {
   const { index, data, content } = unpack(job);
@@ -66,7 +66,7 @@ async function runBlock(job, context) {
     const result = started instanceof Promise ? await started : started;
     if (result === 'readByMain') return result;
     const endedMs = nowMs();
-    // At once, and for all workers: they take blocks that wait without main, which learns of the failure later.
+    // At once, for all workers: they take waiting blocks without main, which learns of the failure later.
     if (result.failed && settings.failFast) Atomics.store(stop, 0, 1);
     result.ms = endedMs - beganMs;
     beganMs = endedMs;
@@ -81,7 +81,7 @@ async function runBlock(job, context) {
  */
 
 /**
- * One item, with its retries. Without a promise unless the handler gives one: most items take microseconds.
+ * Runs one item, with its retries. Returns a promise only if the handler does: most items take microseconds.
  * @param {BlockRecord} record
  * @param {number} i
  * @param {WorkersBlock} block
@@ -136,7 +136,7 @@ function callHandler(bytes, { isText, content, context }, item) {
 }
 
 /**
- * What an item is, if it is no file.
+ * The handler's argument for an item that is not a file.
  * @param {Buffer} bytes
  * @param {boolean} isText
  * @param {Result} item
@@ -150,7 +150,7 @@ function valueOf(bytes, isText, item) {
 
 /**
  * @param {string} path
- * @returns {Uint8Array}  not a Buffer: handlers are promised what other runtimes have, too
+ * @returns {Uint8Array}  not a Buffer, so that handlers work in other runtimes as well
  */
 function readFile(path) {
   return readRegular(path, () => {
@@ -178,7 +178,7 @@ function readRegular(path, read) {
 }
 
 /**
- * Runs a C task on an item. A file is read into the pool's memory, where the task finds it.
+ * Runs a C task on an item. A file is read directly into the pool's memory.
  * @param {Buffer} bytes  of the item
  * @param {WorkersBlock} block
  * @param {Result} item
@@ -231,7 +231,7 @@ function resultLine(bytes, result) {
 }
 
 /**
- * A task's context as the user's handlers see it: initData is what the user gave.
+ * A task's context for the user's handlers: with the user's initData.
  * @param {import('../../handlers/context.js').Context} context
  */
 function usersContext(context) {

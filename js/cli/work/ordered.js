@@ -1,8 +1,7 @@
 /**
- * A bounded window between a source of items and an asynchronous function: results come out in the order of the items
- * (or as they are ready), at most `limit` items are in work, at most `held` are in memory, and a failing item is an
- * outcome like any other. An item can be divided: before it starts (`split`), or when its run leaves a part of it over
- * (`restOf`); the parts keep the item's place in the order.
+ * A bounded window between a source of items and an asynchronous function. Results come in the order of the items (or as they
+ * become ready); at most `limit` items are in work and at most `held` in memory; a failed item is an outcome like any other. An
+ * item can be divided, before it starts (`split`) or when its run leaves a part undone (`restOf`); the parts keep the item's place.
  */
 
 /**
@@ -14,15 +13,15 @@
  * @template T, R
  * @typedef {object} WindowOptions
  * @property {number} limit  items in work at once
- * @property {number} [held]  items in work, or done and not yet given out; default: limit. A larger value lets the rest
- *   go on while the item whose turn it is takes long
+ * @property {number} [held]  items in work, or done and not yet delivered; default: limit. With a larger value others
+ *   go on while the oldest item takes long
  * @property {boolean} [ordered]  outcomes in the order of the items; default true
  * @property {(item: T) => number} [weigh]  an item's weight until it is done, for instance its bytes; default 0
- * @property {(value: R) => number} [weighValue]  the weight of a result until it is given out; default 0
+ * @property {(value: R) => number} [weighValue]  the weight of a result until it is delivered; default 0
  * @property {number} [maxWeight]  weight in memory at once; one item alone may be heavier. Default: no limit
- * @property {(item: T) => readonly [T, T?]} [split]  asked just before an item starts: the part to start now, and the rest
- * @property {(value: R) => T | undefined} [restOf]  the part of its item that a run has left over
- * @property {AbortSignal} [stop]  once aborted no further item is started; those in work still come out
+ * @property {(item: T) => readonly [T, T?]} [split]  called just before an item starts: returns the part to start now, and the rest
+ * @property {(value: R) => T | undefined} [restOf]  the part of its item that a run has left undone
+ * @property {AbortSignal} [stop]  once aborted, no further item is started; those in work are still delivered
  */
 
 /**
@@ -31,11 +30,11 @@
  * @property {T} item
  * @property {boolean} started
  * @property {number} weight  of the item while it is in work, then of its result
- * @property {Outcome<T, R>} [outcome]  none until it is done
+ * @property {Outcome<T, R>} [outcome]  undefined until it is done
  * @property {Entry<T, R>} [next]
  */
 
-/** A condition to wait for: notify() before wait() is not lost, several are one. */
+/** A condition variable: a notify() before wait() is not lost, and several count as one. */
 class Change {
   #pending = false;
   #wake = () => {};
@@ -53,7 +52,7 @@ class Change {
 }
 
 /**
- * The window itself: what has been taken from the source and not yet been given out.
+ * The window itself: the items that were taken from the source and not yet delivered.
  * @template T, R
  */
 class Window {
@@ -61,20 +60,20 @@ class Window {
   #head;
   /** @type {Entry<T, R> | undefined} */
   #tail;
-  /** @type {Entry<T, R>[]} not started: an item that was just added, parts of divided ones; the last one is next */
+  /** @type {Entry<T, R>[]} entries not started: a new item, parts of divided ones; the last one is next */
   #waiting = [];
-  /** @type {Entry<T, R>[]} if not ordered: done, in the order in which they became so */
+  /** @type {Entry<T, R>[]} if not ordered: entries that are done, in the order of their ends */
   #done = [];
-  /** Started and not yet given out: how many, and what they weigh. */
+  /** Number and weight of the entries that were started and not yet delivered. */
   #held = 0;
   #weight = 0;
   #inWork = 0;
   #stopped = false;
   #run;
   #options;
-  /** Room was made, or stop was asked for. */
+  /** Notified when there is room, or when the run is to stop. */
   room = new Change();
-  /** An outcome is there, or no more will come. */
+  /** Notified when there is an outcome, or no more will come. */
   ready = new Change();
 
   /**
@@ -86,7 +85,7 @@ class Window {
     this.#options = options;
   }
 
-  /** Nothing is in work, and nothing will be unless it is added. */
+  /** Whether nothing is in work, and nothing waits or may start any more. */
   get idle() {
     return this.#inWork === 0 && (this.#stopped || this.#waiting.length === 0);
   }
@@ -115,7 +114,7 @@ class Window {
     this.ready.notify();
   }
 
-  /** @returns {Outcome<T, R> | undefined} the next one to give out, if it is done */
+  /** @returns {Outcome<T, R> | undefined} the next one to deliver, if it is done */
   take() {
     const entry = this.#options.ordered ? this.#head : this.#done.shift();
     if (!entry?.outcome) return undefined;
@@ -148,7 +147,7 @@ class Window {
   #startWaiting() {
     const { limit, held, weigh, maxWeight, split } = this.#options;
     while (!this.#stopped && this.#waiting.length && this.#inWork < limit) {
-      // The one that all others wait for starts in any case: without it nothing could be given out, and no room be made.
+      // The oldest entry starts in any case: until it is done nothing can be delivered, and no room be made.
       const isFirst = this.#head !== undefined && !this.#head.started;
       const entry = isFirst ? /** @type {Entry<T, R>} */ (this.#head) : this.#waiting[this.#waiting.length - 1];
       const [item, rest] = split(entry.item);
@@ -199,9 +198,9 @@ const ignore = () => undefined;
 const whole = (/** @type {any} */ item) => /** @type {const} */ ([item]);
 
 /**
- * Runs `run` over the items of `source`, and gives out one outcome per started item. The source is read no further than
- * the window has room (plus one item). An error of the source itself is thrown after the outcomes of what it gave
- * before. Leaving the loop early starts nothing more and does not wait for what is in work.
+ * Runs `run` over the items of `source`, and yields one outcome per started item. The source is read no further than the window has
+ * room (plus one item). An error of the source is thrown after the outcomes of the items before it. Leaving the loop early starts
+ * nothing more, and does not wait for items in work.
  * @template T, R
  * @param {Iterable<T> | AsyncIterable<T>} source
  * @param {(item: T) => Promise<R> | R} run

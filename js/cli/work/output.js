@@ -1,6 +1,6 @@
 /**
- * Results as NDJSON. Lines are gathered for one turn of the event loop and then written, so that a reader at the other
- * end of a pipe sees each result at once and a flood of small ones is not one system call each.
+ * Writes results as NDJSON. Lines are collected for one turn of the event loop and then written, so that the reader of a pipe gets
+ * each result soon, and many small ones do not cost one system call each.
  */
 
 import { Buffer } from 'node:buffer';
@@ -8,23 +8,23 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import { UsageError, describe } from '../fault.js';
 import { statOf } from '../input/input.js';
 
-/** A closed output pipe: whoever read our results has enough of them. */
+/** The output pipe was closed: its reader does not want more results. */
 export class ClosedPipe extends Error {}
 
 /** Results cannot be written any more: the disk is full, for instance. */
 export class OutputError extends Error {}
 
-/** Gathered text is written from this length on, without waiting for the turn's end. */
+/** Collected text of this length is written without waiting for the end of the turn. */
 const FLUSH_LENGTH = 1 << 16;
 
 /**
- * Where results go.
+ * A destination for results.
  * @typedef {object} Sink
- * @property {(bytes: Uint8Array) => Promise<void> | void} write  a promise when the reader is slower than we are
- * @property {() => Promise<void>} end  all has been written
+ * @property {(bytes: Uint8Array) => Promise<void> | void} write  returns a promise if the reader is slower
+ * @property {() => Promise<void>} end  settles when everything has been written
  */
 
-/** Gathers lines before a sink. Errors of the sink come out of write() and end(). */
+/** Collects lines for a sink. Errors of the sink are thrown by write() and end(). */
 export class Writer {
   #sink;
   #before;
@@ -37,7 +37,7 @@ export class Writer {
 
   /**
    * @param {Sink} sink
-   * @param {Writer} [before]  what was given to it is written first
+   * @param {Writer} [before]  its lines are written first
    */
   constructor(sink, before) {
     this.#sink = sink;
@@ -105,11 +105,11 @@ export function streamSink(stream) {
 }
 
 /**
- * Opens FILE and writes to it as results come. Not to a temporary file renamed at the end: a run that is killed, or that
- * ends early for want of disk space, then leaves all the results that it had.
+ * Opens FILE and writes to it as results come, and not to a temporary file that is renamed at the end: so a run that is killed, or that
+ * ends because the disk is full, leaves all the results that it had.
  * @param {string} path
- * @param {string[]} inputs  refused as output: opening would empty them
- * @param {{ append?: boolean }} [how]  append: what it holds stays
+ * @param {string[]} inputs  not allowed as output, because opening would empty them
+ * @param {{ append?: boolean }} [how]  append: keep the file's content
  * @returns {Sink}
  */
 export function fileSink(path, inputs, { append = false } = {}) {

@@ -1,14 +1,14 @@
-/** How many items travel together: many while they take microseconds, one while they take long. */
+/** The number of items per block: many if items take microseconds, one if they take long. */
 
 import { BLOCK_ITEMS } from './record.js';
 
-/** What a block should take: long beside a block's own cost, short beside what a user notices. */
+/** Target time of a block: long compared with its own cost, short compared with what a user notices. */
 const TARGET_MS = 4;
 
-/** A block that is over so much is handed back by its worker, so that others help with what is left. */
+/** A block that takes longer than this is handed back by its worker, so that others help with the rest. */
 const PATIENCE_MS = 25;
 
-/** By so much the size grows at most, from one block to the next: the first items may be easy ones. */
+/** Most growth of the size from one block to the next: the first items may be easy ones. */
 const GROWTH = 4;
 
 /** The size of blocks, learned from how long they take. */
@@ -34,7 +34,7 @@ export class Pace {
    * Learns from a block.
    * @param {number} items  that are done
    * @param {number} ms  together
-   * @param {boolean} [isHandedBack]  its worker gave it up: some item was slow, and those behind it may be as slow
+   * @param {boolean} [isHandedBack]  whether its worker handed it back: an item was slow, and later ones may be as slow
    */
   learn(items, ms, isHandedBack = false) {
     if (isHandedBack) this.#size = 1;

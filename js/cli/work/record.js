@@ -1,7 +1,7 @@
 /**
- * What a worker leaves behind of a block of items, in memory that outlives it: after each item its result, and how far it
- * has come. When a worker dies in the middle of a block, main knows which items are done, which one was running, and which
- * ones another worker can run: none is lost and none runs twice.
+ * A worker's progress on a block of items, in memory that outlives the worker: each item's result, and how many are done. If the worker
+ * dies in the middle of a block, main knows which items are done, which one was running, and which ones another worker can run: none is
+ * lost, and none runs twice.
  *
  * One record serves one block at a time. TURN is the only word that both sides write, by compare-and-exchange: the worker
  * moves it past an item, or main condemns that item, and then the worker leaves the record alone.
@@ -10,9 +10,9 @@
 import { Buffer } from 'node:buffer';
 
 /** Words of the header. */
-const TURN = 0; // items done: the index of the one whose turn it is; CONDEMNED is added
+const TURN = 0; // number of items done, which is the index of the current one; CONDEMNED may be added
 const STARTED = 1; // items started: TURN, or one more while an item runs
-const ATTEMPTS = 2; // how often the running item has failed and is run again
+const ATTEMPTS = 2; // how often the running item has failed before
 const TEXT = 3; // bytes of results
 const COUNT = 12; // items of the block
 /** Doubles of the header. */
@@ -20,19 +20,19 @@ const BEGAN = 4; // when the running item began
 const BYTES = 5; // read by the items that are done
 const HEADER_BYTES = 64;
 
-/** Words of an item: where its bytes begin and end in the block, where its result ends, how long it took (a float). */
+/** Words of an item: start and end of its bytes in the block, end of its result, how long it took (a float). */
 const ITEM_WORDS = 4;
 
 const CONDEMNED = 1 << 30;
 const FAILED = 0x8000_0000;
 
-/** Items of a block, at most; and bytes of their results. A longer result travels by itself. */
+/** Most items of a block, and most bytes of their results. A longer result travels by itself. */
 export const BLOCK_ITEMS = 4096;
 const TEXT_BYTES = 192 << 10;
 
 const RECORD_BYTES = HEADER_BYTES + BLOCK_ITEMS * ITEM_WORDS * 4 + TEXT_BYTES;
 
-/** One record, as main and a worker see it. */
+/** One record, for main and for a worker. */
 export class BlockRecord {
   #words;
   #floats;
@@ -49,10 +49,10 @@ export class BlockRecord {
   }
 
   /**
-   * Main: for a new block. `bounds` are where each item's bytes begin and end, counted from `base`.
+   * Main: prepares it for a new block. `bounds`: start and end of each item's bytes, relative to `base`.
    * @param {Uint32Array} bounds
    * @param {number} base
-   * @param {number} attempts  failed ones of the first item
+   * @param {number} attempts  failed attempts of the first item
    */
   reset(bounds, base, attempts) {
     const words = this.#words;
@@ -68,7 +68,7 @@ export class BlockRecord {
     Atomics.store(words, TURN, 0);
   }
 
-  /** Items of the block. */
+  /** Number of items in the block. */
   get count() {
     return this.#words[COUNT];
   }
@@ -83,12 +83,12 @@ export class BlockRecord {
     return this.#words[this.#at(item) + 1];
   }
 
-  /** Items that are done. */
+  /** Number of items that are done. */
   get turn() {
     return Atomics.load(this.#words, TURN) & ~CONDEMNED;
   }
 
-  /** Whether the item whose turn it is has been started. */
+  /** Whether the current item has been started. */
   get isRunning() {
     return Atomics.load(this.#words, STARTED) > this.turn;
   }
@@ -97,12 +97,12 @@ export class BlockRecord {
     return this.#words[ATTEMPTS];
   }
 
-  /** Worker: another attempt of the item that runs. */
+  /** Worker: counts another attempt of the running item. */
   countAttempt() {
     this.#words[ATTEMPTS]++;
   }
 
-  /** When the running item began, by the clock that all threads share. */
+  /** When the running item began, on the clock that all threads share. */
   get beganMs() {
     return this.#doubles[BEGAN];
   }
@@ -113,7 +113,7 @@ export class BlockRecord {
   }
 
   /**
-   * Worker: an item begins, or another attempt of it.
+   * Worker: begins an item, or another attempt of it.
    * @param {number} item
    * @param {number} nowMs
    */
@@ -123,16 +123,16 @@ export class BlockRecord {
   }
 
   /**
-   * Main: the item may not be finished any more.
+   * Main: condemns the item, so that its worker may not finish it any more.
    * @param {number} item
-   * @returns {boolean} false if it has been
+   * @returns {boolean} false if it has been finished
    */
   condemn(item) {
     return Atomics.compareExchange(this.#words, TURN, item, item | CONDEMNED) === item;
   }
 
   /**
-   * Worker: whether the result of an item fits behind those before it.
+   * Worker: whether there is room for the result of an item.
    * @param {string} text
    */
   fits(text) {
@@ -141,11 +141,11 @@ export class BlockRecord {
   }
 
   /**
-   * Worker: an item is done.
+   * Worker: finishes an item.
    * @param {number} item
    * @param {string} text  its result; fits()
    * @param {{ failed: boolean, ms: number, bytes: number }} facts
-   * @returns {boolean} false if it is condemned: then nothing of this record may be used any more
+   * @returns {boolean} false if it was condemned: then the worker must not use this record any more
    */
   commit(item, text, { failed, ms, bytes }) {
     const words = this.#words;
@@ -162,7 +162,7 @@ export class BlockRecord {
   }
 
   /**
-   * Main, when the worker is through with it: the results of the first items, copied.
+   * Main, when the worker does not use the record any more: copies the results of the first items.
    * @param {number} count
    * @returns {{ text: Buffer, ends: number[], failed: number[], ms: number[] }}
    */
@@ -193,10 +193,10 @@ export class BlockRecord {
 const PREFIX_BYTES = 8;
 
 /**
- * A block as a task's payload: bytes alone, which travel as they are.
+ * A block as a task's payload: only bytes, which are carried as they are.
  * @param {number} index  of its record
- * @param {Uint8Array} data  of its items
- * @param {Uint8Array} [content]  of the file that its only item names
+ * @param {Uint8Array} data  the items' bytes
+ * @param {Uint8Array} [content]  of the file, if its only item is one that main has read
  */
 export function pack(index, data, content) {
   const bytes = new Uint8Array(PREFIX_BYTES + data.length + (content?.length ?? 0));
