@@ -10,8 +10,8 @@ wp_status wp_box_open(wp_pool *pool, wp_heap *heap) {
 static wp_box *box_of(const wp_pool *pool, uint32_t index, uint32_t generation) {
   if (!wp__box_exists(pool, index)) return NULL;
   wp_box *box = wp_box_at(pool, index);
-  uint64_t word =
-      wp_atomic_load_acquire_u64(&box->word); /* pairs with the store in wp_box_commit */
+  /* Pairs with the store in wp_box_commit. */
+  uint64_t word = wp_atomic_load_acquire_u64(&box->word);
   return word == wp_word(generation, WP_BOX_READY) ? box : NULL;
 }
 
@@ -25,7 +25,7 @@ wp_status wp__box_create(wp_pool *pool, uint32_t self, uint64_t bytes, uint32_t 
   if (status) return status;
   wp_box *box = wp_box_at(pool, *index);
   void *reserved = flags & WP_BOX_POOLED ? wp__box_take_memory(pool, self, bytes) : NULL;
-  /* With this tag it goes with its thread, until the box says whose it is. */
+  /* Tagged so that the block is freed with its thread, should that die before the box names the block. */
   void *data = reserved ? reserved : wp_heap_alloc(heap, (size_t)bytes, WP_TAG_ARENA);
   if (!data) {
     wp_table_put(&pool->boxes, *index);
@@ -38,7 +38,7 @@ wp_status wp__box_create(wp_pool *pool, uint32_t self, uint64_t bytes, uint32_t 
   box->owner = self;
   box->flags = flags;
   for (uint32_t i = 0; i < wp_thread_set_words(pool); i++)
-    wp_atomic_store_relaxed_u32(&box->readers[i], 0); /* no point: a FREE box has no readers */
+    wp_atomic_store_relaxed_u32(&box->readers[i], 0); /* no point: nobody reads a FREE box */
   WP_POINT("box.count");
   wp_atomic_store_relaxed_u32(&box->count, 1); /* published by the store of the word */
   uint32_t generation = wp_word_generation(wp_atomic_load_acquire_u64(&box->word));
@@ -69,7 +69,7 @@ wp_status wp_box_commit(wp_pool *pool, uint32_t self, uint32_t index, uint32_t t
   box->bytes = bytes;
   wp_gate_enter(&pool->threads[self]);
   WP_POINT("box.commit");
-  /* Release: pairs with the loads in box_of and wp_box_retain; everything written before is seen by every reader. */
+  /* Release: pairs with the load in box_of, so that every reader sees everything written before. */
   wp_atomic_store_release_u64(&box->word, wp_word(wp_word_generation(word), WP_BOX_READY));
   wp_gate_leave(&pool->threads[self]);
   return WP_OK;
@@ -100,7 +100,7 @@ void wp__box_free(wp_pool *pool, uint32_t self, uint32_t index) {
 
 void wp__box_drop_references(wp_pool *pool, uint32_t self, uint32_t index, uint32_t references) {
   WP_POINT("box.drop");
-  /* acq_rel: the last to go sees what all others did with the box before. */
+  /* acq_rel: whoever drops the last reference sees what all others did with the box before. */
   uint32_t before = wp_atomic_fetch_sub_acq_rel_u32(&wp_box_at(pool, index)->count, references);
   if (before == references) wp__box_free(pool, self, index);
 }
@@ -127,7 +127,7 @@ bool wp_box_retain(wp_pool *pool, uint32_t self, uint32_t index, uint32_t genera
   wp_box *box = box_of(pool, index, generation);
   bool retained = box && retain(box);
   if (retained && !box_of(pool, index, generation)) {
-    wp_box_drop(pool, self, index); /* it was freed and used again between the look and the count */
+    wp_box_drop(pool, self, index); /* it was freed and used again before it was counted */
     retained = false;
   }
   wp_gate_leave(&pool->threads[self]);
@@ -145,7 +145,7 @@ wp_status wp_box_grant(wp_pool *pool, uint32_t index, uint32_t reader) {
       wp_atomic_fetch_or_acq_rel_u32(&box->readers[reader >> 5], wp__box_reader_bit(reader));
   WP_POINT("box.granted");
   if (bits & wp__box_reader_bit(reader))
-    wp_atomic_fetch_sub_acq_rel_u32(&box->count, 1); /* it held one already */
+    wp_atomic_fetch_sub_acq_rel_u32(&box->count, 1); /* the reader held a reference already */
   return WP_OK;
 }
 

@@ -20,18 +20,18 @@ enum wp_box_state { WP_BOX_FREE = 0, WP_BOX_WRITING = 1, WP_BOX_READY = 2 };
 enum wp_box_flags { WP_BOX_POOLED = 1 /* counts against box_count; see wp_box_request */ };
 
 typedef struct wp_box {
-  wp_atomic_u64 word;  /* wp_record: epoch << 8 | state */
+  wp_atomic_u64 word;  /* wp_record: generation << 8 | state */
   wp_atomic_u32 next;  /* wp_record: free list */
-  wp_atomic_u32 count; /* references: slots that name it, one for a writer, one per reader's bit */
+  wp_atomic_u32 count; /* references: one for each slot that names it, each reader, and a writer */
   uint64_t address;    /* of the bytes; constant from WRITING to FREE */
   uint64_t bytes;      /* exact length; set at commit */
   uint64_t capacity_bytes; /* set at creation */
   double lease_end_ms;     /* 0: none; main only */
   uint32_t type, aux;      /* as in wp_value; set at commit */
-  uint32_t owner;          /* thread that writes or wrote it */
+  uint32_t owner;          /* the thread that writes or wrote it */
   uint32_t flags;          /* enum wp_box_flags */
-  /* A set of threads: those that may read and have not released. As many words as wp_thread_set_words says, so a box is as large as
-   * its pool needs: a record of pool->boxes has wp__box_record_bytes. */
+  /* The set of threads that may read and have not released. Its size depends on the pool (wp_thread_set_words), and so does that of the
+   * table's records (wp__box_record_bytes). */
   wp_atomic_u32 readers[];
 } wp_box;
 
@@ -46,54 +46,57 @@ static inline wp_box *wp_box_at(const wp_pool *pool, uint32_t index) {
  * WP_E_NO_MEMORY, WP_E_TOO_LARGE, WP_E_TABLE_FULL (no descriptor). */
 wp_status wp_box_create(wp_pool *pool, uint32_t self, uint64_t bytes, uint32_t *index);
 
-/* A box that counts against the pool's box_count, for values that readers keep. When all are taken: the caller is put
- * in line (once, however often it asks), WP_E_NOT_GRANTED is returned, and wp_box_granted tells when its turn has come
- * (first come, first served: NF-18). Workers; under no lock. */
+/* Asks for a pooled box: one that counts against the pool's box_count, for values that readers keep. If all are taken, the caller joins the
+ * line (once, however often it asks), and WP_E_NOT_GRANTED is returned; wp_box_granted is true when its turn has come (first come, first
+ * served: NF-18). Workers, not under the lock. */
 wp_status wp_box_request(wp_pool *pool, uint32_t self);
 bool wp_box_granted(const wp_pool *pool, uint32_t self);
-/* Uses the caller's grant: like wp_box_create, but marked WP_BOX_POOLED. Up to the pool's box_bytes its memory is reserved, and it may
- * hold as many bytes, whatever was asked for; a larger value takes memory of its own (NF-20). Failure gives the grant back. WP_E_NOT_GRANTED: it
- * has none. */
+/* Uses the caller's grant: like wp_box_create, but the box is WP_BOX_POOLED. If `bytes` is at most the pool's box_bytes, the box lies in
+ * reserved memory and has room for box_bytes; a larger one takes memory of its own (NF-20). On failure the grant is given back.
+ * WP_E_NOT_GRANTED: the caller has none. */
 wp_status wp_box_create_granted(wp_pool *pool, uint32_t self, uint64_t bytes, uint32_t *index);
 
-/* Uses the caller's grant for a box that it has made without one and that nobody else knows yet: from now on it counts as pooled. Its
- * memory stays where it is. WP_E_NOT_GRANTED, WP_E_STALE_HANDLE, WP_E_DENIED (another thread's). */
+/* Uses the caller's grant for a box that it created without one and that no other thread knows yet: from now on it counts as pooled. Its
+ * memory stays where it is. WP_E_NOT_GRANTED, WP_E_STALE_HANDLE, WP_E_DENIED (another thread's box). */
 wp_status wp_box_use_grant(wp_pool *pool, uint32_t self, uint32_t index);
 
 /* How many boxes lie in reserved memory. Any thread; a gauge. */
 uint32_t wp_box_reserved_in_use(const wp_pool *pool);
 
-/* WRITING > READY with exact length. From here on nobody writes the bytes. Its writer only. WP_E_STALE_HANDLE,
- * WP_E_DENIED (not the writer), WP_E_TOO_LARGE (longer than its capacity; the box stays WRITING). */
+/* WRITING > READY, with the exact length; from now on nobody writes the bytes. Its writer only. WP_E_STALE_HANDLE, WP_E_DENIED (the caller
+ * is not the writer), WP_E_TOO_LARGE (more than its capacity; the box stays WRITING). */
 wp_status wp_box_commit(wp_pool *pool, uint32_t self, uint32_t index, uint32_t type, uint32_t aux,
                         uint64_t bytes);
 
-/* Lets one more thread read the box until it releases it. By main, or inside the gate. Idempotent. WP_E_STALE_HANDLE. */
+/* Lets one more thread read the box until that thread releases it. Idempotent. main, or inside the gate. WP_E_STALE_HANDLE. */
 wp_status wp_box_grant(wp_pool *pool, uint32_t index, uint32_t reader);
 
-/* Address, length and type for a reader that was granted the box. WP_E_STALE_HANDLE, WP_E_DENIED (counted),
- * WP_E_INVALID_ARGUMENT (no such thread). */
+/* Address, length and type, for a reader that may read the box. WP_E_STALE_HANDLE, WP_E_DENIED (and it is counted), WP_E_INVALID_ARGUMENT
+ * (no such thread). */
 wp_status wp_box_read(wp_pool *pool, uint32_t index, uint32_t generation, uint32_t reader,
                       wp_completion *out);
 
-/* Drops that reader's reference; the last one frees the box. False (and no effect) when it holds none. */
+/* Drops that reader's reference; the last reference frees the box. False, with no effect, if the reader holds none. */
 bool wp_box_release(wp_pool *pool, uint32_t self, uint32_t index, uint32_t generation,
                     uint32_t reader);
 
-/* A slot's or a writer's reference (dropping the writer's gives an unfinished box up). retain fails (false) when the box is
- * not READY or has no reference left: a count never rises from 0. */
+/* Takes a reference for a slot, and drops a slot's or a writer's (which gives an unfinished box up). retain fails (false) if the box is not
+ * READY or has no reference left: a count never rises from 0. */
 bool wp_box_retain(wp_pool *pool, uint32_t self, uint32_t index, uint32_t generation);
 void wp_box_drop(wp_pool *pool, uint32_t self, uint32_t index);
 
-/* Frees the READY boxes whose lease is over; returns the end of the next lease, or 0. main. */
+/* Drops the readers' references of READY boxes whose lease is over. Returns the end of the next lease, or 0. main. */
 double wp_box_expire(wp_pool *pool, double now_ms);
 
-/* Hooks of rooms.h. A dead thread's WRITING boxes, its reader's bits and its place in line go. All counts anew, from the slots and the
- * readers' bits: what nobody names is freed. The line anew, in its order. Free places go to those in line: a chore. */
+/* Hooks of rooms.h. */
 wp_status wp_box_open(wp_pool *pool, wp_heap *heap);
+/* Takes back a dead thread's WRITING boxes, its readers' bits, its place in line and its grant. */
 void wp_box_reap(wp_pool *pool, uint32_t thread, bool trusted);
+/* Counts all references anew, from the slots and the readers' bits. A READY box with none is freed. */
 void wp_box_recount(wp_pool *pool);
+/* Links the line anew, in its order. */
 void wp_box_mend_line(wp_pool *pool);
+/* WP_CHORE_BOXES: grants boxes that can be granted to the first threads in line. */
 void wp_box_serve_line(wp_pool *pool, uint32_t self);
 bool wp_box_check(const wp_pool *pool);
 

@@ -30,9 +30,9 @@ wp_status wp_box_request(wp_pool *pool, uint32_t self) {
   wp_gate_enter(thread);
   wp_lock_wait(pool, self);
   if (wp_box_granted(pool, self)) {
-    status = WP_OK; /* it asked before, and has not used it */
+    status = WP_OK; /* it asked before and has not used its grant */
   } else if (wp_atomic_load_relaxed_u32(&thread->box_waiting)) {
-    status = WP_E_NOT_GRANTED; /* likewise, and keeps its place in line */
+    status = WP_E_NOT_GRANTED; /* it asked before and keeps its place in line */
   } else if (!pool->box_line.first && take_place_locked(pool)) {
     WP_POINT("box.request");
     wp_atomic_store_seq_u32(&thread->box_granted, 1);
@@ -53,7 +53,7 @@ wp_status wp_box_create_granted(wp_pool *pool, uint32_t self, uint64_t bytes, ui
   wp_thread *thread = &pool->threads[self];
   if (!wp_box_granted(pool, self)) return WP_E_NOT_GRANTED;
   wp_gate_enter(thread);
-  /* The grant goes first: who dies in between leaves a place that counts as taken, not one that is given back twice. */
+  /* The grant goes first: a death in between leaves a place that counts as taken, not one that is given back twice. */
   WP_POINT("box.use_grant");
   wp_atomic_store_seq_u32(&thread->box_granted, 0);
   wp_status status = wp__box_create(pool, self, bytes, WP_BOX_POOLED, index);
@@ -108,14 +108,14 @@ void wp_box_serve_line(wp_pool *pool, uint32_t self) {
   while (pool->box_line.first && take_place_locked(pool)) {
     uint32_t number = pool->box_line.first - 1;
     WP_POINT("line.grant");
-    /* First: who is neither granted nor in line would wait for ever, if this thread died here. */
+    /* Before it leaves the line: a death in between must not leave a waiter that is neither in line nor granted. */
     wp_atomic_store_seq_u32(&pool->threads[number].box_granted, 1);
     wp__box_leave_line(pool, number);
     wp_thread_wake(&pool->threads[number]);
   }
 }
 
-/* In line again if it was and has not been granted a box since. No points: main only. */
+/* Puts the thread in line again if it waits for a box and was not granted one. No points: main only. */
 static void enter_anew(wp_pool *pool, uint32_t number) {
   wp_atomic_u32 *waiting = &pool->threads[number].box_waiting;
   bool waits = wp_atomic_load_relaxed_u32(waiting) && !wp_box_granted(pool, number);
@@ -125,18 +125,19 @@ static void enter_anew(wp_pool *pool, uint32_t number) {
 
 /* The thread behind `number` in the line, + 1; 0: there is none. */
 static uint32_t behind(const wp_pool *pool, uint32_t number) {
-  uint32_t link = wp_atomic_load_relaxed_u32(&pool->threads[number].box_waiting); /* the lock's */
+  uint32_t link =
+      wp_atomic_load_relaxed_u32(&pool->threads[number].box_waiting); /* under the lock */
   return link == WP_NONE ? 0 : link;
 }
 
-/* The old line, as far as it can be followed, stays linked until its threads enter the new one: a thread that enters changes its own link
- * and that of the thread before it, which has entered already. */
+/* Marks the threads of the old line, as far as it can be followed; then all enter the new line. Following the old links meanwhile is safe:
+ * a thread that enters changes only its own link and that of a thread that has entered already. */
 void wp_box_mend_line(wp_pool *pool) {
   uint32_t first = pool->box_line.first;
   for (uint32_t at = first; at && !pool->threads[at - 1].marked; at = behind(pool, at - 1))
     pool->threads[at - 1].marked = true;
   pool->box_line = (wp_list){0, 0};
-  /* Who waits and is not listed was the first, being served; or is dead, and leaves the line at wp_box_reap. */
+  /* A thread that waits outside the old line was its first, being served; or it is dead, and wp_box_reap takes it out. */
   for (uint32_t i = 1; i < wp_pool_threads_end(pool); i++) {
     if (!pool->threads[i].marked) enter_anew(pool, i);
   }
@@ -148,7 +149,7 @@ void wp_box_mend_line(wp_pool *pool) {
   }
 }
 
-/* Who waits for a box is in line, once, and not granted one. */
+/* Every thread that waits for a box is in line once and has no grant. */
 bool wp__box_check_line(const wp_pool *pool) {
   uint32_t waiting = 0, listed = 0, last = 0;
   for (uint32_t i = 0; i < wp_pool_threads_end(pool); i++)

@@ -1,8 +1,8 @@
 /* The memory that is reserved for pooled boxes: config.box_count places of config.box_bytes each, side by side, one record for each in
- * pool->places. As no more boxes are granted than there are places, whoever has a grant finds one.
+ * pool->places. No more boxes are granted than there are places, so a thread with a grant finds a free one.
  *
- * What a death leaves, at each instruction inside the gate: a place that is off the list and that no box names, until wp_box_recount
- * asks the boxes. Until then a grant may find none: its box takes memory of its heap instead. */
+ * A death at any instruction inside the gate may leave a place that is neither free nor named by a box, until wp_box_recount goes through
+ * the boxes. Until then a thread with a grant may find no place; its box then takes memory from the thread's heap. */
 #include "base/point.h"
 #include "box_parts.h"
 
@@ -21,7 +21,8 @@ static uint64_t stride_of(const wp_config *config) {
   return (config->box_bytes + ALIGN - 1) & ~(uint64_t)(ALIGN - 1);
 }
 
-/* All places are free but those beyond box_count, which have no memory: tables grow by whole chunks. No points: main only. */
+/* Makes all places free except those from box_count on: tables grow by whole chunks, and these places have no memory. No points: main
+ * only. */
 static void free_all(wp_pool *pool) {
   uint32_t capacity = wp_atomic_load_acquire_u32(&pool->places.capacity);
   for (uint32_t place = 0; place < capacity; place++) {
@@ -48,7 +49,7 @@ wp_status wp__box_open_memory(wp_pool *pool, wp_heap *heap) {
   return WP_OK;
 }
 
-/* The place of a box's bytes; WP_NONE: they lie elsewhere. */
+/* The place in which a box's bytes lie; WP_NONE: elsewhere. */
 static uint32_t place_of(const wp_pool *pool, uint64_t address) {
   uint64_t base = (uint64_t)(uintptr_t)pool->box_memory, stride = stride_of(&pool->config);
   bool inside = base && address >= base && address < base + stride * pool->config.box_count;
@@ -76,7 +77,7 @@ bool wp__box_put_memory(wp_pool *pool, uint64_t address) {
 
 uint32_t wp_box_reserved_in_use(const wp_pool *pool) {
   uint32_t capacity = wp_atomic_load_acquire_u32(&pool->places.capacity);
-  uint32_t in_use = wp_table_in_use(&pool->places); /* and those without memory */
+  uint32_t in_use = wp_table_in_use(&pool->places); /* includes the places without memory */
   return pool->box_memory ? in_use - (capacity - pool->config.box_count) : 0;
 }
 
@@ -96,7 +97,7 @@ void wp__box_recount_memory(wp_pool *pool) {
   wp_table_recount(&pool->places, is_free);
 }
 
-/* Each place that is taken is that of one box, at its beginning. */
+/* Every place that is taken belongs to one box, which begins where the place begins. */
 bool wp__box_check_memory(const wp_pool *pool) {
   uint64_t base = (uint64_t)(uintptr_t)pool->box_memory;
   uint32_t used = 0, taken = 0;

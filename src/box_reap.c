@@ -1,4 +1,4 @@
-/* Boxes whose lease or whose thread is over; counting them anew; checking them. */
+/* Ends of leases and deaths of threads; counting boxes anew; checking them. */
 #include "base/point.h"
 #include "box_parts.h"
 
@@ -30,7 +30,7 @@ double wp_box_expire(wp_pool *pool, double now_ms) {
     uint32_t references = clear_readers(pool, box);
     if (references) wp__box_drop_references(pool, WP_MAIN, i, references);
   }
-  /* All workers may stand in line for what has come free: then nobody else looks. */
+  /* If all workers wait in line for a box that is free now, nobody else takes care of the line. */
   if (wp_atomic_load_relaxed_u32(&pool->chores)) wp_lock_help(pool, WP_MAIN, 0);
   return next_ms;
 }
@@ -55,7 +55,7 @@ void wp_box_reap(wp_pool *pool, uint32_t thread, bool trusted) {
     wp__box_give_back_place(pool);
 }
 
-/* Only READY boxes: the slot that names a box that is WRITING has its writer's reference. No points: main only. */
+/* Counts READY boxes only: a slot that names a WRITING box holds its writer's reference. No points: main only. */
 static void count_name(wp_pool *pool, const wp_value *value) {
   wp_box *box =
       value->box && wp__box_exists(pool, value->box - 1) ? wp_box_at(pool, value->box - 1) : NULL;

@@ -10,7 +10,7 @@ enum {
 
 /* ---- Creation ---- */
 
-/* Contents undefined. The memory goes with the pool. */
+/* The contents are undefined. The memory is freed with the pool. */
 static void *alloc(wp_pool *pool, size_t count, size_t bytes) {
   return wp_heap_alloc(wp_pool_heap(pool, WP_MAIN), count * bytes, 0);
 }

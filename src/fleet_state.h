@@ -66,11 +66,11 @@ struct wp_fleet {
   wp_seat *seats;
   wp_seat spares; /* back-off and budget of all spares together; `holder` is unused */
   uint32_t spares_wanted;
-  uint32_t least, most; /* range of seats to serve */
-  uint32_t seats_end;   /* no seat from here on has been open so far: nothing is to be done there */
+  uint32_t least, most;  /* range of seats to serve */
+  uint32_t seats_end;    /* no seat from here on has been open so far, so there is nothing to do */
   uint32_t closed_count; /* seats */
-  uint32_t
-      served_count; /* open seats that were not given up: they have a worker, or will get one */
+  /* Open seats that were not given up: they have a worker or will get one. */
+  uint32_t served_count;
   uint32_t leaving_count; /* members */
   uint32_t leavers;       /* pool->leavers, when it was last read */
   /* tasks waited at the last look: when to look again, on the real clock; 0: none waited */
@@ -138,11 +138,10 @@ void wp__fleet_fit(wp_fleet *fleet);
 /* Emits RESIZED when it is due and the size is reached. */
 void wp__fleet_check_size(wp_fleet *fleet);
 
-/* Lays out the seats of a new fleet, which starts with as few as it may have: the rest is closed, and no task has waited for one of those
- * yet. */
+/* Lays out the seats of a new fleet, which starts with as few as it may have: all others are closed, and no task waits for them yet. */
 void wp__fleet_open_seats(wp_fleet *fleet, uint32_t least, uint32_t most);
 
-/* The seat was given up: one less is served, unless it is closed. */
+/* The seat was given up: one seat less is served, unless it was closed. */
 void wp__fleet_give_up(wp_fleet *fleet, uint32_t place);
 
 /* ---- fleet_leave.c ---- */

@@ -66,7 +66,7 @@ static bool is_meant(const wp_thread *thread, uint32_t how) {
  * smaller differences are noise; of equals, the lowest seat wins. Returns its number, or WP_MAIN for none. */
 static uint32_t choose(const wp_pool *pool, uint32_t how) {
   uint32_t best = WP_MAIN, best_ms = WP_NONE, best_seat = WP_NONE;
-  uint32_t end = wp_pool_threads_end(pool); /* before the bits: pairs with wp_worker_open */
+  uint32_t end = wp_pool_threads_end(pool); /* before the bits; pairs with wp_worker_open */
   for (uint32_t word = 0; word * 32 < end; word++) {
     uint32_t bits = wp_atomic_load_seq_u32(&pool->idle[word]); /* pairs with IDLE */
     for (; bits; bits &= bits - 1) {

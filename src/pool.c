@@ -65,11 +65,11 @@ void wp_pool_count_workers(const wp_pool *pool, uint32_t *free, uint32_t *busy) 
     *free += number && !wp_atomic_load_acquire_u32(&thread->running) &&
              !wp_atomic_load_acquire_u32(&thread->leaving);
   }
-  uint32_t open = wp_atomic_load_relaxed_u32(&pool->seats_open); /* main's own, or a hint */
+  uint32_t open = wp_atomic_load_relaxed_u32(&pool->seats_open); /* exact on main, else a hint */
   *busy = open > *free ? open - *free : 0;
 }
 
-/* A death after the first store: see pool->leavers. */
+/* For a death after the first store see pool->leavers. */
 void wp_pool_want_leave(wp_pool *pool, uint32_t self) {
   wp_thread *thread = &pool->threads[self];
   if (wp_atomic_load_relaxed_u32(&thread->wants_leave)) return; /* own word */
@@ -101,7 +101,7 @@ wp_status wp_pool_open(wp_pool *pool, wp_heap *main_heap) {
   for (uint32_t i = 0; i < pool->thread_count; i++) {
     wp_thread_memory *memory = wp_pool_memory(pool, i);
     pool->threads[i].index = i;
-    /* Until it is known. */
+    /* Until the thread has measured its own. */
     wp_atomic_store_relaxed_u32(&pool->threads[i].pace_ns, WP_SHORT_WAIT_MS * 1000000);
     int status = i == WP_MAIN ? WP_OK : wp_heap_open(&memory->heap, pool->segments, i);
     wp_arena_open(&memory->arena, &memory->heap);

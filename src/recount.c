@@ -2,7 +2,7 @@
 #include "port/port.h"
 #include "rooms.h"
 
-/* Looks at a thread that is inside: sections are short, but their thread may not be running now, or be dead as well. */
+/* How often to look at a thread inside the gate. Sections are short, but the thread may be preempted, or dead as well. */
 enum { LOOKS_MAX = 10000 };
 
 static bool comes_out(const wp_thread *thread) {
@@ -18,7 +18,7 @@ bool wp_pool_recount(wp_pool *pool) {
   if (!pool->recount_due) return true;
   for (uint32_t i = 1; i < wp_pool_threads_end(pool); i++) {
     wp_thread *thread = &pool->threads[i];
-    thread->marked = !wp_gate_doomed(thread); /* those that are halted here */
+    thread->marked = !wp_gate_doomed(thread); /* halted here, so pardoned below */
     if (thread->marked) wp_gate_doom(thread);
   }
   for (uint32_t i = 1; quiet && i < wp_pool_threads_end(pool); i++)
@@ -27,7 +27,7 @@ bool wp_pool_recount(wp_pool *pool) {
     pool->recount_due = 0;
     wp_rooms_recount(pool);
   }
-  /* WAKE ALL: the dead thread may have cleared a worker's idle bit and not woken it yet. The pardon does. */
+  /* WAKE ALL: the dead thread may have cleared a worker's idle bit without waking it yet. The pardon wakes it. */
   for (uint32_t i = 1; i < wp_pool_threads_end(pool); i++) {
     if (pool->threads[i].marked) wp_gate_pardon(&pool->threads[i]);
     pool->threads[i].marked = false;

@@ -13,8 +13,8 @@
 
 #include "pool.h"
 
-/* Counts anew if pool->recount_due. False: some thread stayed inside for as long as main may wait; it is still due. Main must
- * have nothing in hand either, no slot that it is filling excepted. Cost: every slot and box. */
+/* Counts anew if pool->recount_due. False: some thread stayed inside the gate for as long as main may wait, and the recount is still due.
+ * Main must have nothing in hand either, not even a slot that it is filling. Goes through every slot and box. */
 bool wp_pool_recount(wp_pool *pool);
 
 #endif

@@ -4,7 +4,7 @@
  * Owns     the ring; the peaks that the lanes count between two samples
  * Threads  main
  * Order    gauges are read without synchronisation: a report is a snapshot that nothing depends on
- * Kill     no worker touches the ring. Peaks are written under the scheduler's lock; a death there loses one
+ * Kill     no worker touches the ring. Peaks are written under the lock; a death there loses one
  * See      tests/unit/telemetry_test.c, docs/telemetry.md
  *
  * While telemetry is off, pool->telemetry is NULL and these calls do nothing.

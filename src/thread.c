@@ -5,7 +5,7 @@
 _Thread_local wp_thread *wp__self;
 _Thread_local struct wp_pool *wp__self_pool;
 
-/* In bounded steps: some engines cannot stop an unbounded wait. */
+/* Waits in bounded steps: some engines cannot stop an unbounded wait. */
 static void park(wp_thread *thread) {
   bool before = wp_port_thread_killable(true);
   while (wp_gate_doomed(thread)) {
@@ -33,7 +33,7 @@ void wp_gate_enter(wp_thread *thread) {
 void wp_gate_leave(wp_thread *thread) {
   WP_POINT("gate.leave");
   uint32_t depth = wp_atomic_load_relaxed_u32(&thread->inside); /* only this thread writes it */
-  /* LEAVE: what was done inside is visible to the killer. */
+  /* LEAVE: makes what was done inside visible to the killer. */
   wp_atomic_store_seq_u32(&thread->inside, depth - 1);
   WP_POINT("gate.left");
 }
@@ -45,7 +45,7 @@ bool wp_gate_doomed(const wp_thread *thread) {
 /* No points: main only. */
 void wp_gate_doom(wp_thread *thread) {
   wp_atomic_store_seq_u32(&thread->doomed, 1); /* DOOM: pairs with the load in wp_gate_enter */
-  wp_thread_wake(thread);                      /* a wait inside the core ends and sees it */
+  wp_thread_wake(thread);                      /* if it waits inside the core, it sees the doom */
 }
 
 /* No points: main only. */
@@ -62,18 +62,18 @@ void wp_thread_wake(wp_thread *thread) {
   WP_POINT("thread.wake");
   /* Pairs with the waiter's load before it announced itself. */
   wp_atomic_fetch_add_seq_u32(&thread->wake, 1);
-  /* WAKE: after the bump; pairs with SLEEP. Telling the host costs more than all the rest of a submission. */
+  /* WAKE: after `wake` was raised; pairs with SLEEP. Calling the host costs more than the rest of a submission. */
   if (wp_atomic_load_seq_u32(&thread->sleeps)) wp_port_wake(&thread->wake, UINT32_MAX);
 }
 
 void wp_thread_sleep(wp_thread *thread, uint32_t seen, uint32_t timeout_ms) {
   uint32_t before = wp_atomic_load_relaxed_u32(&thread->sleeps); /* only this thread writes it */
   WP_POINT("thread.sleep");
-  /* SLEEP: before the host looks at the wake word; of this store and that look, and WAKE, one sees the other. */
+  /* SLEEP: before the host looks at the wake word. Either WAKE sees this store, or that look sees the raised word. */
   bool is_short = !before && timeout_ms <= WP_SHORT_WAIT_MS;
   wp_atomic_store_seq_u32(&thread->sleeps, is_short ? WP_SLEEP_SHORT : WP_SLEEP_LONG);
   wp_port_wait(&thread->wake, seen, timeout_ms);
   WP_POINT("thread.awake");
-  /* Before it looks for work: pairs with PATIENCE. Its event loop may be asleep as well. */
+  /* Before it looks for work: pairs with PATIENCE. Not simply 0: its event loop may be asleep as well. */
   wp_atomic_store_seq_u32(&thread->sleeps, before);
 }

@@ -93,9 +93,9 @@ enum wp_stop wp_worker_stop(wp_pool *pool, uint32_t thread, bool any) {
   if (!wanted || !wp_port_stops_possible()) return WP_STOP_NONE;
   WP_POINT("stop.look"); /* between the two loads of the tag */
   if (!tag || wp_atomic_load_seq_u32(&record->tag) != tag) return WP_STOP_SOON;
-  wp_atomic_store_seq_u32(&record->stop,
-                          WP_STOP_MARK | tag); /* STOP: pairs with the loads of the loop check */
-  wp_port_count_stops(1);                      /* last, because the checks read it first */
+  /* STOP: pairs with the loads of the loop check. */
+  wp_atomic_store_seq_u32(&record->stop, WP_STOP_MARK | tag);
+  wp_port_count_stops(1); /* last, because the checks read it first */
   return WP_STOP_ASKED;
 }
 
@@ -150,8 +150,8 @@ wp_status wp_worker_run(wp_pool *pool, uint32_t self, uint32_t index) {
   wp_status status = pool->tasks[slot->c_task - 1]->function(&task);
   wp_port_flush();
   wp_port_thread_killable(false);
-  wp_gate_enter(
-      thread); /* loop checks do not trap inside the gate, so not in the middle of the reset */
+  /* Loop checks do not trap inside the gate, so not in the middle of the reset. */
+  wp_gate_enter(thread);
   wp_arena_reset(&wp_pool_memory(pool, self)->arena);
   WP_POINT("tag.clear");
   /* Memory that it allocated and did not free is the program's now, as in any C. */
