@@ -40,7 +40,7 @@
  *   REMOTE  freed by another thread, which the tag names    that thread
  *   TAKEN   off the remote list, about to be FREE           the owner
  *   END     end of the segment, no block                    the owner
- *   tag of a REMOTE block: the freeing thread's owner number (bits 0-9) and generation (10-31)
+ *   tag of a REMOTE block: the freeing thread's owner number (bits 0-11) and generation (12-31)
  *
  * See      tests/unit/heap_test.c, tests/unit/heap_kill_test.c, REQUIREMENTS XP-01, XP-03
  */

@@ -21,6 +21,8 @@
  * the lock and wakes a worker for tasks that they made ready. Inside the gate. */
 void wp__lock_chores(wp_pool *pool, uint32_t self);
 
+_Static_assert(WP_THREADS_MAX < 1 << 16, "number + 1 fits into the lower half");
+
 /* The lock word while `self` holds the lock. Relaxed: the incarnation is constant while the thread lives. */
 static inline uint32_t wp__lock_word(const wp_pool *pool, uint32_t self) {
   uint32_t incarnation = wp_atomic_load_relaxed_u32(&pool->threads[self].incarnation);

@@ -84,6 +84,8 @@ void wp_pause(wp_pool *pool) { wp_atomic_store_seq_u32(&pool->paused, 1); }
 
 /* ---- The thread records and their heaps ---- */
 
+_Static_assert((int)WP_THREADS_MAX <= (int)WP_SEGMENT_OWNER_MAP, "each thread owns a heap");
+
 void *wp_pool_alloc(wp_heap *heap, size_t count, size_t bytes) {
   size_t lines = (count * bytes + WP_LINE_BYTES - 1) / WP_LINE_BYTES;
   void *block = wp_heap_alloc_aligned(heap, WP_LINE_BYTES, lines * WP_LINE_BYTES, 0);

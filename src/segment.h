@@ -45,7 +45,7 @@ enum {
   WP_GRANULE_SHIFT = 16,
   WP_GRANULE_BYTES = 1 << WP_GRANULE_SHIFT,
   WP_SEGMENT_CLEARED_BYTES = 64, /* zeroed in a new segment, so that no stale header looks valid */
-  WP_SEGMENT_OWNERS = 1024,      /* owner numbers are below WP_SEGMENT_OWNER_MAP */
+  WP_SEGMENT_OWNERS = 1 << 12,   /* owner numbers are below WP_SEGMENT_OWNER_MAP */
   WP_SEGMENT_OWNER_MAP = WP_SEGMENT_OWNERS - 1, /* reserved: the map's own segment, and "nobody" */
 };
 

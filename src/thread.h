@@ -19,9 +19,11 @@
 #include "heap.h"
 
 enum {
-  WP_THREADS_MAX = 256, /* main and 255 workers: bits of a box's reader set */
-  /* Seats and spares, and as many threads again that are dying, are at most 255 records. */
-  WP_SEATS_MAX = 120,
+  /* Workers and spares of one pool: docs/decisions/0006-threads-and-seats.md. */
+  WP_SEATS_MAX = 1024,
+  /* Records of one pool: main's and two for each worker, as many threads may be dying as live. Owners of heaps (segment.h) and the word of
+   * the lock (lock.h) have room for such numbers. */
+  WP_THREADS_MAX = 1 + 2 * WP_SEATS_MAX,
   WP_CONCURRENCY_MAX = 256, /* tasks at once on one worker */
   /* The first wait of a worker that finds no work: so short a wait is the fastest to be woken from. */
   WP_SHORT_WAIT_MS = 1,

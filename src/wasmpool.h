@@ -108,8 +108,8 @@ enum wp_priority {
 #define WP_NONE UINT32_C(0xffffffff) /* "no index", "no limit" */
 
 typedef struct wp_config {
-  uint32_t workers; /* threads that serve tasks ("seats"), 1 … 120 */
-  /* warm threads that replace a lost worker at once; workers + spares <= 120 */
+  uint32_t workers; /* threads that serve tasks ("seats"), 1 … 1,024 */
+  /* warm threads that replace a lost worker at once; workers + spares <= 1,024 */
   uint32_t spares;
   /* tasks at once on one worker, 1 … 256; more than 1 only for asynchronous handlers */
   uint32_t concurrency;

@@ -111,7 +111,7 @@ export const SHORT_WAIT_MS = 1;
 export const STOP_FLAG = 64;
 export const STOP_MARK = 2147483648;
 export const CONCURRENCY_MAX = 256;
-export const SEATS_MAX = 120;
+export const SEATS_MAX = 1024;
 
 // size of wp_config
 export const CONFIG_SIZE = 160;

@@ -41,6 +41,21 @@ test('an elastic pool starts with its least, and grows while tasks wait and ever
   });
 });
 
+test('a pool that may have 1,024 workers runs, kills and grows with those that it has', async () => {
+  await withPool({ workers: { min: 1, max: 1024 } }, async (pool) => {
+    const events = eventsOf(pool);
+    for (let i = 0; i < 100; i++) assert.equal(await pool.dispatch('echo', i), i);
+    assert.deepEqual([events, pool.size, pool.diagnostics().threads], [[], 1, 1]);
+    assert.equal(await codeOf(pool.dispatch('spin', undefined, { timeoutMs: 20 })), 'TIMEOUT');
+    const gates = blockers(pool, 3);
+    await Promise.all(gates.map(({ running }) => running));
+    assert.equal(pool.size, 3);
+    await release(gates);
+    await pool.resize(1);
+    assert.equal(pool.size, 1);
+  });
+});
+
 test('it does not grow while one worker is enough', async () => {
   await withPool({ workers: { min: 1, max: 3 } }, async (pool) => {
     const events = eventsOf(pool);

@@ -15,12 +15,16 @@ test('a pool without a module fails at construction, naming the option [AM-01]',
 });
 
 test('the number of workers is checked, not clamped [AM-02]', async () => {
-  for (const workers of [0, -1, NaN, 1.5, '2', 121]) {
+  for (const workers of [0, -1, NaN, 1.5, '2', 1025, { min: 1, max: 1025 }, { min: 1025, max: 1025 }]) {
     assert.throws(make({ module: MODULE, workers }), {
       code: 'INVALID_ARGUMENT',
-      message: /workers/,
+      message: /workers.*1024/,
     });
   }
+  assert.throws(make({ module: MODULE, workers: 1000, spares: 25 }), {
+    code: 'INVALID_ARGUMENT',
+    message: /spares.*24/,
+  });
   await withPool({ workers: 9 }, async (pool) => {
     assert.equal(pool.stats().totalWorkers, 9);
     assert.equal(new Set(await pool.broadcast('thread')).size, 9);

@@ -206,7 +206,8 @@ TEST(patient, "with a negative idle time a pool that has grown stays as it is") 
   host_close(&host);
 }
 
-TEST(range, "a pool may be laid out for more seats than it grows to by itself; resizing reaches them") {
+TEST(range,
+     "a pool may be laid out for more seats than it grows to by itself; resizing reaches them") {
   wp_fleet_config config = fleet_config();
   config.seats_min = 1;
   config.seats_max = 2;
@@ -218,6 +219,7 @@ TEST(range, "a pool may be laid out for more seats than it grows to by itself; r
   for (uint32_t i = 0; i < 6; i++) submit_normal(host.f.pool);
   for (uint32_t seat = 0; seat < 2; seat++) {
     CHECK(take_one(on_seat(&host, seat)) != WP_NONE);
+    host_step(&host, NULL); /* it sees that tasks wait, and when it looks again they still do */
     host_sleep(&host, 10);
     host_settle(&host);
   }

@@ -10,8 +10,6 @@
 #include "task_side.h"
 
 enum {
-  VICTIM = 1, /* thread numbers, and seats + 1 */
-  OTHER = 2,
   TASKS_MAX = WP_TABLE_CHUNK + 64,
   BOX_BYTES = 700,
   LARGE_BYTES = 200000, /* a block that has a segment of its own */
@@ -19,6 +17,13 @@ enum {
   LIMIT_MS = 10,        /* time limit of the tasks that have one */
   LATER_MS = 1000,      /* after all limits and leases */
 };
+
+/* Workers of the scene that have no part in it: they come first. */
+static uint32_t bystanders;
+
+/* Thread numbers, and seats + 1. */
+#define VICTIM (bystanders + 1)
+#define OTHER (bystanders + 2)
 
 typedef struct tracked {
   wp_handle handle;
@@ -276,7 +281,7 @@ static void count_memory(uint64_t sum[2]) {
 
 static bool open_scene(void) {
   memset(&s, 0, sizeof s);
-  wp_config config = fixture_config(2);
+  wp_config config = fixture_config(OTHER);
   config.concurrency = 4;
   config.box_count = 1;
   /* Two for "grow", one that a dead victim was adding, out of reach until the recount. */
@@ -284,7 +289,9 @@ static bool open_scene(void) {
   if (fixture_open(&s.f, &config)) return false;
   for (int i = 0; i < 4; i++) s.held[i] = s.boxes[i] = WP_NONE;
   count_memory(s.before);
-  return start_worker(s.f.pool, 0) == VICTIM && start_worker(s.f.pool, 1) == OTHER;
+  for (uint32_t seat = 0; seat < OTHER; seat++)
+    if (start_worker(s.f.pool, seat) != seat + 1) return false;
+  return true;
 }
 
 /* ---- Afterwards ---- */

@@ -78,7 +78,8 @@ static void prepare_take(void) {
   uint32_t stale = give(WP_SLOT_EXCLUSIVE, WP_PRIORITY_NORMAL, VICTIM);
   wp_task_submit(s.f.pool, stale);
   for (uint32_t priority = 0; priority < WP_PRIORITY_COUNT; priority++) {
-    uint32_t index = give(priority ? WP_SLOT_REQUEUE : 0, priority, priority % 3);
+    const uint32_t seats[] = {WP_MAIN, VICTIM, OTHER}; /* of any, or of one only */
+    uint32_t index = give(priority ? WP_SLOT_REQUEUE : 0, priority, seats[priority % 3]);
     wp_task_submit(s.f.pool, index);
   }
   submit_plain();
@@ -383,7 +384,7 @@ static void prepare_memory(void) {
   void *orphan = wp_heap_alloc(victim, 100, 0); /* marked as free, and on no list */
   if (!kill_run_with(die_freeing, 1, other_frees, orphan)) complain("no orphan");
   wp_worker_reap(s.f.pool, OTHER, false);
-  start_worker(s.f.pool, 1);
+  start_worker(s.f.pool, OTHER - 1);
   submit_plain();
   victim_takes(1);
 }

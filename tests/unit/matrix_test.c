@@ -40,6 +40,8 @@ static bool is_in(const char *name, const char *const *names, size_t count) {
 /* ---- What was covered ---- */
 
 static const char *met[OPERATIONS][NAMES_MAX];
+static uint64_t met_at[OPERATIONS]
+                      [NAMES_MAX]; /* the number of the point at which the name was met first */
 static uint32_t met_count[OPERATIONS], deaths;
 
 static bool was_met(int op, const char *name) {
@@ -49,9 +51,11 @@ static bool was_met(int op, const char *name) {
   return false;
 }
 
-static void note_death(int op) {
+static void note_death(int op, uint64_t n) {
   deaths++;
-  if (!was_met(op, kill_name) && met_count[op] < NAMES_MAX) met[op][met_count[op]++] = kill_name;
+  if (was_met(op, kill_name) || met_count[op] == NAMES_MAX) return;
+  met_at[op][met_count[op]] = n;
+  met[op][met_count[op]++] = kill_name;
 }
 
 static bool was_met_anywhere(const char *name) {
@@ -168,10 +172,17 @@ static bool play_once(int op, const ending *end, uint64_t n) {
   end_other_box(other_box);
   if (operations[op].end) operations[op].end();
   check_whole("damaged after the death");
-  if (start_worker(s.f.pool, 0) != VICTIM) complain("the dead one's record is not used again");
+  if (start_worker(s.f.pool, VICTIM - 1) != VICTIM)
+    complain("the dead one's record is not used again");
   check_end(inside && !end->trusted && IS_IN(kill_name, losses));
   fixture_close(&s.f);
   return reached;
+}
+
+static bool tell_complaint(int op, const ending *end, uint64_t n) {
+  printf("# %s, %s at point %llu, %s: %s\n", operations[op].name, end->name, (unsigned long long)n,
+         kill_name, s.complaint);
+  return false;
 }
 
 static bool play_all(const ending *end) {
@@ -179,13 +190,10 @@ static bool play_all(const ending *end) {
   for (int op = 0; op < OPERATIONS; op++) {
     uint64_t n = 1;
     while (play_once(op, end, n) && !s.complaint) {
-      note_death(op);
+      note_death(op, n);
       n++;
     }
-    if (!s.complaint) continue;
-    printf("# %s, %s at point %llu, %s: %s\n", operations[op].name, end->name,
-           (unsigned long long)n, kill_name, s.complaint);
-    return false;
+    if (s.complaint) return tell_complaint(op, end, n);
   }
   printf("# %s at %u points in %d operations\n", end->name, deaths - before, OPERATIONS);
   return true;
@@ -209,6 +217,27 @@ TEST(changed_mind, "a worker that was doomed at any point and pardoned goes on [
 TEST(meddled, "tasks are cancelled, timed out and delivered at any point of any "
               "operation: all end once, nothing is left [XP-16, AM-44]") {
   CHECK(play_all(&cancelled));
+}
+
+/* One end for each kind of point of each operation, where it was met first. */
+static bool play_samples(const ending *end) {
+  for (int op = 0; op < OPERATIONS; op++) {
+    for (uint32_t i = 0; i < met_count[op]; i++) {
+      play_once(op, end, met_at[op][i]);
+      if (s.complaint) return tell_complaint(op, end, met_at[op][i]);
+    }
+  }
+  return true;
+}
+
+TEST(crowd,
+     "the same among 300 others: a set of threads has many words, and a number more than 8 bits "
+     "[XP-01, XP-03]") {
+  CHECK(deaths || play_all(&dead)); /* the tests above have found the samples */
+  bystanders = 300;
+  CHECK(play_samples(&killed));
+  CHECK(play_samples(&dead));
+  bystanders = 0;
 }
 
 static bool retained_outside;

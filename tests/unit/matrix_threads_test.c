@@ -67,7 +67,7 @@ static void *be_victim(void *n) {
 /* ---- The others ---- */
 
 static wp_atomic_u32 ending;
-static const uint32_t numbers[] = {0, VICTIM, OTHER};
+static const uint32_t numbers[] = {0, 1, 2}; /* of main, VICTIM and OTHER */
 
 static void *be_worker(void *number) {
   uint32_t self = *(const uint32_t *)number;
