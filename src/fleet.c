@@ -77,6 +77,8 @@ bool wp_fleet_serves(const wp_fleet *fleet, uint32_t place) {
   return fleet->served_count > 0;
 }
 
+bool wp_fleet_opens(const wp_fleet *fleet, uint32_t place) { return !fleet->seats[place].closed; }
+
 bool wp_fleet_closed(const wp_fleet *fleet) { return fleet->state == WP_STATE_CLOSED; }
 
 const wp_fleet_counts *wp_fleet_counts_of(const wp_fleet *fleet) { return &fleet->counts; }

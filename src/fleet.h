@@ -144,6 +144,9 @@ bool wp_fleet_due(const wp_fleet *fleet);
 /* Whether a task for this seat (WP_NONE: for any) will ever find a worker. */
 bool wp_fleet_serves(const wp_fleet *fleet, uint32_t seat);
 
+/* Whether the seat is open: it has a worker, will get one, or was given up. */
+bool wp_fleet_opens(const wp_fleet *fleet, uint32_t seat);
+
 /* Whether every thread has ended after CLOSE. */
 bool wp_fleet_closed(const wp_fleet *fleet);
 

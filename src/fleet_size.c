@@ -68,14 +68,12 @@ static uint32_t cost_of_closing(const wp_fleet *fleet, const wp_seat *s) {
   return runs_nothing(fleet, s->holder) ? 2 : COST_MOST;
 }
 
-/* Closes seats until `most` are served, the cheapest first and of equals the last. Skips seats that were given up: RETIRED was reported,
- * and opening them again would only fail again. */
+/* Closes seats until `most` are served, the cheapest first and of equals the last. */
 static void close_seats(wp_fleet *fleet, uint32_t most) {
   for (uint32_t cost = 0; cost <= COST_MOST; cost++) {
     for (uint32_t place = fleet->seats_end; place-- && fleet->served_count > most;) {
       const wp_seat *s = &fleet->seats[place];
-      if (!s->closed && !s->log.spent && cost_of_closing(fleet, s) <= cost)
-        set_closed(fleet, place, true);
+      if (!s->closed && cost_of_closing(fleet, s) <= cost) set_closed(fleet, place, true);
     }
   }
 }
@@ -95,9 +93,20 @@ static bool open_one(wp_fleet *fleet) {
 
 /* ---- The range ---- */
 
+/* Closes the seats that were given up, with a new budget: whoever asks for a number of workers wants that many that work. */
+static void renew_seats(wp_fleet *fleet) {
+  for (uint32_t place = 0; place < fleet->seats_end; place++) {
+    wp_seat *s = &fleet->seats[place];
+    if (!s->log.spent) continue;
+    if (!s->closed) set_closed(fleet, place, true); /* while it counts as not served */
+    wp_restart_renew(&s->log);
+  }
+}
+
 void wp__fleet_resize(wp_fleet *fleet, uint32_t least, uint32_t most) {
   set_range(fleet, least, most);
   fleet->resizing = true;
+  renew_seats(fleet);
   while (open_count(fleet) < fleet->least && open_one(fleet)) continue;
   close_seats(fleet, fleet->most);
 }

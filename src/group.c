@@ -24,7 +24,7 @@ static void end_bulk(wp_pool *pool) {
   WP_POINT("bulk.end");
   /* OPEN: lower `bulks` before looking at the idle workers; a worker sets its idle bit before it looks at `bulks`. */
   if (wp_atomic_fetch_sub_seq_u32(&pool->bulks, 1) != 1) return;
-  if (wp_atomic_load_seq_u32(&pool->held)) wp_idle_wake(pool, false);
+  if (wp_atomic_load_seq_u32(&pool->held)) wp_idle_wake(pool);
 }
 
 static uint32_t count_bulks(const wp_pool *pool) {

@@ -124,10 +124,15 @@ void wp_idle_wake_next(wp_pool *pool) {
   if (wp_pool_ready(pool)) wp_idle_wake_any(pool, false);
 }
 
-void wp_idle_wake(wp_pool *pool, bool all) {
-  uint32_t count = all ? UINT32_MAX : wp_pool_ready(pool);
+void wp_idle_wake(wp_pool *pool) {
+  uint32_t count = wp_pool_ready(pool);
   while (count-- && wp_idle_wake_any(pool, false)) {
   }
+}
+
+void wp_idle_wake_all(wp_pool *pool) {
+  for (uint32_t thread = 1, end = wp_pool_threads_end(pool); thread < end; thread++)
+    wake_if_idle(pool, thread);
 }
 
 void wp_idle_note_take(wp_pool *pool, uint32_t self) {

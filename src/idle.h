@@ -35,8 +35,10 @@ void wp_idle_wake_free(wp_pool *pool);
 void wp_idle_wake_for(wp_pool *pool, const wp_slot *slot, bool patiently);
 /* Wakes one worker if there are ready slots; that one wakes the next (CHAIN in wp_sched_take). */
 void wp_idle_wake_next(wp_pool *pool);
-/* Wakes as many workers as there are ready slots, or all: after a death, a resume, a new worker. */
-void wp_idle_wake(wp_pool *pool, bool all);
+/* Wakes as many workers as there are ready slots: after a death, a new worker. */
+void wp_idle_wake(wp_pool *pool);
+/* Wakes every worker that waits, also those that are leaving: tasks may wait for their seats. After a pause. */
+void wp_idle_wake_all(wp_pool *pool);
 
 /* The worker has taken a task. Under the lock. */
 void wp_idle_note_take(wp_pool *pool, uint32_t self);

@@ -27,6 +27,11 @@ static double back_off(const wp_restart_policy *policy, uint32_t doublings) {
   return delay_ms < policy->max_ms ? delay_ms : policy->max_ms;
 }
 
+void wp_restart_renew(wp_restart_log *log) {
+  log->count = 0;
+  log->spent = false;
+}
+
 double wp_restart_take(const wp_restart_policy *policy, wp_restart_log *log, double now_ms,
                        bool clean, double chance) {
   uint32_t used = recent(policy, log, now_ms);

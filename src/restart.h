@@ -45,6 +45,9 @@ bool wp_restart_valid(const wp_restart_policy *policy);
 /* Number of times that a log of this policy must hold; never 0. */
 uint32_t wp_restart_capacity(const wp_restart_policy *policy);
 
+/* Gives the log its whole budget back, as if nothing had been restarted yet. */
+void wp_restart_renew(wp_restart_log *log);
+
 /* Takes one restart from the budget. `clean`: it ended by itself, without an error. `chance`: a random number, 0 … 1. Returns the delay
  * in milliseconds; or a negative number: no further restart is allowed, and the log is spent. */
 double wp_restart_take(const wp_restart_policy *policy, wp_restart_log *log, double now_ms,

@@ -178,7 +178,7 @@ wp_status wp_sched_seat_waits(wp_pool *pool, uint32_t seat, bool *waits) {
 /* No points: main only. */
 void wp_resume(wp_pool *pool) {
   wp_atomic_store_seq_u32(&pool->paused, 0); /* pairs with the load after IDLE in wp_sched_take */
-  wp_idle_wake(pool, true);
+  wp_idle_wake_all(pool);
 }
 
 /* ---- After a death ---- */

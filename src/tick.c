@@ -63,7 +63,7 @@ static bool expire(wp_pool *pool, uint32_t thread, uint32_t index, double now_ms
     record->poisoned_ms = now_ms;
     /* It may have been woken for a task that it will not take now. */
     wp_lock_help(pool, WP_MAIN, WP_CHORE_INBOX);
-    wp_idle_wake(pool, false);
+    wp_idle_wake(pool);
   }
   return !abandoned; /* the caller of an abandoned task has been told already */
 }

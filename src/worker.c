@@ -70,7 +70,7 @@ uint32_t wp_worker_doom(wp_pool *pool, uint32_t thread) {
   wp_idle_leave(pool, thread);
   /* It may have been woken for a task that it will not take, and that is still in the inbox. */
   wp_lock_help(pool, WP_MAIN, WP_CHORE_INBOX);
-  wp_idle_wake(pool, false);
+  wp_idle_wake(pool);
   return seat;
 }
 
@@ -133,7 +133,7 @@ wp_status wp_worker_reap(wp_pool *pool, uint32_t thread, bool trusted) { /* REAP
   if (inside) pool->recount_due = 1;
   wp_pool_recount(pool);
   wp_lock_help(pool, WP_MAIN, WP_CHORE_INBOX);
-  wp_idle_wake(pool, false);
+  wp_idle_wake(pool);
   return WP_OK;
 }
 

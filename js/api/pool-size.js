@@ -19,7 +19,14 @@ export class PoolSize {
     this.#starting = starting;
   }
 
-  /** Seats that have a worker, or will get one, in order. */
+  /** How many workers there are, or will be. */
+  get workers() {
+    const { engine, closed } = this.#intake;
+    if (closed) return 0;
+    return engine?.fleet.size ?? this.#options.workersMin;
+  }
+
+  /** Seats that have a worker, will get one, or were given up, in order. */
   get places() {
     const { engine } = this.#intake;
     return engine ? engine.fleet.places : Array.from({ length: this.#options.workersMin }, (_, seat) => seat);

@@ -98,7 +98,7 @@ export class Pool {
 
   /** The number of workers that it has or is starting; of an elastic pool, at this moment. */
   get size() {
-    return this.#size.places.length;
+    return this.#size.workers;
   }
 
   async #open() {
@@ -305,8 +305,8 @@ export class Pool {
 
   /** Present numbers, in a new object each time. `processed` counts settled tasks, `errors` those among them that failed. */
   stats() {
-    const { engine, closed, processed, waiting } = this.#intake;
-    return poolStats(engine, closed ? 0 : this.size, { settled: processed, waiting }, this.#ending.final);
+    const { engine, processed, waiting } = this.#intake;
+    return poolStats(engine, this.size, { settled: processed, waiting }, this.#ending.final);
   }
 
   /**

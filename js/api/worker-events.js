@@ -65,7 +65,8 @@ function warnOf({ name }, error) {
  */
 export function postToModules(fleet, places, message, options) {
   const { worker, transfer } = ownOptions('', options, OPTIONS_OF.message, undefined, POOL_NAMES);
-  if (worker !== undefined) integer('worker', worker, 0, places.at(-1));
+  if (worker !== undefined && !places.includes(integer('worker', worker, 0)))
+    throw poolError('INVALID_ARGUMENT', `worker: there is no worker ${worker}, only ${places.join(', ')}`);
   if (transfer !== undefined) transferList('transfer', transfer);
   if (transfer?.length && worker === undefined && places.length > 1)
     throw poolError('INVALID_ARGUMENT', 'transfer: it goes to one worker only; name it by the option worker');

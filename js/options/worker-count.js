@@ -85,3 +85,11 @@ export function workerOptions({ workers, spares = WORKER_DEFAULTS.spares, maxTas
       maxHeapBytes === undefined || maxHeapBytes === Infinity ? undefined : parseSize('maxHeapBytes', maxHeapBytes),
   };
 }
+
+/**
+ * Whether a pool's workers come and go by themselves.
+ * @param {Pick<import('./options.js').ResolvedOptions, 'workersMin' | 'workers' | 'maxTasksPerWorker' | 'maxHeapBytes'>} options
+ */
+export function isElastic({ workersMin, workers, maxTasksPerWorker, maxHeapBytes }) {
+  return workersMin < workers || maxTasksPerWorker !== undefined || maxHeapBytes !== undefined;
+}

@@ -52,6 +52,7 @@ export class FleetCore {
   #core;
   #at;
   #fleet;
+  #seats;
 
   /**
    * @param {import('../core/core.js').Core} core
@@ -62,6 +63,7 @@ export class FleetCore {
   constructor(core, options, checked) {
     const { exports, memory, pool } = core;
     this.#core = core;
+    this.#seats = Array.from({ length: options.seats }, (_, seat) => seat);
     this.#at = allocate(core, BYTES);
     const config = allocate(core, L.FLEET_CONFIG_SIZE);
     writeConfig(memory, config, options, checked);
@@ -97,6 +99,16 @@ export class FleetCore {
    */
   serves(seat) {
     return this.#core.exports._wp_fleet_serves(this.#fleet, seat) !== 0;
+  }
+
+  /** Seats that are open: they have a worker, will get one, or were given up. */
+  get openSeats() {
+    return this.#seats.filter((seat) => this.#core.exports._wp_fleet_opens(this.#fleet, seat));
+  }
+
+  /** Seats that have a worker, or will get one. */
+  get servedSeats() {
+    return this.#seats.filter((seat) => this.serves(seat));
   }
 
   /** After a step: when the next one is due on the real clock; 0: only with an event. */

@@ -11,6 +11,7 @@ import { FleetCore } from './fleet-core.js';
 import * as L from '../generated/layout.js';
 import { host } from '../host/index.js';
 import { initMessage, newMember, Opening, spareName, stopAtLast, workerName } from './member.js';
+import { isElastic } from '../options/worker-count.js';
 import { Suspicions } from './suspicions.js';
 import { Wakeups } from './wakeups.js';
 
@@ -37,12 +38,13 @@ export class Fleet {
   #toStop = [];
   #closed = false;
   #held = true;
+  #wantsHold = true;
   /** @type {Opening | undefined} until all seats are taken for the first time */
   #opening;
   /** @type {any} why the opening has failed; then no further thread is created */
   #refusal;
-  /** @type {Set<number | undefined>} seats that were given up */
-  #retired = new Set();
+  /** Whether any seat was ever given up. */
+  #hasRetired = false;
   #sparesStarted = 0;
   /** Calls of resize() that wait. @type {{ resolve: () => void, reject: (error: Error) => void }[]} */
   #resizes = [];
@@ -63,7 +65,7 @@ export class Fleet {
     this.#threads = threads;
     this.events = events;
     this.#fleet = new FleetCore(core, options, program.checked);
-    this.#changes = changesSize(options);
+    this.#changes = isElastic(options);
     this.#wakeups = new Wakeups(options.scheduler, () => this.#drive());
   }
 
@@ -107,22 +109,17 @@ export class Fleet {
 
   /** @param {FleetAction} action */
   #perform(action) {
-    if (action.kind === L.FLEET_START) {
-      this.#start(action);
-      return;
-    }
-    if (action.kind === L.FLEET_OPENED) {
+    const member = this.members.get(action.thread);
+    if (action.kind === L.FLEET_START) this.#start(action);
+    else if (action.kind === L.FLEET_RESIZED) this.#resized();
+    else if (action.kind === L.FLEET_OPENED) {
       this.#opening?.done();
       this.#opening = undefined;
-      return;
-    }
-    if (action.kind === L.FLEET_RESIZED) {
-      this.#changes = changesSize(this.options);
-      for (const { resolve } of this.#resizes.splice(0)) resolve();
-      return;
-    }
-    const member = this.members.get(action.thread);
-    if (!member) return;
+    } else if (member) this.#performOn(member, action);
+  }
+
+  /** @param {Member} member @param {FleetAction} action */
+  #performOn(member, action) {
     if (action.kind === L.FLEET_SEATING) {
       const seat = /** @type {number} */ (action.seat);
       Object.assign(member, { seat, name: workerName(this.options.names, seat), state: 'live' });
@@ -260,7 +257,7 @@ export class Fleet {
       if (reason === L.FLEET_KILLED) this.suspicions.kills++;
       this.events.down(member, member.error);
     } else if (kind === L.FLEET_RETIRED) {
-      this.#retired.add(member.seat);
+      this.#hasRetired = true;
       this.events.retired(member, member.error);
     } else if (kind === L.FLEET_REFUSED) {
       this.#refusal = member.error;
@@ -294,8 +291,16 @@ export class Fleet {
     return new Promise((resolve, reject) => {
       this.#resizes.push({ resolve, reject });
       this.#changes = true; // until that has come about
+      this.#updateHold();
       this.#drive({ kind: L.FLEET_RESIZE, seatsMin: workers, seatsMax: workers });
     });
+  }
+
+  #resized() {
+    if (this.#events.some(({ kind }) => kind === L.FLEET_RESIZE)) return; // the core does not know yet of the last call
+    this.#changes = isElastic(this.options);
+    for (const { resolve } of this.#resizes.splice(0)) resolve();
+    this.#updateHold();
   }
 
   /** Tasks have come or ended: there may be too few workers now, or a leaving one may have nothing left to do. */
@@ -309,15 +314,17 @@ export class Fleet {
     this.#drive({ kind: L.FLEET_RESTED, thread: member.number, incarnation: member.incarnation });
   }
 
-  /** Seats that are not closed: they have a worker, will get one, or were given up. */
+  /** Seats that are open: they have a worker, will get one, or were given up. */
   get places() {
-    const places = [];
-    for (let seat = 0; seat < this.options.seats; seat++)
-      if (this.#retired.has(seat) || this.#fleet.serves(seat)) places.push(seat);
-    return places;
+    return this.#fleet.openSeats;
   }
 
-  /** One more than the last of them. */
+  /** How many workers there are, or will be. */
+  get size() {
+    return this.#fleet.servedSeats.length;
+  }
+
+  /** One more than the last open seat. */
   get extent() {
     return (this.places.at(-1) ?? -1) + 1;
   }
@@ -327,7 +334,7 @@ export class Fleet {
    * @param {number} [place] the seat that it is bound to + 1
    */
   serves(place) {
-    return this.#retired.size === 0 || this.#fleet.serves(place ? place - 1 : L.NONE);
+    return !this.#hasRetired || this.#fleet.serves(place ? place - 1 : L.NONE);
   }
 
   // ---- For all ----
@@ -340,11 +347,14 @@ export class Fleet {
     this.members.get(number)?.thread.post(message);
   }
 
-  /**
-   * Sets whether the threads, and timers for their successors, keep the process alive.
-   * @param {boolean} held
-   */
+  /** @param {boolean} held whether threads and timers keep the process alive; while resize() is awaited they always do */
   hold(held) {
+    this.#wantsHold = held;
+    this.#updateHold();
+  }
+
+  #updateHold() {
+    const held = this.#wantsHold || this.#resizes.length > 0;
     if (held === this.#held) return;
     this.#held = held;
     this.#wakeups.hold(held);
@@ -385,12 +395,4 @@ export class Fleet {
     await this.#threads.close();
     this.members.clear();
   }
-}
-
-/**
- * Whether a pool's workers may come and go by themselves.
- * @param {import('../options/options.js').ResolvedOptions} options
- */
-function changesSize({ workersMin, workers, maxTasksPerWorker, maxHeapBytes }) {
-  return workersMin < workers || maxTasksPerWorker !== undefined || maxHeapBytes !== undefined;
 }

@@ -1,30 +1,23 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import test from 'node:test';
-import { promisify } from 'node:util';
 import { createPool, Pool } from '../../js/index.js';
 import { FakeClock } from './fake-clock.js';
-import { blocker, codeOf, ending, MODULE, randomFrom, until, withPool } from './helpers.js';
+import {
+  blocker,
+  blockers,
+  codeOf,
+  ending,
+  eventsOf,
+  MODULE,
+  printedBy,
+  randomFrom,
+  release,
+  until,
+  withPool,
+} from './helpers.js';
 
 const LEAVING = new URL('./fixtures/leaving.js', import.meta.url);
 const STOPS = new URL('./fixtures/stops.js', import.meta.url);
-
-/** What happens to a pool's workers, as one list of words. */
-function eventsOf(pool) {
-  const events = [];
-  for (const name of ['workerUp', 'workerLeft', 'workerDown', 'workerRetired'])
-    pool.on(name, ({ worker }) => events.push(`${name} ${worker}`));
-  return events;
-}
-
-/** Tasks that hold a worker each. */
-function blockers(pool, count) {
-  return Array.from({ length: count }, () => blocker(pool));
-}
-
-async function release(gates) {
-  await Promise.all(gates.map((gate) => gate.release()));
-}
 
 // ---- Growth ----
 
@@ -155,143 +148,16 @@ test('a pool that has shrunk grows again', async () => {
 });
 
 test('the idle time of an elastic pool keeps no process alive that unref() lets go', async () => {
-  const program = `
-    import { createPool } from ${JSON.stringify(new URL('../../js/index.js', import.meta.url).href)};
-    const pool = await createPool({ module: ${JSON.stringify(MODULE.href)}, workers: { min: 1, max: 2, idleMs: 86_400_000 } });
+  const printed = await printedBy(`
+    const pool = await createPool({ module: MODULE, workers: { min: 1, max: 2, idleMs: 86_400_000 } });
     const words = Array.from({ length: 2 }, () => new Int32Array(new SharedArrayBuffer(8)));
     const tasks = words.map((word) => pool.dispatch('block', word));
     while (words.some((word) => Atomics.load(word, 0) === 0)) await new Promise(setImmediate);
     for (const word of words) { Atomics.store(word, 1, 1); Atomics.notify(word, 1); }
     await Promise.all(tasks);
     pool.unref();
-    console.log(pool.size);`;
-  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program]);
-  assert.equal(stdout, '2\n');
-});
-
-// ---- resize() ----
-
-test('resize() settles when there are so many workers, and those that are too many have ended', async () => {
-  await withPool({ workers: 1 }, async (pool) => {
-    const events = eventsOf(pool);
-    await pool.resize(3);
-    assert.deepEqual([pool.size, pool.stats().totalWorkers, pool.diagnostics().threads], [3, 3, 3]);
-    assert.deepEqual(events.splice(0).toSorted(), ['workerUp Worker_2', 'workerUp Worker_3']);
-    const gates = blockers(pool, 3);
-    await Promise.all(gates.map(({ running }) => running));
-    const resized = pool.resize(1);
-    let settled = false;
-    resized.then(
-      () => (settled = true),
-      () => undefined,
-    );
-    assert.deepEqual([pool.size, pool.stats().totalWorkers], [1, 1]);
-    await gates[0].release();
-    await until(() => events.length === 1 || pool.stats().freeWorkers === 1);
-    assert.equal(settled, false, 'two of them still run what they had');
-    await release(gates.slice(1));
-    await resized;
-    assert.equal(events.filter((event) => event.startsWith('workerLeft')).length, 2);
-    assert.equal(events.filter((event) => event.startsWith('workerDown')).length, 0);
-    await until(() => pool.diagnostics().threads === 1);
-    assert.equal(await pool.dispatch('echo', 1), 1);
-  });
-});
-
-test('a pool that was resized does not grow or shrink by itself any more', async () => {
-  const clock = new FakeClock(1000);
-  const options = { workers: { min: 1, max: 4, idleMs: 100 }, scheduler: clock.scheduler };
-  await withPool(options, async (pool) => {
-    await pool.resize(2);
-    const gates = blockers(pool, 4);
-    await Promise.all(gates.slice(0, 2).map(({ running }) => running));
-    await pool.resize(2); // at once: it has looked at the tasks that wait
-    assert.equal(pool.size, 2);
-    await release(gates);
-    await pool.drain();
-    clock.advance(1000);
-    clock.advance(1000);
-    assert.equal(pool.size, 2);
-  });
-});
-
-test('resize() before the pool has started has it start with as many', async (t) => {
-  const pool = ending(t, new Pool({ module: MODULE, workers: 3 }));
-  await pool.resize(2);
-  assert.equal(pool.size, 2);
-  await pool.ready;
-  await until(() => pool.diagnostics().threads === 2);
-  assert.equal(pool.stats().totalWorkers, 2);
-});
-
-test('resize() refuses what is no number of workers, and a pool that is closing or gone', async () => {
-  const pool = await createPool({ module: MODULE, workers: 1 });
-  for (const wrong of [0, -1, 1.5, NaN, '2', undefined, 33])
-    assert.equal(await codeOf(pool.resize(wrong)), 'INVALID_ARGUMENT', String(wrong));
-  const gate = blocker(pool);
-  await gate.running;
-  await pool.resize(2);
-  const gate2 = blocker(pool);
-  await gate2.running;
-  const pending = codeOf(pool.resize(1)); // one of them would have to finish
-  const ends = [codeOf(gate.promise), codeOf(gate2.promise)];
-  const destroyed = pool.destroy();
-  assert.equal(await pending, 'POOL_DESTROYED');
-  await destroyed;
-  assert.deepEqual(await Promise.all(ends), ['POOL_DESTROYED', 'POOL_DESTROYED']);
-  assert.equal(await codeOf(pool.resize(1)), 'POOL_DESTROYED');
-});
-
-test('tasks whose arguments have been sent to a worker that is not needed any more still run there', async () => {
-  await withPool({ workers: 2 }, async (pool) => {
-    const gates = blockers(pool, 2);
-    await Promise.all(gates.map(({ running }) => running));
-    const sent = Array.from({ length: 8 }, (_, i) => {
-      const { buffer } = new Uint8Array(64).fill(i);
-      return pool.dispatch('echo', buffer, { transfer: [buffer] });
-    });
-    const resized = pool.resize(1);
-    const later = pool.dispatch('echo', 'later');
-    await release(gates);
-    const values = await Promise.all(sent);
-    values.forEach((value, i) => assert.deepEqual(new Uint8Array(value), new Uint8Array(64).fill(i)));
-    assert.equal(await later, 'later');
-    await resized;
-  });
-});
-
-test('a hung task does not keep a worker that is not needed any more: it is stopped at its limit as always', async () => {
-  await withPool({ workers: 2, restart: { minMs: 1 } }, async (pool) => {
-    const gate = blocker(pool);
-    await gate.running;
-    const hung = codeOf(pool.dispatch('spin', undefined, { timeoutMs: 300 }));
-    await until(() => pool.stats().freeWorkers === 0 && pool.stats().queued === 0);
-    const resized = pool.resize(1);
-    await gate.release();
-    assert.equal(await hung, 'TIMEOUT');
-    await resized;
-    await until(() => pool.diagnostics().threads === 1);
-    assert.equal(await pool.dispatch('echo', 1), 1);
-  });
-});
-
-test('a worker that crashes while it is to leave is lost, and nothing else', async () => {
-  await withPool({ module: LEAVING, workers: 2, restart: { minMs: 1 } }, async (pool) => {
-    const events = eventsOf(pool);
-    const words = [0, 1].map(() => new Int32Array(new SharedArrayBuffer(8)));
-    const ends = words.map((word) => codeOf(pool.dispatch('exitWhenTold', word)));
-    await until(() => words.every((word) => Atomics.load(word, 0) === 1));
-    const resized = pool.resize(1);
-    for (const word of words) {
-      Atomics.store(word, 1, 1);
-      Atomics.notify(word, 1);
-    }
-    assert.deepEqual(await Promise.all(ends), ['WORKER_LOST', 'WORKER_LOST']);
-    await resized;
-    assert.equal(events.filter((event) => event.startsWith('workerDown')).length, 2);
-    await until(() => pool.diagnostics().threads === 1);
-    assert.equal(pool.size, 1);
-  });
+    console.log(pool.size);`);
+  assert.equal(printed, '2\n');
 });
 
 // ---- Farewells ----
@@ -474,14 +340,6 @@ test('telemetry lists the workers that there are', async () => {
     await pool.resize(1);
     await until(() => pool.report().Workers.Total === 1);
     assert.equal(pool.report().Workers.AvgExecTime.length, 1);
-  });
-});
-
-test('a message goes to workers that there are, and to no other index', async () => {
-  await withPool({ workers: 1 }, async (pool) => {
-    assert.throws(() => pool.postMessage('x', { worker: 1 }), { code: 'INVALID_ARGUMENT' });
-    await pool.resize(2);
-    pool.postMessage('x', { worker: 1 });
   });
 });
 

@@ -1,5 +1,7 @@
 /** Shared by the tests of the public API. */
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { host } from '../../js/host/index.js';
 import { createPool } from '../../js/index.js';
 import { LIMITS_MS } from '../../js/threads/fleet-core.js';
@@ -160,4 +162,31 @@ export async function countingThreads(use) {
   } finally {
     host.createThread = createThread;
   }
+}
+
+/** What happens to a pool's workers, as one list of words. */
+export function eventsOf(pool) {
+  const events = [];
+  for (const name of ['workerUp', 'workerLeft', 'workerDown', 'workerRetired'])
+    pool.on(name, ({ worker }) => events.push(`${name} ${worker}`));
+  return events;
+}
+
+/** Tasks that hold a worker each. */
+export function blockers(pool, count) {
+  return Array.from({ length: count }, () => blocker(pool));
+}
+
+/** Ends them. */
+export async function release(gates) {
+  await Promise.all(gates.map((gate) => gate.release()));
+}
+
+/** What a program prints that has `createPool` and MODULE. */
+export async function printedBy(program) {
+  const given = `
+    import { createPool } from ${JSON.stringify(new URL('../../js/index.js', import.meta.url).href)};
+    const MODULE = ${JSON.stringify(MODULE.href)};`;
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', given + program]);
+  return stdout;
 }

@@ -146,6 +146,27 @@ TEST(given_up, "seats that were given up count for nobody: neither resizing nor 
   host_close(&host);
 }
 
+TEST(renewed,
+     "resizing closes seats that were given up and opens others, or the same ones with a new "
+     "budget: as many workers as were asked for") {
+  CHECK_EQ(open_elastic(2, 3, 0), WP_OK);
+  use_up(0);
+  use_up(1);
+  CHECK_EQ(served(), 0);
+  for (uint32_t workers = 1; workers <= 3; workers++) {
+    resize_to(workers, workers);
+    host_settle(&host);
+    CHECK_EQ(served(), workers);
+    CHECK_EQ(told(&host, WP_FLEET_RESIZED, 0), workers);
+    for (uint32_t seat = 0; seat < 3; seat++)
+      CHECK_EQ(wp_fleet_opens(host.fleet, seat), wp_fleet_serves(host.fleet, seat));
+    use_up(0);
+    CHECK(wp_fleet_opens(host.fleet, 0));
+  }
+  CHECK(!host.broken);
+  host_close(&host);
+}
+
 /* ---- Idle workers ---- */
 
 TEST(shrinks, "workers that have been idle for long end without a loss, down to the least number; "
@@ -217,6 +238,7 @@ TEST(range,
   host_settle(&host);
   CHECK_EQ(served(), 1);
   for (uint32_t i = 0; i < 6; i++) submit_normal(host.f.pool);
+  host_step(&host, NULL); /* as after each submission */
   for (uint32_t seat = 0; seat < 2; seat++) {
     CHECK(take_one(on_seat(&host, seat)) != WP_NONE);
     host_step(&host, NULL); /* it sees that tasks wait, and when it looks again they still do */

@@ -104,6 +104,21 @@ TEST(seat, "a leaving worker runs what waits for its seat, and is woken for it; 
   fixture_close(&f);
 }
 
+TEST(resumed,
+     "a leaving worker that has gone to wait during a pause is woken after it, and runs what "
+     "waits for its seat") {
+  CHECK_EQ(start(2, 1, 0), WP_OK);
+  wp_pause(f.pool);
+  uint32_t index = submit(f.pool, WP_PRIORITY_NORMAL, 1);
+  wp_worker_leave(f.pool, 1, WP_LEAVING_SEAT);
+  CHECK_EQ(take(f.pool, 1, 0), WP_NONE);
+  uint32_t own = wake_of(f.pool, 1);
+  wp_resume(f.pool);
+  CHECK_EQ(wake_of(f.pool, 1), own + 1);
+  CHECK_EQ(take(f.pool, 1, 0), index);
+  fixture_close(&f);
+}
+
 TEST(stays, "a worker that stays after all is woken, and takes what it had passed over") {
   CHECK_EQ(start(1, 1, 0), WP_OK);
   wp_worker_leave(f.pool, 1, WP_LEAVING_SEAT);
