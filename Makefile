@@ -16,7 +16,7 @@ say = $(if $(VERBOSE),,@printf '  %-6s %s\n' $(1) $(2))
 
 SOURCES := $(sort $(shell find src -name '*.c' 2>/dev/null))
 HEADERS := $(sort $(shell find src -name '*.h' -o -name '*.def' 2>/dev/null))
-ROOMS   := $(filter-out src/port/% src/embed/% src/bindings/%,$(SOURCES))
+ROOMS   := $(filter-out src/port/% src/embed/% src/bindings/% src/isolated/%,$(SOURCES))
 NATIVE  := $(ROOMS) $(filter src/embed/% src/port/native%,$(SOURCES))
 WASM    := $(ROOMS) $(filter src/bindings/% src/port/emscripten%,$(SOURCES))
 
@@ -162,7 +162,7 @@ fuzz: | deps-test ## the core under libFuzzer for FUZZ_SECONDS=60
 
 # What is shipped built. `&:`: a recipe makes all of them, and runs when one is missing or too old (GNU make 4.3).
 CORE   := wasm/dist/wasmpool.mjs wasm/dist/wasmpool.wasm
-BUNDLE := js/dist/boot-node.cjs js/dist/boot-node-worker.cjs js/dist/boot-node-cbor.cjs
+BUNDLE := js/dist/boot-node.cjs js/dist/boot-node-worker.cjs js/dist/boot-node-cbor.cjs js/dist/boot-node-isolated.cjs
 wasm: $(CORE) $(BUNDLE) ## what the package ships built: the core, wasm/dist; a worker's start, js/dist
 
 # One file instead of fifty: docs/decisions/0018-start.md.
@@ -171,7 +171,7 @@ $(BUNDLE) &: $(shell find js -name '*.js' -not -path 'js/dist/*') scripts/bundle
 	$(Q)node scripts/bundle-worker.mjs
 
 # Response files: the flags of wasm/flags.txt for this machine's paths; rewritten only when they change.
-build/wasm/compile.rsp build/wasm/link.rsp: build/wasm/%.rsp: FORCE | emcc
+build/wasm/compile.rsp build/wasm/link.rsp build/wasm/isolated.rsp: build/wasm/%.rsp: FORCE | emcc
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CONFIG) --lines --$* >$@.new
 	$(Q)cmp -s $@.new $@ && rm $@.new || mv $@.new $@
@@ -196,6 +196,15 @@ build/demo/digest.mjs build/smoke/tasks.mjs build/js/tasks.mjs build/bench/tasks
 	$(call say,EMCC,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(EMCC) $(filter %.c,$(filter-out src/%,$^)) $$($(CONFIG) --emscripten) -o $@
+
+# The same, for instances of their own.
+ISOLATED_SDK := $(wildcard src/isolated/*) $(HEADERS) build/wasm/isolated.rsp wasm/isolated.js
+build/js/isolated.mjs: tests/js/fixtures/isolated.c
+build/smoke/isolated.mjs: tests/smoke/tasks.c
+build/js/isolated.mjs build/smoke/isolated.mjs: $(ISOLATED_SDK) | emcc
+	$(call say,EMCC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(EMCC) $(filter %.c,$(filter-out src/%,$^)) $$($(CONFIG) --isolated) -o $@
 
 # A module with threads of its own and without the pool, with Emscripten's defaults: tests load it into handlers.
 build/js/threads.mjs: tests/js/fixtures/threads.c Makefile | emcc
@@ -232,12 +241,12 @@ types: | npm ## check the types of js/ and tests/types, write types/*.d.ts
 .PHONY: node smoke model
 model: | deps-test ## the model of the kill gate and the scheduler, and variants that it must refuse
 	$(Q)tests/model/check.sh build/model
-node: wasm $(DEMO_MODULE) build/smoke/tasks.mjs build/js/tasks.mjs build/js/threads.mjs | npm ## the tests in tests/js, on Node
+node: wasm $(DEMO_MODULE) build/smoke/tasks.mjs build/js/tasks.mjs build/js/isolated.mjs build/js/threads.mjs | npm ## the tests in tests/js, on Node
 	@node scripts/spec-tests.mjs
 	$(Q)node --test --test-timeout=300000 --test-reporter=spec $(NODE_TESTS)
 
 .PHONY: soak mutate
-mutate: wasm $(DEMO_MODULE) build/smoke/tasks.mjs build/js/tasks.mjs build/js/threads.mjs | npm ## plants faults in js/ and counts those that no test notices: SAMPLE=100 SEED=
+mutate: wasm $(DEMO_MODULE) build/smoke/tasks.mjs build/js/tasks.mjs build/js/isolated.mjs build/js/threads.mjs | npm ## plants faults in js/ and counts those that no test notices: SAMPLE=100 SEED=
 	@scripts/npm.sh tests/mutation
 	$(Q)node tests/mutation/run.mjs
 
@@ -245,7 +254,7 @@ soak: wasm build/smoke/tasks.mjs build/js/tasks.mjs | npm ## random kills under 
 	$(Q)node tests/soak/soak.mjs
 	$(Q)node tests/soak/leaks.mjs
 
-smoke: wasm build/smoke/tasks.mjs | npm deps-test ## the smoke suite on Node, Bun and headless Chromium
+smoke: wasm build/smoke/tasks.mjs build/smoke/isolated.mjs | npm deps-test ## the smoke suite on Node, Bun and headless Chromium
 	$(Q)node tests/smoke/run.mjs
 
 # ---- Benchmarks ----------------------------------------------------------------------------------------------------

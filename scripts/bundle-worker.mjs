@@ -20,6 +20,9 @@ const LATER = {
 const later = {
   name: 'later',
   setup(bundle) {
+    bundle.onResolve({ filter: /handlers\/isolated\.js$/ }, ({ kind }) =>
+      kind === 'dynamic-import' ? { path: './boot-node-isolated.cjs', external: true } : undefined,
+    );
     const filter = new RegExp(`^(${Object.keys(LATER).join('|')})$`);
     bundle.onResolve({ filter }, ({ path, namespace }) =>
       namespace === 'later' ? { path, external: true } : { path, namespace: 'later' },
@@ -78,6 +81,16 @@ const ownGlue = {
   },
 };
 
+/** Workers have no use for what the table of results advises. */
+const noAdvice = {
+  name: 'no-advice',
+  setup(bundle) {
+    bundle.onLoad({ filter: /generated[\\/]status\.js$/ }, async ({ path }) => ({
+      contents: (await readFile(path, 'utf8')).replaceAll(/^ *action: .*\n/gm, ''),
+    }));
+  },
+};
+
 /** A function for js/entry/boot-node.js to call. */
 const wrapped = {
   banner: { js: '(function(module,require){' },
@@ -93,13 +106,18 @@ const files = [
   {
     entryPoints: ['js/entry/worker-node.js'],
     outfile: 'js/dist/boot-node-worker.cjs',
-    plugins: [later, ownGlue],
+    plugins: [later, ownGlue, noAdvice],
     supported: { 'dynamic-import': false }, // see js/entry/boot-node.js
     ...wrapped,
   },
   {
     stdin: { contents: "export { Encoder } from 'cbor-x/encode'", resolveDir: root },
     outfile: 'js/dist/boot-node-cbor.cjs',
+  },
+  {
+    entryPoints: ['js/handlers/isolated.js'],
+    outfile: 'js/dist/boot-node-isolated.cjs',
+    plugins: [noAdvice],
   },
 ];
 /** What each worker is handed as one text: a longer one has its engine collect garbage first. See docs/decisions/0018-start.md */

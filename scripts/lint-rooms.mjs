@@ -15,6 +15,7 @@ const ROOMS = [
   ['status'],
   ['port/'],
   ['wasmpool'], // the public header: types that rooms share, functions that several rooms define
+  ['type'],
   ['segment'],
   ['heap', 'heap_block', 'heap_walk'],
   ['arena'],
@@ -44,6 +45,7 @@ const ROOMS = [
   ['fleet', 'fleet_state', 'fleet_suspects', 'fleet_threads', 'fleet_size', 'fleet_leave'],
   ['embed/'],
   ['bindings/'],
+  ['isolated/'],
 ];
 
 /** Calls that go up, by the room that declares and calls them, and the one that defines them. */

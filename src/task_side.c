@@ -3,6 +3,7 @@
 #include "box.h"
 #include "port/port.h"
 #include "task.h"
+#include "type.h"
 #include <string.h>
 
 /* Filled by constructors, constant afterwards. */
@@ -40,25 +41,11 @@ const void *wp_task_input(const wp_task *task, size_t *bytes, uint32_t *type) {
   return value_bytes(task->pool, argument, task->slot->argument_inline);
 }
 
-bool wp_task_type_holds(uint32_t type, size_t bytes) {
-  switch (type) {
-  case WP_TYPE_UNDEFINED:
-    return bytes == 0;
-  case WP_TYPE_NUMBER:
-    return bytes == sizeof(double);
-  case WP_TYPE_JSON:
-  case WP_TYPE_CBOR:
-    return bytes > 0;
-  default:
-    return type <= WP_TYPE_LAST;
-  }
-}
-
 /* Room for a result: inline if it fits and must not be a box. */
 static void *make_room(wp_task *task, wp_value *value, uint8_t *inline_bytes, uint32_t type,
                        size_t bytes, wp_status *status) {
   *status = WP_OK;
-  if (!wp_task_type_holds(type, bytes)) *status = WP_E_INVALID_ARGUMENT;
+  if (!wp_type_holds(type, bytes)) *status = WP_E_INVALID_ARGUMENT;
   if (bytes > UINT32_MAX) *status = WP_E_TOO_LARGE;
   if (*status) return NULL;
   if (bytes <= WP_INLINE_BYTES && !(task->slot->flags & WP_SLOT_LEASE)) {

@@ -18,9 +18,6 @@ struct wp_task {
 
 enum { WP_TAG_TASK_LAST = 0x7fffffff }; /* the highest heap tag of a task; WP_TAG_ARENA is above */
 
-/* Whether a value of this type may have this size; false for types that are not in enum wp_type. */
-bool wp_task_type_holds(uint32_t type, size_t bytes);
-
 /* Commits the result's box; if the task failed without a text, the status's text becomes the result. Returns the status to finish with. */
 wp_status wp_task_seal(wp_task *task, wp_status status);
 

@@ -48,8 +48,18 @@ typedef struct wp_task_entry {
 /* Adds a task to the program's list; the entry must live as long as the program. Call it before any pool is created. */
 void wp_task_register(wp_task_entry *entry);
 
+/* In modules that each worker has an instance of (wasmpool-config --isolated) the names are also in a section of the module, where the pool
+ * finds them without running anything. */
+#ifdef WP_ISOLATED
+#define WP__LIST_TASK(task_name)                                                                   \
+  __asm__(".section .custom_section.wasmpool.tasks,\"\",@\n.asciz \"" #task_name "\"\n");
+#else
+#define WP__LIST_TASK(task_name)
+#endif
+
 /* WP_TASK(name) { …; return wp_task_result(task, …); }   defines and registers a C task; the body's parameter is `task`. */
 #define WP_TASK(task_name)                                                                         \
+  WP__LIST_TASK(task_name)                                                                         \
   static wp_status wp_task_run_##task_name(wp_task *task);                                         \
   __attribute__((constructor)) static void wp_task_register_##task_name(void) {                    \
     static wp_task_entry entry = {#task_name, wp_task_run_##task_name, NULL};                      \

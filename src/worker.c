@@ -139,17 +139,16 @@ wp_status wp_worker_reap(wp_pool *pool, uint32_t thread, bool trusted) { /* REAP
 
 /* ---- Running ---- */
 
-wp_status wp_worker_run(wp_pool *pool, uint32_t self, uint32_t index) {
+uint32_t wp_worker_begin(wp_pool *pool, uint32_t self) {
   wp_thread *thread = &pool->threads[self];
-  wp_slot *slot = wp_slot_at(&pool->slots, index);
-  wp_task task = {.pool = pool, .slot = slot, .self = self, .index = index};
   thread->last_tag = thread->last_tag >= WP_TAG_TASK_LAST ? 1 : thread->last_tag + 1;
   WP_POINT("tag.set");
   wp_atomic_store_release_u32(&thread->tag, thread->last_tag);
-  wp_port_thread_killable(true);
-  wp_status status = pool->tasks[slot->c_task - 1]->function(&task);
-  wp_port_flush();
-  wp_port_thread_killable(false);
+  return thread->last_tag;
+}
+
+void wp_worker_end(wp_pool *pool, uint32_t self) {
+  wp_thread *thread = &pool->threads[self];
   /* Loop checks do not trap inside the gate, so not in the middle of the reset. */
   wp_gate_enter(thread);
   wp_arena_reset(&wp_pool_memory(pool, self)->arena);
@@ -157,6 +156,17 @@ wp_status wp_worker_run(wp_pool *pool, uint32_t self, uint32_t index) {
   /* Memory that it allocated and did not free is the program's now, as in any C. */
   wp_atomic_store_release_u32(&thread->tag, 0);
   wp_gate_leave(thread);
+}
+
+wp_status wp_worker_run(wp_pool *pool, uint32_t self, uint32_t index) {
+  wp_slot *slot = wp_slot_at(&pool->slots, index);
+  wp_task task = {.pool = pool, .slot = slot, .self = self, .index = index};
+  wp_worker_begin(pool, self);
+  wp_port_thread_killable(true);
+  wp_status status = pool->tasks[slot->c_task - 1]->function(&task);
+  wp_port_flush();
+  wp_port_thread_killable(false);
+  wp_worker_end(pool, self);
   return wp_task_seal(&task, status);
 }
 

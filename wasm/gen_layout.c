@@ -10,6 +10,7 @@
 #include "box.h"
 #include "fleet.h"
 #include "group.h"
+#include "isolated/isolated.h"
 #include "name.h"
 #include "pool.h"
 #include "scheduler.h"

@@ -9,6 +9,7 @@ import { privately } from '../values/private.js';
 import { poolError } from '../base/errors.js';
 import * as L from '../generated/layout.js';
 import { STATUS, STATUS_ROWS } from '../generated/status.js';
+import { asMessage, formatOf } from './formats.js';
 import { Memory, Table } from './memory.js';
 
 /** @typedef {Record<string, any> & { stackSave(): number, stackRestore(at: number): void }} Exports of the wasm module */
@@ -217,6 +218,36 @@ export class Core {
   }
 
   /**
+   * Writes bytes that are a value of some type already.
+   * @param {number} slot
+   * @param {typeof ARGUMENT} which
+   * @param {number} type TYPE.…
+   * @param {Uint8Array} bytes
+   * @param {boolean} [inBox] even if they are few
+   * @throws {import('../base/errors.js').PoolError} NO_MEMORY
+   */
+  writeBytes(slot, which, type, bytes, inBox = false) {
+    if (bytes.length <= L.INLINE_BYTES && !inBox) {
+      this.memory.write(slot + which.inline, bytes);
+      this.#describe(slot, which, type, 0, bytes.length, 0);
+      return;
+    }
+    Object.assign(this.codec, { type, aux: 0, bytes });
+    this.#describeBox(slot, which);
+  }
+
+  /**
+   * The bytes of a value, in place: valid while the slot holds them.
+   * @param {number} slot
+   * @param {typeof ARGUMENT} which
+   */
+  bytesIn(slot, which) {
+    const box = this.boxOf(slot, which);
+    const from = box ? this.memory.address(this.boxes.record(box - 1) + L.BOX_ADDRESS) : slot + which.inline;
+    return this.memory.view(from, this.bytesOf(slot, which));
+  }
+
+  /**
    * Writes what a handler threw into a slot's result.
    * @param {number} index
    * @param {number} slot its address
@@ -362,39 +393,4 @@ export class Core {
       throw poolError(row.code, detail ? `${row.text}: ${detail}` : row.text);
     }
   }
-}
-
-/**
- * The value that the codec has just encoded, as its reader would get it, to be sent by message.
- * @param {import('../codec/codec.js').Codec} codec
- * @param {Uint8Array} bytes
- * @returns {{ value: unknown, transfer: import('../base/host-types.js').Transferable[] }}
- */
-export function asMessage(codec, bytes) {
-  const value = codec.decode(codec.type, codec.aux, bytes, 0, bytes.length);
-  return { value, transfer: ArrayBuffer.isView(value) ? [/** @type {ArrayBuffer} */ (value.buffer)] : [] };
-}
-
-/**
- * Allocates memory of the core for main's own use, not zeroed. Main's views reach its end: to make room, the memory may have grown.
- * @param {{ exports: Exports, memory: Memory }} core
- * @param {number} bytes
- * @returns {number} address, for _free
- * @throws {import('../base/errors.js').PoolError} NO_MEMORY
- */
-export function allocate({ exports, memory }, bytes) {
-  const at = exports._malloc(bytes) >>> 0;
-  if (!at) throw poolError('NO_MEMORY');
-  memory.reach(at + bytes);
-  return at;
-}
-
-/**
- * The format of a value for readers other than JavaScript handlers: C tasks, and leases.
- * @param {unknown} value
- * @returns {'string' | 'binary' | 'tree'}
- */
-function formatOf(value) {
-  if (typeof value === 'string') return 'string';
-  return ArrayBuffer.isView(value) || value instanceof ArrayBuffer ? 'binary' : 'tree';
 }

@@ -1,6 +1,7 @@
 /** Loads the core: an Emscripten module and its wasm, compiled once, instantiated once per pool. */
 import { poolError } from '../base/errors.js';
 import * as L from '../generated/layout.js';
+import { checkIsolation, compileIsolated, isolatedTasks } from './isolated.js';
 import { host } from '../host/index.js';
 import { own } from '../base/own.js';
 
@@ -11,6 +12,7 @@ import { own } from '../base/own.js';
  * @property {boolean} checked whether its loops have checks
  * @property {import('../base/host-types.js').WasmModule} wasmModule
  * @property {(module: object) => Promise<any>} factory
+ * @property {import('./isolated.js').Isolated | undefined} isolated tasks that run in instances of their own; the program is the package's own core then
  * @property {{ initial: number, maximum: number }} pages limits of the memory that it imports, in 64 KiB pages
  */
 
@@ -19,28 +21,37 @@ const PAGE_BYTES = 65536;
 /** The addresses that loop checks read: see WP_STOP_FLAG in src/port/port.h. */
 const LOOP_CHECK = Object.freeze({
   kind: /** @type {const} */ ('thread'),
+  owned: false,
   flag: L.STOP_FLAG,
   stop: L.THREAD_STOP,
   tag: L.THREAD_TAG,
   inside: L.THREAD_INSIDE,
 });
 
-/** @type {Map<string, Promise<Program>>} by URL, and whether there are checks in its loops */
+/**
+ * @typedef {object} How
+ * @property {boolean} checked whether its loops get checks
+ * @property {'none' | 'worker'} [isolation] what the module must be
+ * @property {number} [maxTaskBytes] ceiling for the memory of an instance
+ */
+
+/** @type {Map<string, Promise<Program>>} by URL, and how it was loaded */
 const programs = new Map();
 
 /**
  * @param {string | undefined} url of an Emscripten module that was linked with the core; default: the package's own
- * @param {boolean} checked whether its loops get checks
+ * @param {How} how
  * @returns {Promise<Program>}
- * @throws {import('../base/errors.js').PoolError} START_FAILED
+ * @throws {import('../base/errors.js').PoolError} START_FAILED, INVALID_ARGUMENT
  */
-export function loadProgram(url, checked) {
+export function loadProgram(url, how) {
   const glue = glueUrl(url);
-  const key = `${checked} ${glue}`;
+  const key = keyOf(glue, how);
   let program = programs.get(key);
   if (!program) {
-    program = load(glue, url === undefined, checked).catch((cause) => {
+    program = (url === undefined ? loadOwn(glue) : loadUsers(glue, how)).catch((cause) => {
       if (programs.get(key) === program) programs.delete(key); // a later pool may try again
+      if (cause.code === 'INVALID_ARGUMENT') throw cause; // of an option, by its name
       throw cause instanceof RangeError
         ? noMemory('there is no memory for the code of the wasm core', cause)
         : poolError('START_FAILED', `cannot load the wasm core ${glue}: ${cause.message}`, { cause });
@@ -53,10 +64,18 @@ export function loadProgram(url, checked) {
 /**
  * Drops a cached program, so that the next pool loads it again.
  * @param {string | undefined} url
- * @param {boolean} checked
+ * @param {How} how
  */
-export function forgetProgram(url, checked) {
-  programs.delete(`${checked} ${glueUrl(url)}`);
+export function forgetProgram(url, how) {
+  programs.delete(keyOf(glueUrl(url), how));
+}
+
+/**
+ * @param {string} glue
+ * @param {How} how
+ */
+function keyOf(glue, { checked, isolation, maxTaskBytes }) {
+  return [checked, isolation, maxTaskBytes, glue].join(' ');
 }
 
 /** @param {string | undefined} url default: the package's own core */
@@ -64,20 +83,51 @@ function glueUrl(url) {
   return url ?? new URL('../../wasm/dist/wasmpool.mjs', import.meta.url).href;
 }
 
+/** @param {string} glue of the package's own core */
+async function loadOwn(glue) {
+  return compile(glue, await readWasm(glue), { own: true, checked: false });
+}
+
 /**
  * @param {string} glue
- * @param {boolean} isOwn
- * @param {boolean} checked
+ * @param {How} how
  * @returns {Promise<Program>}
  */
-async function load(glue, isOwn, checked) {
-  const original = await host.read(new URL(glue.replace(/\.m?js$/, '.wasm')));
-  const bytes = checked ? await withChecks(original) : original;
+async function loadUsers(glue, how) {
+  const original = await readWasm(glue);
+  const names = await isolatedTasks(original);
+  checkIsolation(how.isolation, names !== undefined);
+  const { checked, maxTaskBytes } = how;
+  if (!names) {
+    if (maxTaskBytes !== undefined)
+      throw poolError('INVALID_ARGUMENT', "maxTaskBytes: tasks share the pool's memory: see memory.maximum");
+    return compile(glue, checked ? await withChecks(original) : original, { own: false, checked });
+  }
+  const [isolated, program] = await Promise.all([
+    compileIsolated(glue, original, names, how),
+    loadProgram(undefined, { checked: false }),
+  ]);
+  return { ...program, checked, isolated };
+}
+
+/** @param {string} glue */
+function readWasm(glue) {
+  return host.read(new URL(glue.replace(/\.m?js$/, '.wasm')));
+}
+
+/**
+ * @param {string} glue
+ * @param {Uint8Array<ArrayBuffer>} bytes
+ * @param {{ own: boolean, checked: boolean }} what
+ * @returns {Promise<Program>}
+ */
+async function compile(glue, bytes, what) {
   const [wasmModule, namespace] = await Promise.all([
     WebAssembly.compile(bytes),
     import(/* @vite-ignore */ /* webpackIgnore: true */ glue),
   ]);
-  return { glue, own: isOwn, checked, wasmModule, factory: namespace.default, pages: memoryLimits(bytes) };
+  const pages = memoryLimits(bytes);
+  return { glue, ...what, wasmModule, factory: namespace.default, isolated: undefined, pages };
 }
 
 /** @param {Uint8Array<ArrayBuffer>} original */

@@ -4,6 +4,7 @@
  * Memory grows while threads run: an old view stays valid and shows the same bytes, but ends before the new ones.
  * So views are renewed when an address beyond their end is needed, and only then (XP-10).
  */
+import { poolError } from '../base/errors.js';
 import * as L from '../generated/layout.js';
 
 /** The views of one thread, and access through them. */
@@ -108,6 +109,20 @@ export class Memory {
 }
 
 const utf8 = new TextDecoder();
+
+/**
+ * Allocates memory of the core for main's own use, not zeroed. Main's views reach its end: to make room, the memory may have grown.
+ * @param {{ exports: import('./core.js').Exports, memory: Memory }} core
+ * @param {number} bytes
+ * @returns {number} address, for _free
+ * @throws {import('../base/errors.js').PoolError} NO_MEMORY
+ */
+export function allocate({ exports, memory }, bytes) {
+  const at = exports._malloc(bytes) >>> 0;
+  if (!at) throw poolError('NO_MEMORY');
+  memory.reach(at + bytes);
+  return at;
+}
 
 /** The addresses of a table's records (src/table.h). */
 export class Table {

@@ -1,6 +1,6 @@
 /** Task names: interned in the core once, identified by number afterwards. */
 
-import { allocate } from './core.js';
+import { allocate } from './memory.js';
 
 const utf8 = new TextEncoder();
 

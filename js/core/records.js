@@ -4,7 +4,7 @@
  */
 import { toMessage } from '../codec/errors.js';
 import { TYPE } from '../codec/codec.js';
-import { asMessage } from './core.js';
+import { asMessage } from './formats.js';
 
 /** The head of a record, before each value: type, aux, length, and whether it was thrown. */
 export const RECORD_BYTES = 16;

@@ -1,5 +1,5 @@
 /** Takes finished slots from the core: polls while results flow, and arms the bell while they do not. */
-import { allocate } from '../core/core.js';
+import { allocate } from '../core/memory.js';
 import { host } from '../host/index.js';
 
 const { now, microtask } = host.time;

@@ -59,6 +59,19 @@ export class Deserted {
   }
 
   /**
+   * A worker asks for an argument that main no longer has. If it was sent to this very worker, and the task has not run before, the
+   * argument reaches it before the answer does, and the task may have finished by now. Otherwise the argument is lost, and the task ends.
+   * @param {import('../task/task.js').Task} task
+   * @param {Member} member the worker that asks
+   * @returns {import('../base/errors.js').PoolError} the answer
+   */
+  misses(task, member) {
+    const core = this.#core;
+    const hasRun = core.load(core.slots.record(task.index) + L.SLOT_REDELIVERIES) > 0;
+    return task.rare?.boundTo === member && !hasRun ? transferLost(task, false) : this.endWithoutPayload(task);
+  }
+
+  /**
    * Ends a task whose transferred payload is lost.
    * @param {import('../task/task.js').Task} task
    * @returns {import('../base/errors.js').PoolError} the task's error

@@ -1,7 +1,7 @@
 /** Main's half of the pool: hands tasks to the core, receives results, keeps the clocks. Scheduling needs shared memory only, not main. */
 import { Clock } from '../time/clock.js';
 import { Completions } from './completions.js';
-import { allocate } from '../core/core.js';
+import { allocate } from '../core/memory.js';
 import { maximumBytes } from '../core/load.js';
 import { deadlineError } from '../task/deadlines.js';
 import { Deserted } from './deserted.js';
@@ -69,7 +69,7 @@ export class Engine {
     this.events = events;
     this.core = openCore(options, exports, memory, maximumBytes(program, options.memoryBytes));
     this.governor = new Governor(this.core);
-    this.names = new Names(this.core, taskNames(this.core));
+    this.names = new Names(this.core, program.isolated?.names ?? taskNames(this.core));
     this.#slots = new SlotWriter(this.core, this.names, this.self);
     this.ledger = new Ledger(this.core, {
       busy: (busy) => {
@@ -357,7 +357,7 @@ export class Engine {
         const task = this.#tasks[slot];
         return task?.generation === generation ? task : undefined;
       };
-      answer(member.thread, message, this.options.main, taskOf, (task) => this.#deserted.endWithoutPayload(task));
+      answer(member.thread, message, this.options.main, taskOf, (task) => this.#deserted.misses(task, member));
     }
   }
 

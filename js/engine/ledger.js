@@ -1,5 +1,5 @@
 /** The tasks in flight. Each settles exactly once. */
-import { allocate } from '../core/core.js';
+import { allocate } from '../core/memory.js';
 import * as L from '../generated/layout.js';
 import { host } from '../host/index.js';
 import { shownName } from '../base/task-name.js';

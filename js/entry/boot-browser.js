@@ -28,6 +28,7 @@ function awaitPort(event) {
     codec: {},
     importModule: (url) => import(/* @vite-ignore */ /* webpackIgnore: true */ url),
     ownGlue: undefined,
+    loadIsolated: () => import('../handlers/isolated.js'),
     disguise,
   });
 }

@@ -39,6 +39,7 @@ export function start({ port, output }, importModule, makeCode) {
     importModule,
     ownGlue,
     disguise,
+    loadIsolated: () => import('../handlers/isolated.js'),
     heapMeter: async () => {
       const { getHeapStatistics } = await importModule('node:v8'); // on demand: loading it takes part of a millisecond
       return () => getHeapStatistics().used_heap_size;

@@ -291,6 +291,11 @@ export const FLEET_UP = 12;
 export const FLEET_LEFT = 13;
 export const FLEET_RESTING = 14;
 export const FLEET_RESIZED = 15;
+export const TASK_BYTES = 8;
+export const TASK_RESULT_TYPE = 4;
+export const TASK_RESULT_BYTES = 12;
+export const TASK_RESULT = 20;
+export const ISOLATED_FLAG = 65600;
 
 // size of wp_fleet_next
 export const FLEET_NEXT_SIZE = 16;

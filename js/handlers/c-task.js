@@ -65,10 +65,11 @@ function cleanUp(loop, index, error) {
  * @param {number} index of a slot that is RUNNING here, and cannot be requeued
  * @param {number} slot its address
  * @param {CCall} call
- * @returns {unknown} the result
+ * @returns {unknown} the result; where tasks have instances of their own, a promise of it while one is made
  * @throws {import('../base/errors.js').PoolError} as the task's promise would reject
  */
 export function callCTask(loop, index, slot, { task, type, bytes, fill }) {
+  if (loop.isolated) return loop.isolated.call(index, slot, { task, type, bytes, fill });
   const { core } = loop;
   const { exports, pool, self, memory } = core;
   const box = core.createBox(bytes);
@@ -135,7 +136,7 @@ function numberOf(core, task) {
  * @param {import('./runner.js').Runner} loop
  * @returns {boolean} whether main had asked for it
  */
-function takeStop(loop) {
+export function takeStop(loop) {
   const { u32 } = loop.core.memory;
   const at = loop.at >>> 2;
   const asked = (Atomics.load(u32, at + (L.THREAD_TAG >>> 2)) | L.STOP_MARK) >>> 0;

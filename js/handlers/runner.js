@@ -10,6 +10,7 @@
  * @property {Map<number, import('./context.js').Context>} signals runs whose handler holds a signal, by slot
  * @property {{ ask(question: import('../protocol/messages.js').Question, transfer?: readonly import('../base/host-types.js').Transferable[]): Promise<any> }} calls questions to main
  * @property {<T>(run: () => T) => T} guarded runs user code that may break the thread's state
+ * @property {import('./isolated.js').IsolatedTasks | undefined} isolated C tasks that have instances of their own
  * @property {() => boolean} insideGate
  * @property {() => void} ring wakes main
  * @property {(index: number, slot: number, message: any) => void} send

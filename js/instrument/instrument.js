@@ -44,6 +44,7 @@ const KIND = { memory: 2, global: 3 };
  * @property {number} stop the tag of the task that must stop, with the highest bit set
  * @property {number} tag the tag of the running task, or 0
  * @property {number} inside the depth of gate sections
+ * @property {boolean} [owned] the module has a memory of its own, and the record lies there; default: it imports the core's memory
  *
  * For any other module. A check traps if the word at an address of its first memory is not 0.
  * @typedef {object} WordCheck
@@ -53,7 +54,8 @@ const KIND = { memory: 2, global: 3 };
  *
  * @typedef {object} InstrumentOptions
  * @property {import('./check.js').Engine} engine the engine that will run the module; 'generic' works in all of them
- * @property {ThreadCheck | WordCheck} [check] default: `{ kind: 'word' }`
+ * @property {ThreadCheck | WordCheck | { kind: 'none' }} [check] default: `{ kind: 'word' }`
+ * @property {number} [maximumBytes] ceiling of the module's own memory, unless it has a lower one
  *
  * @typedef {object} Report
  * @property {number} functions that the module has
@@ -72,10 +74,12 @@ const KIND = { memory: 2, global: 3 };
  * @throws {import('../base/errors.js').PoolError} INVALID_ARGUMENT: not a module, one with other checks, or a flag at an
  *   address that is not aligned, not in its memory, or in its data; UNSUPPORTED: an object file, a component, an instruction that is not known
  */
-export function instrument(bytes, { engine, check: wanted = { kind: 'word' } }) {
+export function instrument(bytes, { engine, check: wanted = { kind: 'word' }, maximumBytes }) {
   if (!ENGINES.includes(engine)) throw poolError('INVALID_ARGUMENT', `engine: expected one of ${ENGINES.join(', ')}`);
   const check = complete(wanted);
   const module = new Module(bytes);
+  if (maximumBytes !== undefined) limitMemory(module, maximumBytes);
+  if (!check) return { bytes: module.encode(), report: { ...new Counts(), unchanged: false, warnings: [] } };
   const mark = JSON.stringify({ version: 1, engine, check });
   const before = module.custom(MARK);
   if (before) return { bytes, report: unchanged(before, mark) };
@@ -90,18 +94,49 @@ export function instrument(bytes, { engine, check: wanted = { kind: 'word' } }) 
 
 /**
  * The check with defaults, in a canonical form: it is compared with the mark of an earlier run.
- * @param {ThreadCheck | WordCheck} check
- * @returns {ThreadCheck | Required<WordCheck>}
+ * @param {ThreadCheck | WordCheck | { kind: 'none' }} check
+ * @returns {ThreadCheck | Required<WordCheck> | undefined} undefined: none
  */
 function complete(check) {
+  if (check.kind === 'none') return undefined;
   if (check.kind === 'word') {
     const { address = DEFAULT_FLAG } = check;
     checkAligned({ address });
     return { kind: 'word', address };
   }
-  const { flag, stop, tag, inside } = check;
+  const { flag, stop, tag, inside, owned } = check;
   checkAligned({ flag, stop, tag, inside });
-  return { kind: 'thread', flag, stop, tag, inside };
+  return { kind: 'thread', flag, stop, tag, inside, owned: owned || undefined }; // marks of modules that import the core's memory stay the same
+}
+
+/**
+ * @param {Module} module
+ * @param {number} bytes
+ * @throws {import('../base/errors.js').PoolError} INVALID_ARGUMENT: it needs more to start
+ */
+function limitMemory(module, bytes) {
+  const memories = module.readMemories();
+  const [limits] = memories;
+  if (!limits) return;
+  const pages = Math.floor(bytes / pageBytes(limits));
+  if (limits.minimum > pages)
+    throw poolError(
+      'INVALID_ARGUMENT',
+      `the module needs a memory of ${limits.minimum * pageBytes(limits)} bytes to start`,
+    );
+  limits.flags |= HAS_MAXIMUM;
+  limits.maximum = Math.min(limits.maximum ?? pages, pages);
+  putMemories(module, memories);
+}
+
+/**
+ * @param {Module} module
+ * @param {import('../wasm-binary/types.js').Limits[]} memories its own
+ */
+function putMemories(module, memories) {
+  const writer = new Writer().number(memories.length);
+  for (const limits of memories) writeLimits(writer, limits);
+  module.put(SECTION.memory, writer.written);
 }
 
 /**
@@ -158,7 +193,7 @@ class Plan {
     this.#module = module;
     this.#imports = module.readImports();
     this.#globals = this.#imports.globals + module.count(SECTION.global);
-    const limits = this.#shareMemory(check.kind);
+    const limits = this.#shareMemory(check.kind === 'thread' && !check.owned);
     this.#wide = (limits.flags & WIDE) !== 0;
     const address = check.kind === 'thread' ? check.flag : check.address;
     checkPlace(module, limits, address, engine === 'jsc' ? 2 * FLAG_BYTES : FLAG_BYTES);
@@ -169,15 +204,15 @@ class Plan {
 
   /**
    * Makes sure that there is a memory, and that it is shared.
-   * @param {'thread' | 'word'} kind
+   * @param {boolean} isLinked whether the module has to import the core's
    * @returns {import('../wasm-binary/types.js').Limits} its limits
    */
-  #shareMemory(kind) {
+  #shareMemory(isLinked) {
     const imported = this.#imports.memories[0];
     const own = this.#module.readMemories();
     if (!imported && own.length === 0) own.push({ flags: 0, minimum: 1, maximum: 1, pageSize: undefined });
     const { limits } = imported ?? { limits: own[0] };
-    if (kind === 'thread' && (!imported || !(limits.flags & SHARED) || limits.flags & WIDE))
+    if (isLinked && (!imported || !(limits.flags & SHARED) || limits.flags & WIDE))
       throw poolError('INVALID_ARGUMENT', 'not linked with the core: it imports no shared memory of 32-bit addresses');
     const shared = (limits.flags & SHARED) !== 0;
     if (!shared) {
@@ -203,11 +238,7 @@ class Plan {
    * @param {boolean} unchanged
    */
   #ownMemory(memories, unchanged) {
-    if (!unchanged) {
-      const writer = new Writer().number(memories.length);
-      for (const limits of memories) writeLimits(writer, limits);
-      this.#module.put(SECTION.memory, writer.written);
-    }
+    if (!unchanged) putMemories(this.#module, memories);
     const exported = this.#module.readExports().some(({ kind, index }) => kind === KIND.memory && index === 0);
     if (!exported) this.#addExport(MEMORY, KIND.memory, 0);
   }

@@ -220,3 +220,19 @@ export function mainFunctions(main = NO_FUNCTIONS) {
   }
   return main;
 }
+
+/**
+ * How C tasks run.
+ * @param {import('./options.js').PoolOptions} options
+ */
+export function isolationOptions({ isolation, maxTaskBytes, wasm }) {
+  if (isolation !== undefined && isolation !== 'none' && isolation !== 'worker')
+    throw wrong('isolation', isolation, "'none' or 'worker'");
+  for (const [name, value] of Object.entries({ isolation, maxTaskBytes }))
+    if (value !== undefined && wasm === undefined)
+      throw poolError('INVALID_ARGUMENT', `${name}: it is for C tasks: give a module of them as wasm`);
+  return {
+    isolation,
+    maxTaskBytes: maxTaskBytes === undefined ? undefined : parseSize('maxTaskBytes', maxTaskBytes),
+  };
+}

@@ -17,6 +17,7 @@ import {
   agingOptions,
   boxOptions,
   GROUP_DEFAULTS,
+  isolationOptions,
   livenessOptions,
   mainFunctions,
   memoryBytes,
@@ -46,6 +47,9 @@ import { workerOptions } from './worker-count.js';
  *   it means the handler of its name
  * @property {boolean} [loopChecks] whether the wasm module's loops get checks when it is loaded, so that a hung C task is stopped
  *   without its thread; true. False: a little faster, and it costs the thread, where the runtime can end it
+ * @property {'none' | 'worker'} [isolation] what the wasm module must be: linked with the core, whose memory all its tasks share, or one
+ *   that each worker has an instance of; either
+ * @property {number | string} [maxTaskBytes] ceiling for the memory of such an instance, in bytes or as text
  * @property {number | 'auto' | WorkerRange} [workers] 'auto': WASMPOOL_WORKERS, else the hardware's concurrency, else 2
  * @property {number} [maxTasksPerWorker] a worker that has finished so many tasks is replaced by a fresh one; never
  * @property {number | string} [maxHeapBytes] a worker whose JavaScript heap is larger after a task is replaced by a fresh one: bytes, or
@@ -120,6 +124,8 @@ const NAMES = {
   wasm: 1,
   loopChecks: 1,
   allowFunctions: 1,
+  isolation: 1,
+  maxTaskBytes: 1,
   workers: 1,
   maxTasksPerWorker: 1,
   maxHeapBytes: 1,
@@ -161,10 +167,7 @@ const NAMES = {
 export const POOL_NAMES = nameSet(NAMES);
 
 /** Options of later versions: refused with a code of their own. */
-const NOT_YET = [
-  ...['isolation', 'isolated', 'maxTaskBytes', 'wasmUrl', 'workerUrl'],
-  ...['resources', 'backend', 'topology'],
-];
+const NOT_YET = [...['isolated', 'wasmUrl', 'workerUrl'], ...['resources', 'backend', 'topology']];
 
 /**
  * @param {unknown} priority
@@ -221,6 +224,7 @@ export function resolveOptions(given) {
   return Object.freeze({
     module: moduleUrl('module', options.module),
     wasm: moduleUrl('wasm', options.wasm),
+    ...isolationOptions(options),
     ...workerOptions(options),
     ...countOptions(options),
     ...timeOptions(options),

@@ -7,12 +7,19 @@
 /**
  * @typedef {ReturnType<typeof import('../codec/errors.js').toMessage>} CarriedError a thrown value, for fromMessage()
  *
+ * @typedef {object} Isolated C tasks that each worker gets an instance of its own for
+ * @property {string} glue URL of the Emscripten module
+ * @property {import('../base/host-types.js').WasmModule} wasmModule
+ * @property {string[]} names of the tasks
+ * @property {boolean} checked whether its loops have checks
+ *
  * @typedef {object} Init main's answer to `ready`
  * @property {'init'} kind
  * @property {string} glue URL of the Emscripten module
  * @property {boolean} own whether that is the package's own core
  * @property {import('../base/host-types.js').WasmModule} wasmModule
  * @property {import('../base/host-types.js').WasmMemory} wasmMemory
+ * @property {Isolated | undefined} isolated
  * @property {number} block the thread's control block
  * @property {number} routine its start routine
  * @property {number} argument of the start routine
@@ -41,6 +48,7 @@
  * @typedef {{ kind: 'started', handlers: string[] }} Started it has started, with these handlers
  * @typedef {{ kind: 'failed', error: CarriedError }} Failed it could not start
  * @typedef {{ kind: 'broken' }} Broken an error was thrown inside the gate: the thread cannot be trusted any more
+ * @typedef {{ kind: 'instance', memory: ArrayBufferLike }} Instance the worker has a new instance of the C tasks, whose loop checks read there
  * @typedef {{ kind: 'stopped', failure: any }} Stopped onStop has ended; failure: how it failed, or ''
  *
  * @typedef {object} Value a result that only a message can carry, sent before main learns that the task is finished
@@ -72,7 +80,7 @@
  *   and the source that it was made from; for main's host
  *
  * @typedef {Stopped | Value | Call} ToEngine messages that are not for the fleet
- * @typedef {Bell | Ready | Started | Failed | Broken | ToEngine} FromWorker
+ * @typedef {Bell | Ready | Started | Failed | Broken | Instance | ToEngine} FromWorker
  */
 
 export {};

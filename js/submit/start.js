@@ -39,9 +39,10 @@ export async function createEngine(options, events) {
  * Loads the core within readyTimeoutMs: a server may never answer, and some modules never finish loading.
  * @param {import('../options/options.js').ResolvedOptions} options
  */
-async function loadInTime({ wasm, loopChecks, memoryBytes, readyTimeoutMs, scheduler }) {
+async function loadInTime({ wasm, loopChecks, isolation, maxTaskBytes, memoryBytes, readyTimeoutMs, scheduler }) {
   const checked = loopChecks && wasm !== undefined; // without a module of the user there is no C task that could hang
-  const loading = loadProgram(wasm, checked).then(async (program) => ({
+  const how = { checked, isolation, maxTaskBytes };
+  const loading = loadProgram(wasm, how).then(async (program) => ({
     program,
     ...(await instantiate(program, memoryBytes)),
   }));
@@ -53,7 +54,7 @@ async function loadInTime({ wasm, loopChecks, memoryBytes, readyTimeoutMs, sched
       /** @type {Promise<never>} */ (
         new Promise((_, reject) => {
           timers.after(readyTimeoutMs, () => {
-            forgetProgram(wasm, checked);
+            forgetProgram(wasm, how);
             loading.then(({ exports }) => exports._wp_js_close(), ignore); // too late
             reject(poolError('START_FAILED', `the wasm core was not loaded within ${readyTimeoutMs} ms`));
           });

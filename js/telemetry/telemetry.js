@@ -1,5 +1,5 @@
 /** The pool's health over a window: samples at each tick, a report with grades, and the load of the threads. */
-import { allocate } from '../core/core.js';
+import { allocate } from '../core/memory.js';
 import { THRESHOLDS } from '../options/option-groups.js';
 import * as L from '../generated/layout.js';
 import { host } from '../host/index.js';

@@ -1,5 +1,5 @@
 /** The core's fleet (src/fleet.h) for JavaScript: passes it events and times, and reads its actions, in memory of main's own. */
-import { allocate } from '../core/core.js';
+import { allocate } from '../core/memory.js';
 import * as L from '../generated/layout.js';
 
 /**

@@ -12,7 +12,7 @@ import * as L from '../generated/layout.js';
 import { host } from '../host/index.js';
 import { initMessage, newMember, Opening, spareName, stopAtLast, workerName } from './member.js';
 import { isElastic } from '../options/worker-count.js';
-import { Suspicions } from './suspicions.js';
+import { passOnStops, Suspicions } from './suspicions.js';
 import { Wakeups } from './wakeups.js';
 
 /**
@@ -99,6 +99,7 @@ export class Fleet {
     const realMs = host.time.now();
     const poolMs = this.options.scheduler.poolNow();
     const count = this.#fleet.step(realMs, poolMs, this.#events.shift());
+    if (this.program.isolated) passOnStops(this.core, this.members.values());
     for (let i = 0; i < count && !this.#closed; i++) this.#perform(this.#fleet.action(i));
     if (this.#closed) return false;
     const { nextRealMs, nextPoolMs } = this.#fleet;
@@ -186,6 +187,7 @@ export class Fleet {
       void startFailure(member.name, message.error, this.options.module).then((error) =>
         this.#report(member, L.FLEET_START_FAILED, error),
       );
+    else if (message.kind === 'instance') member.checkWords = new Int32Array(message.memory, L.ISOLATED_FLAG, 4);
     else if (message.kind === 'broken')
       this.#report(
         member,

@@ -20,6 +20,7 @@ import { host } from '../host/index.js';
  * @property {boolean} recovering it was silent, and what it runs is being stopped
  * @property {Promise<string>} [farewell] while it runs its module's `onStop`: settles with how that failed, or ''
  * @property {(failure: string) => void} [stopped] settles that; called when `onStop` has finished, or never will
+ * @property {Int32Array} [checkWords] what loop checks of its instance of C tasks read: the flag and what follows
  * @property {number} sent arguments that it has been sent ahead
  * @property {number} bound waiting and running tasks that only it can run, because it has their arguments
  */
@@ -74,13 +75,14 @@ export function newMember(number, incarnation, name, seat) {
  * @param {number} block the thread's control block
  * @returns {import('../protocol/messages.js').Init}
  */
-export function initMessage({ exports, pool, memory }, { glue, own, wasmModule }, options, number, block) {
+export function initMessage({ exports, pool, memory }, { glue, own, wasmModule, isolated }, options, number, block) {
   return {
     kind: 'init',
     glue,
     own,
     wasmModule,
     wasmMemory: memory.wasmMemory,
+    isolated,
     block,
     routine: exports._wp_js_thread_routine(),
     argument: exports._wp_js_thread_argument(pool, number) >>> 0,

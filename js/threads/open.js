@@ -1,9 +1,9 @@
 /** Creates a pool inside an instance of the core; reads its gauges. */
 import { createCodec } from '../codec/codec.js';
-import { allocate, Core } from '../core/core.js';
+import { Core } from '../core/core.js';
 import * as L from '../generated/layout.js';
 import { host } from '../host/index.js';
-import { Memory } from '../core/memory.js';
+import { allocate, Memory } from '../core/memory.js';
 
 /** Share of the memory that boxes may take if no size was given. */
 const BOXES_PART = 1 / 16;

@@ -2,6 +2,7 @@
  * Tasks that must end, by ending their thread if need be: the pool asks for it, the core's fleet decides what is tried and reports how
  * each one ended.
  */
+import { STOP } from '../core/check-words.js';
 import { LIMITS_MS } from './fleet-core.js';
 import * as L from '../generated/layout.js';
 import { StopLog } from './stop-log.js';
@@ -128,5 +129,21 @@ export class Suspicions {
   close() {
     this.#closed = true;
     for (const member of this.#members.values()) this.forsake(member);
+  }
+}
+
+/**
+ * Loop checks of a worker's own instance of C tasks read its memory, not the core's: what the fleet has written there goes on to them.
+ * @param {import('../core/core.js').Core} core
+ * @param {Iterable<Member>} members
+ */
+export function passOnStops(core, members) {
+  for (const member of members) {
+    const stop = core.load(core.thread(member.number) + L.THREAD_STOP);
+    if (stop) member.thread?.pump?.(); // the worker may have a new instance
+    const { checkWords } = member;
+    if (!checkWords || Atomics.load(checkWords, STOP / 4) === (stop | 0)) continue;
+    Atomics.store(checkWords, STOP / 4, stop | 0);
+    Atomics.store(checkWords, 0, stop ? 1 : 0); // last: checks read it first
   }
 }

@@ -26,6 +26,7 @@ import { Loop } from './loop.js';
  * @property {((url: string) => (module: object) => Promise<any>) | undefined} ownGlue returns the factory of the package's own core,
  *   where it is bundled and need not be imported
  * @property {() => () => void} disguise makes this realm look like one of Emscripten's threads; returns a function that undoes it
+ * @property {() => Promise<typeof import('../handlers/isolated.js')>} loadIsolated the part for C tasks in instances of their own
  * @property {() => Promise<() => number>} [heapMeter] returns a function that tells how many bytes of this thread's JavaScript heap are in
  *   use, garbage included; not every runtime can
  * @property {(fd: number, text: string) => void} [write] prints C's output: fd 1 is stdout, 2 stderr; default: the console

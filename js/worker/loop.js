@@ -3,22 +3,24 @@
  * It asks main for nothing; it only rings when main sleeps.
  */
 import { createCodec, TYPE } from '../codec/codec.js';
-import { ARGUMENT, Core, RESULT } from '../core/core.js';
+import { ARGUMENT, Core } from '../core/core.js';
 import * as L from '../generated/layout.js';
 import { STATUS } from '../generated/status.js';
 import { Arrivals } from './arrivals.js';
-import { countLease, waitForBox, wantsLease } from './box-line.js';
+import { countLease } from './box-line.js';
 import { Calls } from './calls.js';
 import { runCTask } from '../handlers/c-task.js';
 import { sharedClock } from './clock.js';
-import { shownName } from '../base/task-name.js';
-import { callHandler, commitBox, Context, dropBoxes, tellSignal, transferOf } from '../handlers/context.js';
+import { callHandler, Context, dropBoxes, tellSignal } from '../handlers/context.js';
 import { ItemRun } from '../handlers/item-run.js';
 import { openHeapLimit } from './heap-limit.js';
 import { HandlerTable } from '../handlers/handler-table.js';
 import { promiseOf, runStop } from '../handlers/handlers.js';
+import { openIsolated } from './isolated.js';
+import { Life } from './life.js';
+import { writeResult } from './result.js';
 import { Sleep } from './sleep.js';
-import { isUnserializable, statusOf } from '../handlers/status-of.js';
+import { statusOf } from '../handlers/status-of.js';
 
 /** How long the loop runs before it yields to the event loop, for timers, sockets and promises of user code. */
 const SLICE_MS = 8;
@@ -31,9 +33,11 @@ export class Loop {
   /** Tasks that wait for a promise. */
   #pending = 0;
   #active = false;
-  #showsLife = false;
+  #life;
   #nowMs = 0; // the time of the last task's end, so that the clock is read once per task; 0: it must be read
   #sleep;
+  /** @type {import('../handlers/isolated.js').IsolatedTasks | undefined} */
+  isolated;
   /** @type {(() => void) | undefined} */
   #lookAtHeap;
   /** Runs whose handler holds a signal, by slot. @type {Map<number, Context>} */
@@ -62,6 +66,7 @@ export class Loop {
     this.readClock = sharedClock(host);
     this.stack = exports.stackSave();
     this.#sleep = new Sleep(this.core, () => this.run());
+    this.#life = new Life(this.core, host.time, init.beatMs);
   }
 
   /** The worker as contexts of its tasks show it. */
@@ -78,6 +83,7 @@ export class Loop {
   async open() {
     const { core, init, host } = this;
     const handlers = await this.#handlers.open(init.module);
+    if (init.isolated) this.isolated = await openIsolated(this, init.isolated, host);
     this.#lookAtHeap = await openHeapLimit(host, core, init.heapBytes);
     core.exports._wp_worker_ready(core.pool, core.self);
     host.post({ kind: 'started', handlers });
@@ -183,9 +189,7 @@ export class Loop {
     const slot = this.core.slots.record(index);
     const { u32 } = this.core.memory;
     if (u32[(slot + L.SLOT_C_TASK) >>> 2]) {
-      const status = runCTask(this, index, slot);
-      if (status === STATUS.OK) countLease(this.core, this.#sleep, slot);
-      if (status !== undefined) this.finish(index, status);
+      this.#runC(index, slot);
       return;
     }
     const id = u32[(slot + L.SLOT_NAME) >>> 2];
@@ -198,6 +202,20 @@ export class Loop {
         (error) => this.fail(index, slot, error),
       );
     }
+  }
+
+  /**
+   * @param {number} index
+   * @param {number} slot
+   */
+  #runC(index, slot) {
+    const ended = (/** @type {number | undefined} */ status) => {
+      if (status === STATUS.OK) countLease(this.core, this.#sleep, slot);
+      if (status !== undefined) this.finish(index, status);
+    };
+    const status = this.isolated ? this.isolated.run(index, slot) : runCTask(this, index, slot);
+    if (typeof status === 'object') this.#settleLater(status, ended, (error) => this.fail(index, slot, error));
+    else ended(status);
   }
 
   /**
@@ -299,14 +317,6 @@ export class Loop {
     );
   }
 
-  /** Starts a timer that gives signs of life, at the first task that awaits something. */
-  #showLife() {
-    const { beatMs } = this.init;
-    if (this.#showsLife || !beatMs) return;
-    this.#showsLife = true;
-    this.host.time.setInterval(() => Atomics.add(this.core.memory.u32, (this.at + L.THREAD_BEAT) >>> 2, 1), beatMs);
-  }
-
   /**
    * @template T
    * @param {Promise<T>} promise
@@ -315,7 +325,7 @@ export class Loop {
    */
   #settleLater(promise, done, failed) {
     this.#pending++;
-    this.#showLife();
+    this.#life.show();
     then.call(
       promise,
       (value) => {
@@ -339,25 +349,8 @@ export class Loop {
    */
   #complete(index, slot, value, context) {
     try {
-      if (commitBox(context, value)) {
-        countLease(this.core, this.#sleep, slot);
-        this.finish(index, STATUS.OK);
-        return;
-      }
-      const leased = wantsLease(this.core, slot);
-      if (leased) waitForBox(this.core, this.#sleep);
-      const message = this.core.write(slot, RESULT, value, {
-        boxed: leased,
-        travelBytes: this.init.memoryBytes,
-        transfer: transferOf(context),
-        forC: false,
-      });
-      if (message) this.send(index, slot, message);
-      dropBoxes(context); // not before: the value may contain views of them
+      writeResult(this, this.#sleep, index, slot, value, context);
     } catch (error) {
-      dropBoxes(context);
-      const name = this.core.name(this.core.memory.u32[(slot + L.SLOT_NAME) >>> 2]);
-      if (isUnserializable(error)) error.message = `the result of ${shownName(name)}: ${error.message}`;
       this.fail(index, slot, error);
       return;
     }

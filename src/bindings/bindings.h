@@ -41,6 +41,9 @@ int32_t wp_js_task_event(wp_pool *pool, uint32_t self, uint32_t parent);
 int32_t wp_js_group_create(wp_pool *pool, uint32_t members, uint32_t kind);
 int32_t wp_js_name_intern(wp_pool *pool, const char *name, uint32_t bytes);
 
+/* wp_task_cancelled, for a task that runs in an instance of its own. Worker. */
+uint32_t wp_js_task_cancelled(wp_pool *pool, uint32_t self, uint32_t index);
+
 /* wp_pool_want_leave for a caller outside the gate. Worker. */
 void wp_js_want_leave(wp_pool *pool, uint32_t self);
 

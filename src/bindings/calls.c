@@ -4,6 +4,7 @@
 #include "name.h"
 #include "rooms.h"
 #include "task.h"
+#include "task_side.h"
 #include <emscripten/stack.h>
 
 /* ---- The pool of this instance ---- */
@@ -66,4 +67,10 @@ void wp_js_want_leave(wp_pool *pool, uint32_t self) {
   wp_gate_enter(&pool->threads[self]);
   wp_pool_want_leave(pool, self);
   wp_gate_leave(&pool->threads[self]);
+}
+
+uint32_t wp_js_task_cancelled(wp_pool *pool, uint32_t self, uint32_t index) {
+  wp_task task = {
+      .pool = pool, .slot = wp_slot_at(&pool->slots, index), .self = self, .index = index};
+  return wp_task_cancelled(&task);
 }

@@ -3,6 +3,7 @@
 #include "embed.h"
 #include "task.h"
 #include "task_side.h"
+#include "type.h"
 #include "worker.h"
 #include <stdlib.h>
 #include <string.h>
@@ -53,7 +54,7 @@ wp_status wp_submit(wp_pool *pool, const char *name, uint32_t type, const void *
   static const uint32_t weights[] = {0, WP_SLOT_LIGHT, WP_SLOT_HEAVY};
   const wp_submit_options plain = {.priority = WP_PRIORITY_NORMAL};
   if (!options) options = &plain;
-  if (!name || (bytes && !data) || !wp_task_type_holds(type, bytes) ||
+  if (!name || (bytes && !data) || !wp_type_holds(type, bytes) ||
       options->priority >= WP_PRIORITY_COUNT || options->weight > WP_WEIGHT_HEAVY)
     return WP_E_INVALID_ARGUMENT;
   uint32_t task = find_task(pool, name), index = 0;

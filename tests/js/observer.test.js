@@ -17,7 +17,10 @@ const given = { module: MODULE, workers: 2, memory: { maximum: '32mb' } };
 /** A core without threads: one slot, one thread record on seat 1, and a clock. @param {import('node:test').TestContext} t */
 async function makeEngine(t) {
   const options = resolveOptions(given);
-  const { exports, memory } = await instantiate(await loadProgram(options.wasm, false), options.memoryBytes);
+  const { exports, memory } = await instantiate(
+    await loadProgram(options.wasm, { checked: false }),
+    options.memoryBytes,
+  );
   t.after(() => exports._wp_js_close());
   const core = openCore(options, exports, memory);
   const fleet = new FleetCore(core, options, false);

@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Pool, PoolError } from '../../js/index.js';
+import { Deserted } from '../../js/engine/deserted.js';
 import { isSmall, Outbox } from '../../js/engine/outbox.js';
+import * as L from '../../js/generated/layout.js';
 import { blocker, codeOf, until, withPool } from './helpers.js';
 
 const AHEAD = { module: new URL('./fixtures/ahead.js', import.meta.url), restart: { minMs: 1, maxMs: 1, max: -1 } };
@@ -335,4 +337,25 @@ test('what a worker had no room for is sent as others end, none left out', () =>
     sent,
     tasks.map(({ index }) => index),
   );
+});
+
+test('a worker that asks for what is on its way to it does not end the task; one to which it was not sent does, as does a second run', () => {
+  // Where messages arrive by the event loop alone (browsers) a worker may ask, get what was sent, and finish before main sees the question.
+  let redeliveries = 0;
+  const core = /** @type {any} */ ({
+    slots: { record: () => 0 },
+    load: (/** @type {number} */ at) => (at === L.SLOT_REDELIVERIES ? redeliveries : 0),
+  });
+  const ended = /** @type {unknown[]} */ ([]);
+  const deserted = new Deserted(core, /** @type {any} */ ({}), /** @type {any} */ ({}), [], (task) => ended.push(task));
+  const member = /** @type {any} */ ({ name: 'Worker_1', state: 'live' });
+  const other = /** @type {any} */ ({ name: 'Worker_2', state: 'live' });
+  const task = /** @type {any} */ ({ index: 0, id: 'task', rare: { boundTo: member } });
+  assert.ok(deserted.misses(task, member) instanceof PoolError);
+  assert.deepEqual(ended, []);
+  assert.equal(deserted.misses(task, other).code, 'WORKER_LOST');
+  assert.deepEqual(ended, [task]);
+  redeliveries = 1;
+  assert.equal(deserted.misses(task, member).code, 'WORKER_LOST');
+  assert.deepEqual(ended, [task, task]);
 });

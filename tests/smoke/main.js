@@ -5,6 +5,7 @@ await run(
   {
     module: new URL('./handlers.js', import.meta.url),
     wasm: new URL('../../build/smoke/tasks.mjs', import.meta.url),
+    isolated: new URL('../../build/smoke/isolated.mjs', import.meta.url),
   },
   (line) => console.log(JSON.stringify(line)),
 );

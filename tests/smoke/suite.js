@@ -24,10 +24,10 @@ async function codeOf(promise) {
 }
 
 /**
- * @param {{ module: URL, wasm: URL }} where
+ * @param {{ module: URL, wasm: URL, isolated: URL }} where  isolated: the tasks of wasm, for instances of their own
  * @returns {Record<string, () => Promise<string | void>>} cases by name
  */
-export function cases({ module, wasm }) {
+export function cases({ module, wasm, isolated }) {
   /** @type {(options: object, use: (pool: any) => Promise<string | void>) => Promise<string | void>} */
   const withPool = async (options, use) => {
     const pool = await createPool({ module, workers: 2, ...options });
@@ -117,6 +117,19 @@ export function cases({ module, wasm }) {
         equal(await codeOf(pool.dispatch('c_trap')), 'TASK_FAILED');
         equal((await pool.dispatch('c_big', 2_000_000)).length, 2_000_000);
         equal(await pool.dispatch('c_sum', new Uint8Array(10).fill(1)), 10);
+      }),
+    'C tasks in instances of their own: results, failures, traps, kills': () =>
+      withPool({ wasm: isolated }, async (pool) => {
+        equal(await pool.dispatch('c_sum', new Uint8Array(1000).fill(2)), 2000);
+        equal(await pool.dispatch('c_echo', 'text'), 'text');
+        equal(await codeOf(pool.dispatch('c_fail')), 'TASK_FAILED');
+        equal(await codeOf(pool.dispatch('c_trap')), 'TASK_FAILED');
+        equal((await pool.dispatch('c_big', 2_000_000)).length, 2_000_000);
+        for (const name of pool.caps.killWasm ? ['c_spin', 'c_malloc', 'c_recurse'] : []) {
+          equal([name, await codeOf(pool.dispatch(name, undefined, { timeoutMs: 300 }))], [name, 'TIMEOUT']);
+          equal(await pool.dispatch('c_sum', new Uint8Array(10).fill(1)), 10);
+        }
+        equal(await pool.broadcast('echo', 3), [3, 3]);
       }),
     'terminate: a hung JavaScript task dies alone': () =>
       withPool({}, async (pool) => {
@@ -231,7 +244,7 @@ export function cases({ module, wasm }) {
 }
 
 /**
- * @param {{ module: URL, wasm: URL }} where
+ * @param {{ module: URL, wasm: URL, isolated: URL }} where
  * @param {(line: { name: string, result: 'passed' | 'failed' | 'skipped', detail?: string }) => void} report
  */
 export async function run(where, report) {

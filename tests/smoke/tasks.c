@@ -38,7 +38,7 @@ WP_TASK(c_recurse) {
 WP_TASK(c_wait) {
   static int word;
   (void)task;
-#ifdef __wasm__
+#ifdef __wasm_atomics__
   for (;;) __builtin_wasm_memory_atomic_wait32(&word, 0, -1);
 #endif
   return word;

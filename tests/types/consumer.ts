@@ -119,6 +119,8 @@ const halfRange: PoolOptions = { workers: { max: 4 } };
 const everything: Required<PoolOptions> = {
   module: new URL('file:///worker.js'),
   wasm: './tasks.mjs',
+  isolation: 'worker',
+  maxTaskBytes: '64mb',
   loopChecks: true,
   allowFunctions: true,
   liveness: { timeoutMs: 5000, scanMs: 1000, maxRedeliveries: 3 },

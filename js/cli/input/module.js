@@ -21,8 +21,8 @@ import { compileInline } from './inline.js';
 /** The same as a pool's default for `readyTimeoutMs`. */
 const PROBE_MS = 10_000;
 
-/** Texts that only the glue of a pool's C module contains: Emscripten's name for its workers, and our exports. */
-const GLUE_MARKS = ['em-pthread', '_wp_'];
+/** Texts that only the glue of C tasks contains: our exports and, where they are linked with the core, Emscripten's name for its workers. */
+const GLUE_MARKS = [['em-pthread', '_wp_'], ['_wp_isolated_run']];
 
 /**
  * @param {string | undefined} spec  MODULE#EXPORT; undefined if there is code
@@ -40,7 +40,8 @@ export async function resolveTarget(spec, { wasm, eval: code, initData }) {
   const source = read(module, name);
   const wasmUrl = wasm === undefined ? undefined : locate(wasm);
   if (wasmUrl) read(wasmUrl, String(wasm));
-  if (GLUE_MARKS.every((mark) => source.includes(mark))) return { name: spec, task, kind: 'c', wasm: module };
+  if (GLUE_MARKS.some((marks) => marks.every((mark) => source.includes(mark))))
+    return { name: spec, task, kind: 'c', wasm: module };
   const found = await probe({ module: module.href, initData }, name);
   const named = found.wasm ? new URL(found.wasm, module) : undefined;
   const target = { name: spec, task, module, wasm: wasmUrl ?? named };

@@ -1,0 +1,18 @@
+/** C tasks in instances of their own: loaded by the workers of pools that have such, and handed what a worker has already. */
+import { ARGUMENT, RESULT } from '../core/core.js';
+import { TAG } from '../core/check-words.js';
+import { Memory } from '../core/memory.js';
+import { poolError } from '../base/errors.js';
+import { takeStop } from '../handlers/c-task.js';
+
+/**
+ * @param {import('./loop.js').Loop} loop
+ * @param {import('../protocol/messages.js').Isolated} isolated
+ * @param {import('./boot.js').WorkerHost} host
+ */
+export async function openIsolated(loop, isolated, host) {
+  const { IsolatedTasks } = await host.loadIsolated();
+  const tasks = new IsolatedTasks(loop, isolated, host, { Memory, poolError, takeStop, ARGUMENT, RESULT, TAG });
+  await tasks.open();
+  return tasks;
+}

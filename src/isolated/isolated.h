@@ -1,0 +1,44 @@
+/*
+ * Purpose  The task side of wasmpool.h for a module with a memory of its own, which each worker has an instance of: there is no pool in
+ *          it. A worker's JavaScript (js/handlers/isolated.js) copies the argument in, runs the task, and copies the result out.
+ * Owns     the run: one at a time
+ * Threads  one: the worker whose instance it is
+ * Kill     a loop check traps wherever the task is, also in here, and the whole instance is thrown away; main writes to nothing but the
+ *          words of WP_ISOLATED_FLAG
+ * See      docs/decisions/0019-isolated-instances.md
+ */
+#ifndef WP_ISOLATED_H
+#define WP_ISOLATED_H
+
+#include "wasmpool.h"
+
+/* Words below the static data (GLOBAL_BASE in wasm/flags.txt), and above the first page, where writes through NULL land: what loop checks
+ * read. The flag; then a record as in thread.h: the tag of the task that is to end, the tag of the task that runs, and a depth that
+ * stays 0. */
+enum { WP_ISOLATED_FLAG = 65536 + 64 };
+
+/* A run, as JavaScript sees it. */
+struct wp_task {
+  uint32_t type; /* of the argument */
+  uint32_t result_type;
+  size_t bytes; /* of the argument */
+  size_t result_bytes;
+  void *argument;
+  void *result;        /* NULL: none */
+  struct block *first; /* scratch memory */
+};
+
+/* The name of a task, in order of registration; NULL behind the last. */
+const char *wp_isolated_name(uint32_t index);
+
+/* Makes room for the next argument; ends the run before, if that has not been done. NULL: no memory. */
+void *wp_isolated_argument(uint32_t type, size_t bytes);
+
+/* Runs the task on it, and returns what the task has returned; its result is in wp_isolated_task. */
+wp_status wp_isolated_run(uint32_t index);
+const wp_task *wp_isolated_task(void);
+
+/* Frees all that belongs to the run. */
+void wp_isolated_end(void);
+
+#endif

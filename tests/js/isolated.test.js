@@ -1,0 +1,237 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import test from 'node:test';
+import { promisify } from 'node:util';
+import { createPool, Pool } from '../../js/index.js';
+import { C_MODULE, codeOf, MODULE, until } from './helpers.js';
+
+const WASM = new URL('../../build/js/isolated.mjs', import.meta.url);
+
+/** @param {object} options @param {(pool: any) => Promise<void>} use */
+async function withTasks(options, use) {
+  const pool = await createPool({ wasm: WASM, workers: 1, ...options });
+  try {
+    await use(pool);
+    await until(() => pool.diagnostics().boxesInUse === 0);
+  } finally {
+    await pool.destroy();
+  }
+}
+
+// ---- Values ----
+
+test('values of every kind go into an instance and come back, small and large, leased as well', () =>
+  withTasks({}, async (pool) => {
+    const large = new Uint8Array(3_000_000).map((_, i) => i);
+    const values = [
+      undefined,
+      1.5,
+      '',
+      'ä€😀',
+      'x'.repeat(100_000),
+      { a: [1, null] },
+      [],
+      true,
+      new Uint8Array(0),
+      large,
+    ];
+    for (const value of values) assert.deepEqual(await pool.dispatch('echo', value), value);
+    const types = [
+      [undefined, 0],
+      [new Uint8Array(3), 1],
+      ['text', 2],
+      [{ a: 1 }, 3],
+      [7, 5],
+    ];
+    for (const [value, type] of types) assert.equal(await pool.dispatch('input_type', value), type);
+    assert.equal(await pool.dispatch('sum', new Uint8Array([1, 2, 3])), 6);
+    const box = await pool.dispatch('zeros', 10, { deliver: 'lease' });
+    assert.deepEqual([...box.binary()], new Array(10).fill(0));
+    assert.equal(await pool.dispatch('sum', box), 0);
+    box.release();
+    assert.deepEqual(await pool.map('sum', [new Uint8Array(1), new Uint8Array([2, 3])]), [0, 5]);
+  }));
+
+test('progress arrives in order and before the result; heartbeats and cancellation reach the task', () =>
+  withTasks({}, async (pool) => {
+    const seen = [];
+    assert.equal(await pool.dispatch('progress', 3, { onProgress: (value) => seen.push(value) }), 'end');
+    assert.deepEqual(seen, [1, 2, 3, 'x'.repeat(1000)]);
+    assert.equal(
+      await codeOf(pool.dispatch('until_cancelled', undefined, { timeoutMs: 20, cancelGraceMs: 60_000 })),
+      'TIMEOUT',
+    );
+    assert.equal(pool.diagnostics().kills, 0);
+    await until(() => pool.diagnostics().stops.flag.count === 1);
+  }));
+
+test('tasks and handlers are found by their names, beside each other', async () => {
+  await withTasks({ module: MODULE }, async (pool) => {
+    assert.equal(await pool.dispatch('add', { a: 1, b: 2 }), 3);
+    assert.equal(await pool.dispatch('sum', new Uint8Array([4])), 4);
+    assert.equal(await pool.dispatch('echo', 'in C'), 'in C');
+    assert.equal(await codeOf(pool.dispatch('nobody')), 'UNKNOWN_TASK');
+  });
+});
+
+// ---- Ends ----
+
+test('a status is the code of the error, as where tasks share memory; what only the pool can know is not a task’s to say', () =>
+  withTasks({}, async (pool) => {
+    await assert.rejects(pool.dispatch('fail'), { code: 'TASK_FAILED', message: 'as asked, in C' });
+    for (const [status, code] of [
+      [-6, 'CANCELLED'],
+      [-22, 'NO_MEMORY'],
+      [-1, 'INVALID_ARGUMENT'],
+      [1, 'TASK_FAILED'],
+      [-999, 'TASK_FAILED'],
+    ])
+      assert.equal(await codeOf(pool.dispatch('return_status', status)), code, String(status));
+  }));
+
+const ENDS = {
+  call_exit: /exit\(3\)/,
+  call_abort: /./,
+  trap: /unreachable/,
+  overflow: /stack/i,
+  overrun: /./,
+};
+for (const [name, text] of Object.entries(ENDS))
+  test(`${name} in a C task fails that task alone, and the next one finds an instance as new`, () =>
+    withTasks({}, async (pool) => {
+      assert.equal(await pool.dispatch('count'), 1);
+      const bytes = name === 'overrun' ? 20_000_000 : 3;
+      await assert.rejects(
+        pool.dispatch(name, bytes),
+        (error) => error.code === 'TASK_FAILED' && text.test(error.message),
+      );
+      assert.equal(await pool.dispatch('count'), 1);
+      assert.deepEqual([pool.diagnostics().kills, pool.diagnostics().threads], [0, 1]);
+    }));
+
+test('writes through NULL stop nobody', () =>
+  withTasks({}, async (pool) => {
+    for (let i = 0; i < 3; i++) assert.equal(await pool.dispatch('write_null'), 1);
+    assert.equal(await pool.dispatch('sum', new Uint8Array([1])), 1);
+  }));
+
+// ---- Kills ----
+
+/** Each hangs while it holds or changes what the whole program has; what is asked for afterwards, and answered as before. */
+const HANGS = {
+  hang_in_random: ['use_random', 1],
+  hang_in_setlocale: ['use_locale', '1970'],
+  keep_and_hang: ['kept', 'nothing'],
+  leak_and_hang: ['count', 1],
+};
+for (const [name, [next, expected]] of Object.entries(HANGS))
+  test(`${name}: killed again and again, its locks, statics and heap are gone with its instance, its thread lives on`, () =>
+    withTasks({ module: MODULE }, async (pool) => {
+      const thread = await pool.dispatch('thread');
+      for (let round = 0; round < 10; round++) {
+        assert.equal(await codeOf(pool.dispatch(name, undefined, { timeoutMs: 5 })), 'TIMEOUT');
+        assert.equal(await pool.dispatch(next), expected);
+      }
+      if (pool.diagnostics().kills === 0) assert.equal(await pool.dispatch('thread'), thread);
+      assert.ok(pool.diagnostics().stops.check.count > 0);
+    }));
+
+test('a task that is killed while it changes the environment leaves it to nobody', () =>
+  withTasks({}, async (pool) => {
+    const before = await pool.dispatch('variables');
+    for (let round = 0; round < 5; round++)
+      assert.equal(await codeOf(pool.dispatch('hang_in_setenv', undefined, { timeoutMs: 5 })), 'TIMEOUT');
+    assert.equal(await pool.dispatch('variables'), before);
+  }));
+
+test('without loop checks a hung task costs its worker, as any handler does', () =>
+  withTasks({ loopChecks: false, module: MODULE }, async (pool) => {
+    const thread = await pool.dispatch('thread');
+    assert.equal(await codeOf(pool.dispatch('hang_in_random', undefined, { timeoutMs: 5 })), 'TIMEOUT');
+    assert.equal(await pool.dispatch('use_random'), 1);
+    assert.notEqual(await pool.dispatch('thread'), thread);
+    assert.equal(await pool.dispatch('grow', 40 << 20), 1);
+    assert.equal((await pool.dispatch('zeros', 1 << 20)).length, 1 << 20);
+  }));
+
+test('each worker has an instance of its own', () =>
+  withTasks({ workers: 2, module: MODULE }, async (pool) => {
+    const counts = await pool.broadcast('count');
+    assert.deepEqual(counts, [1, 1]);
+    assert.deepEqual(await pool.broadcast('count'), [2, 2]);
+  }));
+
+test('a thousand kills beside a worker that works: every result is right, and the memory does not grow', () =>
+  withTasks({ workers: 2 }, async (pool) => {
+    const killed = (async () => {
+      for (let i = 0; i < 1000; i++)
+        assert.equal(await codeOf(pool.dispatch('hang_in_random', undefined, { timeoutMs: 1 })), 'TIMEOUT');
+    })();
+    let over = false;
+    void killed.finally(() => (over = true));
+    let rounds = 0;
+    for (; !over; rounds++) assert.equal(await pool.dispatch('sum', new Uint8Array([rounds & 255])), rounds & 255);
+    await killed;
+    assert.ok(rounds > 0);
+    assert.equal(pool.stats().errors, 1000);
+  }));
+
+// ---- Memory ----
+
+test('maxTaskBytes is a ceiling for each instance; what does not fit is NO_MEMORY', () =>
+  withTasks({ maxTaskBytes: '32mb' }, async (pool) => {
+    assert.equal(await pool.dispatch('grow', 8 << 20), 1);
+    assert.equal(await codeOf(pool.dispatch('grow', 40 << 20)), 'NO_MEMORY');
+    assert.equal(await codeOf(pool.dispatch('sum', new Uint8Array(40 << 20))), 'TASK_FAILED');
+    assert.equal(await pool.dispatch('sum', new Uint8Array([1])), 1);
+  }));
+
+test('an instance that has grown by much is replaced after its task', () =>
+  withTasks({}, async (pool) => {
+    assert.equal(await pool.dispatch('count'), 1);
+    assert.equal(await pool.dispatch('grow', 10 << 20), 1);
+    assert.equal(await pool.dispatch('count'), 2);
+    assert.equal(await pool.dispatch('grow', 100 << 20), 1);
+    assert.equal(await pool.dispatch('count'), 1);
+  }));
+
+// ---- Starting ----
+
+test('isolation says what a module must be; options that do not suit it are refused by name', async () => {
+  await withTasks({ isolation: 'worker' }, async (pool) => assert.equal(await pool.dispatch('count'), 1));
+  const wrong = [
+    [{ wasm: WASM, isolation: 'none' }, /isolation: .*memory of its own/],
+    [{ wasm: C_MODULE, isolation: 'worker' }, /isolation: .*linked with the core/],
+    [{ wasm: C_MODULE, maxTaskBytes: '1mb' }, /maxTaskBytes/],
+    [{ wasm: WASM, maxTaskBytes: 65536 }, /memory of \d+ bytes to start/],
+  ];
+  for (const [options, text] of wrong)
+    await assert.rejects(
+      createPool({ workers: 1, ...options }),
+      (error) => error.code === 'INVALID_ARGUMENT' && text.test(error.message),
+    );
+  for (const options of [{ isolation: 'worker' }, { maxTaskBytes: 1 }, { wasm: WASM, isolation: 'process' }])
+    assert.throws(() => new Pool({ module: MODULE, ...options }), { code: 'INVALID_ARGUMENT' });
+});
+
+test('what a task prints is printed, and wasmpool map runs such tasks on files, with limits', async () => {
+  const run = promisify(execFile);
+  const program = `
+    import { createPool } from ${JSON.stringify(new URL('../../js/index.js', import.meta.url).href)};
+    const pool = await createPool({ wasm: ${JSON.stringify(WASM.href)}, workers: 1 });
+    await pool.dispatch('print', 'from C');
+    await pool.destroy();`;
+  const { stdout } = await run(process.execPath, ['--input-type=module', '-e', program]);
+  assert.equal(stdout, 'from C\n');
+  const cli = new URL('../../bin/wasmpool.mjs', import.meta.url).pathname;
+  const map = (task, ...more) =>
+    run(process.execPath, [cli, 'map', `${WASM.pathname}#${task}`, ...more, new URL(import.meta.url).pathname], {
+      encoding: 'utf8',
+    });
+  const [line] = (await map('sum', '--files')).stdout.trim().split('\n');
+  assert.ok(JSON.parse(line).result > 1000);
+  await assert.rejects(
+    map('hang_in_random', '--timeout', '100', '--files'),
+    (error) => error.code === 1 && /TIMEOUT/.test(error.stderr),
+  );
+});
