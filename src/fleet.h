@@ -7,8 +7,8 @@
  * Order    the words that it reads and writes are those of thread.h and worker.h
  * Kill     main's memory only. A thread may die in every phase: the host reports GONE sooner or later, and nothing of the
  *          thread is reused before that (quarantine)
- * See      tests/unit/fleet_test.c, tests/model/fleet.pml, docs/decisions/0011-one-fleet.md. The form follows raft_step of
- *          cowsql/raft: events and the time in, updates out
+ * See      tests/unit/fleet_test.c, tests/model/fleet.pml, tests/model/leave.pml, docs/decisions/0011-one-fleet.md. The form follows
+ *          raft_step of cowsql/raft: events and the time in, updates out
  *
  * A member's life:
  *

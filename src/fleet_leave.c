@@ -149,7 +149,7 @@ void wp__fleet_rested(wp_fleet *fleet, uint32_t thread) {
 
 void wp__fleet_stay(wp_fleet *fleet, uint32_t thread) {
   wp_member *m = &fleet->members[thread];
-  if (m->phase != WP_PHASE_LIVE || !m->leaving || m->rests || m->asked) return;
+  if (m->phase != WP_PHASE_LIVE || !m->leaving || m->rests) return;
   m->leaving = false;
   pardon(fleet, thread);
   wp_worker_leave(fleet->pool, thread, WP_LEAVING_NOT);
@@ -157,8 +157,18 @@ void wp__fleet_stay(wp_fleet *fleet, uint32_t thread) {
 
 /* ---- Steps ---- */
 
+/* Seats that take a warm spare at the end of this step (wp__fleet_serve). */
+static uint32_t count_vacant(const wp_fleet *fleet) {
+  uint32_t count = 0;
+  for (uint32_t place = 0; place < fleet->seats_end; place++) {
+    const wp_seat *s = &fleet->seats[place];
+    count += !s->holder && !s->log.spent && (!s->closed || s->drains);
+  }
+  return count;
+}
+
 void wp__fleet_let_leave(wp_fleet *fleet) {
-  uint32_t warm = 0, reserved = 0;
+  uint32_t warm = 0, reserved = count_vacant(fleet);
   fleet->leavers = wp_atomic_load_acquire_u32(&fleet->pool->leavers); /* before the records */
   if (fleet->state != WP_STATE_OPEN) return;
   for (uint32_t i = 1; i < wp_pool_threads_end(fleet->pool); i++) {

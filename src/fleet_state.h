@@ -149,7 +149,7 @@ void wp__fleet_give_up(wp_fleet *fleet, uint32_t place);
 void wp__fleet_ask_to_leave(wp_fleet *fleet, uint32_t thread);
 void wp__fleet_rested(wp_fleet *fleet, uint32_t thread);
 
-/* The worker's seat was opened again: it stays, unless it is to be replaced, or has begun to rest. */
+/* The worker's seat was opened again: it stays, unless it has begun to rest. One that is to be replaced waits for its successor. */
 void wp__fleet_stay(wp_fleet *fleet, uint32_t thread);
 
 /* Lets workers begin to leave whose seats are closed or whose successors are ready, and ends those that have nothing left to do. */

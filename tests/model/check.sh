@@ -21,7 +21,7 @@ run() {
     cd "$dir"
     spin -a "$@" "$here/$model.pml" >spin.log 2>&1
     # shellcheck disable=SC2086 # several flags
-    ${CC:-cc} -w -O2 -DSAFETY ${search_cc:--DCOLLAPSE} -DMEMLIM=6000 -o pan pan.c >cc.log 2>&1
+    ${CC:-cc} -w -O"${optimize:-2}" -DSAFETY ${search_cc:--DCOLLAPSE} -DMEMLIM=6000 -o pan pan.c >cc.log 2>&1
     ./pan -m100000 ${search_pan:-} >pan.log 2>&1
   ) || true
   found=broken
@@ -40,7 +40,7 @@ run() {
 
 # sample NAME EXPECTED MODEL FLAGS…: run, but only as many states as fit into the hash table.
 sample() {
-  search_cc=-DBITSTATE search_pan="-w$SAMPLE_BITS -k3"
+  search_cc=-DBITSTATE search_pan="-w${bits:-$SAMPLE_BITS} -k3"
   run "$@"
   unset search_cc search_pan
 }
@@ -55,6 +55,17 @@ right() {
   sample gate-fine-full holds gate -DFINE -DW=3 -DTASKS=4 -DDEATHS=2 -DDOOMS=3 -DLOSSES
   run fleet-full holds fleet -DSEATS=3 -DSPARES=1 -DDEATHS=3
   run fleet-ladder holds fleet -DSEATS=2 -DRECORDS=4 -DDEATHS=1 -DSUSPICIONS=2
+  run leave-resize holds leave -DRESIZES=2
+  run leave-farewell holds leave -DRESIZES=1 -DASKS=1 -DTASKS=1 -DFAREWELLS=1
+  optimize=0 # a large program with few states: compiling it takes longer than running it
+  run leave-replace holds leave -DASKS=2 -DTASKS=1 -DRECORDS=4
+  run leave-elastic holds leave -DLEAST=1 -DMOST=2 -DOPENED=1
+  run leave-wishes holds leave -DWISHES=2
+  run leave-deaths holds leave -DRESIZES=1 -DDEATHS=1 -DTASKS=1
+  unset optimize
+  bits=24 # its states are slow
+  sample leave-full holds leave -DSEATS=3 -DRECORDS=5 -DTASKS=4 -DRESIZES=2 -DASKS=1 -DDEATHS=2 -DFAREWELLS=1
+  unset bits
   run bell-full holds bell -DW=3 -DTASKS=4 -DDEATHS=2
   run bell-limited holds bell -DW=3 -DTASKS=4 -DDEATHS=2 -DLIMITED
   run sleep-wide holds sleep -DW=3 -DTASKS=1 -DDEATHS=1
@@ -108,6 +119,27 @@ wrong() {
   done
   refuse fleet START_REFUSED -DSEATS=2 -DRECORDS=4 -DBUDGET=0
   refuse fleet START_CLOSING -DSEATS=2 -DRECORDS=4 -DCLOSING
+  run leave-hangs holds leave -DRESIZES=2 -DHANGS=1
+  run leave-kills holds leave -DRESIZES=1 -DKILLS=1
+  optimize=0
+  run leave-successor-fails holds leave -DASKS=1 -DTASKS=1 -DDEATHS=1 -DSPARE_BUDGET=0
+  for rule in NO_DOOM NO_LOOK_INSIDE NO_ASK PARDON_AT_END LEAVING_TAKES_ALL SUBMIT_CLOSED RESIZED_EARLY; do
+    refuse leave $rule -DRESIZES=1
+  done
+  for rule in REST_DOOMED REST_TAKES; do refuse leave $rule -DASKS=1 -DFAREWELLS=1; done
+  refuse leave STAY_RESTING -DRESIZES=2 -DFAREWELLS=1
+  for rule in STAY_DOOMED KEEP_LEAVING; do refuse leave $rule -DRESIZES=2; done
+  refuse leave STAY_ASLEEP -DRESIZES=2 -DHANGS=1
+  refuse leave NO_HELP -DRESIZES=1 -DHANGS=1
+  refuse leave PARDON_ALL -DRESIZES=1 -DKILLS=1 -DTASKS=1
+  for rule in NO_RESERVE FORGET_VACANT; do refuse leave $rule -DASKS=2 -DTASKS=1 -DRECORDS=4; done
+  refuse leave SURPLUS_FIRST -DASKS=1 -DTASKS=1
+  refuse leave NO_SURPLUS -DASKS=1 -DRESIZES=1 -DTASKS=1
+  refuse leave NO_STAY_IF_ASKED -DASKS=1 -DRESIZES=2 -DTASKS=1
+  for rule in TELL_FIRST HEAR_FIRST; do refuse leave $rule -DWISHES=2; done
+  for rule in NO_DRAIN NO_DRAIN_AFTER_REAP; do refuse leave $rule -DRESIZES=1 -DDEATHS=1 -DTASKS=1; done
+  refuse leave SHRINK_BY_OPEN -DLEAST=1 -DMOST=2 -DOPENED=2 -DDEATHS=1 -DBUDGET=0 -DTASKS=1
+  unset optimize
   for rule in REUSE_DYING SPARE_NOT_READY SPARE_NOT_REPLACED FORGET_UNSERVED; do
     refuse fleet $rule
   done

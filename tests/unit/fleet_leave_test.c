@@ -113,6 +113,60 @@ TEST(one_for_one,
   host_close(&host);
 }
 
+static uint32_t leaving_of(uint32_t thread) {
+  return wp_atomic_load_seq_u32(&host.f.pool->threads[thread].leaving);
+}
+
+TEST(taken_away, "a spare that takes the seat of a worker that is lost is nobody's successor: a "
+                 "worker that asks in the same step waits for another one") {
+  wp_fleet_config usual = fleet_config();
+  wp_config config = fixture_config(2);
+  config.spares = 1;
+  config.tasks_per_worker = 1;
+  CHECK_EQ(host_create(&host, &config, &usual), WP_OK);
+  host_open(&host);
+  host_settle(&host);
+  uint32_t old = on_seat(&host, 0), lost = on_seat(&host, 1), index = submit_normal(host.f.pool);
+  CHECK_EQ(take_one(old), index);
+  finish(old, index); /* it asks */
+  host_report(&host, WP_FLEET_BROKEN, lost);
+  CHECK(on_seat(&host, 1) != lost);
+  CHECK_EQ(leaving_of(old), WP_LEAVING_NOT);
+  host_sleep(&host, 100);
+  CHECK_EQ(on_seat(&host, 0), old);
+  host_settle(&host);
+  host_sleep(&host, 2000);
+  host_settle(&host);
+  CHECK(on_seat(&host, 0) != old);
+  CHECK_EQ(told(&host, WP_FLEET_LEFT, old), 1);
+  CHECK(!host.broken);
+  host_close(&host);
+}
+
+TEST(wanted_again, "a worker that is to be replaced, and whose seat is closed and opened again, "
+                   "goes on until its successor is there") {
+  CHECK_EQ(open(2, 0, NULL), WP_OK);
+  uint32_t running[2], old = on_seat(&host, 1);
+  for (uint32_t seat = 0; seat < 2; seat++) {
+    submit_normal(host.f.pool);
+    running[seat] = take_one(on_seat(&host, seat));
+  }
+  replace(old);
+  resize_to(1, 1);
+  CHECK_EQ(leaving_of(old), WP_LEAVING_SEAT);
+  resize_to(2, 2);
+  CHECK_EQ(leaving_of(old), WP_LEAVING_NOT);
+  finish(old, running[1]);
+  host_sleep(&host, 2000);
+  CHECK_EQ(on_seat(&host, 1), old);
+  host_settle(&host);
+  CHECK(on_seat(&host, 1) != old && on_seat(&host, 1) != 0);
+  CHECK_EQ(told(&host, WP_FLEET_LEFT, old), 1);
+  finish(on_seat(&host, 0), running[0]);
+  CHECK(no_losses());
+  host_close(&host);
+}
+
 /* For long enough to use up the budget no thread starts. */
 static void refuse_starts(void) {
   for (uint32_t i = 0; i < 20; i++) {
