@@ -146,6 +146,7 @@ static void order_stop(wp_fleet *fleet, uint32_t thread) {
   m->stop_ms = fleet->real_ms + fleet->config.stop_again_ms;
 }
 
+/* TERMINATE */
 void wp__fleet_end(wp_fleet *fleet, uint32_t thread, bool trusted) {
   wp_member *m = &fleet->members[thread];
   order_stop(fleet, thread);
@@ -191,6 +192,7 @@ static void replace(wp_fleet *fleet, uint32_t thread, uint32_t reason, bool clea
   if (fleet->state == WP_STATE_OPENING) refuse(fleet, thread, reason);
 }
 
+/* LOST */
 void wp__fleet_lose(wp_fleet *fleet, uint32_t thread, uint32_t reason, bool clean) {
   wp_member *m = &fleet->members[thread];
   bool starting = m->phase == WP_PHASE_STARTING;
