@@ -3,7 +3,7 @@
  * a code has one meaning.
  */
 
-import { STATUS_ROWS } from '../generated/status.js';
+import { STATUS, STATUS_ROWS } from '../generated/status.js';
 import { own } from './own.js';
 
 /** Several rows may share a code; the one with the code's own name has its text. @type {ReadonlyMap<string, string>} */
@@ -81,15 +81,34 @@ export function withoutFrames(make) {
 }
 
 /**
+ * `value instanceof type`.
+ * @template T
  * @param {unknown} value anything that was thrown; it may be a Proxy that throws
- * @returns {value is PoolError}
+ * @param {new (...args: any[]) => T} type
+ * @returns {value is T}
  */
-export function isPoolError(value) {
+export function isInstance(value, type) {
   try {
-    return value instanceof PoolError;
+    return value instanceof type;
   } catch {
     return false;
   }
+}
+
+/**
+ * @param {unknown} value anything that was thrown
+ * @returns {value is PoolError}
+ */
+export function isPoolError(value) {
+  return isInstance(value, PoolError);
+}
+
+/**
+ * Code and text of a status; an unknown one counts as a broken invariant.
+ * @param {number} status
+ */
+export function statusRow(status) {
+  return STATUS_ROWS[-status] ?? STATUS_ROWS[-STATUS.BROKEN_INVARIANT];
 }
 
 /**

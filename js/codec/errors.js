@@ -198,13 +198,16 @@ export function encodeRecord(codec, error, u8, offset, capacity) {
   return length;
 }
 
-/** @param {unknown} value */
-function canClone(value) {
+/**
+ * Whether structured clone takes a value.
+ * @param {unknown} value
+ */
+export function isCloneable(value) {
   try {
     structuredClone(value);
     return true;
   } catch {
-    return false;
+    return false; // e.g. a getter that throws, or a port; hosts throw different errors for these
   }
 }
 
@@ -214,8 +217,8 @@ function canClone(value) {
  * @returns {Wrapped}
  */
 export function toMessage(thrown) {
-  if (!isError(thrown) && canClone(thrown)) return { value: thrown };
-  return { error: toRecord(isError(thrown) ? thrown : new Error(safeText(thrown)), canClone) };
+  if (!isError(thrown) && isCloneable(thrown)) return { value: thrown };
+  return { error: toRecord(isError(thrown) ? thrown : new Error(safeText(thrown)), isCloneable) };
 }
 
 /**

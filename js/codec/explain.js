@@ -3,7 +3,7 @@
 import { poolError, safeText } from '../base/errors.js';
 import { contents, stepTo } from '../values/contents.js';
 import { deepest, isOverflow } from '../values/deep.js';
-import { isError } from './errors.js';
+import { isCloneable, isError } from './errors.js';
 import { MOST_DEPTH, MOST_KEYS, MOST_TEXT, isWellFormed } from './simple.js';
 
 const MAX_NODES = 10_000;
@@ -113,7 +113,7 @@ function explainFailure(value, why) {
     for (let at = value, left = MAX_CLONES; !seen.has(at);) {
       seen.add(at);
       const part = [...contents(/** @type {object} */ (at))].find(
-        ([, item]) => isObject(item) && left-- > 0 && !clones(item),
+        ([, item]) => isObject(item) && left-- > 0 && !isCloneable(item),
       );
       if (!part) break;
       path += part[0];
@@ -127,16 +127,6 @@ function explainFailure(value, why) {
 
 /** @param {unknown} item */
 const isObject = (item) => typeof item === 'object' && item !== null;
-
-/** @param {unknown} item without getters */
-function clones(item) {
-  try {
-    structuredClone(item);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 /**
  * @param {unknown} value

@@ -2,6 +2,7 @@
 import { poolError } from '../base/errors.js';
 import * as L from '../generated/layout.js';
 import { host } from '../host/index.js';
+import { Module } from '../wasm-binary/module.js';
 import { INSIDE, STOP, TAG } from './check-words.js';
 
 /** Custom section with the names of the module's tasks, each with a NUL behind it (WP_TASK in src/wasmpool.h). */
@@ -15,7 +16,6 @@ const TASKS = 'wasmpool.tasks';
  * @throws {import('../base/errors.js').PoolError} START_FAILED
  */
 export async function isolatedTasks(bytes) {
-  const { Module } = await import('../wasm-binary/module.js');
   const names = new Module(bytes).custom(TASKS);
   if (!names) return undefined;
   const all = new TextDecoder().decode(names).split('\0').filter(Boolean);

@@ -4,6 +4,7 @@ import * as L from '../generated/layout.js';
 import { checkIsolation, compileIsolated, isolatedTasks } from './isolated.js';
 import { host } from '../host/index.js';
 import { own } from '../base/own.js';
+import { Module } from '../wasm-binary/module.js';
 
 /**
  * @typedef {object} Program
@@ -17,6 +18,8 @@ import { own } from '../base/own.js';
  */
 
 const PAGE_BYTES = 65536;
+/** Of a 32-bit memory whose module sets no maximum. */
+const MOST_PAGES = 65536;
 
 /** The addresses that loop checks read: see WP_STOP_FLAG in src/port/port.h. */
 const LOOP_CHECK = Object.freeze({
@@ -223,51 +226,12 @@ function keepWorkerGlobal() {
 }
 
 /**
- * The limits of the memory that a module imports, from its import section (WebAssembly core specification, 5.5.5): JavaScript
- * has no way to ask.
+ * The limits of the memory that a module imports. JavaScript has no way to ask a compiled module.
  * @param {Uint8Array} bytes
  */
 function memoryLimits(bytes) {
-  let at = 8; // magic and version
-  const number = () => {
-    let value = 0;
-    for (let shift = 0; ; shift += 7) {
-      const byte = bytes[at++];
-      value += (byte & 0x7f) * 2 ** shift;
-      if (byte < 0x80) return value;
-    }
-  };
-  const skipName = () => {
-    const length = number();
-    at += length;
-  };
-  const limits = () => {
-    const flags = bytes[at++];
-    const initial = number();
-    return { initial, maximum: flags & 1 ? number() : 65536 };
-  };
-  while (at < bytes.length) {
-    const id = bytes[at++];
-    const size = number();
-    if (id !== 2) {
-      at += size;
-      continue;
-    }
-    for (let count = number(); count > 0; count--) {
-      skipName();
-      skipName();
-      const kind = bytes[at++];
-      if (kind === 0) number();
-      else if (kind === 1) {
-        at++;
-        limits();
-      } else if (kind === 2) return limits();
-      else if (kind === 3) at += 2;
-      else {
-        at++;
-        number();
-      }
-    }
-  }
-  throw new Error('the module imports no memory: link it with the flags of wasmpool-config');
+  const [memory] = new Module(bytes).readImports().memories;
+  if (!memory) throw new Error('the module imports no memory: link it with the flags of wasmpool-config');
+  const { minimum, maximum = MOST_PAGES } = memory.limits;
+  return { initial: minimum, maximum };
 }

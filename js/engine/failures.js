@@ -1,9 +1,9 @@
 /** Errors of tasks, from the status and the result in their slots. */
 import { TYPE } from '../codec/codec.js';
 import { RESULT } from '../core/core.js';
-import { describeReason, innerError } from '../base/errors.js';
+import { describeReason, innerError, statusRow } from '../base/errors.js';
 import * as L from '../generated/layout.js';
-import { STATUS, STATUS_ROWS } from '../generated/status.js';
+import { STATUS } from '../generated/status.js';
 import { lostError } from '../threads/deaths.js';
 
 /**
@@ -15,7 +15,7 @@ import { lostError } from '../threads/deaths.js';
  * @param {import('../threads/member.js').Member | undefined} lost the worker, if it has ended
  */
 export function readFailure(core, slot, status, where, lost) {
-  const { code, text } = STATUS_ROWS[-status] ?? STATUS_ROWS[-STATUS.BROKEN_INVARIANT];
+  const { code, text } = statusRow(status);
   const isOwn = status === STATUS.WORKER_LOST || status === STATUS.POISON_JOB;
   // A handler may throw such an error of another pool while its own worker lives; then there is a result.
   if (isOwn && (lost || core.typeOf(slot, RESULT) === TYPE.UNDEFINED)) {
@@ -41,6 +41,6 @@ export function readFailure(core, slot, status, where, lost) {
  * @param {{ taskId: string, worker: string | undefined }} where
  */
 export function thrownError(status, cause, where) {
-  const { code } = STATUS_ROWS[-status] ?? STATUS_ROWS[-STATUS.BROKEN_INVARIANT];
+  const { code } = statusRow(status);
   return innerError(code, cause instanceof Error ? cause.message : describeReason(cause), { ...where, cause });
 }

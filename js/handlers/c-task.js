@@ -1,9 +1,9 @@
 /** Runs C tasks, and cleans up after a trap. */
 import { RESULT } from '../core/core.js';
 import { TYPE } from '../codec/types.js';
-import { poolError } from '../base/errors.js';
+import { poolError, statusRow } from '../base/errors.js';
 import * as L from '../generated/layout.js';
-import { STATUS, STATUS_ROWS } from '../generated/status.js';
+import { STATUS } from '../generated/status.js';
 
 /**
  * Runs the C task of a slot.
@@ -86,7 +86,7 @@ export function callCTask(loop, index, slot, { task, type, bytes, fill }) {
   try {
     const result = core.read(slot, RESULT);
     if (status === STATUS.OK) return result;
-    const { code, text } = STATUS_ROWS[-status] ?? STATUS_ROWS[-STATUS.BROKEN_INVARIANT];
+    const { code, text } = statusRow(status);
     throw poolError(code, result === undefined ? text : String(result));
   } finally {
     exports._wp_task_drop_result(pool, self, index);

@@ -1,5 +1,5 @@
 /** A worker's handlers: those of the pool's module, of other modules, and functions sent by their source. */
-import { describeReason, placeOf, poolError } from '../base/errors.js';
+import { describeReason, isInstance, placeOf, poolError } from '../base/errors.js';
 import { parseReference } from '../base/task-name.js';
 import { findHandlers } from './handlers.js';
 
@@ -112,19 +112,10 @@ export class HandlerTable {
    * @param {any} cause
    */
   async #loadFailure(url, cause) {
-    const place = isSyntaxError(cause)
+    const place = isInstance(cause, SyntaxError)
       ? (placeOf(cause) ?? (await this.#findSyntaxError(url, cause.message)))
       : undefined;
     return new Error(`${url} cannot be loaded: ${describeReason(cause)}${place ? ` (${place})` : ''}`, { cause });
-  }
-}
-
-/** @param {unknown} value thrown; it may be a Proxy that throws */
-function isSyntaxError(value) {
-  try {
-    return value instanceof SyntaxError;
-  } catch {
-    return false;
   }
 }
 
@@ -137,7 +128,7 @@ function compile(name, source) {
   try {
     return evaluate(`(${source}\n)`);
   } catch (cause) {
-    if (!isSyntaxError(cause)) throw uncompiled(name, cause);
+    if (!isInstance(cause, SyntaxError)) throw uncompiled(name, cause);
   }
   try {
     const holder = evaluate(`({${source}\n})`); // a method

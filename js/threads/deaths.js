@@ -1,5 +1,5 @@
 /** Errors that say why workers ended or did not start: for their tasks, and for events. */
-import { fromMessage } from '../codec/errors.js';
+import { fromMessage, isCloneable } from '../codec/errors.js';
 import { carryError } from '../codec/explain.js';
 import { describeReason, innerError, placeOf } from '../base/errors.js';
 import { host } from '../host/index.js';
@@ -19,16 +19,6 @@ export function startError(error, workerData) {
     return innerError('NO_MEMORY', text, { cause: error });
   }
   return isCloneable(workerData) ? error : carryError('workerData', workerData, error);
-}
-
-/** @param {unknown} data */
-function isCloneable(data) {
-  try {
-    structuredClone(data);
-    return true;
-  } catch {
-    return false; // e.g. a getter that throws, or a port; hosts throw different errors for these
-  }
 }
 
 /**

@@ -1,7 +1,7 @@
 /** The core's memory as main sees it, without threads. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { allocate } from '../../js/core/core.js';
+import { allocate } from '../../js/core/memory.js';
 import { instantiate, loadProgram } from '../../js/core/load.js';
 import { resolveOptions } from '../../js/options/options.js';
 import { openCore } from '../../js/threads/open.js';
