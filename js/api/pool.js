@@ -107,6 +107,7 @@ export class Pool {
         ...engineEvents(this.#events),
         rest: () => this.#drain.wake(),
         seating: (seat) => this.#broadcasts.replay(seat, /** @type {Engine} */ (this.#intake.engine)),
+        givenUp: (seat) => this.#broadcasts.givenUp(seat),
       });
       const engine = await this.#starting;
       if (this.#intake.closed) throw poolError('POOL_DESTROYED', 'the pool was destroyed while it started'); // #ending ends it

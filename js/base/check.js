@@ -182,6 +182,12 @@ const ALIASES = new Map([
   ['minworkers', 'workers'],
   ['maxworkers', 'workers'],
   ['numworkers', 'workers'],
+  ['idletimeout', 'workers'],
+  ['idlems', 'workers'],
+  ['isolateworkers', 'maxTasksPerWorker'],
+  ['maxtasksperchild', 'maxTasksPerWorker'],
+  ['maxmemorylimitbeforerecycle', 'maxHeapBytes'],
+  ['idlememorylimit', 'maxHeapBytes'],
   ['queuesize', 'maxQueue'],
   ['transferables', 'transfer'],
 ]);

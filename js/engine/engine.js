@@ -36,6 +36,7 @@ import { Timekeeper } from '../time/timekeeper.js';
  * @property {(member: import('../threads/fleet.js').Member) => void} left
  * @property {(message: string) => void} tell reports a failure that belongs to no task
  * @property {(seat: number) => void} seating
+ * @property {(seat: number | undefined) => void} givenUp
  * @property {(member: import('../threads/fleet.js').Member, message: unknown) => void} message user code in the worker posted it
  */
 
@@ -137,6 +138,7 @@ export class Engine {
         this.events.down(member, error, this.core.load(this.core.thread(member.number) + L.THREAD_RUNNING));
       },
       retired: (member, error) => {
+        this.events.givenUp(member.seat);
         this.events.retired(member, error);
         this.#deserted.add(member);
       },

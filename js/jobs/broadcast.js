@@ -11,11 +11,14 @@ import { Task } from '../task/task.js';
 /** Codes of replays' errors that cost the pool a worker. */
 const FATAL = ['TIMEOUT', 'WORKER_LOST', 'POISON_JOB'];
 
+/** @typedef {Pick<import('../engine/engine.js').Engine, 'submit'>} EnginePort */
+
 /**
  * @typedef {object} Sticky
  * @property {string} name
  * @property {unknown} payload
- * @property {Set<number>} due seats whose original broadcast is still queued: skip one replay there
+ * @property {Set<number>} due seats that have no worker yet, where it is queued already: skip one replay there. Once due for a seat, all
+ *   later ones are, until the seat has a worker
  * @property {number} lost how many workers in a row have ended in it
  */
 
@@ -52,7 +55,8 @@ export class Broadcasts {
   }
 
   /**
-   * Keeps a broadcast for workers that start later.
+   * Keeps a broadcast for workers that start later. Workers that are leaving run it as well, since they may stay after all, and so do those
+   * for which an earlier one waits, so that none overtakes another.
    * @param {import('../base/task-name.js').TaskRef} task
    * @param {unknown} payload as it is now
    * @param {import('../submit/intake.js').Intake} intake
@@ -60,36 +64,52 @@ export class Broadcasts {
    * @throws {import('../base/errors.js').PoolError} INVALID_ARGUMENT
    */
   #keep(task, payload, { names, engine }, places) {
-    this.#sticky.push({
+    const taking = seatsThatTake(engine?.fleet.members);
+    const seats = new Set([...places, ...taking, ...this.#sticky.flatMap(({ due }) => [...due])]);
+    const sticky = {
       name: names.of(task),
       payload: asItIsNow(payload, { lane: L.PRIORITY_CRITICAL }).payload,
-      due: emptySeats(places, engine?.fleet.members),
+      due: new Set([...seats].filter((seat) => !taking.has(seat))),
       lost: 0,
-    });
+    };
+    this.#sticky.push(sticky);
+    for (const seat of seats) if (engine && !places.includes(seat)) this.#submit(sticky, seat, {}, 0, engine);
   }
 
   /**
-   * Queues the broadcasts that a worker must run before its first task. They are part of its start, and have no more time than that.
+   * Queues the broadcasts that a worker must run before its first task. They are part of its start, and have no more time than that. They
+   * go before those that are queued already, which are later ones.
    * @param {number} seat that it is about to serve
-   * @param {Pick<import('../engine/engine.js').Engine, 'submit'>} engine
+   * @param {EnginePort} engine
    */
   replay(seat, engine) {
-    const options = this.#options;
-    const { taskTimeoutMs: timeoutMs = options.readyTimeoutMs } = options;
+    const { taskTimeoutMs: timeoutMs = this.#options.readyTimeoutMs } = this.#options;
     for (const sticky of [...this.#sticky]) {
       if (sticky.due.delete(seat)) continue;
-      const spec = specify({ priority: 'critical', timeoutMs }, options, {
-        ...NO_EXTRA,
-        flags: L.SLOT_EXCLUSIVE,
-        seat: seat + 1,
-      });
-      const sink = {
-        fulfil: () => void (sticky.lost = 0),
-        fail: (/** @type {number} */ _item, /** @type {import('../base/errors.js').PoolError} */ error) =>
-          this.#failed(sticky, error),
-      };
-      engine.submit(new Task(sink, 0), sticky.name, sticky.payload, spec);
+      this.#submit(sticky, seat, { priority: 'critical', timeoutMs }, L.SLOT_EXCLUSIVE, engine);
     }
+  }
+
+  /** @param {number | undefined} seat that was given up: what was queued for it never runs */
+  givenUp(seat) {
+    for (const { due } of this.#sticky) due.delete(/** @type {number} */ (seat));
+  }
+
+  /**
+   * @param {Sticky} sticky
+   * @param {number} seat
+   * @param {import('../options/task-options.js').TaskOptions} options
+   * @param {number} flags
+   * @param {EnginePort} engine
+   */
+  #submit(sticky, seat, options, flags, engine) {
+    const spec = specify(options, this.#options, { ...NO_EXTRA, flags, seat: seat + 1 });
+    const sink = {
+      fulfil: () => void (sticky.lost = 0),
+      fail: (/** @type {number} */ _item, /** @type {import('../base/errors.js').PoolError} */ error) =>
+        this.#failed(sticky, error),
+    };
+    engine.submit(new Task(sink, 0), sticky.name, sticky.payload, spec);
   }
 
   /**
@@ -115,12 +135,12 @@ export class Broadcasts {
 }
 
 /**
- * @param {readonly number[]} places
+ * Seats whose workers take tasks now; one that says farewell takes none.
  * @param {ReadonlyMap<number, import('../threads/member.js').Member>} [members]
  */
-function emptySeats(places, members) {
-  const seats = new Set(places);
-  for (const { seat, state } of members?.values() ?? [])
-    if (state === 'live') seats.delete(/** @type {number} */ (seat));
-  return seats;
+function seatsThatTake(members) {
+  const seats = new Set();
+  for (const { seat, state, farewell } of members?.values() ?? [])
+    if (state === 'live' && !farewell) seats.add(/** @type {number} */ (seat));
+  return /** @type {Set<number>} */ (seats);
 }

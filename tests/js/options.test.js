@@ -94,6 +94,9 @@ test('an unknown option is refused, and the message gives the nearest known name
     maxThreads: 'workers',
     filename: 'module',
     concurentTasksPerWorker: 'concurrentTasksPerWorker',
+    idleTimeout: 'workers',
+    isolateWorkers: 'maxTasksPerWorker',
+    maxMemoryLimitBeforeRecycle: 'maxHeapBytes',
   };
   for (const [name, meant] of Object.entries(hints))
     assert.throws(make({ module: MODULE, [name]: 1 }), exactly(`${name}: unknown option; did you mean ${meant}?`));

@@ -1,7 +1,7 @@
 /** Sticky broadcasts that go wrong on workers that start later: they do not take the pool with them. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { codeOf, DEADLY, withPool } from './helpers.js';
+import { blockers, codeOf, DEADLY, release, until, withPool } from './helpers.js';
 
 const restart = { minMs: 0, maxMs: 1, max: -1 };
 const D = { module: DEADLY, workers: 1, restart };
@@ -69,3 +69,44 @@ test('what a new worker replays has the time of its start, if tasks have no limi
     assert.equal(errors.length, 2);
     assert.match(errors[1], /ran longer than 4000 ms/);
   }));
+
+test('a worker that was leaving while a sticky broadcast was sent, and stays after all, has run it', () =>
+  withPool({ workers: 2 }, async (pool) => {
+    const gates = blockers(pool, 2);
+    await Promise.all(gates.map(({ running }) => running));
+    const resized = pool.resize(1);
+    const sent = pool.broadcast('note', 'sticky', { sticky: true });
+    const again = pool.resize(2);
+    await release(gates);
+    assert.equal((await sent).length, 1);
+    await Promise.all([resized, again]);
+    assert.deepEqual(await pool.broadcast('notes'), [['sticky'], ['sticky']]);
+  }));
+
+test('a new worker runs sticky broadcasts in their order, also if its seat was closed for some of them', () =>
+  withPool({ workers: 1 }, async (pool) => {
+    const all = [pool.broadcast('note', 'a', { sticky: true }), pool.resize(2)];
+    all.push(pool.broadcast('note', 'b', { sticky: true }), pool.resize(1)); // for a worker that has not started yet
+    all.push(pool.broadcast('note', 'c', { sticky: true }), pool.resize(2));
+    all.push(pool.broadcast('note', 'd', { sticky: true }));
+    await Promise.all(all);
+    assert.deepEqual(
+      await pool.broadcast('notes'),
+      Array.from({ length: 2 }, () => ['a', 'b', 'c', 'd']),
+    );
+  }));
+
+test('a sticky broadcast that waited for a seat which was given up runs on the next worker that takes the seat', () => {
+  const startsLeft = new Int32Array(new SharedArrayBuffer(4));
+  startsLeft[0] = 1;
+  const module = new URL('./fixtures/leaving.js', import.meta.url);
+  const options = { module, workers: 1, initData: { startsLeft }, restart: { minMs: 1, maxMs: 1, max: 1 } };
+  return withPool(options, async (pool) => {
+    assert.equal(await codeOf(pool.dispatch('exit', 1)), 'WORKER_LOST');
+    assert.equal(await codeOf(pool.broadcast('note', 'sticky', { sticky: true })), 'WORKER_LOST');
+    await until(() => pool.size === 0);
+    Atomics.store(startsLeft, 0, 1);
+    await pool.resize(1);
+    assert.deepEqual(await pool.broadcast('notes'), [['sticky']]);
+  });
+});
