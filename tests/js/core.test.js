@@ -11,7 +11,10 @@ const BLOCK_BYTES = 4096; // of the size of main's own buffers
 
 test('views of main reach the end of what it has allocated, also when the memory had to grow for that', async (t) => {
   const options = resolveOptions({ module: MODULE });
-  const { exports, memory } = await instantiate(await loadProgram(options.wasm), options.memoryBytes);
+  const { exports, memory } = await instantiate(
+    await loadProgram(options.wasm, { checked: false }),
+    options.memoryBytes,
+  );
   t.after(() => exports._wp_js_close());
   const core = openCore(options, exports, memory);
   const bytes = memory.buffer.byteLength;
