@@ -157,7 +157,7 @@ void wp__fleet_stay(wp_fleet *fleet, uint32_t thread) {
 
 /* ---- Steps ---- */
 
-/* Seats that take a warm spare at the end of this step (wp__fleet_serve). */
+/* Number of seats that take a warm spare at the end of this step (wp__fleet_serve). */
 static uint32_t count_vacant(const wp_fleet *fleet) {
   uint32_t count = 0;
   for (uint32_t place = 0; place < fleet->seats_end; place++) {

@@ -93,12 +93,14 @@ static bool open_one(wp_fleet *fleet) {
 
 /* ---- The range ---- */
 
-/* Closes the seats that were given up, with a new budget: whoever asks for a number of workers wants that many that work. */
+/* Closes the seats that were given up and gives them a new budget: whoever asks for a number of workers wants that many that work. */
 static void renew_seats(wp_fleet *fleet) {
   for (uint32_t place = 0; place < fleet->seats_end; place++) {
     wp_seat *s = &fleet->seats[place];
     if (!s->log.spent) continue;
-    if (!s->closed) set_closed(fleet, place, true); /* while it counts as not served */
+    if (!s->closed)
+      set_closed(fleet, place,
+                 true); /* before the renewal: a spent seat is not counted as served */
     wp_restart_renew(&s->log);
   }
 }

@@ -35,7 +35,7 @@ void wp_idle_wake_free(wp_pool *pool);
 void wp_idle_wake_for(wp_pool *pool, const wp_slot *slot, bool patiently);
 /* Wakes one worker if there are ready slots; that one wakes the next (CHAIN in wp_sched_take). */
 void wp_idle_wake_next(wp_pool *pool);
-/* Wakes as many workers as there are ready slots: after a death, a new worker. */
+/* Wakes as many workers as there are ready slots. Called after a death, and when a new worker is seated. */
 void wp_idle_wake(wp_pool *pool);
 /* Wakes every worker that waits, also those that are leaving: tasks may wait for their seats. After a pause. */
 void wp_idle_wake_all(wp_pool *pool);

@@ -48,8 +48,8 @@ typedef struct wp_task_entry {
 /* Adds a task to the program's list; the entry must live as long as the program. Call it before any pool is created. */
 void wp_task_register(wp_task_entry *entry);
 
-/* In modules that each worker has an instance of (wasmpool-config --isolated) the names are also in a section of the module, where the pool
- * finds them without running anything. */
+/* In modules of which each worker has an instance (wasmpool-config --isolated), the names are also in a section of the module, where the
+ * pool reads them without running anything. */
 #ifdef WP_ISOLATED
 #define WP__LIST_TASK(task_name)                                                                   \
   __asm__(".section .custom_section.wasmpool.tasks,\"\",@\n.asciz \"" #task_name "\"\n");

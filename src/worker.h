@@ -49,7 +49,8 @@ void wp_worker_stop_end(wp_pool *pool, uint32_t thread);
  * back. `trusted`: false if it may have died inside the gate. WP_E_LOCK_BUSY: call again later. */
 wp_status wp_worker_reap(wp_pool *pool, uint32_t thread, bool trusted);
 
-/* Worker: a C task begins, and has ended: in between loop checks may trap, and scratch memory is the task's. Returns the task's tag. */
+/* Begin and end of a C task: in between, loop checks may trap, and scratch memory belongs to the task. Begin returns the task's tag.
+ * Worker. */
 uint32_t wp_worker_begin(wp_pool *pool, uint32_t self);
 void wp_worker_end(wp_pool *pool, uint32_t self);
 

@@ -1,6 +1,6 @@
 /** Words in the memory of an instance of C tasks that its loop checks read (src/isolated/isolated.h), as offsets from the flag. */
 
-/** Which task is to end: as in a thread's record, its tag and a mark. */
+/** The tag of the task that is to end, with STOP_MARK as in a thread's record. */
 export const STOP = 4;
 /** The tag of the task that runs. */
 export const TAG = 8;

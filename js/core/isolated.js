@@ -1,18 +1,18 @@
-/** Modules of C tasks that are not linked with the core: each worker has an instance, with a memory of its own (src/isolated/isolated.h). */
+/** Modules of C tasks that are not linked with the core: each worker has an instance with its own memory (src/isolated/isolated.h). */
 import { poolError } from '../base/errors.js';
 import * as L from '../generated/layout.js';
 import { host } from '../host/index.js';
 import { Module } from '../wasm-binary/module.js';
 import { INSIDE, STOP, TAG } from './check-words.js';
 
-/** Custom section with the names of the module's tasks, each with a NUL behind it (WP_TASK in src/wasmpool.h). */
+/** Custom section with the names of the module's tasks, each followed by a NUL (WP_TASK in src/wasmpool.h). */
 const TASKS = 'wasmpool.tasks';
 
 /** @typedef {import('../protocol/messages.js').Isolated} Isolated */
 
 /**
  * @param {Uint8Array<ArrayBuffer>} bytes of a wasm module
- * @returns {Promise<string[] | undefined>} the tasks of a module that each worker has an instance of; undefined: it is none
+ * @returns {Promise<string[] | undefined>} names of its tasks; undefined: it is no such module
  * @throws {import('../base/errors.js').PoolError} START_FAILED
  */
 export async function isolatedTasks(bytes) {

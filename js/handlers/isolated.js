@@ -1,9 +1,10 @@
 /**
- * C tasks in an instance that belongs to this worker, with a memory of its own. Arguments are copied in, results out. After a trap (a kill, a
- * crash, exit) the instance is thrown away with all that the task has left in it: locks, statics, heap, files. The next one is made of the
- * compiled module.
+ * C tasks in an instance that belongs to this worker and has a memory of its own. Arguments are copied in, results are copied out. After a
+ * trap (a kill, a crash, exit) the instance is thrown away with everything that the task left in it: locks, statics, heap, files. The next
+ * one is made from the compiled module.
  *
- * Few pools need this file, so it is no part of what each worker starts with; what it needs of that, it is handed (scripts/bundle-worker.mjs).
+ * Few pools need this file, so a worker's start does not load it; it is handed the parts of the start that it needs (Tools,
+ * scripts/bundle-worker.mjs).
  */
 import * as L from '../generated/layout.js';
 import { STATUS, STATUS_ROWS } from '../generated/status.js';
@@ -18,17 +19,17 @@ import { TYPE } from '../codec/types.js';
  * @property {typeof import('./c-task.js').takeStop} takeStop
  * @property {typeof import('../core/core.js').ARGUMENT} ARGUMENT
  * @property {typeof import('../core/core.js').RESULT} RESULT
- * @property {number} TAG offset of the word that says which task runs, from the flag
+ * @property {number} TAG offset of the word that says which task runs, from ISOLATED_FLAG
  *
  * @typedef {object} Instance
  * @property {any} calls the functions of src/isolated/isolated.h, as the glue exports them
  * @property {Memory} memory its own
- * @property {number[]} tasks numbers in the instance, by the numbers that the pool has given
- * @property {number} grown size of memory from which on it is replaced
+ * @property {number[]} tasks numbers in the instance, by the numbers that the pool gave the tasks
+ * @property {number} grown an instance whose memory is larger than this is replaced
  */
 
 const NO_ROOM = 'there is no memory for the argument in the instance of the C tasks';
-/** What an instance may have grown by before it is replaced after a task: memory of wasm never shrinks. */
+/** An instance that has grown by more than this is replaced after the task, since wasm memory never shrinks. */
 const GROWTH_MOST = 64 << 20;
 
 /** The tasks of one worker. */
@@ -82,7 +83,7 @@ export class IsolatedTasks {
     });
     const memory = new this.#tools.Memory(memoryOf(exports));
     if (checked) {
-      exports.wasmpool_thread.value = L.ISOLATED_FLAG; // the record whose words STOP and TAG are offsets of
+      exports.wasmpool_thread.value = L.ISOLATED_FLAG; // STOP and TAG are offsets from there
       this.#host.post({ kind: 'instance', memory: memory.u8.buffer });
     }
     this.#instance = { calls, memory, tasks: numbersOf(calls, memory, names), grown: memory.bytes + GROWTH_MOST };
@@ -97,7 +98,7 @@ export class IsolatedTasks {
     };
   }
 
-  /** What the task that runs calls. */
+  /** The functions that a running task calls. */
   #callbacks() {
     const loop = this.#loop;
     const { exports, pool, self } = loop.core;
@@ -135,8 +136,8 @@ export class IsolatedTasks {
    * Runs the C task of a slot.
    * @param {number} index of a slot that is RUNNING here
    * @param {number} slot its address
-   * @returns {number | undefined} how it ended; undefined: it was stopped, and its end is told already
-   * @throws what cut the core off inside the gate: this thread cannot be trusted any more
+   * @returns {number | undefined} its status; undefined: it was stopped, and main knows already
+   * @throws whatever interrupted the core inside the gate: this thread cannot be trusted any more
    */
   #run(index, slot) {
     const { core } = this.#loop;
@@ -152,7 +153,7 @@ export class IsolatedTasks {
     } catch (error) {
       const stopped = this.#trapped(error);
       if (stopped && (core.load(slot) & 0xff) === L.SLOT_RUNNING) {
-        // Nobody has given it up: it was silent.
+        // Nobody has given the task up: it was stopped because it was silent.
         if (exports._wp_task_recover(pool, self, index)) this.#loop.ring();
         return undefined;
       }
@@ -172,8 +173,8 @@ export class IsolatedTasks {
   /**
    * The instance is not to be trusted any more.
    * @param {unknown} error the trap, or what was thrown
-   * @returns {boolean} whether main had asked for it
-   * @throws the error, if it cut the core off inside the gate
+   * @returns {boolean} whether main asked for the trap
+   * @throws the error, if it interrupted the core inside the gate
    */
   #trapped(error) {
     this.#replace();
@@ -185,9 +186,9 @@ export class IsolatedTasks {
   }
 
   /**
-   * Main may stop the task with this tag from now on.
+   * From now on main may stop the task with this tag.
    * @param {Instance} instance
-   * @param {number} tag 0: none runs
+   * @param {number} tag 0: no task runs
    */
   #setTag({ memory }, tag) {
     if (this.#isolated.checked) Atomics.store(memory.u32, (L.ISOLATED_FLAG + this.#tools.TAG) >>> 2, tag);
@@ -229,7 +230,7 @@ export class IsolatedTasks {
 
   /**
    * Runs a C task inside the task of a slot, on memory that is filled in place.
-   * @param {number} index of a slot that is RUNNING here, and never runs again
+   * @param {number} index of a slot that is RUNNING here, and cannot be requeued
    * @param {number} slot its address
    * @param {import('./c-task.js').CCall} call
    * @returns {unknown} the result; a promise of it while an instance is made
@@ -300,7 +301,7 @@ export class IsolatedTasks {
   /** The instance is not used any more; the next one is made at once. */
   #replace() {
     this.#instance = undefined;
-    this.open().catch(() => undefined); // the next task tries again, and tells
+    this.open().catch(() => undefined); // the next task tries again and reports the failure
   }
 
   /**
@@ -316,14 +317,14 @@ export class IsolatedTasks {
 
 const utf8 = new TextEncoder();
 
-/** The glue may have renamed it. @param {Record<string, any>} exports @returns {WebAssembly.Memory} */
+/** Found by its class, as the glue may have renamed it. @param {Record<string, any>} exports @returns {WebAssembly.Memory} */
 function memoryOf(exports) {
   return /** @type {WebAssembly.Memory} */ (
     Object.values(exports).find((value) => value instanceof WebAssembly.Memory)
   );
 }
 
-/** Memory that is not shared loses its old views when it grows. @param {Memory} memory */
+/** Renews the views: those of a memory that is not shared are detached when it grows. @param {Memory} memory */
 function renew(memory) {
   if (memory.wasmMemory.buffer !== memory.u8.buffer) memory.refresh();
 }
@@ -357,7 +358,7 @@ function statusFor(error) {
 /**
  * @param {any} calls
  * @param {Memory} memory
- * @param {string[]} names by the numbers that the pool has given
+ * @param {string[]} names by the numbers that the pool gave the tasks
  * @returns {number[]} numbers in the instance
  */
 function numbersOf(calls, memory, names) {

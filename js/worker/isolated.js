@@ -1,4 +1,4 @@
-/** C tasks in instances of their own: loaded by the workers of pools that have such, and handed what a worker has already. */
+/** Loads js/handlers/isolated.js in workers of pools that need it, and hands it what the worker has loaded already. */
 import { ARGUMENT, RESULT } from '../core/core.js';
 import { TAG } from '../core/check-words.js';
 import { Memory } from '../core/memory.js';

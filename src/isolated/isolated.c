@@ -9,7 +9,7 @@ struct block {
   _Alignas(16) char bytes[];
 };
 
-/* js/handlers/isolated.js, through wasm/isolated.js. */
+/* Implemented in js/handlers/isolated.js, called through wasm/isolated.js. */
 extern int wp_js_isolated_cancelled(void);
 extern void wp_js_isolated_heartbeat(void);
 extern wp_status wp_js_isolated_progress(uint32_t type, const void *data, size_t bytes);
@@ -48,7 +48,7 @@ void wp_isolated_end(void) {
   run = (wp_task){0};
 }
 
-/* At least one byte, so that NULL always means that there is no memory. */
+/* At least one byte, so that NULL always means that memory has run out. */
 static void *allocate(size_t bytes) { return malloc(bytes ? bytes : 1); }
 
 void *wp_isolated_argument(uint32_t type, size_t bytes) {
@@ -132,7 +132,7 @@ wp_status wp_task_progress(wp_task *task, uint32_t type, const void *data, size_
   return wp_js_isolated_progress(type, data, bytes);
 }
 
-/* malloc and free are this instance's alone: memory of a task that is killed or traps goes with the instance. */
+/* The heap belongs to this instance alone: when a task is killed or traps, its memory goes with the instance. */
 void *wp_malloc(size_t bytes) { return malloc(bytes); }
 void *wp_calloc(size_t count, size_t bytes) { return calloc(count, bytes); }
 void *wp_realloc(void *block, size_t bytes) { return realloc(block, bytes); }

@@ -12,9 +12,9 @@
 
 #include "wasmpool.h"
 
-/* Words below the static data (GLOBAL_BASE in wasm/flags.txt), and above the first page, where writes through NULL land: what loop checks
- * read. The flag; then a record as in thread.h: the tag of the task that is to end, the tag of the task that runs, and a depth that
- * stays 0. */
+/* Address of the words that loop checks read: below the static data (GLOBAL_BASE in wasm/flags.txt) and above the first page, where writes
+ * through NULL land. First the flag, then words as in wp_thread: the tag of the task that is to end, the tag of the task that runs, and a
+ * depth of gate sections, which stays 0. */
 enum { WP_ISOLATED_FLAG = 65536 + 64 };
 
 /* A run, as JavaScript sees it. */
@@ -31,14 +31,16 @@ struct wp_task {
 /* The name of a task, in order of registration; NULL behind the last. */
 const char *wp_isolated_name(uint32_t index);
 
-/* Makes room for the next argument; ends the run before, if that has not been done. NULL: no memory. */
+/* Ends the previous run, unless that was done, and makes room for the next argument. NULL: out of memory. */
 void *wp_isolated_argument(uint32_t type, size_t bytes);
 
-/* Runs the task on it, and returns what the task has returned; its result is in wp_isolated_task. */
+/* Runs the task on that argument and returns the task's status. */
 wp_status wp_isolated_run(uint32_t index);
+
+/* The run, which holds the result. */
 const wp_task *wp_isolated_task(void);
 
-/* Frees all that belongs to the run. */
+/* Frees everything that belongs to the run. */
 void wp_isolated_end(void);
 
 #endif
