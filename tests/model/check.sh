@@ -122,6 +122,8 @@ wrong() {
   run leave-hangs holds leave -DRESIZES=2 -DHANGS=1
   run leave-kills holds leave -DRESIZES=1 -DKILLS=1
   optimize=0
+  run leave-pauses holds leave -DRESIZES=1 -DPAUSES=1
+  refuse leave RESUME_STAYING -DRESIZES=1 -DPAUSES=1
   run leave-successor-fails holds leave -DASKS=1 -DTASKS=1 -DDEATHS=1 -DSPARE_BUDGET=0
   for rule in NO_DOOM NO_LOOK_INSIDE NO_ASK PARDON_AT_END LEAVING_TAKES_ALL SUBMIT_CLOSED RESIZED_EARLY; do
     refuse leave $rule -DRESIZES=1

@@ -1,7 +1,7 @@
 /*
  * The fleet's size, and workers that leave: seats that are opened and closed, workers that are replaced, and what becomes of tasks
- * meanwhile. Names in capitals: GROW, SHRINK (fleet_size.c), STAND DOWN, LEFT (fleet_leave.c), LOST, PROMOTE, SEAT (fleet_threads.c),
- * KILL (fleet_suspects.c), LEAVE, CHAIN, LOOK AGAIN (scheduler.c), ENTER (thread.c), IDLE (idle.c).
+ * meanwhile, also while a pool is paused. Names in capitals: GROW, SHRINK (fleet_size.c), STAND DOWN, LEFT (fleet_leave.c), LOST,
+ * PROMOTE, SEAT (fleet_threads.c), KILL (fleet_suspects.c), LEAVE, CHAIN, LOOK AGAIN (scheduler.c), ENTER (thread.c), IDLE (idle.c).
  *
  * Main is one thread: what it does is one step, but for STAND DOWN and for its look at the workers' wishes, where each word that a worker
  * may write meanwhile is read in a step of its own (`busy`: main is in the middle of that). The order of its other steps is left open, and
@@ -61,6 +61,9 @@
 #ifndef HANGS
 #define HANGS 0 /* tasks that never end */
 #endif
+#ifndef PAUSES
+#define PAUSES 0
+#endif
 #ifndef FAREWELLS
 #define FAREWELLS 0
 #endif
@@ -110,6 +113,12 @@ bool has_heir[RECORDS]; /* a spare was there for it when it began to leave */
 byte resizes, asks, wishes, deaths, submitted;
 #if HANGS
 byte hangs;
+#endif
+#if PAUSES
+byte pauses;
+bool paused;
+#else
+#define paused false
 #endif
 bool over; /* nothing more happens from outside */
 
@@ -515,7 +524,7 @@ inline find_task(w) {
 /* A thread. */
 active [RECORDS] proctype worker() {
   byte w = _pid;
-  bool more;
+  bool more, was_paused;
 end_rest:
   do
   :: atomic { IS(OUT) && phase[w] == LIVE -> inside[w] = true; at[w] = KNOCK } /* ENTER */
@@ -529,15 +538,16 @@ end_rest:
   :: atomic { IS(IN) ->
        apply_inbox();
        find_task(w);
+       was_paused = paused;
        if
-       :: count < TASKS ->
+       :: count < TASKS && !was_paused ->
           assert(!told_to_rest[w] && (leaving[w] == NOT || !IS_COMMON(count)));
           assert(owner[count] == NOBODY && !ended[count]);
           assert(sent_to[count] == NOBODY || sent_to[count] == w);
           task[count] = RUNNING; owner[count] = w; job[w] = count; running[w] = true; idle[w] = false; at[w] = TOOK
        :: else -> idle[w] = true; at[w] = FOUND_NONE /* IDLE */
        fi;
-       more = COMMON_READY
+       more = COMMON_READY && !was_paused
      }
   :: atomic { IS(TOOK) -> /* CHAIN */
        if :: more -> wake_any() :: else fi;
@@ -549,9 +559,10 @@ end_rest:
 #endif
        more = false;
        if /* LOOK AGAIN */
-       :: ALL_TASKS(IN_INBOX) > 0 -> idle[w] = false; at[w] = IN
+       :: (was_paused && !paused) || (!was_paused && ALL_TASKS(IN_INBOX) > 0) -> idle[w] = false; at[w] = IN
        :: else -> inside[w] = false; at[w] = WAIT
-       fi
+       fi;
+       was_paused = false
      }
   :: atomic { IS(WAIT) && woken[w] -> woken[w] = false; at[w] = OUT }
   :: atomic { IS(RUN) -> inside[w] = true; at[w] = KNOCK }
@@ -644,8 +655,10 @@ end_rest:
        CHECK_CAPACITY
      }
   :: atomic { MAIN_AT_LEISURE(w) && held[w] && !HAS_NOTHING(w) -> pardon(w) }
+     /* STAND DOWN: a first look, at its record. Not while a worker sleeps whom only another one can wake: looking again and again would
+      * pass for something that still moves. */
   :: atomic { MAIN_AT_LEISURE(w) && leaving[w] != NOT && (leaving[w] != REST || rested[w]) && !running[w] &&
-              !(held[w] && inside[w]) -> /* STAND DOWN: a first look, at its record */
+              !(held[w] && inside[w]) && (HAS_NOTHING(w) || at[w] != WAIT) ->
        busy = true
      };
      atomic { apply_inbox() }; /* and at what waits for its seat */
@@ -719,6 +732,7 @@ end_rest:
   od
 }
 
+#define HAS_WORKER(s) (holder[s] != NOBODY && phase[holder[s]] == LIVE)
 #define MAY_START (ALL_RECORDS(IS_EMPTY) + ALL_RECORDS(IS_WARM) > 0)
 
 /* What main does about one seat. */
@@ -740,20 +754,17 @@ end_rest:
        fi
      }
 #ifdef SHRINK_BY_OPEN
-  :: atomic { !busy && least < most && IS_SERVED(p) && holder[p] != NOBODY && OPEN > least ->
+#define MAY_CLOSE (OPEN > least)
 #else
-  :: atomic { !busy && least < most && IS_SERVED(p) && holder[p] != NOBODY && SERVED > least -> /* SHRINK */
+#define MAY_CLOSE (SERVED > least)
 #endif
-       a_worker = holder[p];
-       if
-       :: phase[a_worker] == LIVE && !running[a_worker] -> close_seat(p); assert(SERVED >= least)
-       :: else
-       fi
+  :: atomic { !busy && least < most && IS_SERVED(p) && HAS_WORKER(p) && !running[holder[p]] && MAY_CLOSE -> /* SHRINK */
+       close_seat(p);
+       assert(SERVED >= least)
      }
   od
 }
 
-#define HAS_WORKER(s) (holder[s] != NOBODY && phase[holder[s]] == LIVE)
 /* If it is served: its worker is there, and busy. */
 #define IS_BUSY(s) (!IS_SERVED(s) || (HAS_WORKER(s) && (running[holder[s]] || leaving[holder[s]] != NOT)))
 /* What keeps a resize from having come true. */
@@ -814,6 +825,21 @@ end_rest:
           wake_seat(a_seat)
        fi
      }
+#if PAUSES
+  :: atomic { !busy && !over && !paused && pauses < PAUSES -> pauses++; paused = true }
+  :: atomic { !busy && paused -> /* wp_resume: all that are idle, for what each may take */
+       paused = false;
+       a_record = 0;
+       do
+#ifdef RESUME_STAYING
+       :: a_record < RECORDS -> if :: leaving[a_record] == NOT -> wake_if_idle(a_record) :: else fi; a_record++
+#else
+       :: a_record < RECORDS -> wake_if_idle(a_record); a_record++
+#endif
+       :: else -> break
+       od
+     }
+#endif
 #if RESIZES
   :: atomic { !busy && !over && resizes < RESIZES -> /* RESIZE */
        resizes++; resizing = true;
@@ -843,7 +869,8 @@ end_rest:
      }
 #endif
 #if MOST > LEAST
-  :: atomic { !busy && COMMON_READY && OPEN < most && SERVED > 0 && ALL_SEATS(IS_BUSY) == SEATS && ALL_SEATS(MAY_OPEN) > 0 -> /* GROW */
+  :: atomic { !busy && !paused && COMMON_READY && OPEN < most && SERVED > 0 && ALL_SEATS(IS_BUSY) == SEATS &&
+              ALL_SEATS(MAY_OPEN) > 0 -> /* GROW */
        open_one();
        assert(OPEN <= most)
      }
@@ -858,7 +885,7 @@ end_rest:
      atomic { hear(); busy = false }
 #endif
 #endif
-  :: atomic { !over -> over = true } /* from here on nothing comes from outside: what is under way must come to its end */
+  :: atomic { !over -> over = true } /* nothing comes from outside any more: what is under way must come to its end */
   :: atomic { timeout -> /* nothing moves any more */
        assert(!(COMMON_READY && ALL_RECORDS(SLEEPS) > 0) && ALL_TASKS(IS_PASSED_OVER) == 0);
 #if !HANGS
