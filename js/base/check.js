@@ -184,7 +184,6 @@ const ALIASES = new Map([
   ['numworkers', 'workers'],
   ['idletimeout', 'workers'],
   ['idlems', 'workers'],
-  ['isolateworkers', 'maxTasksPerWorker'],
   ['maxtasksperchild', 'maxTasksPerWorker'],
   ['maxmemorylimitbeforerecycle', 'maxHeapBytes'],
   ['idlememorylimit', 'maxHeapBytes'],

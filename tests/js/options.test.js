@@ -95,7 +95,7 @@ test('an unknown option is refused, and the message gives the nearest known name
     filename: 'module',
     concurentTasksPerWorker: 'concurrentTasksPerWorker',
     idleTimeout: 'workers',
-    isolateWorkers: 'maxTasksPerWorker',
+    maxtasksperchild: 'maxTasksPerWorker',
     maxMemoryLimitBeforeRecycle: 'maxHeapBytes',
   };
   for (const [name, meant] of Object.entries(hints))
