@@ -7,7 +7,7 @@ import { blocker, codeOf, MODULE, until, withPool } from './helpers.js';
 
 const listeners = (signal) => getEventListeners(signal, 'abort').length;
 
-/** Warnings of the process while `use` runs, and in the turn after it, in which they come. */
+/** Warnings of the process while `use` runs, and in the turn after it, when they are emitted. */
 async function warnings(use) {
   const seen = [];
   const note = (warning) => seen.push(warning.name);

@@ -9,7 +9,7 @@ import { checkExample } from './page-example.js';
 
 const workerModule = new URL('./fixtures/actor-manager-echo.js', import.meta.url);
 
-/** Seconds that a task may take: tasks that are to succeed have them, too, on a busy machine. */
+/** Time limit of tasks that are to succeed, in seconds: enough on a busy machine. */
 const LIMIT = 2;
 
 /**
@@ -26,7 +26,7 @@ async function withManager(options, use) {
   }
 }
 
-/** A task that has started, and ends when `release` is called. */
+/** Starts a task that ends when `release` is called. */
 async function blocker(manager) {
   const word = new Int32Array(new SharedArrayBuffer(8));
   const promise = manager.Dispatch('block', word);
@@ -217,13 +217,13 @@ test('eight workers unless told otherwise [C-20, AM-02]', () =>
 
 test('times are in seconds; a late answer is dropped, its worker goes on [C-19, AM-03, AM-04, AM-43, AM-44]', async () => {
   await withManager({ workerCount: 1, taskTimeout: 30 }, async (manager) => {
-    assert.equal(await manager.Dispatch('slow', 0.1), 'late'); // 30 milliseconds would not do
+    assert.equal(await manager.Dispatch('slow', 0.1), 'late'); // 30 milliseconds would be too short
   });
   await withManager({ workerCount: 1, taskTimeout: LIMIT, workerRecycleTimeout: 600 }, async (manager) => {
     assert.equal(await manager.Dispatch('count'), 1);
     const word = new Int32Array(new SharedArrayBuffer(8));
     assert.equal(await codeOf(manager.Dispatch('block', word)), 'TIMEOUT');
-    assert.equal(manager.GetStats().freeWorkers, 0); // 600 milliseconds would do, if it were those
+    assert.equal(manager.GetStats().freeWorkers, 0); // they are seconds: 600 milliseconds would be long over
     const next = manager.Dispatch('count');
     Atomics.store(word, 1, 1);
     Atomics.notify(word, 1);

@@ -29,7 +29,7 @@ const PROGRAM = `
   console.log(JSON.stringify(said));`;
 
 /**
- * What a pool says in a process with so much address space.
+ * The error of a pool in a process with so much address space.
  * @param {number} kilobytes
  * @param {string[]} flags of Node
  * @param {object} options of the pool
@@ -65,7 +65,7 @@ test('a smaller memory.maximum makes a pool fit into 4 GB of address space', { s
 });
 
 /**
- * A pool that finds something of the runtime replaced.
+ * Starts a pool after something of the runtime was replaced.
  * @param {object} target
  * @param {string} name
  * @param {(original: any) => any} replacement

@@ -1,4 +1,4 @@
-/** What the benchmarks say about their figures. What the figures are is no matter of a test. */
+/** What the benchmarks say about their figures. The figures themselves are not tested. */
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -121,7 +121,7 @@ test("the README's table has five rows of three figures, and a ratio below 1 whe
   assert.match(start, /\b0\.\d\d× \|$/); // tinypool starts faster
 });
 
-// ---- Rows that know the pool's inside ----
+// ---- Rows about the pool's own parts ----
 
 test('the rings alone carry tasks: the engine asks nothing of its upper half that they lack', async () => {
   const code = `

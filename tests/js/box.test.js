@@ -7,7 +7,7 @@ import { until, withPool } from './helpers.js';
 const lease = (pool, value) => pool.dispatch('echo', value, { deliver: 'lease' });
 const bytesOf = (length) => Uint8Array.from({ length }, (_, i) => i);
 
-/** A pool for development, and the errors that it tells. */
+/** A pool with option `dev`, and the errors that it emits. */
 const withDev = (options, use) =>
   withPool({ dev: true, ...options }, (pool) => {
     const told = [];

@@ -11,7 +11,7 @@ const isWhole = (box, bytes) => box.byteLength === bytes && box.raw().every((byt
 
 test('as many boxes of that size as may be out are reserved when the pool opens, and diagnostics() shows them [NF-03]', () =>
   withPool({ workers: 2, boxes: { count: 3, size: '256kb' } }, async (pool) => {
-    await pool.dispatch('echo', new Uint8Array(300 * KB)); // the workers' heaps are there
+    await pool.dispatch('echo', new Uint8Array(300 * KB)); // makes the workers' heaps
     const gauges = (leased, reserved) => ({ count: 3, size: 256 * KB, leased, reserved });
     assert.deepEqual(pool.diagnostics().boxes, gauges(0, 0));
     const { heapBytes } = pool.diagnostics();
@@ -42,7 +42,7 @@ test('a result above that size has a box of its own memory, up to the ceiling of
       box.release();
     }
     assert.equal(await codeOf(pool.dispatch('zeros', 80 * MB, { deliver: 'lease' })), 'NO_MEMORY');
-    const box = await lease(pool, 10); // the refused one has left its place
+    const box = await lease(pool, 10); // the refused lease has given its place back
     assert.ok(isWhole(box, 10));
   }));
 
@@ -75,7 +75,7 @@ test('boxes that do not fit into memory.maximum are refused, naming both', async
     message: /^boxes: 64 boxes of 1048576 bytes .* memory\.maximum, 50331648 bytes$/,
   };
   await assert.rejects(async () => createPool({ module: MODULE, boxes, memory: { maximum: '48mb' } }), refused);
-  // Below the ceiling, but with what else the core needs above it.
+  // Below the ceiling by itself, but above it together with the rest of what the core needs.
   const tight = createPool({ module: MODULE, boxes, memory: { maximum: '64mb' } });
   await assert.rejects(tight, { code: 'NO_MEMORY', message: /with 64 boxes of 1048576 bytes$/ });
 });
@@ -99,7 +99,7 @@ test('results of alloc() and of C tasks count among the boxes too: the next leas
     const first = await pool.dispatch(task, payload, { deliver: 'lease' });
     assert.equal(pool.diagnostics().boxes.leased, 1);
     const next = pool.dispatch(task, payload, { deliver: 'lease' });
-    await until(() => pool.diagnostics().boxesInUse >= 2); // it is made, and waits for its place
+    await until(() => pool.diagnostics().boxesInUse >= 2); // the box is made and waits for its place
     assert.equal(pool.diagnostics().boxes.leased, 1);
     first.release();
     const second = await next;

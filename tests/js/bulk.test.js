@@ -182,7 +182,7 @@ test('a buffer is not lent twice at once, and a failed slice shows nothing of it
       await Promise.all(jobs),
       upTo(40).map((n) => 2 * n),
     );
-    // The latest sample may be older than the last callback: the next one shows that all are back.
+    // The latest sample may be older than the last callback, so wait for one that shows that all are back.
     await until(() => pool.report()?.Pools.ResultBuffer.Value === 16);
     assert.equal(pool.report().Pools.ResultBuffer.Capacity, 16);
     const lent = await Promise.all(
@@ -322,7 +322,7 @@ test('disconnected, what waits never starts, what runs is finished; heavy jobs a
         pool.report()?.Pools.ResultBuffer.Value === 16 &&
         pool.report().Pools.BulkEntry.Value === pool.report().Pools.BulkEntry.Capacity,
     );
-    // The count of active bulk jobs did not go below none: the next one holds heavy jobs again.
+    // The count of active bulk jobs did not fall below 0: the next bulk job holds heavy jobs again.
     const again = words(3);
     const second = bulk(pool, 'blockSlice', [1], { sharedArgs: { words: again } });
     await until(() => Atomics.load(again, 2) === 1);

@@ -4,7 +4,7 @@ import { createPool } from '../../js/index.js';
 import { C_MODULE, codeOf, until, withPool } from './helpers.js';
 
 const module = new URL('./fixtures/cancel.js', import.meta.url);
-/** Long enough for any machine: what ends by itself never needs it. */
+/** Long enough on any machine: tasks that end by themselves never need it. */
 const LONG_MS = 60_000;
 
 const words = () => new Int32Array(new SharedArrayBuffer(16));
@@ -34,7 +34,7 @@ for (const handler of ['polls', 'waits']) {
         assert.notEqual(Atomics.load(shared, 1), 0, 'it ended by itself');
         const { kills, stops, recentStops } = pool.diagnostics();
         assert.deepEqual([kills, stops.check.count, stops.terminate.count], [0, 0, 0]);
-        // One that is quick is over before it had to be stopped.
+        // A quick one ends before it must be stopped.
         assert.ok(recentStops.every(({ rung, taskId }) => rung === 'flag' && taskId === task.id));
         assert.ok(recentStops.length <= 1);
       }));
@@ -152,7 +152,7 @@ test('each stop counts once, and names its task: a time limit, a cancelled task 
       const { stops, recentStops, kills } = pool.diagnostics();
       assert.deepEqual(recentStops.map(({ taskId }) => taskId).sort(), ids.sort());
       assert.equal(stops.flag.count + stops.check.count + stops.terminate.count, ids.length);
-      assert.equal(stops.terminate.count, kills); // with little processor time a C task may cost its thread, too
+      assert.equal(stops.terminate.count, kills); // with little processor time a C task, too, may be stopped with its thread
       assert.ok(kills >= 3);
     } finally {
       clearInterval(ticks);

@@ -1,4 +1,4 @@
-/** `wasmpool bench`: figures of this machine beside bare threads. What the figures are is no matter of a test. */
+/** `wasmpool bench`: figures of this machine beside bare threads. The figures themselves are not tested. */
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -8,7 +8,7 @@ import { createPool } from '../../js/index.js';
 
 const SHORT = 0.1; // one kill for each pool, windows of 35 ms
 
-/** Runs the command; `created` are the pools' options and how many workers each had killed by its end. */
+/** Runs the command; `created` has the pools' options, and how many workers of each were killed. */
 async function bench(flags, open = createPool) {
   const created = [];
   const io = {

@@ -12,7 +12,7 @@ import { createPool } from '../../js/index.js';
 import { at, dir, file, lines, run } from './cli-support.js';
 import { C_MODULE, C_TASKS } from './helpers.js';
 
-/** Notes each run of an item in a file, so that a test sees which items ran, and how often. */
+/** Notes each run of an item in a file, so that a test can see which items ran, and how often. */
 const NOTES = file(
   'notes.mjs',
   `import { appendFileSync } from 'node:fs';
@@ -152,7 +152,7 @@ describe('the handler', () => {
 describe('items that travel together', () => {
   const input = numbers(1500).join('\n');
 
-  /** Runs an export of notes.mjs over `input`, in blocks; gives what ran how often. */
+  /** Runs an export of notes.mjs over `input`, in blocks; gives how often each item ran. */
   async function runNoted(name, ...flags) {
     writeFileSync(at('notes'), '');
     const result = await run(['map', `${NOTES}#${name}`, '-j', '2', ...flags], { input });
@@ -243,7 +243,7 @@ describe('items that travel together', () => {
   });
 
   test('a block whose items turn out slow is handed back and shared', async () => {
-    // Quick until item 1000, so that blocks are large by then. From 1001 on an item ends once both workers have had one.
+    // Items up to 1000 are quick, so blocks are large by then. Later items end once both workers have had one.
     const code = `async (x, { worker }) => {
       if (x < 1000) return x;
       const { appendFileSync, existsSync } = await import('node:fs');

@@ -68,7 +68,7 @@ describe('the ordered window', () => {
     await settle();
     assert.equal(started.size, 4);
     assert.equal(read, 5);
-    // Item 1 stays: others go on, until `held` are in work or wait behind it.
+    // Item 1 does not end: others go on until `held` of them run or wait behind it.
     for (const item of [2, 3, 4]) started.get(item).resolve();
     await settle();
     assert.equal(started.size, 6);

@@ -46,7 +46,7 @@ export const slow = async (x) => { await new Promise((r) => setTimeout(r, 200));
 export default { triple: (x) => x * 3 };
 `;
 
-/** A directory of this test file's own, with the worker module h.mjs. */
+/** A directory for this test file alone, with the worker module h.mjs. */
 export const dir = mkdtempSync(join(tmpdir(), 'wasmpool-cli-'));
 writeFileSync(join(dir, 'h.mjs'), HANDLERS);
 after(() => rmSync(dir, { recursive: true }));
@@ -68,7 +68,7 @@ export function deferred() {
   return parts;
 }
 
-/** All microtasks and immediates that are due have run. */
+/** Settles when all microtasks and immediates that are due have run. */
 export async function settle() {
   for (let i = 0; i < 5; i++) await new Promise(setImmediate);
 }

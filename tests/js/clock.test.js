@@ -34,7 +34,7 @@ for (const [name, now] of RUNNING) {
       const after = pool.dispatch('note', 'single');
       const ahead = bulk(pool, 'noteFirst', ['due'], { maxWaitMs: 1 });
       const given = now();
-      await until(() => now() - given > 20); // however coarse it is, and however far from the workers'
+      await until(() => now() - given > 20); // however coarse the clock is, and however far from the workers' clock
       await first.release();
       await Promise.all([after, ahead]);
       assert.deepEqual(await pool.dispatch('notes'), ['due', 'single']);
@@ -56,10 +56,10 @@ test('by a clock that stands, a limit is counted from the start, and is over whe
       await first.running;
       const second = blocker(pool, { timeoutMs: LIMIT_MS });
       const ended = codeOf(second.promise);
-      clock.advance(10 * LIMIT_MS); // it waits meanwhile
+      clock.advance(10 * LIMIT_MS); // meanwhile the task waits
       await first.release();
       await second.running;
-      clock.advance(LIMIT_MS - TICK_MS); // what workers know of the clock may be a tick old
+      clock.advance(LIMIT_MS - TICK_MS); // the workers' time may be a tick old
       assert.equal(pool.stats().processed, 1);
       clock.advance(TICK_MS);
       assert.equal(await ended, 'TIMEOUT');
@@ -74,7 +74,7 @@ test('a lease is over when the clock that stands has been moved past it [TW-60, 
     const clock = new FakeClock(start);
     await withPool({ workers: 1, scheduler: clock.scheduler, leaseMs: 1000 }, async (pool) => {
       const box = await pool.dispatch('echo', 'x'.repeat(100), { deliver: 'lease' });
-      const gate = blocker(pool, { timeoutMs: 10_000 }); // main has to look at the clocks before
+      const gate = blocker(pool, { timeoutMs: 10_000 }); // by then main must have looked at the clocks
       await gate.running;
       clock.advance(990);
       assert.equal(box.string().length, 100);
@@ -109,7 +109,7 @@ test('a limit holds across a change of clocks [TW-60]', () =>
     const ended = codeOf(gate.promise);
     await gate.running;
     pool.inject('fake', clock.scheduler);
-    await new Promise((resolve) => setTimeout(resolve, 10)); // until it shows that it stands
+    await new Promise((resolve) => setTimeout(resolve, 10)); // long enough to see that the clock stands still
     assert.equal(pool.stats().processed, 0);
     clock.advance(30_000);
     assert.equal(pool.stats().processed, 0);

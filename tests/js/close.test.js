@@ -66,8 +66,8 @@ test('close() waits for a map whose inputs come slowly, for the handlers of a ma
   const paused = pool.dispatch('echo', 'held');
   async function* inputs() {
     for (let i = 0; i < 3; i++) {
-      await pool.drain(); // nothing runs or waits when the next one comes
-      await (await createPool({ module: MODULE, workers: 1 })).destroy(); // a close() that did not wait would be over by now
+      await pool.drain(); // nothing runs or waits when the next task comes
+      await (await createPool({ module: MODULE, workers: 1 })).destroy(); // a close() that does not wait would be over by now
       yield i;
     }
   }

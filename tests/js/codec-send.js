@@ -5,7 +5,7 @@ import { TYPE, createCodec } from '../../js/codec/codec.js';
 import { createSerializer } from '../../js/host/node/serialize.js';
 
 export const SLOT_BYTES = 64;
-const OFFSET = 3; // odd on purpose: nothing may rely on alignment
+const OFFSET = 3; // odd, since nothing may rely on alignment
 export const HOSTS = { node: createSerializer(), browser: {} };
 
 /**
@@ -35,7 +35,7 @@ export function send(host, value, capacity, fails = false) {
     memory.set(bytes, OFFSET);
   }
   const decoded = receiver.decode(type, aux, memory, OFFSET, length);
-  memory.fill(0xff); // what was decoded must not depend on the memory any more
+  memory.fill(0xff); // decoded values must not depend on the memory
   return { type, value: decoded };
 }
 

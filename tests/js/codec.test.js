@@ -215,7 +215,7 @@ test('getters are called once [AM-08]', () => {
   });
 });
 
-/** A value that runs `act` while it is encoded, by each way to run code there. */
+/** Values that run `act` while they are encoded, one for each way in which a value can run code. */
 const ACTORS = {
   getter: (act) => ({ x: 'outer', get y() { act(); return 2; } }), // prettier-ignore
   'getter of an element': (act) => Object.defineProperty([1, 'outer'], 0, { get: () => (act(), 1), enumerable: true }),
@@ -252,7 +252,7 @@ for (const [how, actor] of Object.entries(ACTORS)) {
               format ? codec.encodeAs(format, value, memory, 0, capacity) : codec.encode(value, memory, 0, capacity),
             );
           } catch (error) {
-            assert.equal(error.code, 'NOT_SERIALIZABLE'); // where no format has it
+            assert.equal(error.code, 'NOT_SERIALIZABLE'); // values that no format has
           }
           const shown = actor(() => undefined);
           if (got !== undefined) assert.deepStrictEqual(got, Array.isArray(shown) ? [1, 'outer'] : { ...shown }, way);
@@ -435,7 +435,7 @@ test('text that UTF-8 cannot carry is known as such without String.prototype.isW
 });
 
 test('text that a TextDecoder would shorten is not given to the CBOR library [NF-22]', () => {
-  // Directly, because the library's optional native part, where installed, hides the loss.
+  // Encoded without the codec, since the library's native part, if installed, hides the loss.
   assert.equal(isSimple({ a: `\ufeff${text1k}` }, 10), false);
   assert.equal(isSimple({ [`\ufeff${text1k}`]: 1 }, 10), false);
   assert.equal(isSimple({ a: `x\ufeff${text1k}` }, 10), true);

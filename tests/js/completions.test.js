@@ -26,7 +26,7 @@ test('a delivery that throws takes no other with it, and what it threw is heard 
   return withPool({ workers: 1 }, async (pool) => {
     const gate = blocker(pool);
     await gate.running;
-    const tasks = [7, 8, 9].map((value) => pool.dispatch('echo', value)); // end together
+    const tasks = [7, 8, 9].map((value) => pool.dispatch('echo', value)); // they end together
     await gate.release();
     assert.deepEqual(await Promise.all(tasks), [7, 8, 9]);
     await pool.drain();

@@ -14,7 +14,7 @@ const EMCC = join(ROOT, '.toolchain', 'bin', 'emcc');
 const scratch = mkdtempSync(join(tmpdir(), 'wasmpool-config-test-'));
 after(() => rmSync(scratch, { recursive: true }));
 
-/** What the package holds for C, in a folder of this name. */
+/** Copies the package's files for C into a folder of this name. */
 function install(name) {
   const root = join(scratch, name);
   mkdirSync(root, { recursive: true });

@@ -7,7 +7,7 @@ import { MODULE, until } from './helpers.js';
 
 const storage = new AsyncLocalStorage();
 const where = () => storage.getStore();
-/** What each kind of work calls back with; each gives the contexts in which its callbacks ran. */
+/** Each kind of work that calls back; each gives the contexts in which its callbacks ran. */
 const WORK = {
   onProgress: async (pool, seen) => {
     await pool.dispatch('progress', [1, 2], { onProgress: () => seen.push(where()) });

@@ -27,7 +27,7 @@ test('tasks that destroy() rejects count as processed and as errors, those of be
     processed: 8,
     errors: 3,
   });
-  await codeOf(pool.dispatch('echo')); // never was the pool's
+  await codeOf(pool.dispatch('echo')); // was never accepted
   assert.equal(pool.stats().processed, 8);
 });
 

@@ -37,7 +37,7 @@ test('a worker that dies between tasks costs nobody a result [AM-54]', () =>
       const off = pool.on('workerDown', () => down++);
       assert.equal(await pool.dispatch('exitSoon', round), round);
       const moved = await pool.dispatch('exitAfterMove', 100_000).catch((error) => error);
-      // Its own exit, or that of the task before it, comes first: either way it settles.
+      // Its worker ends by its own exit or by that of the task before it; either way it settles.
       assert.ok(moved.length === 100_000 || moved.code === 'WORKER_LOST', String(moved));
       await until(() => down > 0);
       assert.equal(await pool.dispatch('echo', 'next', { onLost: 'requeue' }), 'next');
@@ -152,7 +152,7 @@ test('values that only messages carry are not kept for tasks that were given up'
     }
     let grown = Infinity;
     for (let turn = 0; turn < 100 && grown > 20 * 2 ** 20; turn++) {
-      await new Promise((resolve) => setImmediate(resolve)); // buffers are given back by another thread
+      await new Promise((resolve) => setImmediate(resolve)); // another thread gives buffers back
       collect();
       grown = process.memoryUsage().external - before;
     }
@@ -173,7 +173,7 @@ test('a crash while the spare is not warm yet: the seat gets one thread, not two
     assert.equal(threads.started, 3);
     await until(() => threads.warm === 3);
     assert.deepEqual(await pool.broadcast('echo', 1), [1]);
-    time.advance(100); // the seat's own delay is over, too
+    time.advance(100); // now the seat's own delay is over as well
     await until(() => threads.warm === 4);
     time.advance(100_000);
     assert.deepEqual([threads.started, pool.diagnostics().threads], [4, 2], 'the seat is served already');

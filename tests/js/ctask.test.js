@@ -132,7 +132,7 @@ for (const name of ['hold_and_hang', 'progress_for_ever', 'result_for_ever']) {
       const after = pool.diagnostics();
       assert.deepEqual([after.boxesInUse, after.tasksInUse], [0, 0]);
       assert.equal(after.kills, 13);
-      if (name === 'progress_for_ever') return; // nobody slows it down, and tables of descriptors keep their size
+      if (name === 'progress_for_ever') return; // nothing slows it down, and tables never shrink
       assert.ok(after.heapBytes <= before.heapBytes + 600_000, `${before.heapBytes} before, ${after.heapBytes} after`);
     }));
 }

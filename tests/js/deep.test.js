@@ -109,14 +109,14 @@ test('long chains of errors arrive as structured clone carries short ones, as ar
       if (i % 4 === 2) return new AggregateError([cause], undefined, { cause });
       return { cause, i };
     };
-    /** How an object in the chain looks, apart from its cause: the stack shows the name. */
+    /** An object of the chain without its cause; the stack shows the name. */
     const look = (/** @type {any} */ item) => [item.constructor, item.message, item.stack, Object.keys(item)];
     for (const levels of [400, 3000, 20_000]) {
       const value = nest(level, levels, { end: true });
       let [sent, back] = [value, await pool.dispatch('echo', value)];
       for (; !sent.end; [sent, back] = [sent.cause, back.cause]) {
         const { cause } = sent;
-        sent.cause = null; // so that the runtime's own clone is of this one only
+        sent.cause = null; // so that the runtime clones this object alone
         assert.deepEqual(look(back), look(structuredClone(sent)));
         sent.cause = cause;
       }
@@ -280,7 +280,7 @@ test('refusals name the task, and whether it is its argument or its result; init
     assert.match(await why(pool.dispatch('askMainFunction')), /value\.f is a function/);
     const bad = new Pool({ module: MODULE, workers: 1, initData: { deep: [part] } });
     assert.equal(await why(bad.ready), 'NOT_SERIALIZABLE: initData: value.deep[0] is a function');
-    const transfer = [new MessageChannel().port1]; // by message, which structured clone must be able to carry
+    const transfer = [new MessageChannel().port1]; // goes by message, so structured clone must be able to carry it
     const deep = nest(LEVELS.objects, 20_000);
     assert.match(
       await why(pool.dispatch('echo', deep, { transfer })),

@@ -1,4 +1,4 @@
-/** The demo: its handlers, its C task, and the whole of it over a small tree, told from one whose checks fail. */
+/** The demo: its handlers, its C task, and that a failing check of its is noticed. */
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -48,7 +48,7 @@ test('the C task digest: SHA-256 and histogram, of any length', async () => {
   }
 });
 
-/** Files of several sizes, names that need care, one below the other. */
+/** Files of several sizes in nested folders, with names that need care. */
 function makeTree() {
   const tree = join(dir, 'tree');
   mkdirSync(join(tree, 'sub', 'deeper'), { recursive: true });

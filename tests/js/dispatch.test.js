@@ -159,7 +159,7 @@ test('an asynchronous handler keeps its worker busy until it settles [AM-17]', (
 test('concurrentTasksPerWorker lets asynchronous handlers overlap on one worker', () =>
   withPool({ workers: 1, concurrentTasksPerWorker: 2 }, async (pool) => {
     const words = new Int32Array(new SharedArrayBuffer(12));
-    const first = pool.dispatch('overlap', words); // awaits its release in the event loop
+    const first = pool.dispatch('overlap', words); // awaits its release, so the event loop turns
     await until(() => words[0] === 1);
     assert.equal(await pool.dispatch('echo', 'beside it'), 'beside it');
     Atomics.store(words, 2, 1);
@@ -236,7 +236,7 @@ test('workers need nothing of main: 2,000 tasks are done while it sleeps, until 
   withPool({}, async (pool) => {
     const words = [0, 1].map(() => new Int32Array(new SharedArrayBuffer(8)));
     const held = words.map((word) => pool.dispatch('spinUntil', word));
-    await until(() => words.every((word) => Atomics.load(word, 0) === 1)); // so that all of the others still wait
+    await until(() => words.every((word) => Atomics.load(word, 0) === 1)); // so that all others still wait
     const tasks = Array.from({ length: 2000 }, (_, i) => pool.dispatch('echo', i));
     const done = new Int32Array(new SharedArrayBuffer(4));
     const last = [0, 1].map(() => pool.dispatch('wakeWhen', { word: done, all: 2 }));

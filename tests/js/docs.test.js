@@ -1,4 +1,4 @@
-/** The documentation against the code: what it names exists, what exists is named. */
+/** The documentation against the code: whatever it names exists, and whatever exists is named. */
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import test from 'node:test';
@@ -21,7 +21,7 @@ const pages = [
 ];
 
 /**
- * A page without its code blocks, whose brackets are no links and whose hashes are no headings.
+ * A page without its code blocks: brackets there are no links, and hashes no headings.
  * @param {string} path
  */
 const prose = (path) => read(path).replace(/^```[^]*?^```/gm, '');
@@ -53,7 +53,7 @@ function section(path, heading) {
   return found;
 }
 
-/** Codes of src/status.def, each with the text of the row that has its name; without OK, which is no error. */
+/** The codes of src/status.def, except OK, each with the text of the row of that name. */
 const codes = [...read('src/status.def').matchAll(/^X\((\w+), \d+, "\1", "([^"]*)"/gm)]
   .map(([, code, text]) => ({ code, text }))
   .filter(({ code }) => code !== 'OK');
@@ -91,7 +91,7 @@ test('links between the pages resolve, their anchors too [AM-59]', () => {
   let links = 0;
   for (const page of pages) {
     for (const target of targets(prose(page))) {
-      if (/^[a-z][a-z0-9+.-]*:/i.test(target)) continue; // another site's
+      if (/^[a-z][a-z0-9+.-]*:/i.test(target)) continue; // of another site
       const [path, anchor] = target.split('#');
       const url = path ? new URL(path, new URL(page, ROOT)) : new URL(page, ROOT);
       assert.ok(existsSync(url), `${page}: ${target} is not there`);
@@ -131,7 +131,7 @@ test('every public type is named in a heading of docs/api.md, or in its table of
 test('every type that docs/api.md names can be imported from the package [AM-59]', () => {
   const exported = [...read('js/index.js').matchAll(/@typedef \{[^}]+\} (\w+)/g)].map((match) => match[1]);
   exported.push(...Object.keys(wasmpool));
-  // TypeScript's, Node's, and names of a DOMException; other foreign ones are global.
+  // Names from TypeScript and Node, and names of DOMExceptions. Other foreign names are global.
   const foreign = new Set(['Record', 'Readable', 'DataCloneError', 'TimeoutError']);
   const named = new Set();
   for (const [, code] of prose('docs/api.md').matchAll(/`([^`]+)`/g)) {
@@ -150,7 +150,7 @@ test('every member of a public class is in its section of docs/api.md: none is f
     const text = section('docs/api.md', `\`${name}\``);
     for (const key of Object.getOwnPropertyNames(prototype)) {
       if (key === 'constructor') continue;
-      // In a table of members the first cell may name several, `with(parameters)` or without.
+      // The first cell of a table of members may name several, with or without (parameters).
       assert.match(text, new RegExp(`\`${key}[\`(]`), `docs/api.md: ${name}.${key} is missing`);
     }
   }

@@ -79,7 +79,7 @@ test('pause() before the core is loaded holds everything; resume() starts it in 
   pool.pause();
   const low = pool.dispatch('note', 'low', { priority: 'low' });
   await pool.ready;
-  assert.equal(await open(t).dispatch('echo', 1), 1); // a whole pool starts meanwhile: the worker has had time to look
+  assert.equal(await open(t).dispatch('echo', 1), 1); // a whole pool starts meanwhile, so the worker has had time to look
   const { queued, freeWorkers } = pool.stats();
   assert.deepEqual([queued, freeWorkers], [1, 1]);
   const critical = pool.dispatch('note', 'critical', { priority: 'critical' });
@@ -101,7 +101,7 @@ test('a callback that destroys the pool while it opens leaves no task behind', a
   const pool = open(t, { scheduler: time.scheduler });
   pool.on('error', () => void pool.destroy());
   const tasks = [
-    pool.dispatch('echo', () => 'not to be sent'), // fails as soon as the core is there
+    pool.dispatch('echo', () => 'not to be sent'), // fails as soon as the core is loaded
     pool.dispatch('echo', 1),
     pool.batch([{ task: 'echo', payload: 2 }]),
     pool.broadcast('echo', 3),

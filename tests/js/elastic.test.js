@@ -63,7 +63,7 @@ test('a paused pool does not grow; when it goes on it does', async () => {
     await first.running;
     pool.pause();
     const second = blocker(pool);
-    await pool.resize(1); // the fleet has looked at what waits
+    await pool.resize(1); // by then the fleet has looked at the waiting tasks
     assert.equal(pool.size, 1);
     await first.release();
     pool.resume();
@@ -101,7 +101,7 @@ test('a worker that has been idle for idleMs ends, down to the least; it is no l
     const events = eventsOf(pool);
     await release(gates);
     await pool.drain();
-    clock.advance(500); // main looks at what they have done since
+    clock.advance(500); // main looks at what the workers have done since
     assert.equal(pool.size, 3);
     clock.advance(499);
     assert.equal(pool.size, 3);
@@ -381,7 +381,7 @@ for (const seed of SEEDS) {
       const word = new Int32Array(new SharedArrayBuffer(4));
       const ends = [];
       let counted = 0;
-      // Beside another task of its worker one ends with that worker.
+      // A task ends with its worker when another task there kills it.
       const isShared = options.concurrentTasksPerWorker > 1;
       const expect = (promise, check) =>
         ends.push(promise.then(check, ({ code }) => (isShared && code === 'WORKER_LOST') || check(code)));
@@ -393,7 +393,7 @@ for (const seed of SEEDS) {
           expect(pool.dispatch('add1', word), (value) => assert.equal(typeof value, 'number'));
         } else if (kind < 14) {
           const { buffer } = new Uint8Array(16).fill(step);
-          // Its worker may die before it starts, and with that worker what was transferred.
+          // Its worker may die before the task starts; then the transferred value is lost.
           expect(pool.dispatch('echo', buffer, { transfer: [buffer] }), (value) =>
             value === 'WORKER_LOST' ? undefined : assert.equal(new Uint8Array(value)[0], step & 255),
           );

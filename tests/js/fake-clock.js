@@ -1,6 +1,6 @@
 /** Time that passes only when a test says so. */
 /**
- * Time for a pool that stands still until the test moves it. `costMs`: so much passes with each look at the clock.
+ * A clock for a pool. It stands still until the test moves it; with `costMs` each look at it lets so much time pass.
  */
 export class FakeClock {
   costMs = 0;
@@ -44,7 +44,7 @@ export class FakeClock {
 }
 
 /**
- * The runtime's functions of time, for the option `scheduler`, and the timers that are set, have not run, and are not cleared.
+ * The runtime's functions of time, for the option `scheduler`, and a record of the timers that are pending.
  * @param {object} [own] functions in their place
  */
 export function countedTime(own = {}) {

@@ -9,7 +9,7 @@ const MB = 1 << 20;
 const PAGE_BYTES = 65536;
 const quick = { minMs: 1, maxMs: 1, jitter: 0, max: -1 };
 
-/** The codes of tasks that need memory in every way there is; results are checked as they come. */
+/** Runs tasks that need memory in every way there is, and gives their codes; results are checked. */
 async function hungry(pool) {
   const long = 'x'.repeat(3 * MB);
   const bytes = new Uint8Array(6 * MB).fill(1);
@@ -29,7 +29,7 @@ async function hungry(pool) {
   return Promise.all(work.map(codeOf));
 }
 
-/** Small tasks succeed, a hung one is killed, nothing is held. */
+/** Checks that small tasks succeed, a hung one is killed, and nothing is held. */
 async function works(pool) {
   assert.deepEqual(await pool.map('echo', [1, 2, 3]), [1, 2, 3]);
   assert.equal(await codeOf(pool.dispatch('spin', 0, { timeoutMs: 20 })), 'TIMEOUT');
@@ -61,11 +61,11 @@ test('with every ceiling of the memory each task has its result or NO_MEMORY, an
       await pool.destroy();
     }
   }
-  // Not all of them: the results of handlers arrive by message when there is no shared memory.
+  // Not all tasks fail: results of handlers arrive by message when there is no shared memory.
   assert.ok(refused.size >= 2, `only ${[...refused]} were ever refused`);
 });
 
-/** Runs `use` while the n-th thread that is asked for is refused; whether it came to that. */
+/** Runs `use` while the nth thread is refused; gives whether so many threads were asked for. */
 async function refusingStart(n, use) {
   const { createThread } = host;
   let asked = 0;
@@ -103,10 +103,10 @@ test('whichever start of a thread the host refuses: a clear error, or another st
       }
     });
   }
-  assert.deepEqual([...outcomes].sort(), ['START_FAILED', 'fulfilled']); // one that is refused early is asked for again
+  assert.deepEqual([...outcomes].sort(), ['START_FAILED', 'fulfilled']); // a thread that is refused early is asked for again
 });
 
-/** As little memory as a pool may have: stacks for fewer threads than these options ask for. */
+/** The least memory that a pool may have: enough stacks for fewer threads than these options ask for. */
 const tight = { module: MODULE, memory: { maximum: 16 * MB }, restart: { ...quick, max: 3, windowMs: 0 } };
 
 test('no memory for the stacks of all workers: the pool does not open, and says why [XP-16]', async () => {
@@ -133,7 +133,7 @@ test('no memory for a group: its batch or bulk job is refused as a whole, the ot
   const reports = [];
   pool.on('error', (text) => reports.push(text));
   try {
-    await Promise.all(Array.from({ length: 1500 }, () => pool.dispatch('echo'))); // so many records stay for tasks, not for groups
+    await Promise.all(Array.from({ length: 1500 }, () => pool.dispatch('echo'))); // groups cannot have these records
     pool.pause();
     const early = pool.batch([1, 2, 3].map((payload) => ({ task: 'echo', payload })));
     const cancel = new AbortController();

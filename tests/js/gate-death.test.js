@@ -1,11 +1,11 @@
-/** Deaths that nobody planned, inside or next to the core: what is in hand there comes back, and the pool goes on. */
+/** Unplanned deaths inside or next to the core: whatever the thread had in hand comes back, and the pool goes on. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { C_TASKS, codeOf, DEADLY, until, withPool } from './helpers.js';
 
 const restart = { minMs: 1, maxMs: 1, jitter: 0, max: -1 };
 
-/** Everybody serves, and what is asked is answered. */
+/** Checks that all workers serve and tasks are answered. */
 async function works(pool) {
   assert.deepEqual(await pool.map('echo', [1, 2, 3]), [1, 2, 3]);
   await until(() => pool.stats().freeWorkers === pool.size);
@@ -53,7 +53,7 @@ test('deaths inside the gate while others are killed and crash: every task settl
 test('a C task that uses up its stack, at any depth and in any call into the core, fails alone [XP-16]', () =>
   withPool({ module: DEADLY, wasm: C_TASKS }, async (pool) => {
     assert.equal(await pool.dispatch('recurse', 480), 481, 'most of the stack can be used');
-    // From one byte to the next another call is the one that finds the stack too short.
+    // With each byte more, a different call may be the one for which the stack is too short.
     const failures = Array.from({ length: 300 }, (_, i) => pool.dispatch('recurse_into_core', i * 16));
     for (const failed of [pool.dispatch('recurse', 1e6), ...failures]) {
       const error = await failed.catch((caught) => caught);
@@ -66,12 +66,12 @@ test('a C task that uses up its stack, at any depth and in any call into the cor
     await works(pool);
   }));
 
-/** What each way out of a handler does with a value that acts while it is encoded. */
+/** How each way out of a handler ends for a value that does something while it is encoded. */
 const EXPECTED = {
   throw: { result: 'NOT_SERIALIZABLE', progress: 'NOT_SERIALIZABLE', error: 'TASK_FAILED' },
   exit: { result: 'WORKER_LOST', progress: 'WORKER_LOST' },
   overflow: { result: 'NOT_SERIALIZABLE', progress: 'NOT_SERIALIZABLE' },
-  // The task has ended; and one value at a time.
+  // Too late for the result, as the task has ended; and only one value can be encoded at a time.
   send: { result: 'NOT_SERIALIZABLE', progress: 'NOT_SERIALIZABLE' },
 };
 for (const [how, ways] of Object.entries(EXPECTED))

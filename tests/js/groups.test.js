@@ -1,4 +1,4 @@
-/** Batches and broadcasts: signals, what one failure means for the others, and what workers get that start later. */
+/** Batches and broadcasts: signals, what one failure means for the others, and what workers that start later get. */
 import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
 import test from 'node:test';

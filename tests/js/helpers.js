@@ -13,11 +13,11 @@ export const C_TASKS = new URL('../../build/js/tasks.mjs', import.meta.url);
 /** Handlers that die, hang and overflow in special ways. */
 export const DEADLY = new URL('./fixtures/deadly.js', import.meta.url);
 
-/** Silence that is soon noticed, but not so soon that a thread which waits for a processor is taken for a silent one. */
+/** A liveness limit that is short, but not so short that a thread which waits for a processor counts as silent. */
 export const liveness = { timeoutMs: 250, scanMs: 10 };
 
 /**
- * Runs a test against a pool, destroys the pool, and requires that it holds nothing any more.
+ * Runs a test against a pool, destroys the pool, and checks that nothing is held any more.
  * @param {object} options
  * @param {(pool: any) => Promise<void>} use
  */
@@ -29,7 +29,7 @@ export async function withPool(options, use) {
       const { boxesInUse, tasksInUse } = pool.diagnostics();
       return { boxesInUse, tasksInUse };
     };
-    // Workers may still be finishing what was given up, or dying: that needs time, a leak stays.
+    // Workers may still be finishing tasks that were given up, or dying. That needs time; a leak stays.
     await until(() => held().boxesInUse + held().tasksInUse === 0).catch(() => undefined);
     assert.deepEqual(held(), { boxesInUse: 0, tasksInUse: 0 });
   } finally {
@@ -51,17 +51,17 @@ export async function codeOf(promise) {
   return 'fulfilled';
 }
 
-/** Beyond any load: whatever takes longer hangs. */
+/** Longer than anything takes under any load: whatever is not done by then hangs. */
 const HANG_MS = 120_000;
-/** So many turns it looks without a break; later waits leave the processor to those that they wait for. */
+/** For so many turns it looks without a break; after that it sleeps in between, so that others get the processor. */
 const EAGER_TURNS = 50;
 /** The runtime's own: a test may replace the global ones. */
 const { setTimeout, setImmediate, performance } = globalThis;
 
 /**
- * Waits for a condition that the pool will reach by itself, turn by turn.
+ * Waits for a condition that the pool reaches by itself; looks at it turn by turn.
  * @param {() => unknown} condition
- * @throws {Error} naming the condition, when it is not reached for so long that something hangs
+ * @throws {Error} naming the condition, if it takes so long that something must hang
  */
 export async function until(condition) {
   const hangs = new Error(`never reached within ${HANG_MS / 1000} s: ${condition}`);
@@ -73,7 +73,7 @@ export async function until(condition) {
 }
 
 /**
- * A pool that is destroyed when its test is over, however that ends.
+ * A pool that is destroyed when its test is over, whether that passes or fails.
  * @template {{ destroy(): Promise<void> }} P
  * @param {import('node:test').TestContext} t
  * @param {P} pool
@@ -85,7 +85,7 @@ export function ending(t, pool) {
 }
 
 /**
- * While `use` runs, the rungs of kills that spare a thread are tried for as long as it takes: a thread that has no processor for a while
+ * While `use` runs, the rungs of kills that spare a thread have unlimited time: a thread that gets no processor for a while
  * does not die for that.
  * @param {() => Promise<void>} use
  * @param {('flag' | 'check')[]} [rungs] the others are given up as soon as usual
@@ -105,7 +105,7 @@ export function blocker(pool, options) {
   const word = new Int32Array(new SharedArrayBuffer(8));
   const promise = pool.dispatch('block', word, options);
   const running = until(() => Atomics.load(word, 0) === 1);
-  running.catch(() => undefined); // of those who wait for it
+  running.catch(() => undefined); // whoever waits for it handles the rejection
   return {
     promise,
     running,
@@ -134,7 +134,7 @@ export function randomFrom(seed) {
 /** The seed of this run; SEED= repeats one. */
 export const seed = Number(process.env.SEED || Math.floor(Math.random() * 2 ** 31));
 
-/** How often a random test goes round; SCALE= multiplies it. */
+/** Number of rounds of a random test; SCALE= multiplies it. */
 export const rounds = (count) => Math.ceil(count * Number(process.env.SCALE || 1));
 
 /**
@@ -164,7 +164,7 @@ export async function countingThreads(use) {
   }
 }
 
-/** What happens to a pool's workers, as one list of words. */
+/** A pool's worker events, as one list of words. */
 export function eventsOf(pool) {
   const events = [];
   for (const name of ['workerUp', 'workerLeft', 'workerDown', 'workerRetired'])
@@ -172,17 +172,17 @@ export function eventsOf(pool) {
   return events;
 }
 
-/** Tasks that hold a worker each. */
+/** Starts tasks that each occupy a worker. */
 export function blockers(pool, count) {
   return Array.from({ length: count }, () => blocker(pool));
 }
 
-/** Ends them. */
+/** Lets them end. */
 export async function release(gates) {
   await Promise.all(gates.map((gate) => gate.release()));
 }
 
-/** What a program prints that has `createPool` and MODULE. */
+/** Runs a program in which `createPool` and MODULE are defined; gives what it prints. */
 export async function printedBy(program) {
   const given = `
     import { createPool } from ${JSON.stringify(new URL('../../js/index.js', import.meta.url).href)};

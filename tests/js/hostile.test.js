@@ -1,11 +1,11 @@
-/** What handlers and C tasks may return, send and throw that nobody expects: it is their own trouble only. */
+/** Handlers and C tasks that return, send and throw what nobody expects: nobody else is harmed. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { C_TASKS, codeOf, DEADLY, withPool } from './helpers.js';
 
 const D = { module: DEADLY, workers: 1 };
 
-/** Runs `use` with console.error silenced; what was written there. */
+/** Runs `use` with console.error silenced; gives what was written there. */
 async function quietly(use) {
   const { error } = console;
   const written = [];
@@ -109,7 +109,7 @@ for (const [name, message] of Object.entries(FOREIGN)) {
     withPool(D, async (pool) => {
       const thread = await pool.dispatch('thread');
       assert.equal(await codeOf(pool.dispatch('post', message)), 'fulfilled');
-      await pool.dispatch('post', { kind: 'argument', call: 0 }); // arrives after it
+      await pool.dispatch('post', { kind: 'argument', call: 0 }); // arrives after the task has ended
       assert.equal(await pool.dispatch('thread'), thread);
       assert.deepEqual(await pool.dispatch('echo', new SharedArrayBuffer(8)), new SharedArrayBuffer(8), 'by message');
     }));

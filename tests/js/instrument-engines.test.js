@@ -17,7 +17,7 @@ import { noSpecModules, specModules } from './spec-modules.js';
 import { WABT_FEATURES } from './wabt-features.js';
 
 const wabt = await loadWabt();
-/** Where few of the specification's tests write. */
+/** An address where few of the specification's tests write. */
 const FLAG = 65000;
 const FORMS = /** @type {const} */ (['v8', 'jsc']);
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
@@ -94,7 +94,7 @@ function foreign(source) {
   try {
     parsed = wabt.parseWat('spec.wat', source, WABT_FEATURES);
     bytes = new Uint8Array(parsed.toBinary({}).buffer);
-    wabt.readWasm(bytes, WABT_FEATURES).destroy(); // it writes data of a second memory wrongly
+    wabt.readWasm(bytes, WABT_FEATURES).destroy(); // throws if wabt has made a mistake, as for data of a second memory
   } catch {
     bytes = assembled(source);
   } finally {
@@ -107,7 +107,7 @@ function assembled(source) {
   try {
     return assemble(source);
   } catch {
-    return undefined; // Binaryen lacks a few things, too
+    return undefined; // Binaryen does not know everything either
   }
 }
 
@@ -166,7 +166,7 @@ for (const [engine, { skip, run }] of Object.entries(ENGINES))
     const { differences, ...counts } = await run();
     t.diagnostic(JSON.stringify(counts));
     assert.deepEqual(differences, []);
-    if (engine === 'this Node') return; // an old one knows nothing of all this
+    if (engine === 'this Node') return; // an old Node has none of these features
     assert.ok(counts.stopped >= ours.length, `${counts.stopped} runs stopped`);
     if (!noSpecModules) assert.ok(counts.run > 250 && counts.calls > 1000, JSON.stringify(counts));
   });

@@ -1,4 +1,4 @@
-/** Which loops get no check: those that provably end soon, and those of which each round passes another check. */
+/** Which loops get no check: those that provably end soon, and those whose every round passes another check. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import loadWabt from 'wabt';
@@ -16,7 +16,7 @@ function assemble(source) {
   return new Uint8Array(buffer);
 }
 
-/** A function `run` with this body, and what instrument() reports of it. */
+/** Makes a function `run` with this body; gives what instrument() reports of it. */
 function report(body) {
   const source = `(module (memory (export "memory") 1 1 shared) (global $n (export "n") (mut i32) (i32.const 0))
     (table $t 1 funcref) (tag $e) (data $d "abcd") (elem $s func $leaf)
@@ -91,7 +91,7 @@ for (const [what, body] of Object.entries(CHECKED)) test(`a check: ${what}`, () 
 
 test('short loops are spared as long as all that run in a row are short together', () => {
   const round = 'i32.const 7 drop '.repeat(5);
-  const third = counted(0, 1 << 12, 1, round); // 27 bytes in each round
+  const third = counted(0, 1 << 12, 1, round); // 27 bytes per round
   const found = (body) => {
     const { loops, spared } = report(body);
     return { loops, spared };
@@ -151,7 +151,7 @@ test('a round that passes the check of a loop inside needs none of its own', () 
   );
 });
 
-/** A random function body: loops of all kinds in one another; each round of each adds 1 to $n. */
+/** A random function body: nested loops of all kinds; each round of each adds 1 to $n. */
 function randomBody(random, depth, label) {
   const pick = (...choices) => choices[random() % choices.length];
   const count = '(global.set $n (i32.add (global.get $n) (i32.const 1)))';
@@ -186,7 +186,7 @@ test(`random programs that do not end soon meet a check (SEED=${seed})`, () => {
     spared += found.spared;
     for (const argument of [0, 1]) {
       const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes));
-      new Int32Array(exports.memory.buffer)[FLAG / 4] = 1; // everybody is to stop
+      new Int32Array(exports.memory.buffer)[FLAG / 4] = 1; // now all are to stop
       try {
         exports.run(argument);
       } catch (error) {

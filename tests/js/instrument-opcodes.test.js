@@ -1,4 +1,4 @@
-/** The instruction table against wabt: each instruction is assembled there and gone past here. */
+/** The instruction table against wabt: wabt assembles each instruction, and the table must skip exactly its bytes. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import loadWabt from 'wabt';
@@ -29,7 +29,7 @@ const FEATURES = {
   relaxed_simd: true,
 };
 
-/** What wabt does not assemble; these are tested by hand below. */
+/** Instructions that wabt does not assemble; they are tested by hand below. */
 const UNKNOWN_TO_WABT =
   /^(throw_ref|try_table|ref\.eq|ref\.as_non_null|br_on_null|br_on_non_null|call_ref|return_call_ref|i64\.(add128|sub128|mul_wide_[su]))$/;
 /** Parts of blocks, which cannot stand alone; the blocks are tested. */
@@ -128,7 +128,7 @@ for (const [title, rows, prefix] of [
         const body = lastBody(assemble(textOf(name, kinds)));
         const reader = new Reader(body);
         assert.equal(skipInstruction(reader), prefix ?? first + i, name);
-        const rest = kinds === 'b' ? 1 : 0; // its end
+        const rest = kinds === 'b' ? 1 : 0; // the block's end
         assert.equal(body.length - reader.at, rest, `${name}: ${body}`);
         if (prefix) assert.equal(new Reader(body, 1).number(), first + i, name);
         known++;

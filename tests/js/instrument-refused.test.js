@@ -1,4 +1,4 @@
-/** Modules that loop checks would break, or that are broken, are refused (issue B, 5): with a text that says what is wrong. */
+/** Modules that loop checks would break, or that are broken, are refused with a text that says what is wrong (issue B, 5). */
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import loadWabt from 'wabt';
@@ -58,10 +58,10 @@ test('a flag outside the memory as it is at the start is refused', () => {
     ['(memory 0)', undefined],
     ['(memory 0 9 shared)', undefined],
     ['(import "env" "memory" (memory 0))', undefined],
-    ['(import "env" "memory" (memory 0)) (memory 1)', 16], // the flag is in the first
+    ['(import "env" "memory" (memory 0)) (memory 1)', 16], // the flag lies in the first memory
     ['(memory i64 0)', 16],
     ['(memory 2)', 2 * 65536],
-    ['(memory 1)', 65532, 'jsc'], // whose checks write behind the flag
+    ['(memory 1)', 65532, 'jsc'], // these checks also write behind the flag
   ])
     assert.match(outcome(assemble(`${memory} ${LOOP}`), at(address, engine)), outside, memory);
   for (const memory of ['(memory 2)', '(import "env" "memory" (memory 2))', '(memory i64 2)', '(memory 2) (memory 0)'])
@@ -92,7 +92,7 @@ test('a flag in data is refused, in front of it and behind it is not', () => {
     assert.equal(inData.exec(outcome(assemble(`${data} ${LOOP}`), at(address, engine)))?.[1], segment, `${address}`);
   for (const address of [0, 16, 28])
     assert.equal(outcome(assemble(`${data} ${LOOP}`), at(address)), 'done', `${address}`);
-  const high = '(memory 32768) (data (i32.const -65536) "abcd")'; // an address above 2 GiB
+  const high = '(memory 32768) (data (i32.const -65536) "abcd")'; // the address is above 2 GiB
   assert.equal(outcome(assemble(`${high} ${LOOP}`)), 'done');
   for (const source of [
     '(memory i64 1) (data (i64.const 16) "a")',

@@ -1,4 +1,4 @@
-/** Loop checks in the test modules of the WebAssembly specification: valid, put in once, and the same results. */
+/** Loop checks in the test modules of the WebAssembly specification: they stay valid, get checks only once, and give the same results. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import loadWabt from 'wabt';
@@ -7,7 +7,7 @@ import { noSpecModules, specModules } from './spec-modules.js';
 import { WABT_FEATURES } from './wabt-features.js';
 
 const FEATURES = { ...WABT_FEATURES, gc: true };
-/** Where few tests write; those that do are not compared any further. */
+/** An address where few tests write; those that do are not compared any further. */
 const FLAG = 65000;
 const wabt = await loadWabt();
 
@@ -24,7 +24,7 @@ function assemble(source) {
   }
 }
 
-/** What a call does; loops without end are not in the specification's tests. */
+/** The outcome of a call; the specification's tests have no endless loops. */
 function outcome(exports, { name, values }) {
   try {
     const result = exports[name](...values);
@@ -42,12 +42,12 @@ function instancesOf(original, checked) {
   try {
     return [before, after].map((module) => new WebAssembly.Instance(module).exports);
   } catch (error) {
-    if (error instanceof WebAssembly.RuntimeError) return undefined; // its data or its start trap; or there is no memory at FLAG
+    if (error instanceof WebAssembly.RuntimeError) return undefined; // its data or its start function trap, or there is no memory at FLAG
     throw error;
   }
 }
 
-/** Whether nobody has written where the checks look. */
+/** Whether the module has not written where the checks look. */
 function isUnflagged(exports) {
   const memory = Object.values(exports).find((value) => value instanceof WebAssembly.Memory);
   return memory.buffer.byteLength > FLAG && new DataView(memory.buffer).getInt32(FLAG, true) === 0;
@@ -80,7 +80,7 @@ function check(form, file, counts) {
     return undefined;
   }
   const wasValid = isValid(original);
-  if (!wasValid) return undefined; // some tests are about modules that must be refused
+  if (!wasValid) return undefined; // some tests have modules that must be refused
   counts.modules++;
   let checked;
   for (const engine of /** @type {const} */ (['jsc', 'v8'])) {

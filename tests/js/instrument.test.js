@@ -110,7 +110,7 @@ for (const [title, source] of Object.entries(PROGRAMS))
     }
   });
 
-/** What Node 20 does not run; wabt checks what comes out. */
+/** Features that Node 20 does not run; wabt validates the result. */
 const VALIDATED = {
   'tail calls': `(func $f (param i32) (result i32) local.get 0 return_call $f)`,
   'memory of 64 bits': `(memory i64 1) (func (param i64) loop br 0 end)`,
@@ -252,7 +252,7 @@ const HANGS = `(import "env" "memory" (memory 1 1 shared))
   (func (export "answer") (param i32) (result i32) (local i32)
     loop local.get 1 i32.const 2 i32.add local.set 1 local.get 0 i32.const 1 i32.sub local.tee 0 br_if 0 end local.get 1)`;
 
-/** A thread that runs functions of HANGS; `run` settles with what came of one. */
+/** A thread that runs functions of HANGS; `run` settles with the outcome of one. */
 async function withThread(options, use) {
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
   const { bytes } = instrument(assemble(`(module ${HANGS})`), options);

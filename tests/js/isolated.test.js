@@ -117,7 +117,7 @@ test('writes through NULL stop nobody', () =>
 
 // ---- Kills ----
 
-/** Each hangs while it holds or changes what the whole program has; what is asked for afterwards, and answered as before. */
+/** Each hangs while it holds or changes something of the whole program. The second task runs afterwards, and must answer as before. */
 const HANGS = {
   hang_in_random: ['use_random', 1],
   hang_in_setlocale: ['use_locale', '1970'],

@@ -1,6 +1,6 @@
 /**
- * Random mixes of all kinds of jobs, with cancels, disconnects, time limits, hangs and failures. SEED= repeats the decisions of a run,
- * not how threads meet; SCALE= makes it longer.
+ * Random mixes of all kinds of jobs, with cancels, disconnects, time limits, hangs and failures. SEED= repeats a run's decisions, but
+ * not the timing of threads; SCALE= makes it longer.
  */
 import assert from 'node:assert/strict';
 import test from 'node:test';
@@ -9,7 +9,7 @@ import { liveness, randomFrom, rounds, seed, until } from './helpers.js';
 import { upTo, withJobs, words } from './jobs-support.js';
 
 const LEVELS = ['critical', 'high', undefined, 'normal', 'low', 'background'];
-const RUNS_MAX = 4; // once, and three redeliveries
+const RUNS_MAX = 4; // the first run and three redeliveries
 const OPEN_MAX = 60;
 
 const CONFIGURATIONS = [
@@ -18,7 +18,7 @@ const CONFIGURATIONS = [
   { name: 'spares, small slices, telemetry', options: { workers: 2, spares: 1, maxSliceItems: 7, telemetry: true } },
 ];
 
-/** One pool's run: what was begun, and what has come of it. */
+/** The run of one pool: what was begun, and how it ended. */
 class Run {
   counts = { begun: 0, ended: 0, disconnected: 0, hangs: 0 };
   /** What has not ended and was not disconnected. @type {Set<{ what: string, ends: number, isGone: boolean }>} */
@@ -54,7 +54,7 @@ class Run {
   }
 
   /**
-   * Something that ends once, or not at all if it is disconnected before.
+   * Expects that something ends once, or not at all if it is disconnected before.
    * @param {string} what
    * @param {(value: any) => boolean} isRight
    */
@@ -89,14 +89,14 @@ class Run {
       this.handles.splice(this.below(this.handles.length), 1)[0]();
   }
 
-  /** For a handler that hangs once, or always; each time costs a worker. */
+  /** An argument for a handler that hangs once or always; each time costs a worker. */
   hang() {
     this.counts.hangs++;
     const always = this.chance(0.2);
     return { always, runs: words(1), hangs: always ? RUNS_MAX : 1 };
   }
 
-  /** All that was begun has ended, and the pool holds nothing. */
+  /** Checks that everything that was begun has ended, and that the pool holds nothing. */
   async atRest(heapBytes) {
     await this.pool.drain();
     assert.equal(this.failure, undefined, String(this.failure));
@@ -224,7 +224,7 @@ function timedOut(run) {
   keep(run.pool.split('spin', 0, end, { timeoutMs: 5, ...run.options() }));
 }
 
-/** Each with a weight. */
+/** The operations, each with a weight. */
 const operations = [
   [8, split],
   [1, abortedSplit],
@@ -243,7 +243,7 @@ function nextOperation(run) {
   return (operations.find(([weight]) => (at -= weight) < 0) ?? operations[0])[1];
 }
 
-/** Operations in bursts, some of them while earlier ones run; now and then everything is to come to rest. */
+/** Operations in bursts, some while earlier ones run; now and then everything must come to rest. */
 async function drive(run, count) {
   let heapBytes;
   for (let done = 0; done < count;) {

@@ -11,7 +11,7 @@ export const words = (count) => new Int32Array(new SharedArrayBuffer(4 * count))
 export const upTo = (count) => Array.from({ length: count }, (_, i) => i);
 
 /**
- * What a callback throws is only logged by the pool: an assertion in one is to fail the test.
+ * Wraps a callback so that a failed assertion in it fails the test: the pool only logs what callbacks throw.
  * @param {() => Promise<void>} use
  */
 export async function heedingCallbacks(use) {
@@ -34,17 +34,17 @@ export async function heedingCallbacks(use) {
 /** @param {object} options @param {(pool: any) => Promise<void>} use */
 export const withJobs = (options, use) => heedingCallbacks(() => withPool({ module: JOBS, ...options }, use));
 
-/** What the callback of a job gets. */
+/** The arguments of a job's callback. */
 export function job(pool, task, payload, options) {
   return new Promise((resolve) => void pool.split(task, payload, resolve, options));
 }
 
-/** A copy of what the callback of a bulk job gets. */
+/** A copy of the arguments of a bulk job's callback. */
 export function bulk(pool, task, items, options) {
   return new Promise((resolve) => void pool.bulkSplit(task, items, (results) => resolve([...results]), options));
 }
 
-/** What the pool tells its listeners of errors. */
+/** The errors that the pool's listeners hear. */
 export function errorsOf(pool) {
   const messages = [];
   pool.on('error', (message) => messages.push(message));
@@ -57,13 +57,13 @@ export function release(gate) {
   Atomics.notify(gate, 1);
 }
 
-/** Main does nothing else until a worker has set a word: all that was finished before that is delivered together afterwards. */
+/** Blocks main until a worker has set a word, so that everything finished before that is delivered in one tick afterwards. */
 export function standStillUntil(array, at, value) {
   while (Atomics.load(array, at) !== value);
 }
 
 /**
- * Whether a promise settles by itself: it gets time enough for everything that is under way.
+ * Whether a promise settles by itself, within a time that is enough for everything under way.
  * @param {Promise<unknown>} promise
  */
 export async function settles(promise) {

@@ -1,4 +1,4 @@
-/** Errors that a program keeps, and whose stacks nobody has read, keep no memory of a pool that was destroyed. */
+/** Errors that a program keeps without reading their stacks do not keep the memory of a destroyed pool. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { setFlagsFromString } from 'node:v8';

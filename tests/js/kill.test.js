@@ -30,7 +30,7 @@ test('with default options a task that hangs is stopped at its time limit, and i
   withPool({ workers: 1, wasm: C_MODULE }, async (pool) => {
     for (const task of ['spin', 'c_spin', 'wait']) {
       const hung = pool.dispatch(task, undefined, { timeoutMs: 30 });
-      const next = pool.dispatch('echo', task); // the one worker is needed for it
+      const next = pool.dispatch('echo', task); // it needs the only worker
       assert.equal(await codeOf(hung), 'TIMEOUT');
       assert.equal(await next, task);
     }
@@ -106,7 +106,7 @@ for (const [task, loopChecks] of [
       );
       await until(() => pool.diagnostics().threads === 2 && pool.stats().freeWorkers === 2);
       assert.deepEqual(await pool.broadcast('echo', 1), [1, 1]);
-      // One more stack and control block at the most, for the thread record that was used for the first time.
+      // At most one stack and control block more, for a thread record that was used for the first time.
       assert.ok(
         pool.diagnostics().heapBytes - heapBytes < 1 << 20,
         `${heapBytes} before, ${pool.diagnostics().heapBytes} after`,
@@ -224,7 +224,7 @@ test('when every worker is poisoned and none is to be killed, the queue waits un
     await until(() => pool.stats().freeWorkers === 2);
   }));
 
-/** A thread id that lies between those of threads started before and after this call. */
+/** A thread id between those of threads that are started before and after this call. */
 async function threadMark() {
   const worker = new Worker('', { eval: true });
   const { threadId } = worker;
@@ -249,7 +249,7 @@ test('spares: the seat of a killed worker is served by a thread that was there b
         (await names).map(({ name }) => name),
         ['Worker_1', 'Worker_2'],
       );
-      await until(() => pool.diagnostics().threads === 3); // and there is a new spare
+      await until(() => pool.diagnostics().threads === 3); // there is a new spare
     }),
   ));
 

@@ -12,7 +12,7 @@ const counts = (pool) => {
   return { flag: flag.count, check: check.count, terminate: terminate.count };
 };
 
-/** Runs a task until a worker has it, then ends it; settles when it is over. */
+/** Starts a task, ends it once a worker runs it, and settles when that is over. */
 async function stop(pool, name) {
   const task = pool.dispatch(name);
   await until(() => pool.stats().queued === 0 && pool.stats().freeWorkers < pool.size);
@@ -37,7 +37,7 @@ test('a C task that reads wp_task_cancelled is stopped by its flag', () =>
   withPatience(() =>
     withPool({ workers: 1, wasm: C_TASKS }, async (pool) => {
       const thread = await pool.dispatch('thread');
-      // A loop check may be faster; that either way it is the same thread is what counts.
+      // A loop check may be faster. Either way the thread must be the same.
       let tries = 0;
       while (tries < 20 || (counts(pool).flag === 0 && tries < 2000)) {
         await stop(pool, 'until_cancelled');
@@ -75,7 +75,7 @@ for (const task of ['c_spin', 'c_malloc', 'c_recurse'])
   test(`${task} traps at its next loop check, again and again on one thread, and what it held comes back`, () =>
     withPatience(() =>
       withPool({ workers: 1, wasm: C_MODULE }, async (pool) => {
-        // What one stop leaves behind shows after the second, as all figures are exact. A hundred show that none in a row needs the thread's
+        // All figures are exact, so what a stop leaves behind shows after the second. A hundred show that none in a row needs the thread's
         // end (a rung that is wrong one time in 30 is found with 97 %); the soak test makes ten thousand.
         const times = rounds(110);
         const thread = await pool.dispatch('thread');
@@ -96,11 +96,11 @@ for (const task of ['c_spin', 'c_malloc', 'c_recurse'])
 async function threeOn(/** @type {any} */ pool, options = {}) {
   const tasks = [1, 2, 3].map(() => pool.dispatch('never', undefined, options));
   await until(() => pool.stats().queued === 0 && pool.diagnostics().tasksInUse === 3);
-  await pool.dispatch('echo'); // their handlers have been called by now
+  await pool.dispatch('echo'); // by now their handlers have been called
   return tasks;
 }
 
-/** All of them were stopped with their thread, and are named. */
+/** Checks that all three were stopped with their thread and are named. */
 function assertEnded(/** @type {any} */ pool, /** @type {any[]} */ tasks) {
   const { kills, recentStops } = pool.diagnostics();
   assert.equal(kills, 1);
@@ -110,7 +110,7 @@ function assertEnded(/** @type {any} */ pool, /** @type {any[]} */ tasks) {
 }
 
 test('several tasks that end with one thread are stopped each, and named', () => {
-  const clock = new FakeClock(); // it stands: all limits are over at the same moment
+  const clock = new FakeClock(); // it stands still, so all limits pass at the same moment
   return withPool(
     { module: DEADLY, workers: 1, concurrentTasksPerWorker: 4, scheduler: clock.scheduler },
     async (pool) => {

@@ -1,4 +1,4 @@
-/** The soak for leaks (tests/soak/leaks.mjs) in a short form; `make soak` runs 200 rounds and 1,000 replacements. */
+/** A short form of the soak test for leaks (tests/soak/leaks.mjs); `make soak` runs 200 rounds and 1,000 replacements. */
 import test from 'node:test';
 import { destroyedPools, LOSSES, replacedWorkers } from '../soak/leaks.mjs';
 import { rounds } from './helpers.js';

@@ -166,7 +166,7 @@ test('a result that only a message carries, and that never comes, is lost when t
   const received = t.mock.method(Mail.prototype, 'receive', () => undefined);
   const task = pool.dispatch('move', 200_000);
   await until(() => received.mock.callCount() === 1);
-  await pool.dispatch('echo', 1); // its completion has come before
+  await pool.dispatch('echo', 1); // by then its completion has come
   await pool.destroy();
   assert.equal(await codeOf(task), 'POOL_DESTROYED');
 });
@@ -206,7 +206,7 @@ for (const [what, leave] of Object.entries(leftovers))
         restart: { minMs: 1e8, maxMs: 1e8 },
       }),
     );
-    await until(() => timers.size === 1); // ticks of telemetry: the spare has started as well
+    await until(() => timers.size === 1); // only telemetry's is left, so the spare has started as well
     const { left } = await leave(pool);
     assert.ok(timers.size > (what === 'tasks that main holds back' ? 0 : 1), `${timers.size} timers`);
     await pool.destroy();
@@ -219,7 +219,7 @@ test('no timer is left of a pool with a clock of its own [AM-58]', async (t) => 
   const { timers, scheduler } = countedTime({ now: () => 5 });
   const pool = ending(t, await createPool({ module: DEADLY, workers: 1, scheduler, liveness: false }));
   const hung = codeOf(pool.dispatch('spin'));
-  await until(() => timers.size === 1); // workers are told the time
+  await until(() => timers.size === 1); // the one that tells workers the time
   await pool.destroy();
   assert.equal(await hung, 'POOL_DESTROYED');
   assert.equal(timers.size, 0);
@@ -292,7 +292,7 @@ function program(body, options = '') {
     ${body}`;
   const { status, signal, stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', text], {
     encoding: 'utf8',
-    timeout: 120_000, // an hour is what would be waited for
+    timeout: 120_000, // otherwise it would wait an hour
   });
   return { status, signal, stdout: stdout.trim(), stderr };
 }

@@ -8,14 +8,14 @@ const withPool = (options, use) => withOther({ module: MODULE, ...options }, use
 
 const MB = 1 << 20;
 
-/** Errors that the pool tells of, by its event. */
+/** Errors that the pool emits. */
 function told(pool) {
   const errors = [];
   pool.on('error', (message) => errors.push(message));
   return errors;
 }
 
-/** Items from a function, made when they are asked for; `taken` counts them. */
+/** Items that a function makes when they are asked for; `taken` counts them. */
 function lazy(count, make) {
   const source = {
     taken: 0,
@@ -26,7 +26,7 @@ function lazy(count, make) {
   return source;
 }
 
-/** Whether the pool has done all that it has, but for `running` tasks. */
+/** Whether the pool has finished everything except `running` tasks. */
 const rests = (pool, running = 0) =>
   until(
     () => pool.stats().queued === 0 && pool.stats().busyWorkers === running && pool.diagnostics().tasksInUse <= running,
@@ -54,7 +54,7 @@ test('map: items larger than the memory as a whole complete, whatever the source
       [items(), {}],
       [later(), {}],
       [items(), { batchSize: 8 }],
-      [lazy(30, (i) => ({ in: { side: new Uint8Array(bytes).fill(i) } })), { batchSize: 16 }], // its size does not show
+      [lazy(30, (i) => ({ in: { side: new Uint8Array(bytes).fill(i) } })), { batchSize: 16 }], // the pool cannot see its size
     ]) {
       const found = [];
       for await (const result of pool.map('echo', source, options)) found.push((result.in?.side ?? result)[bytes - 1]);
@@ -137,7 +137,7 @@ test('map: leases of results begin when they are read; those that nobody reads a
     const first = results.next();
     await runs(gate);
     await rests(pool, 1);
-    const end = performance.now() + 1600; // those that wait for their turn are older than a lease now
+    const end = performance.now() + 1600; // results that wait for their turn are older than a lease now
     await until(() => performance.now() > end);
     release(gate);
     assert.equal((await first).value.string(), 'released');
@@ -247,7 +247,7 @@ test('map: a failure is one error: what waits behind it never runs, and the sour
     const error = await pool.map('mixed', items()).catch((caught) => caught);
     assert.deepEqual([error.code, error.index, closed], ['TASK_FAILED', 0, true]);
     assert.equal(pool.stats().queued, 0);
-    release(gate); // the worker may have been faster than the news of the failure
+    release(gate); // the worker may have taken the next item before main knew of the failure
     await rests(pool);
     assert.deepEqual(await pool.dispatch('notes'), []);
     assert.deepEqual([errors, pool.stats().errors], [['the second fails'], 1]);
@@ -327,7 +327,7 @@ test('map: settle goes on after failures and gives each outcome as Promise.allSe
 
 // ---- Batches ----
 
-/** Its index for each item that hangs, fails, or kills its worker. */
+/** The index of each item that hangs, fails, or kills its worker. */
 const troubles = (outcomes) =>
   outcomes.flatMap(({ status, reason }, i) => (status === 'rejected' ? [[i, reason.index, reason.code]] : []));
 
@@ -449,7 +449,7 @@ test("map: an error of a batch is the handler's own, however long, and the item 
 test('map: the rest of a batch still runs when a later one has failed', () =>
   withPool({ workers: 2 }, async (pool) => {
     const gate = word();
-    const alone = { shared: new SharedArrayBuffer(1) }; // ends its task: only a message can carry it
+    const alone = { shared: new SharedArrayBuffer(1) }; // only a message can carry it, so it ends its task
     const mapped = pool.map('mixed', [gate, alone, 'rest', new Error('later')], { batchSize: 3 });
     const results = mapped[Symbol.asyncIterator]();
     const first = results.next();

@@ -24,7 +24,7 @@ for (const [kind, wasm] of Object.entries({ JavaScript: undefined, C: C_TASKS.hr
 test('an ActorManager runs inside a handler', () =>
   withPool(N, async (pool) => assert.equal(await pool.dispatch('manage', 5), 5)));
 
-/** A pool of which a worker has a pool whose worker counts. */
+/** A pool whose worker has a pool whose worker counts. */
 async function counting(pool) {
   const word = new Int32Array(new SharedArrayBuffer(8));
   await pool.dispatch('keepCounting', word);
@@ -32,7 +32,7 @@ async function counting(pool) {
   return word;
 }
 
-/** Settles when nobody counts any more. */
+/** Settles when the count stands still. */
 async function stopped(word) {
   for (let before; before !== Atomics.load(word, 0);) {
     before = Atomics.load(word, 0);

@@ -1,4 +1,4 @@
-/** Traces and samples over a core whose one worker is played by the test: what no real worker shows for certain. */
+/** Traces and samples of a core whose only worker is played by the test, for what no real worker shows reliably. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { FleetCore } from '../../js/threads/fleet-core.js';
@@ -43,7 +43,7 @@ async function makeEngine(t) {
     fleet: { suspicions: { interventions: 0 }, members: new Map(), extent: 2 },
     options: { ...options, scheduler: clock },
     task: () => /** @type {any} */ ({ id: 'task-1', index, generation: core.generation(slot) }),
-    /** What its worker says: when it started, and for how long it ran. */
+    /** What its worker reports: when the task started, and how long it ran. */
     run: (/** @type {number} */ startedMs, /** @type {number} */ ranUs, state = L.SLOT_RUNNING) => {
       u32[slot >>> 2] = ((u32[slot >>> 2] & ~0xff) | state) >>> 0;
       u32[(slot + L.SLOT_OWNER) >>> 2] = number;
@@ -217,7 +217,7 @@ test('interventions are told once, in the sample after them; what main holds bac
 test('gauges show the tables that they are named after, and means the worker of that index [TW-45, TW-46]', async (t) => {
   const { engine, telemetry, report } = await makeTelemetry(t);
   const { core } = engine;
-  core.index(core.exports._wp_js_group_create(core.pool, 2, 0)); // its table grows with the first one
+  core.index(core.exports._wp_js_group_create(core.pool, 2, 0)); // the table grows for the first one
   core.index(core.exports._wp_js_group_create(core.pool, 2, 0));
   const { index } = engine.task();
   core.exports._wp_task_submit(core.pool, index);
@@ -274,7 +274,7 @@ test('each second stands for itself; what is early does not make up for what is 
   const times = (/** @type {number} */ count, /** @type {number[]} */ ...steps) =>
     Array.from({ length: count }, () => steps).flat();
   engine.core.memory.u32[running] = 3;
-  pass(...times(50, 5, 15)); // now early, now late
+  pass(...times(50, 5, 15)); // sometimes early, sometimes late
   assert.deepEqual([load.latest.mainThread, load.latest.workers], [25, [0, 100]]);
   const { latest } = load;
   pass(...times(99, 10));

@@ -1,4 +1,4 @@
-/** What workers print: all of it comes out, in order, whatever ends the task, the worker, the pool or the program. */
+/** Output of workers: all of it comes out, in order, whatever ends the task, the worker, the pool or the program. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import test from 'node:test';
@@ -8,7 +8,7 @@ const PRINTING = new URL('./fixtures/printing.js', import.meta.url);
 const P = { module: PRINTING, workers: 1 };
 const INDEX = new URL('../../js/index.js', import.meta.url);
 
-/** Runs a program with a pool of its own; what it printed. */
+/** Runs a program with a pool of its own; gives what it printed. */
 function run(program, options = {}) {
   const text = `
     import { createPool } from ${JSON.stringify(INDEX)};

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 
 /**
- * What `main.mjs` prints is what its comments behind console.log(…) say.
+ * Checks that `main.mjs` prints what the comments behind its console.log(…) say.
  * @param {Record<string, string>} files by name, `main.mjs` among them
  */
 export function checkExample(files) {

@@ -1,9 +1,9 @@
-/** What pause() holds: batches and broadcasts as well as single tasks, and no timer. */
+/** pause() holds batches and broadcasts as well as single tasks, but no timers. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { blocker, codeOf, until, withPool } from './helpers.js';
 
-/** Enough turns for workers that are awake to do what they may. */
+/** Lets main turn often enough for workers that are awake to do what they may. */
 async function someTurns() {
   for (let turn = 0; turn < 100; turn++) await new Promise((resolve) => setImmediate(resolve));
 }

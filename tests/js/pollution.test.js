@@ -1,6 +1,6 @@
 /**
- * Object.prototype with properties that somebody else put there: a pool, its workers and its tasks are as without them. The names are
- * those of options, of what goes to the host and to the glue, and of what parts of the pool tell each other.
+ * Object.prototype with properties that somebody else added: a pool, its workers and its tasks work as without them. The names are
+ * those of options, of what goes to the host and to the glue, and of messages between the pool's parts.
  */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -30,12 +30,12 @@ const NAMES = {
     message more observer options output names own pool port rare reason routine seat sent serial settled shared silent sink slot spec state
     status stream swept taken taskId task thread threadId timed unbounded view wantsCode where writes`,
 };
-/** The program makes a function of the text that is one's. */
+/** The program makes a function of the last one. */
 const VALUES = [1, 'polluted', { POLLUTION_TEST: 'changed' }, '() => 0'];
-/** With names that Node itself reads it imports nothing; these let it. */
+/** Names with which Node can still import modules; with others that it reads itself it cannot. */
 const BEFORE_IMPORT = ['options in options', 'what descriptors of properties and errors have'];
 
-/** What the program finds while Object.prototype has these names. */
+/** The program's findings while Object.prototype has these names. */
 async function find(names, value, where) {
   const args = [PROGRAM, ...[names, value, where].map((argument) => JSON.stringify(argument))];
   const env = { ...process.env, POLLUTION_TEST: 'as it was' };
@@ -47,7 +47,7 @@ async function find(names, value, where) {
   }
 }
 
-/** Those among the names that do it alone; all if none does. */
+/** Those of the names that make a difference alone; all if none does. */
 async function culprits(names, value, where, expected) {
   const found = [];
   for (const name of names) {

@@ -10,7 +10,7 @@ test('destroy rejects everything, ends all threads, and leaves nothing to use [A
   let drained = 0;
   pool.on('drained', () => drained++);
   const hung = [pool.dispatch('spin'), pool.dispatch('spin')];
-  await until(() => pool.stats().freeWorkers === 0 && pool.stats().queued === 0); // a broadcast would overtake them
+  await until(() => pool.stats().freeWorkers === 0 && pool.stats().queued === 0); // otherwise a broadcast would overtake them
   const tasks = [...hung, pool.dispatch('echo', 1), pool.batch([{ task: 'echo' }]), pool.broadcast('echo')];
   const closing = pool.destroy();
   assert.equal(pool.destroy(), closing);

@@ -80,7 +80,7 @@ test('members that never started may be told of before the failure that ended th
   const outcomes = [
     await ended((sink) => (sink.fail(2, swept(), true), sink.fulfil(0, 'a'), sink.fail(1, poolError('TASK_FAILED')))),
     await ended((sink) => (sink.fail(1, poolError('TIMEOUT')), sink.fail(2, swept(), true))),
-    // Its failure was answered otherwise: nothing else is to come.
+    // Its failure was reported already, so nothing else comes.
     await ended((sink) => (sink.fail(2, swept(), true), sink.fulfil(0, 'a'), sink.fulfil(1, 'b'))),
     await ended((sink) => (sink.fulfil(0, 'a'), sink.fulfil(1, 'b'), sink.fail(2, swept(), true))),
   ];
@@ -200,7 +200,7 @@ test('a sticky broadcast runs once on a worker that is being started when it is 
   withPool({ workers: 1 }, async (pool) => {
     const sent = new Promise((resolve) => {
       const send = () => resolve(pool.broadcast('count', null, { sticky: true }));
-      pool.on('workerDown', () => queueMicrotask(send)); // by then the next one is on its way
+      pool.on('workerDown', () => queueMicrotask(send)); // by then the next thread is being started
     });
     const task = pool.dispatch('spin');
     await until(() => pool.stats().freeWorkers === 0);
@@ -345,7 +345,7 @@ test('drained fires although the last task ended before the last worker was read
   pool.on('drained', () => drained++);
   await Promise.all([pool.dispatch('echo'), pool.drain()]);
   await pool.ready;
-  await until(() => drained > 0); // told in the turn after the last worker has its seat
+  await until(() => drained > 0); // emitted in the turn after the last worker got its seat
   assert.equal(drained, 1);
   await pool.destroy();
 });
@@ -380,7 +380,7 @@ test('a map with maxWaitMs goes ahead of single tasks once it has waited that lo
       const singles = ['single', 'single'].map((value) => pool.dispatch('note', value));
       const mapped = pool.map('note', ['map'], { maxWaitMs });
       const done = mapped.then();
-      await new Promise((resolve) => setImmediate(resolve)); // it has been submitted
+      await new Promise((resolve) => setImmediate(resolve)); // by then it has been submitted
       await gate.release();
       await Promise.all([...singles, done]);
       assert.deepEqual(await pool.dispatch('notes'), expected);

@@ -19,7 +19,7 @@ function entryOf(_all, path) {
 }
 
 /**
- * Runs a program beside its worker module, as a newcomer would: in a folder of their own.
+ * Runs a program and its worker module in a folder of their own, as a newcomer would.
  * @param {string} program
  * @param {Record<string, string>} others by file name
  */
@@ -64,7 +64,7 @@ test("the guide's loader of TypeScript finds what its first worker defines [AM-5
   assert.match(recipe, /\.ts'/);
   const open = code.find((block) => block.startsWith('import { createPool')) ?? '';
   const program = `${open}\nconsole.log(await pool.dispatch('add', { a: 1, b: 2 }));\nawait pool.destroy();\n`;
-  // Like tsx's, it gives the namespace of the module; the types are already gone.
+  // Like tsx, it gives the module's namespace; the types are stripped already.
   const tsx =
     'export const tsImport = (path, parent) => import(new URL(path.replace(/ts$/, "typed.js"), parent).href);';
   const recipeHere = recipe.replace("'tsx/esm/api'", "'./tsx.js'");
@@ -115,7 +115,7 @@ test('every page and file that a page of the package links to is in the package'
   for (const page of [...files].filter((path) => path.endsWith('.md'))) {
     const prose = readFileSync(join(ROOT, page), 'utf8').replace(/^```[^]*?^```/gm, '');
     for (const [, target] of prose.matchAll(/\]\(([^)\s#]+)/g)) {
-      if (/^[a-z][a-z0-9+.-]*:/i.test(target)) continue; // another site's
+      if (/^[a-z][a-z0-9+.-]*:/i.test(target)) continue; // of another site
       const path = posix.normalize(posix.join(posix.dirname(page), target));
       assert.ok(
         [...files].some((file) => file === path || file.startsWith(path)),

@@ -41,7 +41,7 @@ test('a pool that was resized does not grow or shrink by itself any more', async
     await pool.resize(2);
     const gates = blockers(pool, 4);
     await Promise.all(gates.slice(0, 2).map(({ running }) => running));
-    await pool.resize(2); // at once: it has looked at the tasks that wait
+    await pool.resize(2); // done at once; by then the fleet has looked at the waiting tasks
     assert.equal(pool.size, 2);
     await release(gates);
     await pool.drain();
@@ -109,7 +109,7 @@ test('resize() refuses what is no number of workers, and a pool that is closing 
   await pool.resize(2);
   const gate2 = blocker(pool);
   await gate2.running;
-  const pending = codeOf(pool.resize(1)); // one of them would have to finish
+  const pending = codeOf(pool.resize(1)); // for that one of them would have to finish
   const ends = [codeOf(gate.promise), codeOf(gate2.promise)];
   const destroyed = pool.destroy();
   assert.equal(await pending, 'POOL_DESTROYED');
@@ -178,7 +178,7 @@ test('a message goes to workers that there are, and to no other index', async ()
       const gates = blockers(pool, 3);
       await Promise.all(gates.map(({ running }) => running));
       await gates[free].release();
-      await pool.resize(2); // ends the one that is free, wherever its seat is
+      await pool.resize(2); // ends the free worker, whichever seat it has
       await release(gates);
       const indexes = (await pool.broadcast('worker')).map(({ index }) => index);
       for (const worker of [0, 1, 2]) {

@@ -51,7 +51,7 @@ test('drain() waits for a thread that is to die, also when a spare has its seat 
     try {
       const drained = new Promise((resolve) => pool.on('drained', () => resolve(undefined)));
       assert.equal(await codeOf(pool.dispatch('spin', null, { timeoutMs: 1 })), 'TIMEOUT');
-      await drained; // the spare is free, and the thread that spins is still there
+      await drained; // the spare is free, and the spinning thread is still there
       const order = /** @type {string[]} */ ([]);
       const drain = pool.drain().then(() => order.push('drain'));
       await new Promise((resolve) => setImmediate(resolve));

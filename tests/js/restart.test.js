@@ -64,5 +64,5 @@ test('jitter moves the delay by at most its part', () =>
         delays.push(delayMs);
       });
     }
-    assert.ok(new Set(delays).size > 1, `four times ${delays[0]} ms`); // by chance once in 64 million
+    assert.ok(new Set(delays).size > 1, `four times ${delays[0]} ms`); // fails by chance once in 64 million runs
   }));

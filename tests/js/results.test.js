@@ -1,4 +1,4 @@
-/** Results that are moved, or made in memory of context.alloc(); progress, and whose it is. */
+/** Results that are moved, or made in memory from context.alloc(); and progress. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Mail } from '../../js/engine/mail.js';
@@ -67,7 +67,7 @@ test('progress of a task that was given up never reaches the task that has its p
       const given = pool.dispatch('progressUntilCancelled', word, { onProgress: () => undefined });
       await until(() => Atomics.load(word, 0) === 1);
       given.cancel();
-      while (Atomics.load(word, 1) === 0); // main takes nothing meanwhile: its value is still on its way
+      while (Atomics.load(word, 1) === 0); // main takes nothing meanwhile, so the value is still on its way
       /** @type {unknown[]} */
       const strange = [];
       const onProgress = (/** @type {unknown} */ value) => strange.push(value);

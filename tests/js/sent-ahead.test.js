@@ -1,4 +1,4 @@
-/** Payloads that only a message can carry: they are there before their tasks, and main is not needed again. */
+/** Payloads that only a message can carry: they arrive before their tasks, and main is not needed again. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Pool, PoolError } from '../../js/index.js';
@@ -8,13 +8,13 @@ import * as L from '../../js/generated/layout.js';
 import { blocker, codeOf, until, withPool } from './helpers.js';
 
 const AHEAD = { module: new URL('./fixtures/ahead.js', import.meta.url), restart: { minMs: 1, maxMs: 1, max: -1 } };
-/** So large that it goes to one worker, and not as bytes in the pool's memory. */
+/** A payload so large that it is sent to one worker, instead of as bytes in the pool's memory. */
 const LARGE = 300_000;
 
 const words = () => new Int32Array(new SharedArrayBuffer(64));
 
 /**
- * Blocks this thread until so many tasks have ended. The time is for a machine that is busy: a task that needs main never ends.
+ * Blocks this thread until so many tasks have ended. A task that needs main never ends; the time is long enough for a busy machine.
  * @param {Int32Array} word
  * @param {number} count
  */
@@ -133,7 +133,7 @@ test('what a worker had no room for is sent to it as soon as it has', () =>
     const gate = blocker(pool);
     await gate.running;
     const word = words();
-    const tasks = Array.from({ length: 1500 }, () => pool.dispatch('count', { word })); // it may leave 1,024 unread
+    const tasks = Array.from({ length: 1500 }, () => pool.dispatch('count', { word })); // 1,024 may be unread
     const released = gate.release();
     await tasks[999];
     blockUntil(word, 1500);
@@ -238,7 +238,7 @@ for (const options of [{}, { concurrentTasksPerWorker: 4 }]) {
   const title = `what is transferred is there when its handler has been loaded ${JSON.stringify(options)}`;
   test(title, () =>
     withPool({ ...AHEAD, ...options, workers: 1 }, async (pool) => {
-      /** More than once: whether it comes before or after its task began is up to the two threads. */
+      /** Done several times, since the two threads decide whether it comes before or after its task has begun. */
       const others = Array.from({ length: 15 }, (_, i) => new URL(`./fixtures/ahead.js?${i}`, import.meta.url));
       const sizes = await Promise.all(
         others.map((module, i) => {
@@ -266,7 +266,7 @@ for (const options of [{}, { concurrentTasksPerWorker: 4 }]) {
 
 test('what is transferred stays with its worker for as long as its handler takes to load', () =>
   withPool({ ...AHEAD, workers: 1 }, async (pool) => {
-    // Longer than letters lie unlooked at; a module that takes longer still changes nothing.
+    // Longer than the worker waits between two looks at its letters. A module that takes even longer changes nothing.
     const source = 'await new Promise((go) => setTimeout(go, 200)); export const size = (buffer) => buffer.byteLength;';
     const buffer = new ArrayBuffer(LARGE);
     const slow = { module: `data:text/javascript,${encodeURIComponent(source)}`, name: 'size' };
@@ -340,7 +340,7 @@ test('what a worker had no room for is sent as others end, none left out', () =>
 });
 
 test('a worker that asks for what is on its way to it does not end the task; one to which it was not sent does, as does a second run', () => {
-  // Where messages arrive by the event loop alone (browsers) a worker may ask, get what was sent, and finish before main sees the question.
+  // Where messages arrive by the event loop alone (browsers), a worker may ask, get what was sent, and finish before main sees the question.
   let redeliveries = 0;
   const core = /** @type {any} */ ({
     slots: { record: () => 0 },

@@ -1,4 +1,4 @@
-/** The soak (tests/soak/) in a short form. `make soak` runs ten thousand kills. */
+/** A short form of the soak test (tests/soak/). `make soak` runs ten thousand kills. */
 import test from 'node:test';
 import { rounds, seed } from './helpers.js';
 import { soak } from '../soak/soak.mjs';

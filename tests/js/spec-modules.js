@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 
 const DATA = new URL('../../.cache/spec/data/', import.meta.url);
 
-/** Why there are none, or false. */
+/** Why there are no scripts, or false. */
 export const noSpecModules = !existsSync(DATA) && 'not there: scripts/spec-tests.mjs says why';
 
 /** The forms at the top of a script, as text. */
@@ -28,13 +28,13 @@ function callOf(form) {
     const plain = number.replaceAll('_', '').replace(/^\+/, '');
     const [sign, digits] = plain[0] === '-' ? [-1, plain.slice(1)] : [1, plain];
     if (type === 'i64') return BigInt(sign) * BigInt(digits);
-    return sign * (digits === 'inf' ? Infinity : Number(digits)); // hexadecimal fractions are NaN, for both alike
+    return sign * (digits === 'inf' ? Infinity : Number(digits)); // hexadecimal fractions become NaN for both
   });
   return { name: found[1], values };
 }
 
 /**
- * Each module that is written as text, once.
+ * Every module that is written as text, once.
  * @returns {Iterable<{ file: string, source: string, calls: { name: string, values: (number | bigint)[] }[] }>}
  */
 export function* specModules() {

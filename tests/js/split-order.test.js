@@ -9,7 +9,7 @@ import { bulk, errorsOf, job, JOBS, release, settles, upTo, withJobs, words } fr
 const NEVER = { maxWaitMs: Infinity };
 const patient = { aging: { heavySkips: 1e6 } };
 
-/** In which order a worker that was blocked takes what `send` gives to the pool meanwhile. */
+/** The order in which a worker that was blocked takes what `send` submits meanwhile. */
 async function orderOf(options, send) {
   let order;
   await withJobs({ workers: 1, ...options }, async (pool) => {
@@ -91,7 +91,7 @@ test('light runs beside slices that wait while some busy worker takes 16 ms and 
         job(pool, 'note', 'light', { weight: 'light' }),
         bulk(pool, 'noteFirst', ['slice', 'slice'], { batchSize: 1, ...NEVER }),
       ];
-      gates[0].release(); // the other one is busy all the time: everything is noted by one worker
+      gates[0].release(); // the other worker is always busy, so one worker notes everything
       await Promise.all(jobs);
       const order = await pool.dispatch('notes');
       await gates[1].release();
@@ -136,7 +136,7 @@ test('under a stream of bulk jobs without an end, heavy jobs are served [TW-09]'
 
 // ---- The budget ----
 
-/** A pool whose clock the test moves: giving a job to the pool takes `costMs` while that is set. */
+/** A pool whose clock the test moves: while `costMs` is set, handing a job to the core takes so long. */
 async function withBudget(options, use) {
   const clock = new FakeClock();
   await withJobs({ scheduler: clock.scheduler, liveness: false, ...options }, (pool) => use(pool, clock));
@@ -158,7 +158,7 @@ test('5,000 jobs keep to the budget of each tick, in order; bulk jobs and dispat
     clock.advance(16);
     await until(() => results.length === 16);
     assert.equal(pool.stats().queued, 4984);
-    clock.costMs = 0; // from now on they cost nothing: all in one tick
+    clock.costMs = 0; // from now on they cost nothing, so all go in one tick
     clock.advance(16);
     await until(() => results.length === 5000);
     assert.deepEqual(results, upTo(5000));
@@ -173,7 +173,7 @@ test('steps of a sequence keep to the budget as well; dispatchBudgetMs: Infinity
     const seen = [];
     const steps = upTo(5).map((i) => ({ task: 'echo', payload: () => (seen.push(i), i) }));
     const results = pool.sequence(steps);
-    await until(() => seen.length === 2 && pool.stats().queued === 1); // the third is made when it goes, not before
+    await until(() => seen.length === 2 && pool.stats().queued === 1); // the third argument is made only when its job goes
     clock.advance(16);
     await until(() => seen.length === 4 && pool.stats().queued === 1);
     clock.advance(16);
@@ -381,6 +381,6 @@ test('a pool that is given another clock keeps to that one [TW-60, TW-31]', () =
       assert.throws(() => pool.inject(name, lib), { code: 'INVALID_ARGUMENT' });
     assert.throws(() => pool.inject('fake'), { code: 'INVALID_ARGUMENT' });
     clock.advance(100);
-    pool.inject('native', {}); // what is missing is the runtime's
+    pool.inject('native', {}); // the runtime's functions stand in for what is missing
     assert.deepEqual(await Promise.all(upTo(500).map((i) => job(pool, 'echo', i))), upTo(500));
   }));

@@ -284,7 +284,7 @@ test('jobs that are finished and not delivered yet can be disconnected; that cal
 
 test('a result whose message is there before its completion can be disconnected: nothing waits for it for ever [TW-16]', () =>
   withJobs({}, async (pool) => {
-    // Two ways from the worker to main: between two turns one of them may be ahead.
+    // There are two ways from the worker to main, and between two turns one of them may be ahead.
     for (let round = 0; round < 300; round++) {
       const handles = upTo(8).map(() => pool.split('moveBytes', 8, () => disconnect()));
       const disconnect = () => handles.forEach((handle) => handle.disconnect());
@@ -372,7 +372,7 @@ test('destroy calls back what waits and what runs, once, with undefined; handles
   assert.deepEqual(called, new Array(6).fill(undefined));
   for (const handle of handles) handle.disconnect();
   pool.split('echo', 1, (value) => called.push(value));
-  await until(() => called.length === 7); // one that comes too late, too
+  await until(() => called.length === 7); // also one that comes too late
 });
 
 test('a callback that tries again while the pool is destroyed is called back as well [TW-30, AM-42]', async (t) => {
@@ -396,7 +396,7 @@ test('whoever is refused hears of it after the call: trying again does not nest,
       const again = (value) => (value === 'served' ? resolve(value) : (++tries, pool.split('echo', 'served', again)));
       again();
     });
-    await until(() => tries > 20_000); // so many calls would not fit on the stack
+    await until(() => tries > 20_000); // so many nested calls would not fit on the stack
     const handles = [
       pool.split('echo', 1, () => assert.fail('called')),
       pool.sequence([{ task: 'echo' }], () => assert.fail('called')),
@@ -470,7 +470,7 @@ test('without the option, jobs are watched for 5 s of silence and dispatch is no
   });
 });
 
-/** A hung task is waited for. */
+/** Waits for a hung task's end. */
 const waits = { recycleTimeoutMs: Infinity, liveness: false };
 
 test('a time limit ends a job; nothing is drained until its worker is free again [C-04, C-06, C-18]', () =>

@@ -1,4 +1,4 @@
-/** What a worker of Node starts with: code that is compiled once, and nothing that most workers never need. */
+/** What a worker on Node loads at its start: code that is compiled once, and nothing that most workers never need. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import test from 'node:test';
@@ -9,7 +9,7 @@ import { MODULE } from './helpers.js';
 const LOADED = new URL('./fixtures/loaded.js', import.meta.url);
 
 /**
- * The files that a module brings along.
+ * The files that a module loads.
  * @param {URL} url
  * @param {Set<string>} [found]
  */
@@ -52,7 +52,7 @@ async function use(module, task, payload) {
 /** Until main has code for later workers. @param {any[]} seen */
 async function waitForCode(seen) {
   const pool = await createPool({ module: MODULE, workers: 1 });
-  while (!seen.at(-1).code) await use(MODULE, 'echo', 1); // it comes some time after the first worker's start
+  while (!seen.at(-1).code) await use(MODULE, 'echo', 1); // it is ready some time after the first worker's start
   await pool.destroy();
 }
 

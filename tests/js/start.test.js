@@ -103,7 +103,7 @@ test('a pool that ends before it has started rejects its `ready`; nobody need lo
     await Promise.all([seen[end](), unseen[end]()]);
     assert.equal(await codeOf(seen.ready), 'POOL_DESTROYED', end);
   }
-  await new Promise((resolve) => setImmediate(resolve)); // by then they would have been told
+  await new Promise((resolve) => setImmediate(resolve)); // by then they would have been emitted
   assert.deepEqual(unhandled, []);
 });
 

@@ -14,7 +14,7 @@ function errorsOf(/** @type {any} */ pool) {
   return errors;
 }
 
-/** Ends the one worker, and waits for the next: for what it runs first, too. */
+/** Ends the only worker, and waits for the next one and for what it runs first. */
 async function replaceWorker(/** @type {any} */ pool) {
   assert.equal(await codeOf(pool.dispatch('exit', 1)), 'WORKER_LOST');
   return pool.dispatch('thread');
@@ -34,7 +34,7 @@ for (const [fate, { reason, options }] of Object.entries(ENDS)) {
       const errors = errorsOf(pool);
       const word = new Int32Array(new SharedArrayBuffer(4));
       await pool.broadcast('fated', { word, fates: ['fine', fate] }, { sticky: true });
-      await pool.broadcast('count', new Int32Array(word.buffer), { sticky: true }); // another one, which is kept
+      await pool.broadcast('count', new Int32Array(word.buffer), { sticky: true }); // another broadcast, which is kept
       await replaceWorker(pool);
       const text = 'the sticky broadcast of fated is dropped: 4 workers in a row ended in it, the last one with: ';
       assert.equal(errors.filter((message) => message.startsWith(text)).length, 1);
@@ -86,7 +86,7 @@ test('a worker that was leaving while a sticky broadcast was sent, and stays aft
 test('a new worker runs sticky broadcasts in their order, also if its seat was closed for some of them', () =>
   withPool({ workers: 1 }, async (pool) => {
     const all = [pool.broadcast('note', 'a', { sticky: true }), pool.resize(2)];
-    all.push(pool.broadcast('note', 'b', { sticky: true }), pool.resize(1)); // for a worker that has not started yet
+    all.push(pool.broadcast('note', 'b', { sticky: true }), pool.resize(1)); // kept for a worker that has not started yet
     all.push(pool.broadcast('note', 'c', { sticky: true }), pool.resize(2));
     all.push(pool.broadcast('note', 'd', { sticky: true }));
     await Promise.all(all);

@@ -1,4 +1,4 @@
-/** The suite itself: fixtures that other tests rely on, and no test that is left out in silence. */
+/** The suite itself: fixtures that other tests rely on, and that no test is silently left out. */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import test from 'node:test';

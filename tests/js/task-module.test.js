@@ -1,4 +1,4 @@
-/** A task may be of a module of its own, or a function. */
+/** A task may name a module of its own, or be a function. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

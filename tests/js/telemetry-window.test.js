@@ -1,4 +1,4 @@
-/** Which threshold grades which metric, and that what was a peak is none any more once its samples have left the window. */
+/** Which threshold grades which metric, and that a peak is forgotten once its samples have left the window. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { THRESHOLDS } from '../../js/options/option-groups.js';
@@ -44,7 +44,7 @@ test('each threshold, by its name, grades its own metrics and no others [TW-51]'
       const time = new FakeClock();
       const telemetry = { thresholds: { ...never, [name]: pair } };
       await withPool({ module: MODULE, workers: 1, scheduler: time.scheduler, telemetry }, async (pool) => {
-        // Of what nobody has used yet everything is free.
+        // Of a resource that nobody has used yet, everything is free.
         await Promise.all([
           pool.batch([{ task: 'echo' }]),
           new Promise((resolve) => pool.bulkSplit('echo', [1], resolve)),

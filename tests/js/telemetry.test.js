@@ -174,7 +174,7 @@ test('time is replaceable while the pool runs; its timers are ended by who made 
   await pool.ready;
   assert.equal(first.timers, 1);
   pool.inject('Assignment', second.scheduler);
-  first.advance(16); // the tick that was set; the next one is the other's
+  first.advance(16); // this tick was set before; the next one has the other interval
   assert.deepEqual([first.timers, second.timers], [0, 1]);
   second.advance(16);
   assert.equal(pool.report()?.SampleCount, 2);

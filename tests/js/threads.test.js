@@ -7,7 +7,7 @@ import { Pool } from '../../js/index.js';
 import { codeOf, MODULE, until, withPool } from './helpers.js';
 
 /**
- * Lets a test hold back what workers say of their start, and see what is said, while `use` runs.
+ * Lets a test see, and hold back, what workers say about their start while `use` runs.
  * @param {(trace: string[], release: () => void) => Promise<void>} use
  */
 async function holdingStarts(use) {
@@ -88,7 +88,7 @@ test('main’s event loop turns while all workers compute, and their computation
   withPool({}, async (pool) => {
     const words = [0, 1].map(() => new Int32Array(new SharedArrayBuffer(8)));
     const tasks = words.map((word) => pool.dispatch('spinUntil', word));
-    await until(() => words.every((word) => Atomics.load(word, 0) === 1)); // turns of main, while both compute
+    await until(() => words.every((word) => Atomics.load(word, 0) === 1)); // main turns while both compute
     assert.equal(pool.stats().freeWorkers, 0);
     await new Promise((resolve) => setTimeout(resolve, 1)); // a timer as well
     for (const word of words) Atomics.store(word, 1, 1);
@@ -99,16 +99,16 @@ test('workers run at the same time: each goes on only when all have come, and ma
   withPool({ workers: 4 }, async (pool) => {
     const word = new Int32Array(new SharedArrayBuffer(8));
     const tasks = Array.from({ length: 4 }, () => pool.dispatch('meet', { word, all: 4 }));
-    await until(() => Atomics.load(word, 0) > 0); // what is shared travels by message, for which main turns
+    await until(() => Atomics.load(word, 0) > 0); // shared memory travels by message, for which main must turn
     assert.deepEqual(await Promise.all(tasks), [4, 4, 4, 4]);
     const words = Array.from({ length: 4 }, () => new Int32Array(new SharedArrayBuffer(8)));
     const held = words.map((own) => pool.dispatch('spinUntil', own));
-    await until(() => words.every((own) => Atomics.load(own, 0) === 1)); // nobody is left who could take what comes now
+    await until(() => words.every((own) => Atomics.load(own, 0) === 1)); // no worker is left to take what comes now
     const queued = Array.from({ length: 400 }, (_, i) => pool.dispatch('burn', 0.01 * (i % 3)));
     assert.equal(pool.stats().queued, 400);
     for (const own of words) Atomics.store(own, 1, 1);
     const hangs = performance.now() + 60_000;
-    while (pool.stats().queued > 0 && performance.now() < hangs); // main does nothing else: no message, no timer
+    while (pool.stats().queued > 0 && performance.now() < hangs); // main is blocked: no message, no timer
     assert.equal(pool.stats().queued, 0);
     assert.deepEqual(await Promise.all(held), [true, true, true, true]);
     await Promise.all(queued);

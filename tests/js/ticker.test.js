@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Ticker, TICK_MS } from '../../js/time/ticker.js';
 
-/** One timer at most, and whether the process waits for it. */
+/** Checks that there is at most one timer, and whether it keeps the process alive. */
 function makeScheduler() {
   const scheduler = {
     /** @type {{ run: () => void, ms: number, isHeld: boolean } | undefined} */

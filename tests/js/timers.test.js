@@ -1,4 +1,4 @@
-/** Timers: whichever way a task ends, none of its timers stays. */
+/** Timers: however a task ends, none of its timers stays. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { createPool } from '../../js/index.js';
@@ -7,7 +7,7 @@ import { blocker, codeOf, MODULE, until, withPool } from './helpers.js';
 
 const limit = { timeoutMs: 60_000 };
 
-/** Every way for a task to end, by name: what it settles with. */
+/** Every way in which a task can end, by name, and what it settles with. */
 const ROUTES = {
   result: async (pool) => assert.equal(await pool.dispatch('echo', 1, limit), 1),
   'result by message': async (pool) => assert.equal((await pool.dispatch('move', 200_000, limit)).length, 200_000),

@@ -70,7 +70,7 @@ test('a trace shows kills, and what was given up', () =>
   }));
 
 /**
- * What workers' tracks show of a task: each run's end, and whether it has its moment of being taken.
+ * What the workers' tracks show of a task: the end of each run, and whether it shows when it was taken.
  * @param {import('../../js/telemetry/trace.js').TraceFile} file
  * @param {string} id
  */

@@ -350,7 +350,7 @@ test('a batch that fails or returns too few leaves a gap; others are not affecte
     assert.deepEqual(results, [1, 2, undefined, 4]);
     assert.equal(log.length, 1);
     assert.match(log[0], /twin-jobs\.js failOn: bad slice/);
-    assert.deepEqual(await bulk(twin, 'failOn', [3], { SharedArgs: 3 }), [undefined]); // the last one back is told as well
+    assert.deepEqual(await bulk(twin, 'failOn', [3], { SharedArgs: 3 }), [undefined]); // a failure of the last slice is logged as well
     assert.equal(log.length, 2);
     const missized = await bulk(twin, 'missized', [0, 9, -1, 9, 1, 9], { BatchSize: 2 });
     assert.deepEqual(missized, [0, 1, 0, undefined, 0, 1]);

@@ -1,4 +1,4 @@
-/** What the assembler of the tests is asked to understand. */
+/** Features that are enabled in the tests' assembler. */
 export const WABT_FEATURES = {
   exceptions: true,
   simd: true,

@@ -1,4 +1,4 @@
-/** The wall clock is set, and jumps: nothing in the pool may go by it. */
+/** The wall clock is set and jumps: nothing in the pool may depend on it. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import test from 'node:test';

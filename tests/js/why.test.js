@@ -1,4 +1,4 @@
-/** What fails says why: workers that end, modules that cannot be read, values that are thrown, and the stacks of errors. */
+/** Failures say why: workers that end, modules that cannot be read, values that are thrown, and the stacks of errors. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -136,7 +136,7 @@ test('a syntax error names the file and the line: in the module, in what it impo
 
 test('thrown values that are no errors keep their content, in the cause and in the message', () =>
   withPool({ module: DYING, workers: 1 }, async (pool) => {
-    /** What a handler throws, by name: message, and cause. */
+    /** What a handler throws, by name: the message and the cause. */
     const expected = {
       object: ['{"code":5,"list":[1]}', { code: 5, list: [1] }],
       text: ['text', 'text'],

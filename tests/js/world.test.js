@@ -1,4 +1,4 @@
-/** The worker's surroundings, as its modules find them: those of a thread of the runtime, and nothing of the pool's. */
+/** What a worker's modules find around them: the same as in a bare thread of the runtime, and nothing of the pool. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import test from 'node:test';
@@ -10,7 +10,7 @@ import { C_TASKS, until, withPool } from './helpers.js';
 const WORLD = new URL('./fixtures/world.js', import.meta.url);
 const W = { module: WORLD, workers: 1, recycleTimeoutMs: 0 };
 
-/** What `seen` of the fixture finds in a thread without a pool. */
+/** What the fixture's `seen` finds in a thread without a pool. */
 async function plainThread() {
   const code = `import(${JSON.stringify(WORLD.href)}).then(({ seen, tell }) => tell(seen()))`;
   const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(code)}`));
