@@ -146,8 +146,12 @@ static bool may_grow(const wp_fleet *fleet) {
          !wp_atomic_load_acquire_u32(&fleet->pool->paused);
 }
 
-static bool tasks_wait(const wp_pool *pool) {
-  return wp_pool_ready(pool) || wp_atomic_load_seq_u32(&pool->inbox);
+/* A worker that moves tasks from the inbox to the lanes has taken them out of the one before it counts them in the other. So a lock that is
+ * held may hide some, and counts as if it did; a later look finds out. In this order (all seq): an inbox that was emptied was emptied under
+ * the lock, and a lock that is free again was released after the tasks were counted. */
+static bool tasks_may_wait(const wp_pool *pool) {
+  return wp_atomic_load_seq_u32(&pool->inbox) || wp_atomic_load_seq_u32(&pool->lock) ||
+         wp_pool_ready(pool);
 }
 
 /* GROW: opens a seat if tasks have waited since the previous look and no worker is free now. By then a worker that was just woken has
@@ -155,7 +159,7 @@ static bool tasks_wait(const wp_pool *pool) {
 static void grow(wp_fleet *fleet) {
   wp_pool *pool = fleet->pool;
   bool waited = fleet->wait_ms > 0;
-  if (!may_grow(fleet) || !tasks_wait(pool)) {
+  if (!may_grow(fleet) || !tasks_may_wait(pool)) {
     fleet->wait_ms = 0;
     return;
   }
@@ -214,5 +218,5 @@ bool wp_fleet_due(const wp_fleet *fleet) {
   if (fleet->state != WP_STATE_OPEN) return false;
   if (fleet->leaving_count || wp_atomic_load_acquire_u32(&fleet->pool->leavers) != fleet->leavers)
     return true;
-  return fleet->wait_ms == 0 && may_grow(fleet) && tasks_wait(fleet->pool);
+  return fleet->wait_ms == 0 && may_grow(fleet) && tasks_may_wait(fleet->pool);
 }

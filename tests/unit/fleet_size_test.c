@@ -227,6 +227,29 @@ TEST(patient, "with a negative idle time a pool that has grown stays as it is") 
   host_close(&host);
 }
 
+#ifdef WP_KILL_POINTS
+static uint32_t looks, overlooked;
+
+static void look(const char *name) {
+  (void)name;
+  looks++;
+  overlooked += !wp_fleet_due(host.fleet);
+}
+
+TEST(seen,
+     "tasks that wait are seen at every moment, also while a worker moves them from the inbox") {
+  CHECK_EQ(open_elastic(1, 3, 0), WP_OK);
+  for (uint32_t i = 0; i < 4; i++) submit_normal(host.f.pool);
+  looks = overlooked = 0;
+  wp__point_hook = look;
+  CHECK(take_one(1) != WP_NONE);
+  wp__point_hook = NULL;
+  CHECK(looks > 0);
+  CHECK_EQ(overlooked, 0);
+  host_close(&host);
+}
+#endif
+
 TEST(range,
      "a pool may be laid out for more seats than it grows to by itself; resizing reaches them") {
   wp_fleet_config config = fleet_config();
