@@ -20,7 +20,7 @@ static wp_stats stats(void) {
   return now;
 }
 
-/* A granted box in state WRITING, or WP_NONE and the status. */
+/* Makes a granted box in state WRITING; WP_NONE and the status if that fails. */
 static uint32_t make(uint32_t worker, uint64_t bytes, wp_status *status) {
   uint32_t box = WP_NONE;
   *status = wp_box_request(f.pool, worker);
@@ -47,7 +47,7 @@ TEST(
   uint32_t w = open_pool(COUNT, SIZE), boxes[COUNT];
   CHECK(stats().heap_bytes >= COUNT * SIZE);
   wp_status status = WP_OK;
-  /* The first one also makes the table of boxes. */
+  /* The first box also makes the table of boxes. */
   wp_box_drop(f.pool, w, make(w, 1, &status));
   uint64_t before = stats().heap_bytes;
   for (int i = 0; i < COUNT; i++) {

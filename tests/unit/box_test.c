@@ -19,7 +19,7 @@ static uint64_t denied(void) { return wp_atomic_load_relaxed_u64(&f.pool->counte
 static uint32_t in_use(void) { return wp_atomic_load_relaxed_u32(&f.pool->boxes.in_use); }
 static void *bytes_at(uint32_t index) { return (void *)(uintptr_t)box_at(index)->address; }
 
-/* A READY box by thread 1 with these bytes and the writer's reference. */
+/* Makes a READY box of thread 1 with these bytes and the writer's reference. */
 static uint32_t written(const void *data, uint64_t bytes) {
   uint32_t index = 0;
   if (wp_box_create(f.pool, 1, bytes, &index)) return WP_NONE;
@@ -173,7 +173,8 @@ TEST(line_ends,
   CHECK_EQ(wp_box_request(f.pool, 3), WP_E_NOT_GRANTED);
   CHECK_EQ(kill_worker(f.pool, 1), WP_OK); /* dies with its grant unused */
   CHECK(wp_box_granted(f.pool, 2) && !wp_box_granted(f.pool, 3));
-  CHECK(wp_box_create_granted(f.pool, 2, FIXTURE_BYTES, &box)); /* fails: the place goes on */
+  CHECK(wp_box_create_granted(f.pool, 2, FIXTURE_BYTES,
+                              &box)); /* fails, so the place goes to the next in line */
   CHECK(!wp_box_granted(f.pool, 2));
   CHECK(wp_box_granted(f.pool, 3));
   CHECK_EQ(wp_box_create_granted(f.pool, 3, 4, &box), WP_OK);
@@ -226,7 +227,7 @@ TEST(line_first,
   CHECK_EQ(wp_box_create_granted(f.pool, 1, 4, &box), WP_OK);
   CHECK_EQ(wp_box_request(f.pool, 2), WP_E_NOT_GRANTED);
   CHECK(wp_lock_try(f.pool, WP_MAIN));
-  wp_box_drop(f.pool, 1, box); /* cannot hand the place on: the lock is taken */
+  wp_box_drop(f.pool, 1, box); /* cannot hand the place on, since the lock is taken */
   CHECK(!wp_box_granted(f.pool, 2));
   wp_atomic_store_seq_u32(&f.pool->lock, 0); /* main is between unlocking and its chores */
   CHECK_EQ(wp_box_request(f.pool, 3), WP_E_NOT_GRANTED);

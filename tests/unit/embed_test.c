@@ -1,4 +1,4 @@
-/* The pool side of wasmpool.h with real threads: what a native embedder meets. */
+/* The pool side of wasmpool.h with real threads, as a native embedder uses it. */
 #include "port/port.h"
 #include "test.h"
 #include "wasmpool.h"
@@ -66,7 +66,7 @@ static double number_of(const wp_completion *completion) {
   return value;
 }
 
-/* Waits for one completion; false when none comes within a minute, which no test here takes. */
+/* Waits for one completion. False if none comes within a minute, which is longer than any test here takes. */
 static bool next(wp_pool *pool, wp_completion *completion) {
   return wp_wait(pool, completion, 1, 60000) == 1;
 }
@@ -131,7 +131,7 @@ TEST(errors,
   CHECK(!wp_cancel(pool, handle));
   wp_resume(pool);
   wp_pool_destroy(pool);
-  /* The queue's limit and the table's are two things. */
+  /* The limit of the queue and that of the table are independent. */
   config = default_config();
   config.workers = 1;
   config.max_tasks = 1; /* whole chunks */
@@ -219,7 +219,7 @@ TEST(one_end,
 }
 
 #ifndef NO_ASYNC_CANCEL
-/* Main keeps the pool going until the heap is as small as that: what is being taken back takes a moment. */
+/* Main keeps the pool going until the heap is that small: taking memory back takes a moment. */
 static uint64_t heap_at_rest(wp_pool *pool, uint64_t limit) {
   wp_stats stats;
   wp_completion completion;
@@ -316,7 +316,7 @@ TEST(destroyed, "a pool is destroyed beside tasks that hang and wait: again and 
 }
 
 #ifndef NO_ASYNC_CANCEL
-/* Whether a wait ends it: the pool has so many workers, and nobody is busy. */
+/* A condition to wait for: the pool has so many workers, and none is busy. */
 static bool comes_to_have(wp_pool *pool, uint32_t workers) {
   wp_stats stats;
   do {

@@ -1,5 +1,5 @@
 /*
- * What can fail for want of memory or threads fails at its n-th attempt, for every n until all passes: each time there is a
+ * Whatever can fail for want of memory or threads fails at its nth attempt, for every n until nothing fails: each time there is a
  * clear status or a recovery, and nothing is left behind. Does nothing unless built with WP_KILL_POINTS.
  */
 #include "kill.h"
@@ -20,8 +20,8 @@ void (*wp__point_hook)(const char *name);
 /* ---- The n-th attempt ---- */
 
 static wp_atomic_u32 armed;    /* whether attempts count */
-static wp_atomic_u32 attempts; /* so far; by any thread */
-static uint32_t fails_at;      /* that one, or from that one on */
+static wp_atomic_u32 attempts; /* attempts so far, by any thread */
+static uint32_t fails_at;      /* only that attempt fails, or all from that one on */
 static bool fails_on;
 static wp_atomic_u32 failed;
 
@@ -39,17 +39,17 @@ static void begin_faults(uint32_t n, bool go_on) {
   wp_atomic_store_relaxed_u32(&failed, 0);
   fails_at = n;
   fails_on = go_on;
-  wp__fault_hook = fail; /* for good: threads read it */
+  wp__fault_hook = fail; /* static, since threads read it */
   wp_atomic_store_relaxed_u32(&armed, 1);
 }
 
-/* True when something failed. */
+/* True if something failed. */
 static bool end_faults(void) {
   wp_atomic_store_relaxed_u32(&armed, 0);
   return wp_atomic_load_relaxed_u32(&failed) != 0;
 }
 
-/* Runs a case for n = 1, 2, 3 … until nothing fails, with one failure and with all from it on. */
+/* Runs a case for n = 1, 2, 3 … until nothing fails: once with only the nth attempt failing, once with all from the nth on. */
 static bool for_every_n(const char *name, bool (*one)(uint32_t n, bool go_on)) {
   uint32_t count = 0;
   for (int go_on = 0; go_on < 2; go_on++) {
@@ -68,7 +68,7 @@ static bool for_every_n(const char *name, bool (*one)(uint32_t n, bool go_on)) {
 
 static int played;
 
-/* A result without a box lies in its slot: it cannot be longer. */
+/* A result without a box lies in its slot, so it cannot be longer. */
 static void check_results(void) {
   for (uint32_t i = 0; i < s.task_count; i++) {
     const wp_slot *slot = slot_of(s.f.pool, s.tasks[i].handle.index);
@@ -169,7 +169,7 @@ static bool died;
 
 static void run_script(void *op) { operations[*(const int *)op].run(); }
 
-/* Dies inside the gate while it takes, at the n-th point; main has no memory while it rebuilds. */
+/* A worker dies inside the gate at the nth point of a take; main has no memory while it rebuilds. */
 static bool run_rebuild(uint32_t n, bool go_on) {
   if (!open_scene()) complain("no scene");
   operations[played].prepare();
@@ -246,7 +246,7 @@ static void terminate_one(wp_pool *pool) {
 #endif
 }
 
-/* Every task that was accepted ends once. */
+/* Every accepted task ends once. */
 static void await_all(wp_pool *pool) {
   bool ended[SUBMITTED + 1] = {false};
   for (uint32_t left = handle_count; left && !s.complaint;) {
@@ -281,7 +281,7 @@ static bool run_pool(uint32_t n, bool go_on) {
     handle_count = 0;
     terminate_one(pool);
     submit_some(pool);
-    if (go_on && round == 0) end_faults(); /* else no seat that was lost is ever served again */
+    if (go_on && round == 0) end_faults(); /* otherwise no lost seat is ever served again */
     await_all(pool);
     if (round == 0) end_faults(); /* the second round finds everything as it should be */
     if (round == 1 && handle_count < SUBMITTED) complain("no memory after the failure");
@@ -289,7 +289,7 @@ static bool run_pool(uint32_t n, bool go_on) {
   wp_stats stats = {0};
   wp_completion none;
   for (uint32_t look = 0; pool && look < 60000;
-       look++) { /* what a killed thread held comes back with it */
+       look++) { /* whatever a killed thread held comes back with it */
     wp_stats_read(pool, &stats);
     if (!stats.tasks_in_use && !stats.boxes_in_use) break;
     if (wp_wait(pool, &none, 1, 1)) complain("a task ends twice");

@@ -1,5 +1,5 @@
 /*
- * A fleet over a pool without threads: the test plays the host. It performs actions as a host would, and keeps what it was told,
+ * A fleet over a pool without threads: the test plays the host. It performs actions as a host would, and records what it was told,
  * so that each test can look at it. Threads are records; both clocks are the test's.
  */
 #ifndef WP_TEST_FLEET_FIXTURE_H
@@ -10,7 +10,7 @@
 
 enum { ACTIONS_KEPT = 4096, THREADS_KEPT = 64 };
 
-/* A thread, as its host knows it. */
+/* What the host knows of a thread. */
 typedef struct host_thread {
   bool exists, started, stopping;
   uint32_t incarnation, seat; /* WP_NONE: a spare */
@@ -24,7 +24,7 @@ typedef struct fleet_host {
   host_thread threads[THREADS_KEPT];
   wp_fleet_action told[ACTIONS_KEPT];
   uint32_t told_count;
-  uint32_t over_count; /* OVER, in all */
+  uint32_t over_count; /* all OVER actions */
   bool refused;        /* REFUSED was told */
   bool broken;         /* an action that makes no sense was ordered */
 } fleet_host;
@@ -55,7 +55,7 @@ static inline void host_perform(fleet_host *host, const wp_fleet_action *action)
   switch (action->kind) {
   case WP_FLEET_START:
     host->broken |=
-        t->exists; /* a record is used again only after the confirmed death of its thread */
+        t->exists; /* a record may be used again only after its thread's death was confirmed */
     *t = (host_thread){.exists = true, .incarnation = action->incarnation, .seat = action->seat};
     break;
   case WP_FLEET_SEATING:
@@ -79,7 +79,7 @@ static inline void host_perform(fleet_host *host, const wp_fleet_action *action)
   if (host->told_count < ACTIONS_KEPT) host->told[host->told_count++] = *action;
 }
 
-/* One event, and then as many steps as are wanted at once. */
+/* Makes a step with one event, then further steps for as long as the fleet wants them at once. */
 static inline void host_step(fleet_host *host, const wp_fleet_event *event) {
   for (uint32_t again = 0; again < 1000; again++) {
     const wp_fleet_action *actions = NULL;
@@ -105,7 +105,7 @@ static inline void host_report(fleet_host *host, uint32_t kind, uint32_t thread)
   host_step(host, &event);
 }
 
-/* Time goes on, step by step as the fleet asks for. */
+/* Lets time pass, with a step whenever the fleet asked for one. */
 static inline void host_sleep(fleet_host *host, double ms) {
   double end_ms = host->now_ms + ms;
   while (host->now_ms < end_ms) {
@@ -121,13 +121,13 @@ static inline void host_sleep(fleet_host *host, double ms) {
   }
 }
 
-/* The thread has started, if it was to. */
+/* Reports that the thread has started, if it was asked to. */
 static inline void host_let_start(fleet_host *host, uint32_t thread) {
   const host_thread *t = &host->threads[thread];
   if (t->exists && !t->started && !t->stopping) host_report(host, WP_FLEET_STARTED, thread);
 }
 
-/* It has stopped, if it was to. */
+/* Reports that the thread is gone, if it was to stop. */
 static inline void host_let_stop(fleet_host *host, uint32_t thread) {
   const host_thread *t = &host->threads[thread];
   if (t->exists && t->stopping) host_report(host, WP_FLEET_GONE, thread);
@@ -146,7 +146,7 @@ static inline void host_open(fleet_host *host) {
   host_step(host, &event);
 }
 
-/* How often an action was told; thread 0: of any. */
+/* How often an action was emitted; thread 0: for any thread. */
 static inline uint32_t told(const fleet_host *host, uint32_t kind, uint32_t thread) {
   uint32_t count = 0;
   for (uint32_t i = 0; i < host->told_count; i++)

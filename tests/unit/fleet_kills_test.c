@@ -1,4 +1,4 @@
-/* The fleet's kills: what is tried first, several at once, silence, what is told of each task. */
+/* The fleet's kills: which rung is tried first, several kills at once, silence, and what is reported for each task. */
 #include "fleet_one.h"
 
 #ifdef WP_KILL_POINTS
@@ -84,7 +84,7 @@ TEST(stop_again, "STOP is repeated until the end is reported, where the host wan
   host_close(&host);
 }
 
-/* What became of the suspicions, by rung. */
+/* How the suspicions ended, by rung. */
 static uint32_t over(uint32_t rung) {
   uint32_t count = 0;
   for (uint32_t i = 0; i < host.told_count; i++)
@@ -106,13 +106,13 @@ TEST(several, "several tasks that end with one thread are told of each, once; on
                             .task = tasks[i],
                             .grace_ms = i ? 100000 : 10};
     host_step(&host, &event);
-    host_step(&host, &event); /* asked for again: the same suspicion */
+    host_step(&host, &event); /* asked for again, which is the same suspicion */
   }
   wp_task_finish(host.f.pool, worker, tasks[3].index, WP_OK);
   host_sleep(&host, 5);
   CHECK_EQ(told(&host, WP_FLEET_STOP, 0), 0);
   CHECK_EQ(over(WP_RUNG_FLAG), 1);
-  host_sleep(&host, 6); /* the grace of the first is over: the others go with it */
+  host_sleep(&host, 6); /* the grace of the first is over, and the others end with it */
   CHECK_EQ(told(&host, WP_FLEET_STOP, worker), 1);
   host_report(&host, WP_FLEET_GONE, worker);
   CHECK_EQ(over(WP_RUNG_THREAD), 3);
@@ -197,7 +197,7 @@ TEST(later,
   kill_task(1, second);
   host_report(&host, WP_FLEET_GONE, 1);
   CHECK_EQ(over(WP_RUNG_THREAD), 2);
-  host_settle(&host); /* the record is used again: nobody is being ended there */
+  host_settle(&host); /* the record is used again, and nothing is being ended there */
   wp_handle third = abandoned(on_seat(&host, 0));
   kill_task(on_seat(&host, 0), third);
   wp_task_finish(host.f.pool, on_seat(&host, 0), third.index, WP_OK);
@@ -212,7 +212,8 @@ TEST(flood, "however many suspicions are asked for, each is over once") {
   CHECK_EQ(open(1, 0, NULL), WP_OK);
   wp_gate_enter(&host.f.pool->threads[1]);
   kill_task(1, abandoned(1));
-  host_sleep(&host, 3); /* doomed, inside the gate: no suspicion is over before it leaves */
+  host_sleep(&host,
+             3); /* doomed and inside the gate: no suspicion ends before it leaves the gate */
   host.told_count = 0;
   for (uint32_t i = 0; i < 100; i++) {
     wp_fleet_event event = {.kind = WP_FLEET_KILL,

@@ -1,4 +1,4 @@
-/* Workers that are replaced, or whose seat is closed: successors, farewells, the end. */
+/* Workers that are replaced or whose seats are closed: successors, farewells, ends. */
 #include "fleet_one.h"
 
 #ifdef WP_KILL_POINTS
@@ -167,7 +167,7 @@ TEST(wanted_again, "a worker that is to be replaced, and whose seat is closed an
   host_close(&host);
 }
 
-/* For long enough to use up the budget no thread starts. */
+/* No thread starts for long enough to use up the budget. */
 static void refuse_starts(void) {
   for (uint32_t i = 0; i < 20; i++) {
     const wp_fleet_action *start = last_told(&host, WP_FLEET_START);
@@ -257,14 +257,14 @@ TEST(farewell,
   host_settle(&host);
   thread = on_seat(&host, 1);
   resize_to(1, 1);
-  resize_to(2, 2); /* too late: it is cleaning up */
+  resize_to(2, 2); /* too late, as it is cleaning up */
   CHECK_EQ(take_one(thread), WP_NONE);
   host_report(&host, WP_FLEET_RESTED, thread);
   host_settle(&host);
   CHECK(on_seat(&host, 1) != thread && on_seat(&host, 1) != 0);
   thread = on_seat(&host, 1);
   resize_to(1, 1);
-  host_report(&host, WP_FLEET_EXITED, thread); /* while it cleans up: it had nothing to lose */
+  host_report(&host, WP_FLEET_EXITED, thread); /* while it cleans up, when it has nothing to lose */
   host_settle(&host);
   CHECK(no_losses());
   host_close(&host);

@@ -1,4 +1,4 @@
-/* One fleet at a time, and what tests have happen to it. */
+/* One fleet at a time, and the steps that several tests take with it. */
 #ifndef WP_TEST_FLEET_ONE_H
 #define WP_TEST_FLEET_ONE_H
 
@@ -18,7 +18,7 @@ static inline wp_status create(uint32_t workers, uint32_t spares, const wp_fleet
   return host_create(&host, &config, given ? given : &usual);
 }
 
-/* A pool whose seats are all served, and whose spares are warm. */
+/* Opens a pool whose seats are all served and whose spares are warm. */
 static inline wp_status open(uint32_t workers, uint32_t spares, const wp_fleet_config *given) {
   wp_status status = create(workers, spares, given);
   if (status) return status;
@@ -27,7 +27,7 @@ static inline wp_status open(uint32_t workers, uint32_t spares, const wp_fleet_c
   return told(&host, WP_FLEET_OPENED, 0) == 1 && !host.broken ? WP_OK : WP_E_BROKEN_INVARIANT;
 }
 
-/* A task that the thread runs and that nobody wants any more. */
+/* Makes the thread run a task that nobody wants any more. */
 static inline wp_handle abandoned(uint32_t thread) {
   uint32_t index = submit_normal(host.f.pool);
   if (take(host.f.pool, thread, host.now_ms) != index) return (wp_handle){WP_NONE, 0};

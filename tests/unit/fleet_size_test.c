@@ -43,7 +43,7 @@ TEST(grows, "a pool starts with its least number of workers, and grows by one at
   host_step(&host, NULL);
   CHECK(host.next.real_ms > 0);
   host_sleep(&host, 10);
-  CHECK_EQ(told(&host, WP_FLEET_START, 0), 1); /* its worker is free: it has not looked yet */
+  CHECK_EQ(told(&host, WP_FLEET_START, 0), 1); /* its worker is free, since it has not looked yet */
   CHECK(take_one(1) != WP_NONE);
   host_sleep(&host, 10);
   CHECK_EQ(told(&host, WP_FLEET_START, 0), 2);
@@ -115,7 +115,7 @@ TEST(crash_loop,
   host_close(&host);
 }
 
-/* The seat's workers are lost until it is given up. */
+/* Loses the seat's workers until it is given up. */
 static void use_up(uint32_t seat) {
   while (wp_fleet_serves(host.fleet, seat)) {
     host_report(&host, WP_FLEET_BROKEN, on_seat(&host, seat));
@@ -264,7 +264,8 @@ TEST(range,
   host_step(&host, NULL); /* as after each submission */
   for (uint32_t seat = 0; seat < 2; seat++) {
     CHECK(take_one(on_seat(&host, seat)) != WP_NONE);
-    host_step(&host, NULL); /* it sees that tasks wait, and when it looks again they still do */
+    host_step(&host,
+              NULL); /* the fleet sees that tasks wait, and when it looks again they still do */
     host_sleep(&host, 10);
     host_settle(&host);
   }
@@ -285,7 +286,7 @@ TEST(resized, "resizing is told of once all that are to serve do, and the others
   CHECK_EQ(take_one(worker), index);
   resize_to(2, 2);
   host_settle(&host);
-  CHECK_EQ(served(), 2); /* the idle ones went first: the busy one stays */
+  CHECK_EQ(served(), 2); /* the idle ones went first, and the busy one stays */
   CHECK_EQ(on_seat(&host, 3), worker);
   CHECK_EQ(told(&host, WP_FLEET_RESIZED, 0), 1);
   resize_to(1, 1);
@@ -411,7 +412,7 @@ TEST(drained, "when a worker whose seat is closed is lost, another one comes for
   host_report(&host, WP_FLEET_BROKEN, worker);
   CHECK_EQ(on_seat(&host, 1), 0);
   host_sleep(&host, 500);
-  CHECK_EQ(told(&host, WP_FLEET_START, 0), 2); /* nothing waits, as far as anybody knows */
+  CHECK_EQ(told(&host, WP_FLEET_START, 0), 2); /* as far as anybody knows, nothing waits */
   host_report(&host, WP_FLEET_GONE, worker);   /* it runs again */
   host_sleep(&host, 500);
   host_settle(&host);
@@ -461,7 +462,7 @@ enum { TASKS = 400 };
 typedef struct ledger {
   wp_handle tasks[TASKS];
   uint32_t count, settled;
-  bool wrong; /* one has settled that nobody submitted, or not with its result */
+  bool wrong; /* a task has settled that nobody submitted, or with another's result */
 } ledger;
 
 static ledger book;
@@ -491,7 +492,7 @@ static void take_deliveries(void) {
   }
 }
 
-/* It ends something, or takes something. */
+/* The worker ends a task or takes one. */
 static void work(uint32_t thread) {
   wp_pool *pool = host.f.pool;
   wp_thread *record = &pool->threads[thread];

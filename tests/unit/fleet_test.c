@@ -1,4 +1,4 @@
-/* The fleet under a host that the test plays: starts, seats, spares, kills, restarts, closing. */
+/* The fleet, with the test as its host: starts, seats, spares, kills, restarts, closing. */
 #include "fleet_one.h"
 
 #ifdef WP_KILL_POINTS
@@ -112,7 +112,7 @@ TEST(
                            .reason = WP_FLEET_NO_MEMORY};
   host.threads[again].exists = false;
   host_step(&host, &failed);
-  CHECK_EQ(told(&host, WP_FLEET_REAPED, again), 1); /* there is no such thread any more */
+  CHECK_EQ(told(&host, WP_FLEET_REAPED, again), 1); /* that thread is gone */
   host_sleep(&host, 10000);
   CHECK_EQ(told(&host, WP_FLEET_START, 0), 3); /* not tried meanwhile */
   host_report(&host, WP_FLEET_GONE, 1);
@@ -319,7 +319,7 @@ static uint64_t seed;
 
 static uint32_t below(uint32_t limit) { return (uint32_t)(wp_test_random(&seed) % limit); }
 
-/* Of its size, or of one worker. */
+/* Changes the fleet's size, or asks one worker to leave. */
 static void change(uint32_t thread) {
   uint32_t least = 1 + below(host.f.pool->seat_count);
   wp_fleet_event resize = {
@@ -330,7 +330,7 @@ static void change(uint32_t thread) {
     host_report(&host, WP_FLEET_LEAVE, thread);
 }
 
-/* One thing that may happen in a pool. */
+/* Lets one thing happen that may happen in a pool. */
 static void anything(void) {
   wp_pool *pool = host.f.pool;
   uint32_t thread = 1 + below(pool->thread_count - 1);
@@ -392,7 +392,7 @@ static void anything(void) {
   }
 }
 
-/* What a thread runs ends, and it takes nothing new. */
+/* Ends what a thread runs; it takes nothing new. */
 static void end_all(uint32_t thread) {
   wp_thread *record = &host.f.pool->threads[thread];
   for (uint32_t i = 0; i < host.f.pool->config.concurrency; i++) {
@@ -423,7 +423,8 @@ TEST(property, "whatever happens, in any order: no seat is held twice, no record
       CHECK(!host.broken);
       host.told_count = 0;
     }
-    for (uint32_t i = 0; i < 100; i++) { /* nothing happens any more but what the fleet wants */
+    for (uint32_t i = 0; i < 100;
+         i++) { /* from now on nothing happens except what the fleet wants */
       for (uint32_t t = 1; t < host.f.pool->thread_count; t++) end_all(t);
       host_settle(&host);
       host_sleep(&host, 300);

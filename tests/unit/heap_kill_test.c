@@ -1,4 +1,4 @@
-/* Deaths of a heap's owner at every kill point; does nothing unless built with WP_KILL_POINTS. */
+/* The owner of a heap dies at every kill point. Does nothing unless built with WP_KILL_POINTS. */
 #include "heap.h"
 #include "kill.h"
 #include "status.h"
@@ -54,7 +54,7 @@ static void move(size_t bytes) {
   going = NULL;
 }
 
-/* The living thread frees a block of the victim: no part of the victim's death. */
+/* The living thread frees a block of the victim, which is no part of the victim's death. */
 static void drop_from_outside(shadow *s) {
   uint64_t left = kill_points_left;
   kill_points_left = 0;
@@ -130,7 +130,7 @@ static bool recovers(void) {
   if (wp_heap_check(&heap) || wp_segments_check(&segments)) return false;
   if (moving.p && going != &moving && !intact(&moving)) return false;
   wp_heap_free_tagged(&heap, MOVING);
-  wp_heap_drain(&other); /* looks for what the dead had freed and not pushed */
+  wp_heap_drain(&other); /* looks for blocks that the dead thread had freed and not pushed */
   return agrees(&heap, kept) && agrees(&other, foreign);
 }
 
@@ -189,7 +189,7 @@ static void rebuild_hook(const char *name) {
   rebuild_in--;
   if (rebuild_in) return;
   const uint32_t dead[] = {DEAD};
-  wp_heap_rebuild(&heap, dead, 1); /* the owner has died; the thread that called us is alive */
+  wp_heap_rebuild(&heap, dead, 1); /* the owner is dead; the calling thread is alive */
 }
 
 static void rebuild_while_freeing(void) {
@@ -224,7 +224,7 @@ TEST(rebuild_meanwhile_big, "the same for a block with a segment of its own [XP-
   rebuild_while_freeing();
 }
 
-/* The rebuild and the thread that frees want the same block: one of them takes it. */
+/* The rebuild and the thread that frees want the same block, and one of them gets it. */
 static void free_moving(const char *name) {
   if (strcmp(name, "segment.take")) return;
   wp__point_hook = NULL;

@@ -10,7 +10,7 @@ void (*wp__point_hook)(const char *name);
 
 enum { HEADER = 16, LIMIT = 32 << 20 };
 
-/* What a test knows of a block: it is filled from its seed. */
+/* What a test knows of a block, which is filled from its seed. */
 typedef struct shadow {
   uint8_t *p;
   size_t bytes;
@@ -121,7 +121,7 @@ TEST(joining, "heap: blocks freed in any order become one free block again") {
   }
   void *half = wp_heap_alloc(&heap, WP_HEAP_BIG_BYTES - HEADER, 0);
   CHECK(half);
-  CHECK_EQ(wp_segments_bytes(&segments), segments_of(1)); /* so what was left is one block */
+  CHECK_EQ(wp_segments_bytes(&segments), segments_of(1)); /* so the rest is one block */
   wp_segments_close(&segments);
 }
 
@@ -223,7 +223,8 @@ typedef struct peer {
 } peer;
 
 static peer peers[THREADS];
-static wp_atomic_u64 places[PLACES]; /* a block on its way, or 0; the first bytes are its size */
+static wp_atomic_u64 places
+    [PLACES]; /* a block on its way to the other thread, or 0; the block begins with its size */
 static wp_atomic_u32 wrong;
 
 static void consume(wp_heap *self, uint64_t at) {
@@ -336,7 +337,7 @@ TEST(rebuild_kept, "rebuild frees the tags of the dead and keeps all else where 
     CHECK(s[i].p);
     fill(&s[i]);
   }
-  heap.bins[3][3] = (void *)s; /* what a death leaves in the indexes is not looked at */
+  heap.bins[3][3] = (void *)s; /* nothing that a death leaves in the indexes is looked at */
   heap.level_map = 0xdead;
   wp_heap_rebuild(&heap, dead, 3);
   CHECK_EQ(wp_heap_check(&heap), WP_OK);

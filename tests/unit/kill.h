@@ -29,7 +29,7 @@ static inline void kill_hook(const char *name) {
   if (!kill_points_left) kill_now(name);
 }
 
-/* The same with a hook of the caller's, which ends the script with kill_now. */
+/* The same with a hook from the caller, which ends the script with kill_now. */
 static inline bool kill_run_with(void (*hook)(const char *name), uint64_t n, void (*script)(void *),
                                  void *context) {
   wp__point_hook = hook;
@@ -44,12 +44,12 @@ static inline bool kill_run_with(void (*hook)(const char *name), uint64_t n, voi
   return false;
 }
 
-/* Runs the script until its n-th point; true if it died there, false if it came to its end. */
+/* Runs the script up to its nth point. True if it died there, false if it came to its end. */
 static inline bool kill_run(uint64_t n, void (*script)(void *), void *context) {
   return kill_run_with(kill_hook, n, script, context);
 }
 
-/* Every point of this program by its name, some of them several times. */
+/* The names of all points of this program; some occur several times. */
 extern const char *__start_wp_points[], *__stop_wp_points[];
 #endif
 

@@ -29,7 +29,7 @@ static wp_status open(void) {
   return status;
 }
 
-/* The worker runs a C task that its caller has given up; `tag`: it has begun. */
+/* Makes the worker run a C task that its caller has given up; with `tag` the task has begun. */
 static wp_handle run_c(uint32_t tag) {
   uint32_t index = reserve(f.pool, WP_PRIORITY_NORMAL, 0);
   slot_of(f.pool, index)->c_task = 1;
@@ -106,7 +106,7 @@ TEST(doom, "after the time of the checks the thread is doomed, and guilty if it 
   fixture_close(&f);
 }
 
-/* The thread runs a C task of tag 7, or a handler (0); `looked`: the tag of the task that looked at its flag last. */
+/* Makes the thread run a C task with tag 7, or a handler (tag 0); `looked`: the tag of the last task that looked at its flag. */
 static void doomed_after_the_flag(uint32_t tag, uint32_t looked) {
   CHECK_EQ(open(), WP_OK);
   wp_suspicion_begin(&suspicion, f.pool, WP_SUSPECT_TASK, 1, run_c(tag), -1, 100);
@@ -129,7 +129,7 @@ TEST(blind, "without loop checks a C task that has never looked at its flag is l
   CHECK_EQ(open(), WP_OK);
   wp_handle task = run_c(7);
   wp_suspicion_begin(&suspicion, f.pool, WP_SUSPECT_TASK, 1, task, -1, 100);
-  wp_atomic_store_seq_u32(&thread()->looked, 6); /* the one before it did */
+  wp_atomic_store_seq_u32(&thread()->looked, 6); /* the previous task looked */
   CHECK_EQ(climb(&without_checks, 100.06), WP_VERDICT_OPEN);
   CHECK_EQ(climb(&without_checks, 100.06), WP_VERDICT_GUILTY);
   fixture_close(&f);
@@ -186,7 +186,8 @@ TEST(pardon,
   CHECK_EQ(climb(&without_checks, 100), WP_VERDICT_OPEN);
   CHECK_EQ(climb(&without_checks, 101), WP_VERDICT_OPEN);
   wp_task_finish(f.pool, 1, task.index, WP_OK);
-  CHECK_EQ(climb(&without_checks, 102), WP_VERDICT_OPEN); /* inside: it may go on to anything */
+  CHECK_EQ(climb(&without_checks, 102),
+           WP_VERDICT_OPEN); /* inside the gate, from where it may go on to anything */
   wp_gate_leave(thread());
   CHECK_EQ(climb(&without_checks, 103), WP_VERDICT_SPARED);
   CHECK(!wp_gate_doomed(thread()));

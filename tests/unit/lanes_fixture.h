@@ -1,4 +1,4 @@
-/* What the tests of the lanes share: single tasks of any weight, bulk jobs. */
+/* Shared by the tests of the lanes: single tasks of any weight, bulk jobs. */
 #ifndef WP_TEST_LANES_FIXTURE_H
 #define WP_TEST_LANES_FIXTURE_H
 
@@ -19,7 +19,7 @@ static inline bool open_with(wp_config config) {
 
 static inline bool open_pool(uint32_t workers) { return open_with(fixture_config(workers)); }
 
-/* Nothing is left, and the pool is whole. */
+/* Checks that nothing is left and that the pool is intact. */
 static inline bool close_pool(void) {
   bool fine = wp_pool_check(f.pool) == WP_OK && !wp_table_in_use(&f.pool->slots) &&
               !wp_table_in_use(&f.pool->groups) && !wp_atomic_load_seq_u32(&f.pool->bulks) &&
@@ -35,7 +35,7 @@ static inline uint32_t single(uint32_t level, uint32_t flags) {
   return index;
 }
 
-/* A bulk job whose slices go first from `due_ms` on; its group. */
+/* Makes a bulk job whose slices go first from `due_ms` on; gives its group. */
 static inline uint32_t bulk(uint32_t level, double due_ms, uint32_t count, uint32_t *slices) {
   uint32_t group = 0;
   if (wp_group_create(f.pool, count, WP_GROUP_BULK, &group)) abort();
@@ -59,7 +59,7 @@ static inline uint32_t bulks(void) { return wp_atomic_load_seq_u32(&f.pool->bulk
 
 static inline uint32_t run(double now_ms) { return run_one(f.pool, w[0], now_ms); }
 
-/* The worker is done with a task that is still wanted, and main has read its result. */
+/* The worker finishes a task that is still wanted, and main reads the result. */
 static inline bool end(uint32_t worker, uint32_t index) {
   wp_status status = WP_E_CANCELLED;
   wp_task_finish(f.pool, worker, index, WP_OK);

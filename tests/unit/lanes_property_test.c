@@ -1,6 +1,6 @@
 /*
  * Random submissions, takes, ends, cancels, deaths and steps of time, beside a model of the rules in src/lanes.h that knows no
- * lists: it looks through all tasks each time. Every take must give what the model says; nobody may sleep while there is
+ * lists but goes through all tasks each time. Every take must give what the model says; no worker may sleep while there is
  * something to take, nor be woken for nothing; in the end every task has been answered once, or was given up.
  */
 #include "pool_fixture.h"
@@ -12,7 +12,7 @@ void (*wp__point_hook)(const char *name);
 enum {
   WORKERS = 3,
   PLACES = 2,      /* tasks at once on one worker, at most */
-  LIVE_MAX = 60,   /* tasks: so that some steps find nothing, and others a crowd */
+  LIVE_MAX = 60,   /* tasks at most, so that some steps find none and others many */
   TASKS_MAX = 512, /* slots that are ever used */
   BULKS_MAX = 512,
   SLICES_MAX = 6,
@@ -23,7 +23,7 @@ enum state {
   GONE = 0,
   WAITING = 1,
   RUNNING = 2,
-  GIVEN_UP = 3, /* it runs, and nobody wants its answer */
+  GIVEN_UP = 3, /* it runs, but nobody wants its answer */
   ANSWERED = 4,
 };
 
@@ -51,7 +51,7 @@ typedef struct world {
   wp_config config;
   uint64_t random;
   double now_ms, wait_ms;
-  bool is_quiet; /* little is submitted: workers sleep most of the time */
+  bool is_quiet; /* little is submitted, so workers sleep most of the time */
   task tasks[TASKS_MAX];
   uint32_t members[BULKS_MAX]; /* tasks of each bulk job that are not GONE */
   uint32_t bulks, active, live;
@@ -87,7 +87,7 @@ static bool waits(const world *o, uint32_t level, enum weight weight) {
   return false;
 }
 
-/* How long a worker's tasks take is not this room's matter: read, not modelled. */
+/* How long a worker's tasks take is decided elsewhere, so it is read instead of modelled. */
 static bool some_worker_is_slow(const world *o) {
   for (const worker *w = o->workers; w < o->workers + WORKERS; w++) {
     uint32_t exec_us = wp_atomic_load_relaxed_u32(&o->f.pool->threads[w->thread].exec_us);
@@ -220,7 +220,7 @@ static bool take_task(world *o, uint32_t number) {
   if (w->running == o->config.concurrency) return true;
   uint32_t seen = wake_of(o->f.pool, w->thread), before = wakes(o);
   uint32_t taken = take(o->f.pool, w->thread, o->now_ms);
-  task *t = next_task(o); /* afterwards: the pool has noted how slow the worker is */
+  task *t = next_task(o); /* after the pool has noted how slow the worker is */
   w->asleep = taken == WP_NONE;
   w->seen = seen;
   if (!t) return taken == WP_NONE && wakes(o) == before;
@@ -232,7 +232,7 @@ static bool take_task(world *o, uint32_t number) {
   return true;
 }
 
-/* Some task that the worker runs, or of all; NULL for none. */
+/* Some task that the worker runs, or that any worker runs; NULL: there is none. */
 static task *any_task(world *o, uint32_t number) {
   uint32_t start = below(o, TASKS_MAX);
   for (uint32_t i = 0; i < TASKS_MAX; i++) {
@@ -283,7 +283,7 @@ static bool cancel_task(world *o, task *t) {
   return true;
 }
 
-/* One task, or all of its bulk job. */
+/* Cancels one task, or all of its bulk job. */
 static bool cancel_some(world *o) {
   task *t = any_task(o, WP_NONE);
   if (!t) return true;
@@ -315,7 +315,7 @@ static bool kill_one(world *o, uint32_t number) {
   return w->thread != 0;
 }
 
-/* Somebody who has room for what can be taken is awake. */
+/* False if a task can be taken, but all workers that have room for it sleep. */
 static bool nobody_oversleeps(world *o) {
   bool has_room = false;
   for (worker *w = o->workers; w < o->workers + WORKERS; w++) {

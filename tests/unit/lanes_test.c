@@ -15,7 +15,7 @@ TEST(heavy_waits, "a heavy task starts only after the callback of the last slice
   uint32_t heavy = single(NORMAL, WP_SLOT_HEAVY);
   bulk(NORMAL, NEVER_DUE, 2, s);
   bulk(NORMAL, NEVER_DUE, 1, &other);
-  CHECK_EQ(take(f.pool, w[0], 1), s[0]); /* queued is enough: the heavy one was earlier */
+  CHECK_EQ(take(f.pool, w[0], 1), s[0]); /* a queued bulk job holds it, though it came first */
   CHECK_EQ(run_one(f.pool, w[1], 1), s[1]);
   CHECK_EQ(take(f.pool, w[1], 1), other);
   CHECK(end(w[0], s[0]));
@@ -23,14 +23,14 @@ TEST(heavy_waits, "a heavy task starts only after the callback of the last slice
   uint32_t plain = single(NORMAL, 0);
   CHECK_EQ(run_one(f.pool, w[0], 2), plain);
   wp_task_finish(f.pool, w[1], other, WP_OK);
-  CHECK_EQ(take(f.pool, w[0], 3), WP_NONE); /* finished, but its callback is not called yet */
+  CHECK_EQ(take(f.pool, w[0], 3), WP_NONE); /* finished, but its callback has not been called yet */
   wp_status status = WP_OK;
   CHECK_EQ(deliver(f.pool, &status), other);
   CHECK_EQ(run_one(f.pool, w[0], 4), heavy);
   CHECK(close_pool());
 }
 
-/* Whether the light task goes beside the bulk job, when the first worker had one task that took so long and is busy, or free. */
+/* Whether the light task goes beside the bulk job if the first worker's only task so far took so long, and the worker is busy or free. */
 static bool passes_beside(double took_ms, bool busy) {
   uint32_t s[3];
   wp_status status;
@@ -103,7 +103,7 @@ TEST(light_first,
 enum { STREAM = 40 };
 static uint32_t stream[STREAM], stream_at;
 
-/* Runs slices of the stream until something else comes; how many that were, or WP_NONE if it was not `other`. */
+/* Runs slices of the stream until something else comes. Gives how many they were, or WP_NONE if it was not `other`. */
 static uint32_t slices_before(uint32_t other) {
   for (uint32_t count = 0;; count++) {
     uint32_t taken = run(1);
@@ -163,7 +163,7 @@ TEST(cancelled_is_not_passed_over,
   CHECK(close_pool());
 }
 
-/* Two heavy tasks aged, and not taken while there are tasks of a higher level; between two slices. */
+/* Two heavy tasks have aged, and are not taken while there are tasks of a higher level, between two slices. */
 static bool age_two(uint32_t *heavy) {
   for (int h = 0; h < 2; h++) heavy[h] = single(NORMAL, WP_SLOT_HEAVY);
   for (int i = 0; i < 20; i++) {

@@ -1,4 +1,4 @@
-/* Who is woken for what the lanes hold, and the end of bulk jobs when a worker dies there (src/lanes.h). */
+/* Which workers are woken for waiting tasks, and how bulk jobs end when a worker dies then (src/lanes.h). */
 #include "lanes_fixture.h"
 
 #ifdef WP_KILL_POINTS
@@ -40,7 +40,7 @@ TEST(woken_at_the_end,
 
 static uint32_t given_up, second_wake;
 
-/* A job whose only slice, which runs on the first worker, was given up; the second one sleeps. The heavy task that waits. */
+/* The only slice of a job runs on the first worker and was given up; the second worker sleeps. Gives the heavy task that waits. */
 static uint32_t open_given_up(void) {
   if (!open_pool(2)) return WP_NONE;
   bulk(NORMAL, NEVER_DUE, 1, &given_up);
@@ -51,7 +51,7 @@ static uint32_t open_given_up(void) {
   return fine ? heavy : WP_NONE;
 }
 
-/* The second one was woken for it. */
+/* Checks that the second worker was woken for it. */
 static bool ends_with(uint32_t heavy) {
   return wake_of(f.pool, w[1]) != second_wake && run_one(f.pool, w[1], 2) == heavy && close_pool();
 }
@@ -99,7 +99,8 @@ TEST(cancelled_slice_gates_nobody,
   CHECK_EQ(cancel(s[1]), WP_CANCEL_QUEUED);
   CHECK_EQ(cancel(s[2]), WP_CANCEL_QUEUED);
   CHECK_EQ(take(f.pool, w[0], 1), s[0]);
-  CHECK_EQ(take(f.pool, w[0], 1), light); /* in this look: nobody would wake it for another */
+  CHECK_EQ(take(f.pool, w[0], 1),
+           light); /* in this look, as nobody would wake it for another one */
   CHECK(end(w[0], light));
   CHECK(end(w[0], s[0]));
   CHECK_EQ(run(2), heavy);

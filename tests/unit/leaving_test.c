@@ -1,4 +1,4 @@
-/* Workers that are to end when they have nothing left to do: what they take, and who takes the rest. */
+/* Workers that end when they have nothing left to do: what they take, and which workers take the rest. */
 #include "kill.h"
 #include "pool_fixture.h"
 #include "recount.h"
@@ -42,7 +42,7 @@ TEST(passes_on, "a worker that was woken for a task before it was to leave wakes
   wp_worker_leave(f.pool, 1, WP_LEAVING_SEAT);
   CHECK_EQ(wake_of(f.pool, 2), before + 1);
   CHECK_EQ(take(f.pool, 2, 0), index);
-  uint32_t second = submit_normal(f.pool); /* nobody is idle but 1, which may not */
+  uint32_t second = submit_normal(f.pool); /* only 1 is idle, which may not take it */
   CHECK_EQ(take(f.pool, 1, 0), WP_NONE);
   wp_task_finish(f.pool, 2, index, WP_OK);
   CHECK_EQ(take(f.pool, 2, 0), second);
@@ -58,7 +58,7 @@ TEST(not_waited_for,
   wp_atomic_store_seq_u32(&f.pool->threads[1].pace_ns, WP_PACE_LEAST_NS);
   wp_atomic_store_seq_u32(&f.pool->threads[2].sleeps, WP_SLEEP_SHORT);
   uint32_t before = wake_of(f.pool, 2);
-  index = submit_normal(f.pool); /* 1 is quick, and will be back before 2 is awake */
+  index = submit_normal(f.pool); /* 1 is quick and will be back before 2 is awake */
   CHECK_EQ(wake_of(f.pool, 2), before);
   wp_task_cancel(f.pool, index, generation_of(f.pool, index));
   wp_worker_leave(f.pool, 1, WP_LEAVING_SEAT);
@@ -99,7 +99,7 @@ TEST(seat, "a leaving worker runs what waits for its seat, and is woken for it; 
   CHECK(waits);
   CHECK_EQ(kill_worker(f.pool, 1), WP_OK);
   uint32_t heir = start_worker(f.pool, 0);
-  CHECK_EQ(take(f.pool, heir, 0), last); /* who takes the seat runs it */
+  CHECK_EQ(take(f.pool, heir, 0), last); /* whoever takes the seat runs it */
   CHECK_EQ(wp_pool_check(f.pool), WP_OK);
   fixture_close(&f);
 }
@@ -169,7 +169,7 @@ TEST(limit, "a worker that has finished its number of tasks asks for a successor
 }
 
 #ifdef WP_KILL_POINTS
-/* A leaving worker's whole day: a task of its seat, a look for more, its wish. */
+/* Everything that a leaving worker does: a task for its seat, a look for more, its wish to leave. */
 static void leaving_day(void *argument) {
   (void)argument;
   uint32_t index = take(f.pool, 1, 0);

@@ -1,4 +1,4 @@
-/* Pools of many threads: numbers, sets and tables beyond those that fit into a byte, and what a small pool pays for them. */
+/* Pools of many threads: numbers, sets and tables that do not fit into a byte, and what they cost a small pool. */
 #include "idle.h"
 #include "kill.h"
 #include "pool_fixture.h"
@@ -17,7 +17,7 @@ void (*wp__point_hook)(const char *name);
 
 static fixture f;
 
-/* Each heap that is used has a segment. */
+/* Every used heap has a segment. */
 enum { MEMORY_BYTES = WP_SEATS_MAX * 2 * WP_HEAP_SEGMENT_BYTES };
 
 static wp_status lay_out(uint32_t workers, uint32_t spares) {
@@ -30,7 +30,7 @@ static wp_status lay_out(uint32_t workers, uint32_t spares) {
   return status ? status : wp_pool_lay_out(&config, &f.segments, &f.memory, &f.pool);
 }
 
-/* A worker on each seat. */
+/* Seats a worker on each seat. */
 static bool start_all(void) {
   bool started = true;
   for (uint32_t seat = 0; seat < f.pool->seat_count; seat++)
@@ -42,7 +42,7 @@ static uint32_t epoch_of(uint32_t box) {
   return wp_word_generation(wp_atomic_load_acquire_u64(&wp_box_at(f.pool, box)->word));
 }
 
-/* A READY box of main's, which holds its writer's reference. */
+/* Makes a READY box of main, with its writer's reference. */
 static uint32_t written(void) {
   uint32_t box = 0;
   if (wp_box_create(f.pool, WP_MAIN, 4, &box)) return WP_NONE;
@@ -144,7 +144,7 @@ TEST(all_wait, "each of 1,024 workers that wait is woken once, the lowest seat f
 
 /* ---- Deaths ---- */
 
-/* As many threads as there can be: a successor on each seat, while each predecessor is dying. */
+/* As many threads as there can be: each seat has a successor while its predecessor is dying. */
 static bool crowd(void) {
   bool all = start_all();
   for (uint32_t thread = 1; thread <= WP_SEATS_MAX; thread++) wp_worker_doom(f.pool, thread);
@@ -201,7 +201,7 @@ TEST(mass_death,
   for (uint32_t seat = 0; seat < WP_SEATS_MAX; seat++)
     CHECK_EQ(start_worker(f.pool, seat), WP_SEATS_MAX + 1 + seat);
   CHECK_EQ(start_worker(f.pool, 0), 0); /* no record is left until a death is confirmed */
-  /* From the last in line to the first, which has the place. */
+  /* From the last in line to the first, which has the grant. */
   for (uint32_t thread = WP_SEATS_MAX; thread; thread--)
     CHECK_EQ(wp_worker_reap(f.pool, thread, true), WP_OK);
   CHECK_EQ(drain_all(WP_E_WORKER_LOST), WP_SEATS_MAX);
@@ -222,14 +222,14 @@ TEST(mended, "a line of 1,024 that its lock's dead holder left is mended, and go
   CHECK(start_all());
   f.pool->config.box_count = 1;
   for (uint32_t thread = WP_SEATS_MAX; thread; thread--) wp_box_request(f.pool, thread);
-  /* The holder of the place dies with the lock, and the line ends at the fourth that waits. */
+  /* The thread with the grant dies holding the lock, and the line breaks off after the fourth waiter. */
   enum { CUT = WP_SEATS_MAX - 4 };
   CHECK(wp_lock_try(f.pool, WP_SEATS_MAX));
   wp_atomic_store_relaxed_u32(&f.pool->threads[CUT].box_waiting, WP_NONE);
   wp_atomic_store_seq_u32(&f.pool->threads[WP_SEATS_MAX].inside, 1);
   CHECK_EQ(wp_worker_reap(f.pool, WP_SEATS_MAX, false), WP_OK);
-  CHECK_EQ(wp_pool_check(f.pool), WP_OK); /* the line has all that wait */
-  /* Those behind the cut come first: what is known of them is that they wait. The others have kept their order. */
+  CHECK_EQ(wp_pool_check(f.pool), WP_OK); /* all waiters are in line */
+  /* Those behind the break come first: all that is known is that they wait. The others have kept their order. */
   for (uint32_t turn = 1; turn < WP_SEATS_MAX; turn++) {
     uint32_t thread = turn < CUT ? turn : CUT + WP_SEATS_MAX - 1 - turn, box = 0;
     CHECK(wp_box_granted(f.pool, thread));
@@ -280,7 +280,7 @@ WP_TASK(whose_turn) {
   return wp_task_result(task, WP_TYPE_NUMBER, &number, sizeof number);
 }
 
-/* Asleep: three hundred that are busy would leave nothing of the machine to the others. */
+/* Asleep: three hundred busy threads would leave no processor time to the others. */
 WP_TASK(hang_asleep) {
   do pause();
   while (task);
@@ -298,7 +298,7 @@ static wp_pool *open_threads(void) {
   return wp_pool_create(&config, &pool) ? NULL : pool;
 }
 
-/* Runs so many tasks; false unless each gives its number back, once. */
+/* Runs so many tasks. False unless each settles once, with its own number. */
 static bool run_numbers(wp_pool *pool, uint32_t count) {
   double sum = 0;
   wp_handle handle;

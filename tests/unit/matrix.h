@@ -1,5 +1,5 @@
 /*
- * The kill matrix: a scene (main, a victim, another worker and their tasks), the operations at whose every point the victim
+ * The kill matrix: a scene (main, a victim, another worker and their tasks), operations at whose every point the victim
  * dies, and what must hold afterwards. Played by one thread in matrix_test.c, by real ones in matrix_threads_test.c.
  */
 #ifndef WP_TEST_MATRIX_H
@@ -18,7 +18,7 @@ enum {
   LATER_MS = 1000,      /* after all limits and leases */
 };
 
-/* Workers of the scene that have no part in it: they come first. */
+/* Workers that have no part in the scene; they come first. */
 static uint32_t bystanders;
 
 /* Thread numbers, and seats + 1. */
@@ -39,7 +39,7 @@ typedef struct scene {
   uint32_t boxes[4];     /* boxes of the operation */
   void *blocks[4];       /* memory of the operation */
   bool other_waits;      /* for a box, in line */
-  wp_atomic_u32 locked;  /* main has the scheduler's lock */
+  wp_atomic_u32 locked;  /* main has the lock */
   uint64_t before[2];    /* bytes and blocks in use before the first task */
   const char *complaint; /* what went wrong first, or NULL */
 } scene;
@@ -52,7 +52,7 @@ static void complain(const char *text) {
 
 /* ---- Threads ---- */
 
-/* The thread that calls plays this worker, or main (0), for wp_malloc and its like. */
+/* The calling thread plays this worker, or main (0), for wp_malloc and the like. */
 static void play(uint32_t number) {
   wp__self = number ? &s.f.pool->threads[number] : NULL;
   wp__self_pool = number ? s.f.pool : NULL;
@@ -60,7 +60,7 @@ static void play(uint32_t number) {
 
 /* ---- The lock ---- */
 
-/* What follows finds the scheduler's lock taken, and leaves its chores to the next holder. */
+/* Main takes the lock, so that whatever follows leaves its chores to the next holder; or gives it back. */
 static void block_lock(bool taken) {
   if (taken) {
     if (!wp_lock_try(s.f.pool, WP_MAIN)) complain("the lock is taken");
@@ -70,7 +70,7 @@ static void block_lock(bool taken) {
   }
 }
 
-/* Whether the victim's death here can make a difference: a try for a lock that is taken stores nothing. Who has slept on it once gets
+/* Whether the victim's death here can make a difference: a try for a taken lock stores nothing. A victim that has slept on the lock gets
  * it. */
 static inline bool is_of_interest(const char *name) {
   if (!strcmp(name, "lock.awake")) block_lock(false);
@@ -119,14 +119,14 @@ static void run_clock(double now_ms) {
   }
 }
 
-/* Main takes a leased result as a box of its own, as JavaScript's does. */
+/* Main takes a leased result as its own box, as main does in JavaScript. */
 static void lease(uint32_t box) {
   if (wp_box_grant(s.f.pool, box, WP_MAIN)) complain("a result's box cannot be granted");
   wp_box_at(s.f.pool, box)->lease_end_ms = LATER_MS;
   s.f.pool->leases++;
 }
 
-/* Delivers what has been finished. */
+/* Delivers all finished tasks. */
 static void collect(void) {
   for (uint32_t index; wp_task_drain(s.f.pool, &index, 1);) {
     const wp_slot *slot = slot_of(s.f.pool, index);
@@ -159,7 +159,7 @@ static void submit_in_group(uint32_t item) {
   wp_task_submit(s.f.pool, index);
 }
 
-/* For the victim's seat, or for any (WP_MAIN). */
+/* Submits a task for the victim's seat, or for any (WP_MAIN). */
 static uint32_t submit_c(const char *name, uint32_t flags, uint32_t thread) {
   uint32_t index = give(flags, WP_PRIORITY_NORMAL, thread);
   if (index == WP_NONE) return index;
@@ -172,7 +172,7 @@ static uint32_t submit_c(const char *name, uint32_t flags, uint32_t thread) {
 
 /* ---- Boxes ---- */
 
-/* A READY box of this thread's that `value` names; WP_NONE without memory. */
+/* Makes a READY box of this thread that `value` names; WP_NONE: out of memory. */
 static uint32_t write_box(uint32_t self, wp_value *value, uint32_t bytes) {
   uint32_t box = 0;
   wp_gate_enter(&s.f.pool->threads[self]);
@@ -215,14 +215,14 @@ static void run_and_finish(uint32_t self, uint32_t index) {
   finish(self, index, status);
 }
 
-/* Takes and finishes one task; false when there is none. */
+/* Takes and finishes one task; false: there is none. */
 static bool work(uint32_t self) {
   uint32_t index = take_one(self);
   if (index != WP_NONE) run_and_finish(self, index);
   return index != WP_NONE;
 }
 
-/* All that a C task can do with the pool. Its malloc'ed memory is back when it returns. */
+/* Does everything that a C task can do with the pool. It has freed all it malloc'ed when it returns. */
 static wp_status do_all(wp_task *task) {
   static const uint8_t bytes[BOX_BYTES] = {1};
   if (!wp_task_alloc(task, 100) || !wp_task_alloc(task, 40000)) return WP_E_NO_MEMORY;
@@ -284,7 +284,7 @@ static bool open_scene(void) {
   wp_config config = fixture_config(OTHER);
   config.concurrency = 4;
   config.box_count = 1;
-  /* Two for "grow", one that a dead victim was adding, out of reach until the recount. */
+  /* Two for "grow", and one that a dead victim was adding and that is out of reach until the recount. */
   config.max_tasks = 3 * WP_TABLE_CHUNK;
   if (fixture_open(&s.f, &config)) return false;
   for (int i = 0; i < 4; i++) s.held[i] = s.boxes[i] = WP_NONE;
@@ -296,7 +296,7 @@ static bool open_scene(void) {
 
 /* ---- Afterwards ---- */
 
-/* Everything that waits is done by the two workers, everything that is done is delivered. */
+/* The two workers run everything that waits, and main delivers everything. */
 static void finish_rest(void) {
   for (bool busy = true; busy;) {
     busy = false;
@@ -312,7 +312,7 @@ static void finish_rest(void) {
   }
 }
 
-/* A place in line comes sooner or later: it is used and given back. */
+/* Whoever is in line gets a box sooner or later, uses it and gives it back. */
 static void use_place(uint32_t self, bool waits) {
   uint32_t box = 0;
   if (!waits) wp_box_request(s.f.pool, self);
@@ -325,7 +325,7 @@ static void use_place(uint32_t self, bool waits) {
     wp_box_drop(s.f.pool, self, box);
 }
 
-/* The dead one's record serves a new thread as well as before. */
+/* Checks that a new thread can use the dead thread's record. */
 static void try_newcomer(void) {
   submit_c("answer_box", 0, WP_MAIN);
   submit_c("answer_inline", WP_SLOT_LEASE, VICTIM);
@@ -340,7 +340,7 @@ static void end_workers(void) {
   }
 }
 
-/* Nothing is left, but for `spare` blocks and groups. */
+/* Checks that nothing is left but `spare` blocks and groups. */
 static void look_for_leaks(uint64_t spare) {
   uint64_t sum[2];
   count_memory(sum);
@@ -357,7 +357,7 @@ static void check_whole(const char *text) {
   if (wp_pool_check(s.f.pool)) complain(text);
 }
 
-/* What is left is done, the successor tried, everybody ended: nothing may remain. */
+/* Runs what is left, tries the successor, ends everybody; nothing may remain. */
 static void check_end(uint64_t spare) {
   run_clock(LATER_MS);
   finish_rest();

@@ -1,4 +1,4 @@
-/* What the victim does in the kill matrix: for each operation what main and the others prepare, and its own part. */
+/* The operations of the kill matrix: what main and the others prepare for each, and the victim's part. */
 #ifndef WP_TEST_MATRIX_OPS_H
 #define WP_TEST_MATRIX_OPS_H
 
@@ -7,7 +7,7 @@
 
 typedef struct operation {
   const char *name;
-  void (*prepare)(void); /* by main, which plays the workers' parts as well; nobody dies */
+  void (*prepare)(void); /* by main, which plays the workers' parts as well; nobody dies here */
   void (*run)(void);     /* by the victim */
   void (*end)(void);     /* what the other does after the victim's death; may be NULL */
 } operation;
@@ -411,7 +411,7 @@ static void run_memory(void) {
   wp_gate_leave(self);
 }
 
-/* What the victim had not freed when it died is the other's to free. */
+/* The other worker frees what the victim had not freed when it died. */
 static void end_memory(void) { wp_heap_free_tagged(wp_pool_heap(s.f.pool, OTHER), FOREIGN_TAG); }
 
 /* ---- grow: the tables of slots and boxes ---- */
@@ -455,7 +455,7 @@ static void prepare_recover(void) {
   wp_task_arm_bell(s.f.pool);
 }
 
-/* Once to run again, once too often, and one that is not to be run again. */
+/* A task that may run again, one that has run too often, and one that must not run again. */
 static void run_recover(void) {
   for (uint32_t i = 0, index = s.held[0]; index != WP_NONE && i < 3; i++) {
     wp_task_recover(s.f.pool, VICTIM, index);

@@ -9,7 +9,7 @@ void (*wp__point_hook)(const char *name);
 
 enum { NAMES_MAX = 256 };
 
-/* Points that a worker does not come to by itself, and where they are met. */
+/* Points that a worker does not reach by itself, and where they are tested. */
 static const char *const elsewhere[] = {
     "gate.back",          /* a doomed thread that goes on: matrix_threads_test.c */
     "gate.park",          /* likewise */
@@ -18,12 +18,12 @@ static const char *const elsewhere[] = {
     "stop.look",          /* main: worker_test.c */
 };
 
-/* Where a death inside the gate may lose something, one block or group: see heap.h (an untagged block that nobody has noted
+/* Where a death inside the gate may lose one block or group: see heap.h (an untagged block that nobody has noted
  * down), box.h (the bytes of a box that is being freed), table.h (a chunk), task.h (a group). */
 static const char *const losses[] = {"group.leave", "heap.blocks", "heap.bytes",   "heap.mark",
                                      "heap.target", "heap.word",   "segment.take", "table.grow"};
 
-/* What a worker changes outside the gate, in one step each: the gate, words to wait on, its own idle bit, hints and gauges, the tag of
+/* Things that a worker changes outside the gate, in one step each: the gate, words to wait on, its idle bit, hints and gauges, the tag of
  * the C task that it is about to run, and that it is ready. */
 static const char *const outside[] = {"gate.enter",   "gate.left",   "thread.wake",  "thread.sleep",
                                       "thread.awake", "thread.beat", "idle.clear",   "pace.note",
@@ -40,8 +40,7 @@ static bool is_in(const char *name, const char *const *names, size_t count) {
 /* ---- What was covered ---- */
 
 static const char *met[OPERATIONS][NAMES_MAX];
-static uint64_t met_at[OPERATIONS]
-                      [NAMES_MAX]; /* the number of the point at which the name was met first */
+static uint64_t met_at[OPERATIONS][NAMES_MAX]; /* number of the first point with this name */
 static uint32_t met_count[OPERATIONS], deaths;
 
 static bool was_met(int op, const char *name) {
@@ -68,7 +67,7 @@ static bool was_met_anywhere(const char *name) {
 
 static bool reached; /* the n-th point */
 
-/* Main does something meanwhile; its own points do not count. */
+/* Main acts meanwhile; its points do not count. */
 static void interrupt(void (*act)(void)) {
   void (*hook)(const char *) = wp__point_hook;
   wp__point_hook = NULL;
@@ -78,7 +77,7 @@ static void interrupt(void (*act)(void)) {
   wp__point_hook = hook;
 }
 
-/* True once, at the n-th point. */
+/* True at the nth point only. */
 static bool reach(const char *name) {
   if (!is_of_interest(name) || !kill_points_left) return false;
   kill_points_left--;
@@ -97,7 +96,7 @@ static void die_hook(const char *name) {
 
 static void doom(void) { wp_gate_doom(&s.f.pool->threads[VICTIM]); }
 
-/* Planned: is doomed where it stands, and stopped where it is next seen outside the gate. */
+/* Planned: is doomed where it stands, and stopped when it is next seen outside the gate. */
 static void doom_hook(const char *name) {
   if (reach(name)) interrupt(doom);
   if (reached && !wp_gate_inside(&s.f.pool->threads[VICTIM])) kill_now(kill_name);
@@ -105,7 +104,7 @@ static void doom_hook(const char *name) {
 
 static void pardon(void) { wp_gate_pardon(&s.f.pool->threads[VICTIM]); }
 
-/* Doomed where it stands, pardoned where it is next seen outside: the killer changed its mind. */
+/* Is doomed where it stands, and pardoned when it is next seen outside: the killer has changed its mind. */
 static void pardon_hook(const char *name) {
   const wp_thread *victim = &s.f.pool->threads[VICTIM];
   if (reach(name)) interrupt(doom);
@@ -119,7 +118,7 @@ static void take_away(void) {
   wp_lock_help(s.f.pool, WP_MAIN, WP_CHORE_INBOX | WP_CHORE_BOXES | WP_CHORE_PURGE);
 }
 
-/* Lives on, while main cancels, times out, delivers and expires all that it can at this moment. */
+/* Lives on while main cancels, times out, delivers and expires everything that it can at this moment. */
 static void meddle_hook(const char *name) {
   if (reach(name)) interrupt(take_away);
 }
@@ -139,7 +138,7 @@ static const ending cancelled = {"cancelled", meddle_hook, true};
 
 static void run_script(void *op) { operations[*(const int *)op].run(); }
 
-/* The other works between a death and its confirmation, with what the dead one has just given back: that is not reaped. */
+/* The other worker works between a death and its confirmation, with what the dead one has just given back and is thus not reaped. */
 static uint32_t begin_other_box(void) {
   uint32_t box = WP_NONE;
   if (wp_box_create(s.f.pool, OTHER, BOX_BYTES, &box)) complain("no box for the other");
@@ -152,7 +151,7 @@ static void end_other_box(uint32_t box) {
   wp_box_drop(s.f.pool, OTHER, box);
 }
 
-/* One end at the n-th point; false when the operation has fewer. */
+/* Plays one end at the nth point; false: the operation has fewer points. */
 static bool play_once(int op, const ending *end, uint64_t n) {
   if (!open_scene()) {
     complain("no scene");
@@ -219,7 +218,7 @@ TEST(meddled, "tasks are cancelled, timed out and delivered at any point of any 
   CHECK(play_all(&cancelled));
 }
 
-/* One end for each kind of point of each operation, where it was met first. */
+/* One end for each kind of point of each operation, at its first occurrence. */
 static bool play_samples(const ending *end) {
   for (int op = 0; op < OPERATIONS; op++) {
     for (uint32_t i = 0; i < met_count[op]; i++) {

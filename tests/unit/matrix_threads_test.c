@@ -1,5 +1,5 @@
 /*
- * The kill matrix with real threads: the victim stops for ever at its n-th point, or is doomed there, while main and another
+ * The kill matrix with real threads: the victim stops for ever at its nth point, or is doomed there, while main and another
  * worker go on. Does nothing unless built with WP_KILL_POINTS. SCALE= how often.
  */
 #include "kill.h"
@@ -34,7 +34,7 @@ static void announce(wp_atomic_u32 *word) {
   wp_port_wake(word, 1);
 }
 
-/* From here on it touches nothing of the pool. */
+/* From here on the victim touches nothing of the pool. */
 static void stop_for_ever(void) {
   is_victim = false;
   unused = points_left;
@@ -148,7 +148,7 @@ static void play_once(uint64_t n) {
   fixture_close(&s.f);
 }
 
-/* At each point of one operation, as far as the victim comes. */
+/* One end at each point of an operation that the victim reaches. */
 static uint64_t play_operation(void) {
   uint64_t n = 0;
   unused = 0;

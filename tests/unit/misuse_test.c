@@ -8,7 +8,7 @@ void (*wp__point_hook)(const char *name);
 
 static fixture f;
 
-/* What is no index of any table: beyond all chunks, beyond the records that exist, none. */
+/* Indexes that no table has: beyond all chunks, beyond the existing records, and WP_NONE. */
 static const uint32_t wild[] = {WP_TABLE_CHUNK, WP_TABLE_RECORDS_MAX - 1, WP_TABLE_RECORDS_MAX,
                                 WP_NONE - 1, WP_NONE};
 enum { WILD = sizeof wild / sizeof *wild };
@@ -21,7 +21,7 @@ static int start(void) {
   return status;
 }
 
-/* Whole, and empty when what was left is done. */
+/* Checks that the pool is intact, and empty once the rest is done. */
 static bool is_well(void) {
   for (uint32_t w = 1; w <= 2; w++) kill_worker(f.pool, w);
   bool well = wp_pool_check(f.pool) == WP_OK && !wp_table_in_use(&f.pool->slots) &&
@@ -35,7 +35,7 @@ TEST(boxes, "boxes that do not exist, of others, in the wrong state [XP-17]") {
   CHECK_EQ(start(), WP_OK);
   wp_completion out;
   uint32_t box = 0;
-  for (int empty = 1; empty >= 0; empty--) { /* the table without a chunk, then with one */
+  for (int empty = 1; empty >= 0; empty--) { /* first the table has no chunk, then one */
     for (uint32_t i = 0; i < WILD; i++) {
       uint32_t none = wild[i];
       CHECK_EQ(wp_box_commit(f.pool, 1, none, WP_TYPE_BINARY, 0, 0), WP_E_STALE_HANDLE);

@@ -30,7 +30,7 @@ typedef struct fixture {
 static inline wp_config fixture_config(uint32_t workers) {
   wp_config config;
   wp_config_defaults(&config);
-  config.recycle_ms = WP_NONE; /* tests that want kills say so */
+  config.recycle_ms = WP_NONE; /* no kills unless a test sets it */
   config.workers = workers;
   config.box_bytes = 1024; /* the default takes all of FIXTURE_BYTES */
   return config;
@@ -47,7 +47,7 @@ static inline void fixture_close(fixture *f) { wp_segments_close(&f->segments); 
 
 /* ---- Workers ---- */
 
-/* A worker on the seat, through all of its states; 0 when there is no thread record left. */
+/* Starts a worker on the seat, through all of its states; 0: no thread record is left. */
 static inline uint32_t start_worker(wp_pool *pool, uint32_t seat) {
   uint32_t thread = wp_worker_open(pool);
   if (!thread) return 0;
@@ -94,7 +94,7 @@ static inline uint32_t generation_of(const wp_pool *pool, uint32_t index) {
   return wp_word_generation(wp_atomic_load_acquire_u64(&slot_of(pool, index)->word));
 }
 
-/* A slot to be filled further and submitted with wp_task_submit. */
+/* Reserves a slot that the caller fills further and submits with wp_task_submit. */
 static inline uint32_t reserve(wp_pool *pool, uint32_t priority, uint32_t seat) {
   uint32_t index = WP_NONE;
   if (wp_task_reserve(pool, WP_MAIN, &index)) return WP_NONE;
@@ -143,7 +143,7 @@ static inline void free_slot(wp_pool *pool, uint32_t index) {
   wp_gate_leave(&pool->threads[WP_MAIN]);
 }
 
-/* The next finished slot, settled, counted and freed; its status in *status. */
+/* Delivers the next finished slot, and settles, counts and frees it; its status in *status. */
 static inline uint32_t deliver(wp_pool *pool, wp_status *status) {
   uint32_t index = WP_NONE;
   if (!wp_task_drain(pool, &index, 1)) return WP_NONE;
@@ -154,7 +154,7 @@ static inline uint32_t deliver(wp_pool *pool, wp_status *status) {
   return index;
 }
 
-/* Takes, finishes and delivers one task; its index. */
+/* Takes, finishes and delivers one task; gives its index. */
 static inline uint32_t run_one(wp_pool *pool, uint32_t thread, double now_ms) {
   wp_status status = WP_OK;
   uint32_t index = take(pool, thread, now_ms);

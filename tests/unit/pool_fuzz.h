@@ -1,5 +1,5 @@
 /*
- * The core under arbitrary calls: each byte of the input is one step of main or of a worker. Afterwards, when everything has
+ * The core under arbitrary calls: each byte of the input is a step of main or of a worker. In the end, when everything has
  * come to its end, the pool must be whole (wp_pool_check) and hold nothing. Used by the plain test, which replays a corpus
  * made from a seed, and by the libFuzzer target (make fuzz).
  */
@@ -76,7 +76,7 @@ static void fuzz_drop_box(fuzz_state *s, uint32_t seat) {
   s->boxes[seat] = 0;
 }
 
-/* Drops the worker's box of the pool, or asks for one, perhaps not for the first time, and takes it when its turn has come. */
+/* Drops the worker's pooled box; or asks for one, perhaps again, and takes it when its turn has come. */
 static void fuzz_line(fuzz_state *s, uint32_t seat) {
   uint32_t box = 0, self = s->threads[seat];
   if (!self || s->boxes[seat]) {
@@ -87,7 +87,7 @@ static void fuzz_line(fuzz_state *s, uint32_t seat) {
   if (!wp_box_create_granted(s->f.pool, self, 10, &box)) s->boxes[seat] = box + 1;
 }
 
-/* Calls that no correct program makes, with indexes that are none, stale, or somebody else's. */
+/* Calls that no correct program makes, with indexes that are invalid, stale, or somebody else's. */
 static void fuzz_misuse(fuzz_state *s, uint32_t argument) {
   static const uint32_t indexes[] = {0, 1, 2, 3, WP_TABLE_CHUNK, WP_TABLE_RECORDS_MAX, WP_NONE};
   wp_pool *pool = s->f.pool;
@@ -150,7 +150,7 @@ static void fuzz_step(fuzz_state *s, uint32_t op, uint32_t argument) {
   }
 }
 
-/* Lets everything that was submitted end; true when the pool is whole and empty then. */
+/* Lets everything that was submitted end; true if the pool is intact and empty then. */
 static bool fuzz_finish_all(fuzz_state *s) {
   wp_pool *pool = s->f.pool;
   wp_status status = WP_OK;
@@ -160,7 +160,7 @@ static bool fuzz_finish_all(fuzz_state *s) {
       if (!s->threads[seat]) s->threads[seat] = start_worker(pool, seat);
       while (fuzz_place(s, seat, false)) fuzz_finish(s, seat, 0);
       fuzz_drop_box(s, seat);
-      fuzz_line(s, seat); /* takes the place it may have stood in line for */
+      fuzz_line(s, seat); /* takes a box that it may have waited for */
       fuzz_drop_box(s, seat);
       fuzz_take(s, seat);
     }
@@ -172,7 +172,7 @@ static bool fuzz_finish_all(fuzz_state *s) {
          !wp_atomic_load_relaxed_u32(&pool->boxes.in_use);
 }
 
-/* One input; false when the pool was damaged or something remained. */
+/* Runs one input; false if the pool was damaged or something remained. */
 static bool fuzz_one(const uint8_t *data, size_t size) {
   static fuzz_state state;
   wp_config config = fixture_config(FUZZ_WORKERS);

@@ -1,4 +1,4 @@
-/* The fuzz target's inputs as a plain test: made from a seed, so that they never rot. */
+/* The fuzz target as a plain test, with inputs made from a seed, so that they never go stale. */
 #include "pool_fuzz.h"
 
 #ifdef WP_KILL_POINTS

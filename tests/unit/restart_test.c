@@ -28,8 +28,9 @@ TEST(limit, "as many restarts as the window allows are given, then none, and non
 TEST(window, "restarts are forgotten one by one, when the window has passed them") {
   wp_restart_log log = fresh();
   for (int i = 0; i < 3; i++) CHECK(wp_restart_take(&usual, &log, 100 * i, false, 0.5) >= 0);
-  CHECK(wp_restart_take(&usual, &log, 1000, false, 0.5) >= 0); /* that of 0 ms has gone */
-  CHECK(wp_restart_take(&usual, &log, 1099, false, 0.5) < 0);  /* that of 100 ms has not */
+  CHECK(wp_restart_take(&usual, &log, 1000, false, 0.5) >=
+        0); /* the one of 0 ms has left the window */
+  CHECK(wp_restart_take(&usual, &log, 1099, false, 0.5) < 0); /* the one of 100 ms has not */
   wp_restart_policy never_forgets = usual;
   never_forgets.window_ms = 0;
   log = fresh();
@@ -95,7 +96,7 @@ TEST(unlimited,
   CHECK(wp_restart_take(&policy, &log, 0, false, 0.5) < 0);
 }
 
-/* The rule again, over all times. */
+/* The same rule, calculated from all times. */
 TEST(property, "random policies and times: the log gives what counting all restarts gives") {
   uint64_t seed = wp_test_env("SEED", 20261127);
   printf("# SEED=%llu\n", (unsigned long long)seed);

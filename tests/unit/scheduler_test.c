@@ -86,7 +86,8 @@ TEST(bound,
   uint32_t gone = submit_bound(f.pool, WP_PRIORITY_NORMAL, 1);
   uint32_t last = submit_bound(f.pool, WP_PRIORITY_NORMAL, 1);
   uint32_t higher = submit(f.pool, WP_PRIORITY_HIGH, 0);
-  uint32_t copy = submit(f.pool, WP_PRIORITY_LOW, 1); /* of a broadcast: before everything */
+  uint32_t copy =
+      submit(f.pool, WP_PRIORITY_LOW, 1); /* a copy of a broadcast goes before everything */
   uint64_t word = wp_atomic_load_acquire_u64(&wp_slot_at(&f.pool->slots, gone)->word);
   CHECK_EQ(wp_task_cancel(f.pool, gone, wp_word_generation(word)), WP_CANCEL_QUEUED);
   const uint32_t order[] = {copy, higher, before, first, after, last, low};
@@ -291,7 +292,7 @@ TEST(drain,
   alone = submit_flags(f.pool, WP_SLOT_EXCLUSIVE);
   uint32_t lower = submit(f.pool, WP_PRIORITY_LOW, 0);
   CHECK_EQ(take(f.pool, w, 0), WP_NONE);
-  /* Nobody waits for it any more: what it held up goes on. */
+  /* Nobody waits for it any more, so what it held up goes on. */
   uint32_t seen = wake_of(f.pool, w);
   wp_task_cancel(f.pool, alone, generation_of(f.pool, alone));
   CHECK(wake_of(f.pool, w) != seen);
@@ -324,7 +325,7 @@ enum { BROKEN_TASKS = 40 };
 
 static uint32_t lane_of(int i) { return (uint32_t)(i * 7 % WP_PRIORITY_COUNT); }
 
-/* Whether everything in `tasks` that is not `taken` comes to `w` once, by level and then by
+/* Whether `w` gets everything in `tasks` that is not `taken` once, by level and then by
  * position. */
 static bool all_once_in_order(wp_pool *pool, uint32_t w, const uint32_t *tasks, uint32_t taken) {
   for (uint32_t lane = 0; lane < WP_PRIORITY_COUNT; lane++) {
@@ -432,6 +433,6 @@ TEST(dies_taking,
     CHECK_EQ(wp_table_in_use(&pool->slots), 0);
     fixture_close(&f);
   }
-  CHECK(n > 100); /* so the script came to where it takes */
+  CHECK(n > 100); /* so the script got as far as its take */
 }
 #endif

@@ -173,7 +173,7 @@ static bool recover(script *t, void *const *others) {
       known = known || at == t->held[i];
       if (at == t->held[i]) t->held[i] = NULL;
     }
-    if (!known) return false; /* an acquire must not be done before its last step */
+    if (!known) return false; /* an acquire must not take effect before its last step */
     wp_segment_release(t->s, at);
   }
   for (int i = 0; i < 6; i++) {

@@ -149,8 +149,8 @@ static void script_take_put(void *unused) {
   if (!wp_table_take(&table, &heaps[1], &index)) wp_table_put(&table, index);
 }
 
-/* Its chunk's allocation may be left half done: what then becomes of that heap is
- * heap_kill_test's. */
+/* The allocation of its chunk may be left half done; what then becomes of that heap is tested in
+ * heap_kill_test.c. */
 TEST(dies,
      "a death at any point of taking and putting loses one record or one chunk at most [XP-01]") {
   uint64_t n = 1;

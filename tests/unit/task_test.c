@@ -10,7 +10,7 @@ static uint64_t processed(void) { return wp_atomic_load_relaxed_u64(&f.pool->cou
 static uint64_t errors(void) { return wp_atomic_load_relaxed_u64(&f.pool->counters.errors); }
 static uint64_t late(void) { return wp_atomic_load_relaxed_u64(&f.pool->counters.late); }
 
-/* Tells main's part of what a tick found; their number. */
+/* Does main's part for everything that a tick found; gives how many. */
 static uint32_t tick(double now_ms, wp_action *actions, double *next_ms) {
   uint32_t count = wp_task_tick(f.pool, now_ms, actions, 8, next_ms);
   for (uint32_t i = 0; i < count; i++) {
@@ -99,7 +99,7 @@ TEST(no_queue, "max_queue 0 admits as many as there are workers free now [AM-05]
   uint32_t a = start_worker(f.pool, 0);
   CHECK(wp_task_admits(f.pool, 1) && !wp_task_admits(f.pool, 2));
   submit_timed(f.pool, 10);
-  CHECK(!wp_task_admits(f.pool, 1)); /* the free worker is spoken for */
+  CHECK(!wp_task_admits(f.pool, 1)); /* the free worker has a task coming */
   CHECK(take(f.pool, a, 0) != WP_NONE);
   CHECK(!wp_task_admits(f.pool, 1));
   CHECK_EQ(tick(10, action, &next_ms), 1);
@@ -225,7 +225,8 @@ TEST(timeout,
   CHECK_EQ(tick(1100, action, &next_ms), 1);
   CHECK_EQ(action[0].kind, WP_ACTION_EXPIRED);
   CHECK(action[0].slot == slow && action[0].generation == generation && action[0].thread == w);
-  CHECK_EQ(tick(1e9, action, &next_ms), 0); /* once, and no recycle time: never killed */
+  CHECK_EQ(tick(1e9, action, &next_ms),
+           0); /* once, and without a recycle time, so it is never killed */
   CHECK_EQ(next_ms, 0);
   CHECK_EQ(wp_task_cancel(f.pool, slow, generation), WP_CANCEL_STALE);
   CHECK_EQ(take(f.pool, w, 1200), WP_NONE);
@@ -259,7 +260,7 @@ TEST(recycle,
   CHECK_EQ(wp_worker_doom(f.pool, w), 1);
   CHECK_EQ(tick(2000, action, &next_ms), 0); /* asked for once */
   uint32_t next = wp_worker_open(f.pool);
-  CHECK(next && next != w); /* nothing of the old one is used before its death is confirmed */
+  CHECK(next && next != w); /* nothing of the old thread is used before its death is confirmed */
   CHECK_EQ(wp_worker_reap(f.pool, w, true), WP_OK);
   CHECK_EQ(deliver(f.pool, &status), WP_NONE);
   CHECK_EQ(take(f.pool, next, 2000), WP_NONE);
@@ -284,7 +285,7 @@ TEST(cancel_hangs, "a cancelled task that hangs past its limit is nobody's news,
   CHECK_EQ(wp_task_cancel(f.pool, hung, generation_of(f.pool, hung)), WP_CANCEL_RUNNING);
   CHECK_EQ(tick(1099, action, &next_ms), 0);
   CHECK_EQ(next_ms, 1100);
-  CHECK_EQ(tick(1100, action, &next_ms), 0); /* its caller was answered by the cancel */
+  CHECK_EQ(tick(1100, action, &next_ms), 0); /* its caller got the answer from the cancel */
   CHECK_EQ(wp_atomic_load_acquire_u32(&f.pool->threads[w].poisoned), 1);
   CHECK_EQ(tick(1150, action, &next_ms), 1);
   CHECK(action[0].kind == WP_ACTION_KILL && action[0].thread == w);
@@ -375,7 +376,7 @@ TEST(bell,
   CHECK(!wp_task_finish(f.pool, w, task[1], WP_OK));
   CHECK_EQ(wp_task_drain(f.pool, done, 1), 1);
   CHECK_EQ(done[0], task[0]);
-  CHECK(!wp_task_arm_bell(f.pool)); /* one was taken over and not delivered */
+  CHECK(!wp_task_arm_bell(f.pool)); /* main has taken one and not delivered it */
   CHECK_EQ(wp_task_drain(f.pool, done, 3), 1);
   CHECK_EQ(done[0], task[1]);
   fixture_close(&f);
@@ -460,7 +461,7 @@ static void model_submit(uint64_t r) {
   uint32_t seat = r % 8 == 0 ? 1 + (uint32_t)(r >> 8) % MODEL_SEATS : 0;
   uint32_t index = reserve(f.pool, (uint32_t)(r >> 16) % WP_PRIORITY_COUNT, seat);
   wp_slot *slot = slot_of(f.pool, index);
-  slot->item = model_count; /* free for the test: these slots are in no group */
+  slot->item = model_count; /* the test may use the field: these slots are in no group */
   slot->timeout_ms = r >> 20 & 1 ? (uint32_t)(r >> 24) % 50 : 0;
   slot->flags = (r >> 40) % 4 == 0 ? WP_SLOT_REQUEUE : 0;
   if ((r >> 44) % 8 == 0) slot->flags |= WP_SLOT_EXCLUSIVE;
@@ -534,7 +535,7 @@ static void model_step(uint64_t r) {
   model_ms += (double)(rest % 8);
 }
 
-/* Every task that is left runs to its end. */
+/* Runs every task that is left to its end. */
 static void model_end(void) {
   wp_resume(f.pool);
   for (uint32_t seat = 0; seat < MODEL_SEATS; seat++) model_replace(seat);

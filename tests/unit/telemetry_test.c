@@ -119,7 +119,8 @@ TEST(lasting, "what lasts from one sample to the next shows in both [TW-47, TW-4
     sample(0);
     CHECK(wp_telemetry_report(f.pool, 2000, report));
     CHECK_EQ(value_of(WP_METRIC_HEAVY), 1);
-    CHECK_EQ(value_of(WP_METRIC_PLAIN), i ? 5 : 8); /* low ones too; at first the peak */
+    CHECK_EQ(value_of(WP_METRIC_PLAIN),
+             i ? 5 : 8); /* includes low ones; the first sample shows the peak */
     CHECK_EQ(value_of(WP_METRIC_ACTIVE_BULKS), 1);
     CHECK_EQ(value_of(WP_METRIC_LOW_SKIPS), 1);       /* nothing goes after the first sample */
     CHECK_EQ(value_of(WP_METRIC_HEAVY_SKIPS), i + 1); /* it waits on */
@@ -209,13 +210,13 @@ TEST(execution, "a worker's mean is 0.25 x + 0.75 of what it was, x from a task'
     CHECK_EQ(deliver(f.pool, &status), running);
     mean_us = 0.25 * took_ms[i] * 1000 + 0.75 * mean_us;
     CHECK(is_mean(w, mean_us));
-    now_ms += 500; /* it looks for work, or does what is not a task's */
+    now_ms += 500; /* it looks for work, or does something outside tasks */
     CHECK_EQ(take(f.pool, w, now_ms), WP_NONE);
   }
   wp_task_finish_at(f.pool, w, 0, WP_OK, now_ms + 1e6); /* which it does not run */
   CHECK(is_mean(w, mean_us));
   CHECK_EQ(kill_worker(f.pool, w), WP_OK);
-  CHECK(is_mean(w, 0)); /* the next thread with this record starts anew */
+  CHECK(is_mean(w, 0)); /* the next thread with this record starts from 0 */
   fixture_close(&f);
 }
 
@@ -287,7 +288,7 @@ TEST(pool_time, "workers go by main's clock where it runs beside theirs, and by 
   fixture_close(&f);
 }
 
-/* Ticks, in each of which a task of normal level goes. */
+/* Ticks; in each a task of the normal level goes. */
 static void run_ticks(uint32_t worker, uint32_t ticks) {
   for (uint32_t i = 0; i < ticks; i++) {
     submit_normal(f.pool);
@@ -331,7 +332,7 @@ TEST(starvation_heavy,
   submit_class(WP_SLOT_HEAVY, WP_PRIORITY_HIGH);
   for (int i = 0; i < 9; i++) sample(0);
   CHECK(wp_telemetry_report(f.pool, 2000, report));
-  CHECK_EQ(value_of(WP_METRIC_HEAVY_SKIPS), 0); /* it waits, but for no bulk job */
+  CHECK_EQ(value_of(WP_METRIC_HEAVY_SKIPS), 0); /* it waits, but not because of a bulk job */
   CHECK_EQ(wp_group_create(f.pool, 1, WP_GROUP_BULK, &group), WP_OK);
   run_ticks(w, 4);
   for (int i = 0; i < 3; i++) sample(0);
@@ -341,7 +342,7 @@ TEST(starvation_heavy,
   wp_group_leave(f.pool, group);
   CHECK(run_one(f.pool, w, 0) != WP_NONE); /* the first of the two */
   CHECK_EQ(wp_group_create(f.pool, 1, WP_GROUP_BULK, &group), WP_OK);
-  for (int i = 0; i < 7; i++) sample(0); /* in the first of these one has gone */
+  for (int i = 0; i < 7; i++) sample(0); /* one goes in the first of these ticks */
   CHECK(wp_telemetry_report(f.pool, 2000, report));
   CHECK_EQ(value_of(WP_METRIC_HEAVY_SKIPS), 7);
   sample(0);
@@ -408,13 +409,13 @@ TEST(grades,
   fixture_close(&f);
 }
 
-/* One metric of each threshold, with a value that is not 0. */
+/* One metric for each threshold, with a value that is not 0. */
 static const enum wp_metric GRADED[] = {WP_METRIC_LIGHT,        WP_METRIC_OVER_BUDGET,
                                         WP_METRIC_ACTIVE_BULKS, WP_METRIC_LOW_SKIPS,
                                         WP_METRIC_HEAVY_SKIPS,  WP_METRIC_INTERVENTIONS};
 enum { GRADED_COUNT = sizeof GRADED / sizeof *GRADED };
 
-/* Fills the one sample of the window. */
+/* Fills the only sample of the window. */
 static void make_values(uint32_t worker) {
   uint32_t group;
   CHECK_EQ(wp_group_create(f.pool, 1, WP_GROUP_BULK, &group), WP_OK);
@@ -502,6 +503,6 @@ TEST(over_budget,
     sample(0);
   }
   CHECK(wp_telemetry_report(f.pool, 2000, report));
-  CHECK(value_of(WP_METRIC_OVER_BUDGET) == 2 / 5.0); /* of the samples that there are */
+  CHECK(value_of(WP_METRIC_OVER_BUDGET) == 2 / 5.0); /* of the samples so far */
   fixture_close(&f);
 }

@@ -1,6 +1,6 @@
 /*
- * A test program of the core: TEST(name) { … CHECK(…); } and one MAIN. Prints TAP, so that natively and in wasm the
- * same runner reads it. SEED=, SCALE= come from the environment.
+ * Test programs of the core: TEST(name) { … CHECK(…); } and one MAIN. They print TAP, so that natively and in wasm the
+ * same runner can read it. SEED= and SCALE= come from the environment.
  */
 #ifndef WP_TEST_H
 #define WP_TEST_H
@@ -48,7 +48,7 @@ static int wp_test_failures;
     }                                                                                              \
   } while (0)
 
-/* A number from the environment, or its default. */
+/* A number from the environment, or a default. */
 static inline uint64_t wp_test_env(const char *name, uint64_t otherwise) {
   const char *text = getenv(name);
   return text && *text ? strtoull(text, NULL, 0) : otherwise;

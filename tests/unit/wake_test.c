@@ -1,4 +1,4 @@
-/* Wake-ups that must not be spent on a worker that will not take anything. The model tests/model/gate.pml found the first two
+/* Wake-ups that must not go to a worker that will not take anything. The model tests/model/gate.pml found the first two
  * and the last. */
 #include "pool_fixture.h"
 
@@ -8,7 +8,7 @@ void (*wp__point_hook)(const char *name);
 
 static fixture f;
 
-/* A pool whose workers have looked for work and found none. */
+/* Opens a pool whose workers have looked for work and found none. */
 static bool open_idle(uint32_t *workers, uint32_t count) {
   wp_config config = fixture_config(count);
   bool idle = fixture_open(&f, &config) == WP_OK;
@@ -50,7 +50,7 @@ TEST(fastest_first,
   submit_normal(f.pool);
   CHECK(wake_of(f.pool, w[2]) != before[2]);
   CHECK_EQ(wake_of(f.pool, w[0]), before[0]);
-  submit_normal(f.pool); /* better slow than not at all */
+  submit_normal(f.pool); /* a slow worker is better than none */
   CHECK(wake_of(f.pool, w[0]) != before[0]);
   fixture_close(&f);
 }
@@ -126,7 +126,7 @@ TEST(requeued_to_seat,
   wp_task_submit(f.pool, task);
   CHECK_EQ(take(f.pool, a, 0), task);
   wp_worker_doom(f.pool, a);
-  uint32_t b = start_worker(f.pool, 0); /* a spare: faster than the confirmed death */
+  uint32_t b = start_worker(f.pool, 0); /* a spare is faster than the confirmation of the death */
   CHECK_EQ(take(f.pool, b, 0), WP_NONE);
   uint32_t before = wake_of(f.pool, b);
   CHECK_EQ(wp_worker_reap(f.pool, a, true), WP_OK);
@@ -170,7 +170,7 @@ TEST(exclusive_ahead,
   fixture_close(&f);
 }
 
-/* How many workers have been woken since `before` was noted. */
+/* How many workers were woken since `before` was noted. */
 static int woken(const uint32_t *workers, const uint32_t *before, int count) {
   int sum = 0;
   for (int i = 0; i < count; i++) sum += wake_of(f.pool, workers[i]) != before[i];

@@ -167,7 +167,7 @@ TEST(states, "empty, starting, ready, live, dying, empty; a record is reused onl
   CHECK_EQ(thread_state(a), WP_THREAD_DYING);
   CHECK(!is_idle(f.pool, a));
   CHECK_EQ(wp_atomic_load_seq_u32(&f.pool->seats[0]), 0);
-  wp_worker_ready(f.pool, a); /* a late word of a dying thread changes nothing */
+  wp_worker_ready(f.pool, a); /* a late report of a dying thread changes nothing */
   CHECK_EQ(thread_state(a), WP_THREAD_DYING);
   uint32_t b = wp_worker_open(f.pool);
   CHECK(b && b != a);
@@ -405,7 +405,7 @@ static uint32_t stop_of(uint32_t thread) {
   return wp_atomic_load_seq_u32(&f.pool->threads[thread].stop);
 }
 
-/* Plays a loop check: what main sees while the task runs. */
+/* A task that plays main, and asks for its own stop. */
 WP_TASK(asked_to_stop) {
   double answers = 0;
   wp_pool *pool = task->pool;
@@ -433,7 +433,7 @@ TEST(stop,
   CHECK_EQ(wp_worker_stop(f.pool, 1, true), WP_STOP_SOON); /* taken, not begun */
   wp_task_finish(f.pool, 1, task, wp_worker_run(f.pool, 1, task));
   CHECK_EQ(stop_answers, 2 + 4 + 8);
-  CHECK(stop_of(1)); /* still; the next has another tag */
+  CHECK(stop_of(1)); /* still set; the next task has another tag */
   CHECK_EQ(wp_worker_stop(f.pool, 1, true), WP_STOP_NONE);
   uint32_t next = submit_c("double_it");
   CHECK_EQ(take(f.pool, 1, 0), next);
@@ -447,7 +447,7 @@ TEST(stop,
 #ifdef WP_KILL_POINTS
 static uint32_t first_run, second_run; /* C tasks of one worker, one after the other */
 
-/* The first ends by itself, and the second begins. */
+/* The first task ends by itself, and the second begins. */
 static void next_begins(const char *name) {
   if (strcmp(name, "stop.look")) return;
   wp__point_hook = NULL;
@@ -505,7 +505,7 @@ TEST(order,
   for (int i = 0; i < 2; i++) wp_task_finish(f.pool, 1, task[finished[i]], WP_OK);
   uint32_t first = 0;
   CHECK_EQ(wp_task_drain(f.pool, &first, 1),
-           1); /* the other one is main's already, and undelivered */
+           1); /* main has taken the other one already, and not delivered it */
   CHECK_EQ(first, task[2]);
   free_slot(f.pool, first);
   wp_task_finish(f.pool, 1, task[3], WP_OK);
