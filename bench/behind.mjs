@@ -1,10 +1,10 @@
-/** Where other pools are ahead: made from the results, so that none can be forgotten. */
+/** Where other pools are ahead: derived from the results, so that none can be forgotten. */
 import { POOLS } from './pools/index.mjs';
 import { groups, line, show } from './report.mjs';
 import { summarise } from './results.mjs';
 
 const OWN = 'wasmpool';
-/** Less is the noise of this machine. */
+/** A smaller lead is noise on this machine. */
 const FROM = 1.05;
 
 /**

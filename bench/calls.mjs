@@ -55,7 +55,7 @@ for (const path of ['.', ...positionals]) {
   const pool = await createPool({ module: MODULE, workers: 1 });
   for (const [name, make] of VARIANTS) runs.push({ path, name, pool, make, costs: [] });
 }
-const WARMING = 6; // windows until the compilers are done
+const WARMING = 6; // windows until everything is compiled
 for (let window = -WARMING; window < WINDOWS; window++) {
   for (const { pool, make, costs } of window & 1 ? [...runs].reverse() : runs) {
     const ns = await cost(pool, make);

@@ -35,8 +35,8 @@ function explain(error) {
   return { reason: `failed: ${error?.message ?? error}` };
 }
 
-process.on('unhandledRejection', () => undefined); // the rows look at what their promises come to
-process.on('uncaughtException', () => undefined); // what a crashed worker raises on main is part of what is measured
+process.on('unhandledRejection', () => undefined); // the rows look at their promises' outcomes
+process.on('uncaughtException', () => undefined); // errors that a crashed worker raises on main are part of the measurement
 const outcome = await measure().catch(explain);
 writeSync(1, `\n${JSON.stringify(outcome)}\n`);
-process.exit(); // some pools never settle their end
+process.exit(); // some pools never settle the promise of their end

@@ -8,7 +8,7 @@ import process from 'node:process';
 const POOL = 'wasmpool';
 const ROUNDS = 2;
 const LIMIT_S = 10;
-/** No measurement is begun after that. */
+/** No measurement begins after that. */
 const BUDGET_MS = 45_000;
 const ROWS = [
   'roundtrip-pinned',
@@ -23,7 +23,7 @@ const ROWS = [
 
 /** @returns {Promise<string>} a table, as far as the time went */
 async function compare() {
-  // Here, so that a suite that cannot be loaded (no package of bench/ is installed, say) is no failure either.
+  // Imported here, so that a suite that cannot be loaded (because no package of bench/ is installed, for example) is no failure either.
   const { measureApart } = await import('./processes.mjs');
   const { BASE } = await import('./pools/index.mjs');
   const { cell, line } = await import('./report.mjs');

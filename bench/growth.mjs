@@ -18,7 +18,7 @@ import { exponent, median, spread } from './stats.mjs';
  */
 
 const LIMIT_S = 60;
-/** Beside these; the others are in the tables. */
+/** The pools to compare with; the others are in the tables. */
 const COMPARED = ['wasmpool', 'wasmpool-c', 'piscina', 'raw'];
 
 const powers = (/** @type {number} */ base, /** @type {number} */ from, /** @type {number} */ to) =>
@@ -102,7 +102,7 @@ const isPast = ({ points, stopped }, size, round) =>
 function addTo(found, size, outcome) {
   if ('reason' in outcome) {
     found.stopped = `${outcome.reason} (${size.toLocaleString('en')})`;
-    found.points = found.points.filter((point) => point.size < size); // no median without the rounds that failed
+    found.points = found.points.filter((point) => point.size < size); // no median if rounds failed
     return;
   }
   const ms = Number(outcome.figures.ms);

@@ -1,8 +1,8 @@
-/** What the rows measure with. */
+/** Shared by the rows: ways to measure. */
 import { setImmediate as turn } from 'node:timers/promises';
 import { median, quantile } from './stats.mjs';
 
-/** A pool gave something else than its task returned: there is no figure then. */
+/** A pool gave something else than its task returned, so there is no figure. */
 export class WrongResult extends Error {}
 
 /** There is no figure, and the message says why. */
@@ -48,7 +48,7 @@ export async function stream(pool, depth, { task, value, fits }, ms) {
       const sent = value(i);
       const result = await pool.run(task, sent);
       check(fits(sent, result), () => `${task}(${JSON.stringify(sent)}) gave ${JSON.stringify(result)}`);
-      // The clock is looked at now and then only: at a million tasks a second it is a cost of its own.
+      // The clock is read only now and then: at a million tasks a second, reading it has a cost of its own.
       if ((++done & 63) === 0 || depth < 64) over ||= performance.now() - start >= ms;
     }
   };

@@ -108,7 +108,7 @@ function measureFirst(kind) {
 
 async function first(kind) {
   const workers = Number(options.workers);
-  await sleep(50); // what has been loaded is settled
+  await sleep(50); // by then loading is done
   const bare = () => Promise.all(Array.from({ length: workers }, startBare));
   console.log(JSON.stringify(await measure({ run: kind === 'bare' ? bare : () => startPool(workers) })));
   process.exit();

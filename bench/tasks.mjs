@@ -2,17 +2,17 @@
 
 export const echo = (value) => value;
 export const inc = (n) => n + 1;
-/** A batch by hand, for pools that have none. */
+/** A batch, for pools that have none of their own. */
 export const incAll = (numbers) => numbers.map(inc);
 
-/** So many units of work, about half a millisecond each, that only a processor can do. */
+/** Computes for so many units of about half a millisecond. */
 export function work(units) {
   let hash = 0x811c9dc5;
   for (let left = units * 250_000; left > 0; left--) hash = Math.imul(hash ^ (left & 255), 0x01000193);
   return hash >>> 0;
 }
 
-/** A moment on a clock that all threads share, in milliseconds. */
+/** The time on a clock that all threads share, in milliseconds. */
 export const clock = () => performance.timeOrigin + performance.now();
 
 /** Busy for so long. @returns {number} when it was over, by the clock */
@@ -24,7 +24,7 @@ export function burn(ms) {
 
 const MARK = 0xa5;
 
-/** Marks both ends: whoever gets the bytes can tell whether they arrived, without time spent on what lies between. */
+/** Marks both ends, so that whoever gets the bytes can check them without spending time on those between. */
 export function mark(bytes) {
   bytes[0] = bytes[bytes.length - 1] = MARK;
   return bytes;
@@ -32,18 +32,18 @@ export function mark(bytes) {
 /** @returns {number} the length, or -1 if the bytes are not as `mark` left them */
 export const inspect = (bytes) => (bytes[0] === MARK && bytes[bytes.length - 1] === MARK ? bytes.length : -1);
 export const make = (length) => mark(new Uint8Array(length));
-/** Bytes in, as many out. */
+/** Takes bytes and returns as many. */
 export const remake = (bytes) => make(inspect(bytes));
-/** Shared memory by hand: what the pool brings is a reference. */
+/** Shared memory, for pools without any of their own: the pool carries a reference. */
 export const makeShared = (length) => mark(new Uint8Array(new SharedArrayBuffer(length)));
 export const remakeShared = (bytes) => makeShared(inspect(bytes));
 
-/** Says that it runs, and never ends. */
+/** Tells that it runs, and never ends. */
 export function hang(started) {
   Atomics.store(started, 0, 1);
   for (;;);
 }
-/** Takes its worker along. */
+/** Ends its worker. */
 export const crash = () => process.exit(3);
 
 /** Waits until `count` tasks run at the same time. */

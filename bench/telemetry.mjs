@@ -34,7 +34,7 @@ const variants = {
 const rates = {};
 for (const { adapted } of Object.values(variants)) {
   await meet(adapted, WORKERS);
-  await stream(adapted, DEPTH, KINDS.number, 1000); // until the compilers are done
+  await stream(adapted, DEPTH, KINDS.number, 1000); // until everything is compiled
 }
 for (let window = 0; window < WINDOWS; window++) {
   for (const [name, { pool, adapted }] of Object.entries(variants)) {

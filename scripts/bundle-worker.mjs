@@ -11,7 +11,7 @@ import { build, transform } from 'esbuild';
 
 const root = resolve(process.argv[2] ?? fileURLToPath(new URL('..', import.meta.url)));
 
-/** Modules that most workers do not need at once, and what they are needed for: each is loaded when that is first asked for. */
+/** Modules that most workers do not need at their start, and what they are needed for: each is loaded on first use. */
 const LATER = {
   'cbor-x/encode': { file: './boot-node-cbor.cjs', names: ['Encoder'] },
   'node:v8': { file: 'node:v8', names: ['Serializer', 'Deserializer', 'serialize', 'deserialize'] },
@@ -45,17 +45,17 @@ const common = /** @type {const} */ ({
   target: 'node20',
   logLevel: 'warning',
   minifySyntax: true,
-  minifyWhitespace: true, // names stay, for those who look at a stack
+  minifyWhitespace: true, // names stay, so that stacks can be read
 });
 
-/** What the glue finds out when it starts, and this bundle knows: it runs in a thread of Node, Bun or Deno. */
+/** What the glue would find out at its start, but this bundle knows: it runs in a thread of Node, Bun or Deno. */
 const KNOWN = {
   ENVIRONMENT_IS_WEB: 'false',
   ENVIRONMENT_IS_WORKER: 'true',
   ENVIRONMENT_IS_NODE: 'true',
   ENVIRONMENT_IS_PTHREAD: 'true',
 };
-/** The code that finds it out, and what the glue does when it finds itself in a thread of its own. */
+/** The code that finds it out, and what the glue does if it runs in a thread that it started itself. */
 const NEEDLESS = [
   ...Object.keys(KNOWN).map((name) => new RegExp(`var ${name}=[^;]*;`)),
   /ENVIRONMENT_IS_WORKER=!worker_threads[^;]*;/,
@@ -63,7 +63,7 @@ const NEEDLESS = [
   /export default Module;[^]*/,
 ];
 
-/** Puts the glue of the package's own core into the bundle, without what it needs elsewhere. */
+/** Puts the glue of the package's own core into the bundle, without the parts for other environments. */
 const ownGlue = {
   name: 'own-glue',
   setup(bundle) {
@@ -81,7 +81,7 @@ const ownGlue = {
   },
 };
 
-/** Workers have no use for what the table of results advises. */
+/** Workers do not need the advice in the table of results. */
 const noAdvice = {
   name: 'no-advice',
   setup(bundle) {
@@ -120,10 +120,10 @@ const files = [
     plugins: [noAdvice],
   },
 ];
-/** What each worker is handed as one text: a longer one has its engine collect garbage first. See docs/decisions/0018-start.md */
+/** Longest code that each worker gets as one text: for a longer one the engine collects garbage first. See docs/decisions/0018-start.md */
 const WORKER_BYTES_MOST = 96 * 1024;
 
-// All of them or none: parts of different versions do not fit together.
+// All files or none, since parts of different versions do not fit together.
 const built = await Promise.all(files.map((file) => build({ ...common, ...file, write: false })));
 const outputs = built.flatMap(({ outputFiles }) => outputFiles);
 const tooLong = outputs.find(({ path, contents }) => /worker\.cjs$/.test(path) && contents.length > WORKER_BYTES_MOST);

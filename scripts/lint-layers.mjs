@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
-/** Lowest first. ARCHITECTURE.md says what each is for. */
+/** The lowest layer comes first. ARCHITECTURE.md says what each is for. */
 const LAYERS = [
   'generated',
   'base',
@@ -37,7 +37,7 @@ const LAYERS = [
   'index.js',
   'cli',
 ];
-/** More than this in a folder are two folders. */
+/** A folder with more files than this should be two. */
 const FILES_MAX = 12;
 /** Static and dynamic imports, and types in JSDoc; `module.js` and so on in examples of documentation are not relative to the file. */
 const IMPORT = /(?:\bfrom\s+|\bimport\s+|\bimport\(\s*)['"](\.[^'"]+)['"]/g;

@@ -8,10 +8,10 @@ import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
-/** So many lines of code, at the most, may lie between a point and its write: a look, an `if`, the start of a loop. */
+/** At most so many lines of code may lie between a point and its write: a load, an `if`, the start of a loop. */
 const LINES_MAX = 3;
 
-/** Points that have no atomic write of their own, and how often each is there: before a plain store, or between two steps. */
+/** Points without an atomic write of their own, and how often each occurs: before a plain store, or between two steps. */
 const PLAIN = new Map(
   Object.entries({
     'argument.replace': 1,

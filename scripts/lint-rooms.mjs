@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
-/** Rooms from the ground up, each with its files: `heap` is heap.c and heap.h, `port/` is all below that folder. */
+/** Rooms from the lowest up, each with its files: `heap` is heap.c and heap.h, `port/` is everything below that folder. */
 const ROOMS = [
   ['base/'],
   ['status'],
@@ -97,7 +97,7 @@ for (const [index, parts] of ROOMS.entries()) {
 }
 process.exitCode = findings ? 1 : 0;
 
-/** No include points up. */
+/** Checks that no include points up. */
 function checkIncludes() {
   for (const file of sources) {
     const room = roomOf(file);
@@ -110,13 +110,13 @@ function checkIncludes() {
         if (!name) return;
         const beside = file.includes('/') ? `${dirname(file)}/${name}` : name;
         const found = [beside, name].find((path) => sources.includes(path));
-        if (!found) return; // a header of the host's
+        if (!found) return; // a header of the host
         if (roomOf(found) > room) report(file, index + 1, `includes ${found}, which is above it`);
       });
   }
 }
 
-/** What a header declares is defined by the same room. */
+/** Checks that the room that declares a function in a header also defines it. */
 function checkDefinitions() {
   /** @type {Map<string, Set<number>>} */
   const defined = new Map();

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const LINES_MAX = 400;
-/** Tests are lists: what makes a file of them hard to read is not its length. */
+/** Files of tests may be longer, since they are lists. */
 const TEST_LINES_MAX = 600;
 
 let findings = 0;
@@ -106,7 +106,7 @@ forbid(
 
 forbid(
   'terminate',
-  // js/cli/input/module.js loads a user's module in a worker of its own, which is no pool's.
+  // js/cli/input/module.js loads a user's module in a worker that belongs to no pool.
   shim.filter(not(/^js\/(?:host\/|cli\/input\/module\.js)/)),
   /\.terminate\(/,
   "workers are ended by js/host/ only, so that nobody goes around the kill gate's handshake",
@@ -116,7 +116,7 @@ checkSizes();
 checkExports();
 process.exitCode = findings ? 1 : 0;
 
-/** A file that grows past the cap has two rooms in it. */
+/** A file longer than the cap should be split. */
 function checkSizes() {
   const code = ['src', 'js', 'bin', 'wasm', 'scripts', 'tests', 'demo', 'bench'].flatMap((directory) =>
     files(directory, /\.(?:[ch]|m?js|ts|sh)$/),
@@ -128,13 +128,13 @@ function checkSizes() {
   }
 }
 
-/** What JS may call is declared, and documented, in a header. */
+/** Functions that JavaScript may call must be declared, and documented, in a header. */
 function checkExports() {
   const list = 'wasm/exports.txt';
   if (!existsSync(join(root, list))) return;
   const headers = core.filter((file) => file.endsWith('.h'));
   const declared = headers.map((file) => codeLines(file).join('\n')).join('\n');
-  const fromLibrary = new Set(['_malloc', '_free']); // the C library's own header
+  const fromLibrary = new Set(['_malloc', '_free']); // a header of the C library
   const seen = new Set();
   readFileSync(join(root, list), 'utf8')
     .trimEnd()

@@ -12,9 +12,9 @@ const root = process.argv[2] ?? join(dirname(fileURLToPath(import.meta.url)), '.
 const REQUIREMENTS = 'docs/requirements.md';
 const FOLDERS = ['bench', 'bin', 'demo', 'docs', 'examples', 'js', 'scripts', 'src', 'tests', 'wasm'];
 const TEXT = /\.(?:[chs]|def|js|mjs|cjs|ts|md|sh|pml|txt|html)$|\/wasmpool-config$/;
-/** Written by programs, or by others. */
+/** Files that programs or others have written. */
 const SKIPPED = /(?:^|\/)node_modules\/|^(?:js|wasm)\/dist\/|^js\/generated\//;
-/** What a build makes: named, and not there in a fresh checkout. */
+/** Files that a build makes: they may be named, although a fresh checkout does not have them. */
 const BUILT = /^(?:js\/dist|wasm\/dist|js\/generated)(?:\/|$)/;
 
 const ID = /\b(?:AM|TW|AT|NF|NC|XP|C)-\d\d\b/g;
@@ -24,7 +24,7 @@ const PATH = new RegExp(`(?<![\\w./@-])(?:${FOLDERS.join('|')})(?:/[\\w.-]+)+/?`
 const NAME = /(?<![\w./*-])[a-z][a-z0-9_-]*\.(?:c|h|def|js|mjs|pml|md|sh)\b(?![\w/(*])/g;
 /** A file in a note: with its path, or by its name. */
 const FILE = /(?:[\w-]+\/)*[\w-]+\.(?:c|h|def|js|mjs|pml|md|sh)\b/g;
-/** Names in comments that are files of users, of the C library or of Emscripten. */
+/** Names of files of users, of the C library or of Emscripten. */
 const OTHERS_FILES = new Set(['worker.js', 'worker.mjs', 'tasks.mjs', 'pthread_impl.h', 'thread_mailbox.c']);
 
 let findings = 0;
@@ -69,7 +69,7 @@ function idsIn(text) {
   return [...single, ...ranged];
 }
 
-/** A text with everything but its comments blanked; of a page, with its blocks of code blanked. */
+/** A text with everything but its comments blanked; for a page, with its code blocks blanked. */
 function prose(/** @type {string} */ path, /** @type {string} */ text) {
   const blank = (/** @type {string} */ part) => part.replace(/[^\n]/g, ' ');
   if (path.endsWith('.md')) return text.replace(/^```[^]*?^```/gm, blank);
@@ -89,7 +89,7 @@ checkFiles();
 checkSee();
 process.exitCode = findings ? 1 : 0;
 
-/** Every id that is named is a row; every row is named by a test. */
+/** Checks that every id that is named is a row, and that a test names every row. */
 function checkIds() {
   const page = texts.get(REQUIREMENTS) ?? '';
   /** @type {Map<string, number>} */
@@ -109,10 +109,10 @@ function checkIds() {
   for (const [id, line] of rows) if (!tested.has(id)) report(REQUIREMENTS, line, 'ids', `no test names ${id}`);
 }
 
-/** Every file that a comment or a page names is there. */
+/** Checks that every file that a comment or a page names exists. */
 function checkFiles() {
   for (const [path, text] of texts) {
-    if (path === 'CHANGELOG.md') continue; // tells of files that were there
+    if (path === 'CHANGELOG.md') continue; // names files of earlier versions
     const words = prose(path, text);
     for (const { 0: match, index } of words.matchAll(PATH)) {
       const target = match.replace(/[.-]+$/, '');
@@ -120,7 +120,7 @@ function checkFiles() {
       if (!known.has(target) && !known.has(`${target}/`) && !known.has(posix.join(dirname(path), target)))
         report(path, lineAt(words, index), 'files', `${target} is not there`);
     }
-    // Pages, tests and examples name files of their readers, too.
+    // Pages, tests and examples also name files of their readers.
     if (!/^(?:js|src|wasm|scripts|bench)\/|^ARCHITECTURE\.md$/.test(path)) continue;
     for (const { 0: match, index } of words.matchAll(NAME)) {
       if (!names.has(match) && !OTHERS_FILES.has(match))
@@ -129,10 +129,10 @@ function checkFiles() {
   }
 }
 
-/** Every header of the core has a `See` note; the files in it are paths from the root, from src/ or from the header's folder. */
+/** Checks that every header of the core has a `See` note whose files are paths from the root, from src/ or from the header's folder. */
 function checkSee() {
   for (const [path, text] of texts) {
-    if (!/^src\/.*\.h$/.test(path) || path === 'src/wasmpool.h') continue; // the public header has no notes for us
+    if (!/^src\/.*\.h$/.test(path) || path === 'src/wasmpool.h') continue; // the public header has no such notes
     const note = /^ \* See {2,}([^]*?)(?=^ \* \w+ {2}|^ \*\/|^ \*\n|\*\/)/m.exec(text);
     if (!note) report(path, 1, 'see', 'no See note');
     const where = lineAt(text, note?.index ?? 0);

@@ -7,7 +7,7 @@
 set -eu
 . "$(dirname "$0")/common.sh"
 
-# An apt or dpkg that is already running (a fresh machine's unattended upgrade) is waited for.
+# Waits for an apt or dpkg that is already running (a fresh machine's unattended upgrade).
 lock_wait=600
 
 packages_of() {
@@ -42,7 +42,7 @@ done
 say "packages: installing$missing"
 mkdir -p "$root/.cache"
 log=$root/.cache/packages.log
-# A foreign source that does not answer makes `update` fail although Debian's own lists are fresh: only a failing
+# A foreign source that does not answer makes `update` fail although Debian's own lists are fresh, so only a failing
 # install is an error.
 apt update >"$log" 2>&1 || say "packages: apt-get update reported errors, going on (see .cache/packages.log)"
 # shellcheck disable=SC2086 # a list of words

@@ -7,7 +7,7 @@ import { spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { basename } from 'node:path';
 
-// A net for a program that hangs, far above what any of them takes; not a measure of anything.
+// Ends programs that hang: far longer than any of them takes.
 const HANG_MS = 10 * 60 * 1000;
 // A sanitizer's first report ends the program, with a status that says so.
 const SANITIZERS = {
@@ -75,7 +75,7 @@ function run(program) {
   return promise;
 }
 
-/** Promise.withResolvers, which Node 20 has not. */
+/** Promise.withResolvers, which Node 20 does not have. */
 function withResolvers() {
   let resolve = (/** @type {Outcome} */ _outcome) => {};
   const promise = new Promise((settle) => (resolve = settle));

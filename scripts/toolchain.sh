@@ -15,7 +15,7 @@ suite=trixie # the Debian release that carries it
 links=$root/.toolchain/bin
 prefix=${WASMPOOL_TOOLCHAIN:-$root/.toolchain/emscripten}
 
-# The version of an emcc, or nothing when it does not run.
+# Prints the version of an emcc, or nothing if it does not run.
 version_of() {
   "$1" --version 2>/dev/null | sed -n '1s/^emcc .* \([0-9][0-9]*\.[0-9]*\.[0-9]*\).*/\1/p'
 }
@@ -83,7 +83,7 @@ unpack() {
   echo '{ "type": "commonjs" }' >"$stage/package.json"
 }
 
-# Every path is worked out when a tool starts, from where it lies: so the prefix can be built in one place and moved.
+# Every path is derived when a tool starts from where the tool lies, so the prefix can be built in one place and moved.
 write_wrappers() {
   mkdir -p "$stage/bin" "$stage/binaryen/bin"
   for program in "$stage"/root/usr/bin/wasm*; do
@@ -111,12 +111,12 @@ LLVM_ADD_VERSION = '19'
 CLANG_ADD_VERSION = '19'
 BINARYEN_ROOT = os.path.join(os.path.dirname(os.environ['EM_CONFIG']), 'binaryen')
 NODE_JS = shutil.which('node')
-# The package brings all its system libraries ready-made; two emcc at once then need no lock either.
+# The package has all its system libraries ready-made, so two emcc that run at once need no lock.
 FROZEN_CACHE = True
 EOF
 }
 
-# At the end of an unfinished installation: shows why, leaves nothing behind.
+# Ends an unfinished installation: shows why it failed, and leaves nothing behind.
 leave_install() {
   [ -z "$log" ] || tail -n 20 "$log" >&2
   rm -rf "$stage"
@@ -151,7 +151,7 @@ install_prefix() {
 }
 
 if is_suitable "$links/emcc"; then
-  # Once is enough: the steps of `make test` each come by here.
+  # Said once: each step of `make test` runs this script.
   [ "${MAKELEVEL:-0}" -gt 1 ] || say "toolchain: Emscripten $found is ready"
   exit 0
 fi

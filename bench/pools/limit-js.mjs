@@ -45,7 +45,7 @@ class Rings {
   #slots;
   #kind;
   #completions;
-  /** What a SlotWriter wants to tell a task. */
+  /** Called by a SlotWriter for a task. */
   #record = /** @type {any} */ ({ item: 0, index: -1 });
   #inFlight = 0;
   /** @type {number[]} */

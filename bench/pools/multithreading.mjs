@@ -2,7 +2,7 @@
 
 import { sharedByHand } from './index.mjs';
 
-// It is written for later versions of Node: what Node 20 does not have.
+// It is written for later versions of Node, so this adds what Node 20 does not have.
 globalThis.navigator ??= /** @type {any} */ ({ hardwareConcurrency: 2 });
 Promise.withResolvers ??= function () {
   let settlers;

@@ -21,11 +21,11 @@ export async function open(config) {
   };
 }
 
-/** C has no view of a word that is JavaScript's: it says by its progress that it runs. */
+/** C cannot see a word of JavaScript, so it tells by progress that it runs. */
 const hang = (pool, started, options) =>
   pool.dispatch('hang', undefined, { signal: options?.signal, onProgress: () => Atomics.store(started, 0, 1) });
 
-/** Numbers for C: doubles, side by side. */
+/** Numbers for C: an array of doubles. */
 async function mapBatched(pool, items, size) {
   const numbers = Float64Array.from(items);
   const batches = [];

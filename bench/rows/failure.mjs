@@ -5,9 +5,9 @@ import { median } from '../stats.mjs';
 import { clock } from '../tasks.mjs';
 
 const GROUP = 'When something goes wrong';
-/** Between two kills, so that a pool with spares has a warm one again: it is the time to serve that is measured, not to start. */
+/** Time between two kills, after which a pool with spares has a warm one again: the row measures the time to serve, not to start. */
 const PAUSE_MS = 100;
-/** By then what has not settled never will. */
+/** Whatever has not settled by then never will. */
 const PATIENCE_MS = 3000;
 const QUEUED = 20;
 
@@ -44,7 +44,7 @@ const kill = (id, title, config, needs = []) => ({
   },
 });
 
-/** A task takes its worker along, with others in the queue. */
+/** A task ends its worker while others are queued. */
 async function crash({ open, workers }) {
   const pool = await open();
   await stream(pool, 64, KINDS.number, 100);
@@ -64,11 +64,11 @@ async function crash({ open, workers }) {
   return {
     rejected,
     lost: kept.filter((right) => !right).length,
-    serving: typeof rejected === 'number' || typeof met === 'string' ? met : 'they do', // when is not known
+    serving: typeof rejected === 'number' || typeof met === 'string' ? met : 'they do', // nobody knows when
   };
 }
 
-/** Tasks of 1 ms that are done while main is in a loop for half a second, of two thousand that were queued before. */
+/** How many of two thousand queued tasks of 1 ms end while main is in a loop for half a second. */
 async function blocked({ open }) {
   const pool = await open();
   await Promise.all(Array.from({ length: 20 }, () => pool.run('burn', 1)));

@@ -31,7 +31,7 @@ export const growthRows = [
   }),
   row('growth-workers', 'ms', async ({ open, size, quick }) => {
     const pool = await open({ workers: size });
-    await sleep(100); // what the threads still do after their start is not the tasks' cost
+    await sleep(100); // whatever the threads still do after their start is no cost of the tasks
     await stream(pool, 1024, KINDS.number, quick ? 200 : 400);
     return { ms: 1000 / (await stream(pool, 1024, KINDS.number, quick ? 300 : 700)) };
   }),
