@@ -1,6 +1,7 @@
 /** The number of a pool's workers, and their seats. */
 import { integer } from '../base/check.js';
 import { poolError } from '../base/errors.js';
+import { ignore } from '../task/task.js';
 
 /** The size of one pool. */
 export class PoolSize {
@@ -33,12 +34,23 @@ export class PoolSize {
   }
 
   /**
-   * See Pool.resize.
+   * See Pool.resize. That the pool ends meanwhile is no failure that its caller must handle.
    * @param {number} workers
    * @returns {Promise<void>}
    */
-  async change(workers) {
-    integer('workers', workers, 1, this.#options.seats);
+  change(workers) {
+    try {
+      integer('workers', workers, 1, this.#options.seats);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const resized = this.#resize(workers);
+    resized.catch(ignore);
+    return resized;
+  }
+
+  /** @param {number} workers */
+  async #resize(workers) {
     this.#intake.checkOpen();
     const engine = this.#intake.engine ?? (await this.#starting()); // does not wait if the engine exists
     if (!engine || this.#intake.closed) throw poolError('POOL_DESTROYED');

@@ -25,6 +25,7 @@
  * @property {number} argument of the start routine
  * @property {string | undefined} module URL of the user's worker module
  * @property {string} name prefix of the names of the pool's workers
+ * @property {string} ownName the thread's own name, until it has a seat
  * @property {unknown} initData
  * @property {number} memoryBytes ceiling of the shared memory
  * @property {number | undefined} heapBytes a worker whose heap is larger than this after a task asks to be replaced; undefined: no limit

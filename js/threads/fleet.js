@@ -203,7 +203,7 @@ export class Fleet {
    */
   #initialise(member, block) {
     try {
-      member.thread.post(initMessage(this.core, this.program, this.options, member.number, block));
+      member.thread.post(initMessage(this.core, this.program, this.options, member, block));
     } catch (cause) {
       this.#report(member, L.FLEET_START_FAILED, carryError('initData', this.options.initData, cause));
     }

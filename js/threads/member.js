@@ -71,11 +71,11 @@ export function newMember(number, incarnation, name, seat) {
  * @param {import('../core/core.js').Core} core
  * @param {import('../core/load.js').Program} program
  * @param {import('../options/options.js').ResolvedOptions} options
- * @param {number} number thread record
+ * @param {Pick<Member, 'number' | 'name'>} member
  * @param {number} block the thread's control block
  * @returns {import('../protocol/messages.js').Init}
  */
-export function initMessage({ exports, pool, memory }, { glue, own, wasmModule, isolated }, options, number, block) {
+export function initMessage({ exports, pool, memory }, { glue, own, wasmModule, isolated }, options, member, block) {
   return {
     kind: 'init',
     glue,
@@ -85,9 +85,10 @@ export function initMessage({ exports, pool, memory }, { glue, own, wasmModule, 
     isolated,
     block,
     routine: exports._wp_js_thread_routine(),
-    argument: exports._wp_js_thread_argument(pool, number) >>> 0,
+    argument: exports._wp_js_thread_argument(pool, member.number) >>> 0,
     module: options.module,
     name: options.names.worker,
+    ownName: member.name,
     initData: options.initData,
     memoryBytes: options.memoryBytes,
     heapBytes: options.maxHeapBytes,

@@ -42,7 +42,7 @@ export class Loop {
   #lookAtHeap;
   /** Runs whose handler holds a signal, by slot. @type {Map<number, Context>} */
   signals = new Map();
-  /** @type {{ index: number, name: string } | undefined} */
+  /** @type {{ index: any, name: string } | undefined} */
   #worker;
 
   /**
@@ -74,8 +74,10 @@ export class Loop {
     return (this.#worker ??= this.#seat());
   }
 
+  /** @returns {{ index: any, name: string }} of a spare, which runs only `onStop`: index undefined */
   #seat() {
     const seat = this.core.load(this.at + L.THREAD_SEAT); // seat + 1
+    if (!seat) return Object.freeze({ index: undefined, name: this.init.ownName });
     return Object.freeze({ index: seat - 1, name: `${this.init.name}_${seat}` });
   }
 

@@ -92,6 +92,16 @@ test('seats that were given up do not count: the pool has as many workers as res
   });
 });
 
+test('a process goes on if nobody handles that its pool ended before resize() came about', async () => {
+  const printed = await printedBy(`
+    const pool = await createPool({ module: MODULE, workers: 1 });
+    pool.resize(2);
+    await pool.destroy();
+    pool.resize(2);
+    setImmediate(() => console.log('goes on'));`);
+  assert.equal(printed, 'goes on\n');
+});
+
 test('a process does not end while it awaits resize(), also of a pool that was let go', async () => {
   const printed = await printedBy(`
     const pool = await createPool({ module: MODULE, workers: 1, unref: true });
