@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { root, tracked, work } from './faults.mjs';
 
-/** What stands for the smoke suite in the place of a test file: the only tests that run on Bun and in a browser. */
+/** Stands for the smoke suite where a test file is expected: the only tests that run on Bun and in a browser. */
 export const SMOKE = 'tests/smoke/run.mjs';
 const REPORTER = fileURLToPath(new URL('./reporter.mjs', import.meta.url));
 const BUILT = ['wasm/dist', 'js/dist', 'build/js', 'build/smoke', 'build/demo', 'build/wasm', '.cache'];

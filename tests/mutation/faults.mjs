@@ -13,7 +13,7 @@ export const work = join(root, 'build/mutation');
 
 /** Error texts are not part of the contract, and most strings are texts. */
 const EXCLUDED = ['StringLiteral'];
-/** Generated, or measuring only. */
+/** Files that are generated, or only measure. */
 const LEFT_OUT = /^js\/(generated|dist)\/|^js\/cli\/bench/;
 
 /**

@@ -23,7 +23,7 @@ const LANES = Number(process.env.LANES || 2);
 const SURVIVORS_MAX = 0.05;
 /** A test file that takes longer than this, and than five times its usual time, hangs: the fault is noticed. */
 const HANG_MS = 60_000;
-/** What the tests that are tried first may take for one mutant: those that need more come last, so that the list of survivors begins early. */
+/** Time for the tests that are tried first on a mutant. Mutants that need longer come last, so that the list of survivors begins early. */
 const FIRST_MS = 60_000;
 const SURVIVORS = join(work, 'survivors.json');
 
@@ -71,7 +71,7 @@ async function notices(faulty, plain, test, limitMs) {
     const without = await runTest(plain, test, { limitMs, only });
     if (without.passed && without.tests > 0 && !(await runTest(faulty, test, { limitMs, only })).passed) return true;
   }
-  // What hangs, fails only beside others, or is no test of its own: a load error, a suite's hook.
+  // It hangs, fails only beside others, or the failure is in no single test: a load error, a suite's hook.
   if (!(await runTest(plain, test, { limitMs })).passed) {
     console.log(`# ${test} fails without a fault, too: ${first.failure ?? 'hangs'}`);
     return false;

@@ -28,13 +28,13 @@ WP_TASK(c_spin) {
 
 static unsigned fibonacci(unsigned n) { return n < 2 ? n : fibonacci(n - 1) + fibonacci(n - 2); }
 
-/* For years, without a loop of its own. */
+/* Runs for years, without a loop of its own. */
 WP_TASK(c_recurse) {
   double number = fibonacci(90);
   return wp_task_result(task, WP_TYPE_NUMBER, &number, sizeof number);
 }
 
-/* The wait that never ends, as C programs have it. */
+/* Waits for ever, as C programs do. */
 WP_TASK(c_wait) {
   static int word;
   (void)task;
@@ -49,7 +49,7 @@ WP_TASK(c_trap) {
   __builtin_trap();
 }
 
-/* Allocates and frees until it is stopped; what it holds then must come back. */
+/* Allocates and frees until it is stopped; whatever it holds then must come back. */
 WP_TASK(c_malloc) {
   void *blocks[64] = {0};
   unsigned random = 1;

@@ -1,4 +1,4 @@
-/** What the soak's tasks run. Each notes, in memory that it shares with main, that it has run: `{ number, … }`. */
+/** Handlers of the soak's tasks. Each notes its run in memory that it shares with main: `{ number, … }`. */
 
 /** @param {any} context @param {number} number */
 const note = (context, number) => Atomics.add(context.initData, number, 1);
@@ -44,7 +44,7 @@ export const wait = ({ number }, context) => {
   note(context, number);
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
 };
-/** Hangs with memory in its hands. */
+/** Hangs while it holds memory. */
 export const hoard = ({ number }, context) => {
   note(context, number);
   for (let i = 0; ; i++) {
@@ -56,7 +56,7 @@ export const exit = ({ number }, context) => {
   note(context, number);
   process.exit(3);
 };
-/** Ends well; its worker dies a moment later, whatever it does then. */
+/** Succeeds; its worker dies a moment later, whatever it does then. */
 export const bomb = ({ number, value }, context) => {
   note(context, number);
   setTimeout(() => {

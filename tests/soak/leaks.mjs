@@ -1,5 +1,5 @@
 /**
- * What pools that are over, and workers that were replaced, leave behind: nothing. Linux only for address space and RSS.
+ * Destroyed pools and replaced workers must leave nothing behind. Address space and RSS are checked on Linux only.
  *
  * usage: node tests/soak/leaks.mjs       ROUNDS=200 REPLACEMENTS=1000
  */
@@ -10,12 +10,12 @@ import vm from 'node:vm';
 import { createPool, Pool } from '../../js/index.js';
 import { C_TASKS, MODULE, until } from '../js/helpers.js';
 
-/** After so many rounds everything that is made once has been made. */
+/** After so many rounds everything that is made only once exists. */
 const WARM_UP = 5;
-/** What RSS may gain: heaps that fragment, code that is compiled. A pool that stayed held 2 to 4 MB. */
+/** How much RSS may grow, by fragmented heaps and compiled code. A pool that stays takes 2 to 4 MB. */
 const NOISE_BYTES = 48 << 20;
 const STACKS_BYTES = 4 << 20;
-const RESERVED_BYTES = 2 ** 33; // of address space by one memory, at least
+const RESERVED_BYTES = 2 ** 33; // least address space of one memory
 
 v8.setFlagsFromString('--expose-gc');
 const collect = vm.runInNewContext('gc');
@@ -107,7 +107,7 @@ class Holdings {
     for (let turn = 0; ; turn++) {
       await new Promise((resolve) => setTimeout(resolve, 10));
       collect();
-      collect(); // what the first one found dead is released
+      collect(); // releases what the first collection found dead
       const now = {
         memories: this.memories,
         resources: process.getActiveResourcesInfo().sort().join(),

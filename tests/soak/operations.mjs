@@ -2,7 +2,7 @@
 
 const LATE = ['TIMEOUT'];
 const GIVEN_UP = ['CANCELLED'];
-const RUNS_MAX = 4; // once, and three redeliveries
+const RUNS_MAX = 4; // the first run and three redeliveries
 
 /** @param {any} value */
 const same = (value) => (/** @type {any} */ other) => JSON.stringify(other) === JSON.stringify(value);
@@ -135,7 +135,7 @@ async function split(run) {
   );
 }
 
-/** Slices of which one may hang until its time is over: it leaves a gap, the others are there. */
+/** Slices of which one may hang until its time limit; it leaves a gap, and the others have their results. */
 async function bulk(run) {
   const hung = run.random() < 0.2 ? run.below(12) : -1;
   const items = Array.from({ length: 12 }, (_, value) => ({
@@ -172,7 +172,7 @@ async function sequence(run) {
 const hangs = (name) => (run) =>
   run.expect(run.pool.dispatch(name, { number: run.number() }, { timeoutMs: 1 + run.below(8) }), () => false, LATE);
 
-/** A task that hangs, is left alone for a moment, and stopped by its caller. */
+/** A task that hangs, and is stopped by its caller after a moment. */
 const stopped = (name, by) => async (run) => {
   const controller = new AbortController();
   const task = run.pool.dispatch(name, { number: run.number() }, { signal: controller.signal });

@@ -19,7 +19,7 @@ const IN_FLIGHT = 24;
 const CHECK_EVERY = 400;
 const quick = { minMs: 1, maxMs: 5, max: -1 };
 
-/** Pools of different kinds; the kills are shared out among them. `wild`: a worker may die under others' tasks. */
+/** Pools of different kinds, which share the kills. `wild`: a worker may die while it runs other tasks. */
 export const CONFIGURATIONS = [
   { name: 'spares', options: { workers: 2, spares: 1, recycleTimeoutMs: 0 } },
   { name: 'recycle time, no spares', options: { workers: 3, recycleTimeoutMs: 3 } },
@@ -99,7 +99,7 @@ class Run {
 
   crashes = 0;
 
-  /** Everything has settled: nothing is held, the threads are there, no task has run more often than it may. */
+  /** Checks at rest that nothing is held, the threads are there, and no task has run more often than it may. */
   async atRest(threads) {
     await this.pool.drain();
     for (const box of this.boxes) box.release();
@@ -110,7 +110,7 @@ class Run {
       const rest =
         held.boxesInUse === 0 && held.tasksInUse === 0 && held.threads === threads && freeWorkers === totalWorkers;
       if (rest) break;
-      // A leak stays, whatever time it is given: this ends by the run's own time limit, saying what is held.
+      // A leak never goes away: then this ends by the run's time limit, saying what is held.
       if (turn % 500 === 499) console.error('waiting:', JSON.stringify({ ...held, freeWorkers, queued }));
       await new Promise((resolve) => setTimeout(resolve, 2));
     }
