@@ -21,7 +21,7 @@ enum {
 const char *wp_status_code(wp_status status);
 const char *wp_status_text(wp_status status);
 
-/* Whether the table has this status. */
-bool wp_status_known(wp_status status);
+/* Whether a task may end with this status. The others say what only the pool can know, such as that a task's time is up. */
+bool wp_status_is_tasks(wp_status status);
 
 #endif

@@ -127,9 +127,9 @@ wp_status wp_task_progress(wp_task *task, uint32_t type, const void *data, size_
   return WP_OK;
 }
 
-/* Fails the task with a text that names a status which is not in the table. */
+/* Fails the task with a text that names a status which is not for tasks. */
 static wp_status fail_with_number(wp_task *task, wp_status status) {
-  char text[96] = "the task returned a status that wasmpool does not have: ";
+  char text[96] = "the task returned a number that is no status of a task: ";
   char digits[12];
   size_t at = strlen(text), count = 0;
   uint32_t rest = status < 0 ? 0U - (uint32_t)status : (uint32_t)status;
@@ -143,7 +143,7 @@ static wp_status fail_with_number(wp_task *task, wp_status status) {
 
 wp_status wp_task_seal(wp_task *task, wp_status status) {
   wp_value *result = &task->slot->result;
-  if (!wp_status_known(status))
+  if (!wp_status_is_tasks(status))
     status = fail_with_number(task, status);
   else if (status && status != WP_E_TASK_FAILED) {
     const char *text = wp_status_text(status);

@@ -35,8 +35,9 @@ enum wp_type {
 
 typedef struct wp_task wp_task; /* one run of a task; valid until its function returns */
 
-/* Returns WP_OK, or a negative status: the task's promise is then rejected (see wp_task_fail for the text). A number that is not a status
- * counts as WP_E_TASK_FAILED, with the number in the text. */
+/* Returns WP_OK, or a negative status: the task's promise is then rejected (see wp_task_fail for the text). What is not a status,
+ * or is one that only the pool can know (WP_E_TIMEOUT, WP_E_WORKER_LOST and the like: wp_status_is_tasks), counts as WP_E_TASK_FAILED, with
+ * the number in the text. */
 typedef wp_status (*wp_task_function)(wp_task *task);
 
 typedef struct wp_task_entry {

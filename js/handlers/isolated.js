@@ -17,6 +17,7 @@ import { TYPE } from '../codec/types.js';
  * @property {typeof import('../core/memory.js').Memory} Memory
  * @property {typeof import('../base/errors.js').poolError} poolError
  * @property {typeof import('./c-task.js').takeStop} takeStop
+ * @property {typeof import('./status-of.js').statusOf} statusOf
  * @property {typeof import('../core/core.js').ARGUMENT} ARGUMENT
  * @property {typeof import('../core/core.js').RESULT} RESULT
  * @property {number} TAG offset of the word that says which task runs, from ISOLATED_FLAG
@@ -158,7 +159,7 @@ export class IsolatedTasks {
         return undefined;
       }
       core.writeError(index, slot, error);
-      return STATUS.TASK_FAILED;
+      return this.#tools.statusOf(error);
     }
   }
 
@@ -211,7 +212,7 @@ export class IsolatedTasks {
     const status = calls._wp_isolated_run(number);
     this.#takeResult(instance, slot, status);
     calls._wp_isolated_end();
-    return STATUS_ROWS[-status] && status <= 0 ? status : STATUS.TASK_FAILED;
+    return this.#isTasks(status) ? status : STATUS.TASK_FAILED;
   }
 
   /**
@@ -225,7 +226,7 @@ export class IsolatedTasks {
     const isOwn = status === STATUS.OK || status === STATUS.TASK_FAILED;
     const inBox = status === STATUS.OK && (core.memory.u32[(slot + L.SLOT_FLAGS) >>> 2] & L.SLOT_LEASE) !== 0;
     if (isOwn) core.writeBytes(slot, this.#tools.RESULT, type, viewOf(instance.memory, at, bytes), inBox);
-    else core.writeBytes(slot, this.#tools.RESULT, TYPE.STRING, utf8.encode(textOf(status)));
+    else core.writeBytes(slot, this.#tools.RESULT, TYPE.STRING, utf8.encode(this.#textOf(status)));
   }
 
   /**
@@ -238,7 +239,7 @@ export class IsolatedTasks {
    */
   call(index, slot, call) {
     if (this.#instance) return this.#callIn(index, slot, call);
-    return this.open().then(() => this.#callIn(index, slot, call));
+    return this.open().then(() => this.call(index, slot, call));
   }
 
   /**
@@ -279,8 +280,8 @@ export class IsolatedTasks {
     if (status === STATUS.OK) return value;
     const isText = status === STATUS.TASK_FAILED && typeof value === 'string';
     throw poolError(
-      STATUS_ROWS[-status]?.code ?? 'TASK_FAILED',
-      isText ? /** @type {string} */ (value) : textOf(status),
+      this.#isTasks(status) ? STATUS_ROWS[-status].code : 'TASK_FAILED',
+      isText ? /** @type {string} */ (value) : this.#textOf(status),
     );
   }
 
@@ -298,6 +299,18 @@ export class IsolatedTasks {
     return { type: at ? word(L.TASK_RESULT_TYPE) : TYPE.UNDEFINED, at, bytes };
   }
 
+  /** @param {number} status that a task has returned @returns {boolean} whether it is one that a task may return */
+  #isTasks(status) {
+    return Boolean(this.#loop.core.exports._wp_status_is_tasks(status));
+  }
+
+  /** @param {number} status that a task has returned */
+  #textOf(status) {
+    return this.#isTasks(status)
+      ? STATUS_ROWS[-status].text
+      : `the task returned a number that is no status of a task: ${status}`;
+  }
+
   /** The instance is not used any more; the next one is made at once. */
   #replace() {
     this.#instance = undefined;
@@ -311,7 +324,7 @@ export class IsolatedTasks {
    */
   run(index, slot) {
     if (this.#instance) return this.#run(index, slot);
-    return this.open().then(() => this.#run(index, slot));
+    return this.open().then(() => this.run(index, slot)); // of several that wait, the one before may have lost the instance again
   }
 }
 
@@ -339,16 +352,6 @@ function viewOf(memory, at, bytes) {
   return memory.view(at, bytes);
 }
 
-/** @param {number} status that a task has returned */
-function textOf(status) {
-  return status <= 0 ? (STATUS_ROWS[-status]?.text ?? unknown(status)) : unknown(status);
-}
-
-/** @param {number} status */
-function unknown(status) {
-  return `the task returned a status that wasmpool does not have: ${status}`;
-}
-
 /** @param {unknown} error @returns {number} status */
 function statusFor(error) {
   const { code } = /** @type {{ code?: keyof typeof STATUS }} */ (error);
@@ -360,6 +363,7 @@ function statusFor(error) {
  * @param {Memory} memory
  * @param {string[]} names by the numbers that the pool gave the tasks
  * @returns {number[]} numbers in the instance
+ * @throws {Error} if the instance has other tasks than the module's list of names
  */
 function numbersOf(calls, memory, names) {
   const found = new Map();
@@ -368,5 +372,12 @@ function numbersOf(calls, memory, names) {
     if (!at) break;
     found.set(memory.cString(at), i);
   }
-  return names.map((name) => /** @type {number} */ (found.get(name)));
+  const unlisted = [...found.keys()].find((name) => !names.includes(name));
+  if (unlisted !== undefined)
+    throw new Error(`the task ${unlisted} was compiled without the flags of wasmpool-config --isolated`);
+  return names.map((name) => {
+    const number = found.get(name);
+    if (number === undefined) throw new Error(`the task ${name} did not register itself`);
+    return number;
+  });
 }

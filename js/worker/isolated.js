@@ -4,6 +4,7 @@ import { TAG } from '../core/check-words.js';
 import { Memory } from '../core/memory.js';
 import { poolError } from '../base/errors.js';
 import { takeStop } from '../handlers/c-task.js';
+import { statusOf } from '../handlers/status-of.js';
 
 /**
  * @param {import('./loop.js').Loop} loop
@@ -12,7 +13,15 @@ import { takeStop } from '../handlers/c-task.js';
  */
 export async function openIsolated(loop, isolated, host) {
   const { IsolatedTasks } = await host.loadIsolated();
-  const tasks = new IsolatedTasks(loop, isolated, host, { Memory, poolError, takeStop, ARGUMENT, RESULT, TAG });
+  const tasks = new IsolatedTasks(loop, isolated, host, {
+    Memory,
+    poolError,
+    takeStop,
+    statusOf,
+    ARGUMENT,
+    RESULT,
+    TAG,
+  });
   await tasks.open();
   return tasks;
 }

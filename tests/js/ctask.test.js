@@ -63,7 +63,7 @@ test('C tasks: a returned status is the code of the error; a text is its message
     for (const status of [-999, 5, 12345, 2 ** 31 - 1, -(2 ** 31)]) {
       const error = await pool.dispatch('fail_with', status).catch((caught) => caught);
       assert.equal(error.code, 'TASK_FAILED', `a status that no table has (${status})`);
-      assert.ok(error.message.endsWith(` status that wasmpool does not have: ${status}`), error.message);
+      assert.ok(error.message.endsWith(` no status of a task: ${status}`), error.message);
     }
     assert.equal((await pool.dispatch('fail_long').catch((caught) => caught)).message.length, 99_999);
   }));

@@ -3,7 +3,8 @@ import { execFile } from 'node:child_process';
 import test from 'node:test';
 import { promisify } from 'node:util';
 import { createPool, Pool } from '../../js/index.js';
-import { C_MODULE, codeOf, MODULE, until } from './helpers.js';
+import { STATUS } from '../../js/generated/status.js';
+import { C_MODULE, C_TASKS, codeOf, MODULE, until, withPool } from './helpers.js';
 
 const WASM = new URL('../../build/js/isolated.mjs', import.meta.url);
 
@@ -76,6 +77,17 @@ test('tasks and handlers are found by their names, beside each other', async () 
 
 // ---- Ends ----
 
+/** Statuses that say what only the pool can know. */
+const POOLS_OWN = [
+  'UNKNOWN_TASK',
+  'TIMEOUT',
+  'WORKER_LOST',
+  'POISON_JOB',
+  'POOL_DESTROYED',
+  'START_FAILED',
+  'BROKEN_INVARIANT',
+];
+
 test('a status is the code of the error, as where tasks share memory; what only the pool can know is not a task’s to say', () =>
   withTasks({}, async (pool) => {
     await assert.rejects(pool.dispatch('fail'), { code: 'TASK_FAILED', message: 'as asked, in C' });
@@ -87,6 +99,39 @@ test('a status is the code of the error, as where tasks share memory; what only 
       [-999, 'TASK_FAILED'],
     ])
       assert.equal(await codeOf(pool.dispatch('return_status', status)), code, String(status));
+    for (const name of POOLS_OWN) {
+      await assert.rejects(pool.dispatch('return_status', STATUS[name]), {
+        code: 'TASK_FAILED',
+        message: `the task returned a number that is no status of a task: ${STATUS[name]}`,
+      });
+    }
+  }));
+
+test('where tasks share memory, they cannot say what only the pool can know, either', () =>
+  withPool({ wasm: C_TASKS, workers: 1 }, async (pool) => {
+    for (const name of POOLS_OWN) {
+      await assert.rejects(pool.dispatch('fail_with', STATUS[name]), {
+        code: 'TASK_FAILED',
+        message: `the task returned a number that is no status of a task: ${STATUS[name]}`,
+      });
+    }
+    assert.equal(await codeOf(pool.dispatch('fail_with', STATUS.CANCELLED)), 'CANCELLED');
+  }));
+
+test('several tasks that wait for an instance: when one loses it, the next ones get another', () =>
+  withTasks({ concurrentTasksPerWorker: 4 }, async (pool) => {
+    const names = ['trap', 'call_abort', 'count', 'trap', 'trap', 'count', 'trap', 'count'];
+    const ends = await Promise.allSettled(names.map((name) => pool.dispatch(name)));
+    for (const [i, { reason, value }] of ends.entries()) {
+      if (names[i] === 'count') assert.equal(value, 1);
+      else assert.match(reason.message, /unreachable|Aborted/);
+    }
+  }));
+
+test('a result that the pool has no room for is NO_MEMORY or TOO_LARGE', () =>
+  withTasks({ memory: { maximum: '32mb' } }, async (pool) => {
+    assert.match(await codeOf(pool.dispatch('zeros', 64 << 20)), /^(NO_MEMORY|TOO_LARGE)$/);
+    assert.equal(await pool.dispatch('sum', new Uint8Array([1])), 1);
   }));
 
 const ENDS = {
@@ -182,7 +227,7 @@ test('maxTaskBytes is a ceiling for each instance; what does not fit is NO_MEMOR
   withTasks({ maxTaskBytes: '32mb' }, async (pool) => {
     assert.equal(await pool.dispatch('grow', 8 << 20), 1);
     assert.equal(await codeOf(pool.dispatch('grow', 40 << 20)), 'NO_MEMORY');
-    assert.equal(await codeOf(pool.dispatch('sum', new Uint8Array(40 << 20))), 'TASK_FAILED');
+    assert.equal(await codeOf(pool.dispatch('sum', new Uint8Array(40 << 20))), 'NO_MEMORY');
     assert.equal(await pool.dispatch('sum', new Uint8Array([1])), 1);
   }));
 

@@ -42,3 +42,16 @@ TEST(full, "C tells apart what JavaScript knows as QUEUE_FULL") {
   for (size_t i = 0; i < sizeof full / sizeof full[0]; i++)
     CHECK_STR(wp_status_code(full[i]), "QUEUE_FULL");
 }
+
+TEST(tasks, "a task may say what it knows, and not what only the pool can know") {
+  const wp_status pools[] = {WP_E_UNKNOWN_TASK,  WP_E_TIMEOUT,       WP_E_WORKER_LOST,
+                             WP_E_POISON_JOB,    WP_E_LEASE_EXPIRED, WP_E_POOL_DESTROYED,
+                             WP_E_SHUTTING_DOWN, WP_E_START_FAILED,  WP_E_BROKEN_INVARIANT};
+  const wp_status tasks[] = {
+      WP_OK,          WP_E_TASK_FAILED, WP_E_CANCELLED, WP_E_INVALID_ARGUMENT,
+      WP_E_NO_MEMORY, WP_E_TOO_LARGE,   WP_E_TABLE_FULL};
+  const int none[] = {1, -ROWS, INT32_MIN, INT32_MAX};
+  for (size_t i = 0; i < sizeof pools / sizeof pools[0]; i++) CHECK(!wp_status_is_tasks(pools[i]));
+  for (size_t i = 0; i < sizeof tasks / sizeof tasks[0]; i++) CHECK(wp_status_is_tasks(tasks[i]));
+  for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) CHECK(!wp_status_is_tasks(none[i]));
+}
