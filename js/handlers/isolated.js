@@ -324,7 +324,8 @@ export class IsolatedTasks {
    */
   run(index, slot) {
     if (this.#instance) return this.#run(index, slot);
-    return this.open().then(() => this.run(index, slot)); // of several that wait, the one before may have lost the instance again
+    const isWanted = () => (this.#loop.core.load(slot) & 0xff) === L.SLOT_RUNNING;
+    return this.open().then(() => (isWanted() ? this.run(index, slot) : STATUS.CANCELLED)); // of several that wait, the one before may have lost the instance again
   }
 }
 

@@ -12,7 +12,7 @@ import * as L from '../generated/layout.js';
 import { host } from '../host/index.js';
 import { initMessage, newMember, Opening, spareName, stopAtLast, workerName } from './member.js';
 import { isElastic } from '../options/worker-count.js';
-import { passOnStops, Suspicions } from './suspicions.js';
+import { adoptInstance, passOnStops, Suspicions } from './suspicions.js';
 import { Wakeups } from './wakeups.js';
 
 /**
@@ -187,7 +187,7 @@ export class Fleet {
       void startFailure(member.name, message.error, this.options.module).then((error) =>
         this.#report(member, L.FLEET_START_FAILED, error),
       );
-    else if (message.kind === 'instance') member.checkWords = new Int32Array(message.memory, L.ISOLATED_FLAG, 4);
+    else if (message.kind === 'instance') adoptInstance(this.core, member, message.memory);
     else if (message.kind === 'broken')
       this.#report(
         member,

@@ -133,6 +133,17 @@ export class Suspicions {
 }
 
 /**
+ * A worker has a new instance of its C tasks. A stop that was asked for while main did not know of it counts there.
+ * @param {import('../core/core.js').Core} core
+ * @param {Member} member
+ * @param {ArrayBufferLike} memory of the instance
+ */
+export function adoptInstance(core, member, memory) {
+  member.checkWords = new Int32Array(memory, L.ISOLATED_FLAG, 4);
+  passOnStops(core, [member]);
+}
+
+/**
  * Loop checks of a worker's own instance of C tasks read its memory, not the core's: what the fleet has written there goes on to them.
  * @param {import('../core/core.js').Core} core
  * @param {Iterable<Member>} members
