@@ -134,7 +134,7 @@ test('what ends with a silent worker: main names the tasks that it runs, wanted 
   const core = { exports, pool: 8, memory: { u32: new Uint32Array(100) }, slots: { record: () => 0 } };
   const told = [];
   const recover = (...args) => told.push(args);
-  const stops = new Stops(/** @type {any} */ (core), /** @type {any} */ ({ recover, tell() {} }), 0);
+  const stops = new Stops(/** @type {any} */ (core), /** @type {any} */ ({ suspicions: { recover }, tell() {} }), 0);
   const task = (id, index, generation) => /** @type {any} */ ({ id, index, generation });
   const wanted = [undefined, task('here', 5, 1), task('elsewhere', 6, 1), task('older', 4, 6)];
   stops.note(1, task('given up', 4, 7));
