@@ -81,3 +81,17 @@ test('without spaces the words are printed as they are', () => {
   const { status, stderr } = config(root, '--emscriptem');
   assert.deepEqual([status, stderr], [2, 'wasmpool-config: unknown option --emscriptem (see --help)\n']);
 });
+
+test('every file of ours that the flags name is in the package', () => {
+  const root = new URL('../../', import.meta.url);
+  const { files } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'));
+  const named = [...readFileSync(new URL('wasm/flags.txt', root), 'utf8').matchAll(/\{root\}\/(\S+)/g)].map(
+    ([, path]) => path,
+  );
+  assert.ok(named.length >= 4);
+  for (const path of named)
+    assert.ok(
+      files.some((file) => path === file || path.startsWith(`${file}/`)),
+      path,
+    );
+});
