@@ -10,32 +10,22 @@ enum {
 
 /* ---- Creation ---- */
 
-/* The contents are undefined. The memory is freed with the pool. */
-static void *alloc(wp_pool *pool, size_t count, size_t bytes) {
-  return wp_heap_alloc(wp_pool_heap(pool, WP_MAIN), count * bytes, 0);
-}
-
-static void *zeroed(wp_pool *pool, size_t count, size_t bytes) {
-  void *block = alloc(pool, count, bytes);
-  return block ? memset(block, 0, count * bytes) : NULL;
-}
-
 /* Checks all allocations at the end. After a failure nothing is freed: the memory goes with the pool. */
 static bool allocate(wp_fleet *fleet) {
   wp_pool *pool = fleet->pool;
+  wp_heap *heap = wp_pool_heap(pool, WP_MAIN);
   size_t threads = pool->thread_count, times = wp_restart_capacity(&fleet->config.restart);
   /* A thread may be suspected of each task that it runs, and, until it stands still, of as many that it runs next; and of being silent
    * in each of them. */
   fleet->suspicion_capacity = pool->thread_count * (3 * pool->config.concurrency + 2);
-  fleet->members = zeroed(pool, threads, sizeof *fleet->members);
-  fleet->seats = zeroed(pool, pool->seat_count, sizeof *fleet->seats);
+  fleet->members = wp_pool_alloc(heap, threads, sizeof *fleet->members);
+  fleet->seats = wp_pool_alloc(heap, pool->seat_count, sizeof *fleet->seats);
   /* The largest tables are written entry by entry as they are needed, so that a host backs no more of them than is used. */
-  fleet->suspicions = alloc(pool, fleet->suspicion_capacity, sizeof *fleet->suspicions);
-  fleet->actions = alloc(pool,
-                         threads * ACTIONS_PER_MEMBER + fleet->suspicion_capacity +
-                             pool->config.concurrency + EXPIRED_MAX,
-                         sizeof *fleet->actions);
-  double *all = zeroed(pool, (pool->seat_count + (size_t)1) * times, sizeof *all);
+  fleet->suspicions = wp_heap_alloc(heap, fleet->suspicion_capacity * sizeof *fleet->suspicions, 0);
+  size_t actions = threads * ACTIONS_PER_MEMBER + fleet->suspicion_capacity +
+                   pool->config.concurrency + EXPIRED_MAX;
+  fleet->actions = wp_heap_alloc(heap, actions * sizeof *fleet->actions, 0);
+  double *all = wp_pool_alloc(heap, (pool->seat_count + (size_t)1) * times, sizeof *all);
   if (!fleet->members || !fleet->seats || !fleet->suspicions || !fleet->actions || !all)
     return false;
   for (uint32_t place = 0; place < pool->seat_count; place++)
@@ -46,7 +36,7 @@ static bool allocate(wp_fleet *fleet) {
 
 wp_status wp_fleet_create(wp_pool *pool, const wp_fleet_config *config, wp_fleet **out) {
   if (!wp_restart_valid(&config->restart) || !config->seed) return WP_E_INVALID_ARGUMENT;
-  wp_fleet *fleet = zeroed(pool, 1, sizeof *fleet);
+  wp_fleet *fleet = wp_pool_alloc(wp_pool_heap(pool, WP_MAIN), 1, sizeof *fleet);
   if (!fleet) return WP_E_NO_MEMORY;
   fleet->pool = pool;
   fleet->config = *config;

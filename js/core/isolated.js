@@ -12,10 +12,10 @@ const TASKS = 'wasmpool.tasks';
 
 /**
  * @param {Uint8Array<ArrayBuffer>} bytes of a wasm module
- * @returns {Promise<string[] | undefined>} names of its tasks; undefined: it is no such module
- * @throws {import('../base/errors.js').PoolError} START_FAILED
+ * @returns {string[] | undefined} names of its tasks; undefined: it is no such module
+ * @throws {Error} if two tasks have the same name
  */
-export async function isolatedTasks(bytes) {
+export function isolatedTasks(bytes) {
   const names = new Module(bytes).custom(TASKS);
   if (!names) return undefined;
   const all = new TextDecoder().decode(names).split('\0').filter(Boolean);

@@ -98,7 +98,7 @@ async function loadOwn(glue) {
  */
 async function loadUsers(glue, how) {
   const original = await readWasm(glue);
-  const names = await isolatedTasks(original);
+  const names = isolatedTasks(original);
   checkIsolation(how.isolation, names !== undefined);
   const { checked, maxTaskBytes } = how;
   if (!names) {

@@ -127,7 +127,7 @@ export class IsolatedTasks {
       core.writeBytes(core.slots.record(index), this.#tools.RESULT, type, viewOf(memory, at, bytes));
     } catch (error) {
       exports._wp_task_drop_event(pool, self, index);
-      return statusFor(error);
+      return this.#tools.statusOf(error);
     }
     if (exports._wp_task_send_event(pool, self, index)) this.#loop.ring();
     return STATUS.OK;
@@ -187,7 +187,7 @@ export class IsolatedTasks {
   }
 
   /**
-   * From now on main may stop the task with this tag.
+   * From now on main may stop the task with this tag. The loop checks of this thread read the word; nobody else does.
    * @param {Instance} instance
    * @param {number} tag 0: no task runs
    */
@@ -325,7 +325,8 @@ export class IsolatedTasks {
   run(index, slot) {
     if (this.#instance) return this.#run(index, slot);
     const isWanted = () => (this.#loop.core.load(slot) & 0xff) === L.SLOT_RUNNING;
-    return this.open().then(() => (isWanted() ? this.run(index, slot) : STATUS.CANCELLED)); // of several that wait, the one before may have lost the instance again
+    // Of several tasks that wait, the one before may have lost the instance again.
+    return this.open().then(() => (isWanted() ? this.run(index, slot) : STATUS.CANCELLED));
   }
 }
 
@@ -351,12 +352,6 @@ function renew(memory) {
 function viewOf(memory, at, bytes) {
   renew(memory);
   return memory.view(at, bytes);
-}
-
-/** @param {unknown} error @returns {number} status */
-function statusFor(error) {
-  const { code } = /** @type {{ code?: keyof typeof STATUS }} */ (error);
-  return (code && STATUS[code]) ?? STATUS.BROKEN_INVARIANT;
 }
 
 /**

@@ -42,7 +42,7 @@ import { workerOptions } from './worker-count.js';
  *
  * @typedef {object} PoolOptions
  * @property {string | URL} [module] worker module with JavaScript handlers; a URL, or a path from the working directory
- * @property {string | URL} [wasm] Emscripten module of C tasks, linked with the core; default: the package's own core
+ * @property {string | URL} [wasm] Emscripten module of C tasks, built with wasmpool-config; default: the package's own core
  * @property {boolean} [allowFunctions] a function given as a task is sent by its source, and may use its arguments and globals only; false:
  *   it means the handler of its name
  * @property {boolean} [loopChecks] whether the wasm module's loops get checks when it is loaded, so that a hung C task is stopped
@@ -103,7 +103,7 @@ const PRIORITIES = Object.freeze({
   background: L.PRIORITY_LOW, // REQUIREMENTS C-01
 });
 
-/** The defaults. */
+/** The defaults, but for those of the number of workers (worker-count.js). */
 export const DEFAULTS = Object.freeze({
   ...GROUP_DEFAULTS,
   allowFunctions: false,

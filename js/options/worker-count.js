@@ -18,7 +18,10 @@ const RANGE = nameSet(NAMES);
 /** Defaults. idleMs: keeping a thread for a while is cheap, starting one is not. spares: only on request. */
 export const WORKER_DEFAULTS = Object.freeze({ idleMs: 10_000, spares: 0 });
 
-/** Every pool may be resized up to this, or to its own largest number of workers. A seat costs 3 KB of memory. */
+/**
+ * Every pool may be resized up to this, or to its own largest number of workers. A seat costs 6 KB of the pool's memory, with its two thread
+ * records (heap bytes of pools that were laid out for 1 to 201 seats).
+ */
 const SEATS_LEAST = 32;
 
 /**
@@ -57,6 +60,15 @@ function rangeOf(workers = 'auto') {
 }
 
 /**
+ * @param {unknown} limit
+ * @param {(limit: any) => number} read
+ * @returns {number | undefined} undefined: none
+ */
+function unlessNone(limit, read) {
+  return limit === undefined || limit === Infinity ? undefined : read(limit);
+}
+
+/**
  * @param {import('./options.js').PoolOptions} options
  * @returns `workers`: the largest number by the options; `seats`: the largest number that resize() takes
  * @throws {import('../base/errors.js').PoolError} INVALID_ARGUMENT, UNSUPPORTED
@@ -77,12 +89,8 @@ export function workerOptions({ workers, spares = WORKER_DEFAULTS.spares, maxTas
     idleMs,
     seats: Math.max(max, Math.min(SEATS_LEAST, L.SEATS_MAX - warm)),
     spares: warm,
-    maxTasksPerWorker:
-      maxTasksPerWorker === undefined || maxTasksPerWorker === Infinity
-        ? undefined
-        : integer('maxTasksPerWorker', maxTasksPerWorker, 1, 2 ** 31),
-    maxHeapBytes:
-      maxHeapBytes === undefined || maxHeapBytes === Infinity ? undefined : parseSize('maxHeapBytes', maxHeapBytes),
+    maxTasksPerWorker: unlessNone(maxTasksPerWorker, (tasks) => integer('maxTasksPerWorker', tasks, 1, 2 ** 31)),
+    maxHeapBytes: unlessNone(maxHeapBytes, (bytes) => parseSize('maxHeapBytes', bytes)),
   };
 }
 

@@ -198,7 +198,8 @@ export class Recorder {
     const named = (/** @type {number} */ tid, /** @type {string} */ name) =>
       /** @type {TraceEvent} */ ({ name: 'thread_name', ph: 'M', pid: PID, tid, args: { name } });
     const events = this.#events.map((event) => ({ ...event })); // copies: events of running tasks still change
-    const workers = Array.from({ length: this.#seats }, (_, seat) => named(seat + 1, workerName(this.#names, seat)));
+    const seats = events.reduce((most, { tid }) => Math.max(most, tid), this.#seats); // resize() may have added some
+    const workers = Array.from({ length: seats }, (_, seat) => named(seat + 1, workerName(this.#names, seat)));
     return { traceEvents: [named(MAIN, 'main'), ...workers, ...events], displayTimeUnit: 'ms' };
   }
 }

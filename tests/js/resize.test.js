@@ -199,3 +199,18 @@ test('a message goes to workers that there are, and to no other index', async ()
     }
   });
 });
+
+test('a trace names the workers that resize() has added', async () => {
+  await withPool({ workers: 1 }, async (pool) => {
+    await pool.resize(3);
+    const trace = pool.trace();
+    const gates = Array.from({ length: 3 }, () => blocker(pool));
+    await Promise.all(gates.map(({ running }) => running));
+    await Promise.all(gates.map((gate) => gate.release()));
+    const names = trace
+      .stop()
+      .traceEvents.filter(({ ph }) => ph === 'M')
+      .map(({ args }) => args.name);
+    assert.deepEqual(names, ['main', 'Worker_1', 'Worker_2', 'Worker_3']);
+  });
+});

@@ -8,12 +8,6 @@
 void (*wp__point_hook)(const char *name);
 #endif
 
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define NO_ASYNC_CANCEL "ThreadSanitizer does not support asynchronous cancellation"
-#endif
-#endif
-
 WP_TASK(add_bytes) {
   size_t length = 0;
   const uint8_t *bytes = wp_task_input(task, &length, NULL);

@@ -11,12 +11,6 @@
 
 void (*wp__point_hook)(const char *name);
 
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define NO_ASYNC_CANCEL "ThreadSanitizer does not support asynchronous cancellation"
-#endif
-#endif
-
 /* ---- The n-th attempt ---- */
 
 static wp_atomic_u32 armed;    /* whether attempts count */

@@ -65,14 +65,28 @@ TEST(one_by_one, "workers that are to be replaced together are replaced one by o
   host_close(&host);
 }
 
-TEST(limit,
-     "a worker is replaced after its number of tasks, by itself, and its successor after as many") {
+/* Opens a pool whose workers ask to be replaced after so many tasks. */
+static wp_status open_recycled(uint32_t workers, uint32_t spares, uint32_t at_once,
+                               uint32_t tasks_per_worker) {
   wp_fleet_config usual = fleet_config();
-  wp_config config = fixture_config(1);
-  config.tasks_per_worker = 3;
-  CHECK_EQ(host_create(&host, &config, &usual), WP_OK);
+  wp_config config = fixture_config(workers);
+  config.spares = spares;
+  config.concurrency = at_once;
+  config.tasks_per_worker = tasks_per_worker;
+  wp_status status = host_create(&host, &config, &usual);
+  if (status) return status;
   host_open(&host);
   host_settle(&host);
+  return WP_OK;
+}
+
+static uint32_t leaving_of(uint32_t thread) {
+  return wp_atomic_load_seq_u32(&host.f.pool->threads[thread].leaving);
+}
+
+TEST(limit,
+     "a worker is replaced after its number of tasks, by itself, and its successor after as many") {
+  CHECK_EQ(open_recycled(1, 0, 1, 3), WP_OK);
   for (uint32_t i = 1; i <= 30; i++) {
     uint32_t thread = on_seat(&host, 0), index = submit_normal(host.f.pool);
     CHECK_EQ(take_one(thread), index);
@@ -89,14 +103,7 @@ TEST(limit,
 
 TEST(one_for_one,
      "of workers that ask at once as many leave as successors wait; the others go on") {
-  wp_fleet_config usual = fleet_config();
-  wp_config config = fixture_config(2);
-  config.spares = 1;
-  config.concurrency = 2;
-  config.tasks_per_worker = 1;
-  CHECK_EQ(host_create(&host, &config, &usual), WP_OK);
-  host_open(&host);
-  host_settle(&host);
+  CHECK_EQ(open_recycled(2, 1, 2, 1), WP_OK);
   uint32_t leaving = 0;
   for (uint32_t seat = 0; seat < 2; seat++) {
     uint32_t thread = on_seat(&host, seat), index = submit_normal(host.f.pool);
@@ -107,25 +114,15 @@ TEST(one_for_one,
   }
   host_step(&host, NULL);
   for (uint32_t seat = 0; seat < 2; seat++)
-    leaving += wp_atomic_load_seq_u32(&host.f.pool->threads[on_seat(&host, seat)].leaving) != 0;
+    leaving += leaving_of(on_seat(&host, seat)) != WP_LEAVING_NOT;
   CHECK_EQ(leaving, 1);
   CHECK(no_losses());
   host_close(&host);
 }
 
-static uint32_t leaving_of(uint32_t thread) {
-  return wp_atomic_load_seq_u32(&host.f.pool->threads[thread].leaving);
-}
-
 TEST(taken_away, "a spare that takes the seat of a worker that is lost is nobody's successor: a "
                  "worker that asks in the same step waits for another one") {
-  wp_fleet_config usual = fleet_config();
-  wp_config config = fixture_config(2);
-  config.spares = 1;
-  config.tasks_per_worker = 1;
-  CHECK_EQ(host_create(&host, &config, &usual), WP_OK);
-  host_open(&host);
-  host_settle(&host);
+  CHECK_EQ(open_recycled(2, 1, 1, 1), WP_OK);
   uint32_t old = on_seat(&host, 0), lost = on_seat(&host, 1), index = submit_normal(host.f.pool);
   CHECK_EQ(take_one(old), index);
   finish(old, index); /* it asks */
@@ -193,12 +190,7 @@ TEST(no_successor, "a worker for which no successor can be had goes on") {
 }
 
 TEST(once, "a worker that has asked for a successor in vain does not ask again") {
-  wp_fleet_config usual = fleet_config();
-  wp_config config = fixture_config(1);
-  config.tasks_per_worker = 1;
-  CHECK_EQ(host_create(&host, &config, &usual), WP_OK);
-  host_open(&host);
-  host_settle(&host);
+  CHECK_EQ(open_recycled(1, 0, 1, 1), WP_OK);
   uint32_t old = on_seat(&host, 0), index = submit_normal(host.f.pool);
   CHECK_EQ(take_one(old), index);
   finish(old, index);

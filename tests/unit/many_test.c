@@ -9,12 +9,6 @@
 void (*wp__point_hook)(const char *name);
 #endif
 
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define NO_ASYNC_CANCEL "ThreadSanitizer does not support asynchronous cancellation"
-#endif
-#endif
-
 static fixture f;
 
 /* Every used heap has a segment. */

@@ -10,6 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Why tests that kill real threads are not run; not defined: they are. */
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define NO_ASYNC_CANCEL "ThreadSanitizer does not support asynchronous cancellation"
+#endif
+#endif
+
 typedef struct wp_test {
   const char *name;
   void (*run)(void);
