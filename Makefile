@@ -241,7 +241,7 @@ types: | npm ## check the types of js/ and tests/types, write types/*.d.ts
 .PHONY: node smoke model
 model: | deps-test ## the model of the kill gate and the scheduler, and variants that it must refuse
 	$(Q)tests/model/check.sh build/model
-node: wasm $(DEMO_MODULE) build/smoke/tasks.mjs build/js/tasks.mjs build/js/isolated.mjs build/js/threads.mjs | npm ## the tests in tests/js, on Node
+node: wasm native $(DEMO_MODULE) build/smoke/tasks.mjs build/js/tasks.mjs build/js/isolated.mjs build/js/threads.mjs | npm ## the tests in tests/js, on Node
 	@node scripts/spec-tests.mjs
 	$(Q)node --test --test-timeout=300000 --test-reporter=spec $(NODE_TESTS)
 

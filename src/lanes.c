@@ -21,7 +21,7 @@ static enum wp_class class_of(const wp_slot *slot) {
 }
 
 /* Critical tasks ignore the gate for weights. */
-static bool knows_no_gate(uint32_t level) { return level == WP_PRIORITY_CRITICAL; }
+static bool knows_no_gate(uint32_t level) { return level == WP_LEVEL_CRITICAL; }
 
 static void count(wp_atomic_u32 *word, uint32_t change) {
   uint32_t before = wp_atomic_load_relaxed_u32(word); /* written under the lock only */
@@ -133,7 +133,7 @@ static uint32_t remove_first(wp_pool *pool, uint32_t self, uint32_t level, enum 
 }
 
 void wp_lanes_purge(wp_pool *pool, uint32_t self) {
-  for (uint32_t level = 0; level < WP_PRIORITY_COUNT; level++) {
+  for (uint32_t level = 0; level < WP_LEVEL_COUNT; level++) {
     for (uint32_t class = 0; class < WP_CLASS_COUNT; class ++)
       drop_cancelled(pool, self, level, class);
   }
@@ -168,7 +168,7 @@ static bool some_worker_is_slow(const wp_pool *pool) {
 /* Whether a light task may run beside an active bulk job. */
 static bool light_may_pass(const wp_pool *pool, double now_ms) {
   const wp_slot *first_slice = NULL;
-  for (uint32_t level = 0; !first_slice && level < WP_PRIORITY_COUNT; level++)
+  for (uint32_t level = 0; !first_slice && level < WP_LEVEL_COUNT; level++)
     first_slice = first_of(pool, level, WP_CLASS_SLICE);
   return !first_slice || is_due(first_slice, now_ms) || some_worker_is_slow(pool);
 }
@@ -270,7 +270,7 @@ static void raise(uint32_t *skips) {
 
 /* Moves the first heavy task of the highest level that has one to the head of its level's light tasks. */
 static void promote_heavy(wp_pool *pool, uint32_t self) {
-  for (uint32_t level = WP_PRIORITY_CRITICAL + 1; level < WP_PRIORITY_COUNT; level++) {
+  for (uint32_t level = WP_LEVEL_CRITICAL + 1; level < WP_LEVEL_COUNT; level++) {
     if (!first_of(pool, level, WP_CLASS_HEAVY)) continue;
     uint32_t index = remove_first(pool, self, level, WP_CLASS_HEAVY);
     WP_POINT("lane.age");
@@ -296,7 +296,7 @@ static void age_heavy(wp_pool *pool, uint32_t self) {
 static void age(wp_pool *pool, uint32_t self, uint32_t level) {
   wp_lanes *lanes = &pool->lanes;
   age_heavy(pool, self);
-  if (level == WP_PRIORITY_LOW || !lists_filled(pool, WP_PRIORITY_LOW))
+  if (level == WP_LEVEL_LOW || !lists_filled(pool, WP_LEVEL_LOW))
     lanes->low_skips = 0;
   else
     raise(&lanes->low_skips);
@@ -305,8 +305,8 @@ static void age(wp_pool *pool, uint32_t self, uint32_t level) {
 static uint32_t take_in_order(wp_pool *pool, uint32_t self, uint32_t seat, double now_ms) {
   bool low_first = pool->lanes.low_skips >= pool->config.low_skips;
   const wp_slot *bound = bound_to(pool, seat);
-  uint32_t taken = low_first ? take_from_level(pool, self, WP_PRIORITY_LOW, true, now_ms) : 0;
-  for (uint32_t level = 0; !taken && level < WP_PRIORITY_COUNT; level++) {
+  uint32_t taken = low_first ? take_from_level(pool, self, WP_LEVEL_LOW, true, now_ms) : 0;
+  for (uint32_t level = 0; !taken && level < WP_LEVEL_COUNT; level++) {
     if (bound_goes_first(pool, bound, level, now_ms))
       return take_first_of_seat(pool, self, seat, now_ms);
     taken = take_from_level(pool, self, level, false, now_ms);
@@ -353,7 +353,7 @@ static uint32_t list_length(const wp_pool *pool, const wp_list *list) {
 
 bool wp_lanes_check(const wp_pool *pool) {
   uint32_t waiting = 0;
-  for (uint32_t level = 0; level < WP_PRIORITY_COUNT; level++) {
+  for (uint32_t level = 0; level < WP_LEVEL_COUNT; level++) {
     for (uint32_t class = 0; class < WP_CLASS_COUNT; class ++) {
       uint32_t length = list_length(pool, &pool->lanes.lists[level][class]);
       bool filled = pool->lanes.filled >> (level * WP_CLASS_COUNT + class) & 1;

@@ -69,6 +69,10 @@ void wp_pool_count_workers(const wp_pool *pool, uint32_t *free, uint32_t *busy) 
   *busy = open > *free ? open - *free : 0;
 }
 
+void wp_pool_ring(wp_pool *pool) {
+  wp_port_ring(&pool->bell, wp_atomic_load_acquire_u32(&pool->bell_descriptor));
+}
+
 /* For a death after the first store see pool->leavers. */
 void wp_pool_want_leave(wp_pool *pool, uint32_t self) {
   wp_thread *thread = &pool->threads[self];

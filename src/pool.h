@@ -43,9 +43,9 @@ enum wp_class {
 
 /* Under the lock. */
 typedef struct wp_lanes {
-  wp_list lists[WP_PRIORITY_COUNT][WP_CLASS_COUNT];
-  uint32_t counts[WP_PRIORITY_COUNT][WP_CLASS_COUNT]; /* slots in each list */
-  uint32_t peaks[WP_PRIORITY_COUNT][WP_CLASS_COUNT];  /* highest counts since telemetry read them */
+  wp_list lists[WP_LEVEL_COUNT][WP_CLASS_COUNT];
+  uint32_t counts[WP_LEVEL_COUNT][WP_CLASS_COUNT]; /* slots in each list */
+  uint32_t peaks[WP_LEVEL_COUNT][WP_CLASS_COUNT];  /* highest counts since telemetry read them */
   wp_list *seats;  /* seat_count lists of tasks that only this seat may run */
   uint32_t filled; /* bit level * WP_CLASS_COUNT + class: that list is not empty */
   /* Tasks of higher levels taken while one of the lowest level waited, and tasks taken while a heavy one was held: each since the last
@@ -92,7 +92,9 @@ struct wp_pool {
   /* how often a worker has asked for a successor; raised by workers after `wants_leave`. If a worker dies in between, nobody looks;
    * but it is gone, as it wished */
   wp_atomic_u32 leavers;
-  uint32_t pad[3];
+  /* native hosts: a descriptor + 1 that is written to when the bell rings, or 0; written by main (embed/alarm.h) */
+  wp_atomic_u32 bell_descriptor;
+  uint32_t pad[2];
   /* Line 2: producers'. */
   /* the newest submitted slot, index + 1; pushed by producers, taken as a whole under the lock */
   wp_atomic_u32 inbox;
@@ -164,6 +166,9 @@ void wp_pool_set_time(wp_pool *pool, double offset_ms, double stands_ms);
 
 /* Numbers of free and busy seats: every seat that is not free counts as busy (REQUIREMENTS AM-28). Any thread. */
 void wp_pool_count_workers(const wp_pool *pool, uint32_t *free, uint32_t *busy);
+
+/* Rings the bell that wp__task_ring_due has taken. Outside the gate. */
+void wp_pool_ring(wp_pool *pool);
 
 /* The worker asks to be replaced by a fresh one, before it ends a task. Main sees pool->leavers when it handles that end. Worker. */
 void wp_pool_want_leave(wp_pool *pool, uint32_t self);

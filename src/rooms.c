@@ -101,7 +101,7 @@ void wp__lock_chores(wp_pool *pool, uint32_t self) {
 
 /* ---- Gauges ---- */
 
-void wp_stats_read(wp_pool *pool, wp_stats *stats) {
+void wp_pool_gauges(wp_pool *pool, wp_stats *stats) {
   wp_pool_count_workers(pool, &stats->free_workers, &stats->busy_workers);
   stats->total_workers = wp_atomic_load_relaxed_u32(&pool->seats_open); /* a gauge */
   stats->queued = wp_atomic_load_acquire_u32(&pool->queued);

@@ -32,6 +32,9 @@ void wp_rooms_reap(wp_pool *pool, uint32_t thread, bool trusted);
 /* Recounts everything that a thread may have had in hand when it died inside the gate. Main, while no other thread is inside. */
 void wp_rooms_recount(wp_pool *pool);
 
+/* Reads the gauges of wp_stats. main. */
+void wp_pool_gauges(wp_pool *pool, wp_stats *stats);
+
 /* Whether counts, lists and states of the whole pool agree. WP_OK or WP_E_BROKEN_INVARIANT. While no thread is active. */
 wp_status wp_pool_check(wp_pool *pool);
 

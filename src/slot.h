@@ -28,6 +28,15 @@
 #include "table.h"
 #include "wasmpool.h"
 
+/* Levels of waiting tasks, highest first; a slot's `priority`. */
+enum wp_level {
+  WP_LEVEL_CRITICAL = 0,
+  WP_LEVEL_HIGH = 1,
+  WP_LEVEL_NORMAL = 2,
+  WP_LEVEL_LOW = 3,
+  WP_LEVEL_COUNT = 4,
+};
+
 enum wp_slot_state {
   WP_SLOT_FREE = 0,
   WP_SLOT_FILLING = 1,
@@ -76,6 +85,8 @@ enum wp_items_progress {
   WP_ITEMS_STOPPED = 0x80000000,
 };
 
+#define WP_C_FUNCTION UINT32_C(0xffffffff) /* wp_slot.c_task: a C task that has no name */
+
 enum {
   WP_INLINE_BYTES = 64, /* arguments and results up to this size need no box */
 };
@@ -92,17 +103,18 @@ typedef struct wp_slot {
   wp_atomic_u32 next;  /* wp_record: link in the one list that the slot is in */
   wp_atomic_u32 owner; /* thread that fills, runs or ran the task; 0 while it waits */
   uint32_t name;       /* interned name */
-  uint32_t c_task;     /* index + 1 of a C task; 0: a JavaScript handler */
+  uint32_t c_task;     /* index + 1 of a C task; WP_C_FUNCTION; 0: a JavaScript handler */
   uint32_t group;      /* index + 1, or 0 */
   uint32_t item;       /* position within the group */
   uint32_t seat;       /* only this seat may run it, seat + 1; 0: any */
-  uint32_t priority;   /* enum wp_priority */
+  uint32_t priority;   /* enum wp_level */
   uint32_t flags;      /* enum wp_slot_flags */
   uint32_t timeout_ms; /* from the start; 0: none */
   int32_t status;      /* wp_status, once DONE */
   uint32_t redeliveries;
   union {
-    double serial; /* of a task: JavaScript makes its id from it */
+    double serial;     /* of a task: JavaScript makes its id from it */
+    uint64_t function; /* of a C task that has no name: the address of its function */
     struct {
       uint32_t parent;            /* of an event: the task's slot */
       uint32_t parent_generation; /* and its generation */

@@ -123,7 +123,7 @@ wp_status wp_task_progress(wp_task *task, uint32_t type, const void *data, size_
     wp_task_drop_event(task->pool, task->self, index);
     return status;
   }
-  if (wp_task_send_event(task->pool, task->self, index)) wp_port_ring(&task->pool->bell);
+  if (wp_task_send_event(task->pool, task->self, index)) wp_pool_ring(task->pool);
   return WP_OK;
 }
 

@@ -6,10 +6,10 @@ enum { DEPTHS = WP_METRIC_PLAIN - WP_METRIC_LIGHT + 1 };
 
 /* Bits of wp_lanes.filled and wp_lanes.left. */
 #define LIST(level, class) (UINT32_C(1) << ((uint32_t)(level) * WP_CLASS_COUNT + (uint32_t)(class)))
-static const uint32_t LOWEST = UINT32_C(15) << ((uint32_t)WP_PRIORITY_LOW * WP_CLASS_COUNT);
+static const uint32_t LOWEST = UINT32_C(15) << ((uint32_t)WP_LEVEL_LOW * WP_CLASS_COUNT);
 static const uint32_t HEAVY =
-    LIST(WP_PRIORITY_HIGH, WP_CLASS_HEAVY) | LIST(WP_PRIORITY_NORMAL, WP_CLASS_HEAVY) |
-    LIST(WP_PRIORITY_LOW, WP_CLASS_HEAVY); /* not the critical ones: they ignore the gate */
+    LIST(WP_LEVEL_HIGH, WP_CLASS_HEAVY) | LIST(WP_LEVEL_NORMAL, WP_CLASS_HEAVY) |
+    LIST(WP_LEVEL_LOW, WP_CLASS_HEAVY); /* not the critical ones: they ignore the gate */
 
 typedef struct sample {
   uint32_t slots_free, slots, groups_free, groups, buffers_free, buffers;
@@ -102,12 +102,12 @@ static void read_lanes(wp_pool *pool, sample *now) {
   if (wp_lock_try(pool, WP_MAIN)) {
     wp_lanes *lanes = &pool->lanes;
     uint32_t *depths = telemetry->depths;
-    depths[0] = take_peak(lanes, WP_CLASS_LIGHT, WP_PRIORITY_CRITICAL, WP_PRIORITY_LOW);
-    depths[1] = take_peak(lanes, WP_CLASS_HEAVY, WP_PRIORITY_CRITICAL, WP_PRIORITY_LOW);
-    depths[2] = take_peak(lanes, WP_CLASS_SLICE, WP_PRIORITY_CRITICAL, WP_PRIORITY_CRITICAL);
-    depths[3] = take_peak(lanes, WP_CLASS_SLICE, WP_PRIORITY_HIGH, WP_PRIORITY_NORMAL);
-    depths[4] = take_peak(lanes, WP_CLASS_SLICE, WP_PRIORITY_LOW, WP_PRIORITY_LOW);
-    depths[5] = take_peak(lanes, WP_CLASS_PLAIN, WP_PRIORITY_CRITICAL, WP_PRIORITY_LOW);
+    depths[0] = take_peak(lanes, WP_CLASS_LIGHT, WP_LEVEL_CRITICAL, WP_LEVEL_LOW);
+    depths[1] = take_peak(lanes, WP_CLASS_HEAVY, WP_LEVEL_CRITICAL, WP_LEVEL_LOW);
+    depths[2] = take_peak(lanes, WP_CLASS_SLICE, WP_LEVEL_CRITICAL, WP_LEVEL_CRITICAL);
+    depths[3] = take_peak(lanes, WP_CLASS_SLICE, WP_LEVEL_HIGH, WP_LEVEL_NORMAL);
+    depths[4] = take_peak(lanes, WP_CLASS_SLICE, WP_LEVEL_LOW, WP_LEVEL_LOW);
+    depths[5] = take_peak(lanes, WP_CLASS_PLAIN, WP_LEVEL_CRITICAL, WP_LEVEL_LOW);
     count_skips(pool);
     wp_lock_release(pool, WP_MAIN);
   }

@@ -4,8 +4,9 @@
  *   - authors of C tasks (native, wasm): the "Task side" part. WP_TASK(name) { … } makes a C function a task.
  *   - embedders (native, wasm hosts): the "Pool side" part. JavaScript users never see it: the npm package does.
  *
- * Threads: unless a function says otherwise, pool-side calls belong to the one thread that created the pool (the "main"
- * thread), task-side calls to the thread that runs the task. Only wp_pool_create and wp_wait block.
+ * Threads: pool-side calls may be made by any thread, also by a task for its own pool, several at once; but wp_pool_destroy only when no
+ * other call for the pool is under way. Task-side calls belong to the thread that runs the task. Only wp_pool_create, wp_wait,
+ * wp_wait_for, and wp_submit with `wait_ms` block.
  * Errors: every fallible call returns a wp_status, 0 (WP_OK) or a negative WP_E_*; out-parameters are written on success only.
  */
 #ifndef WASMPOOL_H
@@ -107,11 +108,11 @@ void wp_free(void *block);
 
 typedef struct wp_pool wp_pool;
 
-/* Highest first. Background is served as low (REQUIREMENTS C-01). */
+/* Critical goes first, then high, normal, low. Background is served as low (REQUIREMENTS C-01). */
 enum wp_priority {
-  WP_PRIORITY_CRITICAL = 0,
-  WP_PRIORITY_HIGH = 1,
-  WP_PRIORITY_NORMAL = 2,
+  WP_PRIORITY_NORMAL = 0,
+  WP_PRIORITY_CRITICAL = 1,
+  WP_PRIORITY_HIGH = 2,
   WP_PRIORITY_LOW = 3,
   WP_PRIORITY_COUNT = 4,
 };
@@ -165,6 +166,18 @@ typedef struct wp_config {
   /* a worker that has finished so many tasks is replaced by a fresh one, after it has ended what it runs; 0: never */
   uint32_t tasks_per_worker;
   double idle_ms;
+  /* The rest is for native pools only; what is 0 or NULL has no effect. */
+  size_t stack_bytes; /* of each worker thread; 0: the system's default. At least 128 KiB */
+  const char *name;   /* threads are called NAME-1, NAME-2, …, as far as 15 bytes reach; copied */
+  /* the processors on which workers may run: the thread with number n gets the entry (n - 1) % cpu_count; copied */
+  const uint32_t *cpus;
+  uint32_t cpu_count;
+  /* Called in each worker thread, before its first task, and as the last thing that it does. `thread` is the thread's number, from 1; a
+   * thread that replaces another may get the same. `killed`: it is ended in the middle of a task; the hook must not wait for a lock that
+   * the task may hold. No task is running, and the hook must not call the pool. */
+  void (*on_thread_start)(void *user, uint32_t thread);
+  void (*on_thread_end)(void *user, uint32_t thread, bool killed);
+  void *thread_user; /* passed to both */
 } wp_config;
 
 /* A task, by index and generation: calls recognise the handle of a task that is gone, and do nothing. */
@@ -175,11 +188,23 @@ typedef struct wp_handle {
 /* How a task goes together with bulk jobs (docs/scheduling.md). A task without a weight is not affected by them. */
 enum wp_weight { WP_WEIGHT_NONE = 0, WP_WEIGHT_LIGHT = 1, WP_WEIGHT_HEAVY = 2 };
 
+/* A value in the pool's memory that can be the argument of several tasks without being copied: see wp_box_keep and wp_box_make. */
+typedef struct wp_box_handle {
+  uint32_t index, generation;
+} wp_box_handle;
+
+/* All zero: a task of normal priority without limits. */
 typedef struct wp_submit_options {
   uint32_t priority;   /* enum wp_priority */
   uint32_t weight;     /* enum wp_weight */
   uint32_t timeout_ms; /* from the task's start; 0: none */
-  bool requeue;        /* run again if its worker is lost, at most max_redeliveries times */
+  uint32_t
+      wait_ms; /* how long the call waits for room if the queue is full; 0: not at all; WP_NONE: for ever */
+  bool requeue; /* run again if its worker is lost, at most max_redeliveries times */
+  void *user;   /* comes back in each of its completions */
+  /* the argument, in place of type, data and bytes (which must be 0): a sealed box. The task has a reference of its own, so the caller may
+   * free the box at once */
+  const wp_box_handle *box;
 } wp_submit_options;
 
 typedef struct wp_completion {
@@ -190,6 +215,7 @@ typedef struct wp_completion {
   size_t bytes;
   bool progress; /* a value from wp_task_progress of the task `handle`, not the task's end */
   uint32_t slot; /* for wp_completion_release */
+  void *user;    /* from the task's options */
 } wp_completion;
 
 typedef struct wp_stats {
@@ -216,10 +242,17 @@ wp_status wp_pool_create(const wp_config *config, wp_pool **pool);
  * in the background, and the memory is freed with the last thread. */
 void wp_pool_destroy(wp_pool *pool);
 
-/* Queues a C task by name; the bytes are copied. WP_E_QUEUE_FULL (max_queue), WP_E_TABLE_FULL (max_tasks), WP_E_UNKNOWN_TASK,
- * WP_E_NO_MEMORY, WP_E_INVALID_ARGUMENT. */
+/* Queues a C task by name; the bytes are copied. Each task that was queued has exactly one end, which is given once, by wp_poll, wp_wait or
+ * wp_wait_for: its result, its failure, WP_E_TIMEOUT, WP_E_CANCELLED, WP_E_WORKER_LOST or WP_E_POISON_JOB. WP_E_QUEUE_FULL (max_queue),
+ * WP_E_TABLE_FULL (max_tasks), both after wait_ms; WP_E_UNKNOWN_TASK, WP_E_NO_MEMORY, WP_E_INVALID_ARGUMENT, WP_E_STALE_HANDLE (the box).
+ * A thread that waits for room takes no completions meanwhile: they stay for wp_poll. */
 wp_status wp_submit(wp_pool *pool, const char *name, uint32_t type, const void *data, size_t bytes,
                     const wp_submit_options *options, wp_handle *handle);
+
+/* The same for a function that has no name. */
+wp_status wp_submit_function(wp_pool *pool, wp_task_function function, uint32_t type,
+                             const void *data, size_t bytes, const wp_submit_options *options,
+                             wp_handle *handle);
 
 /* Takes up to `limit` completions without waiting, and returns their number. Each must be given back with wp_completion_release. */
 size_t wp_poll(wp_pool *pool, wp_completion *completions, size_t limit);
@@ -228,12 +261,43 @@ void wp_completion_release(wp_pool *pool, const wp_completion *completion);
 /* Like wp_poll, but sleeps up to timeout_ms for the first completion. Time limits are enforced meanwhile. */
 size_t wp_wait(wp_pool *pool, wp_completion *completions, size_t limit, uint32_t timeout_ms);
 
+/* Waits for one task and takes its next completion: a progress value, or its end. Completions of other tasks stay for wp_poll.
+ * WP_E_STALE_HANDLE: its end was taken already, or it never was; WP_E_TIMEOUT: nothing came for timeout_ms (WP_NONE: no limit), and the
+ * task goes on; WP_E_NO_MEMORY. */
+wp_status wp_wait_for(wp_pool *pool, wp_handle handle, wp_completion *completion,
+                      uint32_t timeout_ms);
+
+/* A descriptor for poll, epoll or libuv that is readable while wp_poll has something to do: completions, or time limits and kills to carry
+ * out. So: when it is readable, call wp_poll until it returns 0. It belongs to the pool: nobody else reads or closes it. -1: the host has
+ * none (it is Linux's), or no more descriptors are to be had. */
+int wp_pool_descriptor(wp_pool *pool);
+
+/* ---- Values without copies: a box is written once, then read by as many tasks as there are ---- */
+
+/* Keeps the result of a completion (its end, not released yet) as a box, without a copy if it has more than 64 bytes. The caller frees the
+ * box once for each call. WP_E_NO_MEMORY, WP_E_STALE_HANDLE (the completion has no result, or was released). */
+wp_status wp_box_keep(wp_pool *pool, const wp_completion *completion, wp_box_handle *box);
+
+/* Makes a box; the caller writes the bytes to *data, then seals it with their number, at most that many, and their type. WP_E_NO_MEMORY,
+ * WP_E_TOO_LARGE, WP_E_TABLE_FULL; sealing: WP_E_STALE_HANDLE, WP_E_TOO_LARGE, WP_E_INVALID_ARGUMENT (see wp_task_result). */
+wp_status wp_box_make(wp_pool *pool, size_t bytes, wp_box_handle *box, void **data);
+wp_status wp_box_seal(wp_pool *pool, wp_box_handle box, uint32_t type, size_t bytes);
+
+/* The bytes of a sealed box, in place; valid until the caller frees the box. NULL: it has none. */
+const void *wp_box_bytes(wp_pool *pool, wp_box_handle box, size_t *bytes, uint32_t *type);
+
+/* Gives the caller's hold on a box up. The memory goes with the last task that has it as argument. No effect on a box that is gone. */
+void wp_box_free(wp_pool *pool, wp_box_handle box);
+
+/* ---- Ends ---- */
+
 /* Gives a task up: its one completion has the status WP_E_CANCELLED. A task that has not started never runs; a running one is finished
  * by its worker, and its result is dropped. False if it has ended already: then its completion has come, or will come. */
 bool wp_cancel(wp_pool *pool, wp_handle handle);
 
 /* The same, but a running task is also stopped, by ending its thread if need be. A task that has called wp_task_cancelled has one
- * millisecond to end by itself; a task that never has, 0.05 ms. Does not wait for that: later calls of wp_poll and wp_wait carry it out. */
+ * millisecond to end by itself; a task that never has, 0.05 ms. Does not wait for that: later calls of wp_poll, wp_wait and wp_wait_for,
+ * by any thread, carry it out. A running task that was cancelled before is stopped as well; the result is then false. */
 bool wp_terminate(wp_pool *pool, wp_handle handle);
 
 /* Pauses the pool: no new task is started; running tasks and their time limits go on. Idempotent, not nested. */

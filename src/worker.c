@@ -158,12 +158,17 @@ void wp_worker_end(wp_pool *pool, uint32_t self) {
   wp_gate_leave(thread);
 }
 
+static wp_task_function function_of(const wp_pool *pool, const wp_slot *slot) {
+  return slot->c_task == WP_C_FUNCTION ? (wp_task_function)(uintptr_t)slot->function
+                                       : pool->tasks[slot->c_task - 1]->function;
+}
+
 wp_status wp_worker_run(wp_pool *pool, uint32_t self, uint32_t index) {
   wp_slot *slot = wp_slot_at(&pool->slots, index);
   wp_task task = {.pool = pool, .slot = slot, .self = self, .index = index};
   wp_worker_begin(pool, self);
   wp_port_thread_killable(true);
-  wp_status status = pool->tasks[slot->c_task - 1]->function(&task);
+  wp_status status = function_of(pool, slot)(&task);
   wp_port_flush();
   wp_port_thread_killable(false);
   wp_worker_end(pool, self);

@@ -68,7 +68,7 @@ export class Broadcasts {
     const seats = new Set([...places, ...taking, ...this.#sticky.flatMap(({ due }) => [...due])]);
     const sticky = {
       name: names.of(task),
-      payload: asItIsNow(payload, { lane: L.PRIORITY_CRITICAL }).payload,
+      payload: asItIsNow(payload, { lane: L.LEVEL_CRITICAL }).payload,
       due: new Set([...seats].filter((seat) => !taking.has(seat))),
       lost: 0,
     };

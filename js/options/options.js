@@ -96,11 +96,11 @@ import { workerOptions } from './worker-count.js';
  */
 
 const PRIORITIES = Object.freeze({
-  critical: L.PRIORITY_CRITICAL,
-  high: L.PRIORITY_HIGH,
-  normal: L.PRIORITY_NORMAL,
-  low: L.PRIORITY_LOW,
-  background: L.PRIORITY_LOW, // REQUIREMENTS C-01
+  critical: L.LEVEL_CRITICAL,
+  high: L.LEVEL_HIGH,
+  normal: L.LEVEL_NORMAL,
+  low: L.LEVEL_LOW,
+  background: L.LEVEL_LOW, // REQUIREMENTS C-01
 });
 
 /** The defaults, but for those of the number of workers (worker-count.js). */

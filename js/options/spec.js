@@ -365,7 +365,7 @@ function plain(pool, { flags = 0, weight, isJob = false, seat, dueMs }) {
   const timeoutMs = atLeast1(pool.taskTimeoutMs);
   const isWatched = pool.liveness.timeoutMs !== undefined && (pool.liveness.all || isJob);
   return {
-    lane: L.PRIORITY_NORMAL,
+    lane: L.LEVEL_NORMAL,
     timeoutMs,
     deadline: undefined,
     lookMs: lookMs(timeoutMs, isWatched, pool),

@@ -2,7 +2,7 @@
  * Tasks with a weight on their way to the core. Main hands them over as long as its budget for the tick lasts; the others wait for the next
  * tick, each in its slot.
  */
-import { PRIORITY_COUNT, SLOT_LIGHT } from '../generated/layout.js';
+import { LEVEL_COUNT, SLOT_LIGHT } from '../generated/layout.js';
 import { shownName } from '../base/task-name.js';
 import { Ticker, TICK_MS } from '../time/ticker.js';
 
@@ -30,7 +30,7 @@ export class Dispatcher {
   /** @type {Sampler | undefined} */
   #telemetry;
   /** Held tasks, by level, in order. @type {Map<Task, Entry>[]} */
-  #levels = Array.from({ length: PRIORITY_COUNT }, () => new Map());
+  #levels = Array.from({ length: LEVEL_COUNT }, () => new Map());
   /** Number of held tasks. */
   held = 0;
 

@@ -69,6 +69,8 @@ void wp_js_want_leave(wp_pool *pool, uint32_t self) {
   wp_gate_leave(&pool->threads[self]);
 }
 
+void wp_stats_read(wp_pool *pool, wp_stats *stats) { wp_pool_gauges(pool, stats); }
+
 uint32_t wp_js_task_cancelled(wp_pool *pool, uint32_t self, uint32_t index) {
   wp_task task = {
       .pool = pool, .slot = wp_slot_at(&pool->slots, index), .self = self, .index = index};

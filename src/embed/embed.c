@@ -6,7 +6,9 @@
 #include "task.h"
 #include "task_side.h"
 #include "worker.h"
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* How often main checks whether a thread has ended: the end does not ring the bell. */
 static const double end_look_ms = 1;
@@ -17,16 +19,33 @@ static const double sleep_least_ms = 0.02;
 /* Main's longest sleep: it does not know when a worker starts a task that has a time limit. */
 static const double sleep_most_ms = 10;
 
+/* "Never", in milliseconds. */
+static const double never_ms = 1e15;
+
+enum { WP_THREAD_NAME_BYTES = 16 }; /* as much as Linux keeps */
+
 /* ---- Threads ---- */
+
+/* Names the calling thread NAME-NUMBER, and tells the system and the user of it. */
+static void introduce(const wp_pool *pool, uint32_t number) {
+  const wp_embedder *embedder = pool->embedder;
+  const wp_config *config = &pool->config;
+  char name[WP_THREAD_NAME_BYTES] = "";
+  if (*embedder->name) snprintf(name, sizeof name, "%.10s-%u", embedder->name, (unsigned)number);
+  wp_port_thread_introduce(
+      name, config->cpu_count ? embedder->cpus[(number - 1) % config->cpu_count] : WP_NONE);
+  if (config->on_thread_start) config->on_thread_start(config->thread_user, number);
+}
 
 static void worker_main(void *argument) {
   const wp_embed_thread *self = argument;
   wp_pool *pool = self->pool;
   wp_thread *thread = &pool->threads[self->number];
+  introduce(pool, self->number);
   wp__self = thread;
   wp__self_pool = pool;
   wp_worker_ready(pool, self->number);
-  if (wp__task_ring_due(pool)) wp_port_ring(&pool->bell); /* main reports STARTED */
+  if (wp__task_ring_due(pool)) wp_pool_ring(pool); /* main reports STARTED */
   double now_ms = wp_port_now_ms();
   for (bool waited = false;;) { /* ends by cancellation: while it runs a task, or is parked */
     /* Read the wake word before looking for work: see scheduler.h. */
@@ -39,7 +58,7 @@ static void worker_main(void *argument) {
       now_ms = wp_port_now_ms(); /* for the next take as well */
       ring |= wp_task_finish_at(pool, self->number, taken - 1, status, now_ms);
     }
-    if (ring) wp_port_ring(&pool->bell);
+    if (ring) wp_pool_ring(pool);
     if (!taken) {
       wp_worker_wait(pool, self->number, seen, waited ? WP_PARK_MS : WP_SHORT_WAIT_MS);
       now_ms = wp_port_now_ms();
@@ -52,15 +71,22 @@ static void worker_main(void *argument) {
 static void leave(wp_embedder *embedder) {
   if (wp_atomic_fetch_sub_acq_rel_u32(&embedder->alive, 1) != 1) return;
   wp_segments_close(&embedder->segments);
-  free(embedder->settled);
+  if (embedder->has_alarm) wp_port_alarm_close(&embedder->alarm);
+  free(embedder->mail.letters);
+  free(embedder->tickets);
+  free(embedder->box_holds);
   free(embedder);
 }
 
 static void worker_ended(void *argument) {
   const wp_embed_thread *self = argument;
   wp_embedder *embedder = self->pool->embedder;
+  const wp_config *config = &self->pool->config;
+  /* Set while a task ran: its end did not clear it. */
+  bool killed = wp_atomic_load_relaxed_u32(&self->pool->threads[self->number].tag) != 0;
   wp__self = NULL; /* memory that the C library frees for this thread is not the pool's */
   wp__self_pool = NULL;
+  if (config->on_thread_end) config->on_thread_end(config->thread_user, self->number, killed);
   leave(embedder);
 }
 
@@ -70,8 +96,8 @@ static void start_thread(wp_pool *pool, const wp_fleet_action *action) {
   *thread =
       (wp_embed_thread){.pool = pool, .number = action->thread, .incarnation = action->incarnation};
   wp_atomic_fetch_add_acq_rel_u32(&embedder->alive, 1); /* no point: main only */
-  thread->failed =
-      wp_port_thread_start(&thread->thread, worker_main, worker_ended, thread) != WP_OK;
+  thread->failed = wp_port_thread_start(&thread->thread, pool->config.stack_bytes, worker_main,
+                                        worker_ended, thread) != WP_OK;
   if (!thread->failed) return;
   wp_atomic_fetch_sub_acq_rel_u32(&embedder->alive, 1); /* no point: main only */
 }
@@ -157,11 +183,11 @@ void wp__embed_step(wp_pool *pool, const wp_fleet_event *event) {
   }
 }
 
+/* How long main may sleep, until the fleet's next step. */
 static double sleep_ms(const wp_pool *pool, double limit_ms) {
   const wp_embedder *embedder = pool->embedder;
   const double due[] = {embedder->next.real_ms, embedder->next.pool_ms};
   double now_ms = wp_port_now_ms();
-  if (limit_ms > sleep_most_ms) limit_ms = sleep_most_ms;
   for (size_t i = 0; i < 2; i++)
     if (due[i] > 0 && due[i] - now_ms < limit_ms) limit_ms = due[i] - now_ms;
   for (uint32_t i = 1; i < wp_pool_threads_end(pool); i++) {
@@ -171,15 +197,77 @@ static double sleep_ms(const wp_pool *pool, double limit_ms) {
   return limit_ms > sleep_least_ms ? limit_ms : sleep_least_ms;
 }
 
-/* No points: main only. */
-void wp__embed_sleep(wp_pool *pool, double limit_ms) {
-  const wp_embedder *embedder = pool->embedder;
+/* Arms the bell. False: main must look at once. */
+static bool arm(wp_pool *pool) {
   bool quiet = wp_task_arm_bell(pool);
   /* After ARM: pairs with worker_main. */
   for (uint32_t i = 1; i < wp_pool_threads_end(pool) && quiet; i++)
-    quiet = !has_started(pool, &embedder->threads[i]);
-  if (quiet) wp_port_wait(&pool->bell, 1, sleep_ms(pool, limit_ms));
-  wp_atomic_store_seq_u32(&pool->bell, 0); /* awake: nobody needs to ring */
+    quiet = !has_started(pool, &pool->embedder->threads[i]);
+  if (!quiet) wp_atomic_store_seq_u32(&pool->bell, 0); /* no point: main only */
+  return quiet;
+}
+
+void wp__embed_sleep(wp_pool *pool, double limit_ms) {
+  wp_turn *turn = &pool->embedder->turn;
+  if (limit_ms > sleep_most_ms) limit_ms = sleep_most_ms;
+  if (wp__turn_drives(turn)) {
+    if (!arm(pool)) return;
+    limit_ms = sleep_ms(pool, limit_ms);
+  }
+  wp__turn_sleep(turn, pool, limit_ms);
+}
+
+/* ---- Turns ---- */
+
+/* Sets the alarm for the event loop to what main would sleep for now. */
+static void set_alarm(wp_pool *pool) {
+  wp_embedder *embedder = pool->embedder;
+  if (embedder->mail.count || !arm(pool)) {
+    if (!embedder->raised) wp_pool_ring(pool);
+    embedder->raised = true;
+    return;
+  }
+  /* The start of a task that has a time limit does not ring: look now and then while there are tasks. */
+  bool looks = embedder->timed && wp_table_in_use(&pool->slots);
+  double now_ms = wp_port_now_ms(), after_ms = sleep_ms(pool, looks ? sleep_most_ms : never_ms);
+  bool is_set = embedder->alarm_ms > now_ms && embedder->alarm_ms <= now_ms + after_ms;
+  if (is_set || after_ms >= never_ms) return;
+  embedder->alarm_ms = now_ms + after_ms;
+  wp_port_alarm_set(&embedder->alarm, after_ms);
+}
+
+void wp__embed_enter(wp_pool *pool) { wp__turn_begin(&pool->embedder->turn); }
+
+void wp__embed_leave(wp_pool *pool) {
+  wp_embedder *embedder = pool->embedder;
+  wp_turn *turn = &embedder->turn;
+  if (turn->driven) { /* what this call has begun may be due before the driver wakes */
+    if (wp_port_now_ms() + sleep_ms(pool, sleep_most_ms) < turn->driven_ms)
+      wp__turn_tell(turn, pool);
+  } else if (embedder->has_alarm) {
+    set_alarm(pool);
+  }
+  wp__turn_end(turn);
+}
+
+int wp_pool_descriptor(wp_pool *pool) {
+  wp_embedder *embedder = pool->embedder;
+  wp__embed_enter(pool);
+  if (!embedder->has_alarm) {
+    embedder->has_alarm = wp_port_alarm_open(&embedder->alarm);
+    uint32_t bell = embedder->has_alarm ? wp_port_alarm_bell(&embedder->alarm) : 0;
+    /* no point: main only. Pairs with the load in wp_pool_ring */
+    wp_atomic_store_release_u32(&pool->bell_descriptor, bell);
+  }
+  int descriptor = embedder->has_alarm ? embedder->alarm.descriptor : -1;
+  wp__embed_leave(pool);
+  return descriptor;
+}
+
+void wp_stats_read(wp_pool *pool, wp_stats *stats) {
+  if (pool->embedder) wp__embed_enter(pool);
+  wp_pool_gauges(pool, stats);
+  if (pool->embedder) wp__embed_leave(pool);
 }
 
 /* ---- Creation ---- */
@@ -202,6 +290,19 @@ static wp_fleet_config fleet_config(const wp_config *config) {
   };
 }
 
+/* Copies what the configuration points to. */
+static wp_status copy_config(wp_embedder *embedder, wp_pool *pool) {
+  wp_config *config = &pool->config;
+  if (config->name) snprintf(embedder->name, sizeof embedder->name, "%s", config->name);
+  config->name = NULL;
+  if (!config->cpu_count) return WP_OK;
+  embedder->cpus = wp_pool_alloc(&embedder->memory.heap, config->cpu_count, sizeof *embedder->cpus);
+  if (!embedder->cpus) return WP_E_NO_MEMORY;
+  memcpy(embedder->cpus, config->cpus, config->cpu_count * sizeof *embedder->cpus);
+  config->cpus = NULL;
+  return WP_OK;
+}
+
 static wp_status lay_out(wp_embedder *embedder, const wp_config *config, wp_pool **pool) {
   wp_status status = wp_segments_open(&embedder->segments, config->memory_bytes);
   if (status) return status;
@@ -211,6 +312,7 @@ static wp_status lay_out(wp_embedder *embedder, const wp_config *config, wp_pool
   if (!status)
     embedder->threads = wp_pool_alloc(heap, (*pool)->thread_count, sizeof *embedder->threads);
   if (!status && !embedder->threads) status = WP_E_NO_MEMORY;
+  if (!status) status = copy_config(embedder, *pool);
   wp_fleet_config fleet = fleet_config(config);
   if (!status) status = wp_fleet_create(*pool, &fleet, &embedder->fleet);
   if (status) wp_segments_close(&embedder->segments);
@@ -218,7 +320,9 @@ static wp_status lay_out(wp_embedder *embedder, const wp_config *config, wp_pool
 }
 
 wp_status wp_pool_create(const wp_config *config, wp_pool **out) {
-  if (!config || !out) return WP_E_INVALID_ARGUMENT;
+  if (!config || !out || (config->stack_bytes && config->stack_bytes < WP_STACK_LEAST) ||
+      (config->cpu_count && !config->cpus))
+    return WP_E_INVALID_ARGUMENT;
   wp_embedder *embedder = WP_FAULT("embedder") ? NULL : calloc(1, sizeof *embedder);
   if (!embedder) return WP_E_NO_MEMORY;
   wp_pool *pool = NULL;
@@ -230,11 +334,13 @@ wp_status wp_pool_create(const wp_config *config, wp_pool **out) {
   wp_atomic_store_release_u32(&embedder->alive, 1); /* no point: there is no other thread yet */
   pool->embedder = embedder;
   const wp_fleet_event open = {.kind = WP_FLEET_OPEN};
+  wp__embed_enter(pool);
   wp__embed_step(pool, &open);
   while (!embedder->opened && !embedder->refused) {
     wp__embed_sleep(pool, sleep_most_ms);
     wp__embed_step(pool, NULL);
   }
+  wp__embed_leave(pool);
   if (embedder->refused) {
     wp_pool_destroy(pool);
     return WP_E_START_FAILED;
@@ -247,7 +353,9 @@ wp_status wp_pool_resize(wp_pool *pool, uint32_t workers) {
   if (!workers || workers > pool->seat_count) return WP_E_INVALID_ARGUMENT;
   const wp_fleet_event resize = {
       .kind = WP_FLEET_RESIZE, .seats_min = workers, .seats_max = workers};
+  wp__embed_enter(pool);
   wp__embed_step(pool, &resize);
+  wp__embed_leave(pool);
   return WP_OK;
 }
 
@@ -255,9 +363,11 @@ void wp_pool_destroy(wp_pool *pool) {
   if (!pool) return;
   wp_embedder *embedder = pool->embedder;
   const wp_fleet_event close = {.kind = WP_FLEET_CLOSE};
+  wp__embed_enter(pool);
   wp__embed_step(pool, &close);
   /* A thread that has not ended yet keeps the memory until it ends. */
   for (uint32_t i = 1; i < wp_pool_threads_end(pool); i++)
     if (embedder->threads[i].thread) wp_port_thread_detach(embedder->threads[i].thread);
+  wp__turn_end(&embedder->turn);
   leave(embedder);
 }

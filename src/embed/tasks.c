@@ -1,14 +1,12 @@
-#include "base/fault.h"
 #include "box.h"
 #include "embed.h"
 #include "task.h"
 #include "task_side.h"
 #include "type.h"
 #include "worker.h"
-#include <stdlib.h>
 #include <string.h>
 
-/* ---- Submission ---- */
+/* ---- Arguments ---- */
 
 static wp_status fill_argument(wp_pool *pool, wp_slot *slot, uint32_t type, const void *data,
                                size_t bytes) {
@@ -34,63 +32,117 @@ static uint32_t find_task(const wp_pool *pool, const char *name) {
   return 0;
 }
 
-bool wp__embed_reserve(wp_pool *pool) {
-  wp_embedder *embedder = pool->embedder;
-  /* Relaxed is exact enough: only main adds tasks, and it frees them. */
-  size_t needed =
-      embedder->settled_count + wp_atomic_load_relaxed_u32(&pool->slots.in_use) + (size_t)1;
-  if (needed <= embedder->settled_capacity) return true;
-  size_t capacity = needed < 32 ? 64 : 2 * needed;
-  wp_settled *grown =
-      WP_FAULT("settled") ? NULL : realloc(embedder->settled, capacity * sizeof *grown);
-  if (!grown) return false;
-  embedder->settled = grown;
-  embedder->settled_capacity = capacity;
-  return true;
+/* ---- Submission ---- */
+
+typedef struct submission {
+  uint32_t c_task; /* as wp_slot.c_task */
+  wp_task_function function;
+  uint32_t type;
+  const void *data;
+  size_t bytes;
+  const wp_submit_options *options;
+} submission;
+
+/* The box that is the argument; its bytes are read in place. */
+static wp_status share_argument(wp_pool *pool, wp_slot *slot, wp_box_handle handle) {
+  if (handle.index >= wp_atomic_load_acquire_u32(&pool->boxes.capacity) ||
+      !wp_box_retain(pool, WP_MAIN, handle.index, handle.generation))
+    return WP_E_STALE_HANDLE;
+  const wp_box *box = wp_box_at(pool, handle.index);
+  slot->argument = (wp_value){box->type, box->aux, (uint32_t)box->bytes, handle.index + 1};
+  return WP_OK;
 }
 
-wp_status wp_submit(wp_pool *pool, const char *name, uint32_t type, const void *data, size_t bytes,
-                    const wp_submit_options *options, wp_handle *handle) {
+static wp_status try_submit(wp_pool *pool, const submission *s, wp_handle *handle) {
   static const uint32_t weights[] = {0, WP_SLOT_LIGHT, WP_SLOT_HEAVY};
-  const wp_submit_options plain = {.priority = WP_PRIORITY_NORMAL};
-  if (!options) options = &plain;
-  if (!name || (bytes && !data) || !wp_type_holds(type, bytes) ||
-      options->priority >= WP_PRIORITY_COUNT || options->weight > WP_WEIGHT_HEAVY)
-    return WP_E_INVALID_ARGUMENT;
-  uint32_t task = find_task(pool, name), index = 0;
-  if (!task) return WP_E_UNKNOWN_TASK;
+  static const uint32_t levels[] = {WP_LEVEL_NORMAL, WP_LEVEL_CRITICAL, WP_LEVEL_HIGH,
+                                    WP_LEVEL_LOW};
+  uint32_t index = 0;
   if (!wp_task_admits(pool, 1)) return WP_E_QUEUE_FULL;
-  if (!wp__embed_reserve(pool)) return WP_E_NO_MEMORY;
+  if (!wp__mail_reserve(pool)) return WP_E_NO_MEMORY;
   wp_status status = wp_task_reserve(pool, WP_MAIN, &index);
   if (status) return status;
   wp_slot *slot = wp_slot_at(&pool->slots, index);
-  slot->c_task = task;
-  slot->priority = options->priority;
-  slot->timeout_ms = options->timeout_ms;
-  slot->flags = weights[options->weight] | (options->requeue ? WP_SLOT_REQUEUE : 0U);
-  status = fill_argument(pool, slot, type, data, bytes);
+  slot->c_task = s->c_task;
+  if (s->c_task == WP_C_FUNCTION) slot->function = (uintptr_t)s->function;
+  slot->priority = levels[s->options->priority];
+  slot->timeout_ms = s->options->timeout_ms;
+  slot->flags = weights[s->options->weight] | (s->options->requeue ? WP_SLOT_REQUEUE : 0U);
+  *handle = (wp_handle){index, wp_word_generation(wp_atomic_load_acquire_u64(&slot->word))};
+  status = s->options->box ? share_argument(pool, slot, *s->options->box)
+                           : fill_argument(pool, slot, s->type, s->data, s->bytes);
+  if (!status && !wp__mail_register(pool, *handle, s->options->user)) status = WP_E_NO_MEMORY;
   if (status) {
     wp_task_free(pool, WP_MAIN, index);
     return status;
   }
-  if (handle)
-    *handle = (wp_handle){index, wp_word_generation(wp_atomic_load_acquire_u64(&slot->word))};
+  if (s->options->timeout_ms) pool->embedder->timed = true;
   wp_task_submit(pool, index);
   return WP_OK;
 }
 
-/* ---- Cancellation ---- */
-
-void wp__embed_settle(wp_pool *pool, wp_handle handle, wp_status status) {
-  wp_embedder *embedder = pool->embedder;
-  wp_task_count_settled(pool, 1, status != WP_OK);
-  embedder->settled[embedder->settled_count++] = (wp_settled){handle, status};
+static bool is_full(wp_status status) {
+  return status == WP_E_QUEUE_FULL || status == WP_E_TABLE_FULL;
 }
+
+/* Waits until something has ended, for at most left_ms. Completions go to the mail, since a bell that rings for them is not armed again
+ * while they are in the lists. False: no memory for that. */
+static bool wait_for_room(wp_pool *pool, double left_ms) {
+  wp_embedder *embedder = pool->embedder;
+  wp__embed_step(pool, NULL);
+  if (wp__mail_collect(pool)) return false;
+  embedder->blocked++;
+  wp__embed_sleep(pool, left_ms);
+  embedder->blocked--;
+  return true;
+}
+
+static wp_status submit(wp_pool *pool, const submission *s, wp_handle *handle) {
+  uint32_t wait_ms = s->options->wait_ms;
+  double end_ms = wait_ms ? wp_port_now_ms() + wait_ms : 0;
+  wp_handle made;
+  wp__embed_enter(pool);
+  wp_status status = try_submit(pool, s, &made);
+  while (is_full(status) && wait_ms) {
+    double left_ms = wait_ms == WP_NONE ? wait_ms : end_ms - wp_port_now_ms();
+    if (left_ms <= 0 || !wait_for_room(pool, left_ms)) break;
+    status = try_submit(pool, s, &made);
+  }
+  if (!status && handle) *handle = made;
+  wp__embed_leave(pool);
+  return status;
+}
+
+static bool is_valid(const submission *s) {
+  const wp_submit_options *options = s->options;
+  if (options->priority >= WP_PRIORITY_COUNT || options->weight > WP_WEIGHT_HEAVY) return false;
+  if (options->box) return !s->type && !s->data && !s->bytes;
+  return (!s->bytes || s->data) && wp_type_holds(s->type, s->bytes);
+}
+
+static const wp_submit_options plain = {.priority = WP_PRIORITY_NORMAL};
+
+wp_status wp_submit(wp_pool *pool, const char *name, uint32_t type, const void *data, size_t bytes,
+                    const wp_submit_options *options, wp_handle *handle) {
+  submission s = {0, NULL, type, data, bytes, options ? options : &plain};
+  if (!name || !is_valid(&s)) return WP_E_INVALID_ARGUMENT;
+  s.c_task = find_task(pool, name);
+  return s.c_task ? submit(pool, &s, handle) : WP_E_UNKNOWN_TASK;
+}
+
+wp_status wp_submit_function(wp_pool *pool, wp_task_function function, uint32_t type,
+                             const void *data, size_t bytes, const wp_submit_options *options,
+                             wp_handle *handle) {
+  const submission s = {WP_C_FUNCTION, function, type, data, bytes, options ? options : &plain};
+  return function && is_valid(&s) ? submit(pool, &s, handle) : WP_E_INVALID_ARGUMENT;
+}
+
+/* ---- Cancellation ---- */
 
 /* Gives a task up and queues its one completion, WP_E_CANCELLED. *thread: the thread that runs it, or 0. False: it has ended already. */
 static bool give_up(wp_pool *pool, wp_handle handle, uint32_t *thread) {
   *thread = 0;
-  if (handle.index >= wp_atomic_load_acquire_u32(&pool->slots.capacity)) return false;
+  if (!wp__mail_expects(pool, handle)) return false;
   enum wp_cancel_result result = wp_task_cancel(pool, handle.index, handle.generation);
   if (result == WP_CANCEL_STALE) return false;
   if (result == WP_CANCEL_RUNNING)
@@ -102,81 +154,108 @@ static bool give_up(wp_pool *pool, wp_handle handle, uint32_t *thread) {
 
 bool wp_cancel(wp_pool *pool, wp_handle handle) {
   uint32_t thread = 0;
-  return give_up(pool, handle, &thread);
+  wp__embed_enter(pool);
+  bool given_up = give_up(pool, handle, &thread);
+  wp__embed_leave(pool);
+  return given_up;
+}
+
+/* The thread that still runs a task which was given up earlier, or 0. */
+static uint32_t runner_of(const wp_pool *pool, wp_handle handle) {
+  if (handle.index >= wp_atomic_load_acquire_u32(&pool->slots.capacity)) return 0;
+  const wp_slot *slot = wp_slot_at(&pool->slots, handle.index);
+  uint64_t word = wp_atomic_load_acquire_u64(&slot->word);
+  bool runs = wp_word_state(word) == WP_SLOT_ABANDONED || wp_word_state(word) == WP_SLOT_TIMED_OUT;
+  if (!runs || wp_word_generation(word) != handle.generation) return 0;
+  return wp_atomic_load_acquire_u32(&slot->owner); /* constant while it runs */
 }
 
 bool wp_terminate(wp_pool *pool, wp_handle handle) {
   uint32_t thread = 0;
-  if (!give_up(pool, handle, &thread)) return false;
-  if (!thread) return true;
-  const wp_embed_thread *host = &((const wp_embedder *)pool->embedder)->threads[thread];
-  const wp_fleet_event kill = {.kind = WP_FLEET_KILL,
-                               .thread = thread,
-                               .incarnation = host->incarnation,
-                               .task = handle,
-                               .grace_ms = -1};
-  wp__embed_step(pool, &kill);
-  return true;
+  wp__embed_enter(pool);
+  bool given_up = give_up(pool, handle, &thread);
+  if (!given_up) thread = runner_of(pool, handle);
+  if (thread) {
+    const wp_embed_thread *host = &((const wp_embedder *)pool->embedder)->threads[thread];
+    const wp_fleet_event kill = {.kind = WP_FLEET_KILL,
+                                 .thread = thread,
+                                 .incarnation = host->incarnation,
+                                 .task = handle,
+                                 .grace_ms = -1};
+    wp__embed_step(pool, &kill);
+  }
+  wp__embed_leave(pool);
+  return given_up;
 }
 
 /* ---- Completions ---- */
 
-static size_t take_settled(wp_pool *pool, wp_completion *completions, size_t limit) {
+static size_t poll(wp_pool *pool, wp_completion *completions, size_t limit) {
   wp_embedder *embedder = pool->embedder;
   size_t count = 0;
-  while (count < limit && embedder->settled_next < embedder->settled_count) {
-    wp_settled settled = embedder->settled[embedder->settled_next++];
-    completions[count++] =
-        (wp_completion){.handle = settled.handle, .status = settled.status, .slot = WP_NONE};
-  }
-  if (embedder->settled_next == embedder->settled_count)
-    embedder->settled_next = embedder->settled_count = 0;
+  if (embedder->has_alarm) wp_port_alarm_clear(&embedder->alarm);
+  embedder->raised = false;
+  wp__embed_step(pool, NULL);
+  while (count < limit && wp__mail_take(pool, &completions[count])) count++;
+  while (count < limit && wp__mail_drain(pool, &completions[count])) count++;
   return count;
 }
 
-static wp_completion read_completion(wp_pool *pool, uint32_t index) {
-  const wp_slot *slot = wp_slot_at(&pool->slots, index);
-  const wp_value *result = &slot->result;
-  bool progress = slot->flags & WP_SLOT_EVENT;
-  uint32_t generation = wp_word_generation(wp_atomic_load_acquire_u64(&slot->word));
-  if (!progress) wp_task_count_settled(pool, 1, slot->status != WP_OK);
-  return (wp_completion){
-      .handle = progress ? (wp_handle){slot->parent, slot->parent_generation}
-                         : (wp_handle){index, generation},
-      .status = slot->status,
-      .type = result->type,
-      .data = result->box ? (const void *)(uintptr_t)wp_box_at(pool, result->box - 1)->address
-                          : slot->result_inline,
-      .bytes = result->bytes,
-      .progress = progress,
-      .slot = index,
-  };
-}
-
 size_t wp_poll(wp_pool *pool, wp_completion *completions, size_t limit) {
-  wp__embed_step(pool, NULL);
-  size_t count = take_settled(pool, completions, limit);
-  while (count < limit) {
-    uint32_t index = 0;
-    if (!wp_task_drain(pool, &index, 1)) break;
-    completions[count++] = read_completion(pool, index);
-  }
+  wp__embed_enter(pool);
+  size_t count = poll(pool, completions, limit);
+  wp__embed_leave(pool);
   return count;
 }
 
 void wp_completion_release(wp_pool *pool, const wp_completion *completion) {
   uint32_t index = completion->slot;
   if (index >= wp_atomic_load_acquire_u32(&pool->slots.capacity)) return; /* WP_NONE among them */
+  wp__embed_enter(pool);
   if (wp_slot_state_of(wp_slot_at(&pool->slots, index)) == WP_SLOT_DELIVERED)
     wp_task_free(pool, WP_MAIN, index);
+  if (pool->embedder->blocked) wp__turn_tell(&pool->embedder->turn, pool); /* the table has room */
+  wp__embed_leave(pool);
+}
+
+static double left_of(double end_ms, uint32_t timeout_ms) {
+  return timeout_ms == WP_NONE ? timeout_ms : end_ms - wp_port_now_ms();
 }
 
 size_t wp_wait(wp_pool *pool, wp_completion *completions, size_t limit, uint32_t timeout_ms) {
   double end_ms = wp_port_now_ms() + timeout_ms;
+  wp__embed_enter(pool);
   for (;;) {
-    size_t count = wp_poll(pool, completions, limit);
-    double left_ms = end_ms - wp_port_now_ms();
-    if (count || left_ms <= 0) return count;
+    size_t count = poll(pool, completions, limit);
+    double left_ms = left_of(end_ms, timeout_ms);
+    if (count || left_ms <= 0) {
+      wp__embed_leave(pool);
+      return count;
+    }
+    wp__embed_sleep(pool, left_ms);
+  }
+}
+
+/* One look of wp_wait_for. WP_E_TIMEOUT: it has not come yet. */
+static wp_status look_for(wp_pool *pool, wp_handle handle, wp_completion *completion) {
+  wp__embed_step(pool, NULL);
+  bool collected = wp__mail_collect(pool) == WP_OK;
+  if (wp__mail_take_of(pool, handle, completion)) return WP_OK;
+  if (!wp__mail_expects(pool, handle)) return WP_E_STALE_HANDLE;
+  return collected ? WP_E_TIMEOUT : WP_E_NO_MEMORY;
+}
+
+wp_status wp_wait_for(wp_pool *pool, wp_handle handle, wp_completion *completion,
+                      uint32_t timeout_ms) {
+  double end_ms = wp_port_now_ms() + timeout_ms;
+  wp__embed_enter(pool);
+  for (;;) {
+    wp_status status = look_for(pool, handle, completion);
+    double left_ms = left_of(end_ms, timeout_ms);
+    if (status != WP_E_TIMEOUT || left_ms <= 0) {
+      wp__embed_leave(pool);
+      return status;
+    }
     wp__embed_sleep(pool, left_ms);
   }
 }

@@ -6,6 +6,7 @@
 #include "port/port.h"
 #include "status.h"
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 
 struct wp_port_thread {
@@ -50,13 +51,32 @@ static void *start(void *argument) {
   return NULL;
 }
 
-int wp_port_thread_start(wp_port_thread **thread, void (*run)(void *), void (*on_end)(void *),
-                         void *argument) {
+void wp_port_thread_introduce(const char *name, uint32_t cpu) {
+  if (*name) pthread_setname_np(pthread_self(), name);
+  if (cpu >= CPU_SETSIZE) return;
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(cpu, &set);
+  pthread_setaffinity_np(pthread_self(), sizeof set, &set);
+}
+
+static int create(wp_port_thread *record, size_t stack_bytes) {
+  pthread_attr_t attributes;
+  int failed = pthread_attr_init(&attributes);
+  if (failed) return failed;
+  if (stack_bytes) failed = pthread_attr_setstacksize(&attributes, stack_bytes);
+  if (!failed) failed = pthread_create(&record->thread, &attributes, start, record);
+  pthread_attr_destroy(&attributes);
+  return failed;
+}
+
+int wp_port_thread_start(wp_port_thread **thread, size_t stack_bytes, void (*run)(void *),
+                         void (*on_end)(void *), void *argument) {
   wp_port_thread *record = malloc(sizeof *record);
   if (!record) return WP_E_NO_MEMORY;
   *record = (wp_port_thread){.run = run, .ended = on_end, .argument = argument};
   wp_atomic_store_relaxed_u32(&record->users, 2); /* no point: pthread_create publishes it */
-  if (WP_FAULT("thread") || pthread_create(&record->thread, NULL, start, record)) {
+  if (WP_FAULT("thread") || create(record, stack_bytes)) {
     free(record);
     return WP_E_START_FAILED;
   }
@@ -78,4 +98,3 @@ void wp_port_thread_detach(wp_port_thread *thread) {
 }
 
 void wp_port_stack_probe(void) {} /* the stack has a guard page; hitting it ends the process */
-void wp_port_ring(wp_atomic_u32 *bell) { wp_port_wake(bell, 1); }

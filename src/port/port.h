@@ -29,14 +29,20 @@ void wp_port_pause(void);
  * gate. No effect where the host guards its stacks itself. The calling thread, outside the gate. */
 void wp_port_stack_probe(void);
 
-/* Rings main's doorbell: there are completions, and main sleeps (natively on the word `bell`). A worker, outside the gate. */
-void wp_port_ring(wp_atomic_u32 *bell);
+/* Rings main's doorbell: there are completions, and main sleeps (natively on the word `bell`, or in its event loop, on the descriptor
+ * descriptor - 1 if that is not 0). Outside the gate. */
+void wp_port_ring(wp_atomic_u32 *bell, uint32_t descriptor);
 
 /* Native hosts start and end threads here; in JavaScript hosts JavaScript does, and these functions do not exist. */
 typedef struct wp_port_thread wp_port_thread;
+/* How the calling thread, which is a new one, is known to the system; what is not possible has no effect. name: "" for none; cpu: WP_NONE
+ * for any. */
+void wp_port_thread_introduce(const char *name, uint32_t cpu);
+/* The least that wp_port_thread_start takes as stack_bytes; 0: the system's default. */
+enum { WP_STACK_LEAST = 128 << 10 };
 /* `on_end` (or NULL) runs in the thread, however it ends, as the last code of the caller's that it executes. */
-int wp_port_thread_start(wp_port_thread **thread, void (*run)(void *), void (*on_end)(void *),
-                         void *argument);
+int wp_port_thread_start(wp_port_thread **thread, size_t stack_bytes, void (*run)(void *),
+                         void (*on_end)(void *), void *argument);
 /* Sets whether the calling thread may be killed at any instruction: only while it runs a task or is parked. Returns the old setting. */
 bool wp_port_thread_killable(bool killable);
 /* Asks the thread to end: at once if it is killable, otherwise as soon as it is. Does not wait. */
@@ -45,6 +51,22 @@ void wp_port_thread_cancel(wp_port_thread *thread);
 bool wp_port_thread_gone(wp_port_thread *thread);
 /* The caller will not ask for the thread's end any more; `thread` belongs to the thread from now on. */
 void wp_port_thread_detach(wp_port_thread *thread);
+
+/* An alarm for main's event loop: a descriptor that is readable once it was raised, by a ring or by its timer, until it is cleared. */
+typedef struct wp_port_alarm {
+  int descriptor;    /* for poll() */
+  int signal, timer; /* what it consists of */
+} wp_port_alarm;
+/* False: the host has no descriptors, or no more of them. */
+bool wp_port_alarm_open(wp_port_alarm *alarm);
+void wp_port_alarm_close(const wp_port_alarm *alarm);
+/* For wp_port_ring. */
+static inline uint32_t wp_port_alarm_bell(const wp_port_alarm *alarm) {
+  return (uint32_t)(alarm->signal + 1);
+}
+/* Raises it after so many milliseconds. Replaces an earlier time. */
+void wp_port_alarm_set(const wp_port_alarm *alarm, double after_ms);
+void wp_port_alarm_clear(const wp_port_alarm *alarm);
 
 /* Opens the host's own locks (wasm: those of the standard streams) that a thread held when its task trapped or when it died. The
  * thread itself, or main after its death. */

@@ -16,7 +16,7 @@ TEST(replaced, "a worker that is replaced goes on until its successor is there, 
     uint32_t heir = last_told(&host, WP_FLEET_START)->thread, index = submit_normal(host.f.pool);
     CHECK_EQ(take_one(old), index);
     host_report(&host, WP_FLEET_STARTED, heir);
-    uint32_t next = submit_normal(host.f.pool), copy = submit(host.f.pool, WP_PRIORITY_NORMAL, 1);
+    uint32_t next = submit_normal(host.f.pool), copy = submit(host.f.pool, WP_LEVEL_NORMAL, 1);
     finish(old, index);
     CHECK_EQ(take_one(old), copy);
     CHECK_EQ(on_seat(&host, 0), old);

@@ -317,7 +317,7 @@ TEST(finishes, "a worker whose seat is closed ends what it runs, also several ta
       running[i] = take_one(on_seat(&host, seat));
     }
   }
-  uint32_t bound = submit(host.f.pool, WP_PRIORITY_NORMAL, 2);
+  uint32_t bound = submit(host.f.pool, WP_LEVEL_NORMAL, 2);
   resize_to(1, 1);
   uint32_t common = submit_normal(host.f.pool);
   for (uint32_t i = 0; i < 3; i++) {
@@ -402,7 +402,7 @@ TEST(resting, "a worker that cleans up before it ends keeps no pool from growing
 TEST(drained, "when a worker whose seat is closed is lost, another one comes for what waits for "
               "that seat, and ends") {
   CHECK_EQ(open(2, 0, NULL), WP_OK);
-  uint32_t worker = on_seat(&host, 1), first = reserve(host.f.pool, WP_PRIORITY_NORMAL, 2);
+  uint32_t worker = on_seat(&host, 1), first = reserve(host.f.pool, WP_LEVEL_NORMAL, 2);
   slot_of(host.f.pool, first)->flags = WP_SLOT_REQUEUE;
   wp_task_submit(host.f.pool, first);
   CHECK_EQ(take_one(worker), first);
@@ -434,7 +434,7 @@ TEST(left_over, "a seat that is closed while it has no worker gets one for what 
   uint32_t worker = on_seat(&host, 1);
   host_report(&host, WP_FLEET_BROKEN, worker);
   host_report(&host, WP_FLEET_GONE, worker);
-  uint32_t index = submit(host.f.pool, WP_PRIORITY_NORMAL, 2);
+  uint32_t index = submit(host.f.pool, WP_LEVEL_NORMAL, 2);
   resize_to(1, 1);
   CHECK_EQ(on_seat(&host, 1), 0);
   host_sleep(&host, 500);
@@ -471,7 +471,7 @@ static void submit_something(void) {
   if (book.count == TASKS) return;
   uint32_t seat = below(4) ? WP_NONE : below(host.f.pool->seat_count);
   bool bound = seat != WP_NONE && wp_fleet_serves(host.fleet, seat);
-  uint32_t index = submit(host.f.pool, below(WP_PRIORITY_COUNT), bound ? seat + 1 : 0);
+  uint32_t index = submit(host.f.pool, below(WP_LEVEL_COUNT), bound ? seat + 1 : 0);
   book.tasks[book.count++] = (wp_handle){index, generation_of(host.f.pool, index)};
 }
 

@@ -10,7 +10,7 @@ enum { LIMIT_MS = 100 };
 
 /* A batch whose results lie in a box from the beginning. */
 static uint32_t submit_items(uint32_t flags) {
-  uint32_t index = reserve(f.pool, WP_PRIORITY_NORMAL, 0), box = 0;
+  uint32_t index = reserve(f.pool, WP_LEVEL_NORMAL, 0), box = 0;
   wp_slot *slot = slot_of(f.pool, index);
   if (wp_box_create(f.pool, WP_MAIN, 1024, &box)) return WP_NONE;
   slot->result = (wp_value){WP_TYPE_BINARY, 0, 1024, box + 1};

@@ -31,7 +31,7 @@ static wp_status open(void) {
 
 /* Makes the worker run a C task that its caller has given up; with `tag` the task has begun. */
 static wp_handle run_c(uint32_t tag) {
-  uint32_t index = reserve(f.pool, WP_PRIORITY_NORMAL, 0);
+  uint32_t index = reserve(f.pool, WP_LEVEL_NORMAL, 0);
   slot_of(f.pool, index)->c_task = 1;
   wp_task_submit(f.pool, index);
   wp_handle task = {index, generation_of(f.pool, index)};
@@ -253,7 +253,7 @@ TEST(no_stop, "a host that cannot end threads waits for the loop checks for ever
 TEST(silent, "a silent thread is suspected until it gives a sign of life; what it runs may still "
              "be wanted") {
   CHECK_EQ(open(), WP_OK);
-  uint32_t index = reserve(f.pool, WP_PRIORITY_NORMAL, 0);
+  uint32_t index = reserve(f.pool, WP_LEVEL_NORMAL, 0);
   slot_of(f.pool, index)->c_task = 1;
   wp_task_submit(f.pool, index);
   take(f.pool, 1, 0);

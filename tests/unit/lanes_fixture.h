@@ -4,8 +4,8 @@
 
 #include "pool_fixture.h"
 
-enum { CRITICAL = WP_PRIORITY_CRITICAL, HIGH = WP_PRIORITY_HIGH };
-enum { NORMAL = WP_PRIORITY_NORMAL, LOW = WP_PRIORITY_LOW };
+enum { CRITICAL = WP_LEVEL_CRITICAL, HIGH = WP_LEVEL_HIGH };
+enum { NORMAL = WP_LEVEL_NORMAL, LOW = WP_LEVEL_LOW };
 enum { WORKERS = 3, NEVER_DUE = 1000000 };
 
 static fixture f;

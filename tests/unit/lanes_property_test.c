@@ -98,7 +98,7 @@ static bool some_worker_is_slow(const world *o) {
 
 static bool may_go(const world *o, const task *t, bool forced) {
   if (t->state != WAITING) return false;
-  bool is_gated = !forced && o->active && t->level != WP_PRIORITY_CRITICAL && !t->aged;
+  bool is_gated = !forced && o->active && t->level != WP_LEVEL_CRITICAL && !t->aged;
   if (t->weight == LIGHT && is_gated) {
     const task *slice = first_slice(o);
     return !slice || o->now_ms >= slice->due_ms || some_worker_is_slow(o);
@@ -124,8 +124,8 @@ static task *next_of_level(world *o, uint32_t level, bool forced) {
 
 static task *next_task(world *o) {
   task *next = NULL;
-  if (o->low_skips >= o->config.low_skips) next = next_of_level(o, WP_PRIORITY_LOW, true);
-  for (uint32_t level = 0; !next && level < WP_PRIORITY_COUNT; level++)
+  if (o->low_skips >= o->config.low_skips) next = next_of_level(o, WP_LEVEL_LOW, true);
+  for (uint32_t level = 0; !next && level < WP_LEVEL_COUNT; level++)
     next = next_of_level(o, level, false);
   return next;
 }
@@ -134,7 +134,7 @@ static task *first_held(world *o) {
   task *first = NULL;
   for (task *t = o->tasks; t < o->tasks + TASKS_MAX; t++) {
     bool held = t->state == WAITING && t->weight == HEAVY && !t->aged && o->active &&
-                t->level != WP_PRIORITY_CRITICAL;
+                t->level != WP_LEVEL_CRITICAL;
     if (held && (!first || is_before(t, first))) first = t;
   }
   return first;
@@ -154,7 +154,7 @@ static void count_skips(world *o, uint32_t level) {
     held->aged = true;
     o->heavy_skips = 0;
   }
-  bool passed = level != WP_PRIORITY_LOW && some_wait_on(o, WP_PRIORITY_LOW);
+  bool passed = level != WP_LEVEL_LOW && some_wait_on(o, WP_LEVEL_LOW);
   o->low_skips = passed ? o->low_skips + 1 : 0;
 }
 
@@ -188,7 +188,7 @@ static bool submit_task(world *o, task what, uint32_t flags, uint32_t group) {
 static bool submit_single(world *o) {
   static const uint32_t flags[] = {0, WP_SLOT_LIGHT, WP_SLOT_HEAVY};
   if (o->live >= LIVE_MAX) return true;
-  task what = {.weight = (enum weight)below(o, 3), .level = below(o, WP_PRIORITY_COUNT)};
+  task what = {.weight = (enum weight)below(o, 3), .level = below(o, WP_LEVEL_COUNT)};
   what.requeue = below(o, 2);
   return submit_task(o, what, flags[what.weight], 0);
 }
@@ -197,7 +197,7 @@ static bool submit_bulk(world *o) {
   uint32_t count = 1 + below(o, SLICES_MAX), group = 0;
   if (o->live + count > LIVE_MAX || o->bulks == BULKS_MAX) return true;
   if (wp_group_create(o->f.pool, count, WP_GROUP_BULK, &group)) return false;
-  task what = {.weight = SLICE, .level = below(o, WP_PRIORITY_COUNT)};
+  task what = {.weight = SLICE, .level = below(o, WP_LEVEL_COUNT)};
   what.due_ms = o->now_ms + o->wait_ms;
   what.bulk = ++o->bulks;
   o->members[what.bulk - 1] = count;

@@ -205,7 +205,7 @@ TEST(steady,
   wp__fault_hook = count_allocation;
 #endif
   for (uint32_t i = 0; i < LATER; i++) {
-    single(i % WP_PRIORITY_COUNT, i % 3 ? WP_SLOT_HEAVY : 0);
+    single(i % WP_LEVEL_COUNT, i % 3 ? WP_SLOT_HEAVY : 0);
     CHECK(run(1) != WP_NONE);
   }
   wp_stats_read(f.pool, &after);

@@ -74,9 +74,9 @@ TEST(seat, "a leaving worker runs what waits for its seat, and is woken for it; 
   CHECK_EQ(take(f.pool, 1, 0), WP_NONE);
   wp_worker_leave(f.pool, 1, WP_LEAVING_SEAT);
   uint32_t own = wake_of(f.pool, 1);
-  uint32_t first = submit(f.pool, WP_PRIORITY_NORMAL, 1);
+  uint32_t first = submit(f.pool, WP_LEVEL_NORMAL, 1);
   CHECK_EQ(wake_of(f.pool, 1), own + 1);
-  uint32_t bound = reserve(f.pool, WP_PRIORITY_LOW, 1);
+  uint32_t bound = reserve(f.pool, WP_LEVEL_LOW, 1);
   slot_of(f.pool, bound)->flags = WP_SLOT_BOUND;
   wp_task_submit(f.pool, bound);
   bool waits = false;
@@ -88,12 +88,12 @@ TEST(seat, "a leaving worker runs what waits for its seat, and is woken for it; 
   CHECK_EQ(take(f.pool, 1, 0), bound);
   wp_task_finish(f.pool, 1, bound, WP_OK);
   CHECK_EQ(take(f.pool, 1, 0), WP_NONE);
-  uint32_t cancelled = submit(f.pool, WP_PRIORITY_NORMAL, 1);
+  uint32_t cancelled = submit(f.pool, WP_LEVEL_NORMAL, 1);
   wp_task_cancel(f.pool, cancelled, generation_of(f.pool, cancelled));
   CHECK_EQ(wp_sched_seat_waits(f.pool, 0, &waits), WP_OK);
   CHECK(!waits);
   wp_worker_leave(f.pool, 1, WP_LEAVING_REST);
-  uint32_t last = submit(f.pool, WP_PRIORITY_NORMAL, 1);
+  uint32_t last = submit(f.pool, WP_LEVEL_NORMAL, 1);
   CHECK_EQ(take(f.pool, 1, 0), WP_NONE);
   CHECK_EQ(wp_sched_seat_waits(f.pool, 0, &waits), WP_OK);
   CHECK(waits);
@@ -109,7 +109,7 @@ TEST(resumed,
      "waits for its seat") {
   CHECK_EQ(start(2, 1, 0), WP_OK);
   wp_pause(f.pool);
-  uint32_t index = submit(f.pool, WP_PRIORITY_NORMAL, 1);
+  uint32_t index = submit(f.pool, WP_LEVEL_NORMAL, 1);
   wp_worker_leave(f.pool, 1, WP_LEAVING_SEAT);
   CHECK_EQ(take(f.pool, 1, 0), WP_NONE);
   uint32_t own = wake_of(f.pool, 1);
@@ -184,7 +184,7 @@ TEST(killed,
   for (; died; n++) {
     CHECK_EQ(start(2, 1, 1), WP_OK);
     wp_worker_leave(f.pool, 1, WP_LEAVING_SEAT);
-    uint32_t of_seat = submit(f.pool, WP_PRIORITY_NORMAL, 1), common = submit_normal(f.pool);
+    uint32_t of_seat = submit(f.pool, WP_LEVEL_NORMAL, 1), common = submit_normal(f.pool);
     died = kill_run(n, leaving_day, NULL);
     CHECK_EQ(wp_worker_reap(f.pool, 1, false), WP_OK);
     wp_pool_recount(f.pool);

@@ -106,7 +106,7 @@ TEST(all_work, "1,024 workers take a task each, seat by seat, and main gets all 
   CHECK(start_all());
   static uint32_t mine[WP_SEATS_MAX];
   for (uint32_t seat = 0; seat < WP_SEATS_MAX; seat++)
-    mine[seat] = submit(f.pool, WP_PRIORITY_NORMAL, seat + 1);
+    mine[seat] = submit(f.pool, WP_LEVEL_NORMAL, seat + 1);
   for (uint32_t seat = WP_SEATS_MAX; seat--;) CHECK_EQ(take(f.pool, seat + 1, 1), mine[seat]);
   CHECK_EQ(free_of(f.pool), 0);
   CHECK_EQ(wp_pool_check(f.pool), WP_OK);

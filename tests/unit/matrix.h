@@ -144,7 +144,7 @@ static uint32_t give(uint32_t flags, uint32_t priority, uint32_t seat) {
 }
 
 static uint32_t submit_flagged(uint32_t flags) {
-  uint32_t index = give(flags, WP_PRIORITY_NORMAL, 0);
+  uint32_t index = give(flags, WP_LEVEL_NORMAL, 0);
   if (index != WP_NONE) wp_task_submit(s.f.pool, index);
   return index;
 }
@@ -152,7 +152,7 @@ static uint32_t submit_flagged(uint32_t flags) {
 static uint32_t submit_plain(void) { return submit_flagged(0); }
 
 static void submit_in_group(uint32_t item) {
-  uint32_t index = give(0, WP_PRIORITY_NORMAL, 0);
+  uint32_t index = give(0, WP_LEVEL_NORMAL, 0);
   if (index == WP_NONE) return;
   slot_of(s.f.pool, index)->group = s.group + 1;
   slot_of(s.f.pool, index)->item = item;
@@ -161,7 +161,7 @@ static void submit_in_group(uint32_t item) {
 
 /* Submits a task for the victim's seat, or for any (WP_MAIN). */
 static uint32_t submit_c(const char *name, uint32_t flags, uint32_t thread) {
-  uint32_t index = give(flags, WP_PRIORITY_NORMAL, thread);
+  uint32_t index = give(flags, WP_LEVEL_NORMAL, thread);
   if (index == WP_NONE) return index;
   for (uint32_t i = 0; i < s.f.pool->task_count; i++) {
     if (!strcmp(s.f.pool->tasks[i]->name, name)) slot_of(s.f.pool, index)->c_task = i + 1;
@@ -186,7 +186,7 @@ static uint32_t write_box(uint32_t self, wp_value *value, uint32_t bytes) {
 }
 
 static uint32_t submit_box(uint32_t bytes) {
-  uint32_t index = give(WP_SLOT_BOX_ARGUMENT, WP_PRIORITY_NORMAL, 0);
+  uint32_t index = give(WP_SLOT_BOX_ARGUMENT, WP_LEVEL_NORMAL, 0);
   if (index == WP_NONE) return index;
   write_box(WP_MAIN, &slot_of(s.f.pool, index)->argument, bytes);
   wp_task_submit(s.f.pool, index);

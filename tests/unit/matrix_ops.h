@@ -27,7 +27,7 @@ static void prepare_bulk(void) {
   if (wp_group_create(s.f.pool, 2, WP_GROUP_BULK, &s.group)) complain("no group");
   uint32_t slices[2];
   for (uint32_t item = 0; item < 2; item++) {
-    slices[item] = give(WP_SLOT_SLICE, WP_PRIORITY_LOW, 0);
+    slices[item] = give(WP_SLOT_SLICE, WP_LEVEL_LOW, 0);
     slot_of(s.f.pool, slices[item])->group = s.group + 1;
   }
   for (int i = 0; i < 2; i++) submit_flagged(WP_SLOT_HEAVY | WP_SLOT_REQUEUE);
@@ -51,7 +51,7 @@ static void run_bulk(void) {
 static void prepare_age(void) {
   s.f.pool->config.heavy_skips = 1;
   if (wp_group_create(s.f.pool, 1, WP_GROUP_BULK, &s.group)) complain("no group");
-  uint32_t slice = give(WP_SLOT_SLICE, WP_PRIORITY_LOW, 0);
+  uint32_t slice = give(WP_SLOT_SLICE, WP_LEVEL_LOW, 0);
   slot_of(s.f.pool, slice)->group = s.group + 1;
   for (int i = 0; i < 2; i++) submit_flagged(WP_SLOT_HEAVY);
   submit_plain();
@@ -75,9 +75,9 @@ static void run_start(void) { wp_worker_ready(s.f.pool, VICTIM); }
 /* ---- take: from inbox and lanes, past what was cancelled ---- */
 
 static void prepare_take(void) {
-  uint32_t stale = give(WP_SLOT_EXCLUSIVE, WP_PRIORITY_NORMAL, VICTIM);
+  uint32_t stale = give(WP_SLOT_EXCLUSIVE, WP_LEVEL_NORMAL, VICTIM);
   wp_task_submit(s.f.pool, stale);
-  for (uint32_t priority = 0; priority < WP_PRIORITY_COUNT; priority++) {
+  for (uint32_t priority = 0; priority < WP_LEVEL_COUNT; priority++) {
     const uint32_t seats[] = {WP_MAIN, VICTIM, OTHER}; /* of any, or of one only */
     uint32_t index = give(priority ? WP_SLOT_REQUEUE : 0, priority, seats[priority % 3]);
     wp_task_submit(s.f.pool, index);
@@ -106,7 +106,7 @@ static void run_take(void) {
 /* ---- copy in: an argument's box read, retained, granted, released ---- */
 
 static void prepare_copy(void) {
-  uint32_t first = submit_box(BOX_BYTES), second = give(0, WP_PRIORITY_NORMAL, 0);
+  uint32_t first = submit_box(BOX_BYTES), second = give(0, WP_LEVEL_NORMAL, 0);
   s.boxes[0] = slot_of(s.f.pool, first)->argument.box - 1;
   wp_box_retain(s.f.pool, WP_MAIN, s.boxes[0], epoch_of(s.boxes[0]));
   slot_of(s.f.pool, second)->argument = slot_of(s.f.pool, first)->argument;
@@ -140,7 +140,7 @@ static void run_copy(void) {
 
 static void prepare_items(void) {
   for (uint32_t flags = 0; flags <= WP_SLOT_REQUEUE; flags += WP_SLOT_REQUEUE) {
-    uint32_t index = give(WP_SLOT_BATCH | WP_SLOT_ITEMS | flags, WP_PRIORITY_NORMAL, 0);
+    uint32_t index = give(WP_SLOT_BATCH | WP_SLOT_ITEMS | flags, WP_LEVEL_NORMAL, 0);
     write_box(WP_MAIN, &slot_of(s.f.pool, index)->result, BOX_BYTES);
     wp_items *items = wp_slot_items(slot_of(s.f.pool, index));
     wp_atomic_store_relaxed_u32(&items->progress, 0); /* published by the submission */
@@ -347,7 +347,7 @@ static void run_group(void) {
 
 static void prepare_late(void) {
   for (int i = 0; i < 2; i++) {
-    uint32_t index = give(0, WP_PRIORITY_NORMAL, 0);
+    uint32_t index = give(0, WP_LEVEL_NORMAL, 0);
     slot_of(s.f.pool, index)->timeout_ms = LIMIT_MS;
     wp_task_submit(s.f.pool, index);
   }

@@ -109,24 +109,24 @@ static inline uint32_t submit(wp_pool *pool, uint32_t priority, uint32_t seat) {
   return index;
 }
 
-static inline uint32_t submit_normal(wp_pool *pool) { return submit(pool, WP_PRIORITY_NORMAL, 0); }
+static inline uint32_t submit_normal(wp_pool *pool) { return submit(pool, WP_LEVEL_NORMAL, 0); }
 
 static inline uint32_t submit_flags(wp_pool *pool, uint32_t flags) {
-  uint32_t index = reserve(pool, WP_PRIORITY_NORMAL, 0);
+  uint32_t index = reserve(pool, WP_LEVEL_NORMAL, 0);
   slot_of(pool, index)->flags = flags;
   wp_task_submit(pool, index);
   return index;
 }
 
 static inline uint32_t submit_timed(wp_pool *pool, uint32_t timeout_ms) {
-  uint32_t index = reserve(pool, WP_PRIORITY_NORMAL, 0);
+  uint32_t index = reserve(pool, WP_LEVEL_NORMAL, 0);
   slot_of(pool, index)->timeout_ms = timeout_ms;
   wp_task_submit(pool, index);
   return index;
 }
 
 static inline uint32_t submit_member(wp_pool *pool, uint32_t group, uint32_t item) {
-  uint32_t index = reserve(pool, WP_PRIORITY_NORMAL, 0);
+  uint32_t index = reserve(pool, WP_LEVEL_NORMAL, 0);
   slot_of(pool, index)->group = group + 1;
   slot_of(pool, index)->item = item;
   wp_task_submit(pool, index);

@@ -21,7 +21,7 @@ typedef struct fuzz_state {
 
 static void fuzz_submit(fuzz_state *s, uint32_t argument) {
   uint32_t seat = argument % 5 == 0 ? 1 + argument % FUZZ_WORKERS : 0;
-  uint32_t index = reserve(s->f.pool, argument % WP_PRIORITY_COUNT, seat);
+  uint32_t index = reserve(s->f.pool, argument % WP_LEVEL_COUNT, seat);
   if (index == WP_NONE) return;
   wp_slot *slot = slot_of(s->f.pool, index);
   slot->flags = (argument & 8 ? WP_SLOT_REQUEUE : 0U) | (argument & 16 ? WP_SLOT_EXCLUSIVE : 0U);

@@ -12,12 +12,12 @@ TEST(levels,
   wp_config config = fixture_config(1);
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
   uint32_t w = start_worker(f.pool, 0), low[100];
-  uint32_t running = submit(f.pool, WP_PRIORITY_LOW, 0);
+  uint32_t running = submit(f.pool, WP_LEVEL_LOW, 0);
   CHECK_EQ(take(f.pool, w, 0), running);
-  for (int i = 0; i < 100; i++) low[i] = submit(f.pool, WP_PRIORITY_LOW, 0);
-  uint32_t normal = submit(f.pool, WP_PRIORITY_NORMAL, 0);
-  uint32_t high = submit(f.pool, WP_PRIORITY_HIGH, 0);
-  uint32_t critical = submit(f.pool, WP_PRIORITY_CRITICAL, 0);
+  for (int i = 0; i < 100; i++) low[i] = submit(f.pool, WP_LEVEL_LOW, 0);
+  uint32_t normal = submit(f.pool, WP_LEVEL_NORMAL, 0);
+  uint32_t high = submit(f.pool, WP_LEVEL_HIGH, 0);
+  uint32_t critical = submit(f.pool, WP_LEVEL_CRITICAL, 0);
   CHECK_EQ(take(f.pool, w, 0), WP_NONE); /* what runs is not pre-empted */
   CHECK_EQ(state_of(f.pool, running), WP_SLOT_RUNNING);
   wp_status status;
@@ -27,7 +27,7 @@ TEST(levels,
   CHECK_EQ(run_one(f.pool, w, 0), high);
   CHECK_EQ(run_one(f.pool, w, 0), normal);
   CHECK_EQ(run_one(f.pool, w, 0), low[0]);
-  critical = submit(f.pool, WP_PRIORITY_CRITICAL, 0);
+  critical = submit(f.pool, WP_LEVEL_CRITICAL, 0);
   CHECK_EQ(run_one(f.pool, w, 0), critical);
   for (int i = 1; i < 100; i++) CHECK_EQ(run_one(f.pool, w, 0), low[i]);
   CHECK_EQ(run_one(f.pool, w, 0), WP_NONE);
@@ -52,12 +52,12 @@ TEST(seat_levels,
      "in a seat's lane, what a new worker is told first goes before what waited [AM-26]") {
   wp_config config = fixture_config(1);
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
-  uint32_t waiting = reserve(f.pool, WP_PRIORITY_NORMAL, 1);
+  uint32_t waiting = reserve(f.pool, WP_LEVEL_NORMAL, 1);
   wp_task_submit(f.pool, waiting);
   uint32_t w = start_worker(f.pool, 0);
   uint32_t sticky[2];
   for (int i = 0; i < 2; i++) {
-    sticky[i] = reserve(f.pool, WP_PRIORITY_CRITICAL, 1);
+    sticky[i] = reserve(f.pool, WP_LEVEL_CRITICAL, 1);
     wp_task_submit(f.pool, sticky[i]);
   }
   for (int i = 0; i < 2; i++) {
@@ -68,7 +68,7 @@ TEST(seat_levels,
   fixture_close(&f);
 }
 
-static uint32_t submit_bound(wp_pool *pool, enum wp_priority priority, uint32_t seat) {
+static uint32_t submit_bound(wp_pool *pool, enum wp_level priority, uint32_t seat) {
   uint32_t index = reserve(pool, priority, seat);
   wp_slot_at(&pool->slots, index)->flags |= WP_SLOT_BOUND;
   wp_task_submit(pool, index);
@@ -80,14 +80,14 @@ TEST(bound,
   wp_config config = fixture_config(2);
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
   uint32_t a = start_worker(f.pool, 0), b = start_worker(f.pool, 1), before = submit_normal(f.pool);
-  uint32_t low = submit_bound(f.pool, WP_PRIORITY_LOW, 1);
-  uint32_t first = submit_bound(f.pool, WP_PRIORITY_NORMAL, 1);
+  uint32_t low = submit_bound(f.pool, WP_LEVEL_LOW, 1);
+  uint32_t first = submit_bound(f.pool, WP_LEVEL_NORMAL, 1);
   uint32_t after = submit_normal(f.pool);
-  uint32_t gone = submit_bound(f.pool, WP_PRIORITY_NORMAL, 1);
-  uint32_t last = submit_bound(f.pool, WP_PRIORITY_NORMAL, 1);
-  uint32_t higher = submit(f.pool, WP_PRIORITY_HIGH, 0);
+  uint32_t gone = submit_bound(f.pool, WP_LEVEL_NORMAL, 1);
+  uint32_t last = submit_bound(f.pool, WP_LEVEL_NORMAL, 1);
+  uint32_t higher = submit(f.pool, WP_LEVEL_HIGH, 0);
   uint32_t copy =
-      submit(f.pool, WP_PRIORITY_LOW, 1); /* a copy of a broadcast goes before everything */
+      submit(f.pool, WP_LEVEL_LOW, 1); /* a copy of a broadcast goes before everything */
   uint64_t word = wp_atomic_load_acquire_u64(&wp_slot_at(&f.pool->slots, gone)->word);
   CHECK_EQ(wp_task_cancel(f.pool, gone, wp_word_generation(word)), WP_CANCEL_QUEUED);
   const uint32_t order[] = {copy, higher, before, first, after, last, low};
@@ -95,7 +95,7 @@ TEST(bound,
     CHECK_EQ(take(f.pool, a, 0), order[i]);
     wp_task_finish(f.pool, a, order[i], WP_OK);
   }
-  low = submit_bound(f.pool, WP_PRIORITY_LOW, 1);
+  low = submit_bound(f.pool, WP_LEVEL_LOW, 1);
   CHECK_EQ(take(f.pool, b, 0), WP_NONE);
   CHECK_EQ(take(f.pool, a, 0), low);
   CHECK_EQ(wp_pool_check(f.pool), WP_OK);
@@ -109,8 +109,8 @@ TEST(broadcast, "a seat's copy goes to that seat once, before ordinary work [AM-
   for (uint32_t s = 0; s < 3; s++) w[s] = start_worker(f.pool, s);
   uint32_t running = submit_normal(f.pool);
   CHECK_EQ(take(f.pool, w[1], 0), running);
-  for (int i = 0; i < 50; i++) ordinary[i] = submit(f.pool, WP_PRIORITY_CRITICAL, 0);
-  for (uint32_t s = 0; s < 3; s++) copy[s] = submit(f.pool, WP_PRIORITY_LOW, s + 1);
+  for (int i = 0; i < 50; i++) ordinary[i] = submit(f.pool, WP_LEVEL_CRITICAL, 0);
+  for (uint32_t s = 0; s < 3; s++) copy[s] = submit(f.pool, WP_LEVEL_LOW, s + 1);
   CHECK_EQ(run_one(f.pool, w[2], 0), copy[2]);
   CHECK_EQ(run_one(f.pool, w[0], 0), copy[0]);
   for (int i = 0; i < 50; i++) CHECK_EQ(run_one(f.pool, w[i % 2 * 2], 0), ordinary[i]);
@@ -133,7 +133,7 @@ TEST(broadcast_wakes,
   CHECK_EQ(take(f.pool, a, 0), WP_NONE);
   CHECK_EQ(take(f.pool, b, 0), WP_NONE);
   uint32_t seen_a = wake_of(f.pool, a), seen_b = wake_of(f.pool, b);
-  uint32_t copy = submit(f.pool, WP_PRIORITY_NORMAL, 2);
+  uint32_t copy = submit(f.pool, WP_LEVEL_NORMAL, 2);
   CHECK_EQ(wake_of(f.pool, a), seen_a);
   CHECK(wake_of(f.pool, b) != seen_b);
   CHECK(is_idle(f.pool, a) && !is_idle(f.pool, b));
@@ -148,7 +148,7 @@ TEST(broadcast_respawn,
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
   uint32_t w[2] = {start_worker(f.pool, 0), start_worker(f.pool, 1)}, copy[2];
   wp_pause(f.pool);
-  for (uint32_t s = 0; s < 2; s++) copy[s] = submit(f.pool, WP_PRIORITY_NORMAL, s + 1);
+  for (uint32_t s = 0; s < 2; s++) copy[s] = submit(f.pool, WP_LEVEL_NORMAL, s + 1);
   CHECK_EQ(take(f.pool, w[0], 0), WP_NONE);
   CHECK_EQ(kill_worker(f.pool, w[0]), WP_OK);
   wp_resume(f.pool);
@@ -172,8 +172,8 @@ TEST(paused,
   CHECK_EQ(take(f.pool, a, 0), running);
   wp_pause(f.pool);
   wp_pause(f.pool);
-  uint32_t low = submit(f.pool, WP_PRIORITY_LOW, 0), normal = submit_normal(f.pool);
-  uint32_t high = submit(f.pool, WP_PRIORITY_HIGH, 0);
+  uint32_t low = submit(f.pool, WP_LEVEL_LOW, 0), normal = submit_normal(f.pool);
+  uint32_t high = submit(f.pool, WP_LEVEL_HIGH, 0);
   CHECK_EQ(take(f.pool, b, 0), WP_NONE);
   CHECK_EQ(queued_of(f.pool), 3);
   CHECK(!wp_task_admits(f.pool, 1)); /* the bound holds, a free worker or not */
@@ -279,9 +279,9 @@ TEST(drain,
   uint32_t w = start_worker(f.pool, 0), first = submit_normal(f.pool);
   CHECK_EQ(take(f.pool, w, 0), first);
   uint32_t alone = submit_flags(f.pool, WP_SLOT_EXCLUSIVE);
-  uint32_t low = submit(f.pool, WP_PRIORITY_LOW, 0);
+  uint32_t low = submit(f.pool, WP_LEVEL_LOW, 0);
   CHECK_EQ(take(f.pool, w, 0), WP_NONE);
-  uint32_t high = submit(f.pool, WP_PRIORITY_HIGH, 0); /* it goes first, as ever */
+  uint32_t high = submit(f.pool, WP_LEVEL_HIGH, 0); /* it goes first, as ever */
   CHECK_EQ(take(f.pool, w, 0), high);
   wp_task_finish(f.pool, w, first, WP_OK);
   CHECK_EQ(take(f.pool, w, 0), WP_NONE);
@@ -290,7 +290,7 @@ TEST(drain,
   wp_task_finish(f.pool, w, alone, WP_OK);
   CHECK_EQ(take(f.pool, w, 0), low);
   alone = submit_flags(f.pool, WP_SLOT_EXCLUSIVE);
-  uint32_t lower = submit(f.pool, WP_PRIORITY_LOW, 0);
+  uint32_t lower = submit(f.pool, WP_LEVEL_LOW, 0);
   CHECK_EQ(take(f.pool, w, 0), WP_NONE);
   /* Nobody waits for it any more, so what it held up goes on. */
   uint32_t seen = wake_of(f.pool, w);
@@ -323,12 +323,12 @@ TEST(two_pools, "two pools in one process; one goes, the other goes on [AM-53]")
 
 enum { BROKEN_TASKS = 40 };
 
-static uint32_t lane_of(int i) { return (uint32_t)(i * 7 % WP_PRIORITY_COUNT); }
+static uint32_t lane_of(int i) { return (uint32_t)(i * 7 % WP_LEVEL_COUNT); }
 
 /* Whether `w` gets everything in `tasks` that is not `taken` once, by level and then by
  * position. */
 static bool all_once_in_order(wp_pool *pool, uint32_t w, const uint32_t *tasks, uint32_t taken) {
-  for (uint32_t lane = 0; lane < WP_PRIORITY_COUNT; lane++) {
+  for (uint32_t lane = 0; lane < WP_LEVEL_COUNT; lane++) {
     for (int i = 0; i < BROKEN_TASKS; i++) {
       if (lane_of(i) != lane || tasks[i] == taken) continue;
       if (run_one(pool, w, 0) != tasks[i]) return false;
@@ -347,7 +347,7 @@ TEST(broken_lock,
     tasks[i] = submit(pool, lane_of(i), 0);
     if (i == BROKEN_TASKS / 2) wp_lock_help(pool, WP_MAIN, WP_CHORE_INBOX); /* half in lanes */
   }
-  uint32_t copy = submit(pool, WP_PRIORITY_NORMAL, 2);
+  uint32_t copy = submit(pool, WP_LEVEL_NORMAL, 2);
   wp_gate_enter(&pool->threads[dead]);
   CHECK(wp_lock_try(pool, dead));
   wp_list *lane = &pool->lanes.lists[0][WP_CLASS_PLAIN];

@@ -50,7 +50,7 @@ TEST(deadline, "no worker starts a task from its deadline on, whatever main does
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
   uint32_t w = start_worker(f.pool, 0), tasks[2];
   for (int i = 0; i < 2; i++) {
-    tasks[i] = reserve(f.pool, WP_PRIORITY_NORMAL, 0);
+    tasks[i] = reserve(f.pool, WP_LEVEL_NORMAL, 0);
     slot_of(f.pool, tasks[i])->flags = WP_SLOT_DEADLINE;
     slot_of(f.pool, tasks[i])->due_ms = i ? 101 : 100;
     wp_task_submit(f.pool, tasks[i]);
@@ -345,10 +345,10 @@ TEST(wrap, "a slot's generation goes over its end, skips 0, and old handles stay
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
   static const uint32_t expected[] = {0xfffffffd, 0xfffffffe, 0xffffffff, 1, 2};
   uint32_t w = start_worker(f.pool, 0);
-  uint32_t index = reserve(f.pool, WP_PRIORITY_NORMAL, 0);
+  uint32_t index = reserve(f.pool, WP_LEVEL_NORMAL, 0);
   wp_atomic_store_release_u64(&slot_of(f.pool, index)->word, wp_word(0xfffffffd, WP_SLOT_FILLING));
   for (int i = 0; i < 5; i++) {
-    if (i) CHECK_EQ(reserve(f.pool, WP_PRIORITY_NORMAL, 0), index);
+    if (i) CHECK_EQ(reserve(f.pool, WP_LEVEL_NORMAL, 0), index);
     CHECK_EQ(generation_of(f.pool, index), expected[i]);
     wp_task_submit(f.pool, index);
     for (int old = 0; old < i; old++) {
@@ -459,7 +459,7 @@ static double model_ms;
 static void model_submit(uint64_t r) {
   if (model_count == MODEL_TASKS) return;
   uint32_t seat = r % 8 == 0 ? 1 + (uint32_t)(r >> 8) % MODEL_SEATS : 0;
-  uint32_t index = reserve(f.pool, (uint32_t)(r >> 16) % WP_PRIORITY_COUNT, seat);
+  uint32_t index = reserve(f.pool, (uint32_t)(r >> 16) % WP_LEVEL_COUNT, seat);
   wp_slot *slot = slot_of(f.pool, index);
   slot->item = model_count; /* the test may use the field: these slots are in no group */
   slot->timeout_ms = r >> 20 & 1 ? (uint32_t)(r >> 24) % 50 : 0;

@@ -46,13 +46,13 @@ TEST(off, "off, there is no report, no ring, and a sample does nothing [TW-42, T
   CHECK_EQ(before.heap_bytes, after.heap_bytes);
   CHECK(!wp_telemetry_report(f.pool, 1, report));
   CHECK(!wp_telemetry_thresholds(f.pool));
-  submit_class(WP_SLOT_HEAVY, WP_PRIORITY_NORMAL);
+  submit_class(WP_SLOT_HEAVY, WP_LEVEL_NORMAL);
   wp_lock_help(f.pool, WP_MAIN, WP_CHORE_INBOX);
-  CHECK_EQ(f.pool->lanes.counts[WP_PRIORITY_NORMAL][WP_CLASS_HEAVY], 1);
-  CHECK_EQ(f.pool->lanes.peaks[WP_PRIORITY_NORMAL][WP_CLASS_HEAVY], 0);
+  CHECK_EQ(f.pool->lanes.counts[WP_LEVEL_NORMAL][WP_CLASS_HEAVY], 1);
+  CHECK_EQ(f.pool->lanes.peaks[WP_LEVEL_NORMAL][WP_CLASS_HEAVY], 0);
   uint32_t w = start_worker(f.pool, 0), group;
   CHECK_EQ(wp_group_create(f.pool, 1, WP_GROUP_BULK, &group), WP_OK);
-  submit(f.pool, WP_PRIORITY_LOW, 0);
+  submit(f.pool, WP_LEVEL_LOW, 0);
   submit_normal(f.pool);
   CHECK(run_one(f.pool, w, 0) != WP_NONE);
   const wp_lanes *lanes = &f.pool->lanes;
@@ -94,8 +94,8 @@ TEST(few_samples, "means are over the samples that there are [TW-53]") {
 TEST(depths, "a spike of 30 within one tick shows, though it is gone at the next sample [TW-47]") {
   open_pool(1, WP_TELEMETRY_RING);
   uint32_t w = start_worker(f.pool, 0);
-  for (int i = 0; i < 30; i++) submit_class(WP_SLOT_HEAVY, WP_PRIORITY_NORMAL);
-  for (int i = 0; i < 4; i++) submit_class(WP_SLOT_LIGHT, WP_PRIORITY_NORMAL);
+  for (int i = 0; i < 30; i++) submit_class(WP_SLOT_HEAVY, WP_LEVEL_NORMAL);
+  for (int i = 0; i < 4; i++) submit_class(WP_SLOT_LIGHT, WP_LEVEL_NORMAL);
   for (int i = 0; i < 34; i++) CHECK(run_one(f.pool, w, 0) != WP_NONE);
   sample(0);
   sample(0);
@@ -111,8 +111,8 @@ TEST(lasting, "what lasts from one sample to the next shows in both [TW-47, TW-4
   open_pool(1, 1); /* the report is the latest sample */
   uint32_t w = start_worker(f.pool, 0), group;
   CHECK_EQ(wp_group_create(f.pool, 1, WP_GROUP_BULK, &group), WP_OK);
-  submit_class(WP_SLOT_HEAVY, WP_PRIORITY_NORMAL);
-  submit(f.pool, WP_PRIORITY_LOW, 0);
+  submit_class(WP_SLOT_HEAVY, WP_LEVEL_NORMAL);
+  submit(f.pool, WP_LEVEL_LOW, 0);
   for (int i = 0; i < 7; i++) submit_normal(f.pool);
   for (int i = 0; i < 3; i++) CHECK(run_one(f.pool, w, 0) != WP_NONE);
   for (int i = 0; i < 3; i++) {
@@ -135,12 +135,12 @@ TEST(lasting, "what lasts from one sample to the next shows in both [TW-47, TW-4
 
 TEST(plain_and_held, "tasks without a weight are counted, and those that main holds back [TW-47]") {
   open_pool(1, 1);
-  for (uint32_t level = 0; level < WP_PRIORITY_COUNT; level++) submit(f.pool, level, 0);
-  submit_class(WP_SLOT_LIGHT, WP_PRIORITY_NORMAL);
-  submit_class(WP_SLOT_HEAVY, WP_PRIORITY_CRITICAL);
+  for (uint32_t level = 0; level < WP_LEVEL_COUNT; level++) submit(f.pool, level, 0);
+  submit_class(WP_SLOT_LIGHT, WP_LEVEL_NORMAL);
+  submit_class(WP_SLOT_HEAVY, WP_LEVEL_CRITICAL);
   wp_telemetry_sample(f.pool, 0, 16, 16, 20, 9);
   CHECK(wp_telemetry_report(f.pool, 2000, report));
-  CHECK_EQ(value_of(WP_METRIC_PLAIN), WP_PRIORITY_COUNT);
+  CHECK_EQ(value_of(WP_METRIC_PLAIN), WP_LEVEL_COUNT);
   CHECK_EQ(value_of(WP_METRIC_LIGHT), 21);
   CHECK_EQ(value_of(WP_METRIC_HEAVY), 10);
   CHECK_EQ(grade_of(WP_METRIC_PLAIN), WP_HEALTHY);
@@ -153,8 +153,8 @@ TEST(plain_and_held, "tasks without a weight are counted, and those that main ho
 
 TEST(inbox_counts, "what no worker has looked at yet waits as well [TW-47]") {
   open_pool(1, WP_TELEMETRY_RING);
-  static const uint32_t slices[WP_PRIORITY_COUNT] = {1, 4, 2, 3};
-  for (uint32_t level = 0; level < WP_PRIORITY_COUNT; level++)
+  static const uint32_t slices[WP_LEVEL_COUNT] = {1, 4, 2, 3};
+  for (uint32_t level = 0; level < WP_LEVEL_COUNT; level++)
     for (uint32_t n = 0; n < slices[level]; n++) submit_class(WP_SLOT_SLICE, level);
   sample(0);
   CHECK(wp_telemetry_report(f.pool, 2000, report));
@@ -276,7 +276,7 @@ TEST(pool_time, "workers go by main's clock where it runs beside theirs, and by 
   CHECK_EQ(wp_task_tick(f.pool, 400, &action, 1, &next_ms), 1);
   wp_task_finish_at(f.pool, w, timed, WP_OK, 9999);
   CHECK(is_mean(w, 0)); /* it took none of the pool's time */
-  uint32_t single = submit_normal(f.pool), slice = reserve(f.pool, WP_PRIORITY_NORMAL, 0);
+  uint32_t single = submit_normal(f.pool), slice = reserve(f.pool, WP_LEVEL_NORMAL, 0);
   slot_of(f.pool, slice)->flags = WP_SLOT_SLICE;
   slot_of(f.pool, slice)->due_ms = 350;
   wp_task_submit(f.pool, slice);
@@ -302,8 +302,8 @@ TEST(starvation_low, "12 ticks in a row in which others go before a background j
                      "12, however many others; one of its level ends the row [TW-50]") {
   open_pool(1, WP_TELEMETRY_RING);
   uint32_t w = start_worker(f.pool, 0);
-  submit_class(WP_SLOT_SLICE, WP_PRIORITY_LOW);
-  submit_class(WP_SLOT_SLICE, WP_PRIORITY_LOW);
+  submit_class(WP_SLOT_SLICE, WP_LEVEL_LOW);
+  submit_class(WP_SLOT_SLICE, WP_LEVEL_LOW);
   for (int i = 0; i < 5; i++) submit_normal(f.pool);
   for (int i = 0; i < 5; i++) CHECK(run_one(f.pool, w, 0) != WP_NONE);
   run_ticks(w, 11);
@@ -328,8 +328,8 @@ TEST(starvation_heavy,
      "show as 7, whether or not others go; one that goes ends the row [TW-49, TW-50]") {
   open_pool(1, WP_TELEMETRY_RING);
   uint32_t w = start_worker(f.pool, 0), group;
-  submit_class(WP_SLOT_HEAVY, WP_PRIORITY_NORMAL);
-  submit_class(WP_SLOT_HEAVY, WP_PRIORITY_HIGH);
+  submit_class(WP_SLOT_HEAVY, WP_LEVEL_NORMAL);
+  submit_class(WP_SLOT_HEAVY, WP_LEVEL_HIGH);
   for (int i = 0; i < 9; i++) sample(0);
   CHECK(wp_telemetry_report(f.pool, 2000, report));
   CHECK_EQ(value_of(WP_METRIC_HEAVY_SKIPS), 0); /* it waits, but not because of a bulk job */
@@ -364,9 +364,9 @@ TEST(starvation_aged, "a heavy job that has aged waits in the light lane [TW-09,
   CHECK_EQ(wp_telemetry_open(f.pool, 1, 1000), WP_OK);
   uint32_t w = start_worker(f.pool, 0), group;
   CHECK_EQ(wp_group_create(f.pool, 1, WP_GROUP_BULK, &group), WP_OK);
-  submit_class(WP_SLOT_LIGHT, WP_PRIORITY_NORMAL);
-  submit_class(WP_SLOT_SLICE, WP_PRIORITY_NORMAL);
-  uint32_t heavy = submit_class(WP_SLOT_HEAVY, WP_PRIORITY_NORMAL);
+  submit_class(WP_SLOT_LIGHT, WP_LEVEL_NORMAL);
+  submit_class(WP_SLOT_SLICE, WP_LEVEL_NORMAL);
+  uint32_t heavy = submit_class(WP_SLOT_HEAVY, WP_LEVEL_NORMAL);
   sample(0);
   run_ticks(w, 2);
   CHECK(value_of(WP_METRIC_HEAVY) == 1 && value_of(WP_METRIC_HEAVY_SKIPS) == 3);
@@ -419,8 +419,8 @@ enum { GRADED_COUNT = sizeof GRADED / sizeof *GRADED };
 static void make_values(uint32_t worker) {
   uint32_t group;
   CHECK_EQ(wp_group_create(f.pool, 1, WP_GROUP_BULK, &group), WP_OK);
-  submit_class(WP_SLOT_HEAVY, WP_PRIORITY_NORMAL);
-  submit(f.pool, WP_PRIORITY_LOW, 0);
+  submit_class(WP_SLOT_HEAVY, WP_LEVEL_NORMAL);
+  submit(f.pool, WP_LEVEL_LOW, 0);
   submit_normal(f.pool);
   CHECK(run_one(f.pool, worker, 0) != WP_NONE);
   wp_atomic_store_relaxed_u32(&f.pool->threads[worker].exec_us, 20000);

@@ -121,7 +121,7 @@ TEST(requeued_to_seat,
   wp_config config = fixture_config(1);
   CHECK_EQ(fixture_open(&f, &config), WP_OK);
   uint32_t a = start_worker(f.pool, 0);
-  uint32_t task = reserve(f.pool, WP_PRIORITY_NORMAL, 1);
+  uint32_t task = reserve(f.pool, WP_LEVEL_NORMAL, 1);
   slot_of(f.pool, task)->flags = WP_SLOT_REQUEUE;
   wp_task_submit(f.pool, task);
   CHECK_EQ(take(f.pool, a, 0), task);

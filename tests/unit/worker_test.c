@@ -42,7 +42,7 @@ WP_TASK(large) {
 }
 
 static uint32_t submit_c(const char *name) {
-  uint32_t index = reserve(f.pool, WP_PRIORITY_NORMAL, 0);
+  uint32_t index = reserve(f.pool, WP_LEVEL_NORMAL, 0);
   wp_slot *slot = slot_of(f.pool, index);
   for (uint32_t i = 0; i < f.pool->task_count; i++) {
     if (strcmp(f.pool->tasks[i]->name, name) == 0) slot->c_task = i + 1;
@@ -124,7 +124,7 @@ static void call(const char *name, uint32_t index, const uint8_t *bytes, uint32_
 
 TEST(calls, "a task calls C tasks, each on a box of its own; no box is left [XP-02]") {
   CHECK_EQ(start(1), WP_OK);
-  uint32_t index = reserve(f.pool, WP_PRIORITY_NORMAL, 0);
+  uint32_t index = reserve(f.pool, WP_LEVEL_NORMAL, 0);
   wp_slot *slot = slot_of(f.pool, index);
   wp_task_submit(f.pool, index);
   CHECK_EQ(take(f.pool, 1, 0), index);
