@@ -94,14 +94,15 @@ static void stamp(wp__chunk *c, wp__block *b, uint32_t prev_units, uint64_t word
   wp_atomic_store_release_u64(&b->word, word); /* revealed by a later store */
 }
 
-/* A new segment, without its magic: publish_chunk stores that. NULL when out of memory. */
-static wp__chunk *new_chunk(wp_heap *heap, uint64_t bytes, uint32_t first, uint32_t big) {
-  void *addr;
-  uint64_t got;
-  if (wp_segment_acquire(heap->segments, bytes, heap->owner, &addr, &got)) return NULL;
-  wp__chunk *c = addr;
+/* A new segment, without its magic: publish_chunk stores that. *zero: whether its blocks' bytes are all zero. NULL when out of memory. */
+static wp__chunk *new_chunk(wp_heap *heap, uint64_t bytes, uint32_t first, uint32_t big,
+                            bool *zero) {
+  wp_segment segment;
+  if (wp_segment_acquire(heap->segments, bytes, heap->owner, &segment)) return NULL;
+  wp__chunk *c = segment.addr;
+  *zero = segment.zero;
   c->heap = heap;
-  c->bytes = got;
+  c->bytes = segment.bytes;
   c->first = first;
   c->big = big;
   return c;
@@ -113,7 +114,8 @@ static void publish_chunk(wp__chunk *c) {
 }
 
 static bool grow(wp_heap *heap) {
-  wp__chunk *c = new_chunk(heap, WP_HEAP_SEGMENT_BYTES, WP_SEGMENT_CLEARED_BYTES, 0);
+  bool zero;
+  wp__chunk *c = new_chunk(heap, WP_HEAP_SEGMENT_BYTES, WP_SEGMENT_CLEARED_BYTES, 0, &zero);
   if (!c) return false;
   wp__block *b = wp__chunk_first(c);
   uint32_t units = (uint32_t)((c->bytes - c->first) / WP__UNIT) - 1; /* END takes the last */
@@ -124,11 +126,11 @@ static bool grow(wp_heap *heap) {
   return true;
 }
 
-static void *alloc_big(wp_heap *heap, size_t align, uint32_t units, uint32_t tag) {
+static void *alloc_big(wp_heap *heap, size_t align, uint32_t units, uint32_t tag, bool *zero) {
   /* The block's bytes begin at the first multiple of align that leaves room for both headers. */
   size_t start = (WP_SEGMENT_CLEARED_BYTES + WP__UNIT + align - 1) & ~(align - 1);
   uint32_t first = (uint32_t)(start - WP__UNIT);
-  wp__chunk *c = new_chunk(heap, first + (uint64_t)units * WP__UNIT, first, 1);
+  wp__chunk *c = new_chunk(heap, first + (uint64_t)units * WP__UNIT, first, 1, zero);
   if (!c) return NULL;
   /* the user gets the rest of the last granule as well */
   uint64_t room = (c->bytes - first) / WP__UNIT;
@@ -230,7 +232,9 @@ int wp_heap_open(wp_heap *heap, wp_segments *segments, uint32_t owner) {
   return WP_OK;
 }
 
-void *wp_heap_alloc_aligned(wp_heap *heap, size_t align, size_t bytes, uint32_t tag) {
+/* wp_heap_alloc_aligned; *zero: whether the block's bytes are known to be zero. */
+static void *alloc(wp_heap *heap, size_t align, size_t bytes, uint32_t tag, bool *zero) {
+  *zero = false;
   if (align < WP_HEAP_ALIGN) align = WP_HEAP_ALIGN;
   if ((align & (align - 1)) || align > WP_GRANULE_BYTES || WP_FAULT("heap")) return NULL;
   uint32_t units = wp__heap_units(bytes);
@@ -238,10 +242,21 @@ void *wp_heap_alloc_aligned(wp_heap *heap, size_t align, size_t bytes, uint32_t 
   wp_heap_drain(heap);
   /* the most that lead_units returns */
   uint32_t slack = align > WP_HEAP_ALIGN ? (uint32_t)(align / WP__UNIT) + 1 : 0;
-  if (units + slack > WP_HEAP_BIG_BYTES / WP__UNIT) return alloc_big(heap, align, units, tag);
+  if (units + slack > WP_HEAP_BIG_BYTES / WP__UNIT) return alloc_big(heap, align, units, tag, zero);
   wp__block *b = take_fit(heap, units + slack);
   if (!b && grow(heap)) b = take_fit(heap, units + slack);
   return b ? carve(heap, b, lead_units(b, align), units, tag) : NULL;
+}
+
+void *wp_heap_alloc_aligned(wp_heap *heap, size_t align, size_t bytes, uint32_t tag) {
+  bool zero;
+  return alloc(heap, align, bytes, tag, &zero);
+}
+
+void *wp_heap_alloc_zeroed(wp_heap *heap, size_t align, size_t bytes) {
+  bool zero;
+  void *p = alloc(heap, align, bytes, 0, &zero);
+  return !p || zero ? p : memset(p, 0, bytes);
 }
 
 void *wp_heap_alloc(wp_heap *heap, size_t bytes, uint32_t tag) {

@@ -93,6 +93,9 @@ int wp_heap_open(wp_heap *heap, wp_segments *segments, uint32_t owner);
 void *wp_heap_alloc(wp_heap *heap, size_t bytes, uint32_t tag);
 void *wp_heap_alloc_aligned(wp_heap *heap, size_t align, size_t bytes, uint32_t tag);
 
+/* The same, without a tag, all bytes zero. A big block in memory that nobody has used yet costs no more than its pages' first use. Owner. */
+void *wp_heap_alloc_zeroed(wp_heap *heap, size_t align, size_t bytes);
+
 /* Resizes p (NULL: allocates), which may belong to any heap, in place or by moving it to this heap.
  * The block then has the new tag and alignment 16. NULL when out of memory: p is unchanged. The
  * owner of `heap`, which holds p. */

@@ -4,6 +4,8 @@
 #include <string.h>
 
 enum { FREE = 0, TAKEN = 1, HEAD = 2, BIG = 3 };
+/* The whole words of a free granule: one that nobody has ever had, and one that somebody may have written to. */
+enum { NEVER_USED = FREE, USED = FREE | 4 };
 
 enum {
   PAGES_MAX = 1 << 22, /* 256 GiB */
@@ -54,9 +56,9 @@ int wp_segments_open(wp_segments *segments, uint64_t limit_bytes) {
   segments->map_pages = map_pages;
   wp_atomic_store_relaxed_u32(&segments->extended_pages, map_pages); /* no other thread yet */
   wp_atomic_store_relaxed_u32(&segments->touched_pages, map_pages);
-  /* The map covers the whole region (512 KiB for 4 GiB). All granules but the map's own are FREE, which is 0, as new memory is: writing
+  /* The map covers the whole region (512 KiB for 4 GiB). All granules but the map's own are NEVER_USED, which is 0, as new memory is: writing
    * their words would take longer than everything else that opens a pool. */
-  _Static_assert(FREE == 0, "a granule that has never been written is free");
+  _Static_assert(NEVER_USED == 0, "a granule that has never been written is free");
   for (uint32_t page = 0; page < map_pages; page++) {
     uint64_t word = page ? make_word(TAKEN, WP_SEGMENT_OWNER_MAP, 0)
                          : make_word(HEAD, WP_SEGMENT_OWNER_MAP, map_pages);
@@ -76,7 +78,7 @@ void wp_segments_close(wp_segments *segments) {
 static void give_back(wp_segments *segments, uint32_t first, uint32_t end) {
   for (uint32_t page = first; page < end; page++) {
     WP_POINT("segment.free");
-    wp_atomic_store_release_u64(&segments->map[page], FREE); /* pairs with the CAS in claim */
+    wp_atomic_store_release_u64(&segments->map[page], USED); /* pairs with the CAS in claim */
   }
 }
 
@@ -92,14 +94,18 @@ static uint32_t touched_of(const wp_segments *segments) {
   return wp_atomic_load_acquire_u32(&segments->touched_pages); /* pairs with TOUCH */
 }
 
-/* Claims [first, end) in rising order and returns end. On a conflict it gives back what it claimed
- * and returns the granule in the way. */
-static uint32_t claim(wp_segments *segments, uint32_t first, uint32_t end, uint32_t owner) {
+/* Claims [first, end) in rising order and returns end; *zero: whether nobody ever had any of it. On a conflict it gives back what it
+ * claimed and returns the granule in the way. */
+static uint32_t claim(wp_segments *segments, uint32_t first, uint32_t end, uint32_t owner,
+                      bool *zero) {
   touch(segments, end);
+  *zero = true;
   for (uint32_t page = first; page < end; page++) {
-    uint64_t free = FREE;
+    uint64_t word = word_at(segments, page);
+    *zero = *zero && word == NEVER_USED;
     WP_POINT("segment.claim");
-    if (wp_atomic_cas_acq_rel_u64(&segments->map[page], &free, make_word(TAKEN, owner, 0)))
+    if (state_of(word) == FREE &&
+        wp_atomic_cas_acq_rel_u64(&segments->map[page], &word, make_word(TAKEN, owner, 0)))
       continue;
     give_back(segments, first, page);
     return page;
@@ -107,9 +113,10 @@ static uint32_t claim(wp_segments *segments, uint32_t first, uint32_t end, uint3
   return end;
 }
 
-/* Finds and claims a run. Returns its first granule, or 0 (which is never free). *contended: the scan
- * met another thread's unfinished work, so a second one may find more. */
-static uint32_t claim_run(wp_segments *segments, uint32_t count, uint32_t owner, bool *contended) {
+/* Finds and claims a run. Returns its first granule, or 0 (which is never free). *zero: see claim. *contended: the scan met another
+ * thread's unfinished work, so a second one may find more. */
+static uint32_t claim_run(wp_segments *segments, uint32_t count, uint32_t owner, bool *zero,
+                          bool *contended) {
   uint32_t first = segments->map_pages;
   for (uint32_t page = first; page < segments->pages;) {
     uint64_t word = word_at(segments, page);
@@ -118,7 +125,7 @@ static uint32_t claim_run(wp_segments *segments, uint32_t count, uint32_t owner,
       page += stride_of(word);
       first = page;
     } else if (++page - first == count) {
-      uint32_t stopped = claim(segments, first, page, owner);
+      uint32_t stopped = claim(segments, first, page, owner, zero);
       if (stopped == page) return first;
       *contended = true;
       first = page = stopped;
@@ -139,17 +146,16 @@ static int extend(wp_segments *segments, uint32_t end) {
   return WP_OK;
 }
 
-int wp_segment_acquire(wp_segments *segments, uint64_t bytes, uint32_t owner, void **out_addr,
-                       uint64_t *out_bytes) {
+int wp_segment_acquire(wp_segments *segments, uint64_t bytes, uint32_t owner, wp_segment *out) {
   uint64_t wanted = bytes / WP_GRANULE_BYTES + (bytes % WP_GRANULE_BYTES != 0 || !bytes);
   if (owner >= WP_SEGMENT_OWNER_MAP) return WP_E_INVALID_ARGUMENT;
   if (wanted > segments->pages - segments->map_pages) return WP_E_TOO_LARGE;
   uint32_t count = (uint32_t)wanted, first = 0;
-  bool contended = true;
+  bool contended = true, zero = false;
   for (uint32_t scans = 0; !first && contended && scans < RESCANS_MAX; scans++) {
     if (scans) wp_port_pause();
     contended = false;
-    first = claim_run(segments, count, owner, &contended);
+    first = claim_run(segments, count, owner, &zero, &contended);
   }
   if (!first) return WP_E_NO_MEMORY;
   int status = extend(segments, first + count);
@@ -162,8 +168,7 @@ int wp_segment_acquire(wp_segments *segments, uint64_t bytes, uint32_t owner, vo
   WP_POINT("segment.head");
   /* Release: a thread that finds the HEAD sees the cleared bytes. */
   wp_atomic_store_release_u64(&segments->map[first], make_word(HEAD, owner, count));
-  *out_addr = addr;
-  *out_bytes = (uint64_t)count << WP_GRANULE_SHIFT;
+  *out = (wp_segment){addr, (uint64_t)count << WP_GRANULE_SHIFT, zero};
   return WP_OK;
 }
 
@@ -290,12 +295,12 @@ uint64_t wp_segment_bytes(const wp_segments *segments, const void *addr) {
 
 int wp_segments_check(const wp_segments *segments) {
   for (uint32_t page = touched_of(segments); page < segments->pages; page++)
-    if (word_at(segments, page) != FREE) return WP_E_BROKEN_INVARIANT;
+    if (word_at(segments, page) != NEVER_USED) return WP_E_BROKEN_INVARIANT;
   for (uint32_t page = 0; page < segments->pages;) {
     uint64_t word = word_at(segments, page);
     uint32_t pages = stride_of(word);
     if (state_of(word) != HEAD && state_of(word) != BIG) {
-      if (word != FREE) return WP_E_BROKEN_INVARIANT;
+      if (word != NEVER_USED && word != USED) return WP_E_BROKEN_INVARIANT;
     } else {
       if (!pages || pages > segments->pages - page) return WP_E_BROKEN_INVARIANT;
       for (uint32_t i = 1; i < pages; i++) {

@@ -28,7 +28,8 @@
  *
  *   word: state (bits 0-1), owner (bits 16-31), pages (bits 32-63)
  *   state  meaning                                 set by                       if wrong
- *   FREE   nobody's; the whole word is 0           the owner, the supervisor    corruption
+ *   FREE   nobody's; the rest of the word is 0,    the owner, the supervisor    corruption
+ *          but for USED (bit 2): somebody's before
  *   TAKEN  inside a segment, or loose              an acquirer, by CAS          memory lost
  *   HEAD   first of a segment's `pages` granules   the acquirer, last           corruption
  *   BIG    the same; any thread may free it        the acquirer, after HEAD     corruption
@@ -48,6 +49,13 @@ enum {
   WP_SEGMENT_OWNERS = 1 << 12,   /* owner numbers are below WP_SEGMENT_OWNER_MAP */
   WP_SEGMENT_OWNER_MAP = WP_SEGMENT_OWNERS - 1, /* reserved: the map's own segment, and "nobody" */
 };
+
+/* What wp_segment_acquire has taken. */
+typedef struct wp_segment {
+  void *addr;
+  uint64_t bytes;
+  bool zero; /* nobody has ever had any of it, so all of it is zero */
+} wp_segment;
 
 typedef struct wp_segments {
   wp_region region;
@@ -75,11 +83,10 @@ void wp_segments_close(wp_segments *segments);
 
 /* Takes a run of granules of at least `bytes` (0 counts as 1) for `owner` (< WP_SEGMENT_OWNER_MAP;
  * if a heap has this number, only that heap may acquire for it). First fit by address. Its first 64
- * bytes are zero, the rest is undefined. WP_OK, WP_E_TOO_LARGE (more than the whole region) or
- * WP_E_NO_MEMORY. Any thread. Cost: one step per segment and per free granule before the fit, one
- * CAS per granule taken. */
-int wp_segment_acquire(wp_segments *segments, uint64_t bytes, uint32_t owner, void **out_addr,
-                       uint64_t *out_bytes);
+ * bytes are zero, the rest is undefined unless out->zero. WP_OK, WP_E_TOO_LARGE (more than the whole
+ * region) or WP_E_NO_MEMORY, both without touching *out. Any thread. Cost: one step per segment and per
+ * free granule before the fit, one CAS per granule taken. */
+int wp_segment_acquire(wp_segments *segments, uint64_t bytes, uint32_t owner, wp_segment *out);
 
 /* Gives a whole segment back; free neighbours join it in one run. Its owner, or the supervisor. */
 void wp_segment_release(wp_segments *segments, void *addr);

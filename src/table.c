@@ -7,10 +7,8 @@ int wp_table_open(wp_table *table, wp_heap *heap, uint32_t record_bytes, uint32_
   memset(table, 0, sizeof *table);
   uint32_t records = ceiling < WP_TABLE_RECORDS_MAX ? ceiling : WP_TABLE_RECORDS_MAX;
   uint32_t chunks = (records + WP_TABLE_CHUNK - 1) >> WP_TABLE_CHUNK_SHIFT;
-  size_t bytes = sizeof(wp_atomic_u64) * chunks;
-  table->chunks = wp_heap_alloc(heap, bytes, 0);
+  table->chunks = wp_heap_alloc_zeroed(heap, WP_HEAP_ALIGN, sizeof(wp_atomic_u64) * chunks);
   if (!table->chunks) return WP_E_NO_MEMORY;
-  memset((void *)table->chunks, 0, bytes);
   table->record_bytes = record_bytes;
   table->ceiling = chunks << WP_TABLE_CHUNK_SHIFT;
   return WP_OK;
@@ -30,9 +28,8 @@ static void put_chain(wp_table *table, uint32_t first, wp_record *last) {
 static int grow(wp_table *table, wp_heap *heap) {
   uint32_t capacity = wp_atomic_load_acquire_u32(&table->capacity);
   if (capacity >= table->ceiling) return WP_E_TABLE_FULL;
-  uint8_t *chunk = wp_heap_alloc_aligned(heap, 64, (size_t)table->record_bytes * WP_TABLE_CHUNK, 0);
+  uint8_t *chunk = wp_heap_alloc_zeroed(heap, 64, (size_t)table->record_bytes * WP_TABLE_CHUNK);
   if (!chunk) return WP_E_NO_MEMORY;
-  memset(chunk, 0, (size_t)table->record_bytes * WP_TABLE_CHUNK);
   for (uint32_t i = 0; i < WP_TABLE_CHUNK; i++) {
     wp_record *record = (wp_record *)(void *)(chunk + (size_t)i * table->record_bytes);
     /* no point: the chunk is not published yet */

@@ -46,6 +46,24 @@ static uint64_t segments_of(uint64_t count) {
   return WP_GRANULE_BYTES + count * WP_HEAP_SEGMENT_BYTES;
 }
 
+TEST(zeroed,
+     "heap: zeroed blocks are zero in memory that was used before, and in memory that was not") {
+  CHECK_EQ(start(), WP_OK);
+  for (int round = 0; round < 3; round++) {
+    for (size_t bytes = 1; bytes < 1 << 20; bytes = bytes * 3 + 1) {
+      uint8_t *p = wp_heap_alloc_zeroed(&heap, 64, bytes);
+      CHECK(p);
+      CHECK_EQ((uintptr_t)p % 64, 0);
+      for (size_t i = 0; i < bytes; i++) CHECK_EQ(p[i], 0);
+      memset(p, 0xff, wp_heap_usable(p));
+      wp_heap_free(&heap, p);
+    }
+  }
+  CHECK(!wp_heap_alloc_zeroed(&heap, 64, LIMIT));
+  CHECK_EQ(wp_heap_check(&heap), WP_OK);
+  wp_segments_close(&segments);
+}
+
 TEST(basics, "heap: zero bytes, alignment, usable size, sizes that cannot be had") {
   CHECK_EQ(start(), WP_OK);
   CHECK_EQ(wp_heap_open(&other, &segments, WP_SEGMENT_OWNER_MAP), WP_E_INVALID_ARGUMENT);

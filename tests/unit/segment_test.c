@@ -11,34 +11,32 @@ void (*wp__point_hook)(const char *name);
 #endif
 
 static void *acquire(wp_segments *s, uint64_t bytes, uint32_t owner) {
-  void *addr = NULL;
-  uint64_t got;
-  return wp_segment_acquire(s, bytes, owner, &addr, &got) ? NULL : addr;
+  wp_segment got;
+  return wp_segment_acquire(s, bytes, owner, &got) ? NULL : got.addr;
 }
 
 TEST(limits, "segments: sizes are rounded up, limits are kept, errors say which") {
   wp_segments s;
-  void *addr = NULL;
-  uint64_t got = 0;
+  wp_segment got = {0};
   CHECK_EQ(wp_segments_open(&s, 0), WP_E_INVALID_ARGUMENT);
   CHECK_EQ(wp_segments_open(&s, 8 * G + 1), WP_OK); /* 9 granules, one of them the map */
   CHECK_EQ(wp_segments_bytes(&s), G);
-  CHECK_EQ(wp_segment_acquire(&s, 9 * G, 1, &addr, &got), WP_E_TOO_LARGE);
-  CHECK_EQ(wp_segment_acquire(&s, UINT64_MAX, 1, &addr, &got), WP_E_TOO_LARGE);
-  CHECK_EQ(wp_segment_acquire(&s, G, WP_SEGMENT_OWNER_MAP, &addr, &got), WP_E_INVALID_ARGUMENT);
-  CHECK(!addr && !got);
-  CHECK_EQ(wp_segment_acquire(&s, G + 1, 1, &addr, &got), WP_OK);
-  CHECK_EQ(got, 2 * G);
-  CHECK_EQ(wp_segment_bytes(&s, addr), 2 * G);
-  CHECK_EQ((uintptr_t)addr % G, 0);
-  memset(addr, 0xff, (size_t)got);
-  CHECK(acquire(&s, 0, 2) == (uint8_t *)addr + got);
+  CHECK_EQ(wp_segment_acquire(&s, 9 * G, 1, &got), WP_E_TOO_LARGE);
+  CHECK_EQ(wp_segment_acquire(&s, UINT64_MAX, 1, &got), WP_E_TOO_LARGE);
+  CHECK_EQ(wp_segment_acquire(&s, G, WP_SEGMENT_OWNER_MAP, &got), WP_E_INVALID_ARGUMENT);
+  CHECK(!got.addr && !got.bytes);
+  CHECK_EQ(wp_segment_acquire(&s, G + 1, 1, &got), WP_OK);
+  CHECK_EQ(got.bytes, 2 * G);
+  CHECK(got.zero);
+  CHECK_EQ(wp_segment_bytes(&s, got.addr), 2 * G);
+  CHECK_EQ((uintptr_t)got.addr % G, 0);
+  memset(got.addr, 0xff, (size_t)got.bytes);
+  CHECK(acquire(&s, 0, 2) == (uint8_t *)got.addr + got.bytes);
   CHECK_EQ(wp_segments_bytes(&s), 4 * G);
   CHECK_EQ(wp_segments_extended_bytes(&s), 4 * G);
-  void *rest = NULL;
-  CHECK_EQ(wp_segment_acquire(&s, 6 * G, 1, &rest, &got), WP_E_NO_MEMORY);
-  CHECK_EQ(wp_segment_acquire(&s, 5 * G, 1, &rest, &got), WP_OK);
-  memset(rest, 0xff, (size_t)got);
+  CHECK_EQ(wp_segment_acquire(&s, 6 * G, 1, &got), WP_E_NO_MEMORY);
+  CHECK_EQ(wp_segment_acquire(&s, 5 * G, 1, &got), WP_OK);
+  memset(got.addr, 0xff, (size_t)got.bytes);
   CHECK_EQ(wp_segments_bytes(&s), 9 * G);
   CHECK_EQ(wp_segments_check(&s), WP_OK);
   wp_segments_close(&s);
@@ -69,6 +67,30 @@ TEST(joining,
   wp_segments_close(&s);
 }
 
+TEST(first_use, "segments: memory is said to be zero only if nobody has ever had any of it") {
+  wp_segments s;
+  wp_segment got = {0};
+  CHECK_EQ(wp_segments_open(&s, 9 * G), WP_OK);
+  void *first = acquire(&s, 2 * G, 1);
+  CHECK_EQ(wp_segment_acquire(&s, 2 * G, 1, &got), WP_OK);
+  CHECK(got.zero);
+  for (uint64_t i = 0; i < got.bytes; i++) CHECK_EQ(((uint8_t *)got.addr)[i], 0);
+  memset(first, 0xff, 2 * G);
+  wp_segment_release(&s, first);
+  wp_segment_release(&s, got.addr);
+  CHECK_EQ(wp_segment_acquire(&s, 5 * G, 1, &got), WP_OK); /* four used ones and a new one */
+  CHECK(!got.zero);
+  wp_segment_set_big(&s, got.addr);
+  CHECK(wp_segment_take_big(&s, got.addr, 1, 2));
+  wp_segment_release(&s, acquire(&s, 5 * G, 1));
+  CHECK_EQ(wp_segment_acquire(&s, 5 * G, 1, &got), WP_OK);
+  CHECK(!got.zero);
+  CHECK_EQ(wp_segment_acquire(&s, 3 * G, 1, &got), WP_OK);
+  CHECK(got.zero);
+  CHECK_EQ(wp_segments_check(&s), WP_OK);
+  wp_segments_close(&s);
+}
+
 TEST(listing, "segments: an owner finds its own, and only its own, in order of address") {
   wp_segments s;
   CHECK_EQ(wp_segments_open(&s, 64 * G), WP_OK);
@@ -94,6 +116,17 @@ typedef struct part {
   uint64_t seed;
 } part;
 
+/* A segment that is said to be zero must be: each thread leaves its number in those that it has had. */
+static uint8_t *acquire_checked(uint64_t bytes, uint32_t owner) {
+  wp_segment got;
+  if (wp_segment_acquire(&shared, bytes, owner, &got)) return NULL;
+  uint8_t *addr = got.addr;
+  for (uint64_t page = 0; got.zero && page < got.bytes; page += G)
+    if (addr[page + 64]) wp_atomic_fetch_add_seq_u32(&wrong, 1);
+  for (uint64_t page = 0; page < got.bytes; page += G) addr[page + 64] = (uint8_t)owner;
+  return addr;
+}
+
 static void *churn(void *context) {
   part *self = context;
   uint64_t random = self->seed, rounds = 3000 * wp_test_env("SCALE", 1);
@@ -107,8 +140,7 @@ static void *churn(void *context) {
         wp_atomic_fetch_add_seq_u32(&wrong, 1);
       wp_segment_release(&shared, *slot);
       *slot = NULL;
-    } else if ((*slot = acquire(&shared, ((r >> 8) % 6 + 1) * G, self->owner))) {
-      (*slot)[64] = (uint8_t)self->owner;
+    } else if ((*slot = acquire_checked(((r >> 8) % 6 + 1) * G, self->owner))) {
       (*slot)[wp_segment_bytes(&shared, *slot) - 1] = (uint8_t)self->owner;
     }
   }
