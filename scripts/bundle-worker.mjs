@@ -14,6 +14,7 @@ const root = resolve(process.argv[2] ?? fileURLToPath(new URL('..', import.meta.
 /** Modules that most workers do not need at their start, and what they are needed for: each is loaded on first use. */
 const LATER = {
   'cbor-x/encode': { file: './boot-node-cbor.cjs', names: ['Encoder'] },
+  'node:module': { file: 'node:module', names: ['syncBuiltinESMExports'] },
   'node:v8': { file: 'node:v8', names: ['Serializer', 'Deserializer', 'serialize', 'deserialize'] },
 };
 
@@ -55,11 +56,18 @@ const KNOWN = {
   ENVIRONMENT_IS_NODE: 'true',
   ENVIRONMENT_IS_PTHREAD: 'true',
 };
+/** The glue's global object is one of its own, so that the worker's need not be changed and restored. */
+const REALM = {
+  ...{ globalThis: 'realm', global: 'realm', self: 'realm' },
+  ...Object.fromEntries(['startWorker', 'onmessage', 'postMessage'].map((name) => [name, `realm.${name}`])),
+};
 /** The code that finds it out, and what the glue does if it runs in a thread that it started itself. */
 const NEEDLESS = [
   ...Object.keys(KNOWN).map((name) => new RegExp(`var ${name}=[^;]*;`)),
+  /const\{createRequire\}=[^]*?global\.Worker=worker_threads\.Worker;/, // the bundle has a `require`
   /ENVIRONMENT_IS_WORKER=!worker_threads[^;]*;/,
   /ENVIRONMENT_IS_PTHREAD=ENVIRONMENT_IS_WORKER&&worker_threads[^;}]*/,
+  /if\(ENVIRONMENT_IS_NODE\)\{var parentPort=[^]*?\}\)\}/,
   /export default Module;[^]*/,
 ];
 
@@ -73,9 +81,14 @@ const ownGlue = {
         if (!part.test(glue)) throw new Error(`wasm/dist/wasmpool.mjs: nothing looks like ${part}`);
         glue = glue.replace(part, '');
       }
-      const text = glue.replaceAll('import.meta.url', 'url').replaceAll('await import("module")', 'nodeModule()'); // the glue has a `require` of its own
-      const module = `const nodeModule = () => require('node:module'); export const ownGlue = (url) => {${text}return Module;};`;
-      const { code } = await transform(module, { minify: true, format: 'esm', target: 'node20', define: KNOWN });
+      const text = glue.replaceAll('import.meta.url', 'url');
+      const module = `export const ownGlue = (url, realm) => {${text}return Module;};`;
+      const { code } = await transform(module, {
+        minify: true,
+        format: 'esm',
+        target: 'node20',
+        define: { ...KNOWN, ...REALM },
+      });
       return { contents: code, resolveDir: root };
     });
   },

@@ -31,6 +31,7 @@ function awaitPort(event) {
     loadIsolated: () => import('../handlers/isolated.js'),
     disguise,
   });
+  port.postMessage({ kind: 'ready' });
 }
 
 /**

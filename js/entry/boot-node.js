@@ -37,6 +37,7 @@ function awaitFirst(parent) {
  * @param {First} first
  */
 function start(first) {
+  first.port.postMessage(own({ kind: 'ready' })); // main answers while the code is compiled
   const filename = `${import.meta.dirname}/boot-node-worker.cjs`;
   const source = first.source ? Buffer.from(first.source) : readFileSync(filename);
   const cachedData = first.code && new Uint8Array(first.code);

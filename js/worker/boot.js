@@ -23,9 +23,10 @@ import { Loop } from './loop.js';
  * @property {(run: () => void) => void} defer
  * @property {import('../codec/codec.js').CodecHost} codec
  * @property {(url: string) => Promise<any>} importModule
- * @property {((url: string) => (module: object) => Promise<any>) | undefined} ownGlue returns the factory of the package's own core,
- *   where it is bundled and need not be imported
- * @property {() => () => void} disguise makes this realm look like one of Emscripten's threads; returns a function that undoes it
+ * @property {typeof import('../entry/own-glue.js').ownGlue} ownGlue returns the factory of the package's own core, where it is bundled
+ *   and need not be imported
+ * @property {() => () => void} disguise makes this realm look like one of Emscripten's threads; returns a function that undoes it. For
+ *   glue that is imported
  * @property {() => Promise<typeof import('../handlers/isolated.js')>} loadIsolated the part for C tasks in instances of their own
  * @property {() => Promise<() => number>} [heapMeter] returns a function that tells how many bytes of this thread's JavaScript heap are in
  *   use, garbage included; not every runtime can
@@ -41,18 +42,19 @@ const scope = /** @type {any} */ (globalThis);
  * Starts the glue as a thread of the core.
  * @param {WorkerHost} host
  * @param {Init} init
+ * @param {any} thread what the glue finds as wasmpoolThread in its global object
  * @param {(...started: Started) => void} start called by the thread's start routine
  */
-async function startGlue(host, init, start) {
-  const { glue } = init;
-  const factory = init.own && host.ownGlue ? host.ownGlue(glue) : (await host.importModule(glue)).default;
-  const restoreGlobals = keepGlobals();
-  const restoreHost = host.disguise();
-  const { command, release } = captureGlue(host.time.microtask);
-  const { wasmMemory, wasmModule, block, routine, argument } = init;
+async function startGlue(host, init, thread, start) {
+  const { wasmMemory, wasmModule, block, routine, argument, glue } = init;
+  const ownGlue = init.own ? host.ownGlue : undefined;
+  const realm = ownGlue ? own({ wasmpoolThread: thread, postMessage: () => undefined }) : scope;
+  const factory = ownGlue ? ownGlue(glue, realm) : (await host.importModule(glue)).default;
+  const restore = ownGlue ? [] : [keepGlobals(), host.disguise()];
+  const { command, release } = captureGlue(realm, host.time.microtask);
   try {
     await new Promise((resolve, reject) => {
-      scope.wasmpoolThread.start = (/** @type {Started} */ ...started) => {
+      thread.start = (/** @type {Started} */ ...started) => {
         start(...started);
         resolve(undefined);
       };
@@ -61,10 +63,9 @@ async function startGlue(host, init, start) {
       command({ cmd: 'run', pthread_ptr: block, start_routine: routine, arg: argument });
     });
   } finally {
-    delete scope.wasmpoolThread.start;
+    delete thread.start;
     release();
-    restoreHost();
-    restoreGlobals();
+    while (restore.length > 0) restore.pop()?.();
   }
 }
 
@@ -81,7 +82,10 @@ function printers({ write }) {
   return { print: line(1), printErr: line(2) };
 }
 
-/** @param {WorkerHost} host */
+/**
+ * Waits for main's answer to `ready`, which the host's entry file says: on Node before it loads all this, so that the answer may be here.
+ * @param {WorkerHost} host
+ */
 export function boot(host) {
   /** @type {Loop | undefined} */
   let loop;
@@ -89,16 +93,19 @@ export function boot(host) {
 
   /** @param {Init} init */
   const initialise = async (init) => {
-    scope.wasmpoolThread = { ring: () => host.post(0), now: sharedClock(host), write: host.write };
-    await startGlue(host, init, (exports, memory, pool, thread) => {
+    const thread = { ring: () => host.post(0), now: sharedClock(host), write: host.write };
+    scope.wasmpoolThread = thread;
+    await startGlue(host, init, thread, (exports, memory, pool, thread) => {
       loop = new Loop(host, init, exports, memory, pool, thread);
     });
     await loop?.open();
   };
 
-  host.listen((message) => {
+  const receive = (/** @type {import('../protocol/messages.js').FromMain} */ message) => {
     if (message.kind === 'init') initialise(message).catch(failed);
     else loop?.receive(message);
-  });
-  host.post({ kind: 'ready' });
+  };
+  const answer = host.take?.();
+  host.listen(receive);
+  if (answer) receive(answer);
 }

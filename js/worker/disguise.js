@@ -1,6 +1,7 @@
 /**
  * Emscripten's glue decides by marks of its surroundings that it runs in a thread, and it leaves names in the global object. Both are
- * needed only while it starts, and undone then, so that the user's modules find an ordinary worker of their runtime.
+ * needed only while it starts, and undone then, so that the user's modules find an ordinary worker of their runtime. The glue of the
+ * package's own core needs no disguise where it is part of the worker's bundle (js/entry/own-glue.js).
  */
 import { own } from '../base/own.js';
 
@@ -34,11 +35,12 @@ export function keepGlobals() {
 
 /**
  * Captures the message handler that the glue sets, and returns a way to call it. The handler changes while the glue loads.
+ * @param {any} realm the glue's global object
  * @param {(run: () => void) => void} microtask
  * @returns {{ command: (data: object) => void, release: () => void }} release: restores `onmessage`
  */
-export function captureGlue(microtask) {
-  const before = Reflect.getOwnPropertyDescriptor(scope, 'onmessage');
+export function captureGlue(realm, microtask) {
+  const before = Reflect.getOwnPropertyDescriptor(realm, 'onmessage');
   /** @type {((event: { data: object }) => void) | undefined} */
   let handler;
   /** @type {object[]} */
@@ -57,15 +59,15 @@ export function captureGlue(microtask) {
       if (first) microtask(flush); // not now: the glue is in the middle of its start
     },
   });
-  Object.defineProperty(scope, 'onmessage', accessors);
+  Object.defineProperty(realm, 'onmessage', accessors);
   return {
     command: (data) => {
       if (flushed) handler?.({ data });
       else early.push(data);
     },
     release: () => {
-      delete scope.onmessage;
-      if (before) Object.defineProperty(scope, 'onmessage', own(before));
+      delete realm.onmessage;
+      if (before) Object.defineProperty(realm, 'onmessage', own(before));
     },
   };
 }
