@@ -23,8 +23,8 @@ import { Loop } from './loop.js';
  * @property {(run: () => void) => void} defer
  * @property {import('../codec/codec.js').CodecHost} codec
  * @property {(url: string) => Promise<any>} importModule
- * @property {typeof import('../entry/own-glue.js').ownGlue} ownGlue returns the factory of the package's own core, where it is bundled
- *   and need not be imported
+ * @property {((url: string, realm: object) => (module: object) => Promise<any>) | undefined} ownGlue returns the factory of the package's
+ *   own core, where it is bundled and need not be imported; realm: what it takes for its global object
  * @property {() => () => void} disguise makes this realm look like one of Emscripten's threads; returns a function that undoes it. For
  *   glue that is imported
  * @property {() => Promise<typeof import('../handlers/isolated.js')>} loadIsolated the part for C tasks in instances of their own
