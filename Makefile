@@ -192,10 +192,11 @@ build/demo/digest.mjs: $(DEMO_SOURCES) $(wildcard demo/*.h)
 build/smoke/tasks.mjs: tests/smoke/tasks.c
 build/js/tasks.mjs: tests/js/fixtures/tasks.c
 build/bench/tasks.mjs: bench/tasks.c
-build/demo/digest.mjs build/smoke/tasks.mjs build/js/tasks.mjs build/bench/tasks.mjs: $(SDK) | emcc
+build/js/locks.mjs: tests/js/fixtures/locks.cpp
+build/demo/digest.mjs build/smoke/tasks.mjs build/js/tasks.mjs build/js/locks.mjs build/bench/tasks.mjs: $(SDK) | emcc
 	$(call say,EMCC,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(EMCC) $(filter %.c,$(filter-out src/%,$^)) $$($(CONFIG) --emscripten) -o $@
+	$(Q)$(EMCC) $(filter %.c %.cpp,$(filter-out src/%,$^)) $$($(CONFIG) --emscripten) -o $@
 
 # The same, for instances of their own.
 ISOLATED_SDK := $(wildcard src/isolated/*) $(HEADERS) build/wasm/isolated.rsp wasm/isolated.js
@@ -241,12 +242,12 @@ types: | npm ## check the types of js/ and tests/types, write types/*.d.ts
 .PHONY: node smoke model
 model: | deps-test ## the model of the kill gate and the scheduler, and variants that it must refuse
 	$(Q)tests/model/check.sh build/model
-node: wasm native $(DEMO_MODULE) build/smoke/tasks.mjs build/js/tasks.mjs build/js/isolated.mjs build/js/threads.mjs | npm ## the tests in tests/js, on Node
+node: wasm native $(DEMO_MODULE) build/smoke/tasks.mjs build/js/tasks.mjs build/js/locks.mjs build/js/isolated.mjs build/js/threads.mjs | npm ## the tests in tests/js, on Node
 	@node scripts/spec-tests.mjs
 	$(Q)node --test --test-timeout=300000 --test-reporter=spec $(NODE_TESTS)
 
 .PHONY: soak mutate
-mutate: wasm $(DEMO_MODULE) build/smoke/tasks.mjs build/js/tasks.mjs build/js/isolated.mjs build/js/threads.mjs | npm ## plants faults in js/ and counts those that no test notices: SAMPLE=100 SEED=
+mutate: wasm $(DEMO_MODULE) build/smoke/tasks.mjs build/js/tasks.mjs build/js/locks.mjs build/js/isolated.mjs build/js/threads.mjs | npm ## plants faults in js/ and counts those that no test notices: SAMPLE=100 SEED=
 	@scripts/npm.sh tests/mutation
 	$(Q)node tests/mutation/run.mjs
 

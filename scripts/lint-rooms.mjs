@@ -23,6 +23,7 @@ const ROOMS = [
   ['slot'],
   ['thread'],
   ['pool'],
+  ['critical'],
   ['lock'],
   ['name'],
   ['idle'],

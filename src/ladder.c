@@ -1,4 +1,5 @@
 #include "ladder.h"
+#include "critical.h"
 #include "worker.h"
 
 /* The time between two looks grows with the time already waited (an eighth of it), up to this. */
@@ -71,6 +72,7 @@ static bool arm(const wp_ladder_config *config, wp_pool *pool, wp_ladder *ladder
 void wp_ladder_arm(const wp_ladder_config *config, wp_pool *pool, wp_ladder *ladder,
                    uint32_t thread) {
   arm(config, pool, ladder, thread, true);
+  if (ladder->armed) wp_worker_stop_press(pool, thread, UINT32_MAX);
 }
 
 static void move(wp_suspicion *suspicion, uint32_t phase, double now_ms) {
@@ -111,6 +113,10 @@ static bool flag_is_over(const wp_ladder_config *config, const wp_pool *pool,
   return false;
 }
 
+static uint32_t holds(const wp_pool *pool, const wp_suspicion *suspicion) {
+  return wp_critical_holds(&pool->threads[suspicion->thread]);
+}
+
 /* The loop checks. Armed at each look, because a task that was only just taken may not have begun. */
 static bool checks_are_over(const wp_ladder_config *config, wp_pool *pool, wp_ladder *ladder,
                             const wp_suspicion *suspicion, double now_ms, double *again_ms) {
@@ -121,9 +127,23 @@ static bool checks_are_over(const wp_ladder_config *config, wp_pool *pool, wp_la
     end_ms += config->check_ms;
   else if (config->checks && suspicion->grace_ms < 0)
     end_ms = suspicion->began_ms + config->flag_ms;
-  if (now_ms >= end_ms && config->stops) return true;
+  bool over = now_ms >= end_ms;
+  if (over && (config->stops || (config->checks && holds(pool, suspicion)))) return true;
   *again_ms = soon(suspicion->since_ms, now_ms);
   if (now_ms < end_ms) *again_ms = sooner(end_ms, *again_ms);
+  return false;
+}
+
+/* The loop checks where the task holds locks. It may be in a short section, in which it changes what others share, within a long one of its
+ * own, as in a database: so its outermost section is cut off first, which reaches it when the inner one has ended. */
+static bool locks_are_over(const wp_ladder_config *config, wp_pool *pool, const wp_ladder *ladder,
+                           const wp_suspicion *suspicion, double now_ms, double *again_ms) {
+  double end_ms = suspicion->since_ms + config->locks_ms;
+  bool deep = now_ms - suspicion->since_ms >= config->locks_ms / 2;
+  if (ladder->armed) wp_worker_stop_press(pool, suspicion->thread, deep ? UINT32_MAX : 1);
+  if (now_ms >= end_ms && config->stops) return true;
+  *again_ms =
+      sooner(soon(suspicion->since_ms, now_ms), now_ms < end_ms ? end_ms : now_ms + look_most_ms);
   return false;
 }
 
@@ -134,15 +154,36 @@ static enum wp_verdict spare(wp_pool *pool, wp_ladder *ladder, wp_suspicion *sus
   return WP_VERDICT_SPARED;
 }
 
+/* A doomed thread goes on to the end of its critical section; if that takes too long, it is held up wherever it is. With loop checks a rung
+ * of their own has waited already. False: it may still be in the section. */
+static bool wait_for_locks(const wp_ladder_config *config, wp_pool *pool,
+                           const wp_suspicion *suspicion, double now_ms) {
+  wp_thread *record = &pool->threads[suspicion->thread];
+  bool softly = wp_atomic_load_relaxed_u32(&record->doomed) == WP_DOOM_SOON; /* main's own word */
+  if (!softly || !wp_critical_holds(record)) return true;
+  if (!config->checks && now_ms - suspicion->since_ms < config->locks_ms) return false;
+  wp_gate_doom(record); /* before the look whether it is inside */
+  return true;
+}
+
 /* ASK AGAIN: the record of a doomed thread outside the gate cannot change; only then is the answer exact. */
 static enum wp_verdict judge(const wp_ladder_config *config, wp_pool *pool, wp_ladder *ladder,
                              wp_suspicion *suspicion, double now_ms, double *again_ms) {
+  if (!wait_for_locks(config, pool, suspicion, now_ms)) {
+    *again_ms = soon(suspicion->since_ms, now_ms);
+    return WP_VERDICT_OPEN;
+  }
   if (wp_gate_inside(&pool->threads[suspicion->thread])) {
     if (now_ms - suspicion->since_ms >= config->inside_ms) return WP_VERDICT_BROKEN;
     *again_ms = soon(suspicion->since_ms, now_ms);
     return WP_VERDICT_OPEN;
   }
   return wp_suspicion_holds(suspicion, pool) ? WP_VERDICT_GUILTY : spare(pool, ladder, suspicion);
+}
+
+static void doom(wp_pool *pool, wp_ladder *ladder, wp_suspicion *suspicion, double now_ms) {
+  move(suspicion, WP_SUSPICION_DOOM, now_ms);
+  if (ladder->doomers++ == 0) wp_gate_doom_softly(&pool->threads[suspicion->thread]);
 }
 
 /* No points: main only. */
@@ -157,9 +198,12 @@ enum wp_verdict wp_ladder_climb(const wp_ladder_config *config, wp_pool *pool, w
   }
   if (suspicion->phase == WP_SUSPICION_CHECK) {
     if (!checks_are_over(config, pool, ladder, suspicion, now_ms, again_ms)) return WP_VERDICT_OPEN;
-    move(suspicion, WP_SUSPICION_DOOM, now_ms);
-    ladder->doomers++;
-    wp_gate_doom(&pool->threads[suspicion->thread]);
+    move(suspicion, WP_SUSPICION_LOCKS, now_ms);
+    if (!config->checks || !holds(pool, suspicion)) doom(pool, ladder, suspicion, now_ms);
+  }
+  if (suspicion->phase == WP_SUSPICION_LOCKS) {
+    if (!locks_are_over(config, pool, ladder, suspicion, now_ms, again_ms)) return WP_VERDICT_OPEN;
+    doom(pool, ladder, suspicion, now_ms);
   }
   return judge(config, pool, ladder, suspicion, now_ms, again_ms);
 }

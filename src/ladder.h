@@ -1,7 +1,8 @@
 /*
  * Purpose  The ladder of a kill: a thread is suspected of running something that must end, and each rung is tried for a while
- *          before the next: the flag that tasks may read; the loop checks of C tasks; the doom of the thread, which then stands
- *          still outside the gate and is checked once more. Only a convicted thread is ended, and the fleet does that.
+ *          before the next: the flag that tasks may read; the loop checks of C tasks, first where the task holds no lock, then
+ *          anywhere; the doom of the thread, which then stands still outside the gate and is checked once more. Only a convicted
+ *          thread is ended, and the fleet does that.
  * Owns     nothing: suspicions and the state of a thread's ladder are the caller's
  * Threads  main
  * Order    wp_gate_doom/wp_gate_inside pair with the worker's gate (thread.h, tests/model/gate.pml)
@@ -30,8 +31,11 @@ enum wp_rung {
 
 /* How long each rung is tried, in milliseconds, and which rungs there are. */
 typedef struct wp_ladder_config {
-  double flag_ms;   /* for the flag, if there are no loop checks */
-  double check_ms;  /* to reach a loop check: the thread may have to wait for a processor */
+  double flag_ms;  /* for the flag, if there are no loop checks */
+  double check_ms; /* to reach a loop check: the thread may have to wait for a processor */
+  /* for the task to give back the locks that it holds, once it has hung for check_ms; in the second half of this its trap breaks more
+   * than one. Without loop checks: for a doomed thread to give them back */
+  double locks_ms;
   double inside_ms; /* for a doomed thread to leave the gate; after that it counts as broken */
   uint32_t checks;  /* 1: the program's loops have checks */
   uint32_t stops;   /* 1: the host can end a thread; 0: the ladder stays before its last rung */
@@ -46,8 +50,9 @@ typedef struct wp_ladder {
 enum wp_suspicion_phase {
   WP_SUSPICION_FLAG = 0,
   WP_SUSPICION_CHECK = 1,
-  WP_SUSPICION_DOOM = 2,
-  WP_SUSPICION_CONVICTED = 3, /* its thread is being ended because of it */
+  WP_SUSPICION_LOCKS = 2, /* it hangs while it holds locks, which its trap breaks */
+  WP_SUSPICION_DOOM = 3,
+  WP_SUSPICION_CONVICTED = 4, /* its thread is being ended because of it */
 };
 
 typedef struct wp_suspicion {

@@ -127,6 +127,7 @@ static void reset_record(wp_thread *record) {
   wp_atomic_store_relaxed_u32(&record->seat, 0);
   wp_atomic_store_relaxed_u32(&record->tag, 0);
   wp_atomic_store_relaxed_u32(&record->stop, 0);
+  record->mark = 0;
   wp_atomic_store_relaxed_u32(&record->looked, 0);
   wp_atomic_store_relaxed_u32(&record->leaving, 0);
   wp_atomic_store_relaxed_u32(&record->wants_leave, 0);

@@ -18,7 +18,9 @@ bool wp_pool_recount(wp_pool *pool) {
   if (!pool->recount_due) return true;
   for (uint32_t i = 1; i < wp_pool_threads_end(pool); i++) {
     wp_thread *thread = &pool->threads[i];
-    thread->marked = !wp_gate_doomed(thread); /* halted here, so pardoned below */
+    thread->softly =
+        wp_atomic_load_relaxed_u32(&thread->doomed) == WP_DOOM_SOON; /* main's own word */
+    thread->marked = !wp_gate_doomed(thread) || thread->softly; /* halted here, so let go below */
     if (thread->marked) wp_gate_doom(thread);
   }
   for (uint32_t i = 1; quiet && i < wp_pool_threads_end(pool); i++)
@@ -29,8 +31,12 @@ bool wp_pool_recount(wp_pool *pool) {
   }
   /* WAKE ALL: the dead thread may have cleared a worker's idle bit without waking it yet. The pardon wakes it. */
   for (uint32_t i = 1; i < wp_pool_threads_end(pool); i++) {
-    if (pool->threads[i].marked) wp_gate_pardon(&pool->threads[i]);
-    pool->threads[i].marked = false;
+    wp_thread *thread = &pool->threads[i];
+    if (thread->softly)
+      wp_gate_doom_softly(thread);
+    else if (thread->marked)
+      wp_gate_pardon(thread);
+    thread->marked = thread->softly = false;
   }
   return quiet;
 }

@@ -1,6 +1,7 @@
 #include "rooms.h"
 #include "base/point.h"
 #include "box.h"
+#include "critical.h"
 #include "group.h"
 #include "idle.h"
 #include "lanes.h"
@@ -108,6 +109,7 @@ void wp_pool_gauges(wp_pool *pool, wp_stats *stats) {
   /* Relaxed from here on: gauges, which order nothing. */
   stats->processed = wp_atomic_load_relaxed_u64(&pool->counters.processed);
   stats->errors = wp_atomic_load_relaxed_u64(&pool->counters.errors);
+  stats->broken_locks = 0;
   stats->boxes_leased = wp_atomic_load_relaxed_u32(&pool->boxes_taken);
   stats->box_count = pool->config.box_count;
   stats->box_bytes = pool->config.box_bytes;
@@ -117,5 +119,6 @@ void wp_pool_gauges(wp_pool *pool, wp_stats *stats) {
   stats->heap_bytes = wp_segments_big_bytes(pool->segments);
   for (uint32_t i = 0; i < wp_pool_threads_end(pool); i++) {
     stats->heap_bytes += wp_heap_small_bytes(wp_pool_heap(pool, i));
+    stats->broken_locks += wp_atomic_load_relaxed_u32(&pool->threads[i].broken);
   }
 }

@@ -5,13 +5,20 @@
 _Thread_local wp_thread *wp__self;
 _Thread_local struct wp_pool *wp__self_pool;
 
+static bool must_not_enter(const wp_thread *thread) {
+  uint32_t doomed = wp_atomic_load_seq_u32(&thread->doomed); /* pairs with DOOM */
+  /* Its own word: nobody else changes it. */
+  return doomed == WP_DOOM_NOW ||
+         (doomed == WP_DOOM_SOON && !wp_atomic_load_relaxed_u32(&thread->holds));
+}
+
 /* Waits in bounded steps: some engines cannot stop an unbounded wait. */
 static void park(wp_thread *thread) {
   bool before = wp_port_thread_killable(true);
-  while (wp_gate_doomed(thread)) {
+  while (must_not_enter(thread)) {
     uint32_t seen = wp_atomic_load_seq_u32(&thread->wake);
     WP_POINT("gate.park");
-    if (wp_gate_doomed(thread)) wp_thread_sleep(thread, seen, WP_PARK_MS);
+    if (must_not_enter(thread)) wp_thread_sleep(thread, seen, WP_PARK_MS);
   }
   wp_port_thread_killable(before);
 }
@@ -23,7 +30,7 @@ void wp_gate_enter(wp_thread *thread) {
     WP_POINT("gate.enter");
     /* ENTER: this store and load pair with DOOM and with the load in wp_gate_inside. */
     wp_atomic_store_seq_u32(&thread->inside, depth + 1);
-    if (depth || !wp_atomic_load_seq_u32(&thread->doomed)) return;
+    if (depth || !must_not_enter(thread)) return;
     WP_POINT("gate.back");
     wp_atomic_store_seq_u32(&thread->inside, 0);
     park(thread);
@@ -44,13 +51,20 @@ bool wp_gate_doomed(const wp_thread *thread) {
 
 /* No points: main only. */
 void wp_gate_doom(wp_thread *thread) {
-  wp_atomic_store_seq_u32(&thread->doomed, 1); /* DOOM: pairs with the load in wp_gate_enter */
-  wp_thread_wake(thread);                      /* if it waits inside the core, it sees the doom */
+  wp_atomic_store_seq_u32(&thread->doomed,
+                          WP_DOOM_NOW); /* DOOM: pairs with the load in wp_gate_enter */
+  wp_thread_wake(thread);               /* if it waits inside the core, it sees the doom */
+}
+
+/* No points: main only. */
+void wp_gate_doom_softly(wp_thread *thread) {
+  wp_atomic_store_seq_u32(&thread->doomed, WP_DOOM_SOON); /* DOOM: see critical.h, HOLD */
+  wp_thread_wake(thread);
 }
 
 /* No points: main only. */
 void wp_gate_pardon(wp_thread *thread) {
-  wp_atomic_store_seq_u32(&thread->doomed, 0); /* pairs with the loads in park */
+  wp_atomic_store_seq_u32(&thread->doomed, WP_DOOM_NOT); /* pairs with the loads in park */
   wp_thread_wake(thread);
 }
 

@@ -40,6 +40,13 @@ enum wp_thread_state {
   WP_THREAD_DYING = 4,    /* doomed or dead; its record may be reused once its death is confirmed */
 };
 
+enum wp_doom {
+  WP_DOOM_NOT = 0,
+  WP_DOOM_NOW = 1, /* do not enter the gate */
+  WP_DOOM_SOON =
+      2, /* the same, except in a critical section (critical.h): there the thread goes on to its end */
+};
+
 /* What a worker that is to be replaced, or whose seat is closed, may still take; it ends when it has nothing left to do. Main writes the
  * word, and the worker reads it under the lock, inside the gate. A worker that read it too early takes one more task, so main checks once
  * more when the worker is doomed and outside the gate (fleet_leave.c). */
@@ -78,7 +85,7 @@ enum wp_sleep {
 typedef struct wp_thread {
   /* Line 1: the gate. */
   wp_atomic_u32 inside; /* depth of gate sections; written by the worker, read by the killer */
-  wp_atomic_u32 doomed; /* 1: do not enter; written by main (reset at reap), read by the worker */
+  wp_atomic_u32 doomed; /* enum wp_doom; written by main (reset at reap), read by the worker */
   /* WP_STOP_MARK and the tag of the C task that is to end at its next loop check, or 0. Written by main, read by the checks; the worker
    * clears it after the trap. */
   wp_atomic_u32 stop;
@@ -89,8 +96,15 @@ typedef struct wp_thread {
   wp_atomic_u32 looked;
   /* used by main while it walks over all threads twice (box_line.c, recount.c); false otherwise */
   bool marked;
-  uint8_t pad_mark[3];
-  uint32_t pad_gate[10];
+  bool softly; /* marked, and WP_DOOM_SOON before; main */
+  uint8_t pad_mark[2];
+  /* what loop checks compare with `stop`: `tag`, changed while the task holds locks (critical.h); worker only */
+  uint32_t mark;
+  /* how many critical sections its task is in (critical.h); written by the worker, reset at reap */
+  wp_atomic_u32 holds;
+  /* sections that it did not leave by itself, of all incarnations; written by the worker, or by main after its death */
+  wp_atomic_u32 broken;
+  uint32_t pad_gate[7];
   /* Line 2: waking and waiting. */
   wp_atomic_u32 wake;  /* raised by whoever has something for this worker; it waits for a change */
   wp_atomic_u32 state; /* enum wp_thread_state; written by main */
@@ -143,12 +157,26 @@ _Static_assert(sizeof(wp_thread) == 192 + 4 * WP_CONCURRENCY_MAX,
                "the layout is shared with JavaScript");
 _Static_assert(sizeof(wp_thread) % 64 == 0, "no two threads share a cache line");
 
+/* Releases a lock that a thread held when it was stopped. False: the lock is not that thread's any more. */
+typedef bool (*wp_release)(void *lock, uint32_t thread);
+
+/* A lock that a thread holds: see critical.h. */
+typedef struct wp_held {
+  void *lock;         /* NULL: a section without a lock */
+  wp_release release; /* NULL for such a section */
+} wp_held;
+
+enum { WP_HELD_MAX = 16 }; /* locks at once whose release is sure; deeper ones are counted only */
+
 /* What belongs to a thread record but not to JavaScript. */
 typedef struct wp_thread_memory {
   wp_heap heap;
   wp_arena arena;
   /* The host's, used by one thread of this record after another; NULL until one needs it. */
   void *block;
+  /* See critical.h; written by the worker. `listed` of them are in use, at most wp_thread.holds */
+  wp_held held[WP_HELD_MAX];
+  uint32_t listed;
 } wp_thread_memory;
 
 /* The record of the calling thread and its pool; NULL on threads that are not a pool's workers. */
@@ -164,6 +192,9 @@ bool wp_gate_doomed(const wp_thread *thread);
 
 /* Asks a worker to die. From then on it cannot enter the gate; once wp_gate_inside is false it may be terminated. main. */
 void wp_gate_doom(wp_thread *thread);
+/* The same, but a thread in a critical section goes on to its end first: WP_DOOM_SOON. If that takes too long, wp_gate_doom ends the
+ * exception. main. */
+void wp_gate_doom_softly(wp_thread *thread);
 bool wp_gate_inside(const wp_thread *thread);
 
 /* Takes wp_gate_doom back: a worker that was not terminated continues where it stopped. main. */

@@ -1,6 +1,7 @@
 #include "worker.h"
 #include "base/point.h"
 #include "box.h"
+#include "critical.h"
 #include "idle.h"
 #include "lock.h"
 #include "port/port.h"
@@ -100,6 +101,17 @@ enum wp_stop wp_worker_stop(wp_pool *pool, uint32_t thread, bool any) {
 }
 
 /* No points: main only. */
+void wp_worker_stop_press(wp_pool *pool, uint32_t thread, uint32_t holds_most) {
+  wp_thread *record = &pool->threads[thread];
+  uint32_t holds = wp_critical_holds(record);
+  uint32_t bits = wp_critical_bits(holds < holds_most ? holds : holds_most);
+  uint32_t tag = wp_atomic_load_seq_u32(&record->tag), stop = wp_atomic_load_seq_u32(&record->stop);
+  /* Not if the task is over, or has trapped: the worker clears the word then. */
+  if (!tag || (stop ^ tag ^ WP_STOP_MARK) & ~(uint32_t)WP_MARK_BITS) return;
+  wp_atomic_cas_seq_u32(&record->stop, &stop, WP_STOP_MARK | (tag ^ bits)); /* STOP */
+}
+
+/* No points: main only. */
 void wp_worker_stop_end(wp_pool *pool, uint32_t thread) {
   wp_port_count_stops(-1);
   wp_atomic_store_seq_u32(&pool->threads[thread].stop, 0);
@@ -144,6 +156,7 @@ uint32_t wp_worker_begin(wp_pool *pool, uint32_t self) {
   thread->last_tag = thread->last_tag >= WP_TAG_TASK_LAST ? 1 : thread->last_tag + 1;
   WP_POINT("tag.set");
   wp_atomic_store_release_u32(&thread->tag, thread->last_tag);
+  wp_critical_reset(thread, thread->last_tag);
   return thread->last_tag;
 }
 
@@ -152,6 +165,7 @@ void wp_worker_end(wp_pool *pool, uint32_t self) {
   /* Loop checks do not trap inside the gate, so not in the middle of the reset. */
   wp_gate_enter(thread);
   wp_arena_reset(&wp_pool_memory(pool, self)->arena);
+  wp_critical_reset(thread, 0);
   WP_POINT("tag.clear");
   /* Memory that it allocated and did not free is the program's now, as in any C. */
   wp_atomic_store_release_u32(&thread->tag, 0);
@@ -199,12 +213,14 @@ wp_status wp_worker_call(wp_pool *pool, uint32_t self, uint32_t index, uint32_t 
   return status;
 }
 
-void wp_worker_clean_up(wp_pool *pool, uint32_t self, uint32_t index) {
+bool wp_worker_clean_up(wp_pool *pool, uint32_t self, uint32_t index) {
   wp_thread *thread = &pool->threads[self];
   wp_gate_enter(thread);
   uint32_t tag = wp_atomic_load_relaxed_u32(&thread->tag); /* own word */
   wp_task_drop_result(pool, self, index);
   wp__task_lose_event(pool, self, self);
+  bool broken = wp_critical_break(pool, self); /* first: a lock may lie in the task's memory */
+  wp_critical_reset(thread, 0);
   wp_heap_free_tagged(wp_pool_heap(pool, self), tag);
   wp_arena_reset(&wp_pool_memory(pool, self)->arena);
   wp_port_thread_reset(self);
@@ -212,6 +228,7 @@ void wp_worker_clean_up(wp_pool *pool, uint32_t self, uint32_t index) {
   wp_atomic_store_release_u32(&thread->tag, 0);
   wp_gate_leave(thread);
   wp_port_flush();
+  return broken;
 }
 
 /* Small tasks arrive faster than a host wakes a thread, so a worker spins for a short time. True: its wake word changed. */

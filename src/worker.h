@@ -42,6 +42,9 @@ enum wp_stop {
 /* Makes the C task that the thread runs trap at its next loop check, if its caller has given it up (`any`: in any case). Has no effect on
  * tasks that the thread runs later. main. */
 enum wp_stop wp_worker_stop(wp_pool *pool, uint32_t thread, bool any);
+/* Has a stop reach the task even where it holds locks, up to so many. Until then it waits for the end of the outermost critical section
+ * (critical.h). While the stop is in force. main. */
+void wp_worker_stop_press(wp_pool *pool, uint32_t thread, uint32_t holds_most);
 /* Ends a stop; once for each WP_STOP_ASKED. main. */
 void wp_worker_stop_end(wp_pool *pool, uint32_t thread);
 
@@ -63,8 +66,9 @@ wp_status wp_worker_run(wp_pool *pool, uint32_t self, uint32_t index);
 wp_status wp_worker_call(wp_pool *pool, uint32_t self, uint32_t index, uint32_t c_task,
                          uint32_t box, uint32_t type, uint32_t bytes);
 
-/* Worker: takes back everything that a trapped C task has left, including an unfinished result. */
-void wp_worker_clean_up(wp_pool *pool, uint32_t self, uint32_t index);
+/* Worker: takes back everything that a trapped C task has left, including an unfinished result. True: also locks, which main should report
+ * (wp_thread.broken). */
+bool wp_worker_clean_up(wp_pool *pool, uint32_t self, uint32_t index);
 
 /* Worker: waits until its wake word differs from `seen`, for at most timeout_ms. It spins for some microseconds (WP_SPIN_MS) before it
  * sleeps, unless there is only one core. */

@@ -8,6 +8,7 @@
  */
 #include "bindings/bindings.h"
 #include "box.h"
+#include "critical.h"
 #include "fleet.h"
 #include "group.h"
 #include "isolated/isolated.h"

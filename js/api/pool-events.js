@@ -20,6 +20,8 @@ import { Emitter } from './events.js';
  * @property {[event: WorkerEvent & WorkerEnd & { tasks: number }]} workerDown a worker crashed or was killed; `tasks`: how many it ran
  * @property {[event: WorkerEvent]} workerLeft a worker ends because it is replaced or not needed any more; it has finished its tasks
  * @property {[event: WorkerEvent & WorkerEnd]} workerRetired a seat was given up
+ * @property {[event: WorkerEvent & { count: number }]} lockBroken C tasks that were stopped or trapped on this worker held locks, which were
+ *   opened for the others; `count`: how many. What they protect may be half-changed
  * @property {[event: WorkerEvent & { message: any }]} message a worker's module has posted a message to its parentPort
  */
 
@@ -31,6 +33,7 @@ const EVENTS = /** @type {const} */ ([
   'workerDown',
   'workerLeft',
   'workerRetired',
+  'lockBroken',
   'message',
 ]);
 

@@ -28,6 +28,7 @@ export function engineEvents(events) {
       events.emit('workerDown', { ...ended(member, error), tasks });
     },
     left: (member) => events.emit('workerLeft', identify(member)),
+    broken: (member, count) => events.emit('lockBroken', { ...identify(member), count }),
     retired: (member, error) => events.emit('workerRetired', ended(member, error)),
     message: (member, message) => events.emit('message', { ...identify(member), message }),
   };

@@ -27,7 +27,7 @@ const LOOP_CHECK = Object.freeze({
   owned: false,
   flag: L.STOP_FLAG,
   stop: L.THREAD_STOP,
-  tag: L.THREAD_TAG,
+  tag: L.THREAD_MARK,
   inside: L.THREAD_INSIDE,
 });
 

@@ -34,6 +34,7 @@ import { Timekeeper } from '../time/timekeeper.js';
  * @property {(member: import('../threads/fleet.js').Member, error: Error, tasks: number) => void} down a worker is lost; it ran `tasks`
  * @property {(member: import('../threads/fleet.js').Member, error: Error) => void} retired
  * @property {(member: import('../threads/fleet.js').Member) => void} left
+ * @property {(member: import('../threads/fleet.js').Member, count: number) => void} broken locks of a stopped task had to be opened
  * @property {(message: string) => void} tell reports a failure that belongs to no task
  * @property {(seat: number) => void} seating
  * @property {(seat: number | undefined) => void} givenUp

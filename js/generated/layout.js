@@ -93,6 +93,8 @@ export const THREAD_SIZE = 1216;
 export const THREAD_INSIDE = 0;
 export const THREAD_DOOMED = 4;
 export const THREAD_STOP = 8;
+export const THREAD_MARK = 24;
+export const THREAD_BROKEN = 32;
 export const THREAD_WAKE = 64;
 export const THREAD_SLEEPS = 104;
 export const THREAD_SEAT = 76;
@@ -110,6 +112,7 @@ export const SLEEP_LONG = 2;
 export const SHORT_WAIT_MS = 1;
 export const STOP_FLAG = 64;
 export const STOP_MARK = 2147483648;
+export const MARK_BITS = 1610612736;
 export const CONCURRENCY_MAX = 256;
 export const SEATS_MAX = 1024;
 
@@ -170,7 +173,7 @@ export const METRIC_HEAVY_SKIPS = 14;
 export const TELEMETRY_RING = 600;
 
 // size of wp_stats
-export const STATS_SIZE = 72;
+export const STATS_SIZE = 80;
 export const STATS_FREE_WORKERS = 0;
 export const STATS_BUSY_WORKERS = 4;
 export const STATS_TOTAL_WORKERS = 8;
@@ -184,6 +187,7 @@ export const STATS_BOX_COUNT = 48;
 export const STATS_BOX_BYTES = 56;
 export const STATS_TASKS_IN_USE = 36;
 export const STATS_HEAP_BYTES = 64;
+export const STATS_BROKEN_LOCKS = 72;
 
 // size of wp_action
 export const ACTION_SIZE = 24;
@@ -210,12 +214,13 @@ export const RESTART_ON_FAILURE = 1;
 export const RESTART_NEVER = 2;
 
 // size of wp_ladder_config
-export const LADDER_CONFIG_SIZE = 32;
+export const LADDER_CONFIG_SIZE = 40;
 export const LADDER_CONFIG_FLAG_MS = 0;
 export const LADDER_CONFIG_CHECK_MS = 8;
-export const LADDER_CONFIG_INSIDE_MS = 16;
-export const LADDER_CONFIG_CHECKS = 24;
-export const LADDER_CONFIG_STOPS = 28;
+export const LADDER_CONFIG_LOCKS_MS = 16;
+export const LADDER_CONFIG_INSIDE_MS = 24;
+export const LADDER_CONFIG_CHECKS = 32;
+export const LADDER_CONFIG_STOPS = 36;
 export const RUNG_NONE = 0;
 export const RUNG_FLAG = 1;
 export const RUNG_CHECK = 2;
@@ -224,16 +229,16 @@ export const SUSPECT_TASK = 1;
 export const SUSPECT_SILENT = 3;
 
 // size of wp_fleet_config
-export const FLEET_CONFIG_SIZE = 136;
+export const FLEET_CONFIG_SIZE = 144;
 export const FLEET_CONFIG_RESTART = 0;
 export const FLEET_CONFIG_LADDER = 40;
-export const FLEET_CONFIG_READY_MS = 72;
-export const FLEET_CONFIG_SPARE_DELAY_MS = 80;
-export const FLEET_CONFIG_SEED = 104;
-export const FLEET_CONFIG_SEATS_MIN = 112;
-export const FLEET_CONFIG_SEATS_MAX = 116;
-export const FLEET_CONFIG_FAREWELLS = 120;
-export const FLEET_CONFIG_IDLE_MS = 128;
+export const FLEET_CONFIG_READY_MS = 80;
+export const FLEET_CONFIG_SPARE_DELAY_MS = 88;
+export const FLEET_CONFIG_SEED = 112;
+export const FLEET_CONFIG_SEATS_MIN = 120;
+export const FLEET_CONFIG_SEATS_MAX = 124;
+export const FLEET_CONFIG_FAREWELLS = 128;
+export const FLEET_CONFIG_IDLE_MS = 136;
 
 // size of wp_handle
 export const HANDLE_SIZE = 8;
@@ -296,6 +301,7 @@ export const TASK_RESULT_TYPE = 4;
 export const TASK_RESULT_BYTES = 12;
 export const TASK_RESULT = 20;
 export const ISOLATED_FLAG = 65600;
+export const ISOLATED_HOLDS = 1073741824;
 
 // size of wp_fleet_next
 export const FLEET_NEXT_SIZE = 16;

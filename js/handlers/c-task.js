@@ -45,7 +45,7 @@ function cleanUp(loop, index, error) {
   const stopped = takeStop(loop);
   exports.stackRestore(loop.stack); // a trap leaves the stack pointer where it was
   if (loop.insideGate()) throw error; // the core itself broke
-  exports._wp_worker_clean_up(pool, self, index);
+  if (exports._wp_worker_clean_up(pool, self, index)) loop.host.post({ kind: 'locks' });
   exports.endLines?.();
   return stopped;
 }
@@ -139,8 +139,10 @@ function numberOf(core, task) {
 export function takeStop(loop) {
   const { u32 } = loop.core.memory;
   const at = loop.at >>> 2;
-  const asked = (Atomics.load(u32, at + (L.THREAD_TAG >>> 2)) | L.STOP_MARK) >>> 0;
-  if (Atomics.compareExchange(u32, at + (L.THREAD_STOP >>> 2), asked, 0) !== asked) return false;
+  const asked = Atomics.load(u32, at + (L.THREAD_STOP >>> 2));
+  // Where the task held locks, the word says that as well.
+  if (((Atomics.load(u32, at + (L.THREAD_TAG >>> 2)) ^ L.STOP_MARK ^ asked) & ~L.MARK_BITS) !== 0) return false;
+  Atomics.store(u32, at + (L.THREAD_STOP >>> 2), 0);
   Atomics.add(u32, at + (L.THREAD_STOPPED >>> 2), 1);
   return true;
 }

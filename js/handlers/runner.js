@@ -3,6 +3,7 @@
 /**
  * @typedef {object} Runner
  * @property {import('../core/core.js').Core} core
+ * @property {{ post(message: import('../protocol/messages.js').FromWorker): void }} host
  * @property {number} at address of its thread's record
  * @property {number} stack C's initial stack pointer, to be restored after a trap
  * @property {{ index: number, name: string }} worker its seat

@@ -49,6 +49,7 @@
  * @typedef {{ kind: 'started', handlers: string[] }} Started it has started, with these handlers
  * @typedef {{ kind: 'failed', error: CarriedError }} Failed it could not start
  * @typedef {{ kind: 'broken' }} Broken an error was thrown inside the gate: the thread cannot be trusted any more
+ * @typedef {{ kind: 'locks' }} Locks a task has trapped while it held locks, which were opened (wp_thread.broken)
  * @typedef {{ kind: 'instance', memory: ArrayBufferLike }} Instance the worker has a new instance of the C tasks, whose loop checks read there
  * @typedef {{ kind: 'stopped', failure: any }} Stopped onStop has ended; failure: how it failed, or ''
  *
@@ -81,7 +82,7 @@
  *   and the source that it was made from; for main's host
  *
  * @typedef {Stopped | Value | Call} ToEngine messages that are not for the fleet
- * @typedef {Bell | Ready | Started | Failed | Broken | Instance | ToEngine} FromWorker
+ * @typedef {Bell | Ready | Started | Failed | Broken | Locks | Instance | ToEngine} FromWorker
  */
 
 export {};

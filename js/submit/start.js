@@ -24,7 +24,9 @@ export async function createEngine(options, events) {
   try {
     const { program, exports, memory } = await loadInTime(options);
     try {
-      return new Engine(options, events, program, exports, memory, threads);
+      const engine = new Engine(options, events, program, exports, memory, threads);
+      engine.fleet.suspicions.onBroken = events.broken;
+      return engine;
     } catch (error) {
       exports._wp_js_close();
       throw error;

@@ -23,6 +23,8 @@ import { noStops } from '../threads/stop-log.js';
  * @property {number} heapBytes heap memory in use, of all threads
  * @property {number} memoryBytes size of the shared memory
  * @property {number} threads number of threads, including spares and dying ones
+ * @property {number} brokenLocks locks and critical sections that stopped C tasks did not leave by themselves, and that were opened for the
+ *   others: what they protect may be half-changed. See the event `lockBroken`
  * @property {number} kills workers that the pool has ended because of their task
  * @property {number} interventions workers that were recovered because they gave no sign of life (option `liveness`)
  * @property {Record<import('../threads/stop-log.js').Rung, import('../threads/stop-log.js').RungTimes>} stops tasks that had to be
@@ -62,6 +64,7 @@ export function diagnose(engine) {
     heapBytes: gauges?.heapBytes ?? 0,
     memoryBytes: engine?.core.memory.wasmMemory.buffer.byteLength ?? 0,
     threads: engine?.fleet.members.size ?? 0,
+    brokenLocks: gauges?.brokenLocks ?? 0,
     kills: engine?.fleet.suspicions.kills ?? 0,
     interventions: engine?.fleet.suspicions.interventions ?? 0,
     stops: structuredClone(engine?.fleet.suspicions.stopped.rungs ?? noStops()),

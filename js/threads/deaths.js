@@ -22,6 +22,14 @@ export function startError(error, workerData) {
 }
 
 /**
+ * An error was thrown inside the gate.
+ * @param {Member} member
+ */
+export function failedInside({ name }) {
+  return innerError('WORKER_LOST', `${name} failed inside the pool's own code and is replaced`);
+}
+
+/**
  * Why a thread ended that was not asked to.
  * @param {Member} member
  * @returns {any} the uncaught error, whatever it is; without one, an error with the exit code

@@ -6,10 +6,11 @@ import * as L from '../generated/layout.js';
  * How long each rung of a kill is tried, in milliseconds. Tests make the times longer, so that a busy machine does not change the outcome.
  *
  * `flag`: a task that checks its flag does so often; waiting longer would only delay the end of the others. `check`: loop checks answer
- * within a millisecond if the thread has a processor, but it may have to wait for one. `inside`: a doomed thread that stays inside the
+ * within a millisecond if the thread has a processor, but it may have to wait for one. `locks`: a task that hangs while it holds
+ * locks, see wp_ladder_config. `inside`: a doomed thread that stays inside the
  * gate for longer counts as broken.
  */
-export const LIMITS_MS = { flag: 1, check: 20, inside: 1000 };
+export const LIMITS_MS = { flag: 1, check: 20, locks: 40, inside: 1000 };
 /** A new spare is started when the one that took a seat has had time to begin its work: a start costs main some milliseconds. */
 const SPARE_DELAY_MS = 5;
 
@@ -190,6 +191,7 @@ function writeConfig({ u32, f64 }, at, { restart, readyTimeoutMs, workersMin, wo
   const ladder = L.FLEET_CONFIG_LADDER;
   number(ladder + L.LADDER_CONFIG_FLAG_MS, LIMITS_MS.flag);
   number(ladder + L.LADDER_CONFIG_CHECK_MS, LIMITS_MS.check);
+  number(ladder + L.LADDER_CONFIG_LOCKS_MS, LIMITS_MS.locks);
   number(ladder + L.LADDER_CONFIG_INSIDE_MS, LIMITS_MS.inside);
   word(ladder + L.LADDER_CONFIG_CHECKS, checked ? 1 : 0);
   word(ladder + L.LADDER_CONFIG_STOPS, 1);

@@ -4,7 +4,7 @@
  * names, errors with their causes. The only file that asks a host to stop a thread.
  */
 import { carryError } from '../codec/explain.js';
-import { causeOfDeath, startError, startFailure } from './deaths.js';
+import { causeOfDeath, failedInside, startError, startFailure } from './deaths.js';
 import { innerError, poolError } from '../base/errors.js';
 import { sayFarewell } from './farewell.js';
 import { FleetCore } from './fleet-core.js';
@@ -129,7 +129,7 @@ export class Fleet {
     else if (action.kind === L.FLEET_STOP) {
       member.state = 'dying';
       this.#toStop.push(member);
-    } else if (action.kind === L.FLEET_OVER) this.suspicions.over(member, action);
+    } else if (action.kind === L.FLEET_OVER) this.suspicions.over(this.core, member, action);
     else if (action.kind === L.FLEET_REAPED) this.#reaped(member);
     else if (action.kind === L.FLEET_RESTING) void this.#rest(member);
     else if (action.kind === L.FLEET_LEFT) this.events.left(member);
@@ -187,13 +187,9 @@ export class Fleet {
       void startFailure(member.name, message.error, this.options.module).then((error) =>
         this.#report(member, L.FLEET_START_FAILED, error),
       );
+    else if (message.kind === 'locks') this.suspicions.lookAtLocks(this.core, member);
     else if (message.kind === 'instance') adoptInstance(this.core, member, message.memory);
-    else if (message.kind === 'broken')
-      this.#report(
-        member,
-        L.FLEET_BROKEN,
-        innerError('WORKER_LOST', `${member.name} failed inside the pool's own code and is replaced`),
-      );
+    else if (message.kind === 'broken') this.#report(member, L.FLEET_BROKEN, failedInside(member));
     else this.events.message(member, message);
   }
 

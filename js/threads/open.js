@@ -104,5 +104,6 @@ export function readStats({ exports, pool, memory }, at) {
     },
     tasksInUse: word(L.STATS_TASKS_IN_USE),
     heapBytes: wide(L.STATS_HEAP_BYTES),
+    brokenLocks: wide(L.STATS_BROKEN_LOCKS),
   };
 }

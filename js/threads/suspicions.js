@@ -2,7 +2,7 @@
  * Tasks that must end, by ending their thread if need be: the pool asks for it, the core's fleet decides what is tried and reports how
  * each one ended.
  */
-import { STOP } from '../core/check-words.js';
+import { STOP, TAG } from '../core/check-words.js';
 import { LIMITS_MS } from './fleet-core.js';
 import * as L from '../generated/layout.js';
 import { StopLog } from './stop-log.js';
@@ -32,6 +32,10 @@ export class Suspicions {
   kills = 0;
   /** Number of silent workers that were acted on. */
   interventions = 0;
+  /** Called for locks that had to be opened. @type {(member: Member, count: number) => void} */
+  onBroken = () => undefined;
+  /** Locks opened so far, by thread number. @type {Map<number, number>} */
+  #broken = new Map();
   #members;
   #drive;
   #closed = false;
@@ -93,11 +97,26 @@ export class Suspicions {
   }
 
   /**
+   * Reports locks that a stopped task did not give back by itself.
+   * @param {import('../core/core.js').Core} core
+   * @param {Member} member that ran it
+   */
+  lookAtLocks(core, member) {
+    const count = core.load(core.thread(member.number) + L.THREAD_BROKEN);
+    const before = this.#broken.get(member.number) ?? 0;
+    if (count === before) return;
+    this.#broken.set(member.number, count);
+    this.onBroken(member, (count - before) >>> 0);
+  }
+
+  /**
    * The core reports that a suspicion is over.
+   * @param {import('../core/core.js').Core} core
    * @param {Member} member
    * @param {import('./fleet-core.js').FleetAction} action
    */
-  over(member, action) {
+  over(core, member, action) {
+    this.lookAtLocks(core, member);
     const isSilent = action.suspect === L.SUSPECT_SILENT;
     if (isSilent) member.recovering = false;
     const taskId = this.#settle(member, action, isSilent);
@@ -153,8 +172,21 @@ export function passOnStops(core, members) {
     const stop = core.load(core.thread(member.number) + L.THREAD_STOP);
     if (stop) member.thread?.pump?.(); // the worker may have a new instance
     const { checkWords } = member;
-    if (!checkWords || Atomics.load(checkWords, STOP / 4) === (stop | 0)) continue;
-    Atomics.store(checkWords, STOP / 4, stop | 0);
-    Atomics.store(checkWords, 0, stop ? 1 : 0); // last: checks read it first
+    if (!checkWords) continue;
+    const word =
+      stop && core.load(core.thread(member.number) + L.THREAD_DOOMED) ? anywhere(checkWords, stop) : stop | 0;
+    if (Atomics.load(checkWords, STOP / 4) === word) continue;
+    Atomics.store(checkWords, STOP / 4, word);
+    Atomics.store(checkWords, 0, word ? 1 : 0); // last: checks read it first
   }
+}
+
+/**
+ * A stop that reaches the task even in a critical section: its thread is to be ended, and not every host can do that.
+ * @param {Int32Array} checkWords
+ * @param {number} stop
+ */
+function anywhere(checkWords, stop) {
+  const running = Atomics.load(checkWords, TAG / 4) | L.STOP_MARK;
+  return ((running ^ stop) & ~L.ISOLATED_HOLDS) === 0 ? running : stop | 0;
 }

@@ -280,7 +280,7 @@ static wp_fleet_config fleet_config(const wp_config *config) {
                   .min_ms = config->restart_min_ms,
                   .max_ms = config->restart_max_ms,
                   .jitter = config->restart_jitter},
-      .ladder = {.flag_ms = 1, .check_ms = 20, .inside_ms = 1000, .checks = 0, .stops = 1},
+      .ladder = {.flag_ms = 1, .check_ms = 20, .locks_ms = 40, .inside_ms = 1000, .checks = 0, .stops = 1},
       .ticks = 1,
       .ready_ms = config->ready_ms,
       .spare_delay_ms = 5,

@@ -17,6 +17,13 @@
  * depth of gate sections, which stays 0. */
 enum { WP_ISOLATED_FLAG = 65536 + 64 };
 
+/* The word for the task that runs differs in this bit while the task is in a critical section, so that its checks do not trap (see
+ * WP_MARK_HOLDS in critical.h). */
+enum { WP_ISOLATED_HOLDS = 0x40000000 };
+
+/* What the tag of the task that is to end carries, as WP_STOP_MARK in thread.h. */
+#define WP_ISOLATED_STOP UINT32_C(0x80000000)
+
 /* A run, as JavaScript sees it. */
 struct wp_task {
   uint32_t type; /* of the argument */

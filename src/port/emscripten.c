@@ -36,6 +36,8 @@ void wp_port_stack_probe(void) {
   if (emscripten_stack_get_free() < RESERVE_BYTES) wp_js_stack_overflow();
 }
 
+void wp_port_trap(void) { __builtin_trap(); }
+
 void wp_port_ring(wp_atomic_u32 *bell, uint32_t descriptor) {
   (void)descriptor;
   (void)bell; /* JavaScript's workers have one main each, so there is nothing to choose */

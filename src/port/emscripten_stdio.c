@@ -38,34 +38,6 @@ void wp_port_streams_open(void) {
   }
 }
 
-/* ---- Replacements for the C library's functions: its waits are unbounded, and its putc does not record the lock's holder ---- */
-
-int __lockfile(FILE *file) {
-  enum { WAIT_MS = 10 }; /* bounded: a thread may die between unlocking and waking a waiter */
-  int self = __pthread_self()->tid;
-  if (file->lock == self) return 0;
-  for (int owner = a_cas(&file->lock, 0, self); owner; owner = a_cas(&file->lock, 0, self)) {
-    wp_port_wait((wp_atomic_u32 *)(void *)&file->lock, (uint32_t)owner, WAIT_MS);
-  }
-  return 1;
-}
-
-void __unlockfile(FILE *file) {
-  a_store(&file->lock, 0);
-  wp_port_wake((wp_atomic_u32 *)(void *)&file->lock, 1);
-}
-
-int fputc(int character, FILE *file) {
-  FLOCK(file);
-  int put = putc_unlocked(character, file);
-  FUNLOCK(file);
-  return put;
-}
-
-int putc(int character, FILE *file) { return fputc(character, file); }
-
-int putchar(int character) { return fputc(character, stdout); }
-
 /* ---- After a task ---- */
 
 void wp_port_flush(void) {
@@ -82,17 +54,34 @@ void wp_port_flush(void) {
 
 /* ---- After a death ---- */
 
+/* The C library may have been in the middle of a change of it. */
+static void renew(const stream *stream) {
+  FILE *file = stream->file;
+  file->wpos = file->wbase = file->wend = NULL; /* drops what it had not passed on yet */
+  file->rpos = file->rend = NULL;
+  file->buf = stream->buffer;
+  file->buf_size = stream->bytes;
+}
+
+bool wp_port_stream_release(void *stream, uint32_t thread) {
+  FILE *file = stream;
+  if ((file->lock & ~MAYBE_WAITERS) != WP_FIRST_TID + (int)thread) return false;
+  for (int i = 0; i < STREAMS; i++)
+    if (streams[i].file == file) renew(&streams[i]);
+  file->lockcount = 0;
+  wp_port_stream_unlock(file);
+  return true;
+}
+
+void wp_port_stream_unlock(void *stream) {
+  FILE *file = stream;
+  a_store(&file->lock, 0);
+  wp_port_wake((wp_atomic_u32 *)(void *)&file->lock, 1);
+}
+
 void wp_port_thread_reset(uint32_t thread) {
   struct pthread *self = __pthread_self();
   if (self->tid == WP_FIRST_TID + (int)thread) self->stdio_locks = NULL;
-  for (int i = 0; i < STREAMS; i++) {
-    FILE *file = streams[i].file;
-    if (!file || file->lock != WP_FIRST_TID + (int)thread) continue;
-    file->wpos = file->wbase = file->wend = NULL; /* drops what it had not passed on yet */
-    file->rpos = file->rend = NULL;
-    file->buf = streams[i].buffer;
-    file->buf_size = streams[i].bytes;
-    file->lockcount = 0;
-    __unlockfile(file);
-  }
+  for (int i = 0; i < STREAMS; i++)
+    if (streams[i].file) wp_port_stream_release(streams[i].file, thread);
 }

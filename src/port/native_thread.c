@@ -98,3 +98,4 @@ void wp_port_thread_detach(wp_port_thread *thread) {
 }
 
 void wp_port_stack_probe(void) {} /* the stack has a guard page; hitting it ends the process */
+void wp_port_trap(void) {}

@@ -29,6 +29,10 @@ void wp_port_pause(void);
  * gate. No effect where the host guards its stacks itself. The calling thread, outside the gate. */
 void wp_port_stack_probe(void);
 
+/* Ends the running task, as a loop check does. No effect where the host stops a task by ending its thread. The calling thread, outside
+ * the gate. */
+void wp_port_trap(void);
+
 /* Rings main's doorbell: there are completions, and main sleeps (natively on the word `bell`, or in its event loop, on the descriptor
  * descriptor - 1 if that is not 0). Outside the gate. */
 void wp_port_ring(wp_atomic_u32 *bell, uint32_t descriptor);

@@ -4,7 +4,7 @@ import test from 'node:test';
 import { promisify } from 'node:util';
 import { createPool, Pool } from '../../js/index.js';
 import { STATUS } from '../../js/generated/status.js';
-import { C_MODULE, C_TASKS, codeOf, MODULE, until, withPool } from './helpers.js';
+import { C_MODULE, C_TASKS, codeOf, MODULE, until, withPatience, withPool } from './helpers.js';
 
 const WASM = new URL('../../build/js/isolated.mjs', import.meta.url);
 
@@ -280,3 +280,25 @@ test('what a task prints is printed, and wasmpool map runs such tasks on files, 
     (error) => error.code === 1 && /TIMEOUT/.test(error.stderr),
   );
 });
+
+// ---- Critical sections ----
+
+test('a stop waits for the end of a critical section, and takes effect there; one that never ends is ended with its thread', () =>
+  withPatience(() =>
+    withTasks({}, async (pool) => {
+      const task = pool.dispatch('long_section');
+      await until(() => pool.stats().busyWorkers === 1 && pool.stats().queued === 0);
+      task.terminate();
+      assert.equal(await codeOf(task), 'CANCELLED');
+      await until(() => pool.diagnostics().stops.check.count === 1);
+      assert.ok(pool.diagnostics().stops.check.maxMs >= 10, String(pool.diagnostics().stops.check.maxMs));
+      assert.equal(await pool.dispatch('sum', new Uint8Array([1, 2])), 3);
+    }),
+  ).then(() =>
+    withTasks({}, async (pool) => {
+      for (let i = 0; i < 3; i++) {
+        assert.equal(await codeOf(pool.dispatch('endless_section', undefined, { timeoutMs: 5 })), 'TIMEOUT');
+        assert.equal(await pool.dispatch('sum', new Uint8Array([1, 2])), 3);
+      }
+    }),
+  ));

@@ -440,7 +440,7 @@ export async function wholePool(): Promise<void> {
     pool.on('workerRetired', (event: WorkerEvent & WorkerEnd) => console.error(event.worker, event.error)),
     pool.on('message', ({ worker, message }) => console.log(worker, message)),
   ];
-  same<Same<keyof PoolEvents, 'error' | 'drained' | 'workerUp' | 'workerDown' | 'workerLeft' | 'workerRetired' | 'message'>>();
+  same<Same<keyof PoolEvents, 'error' | 'drained' | 'workerUp' | 'workerDown' | 'workerLeft' | 'workerRetired' | 'lockBroken' | 'message'>>();
   // @ts-expect-error no such event
   pool.on('ready', () => undefined);
   // @ts-expect-error nor in another case

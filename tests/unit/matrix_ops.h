@@ -435,7 +435,9 @@ static void run_trap(void) {
   uint32_t event = 0;
   task.index = s.held[0];
   wp_atomic_store_release_u32(&self->tag, 5);
-  wp_malloc(100); /* all of it is left behind */
+  wp__self = self;
+  wp_critical_begin(); /* all of it is left behind */
+  wp_malloc(100);
   wp_malloc(LARGE_BYTES);
   wp_task_alloc(&task, 50000);
   wp_task_result_alloc(&task, WP_TYPE_BINARY, BOX_BYTES);

@@ -11,6 +11,7 @@ enum { NAMES_MAX = 256 };
 
 /* Points that a worker does not reach by itself, and where they are tested. */
 static const char *const elsewhere[] = {
+    "critical.reset",     /* a task ends while it holds a lock: critical_test.c */
     "gate.back",          /* a doomed thread that goes on: matrix_threads_test.c */
     "gate.park",          /* likewise */
     "heap.orphan",        /* main, in wp_heap_rebuild: heap_kill_test.c */
@@ -25,9 +26,10 @@ static const char *const losses[] = {"group.leave", "heap.blocks", "heap.bytes",
 
 /* Things that a worker changes outside the gate, in one step each: the gate, words to wait on, its idle bit, hints and gauges, the tag of
  * the C task that it is about to run, and that it is ready. */
-static const char *const outside[] = {"gate.enter",   "gate.left",   "thread.wake",  "thread.sleep",
-                                      "thread.awake", "thread.beat", "idle.clear",   "pace.note",
-                                      "tag.set",      "box.denied",  "worker.ready", "task.look"};
+static const char *const outside[] = {
+    "critical.holds", "gate.enter",   "gate.left",  "thread.wake", "thread.sleep",
+    "thread.awake",   "thread.beat",  "idle.clear", "pace.note",   "tag.set",
+    "box.denied",     "worker.ready", "task.look"};
 
 static bool is_in(const char *name, const char *const *names, size_t count) {
   bool found = false;
