@@ -53,7 +53,9 @@ enum wp_cancel_result wp_task_cancel(wp_pool *pool, uint32_t index, uint32_t gen
 void wp_task_count_settled(wp_pool *pool, uint32_t settled, uint32_t failed);
 
 /* Events carry progress values of the running task `parent` to main. A worker begins one, fills its result fields, then sends or drops
- * it; one at a time. WP_E_TABLE_FULL, WP_E_NO_MEMORY, WP_E_STALE_HANDLE (no such slot). Worker. */
+ * it; one at a time. With 256 of its events under way, or 1 MiB in them, a worker waits until main has freed half of that, so one event may
+ * be of any size. WP_E_CANCELLED (the task was given up: nobody wants the value), WP_E_TABLE_FULL, WP_E_NO_MEMORY, WP_E_STALE_HANDLE (no
+ * such slot). Worker, outside the gate. */
 wp_status wp_task_event(wp_pool *pool, uint32_t self, uint32_t parent, uint32_t *index);
 /* True: ring the bell. */
 bool wp_task_send_event(wp_pool *pool, uint32_t self, uint32_t index);
@@ -64,6 +66,9 @@ wp_status wp_task_open(wp_pool *pool, wp_heap *heap);
 void wp_task_reap(wp_pool *pool, uint32_t thread, bool trusted);
 void wp_task_recount(wp_pool *pool);
 bool wp_task_check(const wp_pool *pool);
+
+/* Counts the events that a thread has under way, after its death inside the gate. main. */
+void wp__task_count_events(wp_pool *pool, uint32_t thread);
 
 /* Frees the event that a thread has begun and not sent. `self`: the thread itself, or main after its death. */
 void wp__task_lose_event(wp_pool *pool, uint32_t thread, uint32_t self);

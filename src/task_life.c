@@ -3,6 +3,7 @@
 #include "box.h"
 #include "completion.h"
 #include "group.h"
+#include "port/port.h"
 #include <string.h>
 
 static wp_slot *slot_at(const wp_pool *pool, uint32_t index) {
@@ -172,6 +173,48 @@ bool wp_task_finish_at(wp_pool *pool, uint32_t self, uint32_t index, wp_status s
   return ring;
 }
 
+/* ---- Progress values under way ---- */
+
+/* What a worker may have under way to main, which may be busy for long: enough to bridge the turns of main's event loop, little enough for
+ * any pool's memory. */
+enum { EVENTS_MOST = 256, EVENT_BYTES_MOST = 1 << 20 };
+
+bool wp__task_event_fits(const wp_thread *thread, uint32_t divisor) {
+  /* Acquire: pairs with the stores in count_delivered_event; what main has freed can be used again. */
+  uint32_t freed = wp_atomic_load_seq_u32(&thread->events_freed);
+  uint32_t freed_bytes = wp_atomic_load_acquire_u32(&thread->events_freed_bytes);
+  /* Relaxed: the thread's own words; main's question is only a hint. */
+  uint32_t values = wp_atomic_load_relaxed_u32(&thread->events_sent) - freed;
+  uint32_t bytes = wp_atomic_load_relaxed_u32(&thread->events_sent_bytes) - freed_bytes;
+  return values < EVENTS_MOST / divisor && bytes < EVENT_BYTES_MOST / divisor;
+}
+
+static void count_unsent_event(wp_thread *thread) {
+  uint32_t sent = wp_atomic_load_relaxed_u32(&thread->events_sent); /* own word, or main's now */
+  WP_POINT("event.uncount");
+  wp_atomic_store_release_u32(&thread->events_sent, sent - 1);
+}
+
+/* No points: main only. Relaxed loads: nobody else writes these words. */
+static void count_delivered_event(wp_thread *thread, const wp_slot *slot) {
+  uint32_t bytes = wp_atomic_load_relaxed_u32(&thread->events_freed_bytes);
+  wp_atomic_store_release_u32(&thread->events_freed_bytes, bytes + slot->result.bytes);
+  uint32_t freed = wp_atomic_load_relaxed_u32(&thread->events_freed);
+  wp_atomic_store_seq_u32(&thread->events_freed, freed + 1); /* FREED: pairs with EVENT WAIT */
+  if (wp_atomic_load_seq_u32(&thread->events_wait) && wp__task_event_fits(thread, 2))
+    wp_port_wake(&thread->events_freed, 1);
+}
+
+/* An event leaves the numbers of the thread that made it: it was delivered, or it was never sent. A death before the last store leaves a
+ * number that is wrong until wp_task_reap, which counts the events of a thread that died inside the gate. */
+static void count_freed_event(wp_pool *pool, const wp_slot *slot) {
+  wp_thread *thread = &pool->threads[wp_atomic_load_relaxed_u32(&slot->owner)]; /* constant now */
+  if (wp_slot_state_of(slot) == WP_SLOT_FILLING)
+    count_unsent_event(thread); /* by the thread, or by main after its death */
+  else
+    count_delivered_event(thread, slot);
+}
+
 /* ---- Boxes and groups ---- */
 
 /* Clears the slot's reference first: a death in between leaves a count that is too high, not a box that is dropped twice. */
@@ -205,6 +248,7 @@ void wp_task_free(wp_pool *pool, uint32_t self, uint32_t index) {
   slot->group = 0;
   if (group) wp_group_leave(pool, group - 1);
   uint32_t generation = wp_word_generation(wp_atomic_load_acquire_u64(&slot->word));
+  if (slot->flags & WP_SLOT_EVENT) count_freed_event(pool, slot);
   WP_POINT("task.free");
   wp_atomic_store_release_u64(&slot->word, wp_word(wp_generation_after(generation), WP_SLOT_FREE));
   if (self == WP_MAIN)

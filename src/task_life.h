@@ -39,6 +39,10 @@ void wp_task_free(wp_pool *pool, uint32_t self, uint32_t index);
 /* Frees slots that wp_task_drain returned, after main has read them. main. */
 void wp_task_free_delivered(wp_pool *pool, const uint32_t *indexes, uint32_t count);
 
+/* Whether less progress of this thread is under way to main than it may have there, divided by `divisor`. Any thread; exact for the
+ * thread itself. */
+bool wp__task_event_fits(const wp_thread *thread, uint32_t divisor);
+
 /* Removes the slot from the record of the worker that runs it; false if it is not there. */
 bool wp__task_leave_record(wp_thread *thread, uint32_t index);
 /* If this task was an exclusive one, its worker may run others again. */

@@ -69,6 +69,8 @@ static void lose_all(wp_pool *pool, uint32_t thread, bool trusted) {
 
 void wp__task_lose_event(wp_pool *pool, uint32_t thread, uint32_t self) {
   uint32_t event = wp_atomic_load_acquire_u32(&pool->threads[thread].event);
+  WP_POINT("event.unwait");
+  wp_atomic_store_release_u32(&pool->threads[thread].events_wait, 0); /* it was stopped there */
   if (!event) return;
   wp_slot *slot = wp_slot_at(&pool->slots, event - 1);
   if (wp_slot_state_of(slot) == WP_SLOT_FILLING && (slot->flags & WP_SLOT_EVENT) &&
@@ -82,6 +84,7 @@ void wp__task_lose_event(wp_pool *pool, uint32_t thread, uint32_t self) {
 void wp_task_reap(wp_pool *pool, uint32_t thread, bool trusted) {
   lose_all(pool, thread, trusted);
   wp__task_lose_event(pool, thread, WP_MAIN);
+  if (!trusted) wp__task_count_events(pool, thread);
 }
 
 /* ---- The table ---- */
@@ -107,6 +110,25 @@ static bool slots_agree(const wp_pool *pool) {
          taken == wp_table_in_use(&pool->slots);
 }
 
+static bool events_agree(const wp_pool *pool) {
+  uint32_t slots = 0, bytes = 0;
+  for (uint32_t i = 0; i < wp_atomic_load_relaxed_u32(&pool->slots.capacity); i++) {
+    const wp_slot *slot = wp_slot_at(&pool->slots, i);
+    uint32_t state = wp_slot_state_of(slot);
+    if (state == WP_SLOT_FREE || !(slot->flags & WP_SLOT_EVENT)) continue;
+    slots++;
+    bytes += state == WP_SLOT_FILLING ? 0 : slot->result.bytes;
+  }
+  for (uint32_t i = 1; i < wp_pool_threads_end(pool); i++) {
+    const wp_thread *thread = &pool->threads[i];
+    slots -= wp_atomic_load_relaxed_u32(&thread->events_sent) -
+             wp_atomic_load_relaxed_u32(&thread->events_freed);
+    bytes -= wp_atomic_load_relaxed_u32(&thread->events_sent_bytes) -
+             wp_atomic_load_relaxed_u32(&thread->events_freed_bytes);
+  }
+  return !slots && !bytes;
+}
+
 bool wp_task_check(const wp_pool *pool) {
-  return wp_table_check(&pool->slots, is_free) && slots_agree(pool);
+  return wp_table_check(&pool->slots, is_free) && slots_agree(pool) && events_agree(pool);
 }

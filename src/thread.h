@@ -104,7 +104,13 @@ typedef struct wp_thread {
   wp_atomic_u32 holds;
   /* sections that it did not leave by itself, of all incarnations; written by the worker, or by main after its death */
   wp_atomic_u32 broken;
-  uint32_t pad_gate[7];
+  /* Progress values: how many this thread has sent, and how many of them main has freed, each also in bytes. The difference is under way.
+   * The first two are written by the worker inside the gate, and by main after its death; the others by main */
+  wp_atomic_u32 events_sent, events_sent_bytes;
+  wp_atomic_u32 events_freed, events_freed_bytes;
+  /* 1: it waits for a change of events_freed; written by the worker. 1 by mistake costs main a needless wake */
+  wp_atomic_u32 events_wait;
+  uint32_t pad_gate[2];
   /* Line 2: waking and waiting. */
   wp_atomic_u32 wake;  /* raised by whoever has something for this worker; it waits for a change */
   wp_atomic_u32 state; /* enum wp_thread_state; written by main */

@@ -101,7 +101,9 @@ void wp_task_heartbeat(wp_task *task);
 void wp_critical_begin(void);
 void wp_critical_end(void);
 
-/* Sends an intermediate value to the caller, in order, before the result. Errors as wp_task_result. */
+/* Sends an intermediate value to the caller, in order, before the result. With 256 values of a worker under way, or 1 MiB in them, the call
+ * waits until the pool's owner has taken half of them: no value is lost, and a flood takes no more memory than that. A task that was given
+ * up waits for nothing: WP_E_CANCELLED. Other errors as wp_task_result. */
 wp_status wp_task_progress(wp_task *task, uint32_t type, const void *data, size_t bytes);
 
 /* malloc and free of the pool: memory of a task is taken back if the task is killed or traps. In wasm builds plain malloc and free

@@ -2,6 +2,7 @@ import { RESULT } from '../core/core.js';
 import { integer, transferList } from '../base/check.js';
 import { poolError } from '../base/errors.js';
 import * as L from '../generated/layout.js';
+import { STATUS } from '../generated/status.js';
 import { callCTask } from './c-task.js';
 import { CALL_C } from './call-c.js';
 import { promiseOf } from './handlers.js';
@@ -114,7 +115,8 @@ export class Context {
   }
 
   /**
-   * Sends an intermediate value to the caller's `onProgress`, in order and before the result.
+   * Sends an intermediate value to the caller's `onProgress`, in order and before the result. Waits while main is too far behind; a value of
+   * a task that was given up is dropped.
    * @param {unknown} value
    */
   progress(value) {
@@ -129,7 +131,9 @@ export class Context {
     // A thread fills one event at a time; its record has one place for it, from which it is freed if the thread dies.
     if (core.load(this.#loop.at + L.THREAD_EVENT) !== 0)
       throw poolError('INVALID_ARGUMENT', 'progress was called by its own value (a getter or toJSON)');
-    const index = core.index(exports._wp_js_task_event(pool, self, this.#index));
+    const index = exports._wp_js_task_event(pool, self, this.#index);
+    if (index === STATUS.CANCELLED) return;
+    core.index(index);
     try {
       const message = core.write(core.slots.record(index), RESULT, value);
       if (message) throw poolError('NOT_SERIALIZABLE', 'progress carries plain data only');

@@ -132,7 +132,8 @@ for (const name of ['hold_and_hang', 'progress_for_ever', 'result_for_ever']) {
       const after = pool.diagnostics();
       assert.deepEqual([after.boxesInUse, after.tasksInUse], [0, 0]);
       assert.equal(after.kills, 13);
-      if (name === 'progress_for_ever') return; // nothing slows it down, and tables never shrink
-      assert.ok(after.heapBytes <= before.heapBytes + 600_000, `${before.heapBytes} before, ${after.heapBytes} after`);
+      // The first rounds may have ended before two workers had as much progress under way as they may have.
+      const room = name === 'progress_for_ever' ? 2 * 2 ** 20 : 600_000;
+      assert.ok(after.heapBytes <= before.heapBytes + room, `${before.heapBytes} before, ${after.heapBytes} after`);
     }));
 }

@@ -70,10 +70,24 @@ static void block_lock(bool taken) {
   }
 }
 
+/* ---- Progress ---- */
+
+/* Whether the point's hook calls is_of_interest; where it does not, nobody would make room. */
+static bool makes_room;
+
+/* The victim has as much progress under way as it may have, or main has freed all of that. */
+static void block_progress(bool full) {
+  enum { MOST = 256 };
+  wp_atomic_u32 *sent = &s.f.pool->threads[VICTIM].events_sent;
+  uint32_t before = wp_atomic_load_relaxed_u32(sent); /* the victim's own word */
+  wp_atomic_store_relaxed_u32(sent, full ? before + MOST : before - MOST);
+}
+
 /* Whether the victim's death here can make a difference: a try for a taken lock stores nothing. A victim that has slept on the lock gets
- * it. */
+ * it; one that is about to wait for room finds some. */
 static inline bool is_of_interest(const char *name) {
   if (!strcmp(name, "lock.awake")) block_lock(false);
+  if (!strcmp(name, "event.wait")) block_progress(false);
   return strcmp(name, "sched.lock") != 0 || !wp_atomic_load_seq_u32(&s.f.pool->lock);
 }
 

@@ -321,6 +321,13 @@ static void run_event(void) {
   finish(VICTIM, s.held[0], WP_OK);
 }
 
+/* ---- flood: progress values while main is too far behind ---- */
+
+static void run_flood(void) {
+  if (makes_room) block_progress(true); /* until its first point, event.wait */
+  run_event();
+}
+
 /* ---- lock: main has it, and lets it go when the victim has slept on it, or is dead ---- */
 
 static void prepare_lock(void) {
@@ -500,6 +507,7 @@ static const operation operations[] = {
     {"box line", prepare_line, run_line, NULL},
     {"wait", prepare_wait, run_wait, end_wait},
     {"event", prepare_event, run_event, NULL},
+    {"flood", prepare_event, run_flood, NULL},
     {"group", prepare_group, run_group, NULL},
     {"late answer", prepare_late, run_late, NULL},
     {"memory", prepare_memory, run_memory, end_memory},

@@ -29,7 +29,7 @@ static const char *const losses[] = {"group.leave", "heap.blocks", "heap.bytes",
 static const char *const outside[] = {
     "critical.holds", "gate.enter",   "gate.left",  "thread.wake", "thread.sleep",
     "thread.awake",   "thread.beat",  "idle.clear", "pace.note",   "tag.set",
-    "box.denied",     "worker.ready", "task.look"};
+    "box.denied",     "worker.ready", "task.look",  "event.wait",  "event.go"};
 
 static bool is_in(const char *name, const char *const *names, size_t count) {
   bool found = false;
@@ -160,6 +160,7 @@ static bool play_once(int op, const ending *end, uint64_t n) {
     return false;
   }
   reached = false;
+  makes_room = true;
   kill_name = "the end";
   operations[op].prepare();
   play(VICTIM);

@@ -131,6 +131,7 @@ static void end_threads(pthread_t victim, pthread_t other, pthread_t successor) 
 static void play_once(uint64_t n) {
   pthread_t victim, other, successor;
   if (!open_scene()) complain("no scene");
+  makes_room = true;
   operations[played].prepare();
   wp_atomic_store_release_u32(&reached, 0);
   wp_atomic_store_release_u32(&dead, 0);
