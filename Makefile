@@ -40,7 +40,7 @@ EMCC     := $(CURDIR)/.toolchain/bin/emcc
 TSC      := node_modules/.bin/tsc
 ESLINT   := node_modules/.bin/eslint
 PRETTIER := node_modules/.bin/prettier --log-level warn
-CONFIG   := EMCC=$(EMCC) bin/wasmpool-config
+CONFIG   := WASMPOOL_CACHE=$(CURDIR)/build/sdk EMCC=$(EMCC) bin/wasmpool-config
 
 WARNINGS := -Wall -Wextra -Werror -Wconversion -Wshadow
 CFLAGS   := -std=c11 $(WARNINGS) -Isrc -pthread -g
@@ -75,7 +75,13 @@ test-all: test ## `make test`, and what takes longer: random kills, planted faul
 check: | deps-native deps-test npm emcc ## the quick part of it, about a minute
 	$(Q)scripts/steps.sh unit-native node lint types
 
-build: native wasm ## the native library and the wasm core
+build: native wasm include/wasmpool.h ## the native library, the wasm core, the public header
+
+# The one file that users' include paths lead to.
+include/wasmpool.h: src/wasmpool.h src/status.h src/status.def package.json scripts/public-header.mjs
+	$(call say,HEADER,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)node scripts/public-header.mjs >$@
 
 # ---- The native library --------------------------------------------------------------------------------------------
 
@@ -171,41 +177,43 @@ $(BUNDLE) &: $(shell find js -name '*.js' -not -path 'js/dist/*') scripts/bundle
 	$(Q)node scripts/bundle-worker.mjs
 
 # Response files: the flags of wasm/flags.txt for this machine's paths; rewritten only when they change.
-build/wasm/compile.rsp build/wasm/link.rsp build/wasm/isolated.rsp: build/wasm/%.rsp: FORCE | emcc
+build/wasm/core-compile.rsp build/wasm/core-link.rsp: build/wasm/%.rsp: FORCE | emcc
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CONFIG) --lines --$* >$@.new
 	$(Q)cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
-build/wasm/%.o: %.c build/wasm/compile.rsp Makefile | emcc
+build/wasm/%.o: %.c build/wasm/core-compile.rsp Makefile | emcc
 	$(call say,EMCC,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(EMCC) -std=c11 $(WARNINGS) @build/wasm/compile.rsp -MMD -MP -c $< -o $@
+	$(Q)$(EMCC) -std=c11 $(WARNINGS) @build/wasm/core-compile.rsp -MMD -MP -c $< -o $@
 
-$(CORE) &: $(WASM:%.c=build/wasm/%.o) build/wasm/link.rsp wasm/exports.txt wasm/library.js
+$(CORE) &: $(WASM:%.c=build/wasm/%.o) build/wasm/core-link.rsp wasm/library.js wasm/common.js
 	$(call say,EMLINK,wasm/dist)
 	$(Q)mkdir -p wasm/dist
-	$(Q)$(EMCC) -O2 $(filter %.o,$^) @build/wasm/link.rsp -o wasm/dist/wasmpool.mjs
+	$(Q)$(EMCC) -O2 $(filter %.o,$^) @build/wasm/core-link.rsp -o wasm/dist/wasmpool.mjs
 
 # C tasks of the demo and of the tests, built exactly as a user of the C SDK builds theirs.
-SDK := $(WASM) $(HEADERS) build/wasm/compile.rsp build/wasm/link.rsp wasm/exports.txt wasm/library.js
+SDK := $(WASM) $(HEADERS) include/wasmpool.h wasm/flags.txt wasm/exports.txt wasm/library.js wasm/common.js bin/wasmpool-config bin/sdk.mjs
 build/demo/digest.mjs: $(DEMO_SOURCES) $(wildcard demo/*.h)
 build/smoke/tasks.mjs: tests/smoke/tasks.c
 build/js/tasks.mjs: tests/js/fixtures/tasks.c
+build/js/tasks.mjs: private ROOMS_TOO := -Isrc # it damages them on purpose
 build/bench/tasks.mjs: bench/tasks.c
 build/js/locks.mjs: tests/js/fixtures/locks.cpp
 build/demo/digest.mjs build/smoke/tasks.mjs build/js/tasks.mjs build/js/locks.mjs build/bench/tasks.mjs: $(SDK) | emcc
 	$(call say,EMCC,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(EMCC) $(filter %.c %.cpp,$(filter-out src/%,$^)) $$($(CONFIG) --emscripten) -o $@
+	$(Q)$(EMCC) -O2 $(ROOMS_TOO) $(filter %.c %.cpp,$(filter-out src/%,$^)) $$($(CONFIG) --emscripten) -o $@
 
 # The same, for instances of their own.
-ISOLATED_SDK := $(wildcard src/isolated/*) $(HEADERS) build/wasm/isolated.rsp wasm/isolated.js
+ISOLATED_SDK := $(wildcard src/isolated/*) $(HEADERS) include/wasmpool.h wasm/flags.txt wasm/isolated.js wasm/common.js bin/wasmpool-config bin/sdk.mjs
 build/js/isolated.mjs: tests/js/fixtures/isolated.c
+build/js/slow-start.mjs: tests/js/fixtures/slow-start.c
 build/smoke/isolated.mjs: tests/smoke/tasks.c
-build/js/isolated.mjs build/smoke/isolated.mjs: $(ISOLATED_SDK) | emcc
+build/js/isolated.mjs build/js/slow-start.mjs build/smoke/isolated.mjs: $(ISOLATED_SDK) | emcc
 	$(call say,EMCC,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(EMCC) $(filter %.c,$(filter-out src/%,$^)) $$($(CONFIG) --isolated) -o $@
+	$(Q)$(EMCC) -O2 $(filter %.c,$(filter-out src/%,$^)) $$($(CONFIG) --isolated) -o $@
 
 # A module with threads of its own and without the pool, with Emscripten's defaults: tests load it into handlers.
 build/js/threads.mjs: tests/js/fixtures/threads.c Makefile | emcc
@@ -242,12 +250,12 @@ types: | npm ## check the types of js/ and tests/types, write types/*.d.ts
 .PHONY: node smoke model
 model: | deps-test ## the model of the kill gate and the scheduler, and variants that it must refuse
 	$(Q)tests/model/check.sh build/model
-node: wasm native $(DEMO_MODULE) build/smoke/tasks.mjs build/js/tasks.mjs build/js/locks.mjs build/js/isolated.mjs build/js/threads.mjs | npm ## the tests in tests/js, on Node
+node: wasm native $(DEMO_MODULE) build/smoke/tasks.mjs build/js/tasks.mjs build/js/locks.mjs build/js/isolated.mjs build/js/slow-start.mjs build/js/threads.mjs | npm ## the tests in tests/js, on Node
 	@node scripts/spec-tests.mjs
 	$(Q)node --test --test-timeout=300000 --test-reporter=spec $(NODE_TESTS)
 
 .PHONY: soak mutate
-mutate: wasm $(DEMO_MODULE) build/smoke/tasks.mjs build/js/tasks.mjs build/js/locks.mjs build/js/isolated.mjs build/js/threads.mjs | npm ## plants faults in js/ and counts those that no test notices: SAMPLE=100 SEED=
+mutate: wasm $(DEMO_MODULE) build/smoke/tasks.mjs build/js/tasks.mjs build/js/locks.mjs build/js/isolated.mjs build/js/slow-start.mjs build/js/threads.mjs | npm ## plants faults in js/ and counts those that no test notices: SAMPLE=100 SEED=
 	@scripts/npm.sh tests/mutation
 	$(Q)node tests/mutation/run.mjs
 
@@ -331,4 +339,4 @@ emcc: | npm deps-native
 FORCE:
 
 clean: ## remove what was built; installed tools stay
-	rm -rf build wasm/dist js/dist types
+	rm -rf build include wasm/dist js/dist types

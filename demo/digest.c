@@ -1,5 +1,5 @@
 /*
- * The demo's C tasks. Build: emcc digest.c sha256.c $(wasmpool-config --emscripten) -o x.mjs
+ * The demo's C tasks. Build: emcc -O2 digest.c sha256.c $(wasmpool-config --emscripten) -o x.mjs
  *
  * Purpose: what a user's own C tasks look like: real work (digest), and one that never ends (spin).
  * Owns:    nothing; scratch memory is the task's. Threads: the worker that runs the task.

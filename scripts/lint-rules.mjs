@@ -134,7 +134,6 @@ function checkExports() {
   if (!existsSync(join(root, list))) return;
   const headers = core.filter((file) => file.endsWith('.h'));
   const declared = headers.map((file) => codeLines(file).join('\n')).join('\n');
-  const fromLibrary = new Set(['_malloc', '_free']); // a header of the C library
   const seen = new Set();
   readFileSync(join(root, list), 'utf8')
     .trimEnd()
@@ -143,7 +142,7 @@ function checkExports() {
       if (entry.startsWith('#')) return;
       if (!/^_\w+$/.test(entry)) report(list, index + 1, 'exports', 'one _name a line, # begins a comment line');
       else if (seen.has(entry)) report(list, index + 1, 'exports', `${entry} is listed twice`);
-      else if (!fromLibrary.has(entry) && !new RegExp(`\\b${entry.slice(1)}\\(`).test(declared)) {
+      else if (!new RegExp(`\\b${entry.slice(1)}\\(`).test(declared)) {
         report(list, index + 1, 'exports', `${entry.slice(1)} is not declared in any header of src/`);
       }
       seen.add(entry);

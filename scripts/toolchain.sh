@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes .toolchain/bin/emcc (and em-config) stand for a suitable Emscripten: the one on PATH when it is new enough, else
+# Makes .toolchain/bin/emcc (and em++, emar, em-config) stand for a suitable Emscripten: the one on PATH when it is new enough, else
 # one that this script installs. Does nothing, and needs no network, when that is already so.
 #
 # The installed one is Debian 13's package on Debian 12: Debian 12's own (3.1.6) cannot make ES modules that run on
@@ -13,6 +13,7 @@ set -eu
 least=3.1.69 # the first version that all tests have passed with
 suite=trixie # the Debian release that carries it
 links=$root/.toolchain/bin
+tools='emcc em++ emar emranlib emnm em-config'
 prefix=${WASMPOOL_TOOLCHAIN:-$root/.toolchain/emscripten}
 
 # Prints the version of an emcc, or nothing if it does not run.
@@ -28,7 +29,7 @@ is_suitable() {
 # .toolchain/bin/* are scripts rather than links, since emcc finds its files from the path that it was called by.
 use() {
   mkdir -p "$links"
-  for tool in emcc em-config; do
+  for tool in $tools; do
     [ -x "$1/$tool" ] || continue
     printf '#!/bin/sh\nexec "%s/%s" "$@"\n' "$1" "$tool" >"$links/$tool.new"
     chmod +x "$links/$tool.new"
@@ -95,7 +96,7 @@ libraries=$(echo "$root"/usr/lib/*-linux-gnu)
 exec "$(echo "$libraries"/ld-linux-*.so.*)" --library-path "$libraries" "$root/usr/bin/$(basename "$0")" "$@"
 EOF
   done
-  for tool in emcc em++ emar emranlib emnm em-config; do
+  for tool in $tools; do
     cat >"$stage/bin/$tool" <<'EOF'
 #!/bin/sh
 prefix=$(cd "$(dirname "$0")/.." && pwd)
@@ -150,7 +151,7 @@ install_prefix() {
   trap - EXIT
 }
 
-if is_suitable "$links/emcc"; then
+if [ -x "$links/em++" ] && is_suitable "$links/emcc"; then
   # Said once: each step of `make test` runs this script.
   [ "${MAKELEVEL:-0}" -gt 1 ] || say "toolchain: Emscripten $found is ready"
   exit 0

@@ -8,6 +8,10 @@
 
 #include <stdbool.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef int wp_status;
 
 enum {
@@ -24,4 +28,7 @@ const char *wp_status_text(wp_status status);
 /* Whether a task may end with this status. The others say what only the pool can know, such as that a task's time is up. */
 bool wp_status_is_tasks(wp_status status);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

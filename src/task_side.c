@@ -14,7 +14,15 @@ void wp_task_register(wp_task_entry *entry) {
   last_entry = &entry->next;
 }
 
+const char *wp_task_twice(void) {
+  for (const wp_task_entry *entry = first_entry; entry; entry = entry->next)
+    for (const wp_task_entry *other = entry->next; other; other = other->next)
+      if (strcmp(entry->name, other->name) == 0) return entry->name;
+  return NULL;
+}
+
 wp_status wp_task_side_open(wp_pool *pool, wp_heap *heap) {
+  if (wp_task_twice()) return WP_E_INVALID_ARGUMENT; /* only one of them could be called */
   uint32_t count = 0;
   for (const wp_task_entry *entry = first_entry; entry; entry = entry->next) count++;
   const wp_task_entry **tasks = wp_heap_alloc(heap, sizeof *tasks * (count + 1), 0);

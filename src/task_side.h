@@ -21,7 +21,11 @@ enum { WP_TAG_TASK_LAST = 0x7fffffff }; /* the highest heap tag of a task; WP_TA
 /* Commits the result's box; if the task failed without a text, the status's text becomes the result. Returns the status to finish with. */
 wp_status wp_task_seal(wp_task *task, wp_status status);
 
-/* Hook of rooms.h: lists the C tasks of the program, in order of registration. */
+/* A name that two registered tasks have; NULL: there is none. WP_TASK's symbols find most of these at linking already. */
+const char *wp_task_twice(void);
+
+/* Hook of rooms.h: lists the C tasks of the program, in order of registration. WP_E_INVALID_ARGUMENT if two have the same
+ * name; WP_E_NO_MEMORY. */
 wp_status wp_task_side_open(wp_pool *pool, wp_heap *heap);
 
 #endif

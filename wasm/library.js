@@ -3,6 +3,9 @@
  * its scope, once per worker; what they need of the host is handed to them through globalThis.wasmpoolThread (js/worker/).
  */
 addToLibrary({
+  // A trap leaves C's stack pointer where it was: js/worker/loop.js puts it back. Not by EXPORTED_RUNTIME_METHODS, which users may set.
+  wp_js_now__deps: ['$stackSave', '$stackRestore'],
+  wp_js_now__postset: "Module['stackSave'] = stackSave; Module['stackRestore'] = stackRestore;",
   // Milliseconds on a clock that all threads share.
   wp_js_now: () => globalThis.wasmpoolThread.now(),
 

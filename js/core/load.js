@@ -97,7 +97,7 @@ async function loadOwn(glue) {
  * @returns {Promise<Program>}
  */
 async function loadUsers(glue, how) {
-  const original = await readWasm(glue);
+  const original = await readUsers(glue);
   const names = isolatedTasks(original);
   checkIsolation(how.isolation, names !== undefined);
   const { checked, maxTaskBytes } = how;
@@ -116,6 +116,22 @@ async function loadUsers(glue, how) {
 /** @param {string} glue */
 function readWasm(glue) {
   return host.read(new URL(glue.replace(/\.m?js$/, '.wasm')));
+}
+
+/** How the glue begins a module that it has inside, as Emscripten's -sSINGLE_FILE puts it there: in base64. */
+const INSIDE = /["'`](?:data:[a-z/-]+;base64,)?(AGFzb[A-Za-z0-9+/]+=*)["'`]/;
+
+/**
+ * The wasm of a user's module: inside its glue or, as usual, beside it. There may be both, left over from an earlier build: the glue decides.
+ * @param {string} glue
+ * @returns {Promise<Uint8Array<ArrayBuffer>>}
+ */
+async function readUsers(glue) {
+  const [text, beside] = await Promise.allSettled([host.read(new URL(glue)), readWasm(glue)]);
+  const inside = text.status === 'fulfilled' && INSIDE.exec(new TextDecoder().decode(text.value));
+  if (inside) return Uint8Array.from(atob(inside[1]), (character) => character.charCodeAt(0));
+  if (beside.status === 'rejected') throw beside.reason;
+  return beside.value;
 }
 
 /**

@@ -114,11 +114,11 @@ const utf8 = new TextDecoder();
  * Allocates memory of the core for main's own use, not zeroed. Main's views reach its end: to make room, the memory may have grown.
  * @param {{ exports: import('./core.js').Exports, memory: Memory }} core
  * @param {number} bytes
- * @returns {number} address, for _free
+ * @returns {number} address, for _wp_free
  * @throws {import('../base/errors.js').PoolError} NO_MEMORY
  */
 export function allocate({ exports, memory }, bytes) {
-  const at = exports._malloc(bytes) >>> 0;
+  const at = exports._wp_malloc(bytes) >>> 0;
   if (!at) throw poolError('NO_MEMORY');
   memory.reach(at + bytes);
   return at;

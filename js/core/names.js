@@ -33,7 +33,7 @@ export class Names {
       const at = allocate(this.#core, bytes.length + 1);
       memory.write(at, bytes);
       const interned = exports._wp_js_name_intern(pool, at, bytes.length);
-      exports._free(at);
+      exports._wp_free(at);
       const name = this.#core.index(interned);
       found = { name, cTask: this.#cTasks.indexOf(text) + 1 };
       this.#known.set(text, found);

@@ -1,9 +1,11 @@
 /** Writes tasks into slots. */
 import { Box, shareBox } from '../task/box.js';
 import { ARGUMENT } from '../core/core.js';
+import { formatOf } from '../core/formats.js';
 import { poolError } from '../base/errors.js';
 import { shownName } from '../base/task-name.js';
 import * as L from '../generated/layout.js';
+import { lostInJson } from '../values/json.js';
 
 /** Reserves and fills the slots of one pool. */
 export class SlotWriter {
@@ -74,6 +76,8 @@ export class SlotWriter {
           ? { boxed: false, transfer: spec.transfer, forC: handler.cTask > 0, travelBytes: 0 }
           : undefined;
       const channel = core.write(slot, ARGUMENT, payload, how);
+      const lost = handler.cTask && formatOf(payload) === 'tree' ? lostInJson(payload) : undefined; // now that it is known to have no cycle
+      if (lost) throw poolError('NOT_SERIALIZABLE', `value${lost}; C tasks get JSON, which would lose it`);
       if (channel) task.more.channel = channel;
     }
     if (flags & L.SLOT_ITEMS) giveItemsBox(core, slot, spec.itemsBytes ?? 0);

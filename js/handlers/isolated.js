@@ -104,6 +104,7 @@ export class IsolatedTasks {
     const loop = this.#loop;
     const { exports, pool, self } = loop.core;
     return {
+      write: this.#host.write,
       cancelled: () => exports._wp_js_task_cancelled(pool, self, this.#index),
       heartbeat: () => Atomics.add(loop.core.memory.u32, (loop.at + L.THREAD_BEAT) >>> 2, 1),
       progress: (/** @type {number} */ type, /** @type {number} */ at, /** @type {number} */ bytes) =>
@@ -178,6 +179,7 @@ export class IsolatedTasks {
    * @throws the error, if it interrupted the core inside the gate
    */
   #trapped(error) {
+    this.#instance?.calls.endLines();
     this.#replace();
     const stopped = this.#tools.takeStop(this.#loop);
     if (this.#loop.insideGate()) throw error;
@@ -311,10 +313,12 @@ export class IsolatedTasks {
       : `the task returned a number that is no status of a task: ${status}`;
   }
 
-  /** The instance is not used any more; the next one is made at once. */
+  /**
+   * The instance is not used any more. The next task makes one, inside its own time: constructors that hang or trap are then a task that
+   * does, which time limits and loss of the worker end as usual. Nobody would watch a thread that has no task.
+   */
   #replace() {
     this.#instance = undefined;
-    this.open().catch(() => undefined); // the next task tries again and reports the failure
   }
 
   /**

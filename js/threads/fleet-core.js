@@ -69,7 +69,7 @@ export class FleetCore {
     const config = allocate(core, L.FLEET_CONFIG_SIZE);
     writeConfig(memory, config, options, checked);
     const status = exports._wp_fleet_create(pool, config, this.#at + ACTIONS);
-    exports._free(config);
+    exports._wp_free(config);
     core.check(status, 'the pool could not be created');
     this.#fleet = memory.u32[(this.#at + ACTIONS) >>> 2];
   }

@@ -1,4 +1,5 @@
 /** Creates a pool inside an instance of the core; reads its gauges. */
+import { poolError } from '../base/errors.js';
 import { createCodec } from '../codec/codec.js';
 import { Core } from '../core/core.js';
 import * as L from '../generated/layout.js';
@@ -27,7 +28,7 @@ function boxBytes({ boxBytes: wanted, boxCount, isBoxSizeGiven }, maximumBytes) 
  * @param {import('../base/host-types.js').WasmMemory} wasmMemory
  * @param {number} [maximumBytes] how far that may grow
  * @returns {Core} main's
- * @throws {import('../base/errors.js').PoolError} NO_MEMORY
+ * @throws {import('../base/errors.js').PoolError} NO_MEMORY, START_FAILED if two C tasks have the same name
  */
 export function openCore(options, exports, wasmMemory, maximumBytes = options.memoryBytes) {
   const memory = new Memory(wasmMemory);
@@ -58,8 +59,10 @@ export function openCore(options, exports, wasmMemory, maximumBytes = options.me
   f64[(at + L.CONFIG_DISPATCH_BUDGET_MS) >>> 3] = options.dispatchBudgetMs;
   const pool = exports._wp_js_pool_create(at, at + L.CONFIG_SIZE);
   const status = i32[(at + L.CONFIG_SIZE) >>> 2] ?? 0;
-  exports._free(at);
+  exports._wp_free(at);
+  const twice = status ? exports._wp_task_twice() >>> 0 : 0;
   const core = new Core(exports, wasmMemory, pool, L.MAIN, createCodec(host.codec));
+  if (twice) throw poolError('START_FAILED', `two C tasks have the name ${core.memory.cString(twice)}`);
   const boxes = `${options.boxCount} boxes of ${options.boxBytes} bytes`;
   core.check(status, `the pool could not be created${options.isBoxSizeGiven ? ` with ${boxes}` : ''}`);
   return core;

@@ -14,6 +14,7 @@ struct block {
 extern int wp_js_isolated_cancelled(void);
 extern void wp_js_isolated_heartbeat(void);
 extern wp_status wp_js_isolated_progress(uint32_t type, const void *data, size_t bytes);
+extern void wp_js_isolated_end_lines(void);
 
 static wp_task run;
 static uint32_t depth; /* of critical sections */
@@ -64,6 +65,7 @@ wp_status wp_isolated_run(uint32_t index) {
   depth = 0;
   wp_status status = entry_at(index)->function(&run);
   fflush(NULL);
+  wp_js_isolated_end_lines();
   return status;
 }
 

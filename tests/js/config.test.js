@@ -18,7 +18,7 @@ after(() => rmSync(scratch, { recursive: true }));
 function install(name) {
   const root = join(scratch, name);
   mkdirSync(root, { recursive: true });
-  for (const part of ['bin', 'src', 'wasm', 'package.json']) {
+  for (const part of ['bin', 'include', 'src', 'wasm', 'package.json']) {
     cpSync(join(ROOT, part), join(root, part), { recursive: true, filter: (path) => !path.endsWith('.o') });
   }
   return root;
@@ -26,9 +26,14 @@ function install(name) {
 
 /** Runs the program of an installed package. */
 function config(root, ...args) {
+  return configWith({}, root, ...args);
+}
+
+/** The same, with variables of the environment. */
+function configWith(env, root, ...args) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, 'bin', 'wasmpool-config'), ...args], {
     encoding: 'utf8',
-    env: { ...process.env, EMCC },
+    env: { ...process.env, EMCC, ...env },
   });
   return { status, stdout, stderr };
 }
@@ -58,7 +63,7 @@ test('a C task is built by the documented line, from a folder with spaces and qu
 test('words with spaces come quoted with --lines, and by a response file without', () => {
   const root = install('two words');
   const lines = config(root, '--cflags', '--lines').stdout;
-  assert.equal(lines, `"-I${root}/src"\n-pthread\n`);
+  assert.equal(lines, `"-I${root}/include"\n-pthread\n`);
   const { stdout } = config(root, '--cflags');
   assert.match(stdout, /^@\S+\.rsp\n$/);
   const path = stdout.trim().slice(1);
@@ -77,7 +82,7 @@ test('words with spaces come quoted with --lines, and by a response file without
 
 test('without spaces the words are printed as they are', () => {
   const root = install('plain');
-  assert.equal(config(root, '--cflags').stdout, `-I${root}/src -pthread\n`);
+  assert.equal(config(root, '--cflags').stdout, `-I${root}/include -pthread\n`);
   const { status, stderr } = config(root, '--emscriptem');
   assert.deepEqual([status, stderr], [2, 'wasmpool-config: unknown option --emscriptem (see --help)\n']);
 });
@@ -94,4 +99,38 @@ test('every file of ours that the flags name is in the package', () => {
       files.some((file) => path === file || path.startsWith(`${file}/`)),
       path,
     );
+});
+
+test('an Emscripten that is too old is named, with the one that is needed', () => {
+  const root = install('old');
+  const old = join(scratch, 'debian');
+  mkdirSync(old);
+  writeFileSync(join(old, 'emcc'), '#!/bin/sh\nexit 1\n', { mode: 0o755 });
+  writeFileSync(join(old, 'emscripten-version.txt'), '"3.1.6~dfsg"\n');
+  for (const [env, option] of [
+    [{ EMCC: join(old, 'emcc') }, '--isolated'],
+    [{ EMCC: '', PATH: old }, '--emscripten'],
+  ]) {
+    const { status, stdout, stderr } = configWith(env, root, option);
+    assert.deepEqual([status, stdout], [2, '']);
+    assert.match(stderr, /Emscripten 3\.1\.6 .*is too old: 3\.1\.69 or newer/);
+  }
+  const { status, stderr } = configWith({ EMCC: '', PATH: '/nowhere' }, root, '--isolated');
+  assert.deepEqual([status, stderr], [2, 'wasmpool-config: there is no emcc on PATH\n']);
+});
+
+test('the core is compiled once for an Emscripten, and again when a source has changed', () => {
+  const root = install('compiled');
+  const env = { WASMPOOL_CACHE: join(scratch, 'a cache') };
+  const first = configWith(env, root, '--isolated', '--lines');
+  assert.match(first.stderr, /compiling/);
+  const object = first.stdout.trim().split('\n').at(-1);
+  assert.ok(object.startsWith(`"${env.WASMPOOL_CACHE}/`), object);
+  const second = configWith(env, root, '--isolated', '--lines');
+  assert.deepEqual([second.stdout, second.stderr], [first.stdout, '']);
+  const source = join(root, 'src', 'isolated', 'isolated.c');
+  writeFileSync(source, `${readFileSync(source, 'utf8')}\nthis is no C\n`);
+  const broken = configWith(env, root, '--isolated');
+  assert.deepEqual([broken.status, broken.stdout], [2, '']);
+  assert.match(broken.stderr, /does not compile:\n[^]*isolated\.c/);
 });

@@ -75,6 +75,32 @@ test('tasks and handlers are found by their names, beside each other', async () 
   });
 });
 
+for (const [wasm, task] of [
+  [WASM, 'echo'],
+  [C_MODULE, 'c_echo'],
+])
+  test(`what JSON would lose is NOT_SERIALIZABLE for ${task}, with the way to it; what says itself what JSON gets is not`, () =>
+    withPool({ wasm, workers: 1 }, async (pool) => {
+      for (const [value, text] of [
+        [new Map([[1, 2]]), /value is a Map/],
+        [{ a: [0, new Set()] }, /value\.a\[1\] is a Set/],
+        [[/x/], /value\[0\] is a RegExp/],
+        [{ 'odd key': Object.assign(new TypeError('x'), { code: 1 }) }, /\["odd key"\] is a TypeError/],
+        [{ buffer: new ArrayBuffer(2) }, /value\.buffer is an ArrayBuffer/],
+      ])
+        await assert.rejects(pool.dispatch(task, value), { code: 'NOT_SERIALIZABLE', message: text });
+      assert.equal(await codeOf(pool.map(task, [1, new Map()])), 'NOT_SERIALIZABLE');
+      const own = new (class A {
+        x = 1;
+      })();
+      const values = [{ when: new Date(0), own, list: [null, 'x'] }, Object.assign(Object.create(null), { y: 2 })];
+      for (const value of values) assert.deepEqual(await pool.dispatch(task, value), JSON.parse(JSON.stringify(value)));
+      assert.deepEqual(await pool.dispatch(task, new Uint8Array([1, 2]).buffer), new Uint8Array([1, 2]));
+      const knot = {};
+      knot.knot = knot;
+      assert.equal(await codeOf(pool.dispatch(task, knot)), 'NOT_SERIALIZABLE');
+    }));
+
 // ---- Ends ----
 
 /** Statuses that say what only the pool can know. */
@@ -258,6 +284,60 @@ test('isolation says what a module must be; options that do not suit it are refu
   for (const options of [{ isolation: 'worker' }, { maxTaskBytes: 1 }, { wasm: WASM, isolation: 'process' }])
     assert.throws(() => new Pool({ module: MODULE, ...options }), { code: 'INVALID_ARGUMENT' });
 });
+
+test('text without a line end is printed when its task ends, by a return or by a trap', async () => {
+  const program = `
+    import { createPool } from ${JSON.stringify(new URL('../../js/index.js', import.meta.url).href)};
+    const pool = await createPool({ wasm: ${JSON.stringify(WASM.href)}, workers: 1 });
+    for (const task of ['print_half', 'print_half_and_trap', 'print_half']) {
+      await pool.dispatch(task).catch(() => undefined);
+      process.stdout.write('|');
+    }
+    await pool.destroy();`;
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program]);
+  assert.equal(stdout, 'half a line|before|half a line|');
+  assert.match(stderr, /and a half[^]*and a half/);
+});
+
+test('a module that hangs when an instance is made costs the task that needs it its time, and no more', async () => {
+  const url = new URL('../../build/js/slow-start.mjs', import.meta.url);
+  process.env.WASMPOOL_TEST_START = 'hang again'; // the first instance of each thread starts
+  try {
+    await withPool({ wasm: url, workers: 1 }, async (pool) => {
+      assert.equal(await pool.dispatch('one'), 1);
+      for (let round = 0; round < 3; round++) {
+        assert.equal(await codeOf(pool.dispatch('trap')), 'TASK_FAILED');
+        assert.equal(await codeOf(pool.dispatch('one', undefined, { timeoutMs: 20 })), 'TIMEOUT');
+        assert.equal(await pool.dispatch('one'), 1, 'a new thread');
+      }
+    });
+  } finally {
+    delete process.env.WASMPOOL_TEST_START;
+  }
+});
+
+for (const [how, text] of [
+  ['hang', /not ready within/],
+  ['trap', /unreachable/],
+])
+  test(`a module that always starts with a ${how} is refused; one that does so later is given up, with the reason`, async () => {
+    const wasm = new URL('../../build/js/slow-start.mjs', import.meta.url);
+    const options = { wasm, workers: 1, readyTimeoutMs: 300, loopChecks: false };
+    process.env.WASMPOOL_TEST_START = how;
+    try {
+      await assert.rejects(createPool(options), { code: 'START_FAILED', message: text });
+      delete process.env.WASMPOOL_TEST_START;
+      const restart = { max: 3, minMs: 1, maxMs: 2 };
+      await withPool({ ...options, restart }, async (pool) => {
+        assert.equal(await pool.dispatch('one'), 1);
+        process.env.WASMPOOL_TEST_START = how;
+        assert.equal(await codeOf(pool.dispatch('hang', undefined, { timeoutMs: 20 })), 'TIMEOUT');
+        await assert.rejects(pool.dispatch('one'), { code: 'WORKER_LOST', message: text });
+      });
+    } finally {
+      delete process.env.WASMPOOL_TEST_START;
+    }
+  });
 
 test('what a task prints is printed, and wasmpool map runs such tasks on files, with limits', async () => {
   const run = promisify(execFile);

@@ -1,0 +1,212 @@
+/** What users compile and link with: em++, their own flags, exceptions, static libraries; in both kinds of modules. */
+
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { createPool } from '../../js/index.js';
+import { codeOf } from './helpers.js';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const TOOLS = join(ROOT, '.toolchain', 'bin');
+const TASKS = join(ROOT, 'tests', 'js', 'fixtures', 'sdk', 'tasks.cc');
+const ENV = { ...process.env, EMCC: join(TOOLS, 'emcc'), WASMPOOL_CACHE: join(ROOT, 'build', 'sdk') };
+const MODES = /** @type {const} */ (['--isolated', '--emscripten']);
+const scratch = mkdtempSync(join(tmpdir(), 'wasmpool-sdk-'));
+after(() => rmSync(scratch, { recursive: true }));
+
+/** @param {...string} questions @returns {string[]} the words of wasmpool-config */
+function config(...questions) {
+  const words = execFileSync(process.execPath, [join(ROOT, 'bin', 'wasmpool-config'), ...questions, '--lines'], {
+    env: ENV,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  return words.trim().split('\n');
+}
+
+/** @param {string} tool @param {string[]} args @returns {string} what it said; it must have succeeded */
+function run(tool, args) {
+  const { status, stderr } = spawnSync(join(TOOLS, tool), args, { env: ENV, encoding: 'utf8', cwd: scratch });
+  assert.equal(status, 0, stderr);
+  return stderr;
+}
+
+let builds = 0;
+/** @returns {string} path of a module that nobody has */
+const freshPath = () => join(scratch, `module-${builds++}.mjs`);
+
+/**
+ * Links a module as a user does: their words stand first.
+ * @param {string} mode
+ * @param {string[]} words
+ * @param {string} [tool]
+ */
+function build(mode, words, tool = 'em++') {
+  const path = freshPath();
+  run(tool, [...words, ...config(mode), '-o', path]);
+  return path;
+}
+
+/** @param {string} path @param {(pool: any) => Promise<void>} use */
+async function withModule(path, use) {
+  const pool = await createPool({ wasm: pathToFileURL(path), workers: 1 });
+  try {
+    await use(pool);
+  } finally {
+    await pool.destroy();
+  }
+}
+
+/** @param {string} name @param {string} text @returns {string} path of a source file */
+function source(name, text) {
+  const path = join(scratch, name);
+  writeFileSync(path, text);
+  return path;
+}
+
+// ---- Languages and flags ----
+
+/** Flags of users, and whether they catch exceptions. @type {[string[], boolean][]} */
+const FLAGS = [
+  [['-O2', '-std=c++20', '-Wall', '-Wextra', '-Wpedantic', '-Werror'], false],
+  [['-O1', '-fwasm-exceptions'], true],
+  [['-O3', '-fexceptions'], true],
+  [['-O0', '-g'], false],
+  [['-O2', '-sSTRICT'], false],
+  [['-O2', '-sSINGLE_FILE', '-fwasm-exceptions'], true],
+  [['-O2', '-sEXPORTED_FUNCTIONS=_malloc', '-sEXPORTED_RUNTIME_METHODS=ccall'], false],
+];
+for (const mode of MODES)
+  for (const [flags, catches] of FLAGS)
+    test(`em++ ${flags.join(' ')} ${mode}: tasks run, exceptions reject with their what(), and the flags count`, async () => {
+      const path = build(mode, [...flags, TASKS]);
+      assert.equal(existsSync(path.replace('.mjs', '.wasm')), !flags.includes('-sSINGLE_FILE'));
+      await withModule(path, async (pool) => {
+        assert.equal(await pool.dispatch('total', 'abc'), 294);
+        assert.equal(await pool.dispatch('status_text'), "the pool's memory is exhausted");
+        assert.equal(await pool.dispatch('is_optimised'), flags.includes('-O0') ? 0 : 1);
+        const failure = (name) =>
+          pool.dispatch(name, 'ä').then(assert.fail, ({ code, message }) => `${code} ${message}`);
+        const advice = catches ? '' : '; build with -fwasm-exceptions to catch exceptions';
+        assert.equal(await failure('throw_standard'), `TASK_FAILED what: ä${advice}`);
+        assert.match(await failure('throw_own'), catches ? /^TASK_FAILED own: ä$/ : /OwnError/);
+        assert.match(await failure('throw_number'), catches ? /no std::exception/ : /its type is i,/);
+        assert.equal(await pool.dispatch('total', 'a'), 97);
+      });
+    });
+
+test('what comes first is not overridden: a limit of memory', () =>
+  withModule(
+    build(
+      '--isolated',
+      [
+        '-O2',
+        '-sMAXIMUM_MEMORY=32MB',
+        source(
+          'grow.c',
+          `#include <stdlib.h>
+          #include <wasmpool.h>
+          void *volatile kept;
+          WP_TASK(grow) { return (kept = malloc(64u << 20)) ? wp_task_result(task, WP_TYPE_UNDEFINED, NULL, 0) : WP_E_NO_MEMORY; }`,
+        ),
+      ],
+      'emcc',
+    ),
+    async (pool) => assert.equal(await codeOf(pool.dispatch('grow')), 'NO_MEMORY'),
+  ));
+
+const REFUSED = {
+  '-sMAIN_MODULE': [MODES, /wasmpool: .*dynamic linking/],
+  '-sASYNCIFY': [MODES, /wasmpool: .*event loop/],
+  '-pthread': [['--isolated'], /wasmpool: .*one thread: build without -pthread/],
+  '-sSAFE_HEAP': [['--emscripten'], /wasmpool: -sSAFE_HEAP.*natively/],
+  '-fsanitize=address': [MODES, /ASan/],
+};
+for (const [flag, [modes, text]] of Object.entries(REFUSED))
+  for (const mode of modes)
+    test(`${flag} ${mode} is refused, with the reason`, () => {
+      const args = ['-O1', flag, TASKS, ...config(mode), '-o', freshPath()];
+      const { status, stderr } = spawnSync(join(TOOLS, 'em++'), args, { env: ENV, encoding: 'utf8', cwd: scratch });
+      assert.notEqual(status, 0);
+      assert.match(stderr, text);
+    });
+
+test('-sSAFE_HEAP finds a bad store in an isolated task', () => {
+  const file = source(
+    'bad.c',
+    `#include <wasmpool.h>
+    WP_TASK(bad) { *(volatile int *)0 = 1; return wp_task_result(task, WP_TYPE_UNDEFINED, NULL, 0); }`,
+  );
+  return withModule(build('--isolated', ['-O1', '-sSAFE_HEAP', file], 'emcc'), async (pool) => {
+    await assert.rejects(pool.dispatch('bad'), { code: 'TASK_FAILED', message: /segmentation fault/ });
+  });
+});
+
+// ---- Static libraries, names ----
+
+const LIBRARY = source(
+  'in_library.c',
+  '#include <wasmpool.h>\nWP_TASK(far_away) { return wp_task_result(task, WP_TYPE_STRING, "here", 4); }',
+);
+const USER = source(
+  'user.c',
+  '#include <wasmpool.h>\nWP_USE(far_away)\nWP_TASK(near) { return wp_task_result(task, WP_TYPE_STRING, "near", 4); }',
+);
+const OTHER = source(
+  'other.c',
+  '#include <wasmpool.h>\nWP_TASK(other) { return wp_task_result(task, WP_TYPE_STRING, "other", 5); }',
+);
+
+for (const mode of MODES)
+  test(`a task in a static library ${mode} is linked by WP_USE, by --export or by --whole-archive`, async () => {
+    const object = join(scratch, `far${mode}.o`);
+    const library = join(scratch, `libfar${mode}.a`);
+    run('emcc', [
+      '-O2',
+      '-c',
+      LIBRARY,
+      ...(mode === '--isolated' ? config(mode, '--compile') : config('--compile')),
+      '-o',
+      object,
+    ]);
+    run('emar', ['rcs', library, object]);
+    const ways = [
+      [USER, library],
+      [OTHER, library, '-Wl,--export=wp_task_named_far_away'],
+      [OTHER, '-Wl,--whole-archive', library, '-Wl,--no-whole-archive'],
+    ];
+    for (const words of ways)
+      await withModule(build(mode, ['-O2', ...words], 'emcc'), async (pool) =>
+        assert.equal(await pool.dispatch('far_away'), 'here'),
+      );
+    await withModule(build(mode, ['-O2', OTHER, library], 'emcc'), async (pool) =>
+      assert.equal(await codeOf(pool.dispatch('far_away')), 'UNKNOWN_TASK', 'why the other ways are needed'),
+    );
+  });
+
+for (const mode of MODES)
+  test(`two tasks of one name ${mode} do not link`, () => {
+    const twin = source('twin.c', '#include <wasmpool.h>\nWP_TASK(other) { (void)task; return WP_OK; }');
+    const args = ['-O1', OTHER, twin, ...config(mode), '-o', freshPath()];
+    const { status, stderr } = spawnSync(join(TOOLS, 'emcc'), args, { env: ENV, encoding: 'utf8', cwd: scratch });
+    assert.notEqual(status, 0);
+    assert.match(stderr, /duplicate symbol: wp_task_named_other/);
+  });
+
+test('two tasks of one name that were registered by hand stop the start', async () => {
+  const file = source(
+    'by_hand.c',
+    `#include <wasmpool.h>
+    static wp_status run(wp_task *task) { (void)task; return WP_OK; }
+    static wp_task_entry one = {"same", run, NULL}, two = {"same", run, NULL};
+    __attribute__((constructor)) static void start(void) { wp_task_register(&one); wp_task_register(&two); }`,
+  );
+  await assert.rejects(createPool({ wasm: pathToFileURL(build('--emscripten', ['-O1', file], 'emcc')), workers: 1 }), {
+    code: 'START_FAILED',
+    message: /two C tasks have the name same/,
+  });
+});
