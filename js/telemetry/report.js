@@ -1,4 +1,5 @@
 /** The pool's statistics and diagnostics. */
+import * as L from '../generated/layout.js';
 import { noStops } from '../threads/stop-log.js';
 
 /**
@@ -25,6 +26,8 @@ import { noStops } from '../threads/stop-log.js';
  * @property {number} threads number of threads, including spares and dying ones
  * @property {number} brokenLocks locks and critical sections that stopped C tasks did not leave by themselves, and that were opened for the
  *   others: what they protect may be half-changed. See the event `lockBroken`
+ * @property {number} nullWrites 32-bit words of the first 64 KB of the pool's memory that are not 0: nothing lies there, so C tasks have
+ *   written through NULL, or through pointers near it
  * @property {number} kills workers that the pool has ended because of their task
  * @property {number} interventions workers that were recovered because they gave no sign of life (option `liveness`)
  * @property {Record<import('../threads/stop-log.js').Rung, import('../threads/stop-log.js').RungTimes>} stops tasks that had to be
@@ -65,9 +68,15 @@ export function diagnose(engine) {
     memoryBytes: engine?.core.memory.wasmMemory.buffer.byteLength ?? 0,
     threads: engine?.fleet.members.size ?? 0,
     brokenLocks: gauges?.brokenLocks ?? 0,
+    nullWrites: engine ? nullWrites(engine.core.memory.u32) : 0,
     kills: engine?.fleet.suspicions.kills ?? 0,
     interventions: engine?.fleet.suspicions.interventions ?? 0,
     stops: structuredClone(engine?.fleet.suspicions.stopped.rungs ?? noStops()),
     recentStops: [...(engine?.fleet.suspicions.stopped.recent ?? [])],
   };
+}
+
+/** @param {Uint32Array} memory */
+function nullWrites(memory) {
+  return memory.subarray(0, L.NULL_BYTES >>> 2).reduce((count, word) => count + Number(word !== 0), 0);
 }

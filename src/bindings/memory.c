@@ -2,6 +2,7 @@
 #include "bindings/bindings.h"
 #include <emscripten/threading.h>
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
 
 /* All threads of a wasm instance share one memory and so one allocator. The first malloc opens it, on the main thread, before there is
@@ -101,6 +102,19 @@ void *__libc_malloc(size_t) __attribute__((alias("malloc")));
 void __libc_free(void *) __attribute__((alias("free")));
 void *__libc_calloc(size_t, size_t) __attribute__((alias("calloc")));
 void *__libc_realloc(void *, size_t) __attribute__((alias("realloc")));
+
+/* Behind the static data lies the pool's memory, so there is no break to move: allocators that ask for one use mmap or malloc instead. */
+void *sbrk(intptr_t increment) {
+  (void)increment;
+  errno = ENOMEM;
+  return (void *)-1;
+}
+
+int brk(void *end) {
+  (void)end;
+  errno = ENOMEM;
+  return -1;
+}
 
 void *wp_malloc(size_t bytes) { return malloc(bytes); }
 void *wp_calloc(size_t count, size_t bytes) { return calloc(count, bytes); }

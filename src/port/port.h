@@ -76,10 +76,13 @@ void wp_port_alarm_clear(const wp_port_alarm *alarm);
  * thread itself, or main after its death. */
 void wp_port_thread_reset(uint32_t thread);
 
+/* wasm only: so many bytes from address 0 on hold nothing, so that writes through NULL do no harm. */
+enum { WP_NULL_BYTES = 65536 };
+
 /* Address of the word that every loop check reads first, on every thread: how many stops are in force (worker.h). The fixed address,
  * below the program's static data (-sGLOBAL_BASE in wasm/flags.txt), makes the check cheap. Native builds have no loop checks, and no
  * such word. */
-enum { WP_STOP_FLAG = 64 };
+enum { WP_STOP_FLAG = WP_NULL_BYTES + 64 };
 
 /* False: the program was linked without room for that word, so no loop check can trap. main. */
 bool wp_port_stops_possible(void);
