@@ -1,6 +1,7 @@
 # wasmpool: what can be made. `make help` lists the targets; the logic of set-up and checks is in scripts/.
 #
 # Variables: SEED=, SCALE= and KILLS= of random tests, VERBOSE=1 shows commands and passing tests, CC= for the native build,
+#            PREFIX= and DESTDIR= of `make install`,
 #            WASMPOOL_TOOLCHAIN=DIR where Emscripten is, or is to be, installed
 
 .DEFAULT_GOAL := help
@@ -56,7 +57,7 @@ build/asan/% build/tsan/% build/kill/% build/kill-asan/% build/kill-tsan/%: priv
 
 # ---- For people ----------------------------------------------------------------------------------------------------
 
-.PHONY: help demo test test-all check build native wasm types generate format clean
+.PHONY: help demo test test-all check build native shared install wasm types generate format clean
 help: ## this list
 	@echo 'Targets:'
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -116,6 +117,40 @@ build/%/libwasmpool.a:
 	$(call say,AR,$@)
 	$(Q)rm -f $@
 	$(Q)ar rcs $@ $^
+
+# The shared library: exports what the public header declares, and nothing else. Before 1.0 each minor version is a soname of its own.
+VERSION := $(shell sed -n 's/^  "version": "\(.*\)",$$/\1/p' package.json)
+SONAME  := libwasmpool.so.$(basename $(VERSION))
+SHARED  := build/pic/libwasmpool.so.$(VERSION)
+build/pic/%: private FLAVOUR := -O2 -fPIC
+build/pic/%.o: %.c Makefile | deps-native
+	$(compile)
+build/pic/wasmpool.map: include/wasmpool.h
+	$(Q)mkdir -p $(@D)
+	$(Q){ echo 'WASMPOOL_$(basename $(VERSION)) { global:'; sed -n 's/^[a-z].*[ *]\(wp_[a-z0-9_]*\)(.*/  \1;/p' $< | sort -u; echo 'local: *; };'; } >$@
+$(SHARED): $(NATIVE:%.c=build/pic/%.o) build/pic/wasmpool.map
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) -shared -Wl,-soname,$(SONAME) -Wl,--version-script=build/pic/wasmpool.map -Wl,-z,defs $(filter %.o,$^) -o $@
+shared: $(SHARED) ## build/pic/libwasmpool.so: the same as a shared library
+
+# PREFIX is where it will be, DESTDIR where it is put for now, as packages are made.
+PREFIX  ?= /usr/local
+LIBDIR  ?= $(PREFIX)/lib
+DESTDIR ?=
+SDK_DIR := $(PREFIX)/share/wasmpool
+install: build/native/libwasmpool.a $(SHARED) include/wasmpool.h ## PREFIX=/usr/local DESTDIR=: libraries, header, pkg-config, CMake, wasmpool-config
+	$(Q)install -d '$(DESTDIR)$(PREFIX)/include' '$(DESTDIR)$(LIBDIR)/pkgconfig' '$(DESTDIR)$(LIBDIR)/cmake/wasmpool' '$(DESTDIR)$(SDK_DIR)' '$(DESTDIR)$(PREFIX)/bin'
+	$(Q)install -m 644 include/wasmpool.h '$(DESTDIR)$(PREFIX)/include/'
+	$(Q)install -m 644 build/native/libwasmpool.a '$(DESTDIR)$(LIBDIR)/'
+	$(Q)install -m 755 $(SHARED) '$(DESTDIR)$(LIBDIR)/'
+	$(Q)ln -sfn $(notdir $(SHARED)) '$(DESTDIR)$(LIBDIR)/$(SONAME)'
+	$(Q)ln -sfn $(SONAME) '$(DESTDIR)$(LIBDIR)/libwasmpool.so'
+	$(Q)sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' cmake/wasmpool.pc.in >'$(DESTDIR)$(LIBDIR)/pkgconfig/wasmpool.pc'
+	$(Q)cp -R bin src include wasm cmake package.json '$(DESTDIR)$(SDK_DIR)/'
+	$(Q)rm -rf '$(DESTDIR)$(SDK_DIR)/wasm/dist'
+	$(Q)sed 's|@SDK@|$(SDK_DIR)|' cmake/installed.cmake.in >'$(DESTDIR)$(LIBDIR)/cmake/wasmpool/wasmpool-config.cmake'
+	$(Q)sed 's|@VERSION@|$(VERSION)|' cmake/wasmpool-config-version.cmake.in >'$(DESTDIR)$(LIBDIR)/cmake/wasmpool/wasmpool-config-version.cmake'
+	$(Q)ln -sfn ../share/wasmpool/bin/wasmpool-config '$(DESTDIR)$(PREFIX)/bin/wasmpool-config'
 
 -include $(shell find build -name '*.d' 2>/dev/null)
 

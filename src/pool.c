@@ -3,8 +3,8 @@
 #include "port/port.h"
 #include <string.h>
 
-void wp_config_defaults(wp_config *config) {
-  *config = (wp_config){
+void wp_config_defaults_sized(wp_config *config, size_t bytes) {
+  const wp_config defaults = {
       .workers = 2,
       .spares = 0,
       .concurrency = 1,
@@ -31,6 +31,7 @@ void wp_config_defaults(wp_config *config) {
       .ready_ms = 10000, /* docs/api.md, readyTimeoutMs */
       .idle_ms = 10000,  /* docs/api.md, workers.idleMs */
   };
+  memcpy(config, &defaults, bytes < sizeof defaults ? bytes : sizeof defaults);
 }
 
 static uint64_t bits_of(double value) {

@@ -272,12 +272,26 @@ typedef struct wp_stats {
   uint64_t broken_locks;
 } wp_stats;
 
+/* The sizes of the structs that a program shares with the library. A program that was compiled with another version's header must not run
+ * with this library: wp_pool_create compares them. */
+#define WP_STRUCTS                                                                                 \
+  ((uint64_t)sizeof(wp_config) << 48 | (uint64_t)sizeof(wp_submit_options) << 32 |                 \
+   (uint64_t)sizeof(wp_completion) << 16 | (uint64_t)sizeof(wp_stats))
+
+/* As wp_config_defaults and wp_pool_create, with what these two add by themselves: the caller's sizes. */
+void wp_config_defaults_sized(wp_config *config, size_t bytes);
+wp_status wp_pool_create_sized(const wp_config *config, wp_pool **pool, uint64_t structs);
+
 /* Fills in the defaults. */
-void wp_config_defaults(wp_config *config);
+static inline void wp_config_defaults(wp_config *config) {
+  wp_config_defaults_sized(config, sizeof *config);
+}
 
 /* Native embedding: creates the pool and blocks until its workers have started. WP_E_INVALID_ARGUMENT, WP_E_NO_MEMORY,
- * WP_E_START_FAILED. */
-wp_status wp_pool_create(const wp_config *config, wp_pool **pool);
+ * WP_E_START_FAILED; WP_E_UNSUPPORTED: the library is not of the version of this header. */
+static inline wp_status wp_pool_create(const wp_config *config, wp_pool **pool) {
+  return wp_pool_create_sized(config, pool, WP_STRUCTS);
+}
 
 /* Ends the pool: no call for it is allowed afterwards, and pending handles are never completed. Does not wait: running tasks are killed
  * in the background, and the memory is freed with the last thread. */

@@ -280,7 +280,12 @@ static wp_fleet_config fleet_config(const wp_config *config) {
                   .min_ms = config->restart_min_ms,
                   .max_ms = config->restart_max_ms,
                   .jitter = config->restart_jitter},
-      .ladder = {.flag_ms = 1, .check_ms = 20, .locks_ms = 40, .inside_ms = 1000, .checks = 0, .stops = 1},
+      .ladder = {.flag_ms = 1,
+                 .check_ms = 20,
+                 .locks_ms = 40,
+                 .inside_ms = 1000,
+                 .checks = 0,
+                 .stops = 1},
       .ticks = 1,
       .ready_ms = config->ready_ms,
       .spare_delay_ms = 5,
@@ -319,7 +324,8 @@ static wp_status lay_out(wp_embedder *embedder, const wp_config *config, wp_pool
   return status;
 }
 
-wp_status wp_pool_create(const wp_config *config, wp_pool **out) {
+wp_status wp_pool_create_sized(const wp_config *config, wp_pool **out, uint64_t structs) {
+  if (structs != WP_STRUCTS) return WP_E_UNSUPPORTED;
   if (!config || !out || (config->stack_bytes && config->stack_bytes < WP_STACK_LEAST) ||
       (config->cpu_count && !config->cpus))
     return WP_E_INVALID_ARGUMENT;

@@ -124,6 +124,13 @@ TEST(public_calls, "handles, completions and arguments that are none [XP-17]") {
   wp_config_defaults(&config);
   config.memory_bytes = FIXTURE_BYTES;
   config.box_bytes = 1024;
+  CHECK_EQ(wp_pool_create_sized(&config, &pool, WP_STRUCTS + 8),
+           WP_E_UNSUPPORTED); /* of another version */
+  wp_config older;
+  memset(&older, 0x5a, sizeof older);
+  wp_config_defaults_sized(&older, offsetof(wp_config, spares));
+  CHECK_EQ(older.workers, config.workers);
+  CHECK_EQ(older.spares, 0x5a5a5a5a);
   CHECK_EQ(wp_pool_create(NULL, &pool), WP_E_INVALID_ARGUMENT);
   CHECK_EQ(wp_pool_create(&config, NULL), WP_E_INVALID_ARGUMENT);
   wp_pool_destroy(NULL);
