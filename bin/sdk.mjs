@@ -41,6 +41,21 @@ export function findEmscripten() {
   return { emcc, root, version: version ?? 'of unknown version' };
 }
 
+/**
+ * The native compiler: $CC, or cc.
+ * @returns {Emscripten}
+ * @throws {Error} if there is none
+ */
+export function findCompiler() {
+  const emcc = process.env.CC || 'cc';
+  try {
+    const version = execFileSync(emcc, ['--version'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+    return { emcc, root: '/', version: version.split('\n')[0] };
+  } catch (cause) {
+    throw new Error(`there is no C compiler ${emcc}; CC=PATH names one`, { cause });
+  }
+}
+
 /** @param {string} emcc `em-config` beside it says where Emscripten's files are; a checkout has them beside emcc itself */
 function rootOf(emcc) {
   const tool = join(dirname(emcc), 'em-config');
@@ -87,7 +102,7 @@ export async function compiledCore(emscripten, core) {
   const place = join(cache, `${core.name}-${hash.digest('hex').slice(0, 16)}`);
   if (existsSync(join(place, `${core.name}.o`))) return place;
   process.stderr.write(
-    `wasmpool-config: compiling the pool's ${core.name} for Emscripten ${emscripten.version}, once\n`,
+    `wasmpool-config: compiling the pool's part of C programs (${core.name}) for ${compilerOf(emscripten)}, once\n`,
   );
   const fresh = mkdtempSync(join(cache, 'new-'));
   try {
@@ -98,6 +113,11 @@ export async function compiledCore(emscripten, core) {
     if (!existsSync(join(place, `${core.name}.o`))) throw error; // else another one was faster
   }
   return place;
+}
+
+/** @param {Emscripten} compiler */
+function compilerOf({ root, version }) {
+  return root === '/' ? version : `Emscripten ${version}`;
 }
 
 /**

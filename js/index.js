@@ -7,6 +7,7 @@ export { Pool } from './api/pool.js';
 export { TaskPromise } from './task/task.js';
 export { MapPromise } from './jobs/map.js';
 export { defineWorker } from './handlers/handlers.js';
+export { packArguments } from './codec/arguments.js';
 
 /**
  * Types of the signatures of these names. Options:

@@ -14,7 +14,7 @@ const ROOMS = [
   ['base/'],
   ['status'],
   ['port/'],
-  ['wasmpool'], // the public header: types that rooms share, functions that several rooms define
+  ['wasmpool', 'arguments'], // the public header: types that rooms share, functions that several rooms define
   ['type'],
   ['segment'],
   ['heap', 'heap_block', 'heap_walk'],

@@ -19,6 +19,9 @@ const X_MACRO = /#define X\(name[^\n]*\n#include "status\.def"\n#undef X/;
 const status = read('status.h')
   .replace(X_MACRO, statuses)
   .replace(/^\/\*[^]*?\*\/\n/, '');
-const header = read('wasmpool.h').replace('#include "status.h"\n', () => `${status.trim()}\n`);
+const argumentsPart = read('arguments.h').replace(/^\/\*[^]*?\*\/\n/, '');
+const header = read('wasmpool.h')
+  .replace('#include "status.h"\n', () => `${status.trim()}\n`)
+  .replace('#include "arguments.h"\n', () => `${argumentsPart.trim()}\n`);
 if (/#include "/.test(header)) throw new Error('src/wasmpool.h includes what users do not have');
 process.stdout.write(`/* wasmpool ${version}. Made from src/wasmpool.h. */\n${header}`);

@@ -367,7 +367,11 @@ void wp_stats_read(wp_pool *pool, wp_stats *stats);
 
 #ifdef __cplusplus
 }
-#ifdef __cpp_exceptions
+#endif
+
+#include "arguments.h"
+
+#if defined(__cplusplus) && defined(__cpp_exceptions)
 #include <exception>
 #ifdef __GLIBCXX__
 #include <cxxabi.h>
@@ -389,6 +393,5 @@ inline wp_status call_task(wp_task_function function, wp_task *task) {
   }
 }
 } // namespace wp_detail
-#endif
 #endif
 #endif

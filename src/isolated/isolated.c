@@ -1,5 +1,4 @@
 #include "isolated/isolated.h"
-#include "base/atomic.h"
 #include "type.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +16,6 @@ extern wp_status wp_js_isolated_progress(uint32_t type, const void *data, size_t
 extern void wp_js_isolated_end_lines(void);
 
 static wp_task run;
-static uint32_t depth; /* of critical sections */
 static wp_task_entry *first_entry, **last_entry = &first_entry;
 
 /* ---- Tasks ---- */
@@ -62,7 +60,7 @@ void *wp_isolated_argument(uint32_t type, size_t bytes) {
 }
 
 wp_status wp_isolated_run(uint32_t index) {
-  depth = 0;
+  wp_isolated_no_sections();
   wp_status status = entry_at(index)->function(&run);
   fflush(NULL);
   wp_js_isolated_end_lines();
@@ -70,26 +68,6 @@ wp_status wp_isolated_run(uint32_t index) {
 }
 
 const wp_task *wp_isolated_task(void) { return &run; }
-
-/* ---- Critical sections: only this thread writes the word of the running task while it runs ---- */
-
-typedef struct check_words {
-  wp_atomic_u32 flag, stop;
-  volatile uint32_t tag, inside;
-} check_words;
-
-static check_words *const words = (check_words *)WP_ISOLATED_FLAG;
-
-void wp_critical_begin(void) {
-  if (depth++ == 0) words->tag ^= WP_ISOLATED_HOLDS;
-}
-
-void wp_critical_end(void) {
-  if (!depth || --depth) return;
-  words->tag ^= WP_ISOLATED_HOLDS;
-  uint32_t stop = wp_atomic_load_seq_u32(&words->stop);
-  if (stop && (stop ^ words->tag) == WP_ISOLATED_STOP) __builtin_trap(); /* what was put off */
-}
 
 /* ---- The task side ---- */
 

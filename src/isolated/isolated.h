@@ -44,6 +44,9 @@ void *wp_isolated_argument(uint32_t type, size_t bytes);
 /* Runs the task on that argument and returns the task's status. */
 wp_status wp_isolated_run(uint32_t index);
 
+/* Forgets the critical sections of the previous run. */
+void wp_isolated_no_sections(void);
+
 /* The run, which holds the result. */
 const wp_task *wp_isolated_task(void);
 

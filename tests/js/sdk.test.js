@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { createPool } from '../../js/index.js';
+import { createPool, packArguments } from '../../js/index.js';
 import { codeOf } from './helpers.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -209,4 +209,101 @@ test('two tasks of one name that were registered by hand stop the start', async 
     code: 'START_FAILED',
     message: /two C tasks have the name same/,
   });
+});
+
+// ---- Arguments ----
+
+const ARGUMENTS = join(ROOT, 'tests', 'js', 'fixtures', 'sdk', 'arguments.c');
+
+for (const mode of MODES)
+  test(`helpers read text, a number, several values ${mode}; an argument of another form is none`, () =>
+    withModule(build(mode, ['-O2', ARGUMENTS], 'emcc'), async (pool) => {
+      const failure = (name, value) => pool.dispatch(name, value).then(assert.fail, ({ message }) => message);
+      assert.equal(await pool.dispatch('shout', 'ä'), 'ä!');
+      assert.equal(await pool.dispatch('shout', ''), '!');
+      assert.equal(await pool.dispatch('shout', { a: 1 }), '{"a":1}!');
+      for (const value of [undefined, 5, 'a\0b']) assert.equal(await failure('shout', value), 'no text');
+      assert.equal(await pool.dispatch('half', 5), 2.5);
+      for (const value of [undefined, '5', new Uint8Array(8)]) assert.equal(await failure('half', value), 'no number');
+
+      const packed = packArguments(
+        1.5,
+        'ä',
+        '',
+        new Uint8Array([1, 2, 3]),
+        new Float64Array(1).buffer,
+        { a: [null] },
+        undefined,
+        true,
+      );
+      const listed = '5:8=1.5;2:2=ä;2:0=;1:3;1:8;3:12={"a":[null]};0:0;3:4=true;';
+      assert.equal(await pool.dispatch('list', packed), listed);
+      assert.equal(await pool.dispatch('list', packArguments('x'.repeat(900))), `2:900=${'x'.repeat(900)};`);
+      for (const value of [packArguments(), undefined, 'text', new Uint8Array(40), new Uint8Array(3)])
+        assert.equal(await pool.dispatch('list', value), '');
+      for (let length = 0; length < packed.length; length++) {
+        const found = await pool.dispatch('list', packed.slice(0, length));
+        assert.ok(listed.startsWith(found) && found !== listed, `cut off at ${length}: ${found}`);
+      }
+      for (const word of [1, 2, 3, 4]) {
+        const wrong = packed.slice();
+        new DataView(wrong.buffer).setUint32(4 * word, 0xfffffff8, true);
+        await pool.dispatch('list', wrong); // no address outside is read: it would trap
+      }
+    }));
+
+test('packArguments refuses by number what it cannot carry', () => {
+  for (const [value, text] of [
+    [new Map(), /^argument 1 is a Map/],
+    [() => 1, /^argument 1 is a function/],
+    [1n, /^argument 1: /],
+  ])
+    assert.throws(() => packArguments('x', value), { code: 'NOT_SERIALIZABLE', message: text });
+});
+
+// ---- Debugging ----
+
+const NATIVE = { ...ENV, CC: 'gcc' };
+
+/** @param {string[]} words compiler and flags @returns {string} program that runs one task */
+function debugProgram(words) {
+  const path = join(scratch, `debug-${builds++}`);
+  const [compiler, ...flags] = [...words, ...config('--debug'), '-o', path];
+  const { status, stderr } = spawnSync(compiler, flags, { env: NATIVE, encoding: 'utf8' });
+  assert.equal(status, 0, stderr);
+  return path;
+}
+
+test('a task runs natively by itself: AddressSanitizer sees its overrun, and results and errors are printed', () => {
+  const program = debugProgram(['gcc', '-g', '-fsanitize=address,undefined', ARGUMENTS]);
+  const start = (args, input = '') => spawnSync(program, args, { input, encoding: 'utf8', env: NATIVE });
+  const say = ({ status, stdout, stderr }) => [status, stdout, stderr];
+  assert.deepEqual(say(start(['shout', '--text', 'ä'])), [0, 'ä!\n', '']);
+  assert.deepEqual(say(start(['shout'], 'from a file')), [0, 'from a file!\n', '']);
+  assert.deepEqual(say(start(['half', '--number', '5'])), [0, '2.5\n', '']);
+  assert.deepEqual(say(start(['half', '--json', '[1]'])), [1, '', 'TASK_FAILED: no number\n']);
+  assert.match(start(['nobody']).stderr, /^usage: [^]*Tasks: list shout half overrun\n$/);
+  const { status, stderr } = start(['overrun', '--text', '']);
+  assert.notEqual(status, 0);
+  assert.match(stderr, /heap-buffer-overflow[^]*arguments\.c/);
+});
+
+test(
+  'gdb stops in a task, at its line',
+  { skip: spawnSync('gdb', ['--version']).error ? 'there is no gdb here' : false },
+  () => {
+    const program = debugProgram(['gcc', '-g', ARGUMENTS]);
+    const commands = ['break wp_task_body_half', 'run', 'backtrace 1'].flatMap((text) => ['-ex', text]);
+    const { stdout } = spawnSync('gdb', ['-batch', '-nx', ...commands, '--args', program, 'half', '--number', '5'], {
+      encoding: 'utf8',
+      env: { ...NATIVE, DEBUGINFOD_URLS: '' },
+    });
+    assert.match(stdout, /#0 +wp_task_body_half \(task=.*arguments\.c:\d+/);
+  },
+);
+
+test('an exception of a C++ task is printed, natively', () => {
+  const program = debugProgram(['g++', '-std=c++20', '-g', TASKS]);
+  const { status, stderr } = spawnSync(program, ['throw_own', '--text', 'x'], { encoding: 'utf8' });
+  assert.deepEqual([status, stderr], [1, 'TASK_FAILED: own: x\n']);
 });
