@@ -15,7 +15,7 @@ packages_of() {
     native) echo gcc libc6-dev ;;
     # clang-19 is what Emscripten 3.1.69 was released against; Debian 12 has it beside its default clang 14.
     toolchain) echo clang-19 lld-19 llvm-19 python3 xz-utils ca-certificates ;;
-    test) echo clang-19 libclang-rt-19-dev clang-tidy-19 clang-format-19 chromium spin libfuzzer-19-dev cmake meson ninja-build pkg-config g++ ;;
+    test) echo clang-19 libclang-rt-19-dev clang-tidy-19 clang-format-19 chromium spin libfuzzer-19-dev cmake meson ninja-build pkg-config g++ libjsmn-dev ;;
     *) fail "packages.sh: unknown group '$1'" ;;
   esac
 }

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -260,6 +260,34 @@ test('packArguments refuses by number what it cannot carry', () => {
   ])
     assert.throws(() => packArguments('x', value), { code: 'NOT_SERIALIZABLE', message: text });
 });
+
+const JSMN = '/usr/include/jsmn.h';
+test(
+  'examples/c/json.c reads JSON',
+  { skip: existsSync(JSMN) ? false : 'there is no jsmn.h here (scripts/packages.sh test)' },
+  () => {
+    copyFileSync(JSMN, join(scratch, 'jsmn.h'));
+    const path = build('--isolated', ['-O2', '-Wall', `-I${scratch}`, join(ROOT, 'examples', 'c', 'json.c')], 'emcc');
+    return withModule(path, async (pool) => {
+      const items = [
+        { name: 'pen', more: { price: 99, list: [1, [2]] }, price: 2.5, count: 4 },
+        { price: 1e3, name: 'a "Ä"', count: 2 },
+        { name: 'ink', price: 5, count: 1 },
+      ];
+      assert.deepEqual(await pool.dispatch('bill', { of: 'May', items }), { name: 'a "Ä"', total: 2000 });
+      assert.deepEqual(await pool.dispatch('bill', { items: items.slice(0, 1) }), { name: 'pen', total: 10 });
+      for (const [value, text] of [
+        [5, /is an object/],
+        ['{"items"', /is no JSON/],
+        ['', /is no JSON/],
+        [{ items: 3 }, /no items/],
+        [{ items: [{ price: 1 }] }, /costs anything/],
+        [[], /no items/],
+      ])
+        await assert.rejects(pool.dispatch('bill', value), { code: 'TASK_FAILED', message: text });
+    });
+  },
+);
 
 // ---- Debugging ----
 
