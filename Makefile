@@ -28,7 +28,7 @@ UNIT_SHARED  := $(filter-out $(UNIT_TESTS),$(sort $(wildcard tests/unit/*.c))) $
 NODE_TESTS   := $(sort $(wildcard tests/js/*.test.js))
 DEMO_SOURCES := $(sort $(wildcard demo/*.c))
 DEMO_MODULE  := build/demo/digest.mjs
-C_FORMATTED  := $(sort $(shell find src tests/unit tests/smoke tests/js wasm demo bench -name '*.[ch]' -not -path '*/dist/*' -not -path '*/node_modules/*' 2>/dev/null))
+C_FORMATTED  := $(sort $(shell find src tests/unit tests/smoke tests/js wasm demo bench examples -name '*.[ch]' -not -path '*/dist/*' -not -path '*/node_modules/*' 2>/dev/null))
 # The Emscripten port includes internals of Emscripten's C library, which clang-tidy has not: emcc -Werror checks it.
 C_TIDIED     := $(NATIVE) $(UNIT_TESTS) $(UNIT_SHARED)
 

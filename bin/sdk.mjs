@@ -93,9 +93,8 @@ function isOlder(version, least) {
  * @returns {Promise<string>}
  */
 export async function compiledCore(emscripten, core) {
-  const hash = createHash('sha256').update(
-    JSON.stringify([emscripten.version, realpathSync(emscripten.root), core.flags]),
-  );
+  const flags = core.flags.map((flag) => flag.replaceAll(core.root, '')); // copies of the package share what they have compiled
+  const hash = createHash('sha256').update(JSON.stringify([emscripten.version, realpathSync(emscripten.root), flags]));
   for (const path of [...core.sources, ...core.headers])
     hash.update(`${path}\0`).update(readFileSync(join(core.root, path)));
   const cache = cacheDirectory();

@@ -11,6 +11,7 @@ import { createPool } from '../../js/index.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const EMCC = join(ROOT, '.toolchain', 'bin', 'emcc');
+const CACHE = join(ROOT, 'build', 'sdk');
 const scratch = mkdtempSync(join(tmpdir(), 'wasmpool-config-test-'));
 after(() => rmSync(scratch, { recursive: true }));
 
@@ -33,7 +34,7 @@ function config(root, ...args) {
 function configWith(env, root, ...args) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, 'bin', 'wasmpool-config'), ...args], {
     encoding: 'utf8',
-    env: { ...process.env, EMCC, ...env },
+    env: { ...process.env, EMCC, WASMPOOL_CACHE: CACHE, ...env },
   });
   return { status, stdout, stderr };
 }
@@ -51,7 +52,11 @@ test('a C task is built by the documented line, from a folder with spaces and qu
   );
   const tool = join(root, 'bin', 'wasmpool-config');
   const line = `"$EMCC" my_tasks.c $(${JSON.stringify(process.execPath)} "$TOOL" --emscripten) -o tasks.mjs`;
-  execFileSync('sh', ['-c', line], { cwd: work, env: { ...process.env, EMCC, TOOL: tool }, stdio: 'pipe' });
+  execFileSync('sh', ['-c', line], {
+    cwd: work,
+    env: { ...process.env, EMCC, TOOL: tool, WASMPOOL_CACHE: CACHE },
+    stdio: 'pipe',
+  });
   const pool = await createPool({ wasm: pathToFileURL(join(work, 'tasks.mjs')), workers: 1 });
   try {
     assert.equal(await pool.dispatch('twice', 21), 42);
