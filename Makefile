@@ -68,7 +68,7 @@ demo: wasm $(DEMO_MODULE) | npm ## install what is missing, build, run the main 
 	$(Q)node demo/run.mjs
 
 test: | deps-native deps-test npm emcc ## install what is missing, build, pass every test
-	$(Q)scripts/steps.sh lint build unit-native unit-asan unit-tsan unit-kill unit-kill-asan unit-kill-tsan model node smoke types ratios
+	$(Q)scripts/steps.sh lint build unit-native unit-asan unit-tsan unit-kill unit-kill-asan unit-kill-tsan model node smoke bundlers types ratios
 
 test-all: test ## `make test`, and what takes longer: random kills, planted faults
 	$(Q)scripts/steps.sh soak mutate
@@ -204,12 +204,19 @@ fuzz: | deps-test ## the core under libFuzzer for FUZZ_SECONDS=60
 # What is shipped built. `&:`: a recipe makes all of them, and runs when one is missing or too old (GNU make 4.3).
 CORE   := wasm/dist/wasmpool.mjs wasm/dist/wasmpool.wasm
 BUNDLE := js/dist/boot-node.cjs js/dist/boot-node-worker.cjs js/dist/boot-node-cbor.cjs js/dist/boot-node-isolated.cjs
-wasm: $(CORE) $(BUNDLE) ## what the package ships built: the core, wasm/dist; a worker's start, js/dist
+MAIN   := js/dist/wasmpool.cjs $(foreach entry,index actor-manager twin,js/dist/$(entry).cjs js/dist/$(entry).mjs js/dist/browser-$(entry).js) \
+          js/dist/browser-worker.js
+wasm: $(CORE) $(BUNDLE) $(MAIN) ## what the package ships built: the core, wasm/dist; its JavaScript, js/dist
 
 # One file instead of fifty: docs/decisions/0018-start.md.
-$(BUNDLE) &: $(shell find js -name '*.js' -not -path 'js/dist/*') scripts/bundle-worker.mjs wasm/dist/wasmpool.mjs package-lock.json | npm
+$(BUNDLE) &: $(shell find js -name '*.js' -not -path 'js/dist/*') scripts/bundle-worker.mjs scripts/own-glue.mjs wasm/dist/wasmpool.mjs package-lock.json | npm
 	$(call say,BUNDLE,js/dist)
 	$(Q)node scripts/bundle-worker.mjs
+
+# What users get by the package's name: docs/decisions/0020-package.md.
+$(MAIN) &: $(BUNDLE) scripts/bundle-main.mjs $(CORE)
+	$(call say,BUNDLE,js/dist/wasmpool.cjs)
+	$(Q)node scripts/bundle-main.mjs
 
 # Response files: the flags of wasm/flags.txt for this machine's paths; rewritten only when they change.
 build/wasm/core-compile.rsp build/wasm/core-link.rsp: build/wasm/%.rsp: FORCE | emcc
@@ -282,7 +289,7 @@ types: | npm ## check the types of js/ and tests/types, write types/*.d.ts
 
 # ---- Tests of the whole --------------------------------------------------------------------------------------------
 
-.PHONY: node smoke model
+.PHONY: node smoke bundlers model
 model: | deps-test ## the model of the kill gate and the scheduler, and variants that it must refuse
 	$(Q)tests/model/check.sh build/model
 node: wasm native $(DEMO_MODULE) build/smoke/tasks.mjs build/js/tasks.mjs build/js/locks.mjs build/js/isolated.mjs build/js/slow-start.mjs build/js/threads.mjs | npm ## the tests in tests/js, on Node
@@ -300,6 +307,10 @@ soak: wasm build/smoke/tasks.mjs build/js/tasks.mjs | npm ## random kills under 
 
 smoke: wasm build/smoke/tasks.mjs build/smoke/isolated.mjs | npm deps-test ## the smoke suite on Node, Bun and headless Chromium
 	$(Q)node tests/smoke/run.mjs
+
+bundlers: wasm types | npm deps-test ## applications built with Vite, webpack, Rollup, Parcel, esbuild and Bun, each run in headless Chromium
+	@scripts/npm.sh tests/bundlers
+	$(Q)node tests/bundlers/run.mjs
 
 # ---- Benchmarks ----------------------------------------------------------------------------------------------------
 

@@ -3,11 +3,12 @@
  *
  * usage: node scripts/bundle-worker.mjs [DIRECTORY]   of the package; default: this one
  */
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { resolve } from 'node:path';
 import process from 'node:process';
-import { build, transform } from 'esbuild';
+import { build } from 'esbuild';
+import { ownGlueText } from './own-glue.mjs';
 
 const root = resolve(process.argv[2] ?? fileURLToPath(new URL('..', import.meta.url)));
 
@@ -49,48 +50,14 @@ const common = /** @type {const} */ ({
   minifyWhitespace: true, // names stay, so that stacks can be read
 });
 
-/** What the glue would find out at its start, but this bundle knows: it runs in a thread of Node, Bun or Deno. */
-const KNOWN = {
-  ENVIRONMENT_IS_WEB: 'false',
-  ENVIRONMENT_IS_WORKER: 'true',
-  ENVIRONMENT_IS_NODE: 'true',
-  ENVIRONMENT_IS_PTHREAD: 'true',
-};
-/** The glue's global object is one of its own, so that the worker's need not be changed and restored. */
-const REALM = {
-  ...{ globalThis: 'realm', global: 'realm', self: 'realm' },
-  ...Object.fromEntries(['startWorker', 'onmessage', 'postMessage'].map((name) => [name, `realm.${name}`])),
-};
-/** The code that finds it out, and what the glue does if it runs in a thread that it started itself. */
-const NEEDLESS = [
-  ...Object.keys(KNOWN).map((name) => new RegExp(`var ${name}=[^;]*;`)),
-  /const\{createRequire\}=[^]*?global\.Worker=worker_threads\.Worker;/, // the bundle has a `require`
-  /ENVIRONMENT_IS_WORKER=!worker_threads[^;]*;/,
-  /ENVIRONMENT_IS_PTHREAD=ENVIRONMENT_IS_WORKER&&worker_threads[^;}]*/,
-  /if\(ENVIRONMENT_IS_NODE\)\{var parentPort=[^]*?\}\)\}/,
-  /export default Module;[^]*/,
-];
-
-/** Puts the glue of the package's own core into the bundle, without the parts for other environments. */
+/** Puts the glue of the package's own core into the bundle. */
 const ownGlue = {
   name: 'own-glue',
   setup(bundle) {
-    bundle.onLoad({ filter: /[\\/]own-glue\.js$/ }, async () => {
-      let glue = await readFile(resolve(root, 'wasm/dist/wasmpool.mjs'), 'utf8');
-      for (const part of NEEDLESS) {
-        if (!part.test(glue)) throw new Error(`wasm/dist/wasmpool.mjs: nothing looks like ${part}`);
-        glue = glue.replace(part, '');
-      }
-      const text = glue.replaceAll('import.meta.url', 'url');
-      const module = `export const ownGlue = (url, realm) => {${text}return Module;};`;
-      const { code } = await transform(module, {
-        minify: true,
-        format: 'esm',
-        target: 'node20',
-        define: { ...KNOWN, ...REALM },
-      });
-      return { contents: code, resolveDir: root };
-    });
+    bundle.onLoad({ filter: /[\\/]own-glue\.js$/ }, async () => ({
+      contents: await ownGlueText(root, 'node-worker', 'ownGlue'),
+      resolveDir: root,
+    }));
   },
 };
 
@@ -142,6 +109,5 @@ const outputs = built.flatMap(({ outputFiles }) => outputFiles);
 const tooLong = outputs.find(({ path, contents }) => /worker\.cjs$/.test(path) && contents.length > WORKER_BYTES_MOST);
 if (tooLong) throw new Error(`${tooLong.path}: ${tooLong.contents.length} bytes, at most ${WORKER_BYTES_MOST}`);
 const directory = resolve(root, 'js/dist');
-await rm(directory, { recursive: true, force: true });
-await mkdir(directory);
+await mkdir(directory, { recursive: true });
 for (const { path, contents } of outputs) await writeFile(path, contents);

@@ -4,6 +4,7 @@ import * as L from '../generated/layout.js';
 import { checkIsolation, compileIsolated, isolatedTasks } from './isolated.js';
 import { host } from '../host/index.js';
 import { own } from '../base/own.js';
+import { ownCore } from './own-core.js';
 import { Module } from '../wasm-binary/module.js';
 
 /**
@@ -36,6 +37,7 @@ const LOOP_CHECK = Object.freeze({
  * @property {boolean} checked whether its loops get checks
  * @property {'none' | 'worker'} [isolation] what the module must be
  * @property {number} [maxTaskBytes] ceiling for the memory of an instance
+ * @property {string} [wasmUrl] where the wasm of the package's own core lies; default: it is found
  */
 
 /** @type {Map<string, Promise<Program>>} by URL, and how it was loaded */
@@ -52,7 +54,7 @@ export function loadProgram(url, how) {
   const key = keyOf(glue, how);
   let program = programs.get(key);
   if (!program) {
-    program = (url === undefined ? loadOwn(glue) : loadUsers(glue, how)).catch((cause) => {
+    program = (url === undefined ? loadOwn(how.wasmUrl) : loadUsers(glue, how)).catch((cause) => {
       if (programs.get(key) === program) programs.delete(key); // a later pool may try again
       if (cause.code === 'INVALID_ARGUMENT') throw cause; // of an option, by its name
       throw cause instanceof RangeError
@@ -77,18 +79,20 @@ export function forgetProgram(url, how) {
  * @param {string} glue
  * @param {How} how
  */
-function keyOf(glue, { checked, isolation, maxTaskBytes }) {
-  return [checked, isolation, maxTaskBytes, glue].join(' ');
+function keyOf(glue, { checked, isolation, maxTaskBytes, wasmUrl }) {
+  return [checked, isolation, maxTaskBytes, glue, wasmUrl].join(' ');
 }
 
 /** @param {string | undefined} url default: the package's own core */
 function glueUrl(url) {
-  return url ?? new URL('../../wasm/dist/wasmpool.mjs', import.meta.url).href;
+  return url ?? ownCore.url;
 }
 
-/** @param {string} glue of the package's own core */
-async function loadOwn(glue) {
-  return compile(glue, await readWasm(glue), { own: true, checked: false });
+/** @param {string | undefined} wasmUrl */
+async function loadOwn(wasmUrl) {
+  const { url: glue, wasm } = ownCore;
+  const bytes = wasmUrl === undefined ? (wasm?.() ?? (await readWasm(glue))) : await host.read(new URL(wasmUrl));
+  return compile(glue, ownCore.glue(), bytes, { own: true, checked: false });
 }
 
 /**
@@ -104,11 +108,11 @@ async function loadUsers(glue, how) {
   if (!names) {
     if (maxTaskBytes !== undefined)
       throw poolError('INVALID_ARGUMENT', "maxTaskBytes: tasks share the pool's memory: see memory.maximum");
-    return compile(glue, checked ? await withChecks(original) : original, { own: false, checked });
+    return compile(glue, importGlue(glue), checked ? await withChecks(original) : original, { own: false, checked });
   }
   const [isolated, program] = await Promise.all([
     compileIsolated(glue, original, names, how),
-    loadProgram(undefined, { checked: false }),
+    loadProgram(undefined, { checked: false, wasmUrl: how.wasmUrl }),
   ]);
   return { ...program, checked, isolated };
 }
@@ -134,19 +138,21 @@ async function readUsers(glue) {
   return beside.value;
 }
 
+/** @param {string} glue */
+async function importGlue(glue) {
+  return (await import(/* @vite-ignore */ /* webpackIgnore: true */ glue)).default;
+}
+
 /**
  * @param {string} glue
+ * @param {Promise<Program['factory']>} loading the glue's factory
  * @param {Uint8Array<ArrayBuffer>} bytes
  * @param {{ own: boolean, checked: boolean }} what
  * @returns {Promise<Program>}
  */
-async function compile(glue, bytes, what) {
-  const [wasmModule, namespace] = await Promise.all([
-    WebAssembly.compile(bytes),
-    import(/* @vite-ignore */ /* webpackIgnore: true */ glue),
-  ]);
-  const pages = memoryLimits(bytes);
-  return { glue, ...what, wasmModule, factory: namespace.default, isolated: undefined, pages };
+async function compile(glue, loading, bytes, what) {
+  const [wasmModule, factory] = await Promise.all([WebAssembly.compile(bytes), loading]);
+  return { glue, ...what, wasmModule, factory, isolated: undefined, pages: memoryLimits(bytes) };
 }
 
 /** @param {Uint8Array<ArrayBuffer>} original */

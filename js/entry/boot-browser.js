@@ -3,6 +3,7 @@ import { own } from '../base/own.js';
 import { boot } from '../worker/boot.js';
 import { defer } from '../host/browser/defer.js';
 import { time } from '../host/browser/time.js';
+import { ownGlue } from './own-glue.js';
 
 const scope = /** @type {any} */ (globalThis);
 
@@ -27,7 +28,7 @@ function awaitPort(event) {
     defer,
     codec: {},
     importModule: (url) => import(/* @vite-ignore */ /* webpackIgnore: true */ url),
-    ownGlue: undefined,
+    ownGlue,
     loadIsolated: () => import('../handlers/isolated.js'),
     disguise,
   });

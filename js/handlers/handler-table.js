@@ -41,10 +41,19 @@ export class HandlerTable {
     return [...this.#own.keys()];
   }
 
-  /** @param {string} url of a module, which may read `initData` from its global scope */
+  /**
+   * @param {string} url of a module, which may read `initData` from its global scope
+   * @returns {Promise<import('./handlers.js').Handlers>} those that it exports, and those that were defined while it was loaded, which a
+   *   bundler may have left without exports. Two modules may be loaded at once, so that an export is the better evidence
+   */
   async #loadModule(url) {
-    /** @type {any} */ (globalThis).wasmpoolThread.initData = this.#initData;
-    return findHandlers(await this.#importModule(url));
+    const thread = /** @type {any} */ (globalThis).wasmpoolThread;
+    thread.initData = this.#initData;
+    /** @type {any[]} */
+    const defined = (thread.defined ??= []);
+    const before = defined.length;
+    const exported = findHandlers(await this.#importModule(url));
+    return new Map([...defined.slice(before).flatMap((one) => [...findHandlers(one)]), ...exported]);
   }
 
   /** @param {import('./handlers.js').Handlers} handlers of a module, from which `onStop` is taken out: it is not a task */

@@ -11,7 +11,7 @@ const MARK = Symbol.for('wasmpool.handlers');
 
 /**
  * Declares the handlers of a worker module: `export default defineWorker({ add: ({ a, b }) => a + b })`.
- * It returns its argument; outside a worker it has no other effect.
+ * It returns its argument. In a worker it also registers the handlers, for bundlers that drop the exports of a worker's module.
  * @template {Record<string, (payload: any, context: any) => unknown>} H
  * @param {H} handlers functions by name
  * @returns {H}
@@ -26,6 +26,7 @@ export function defineWorker(handlers) {
   for (const [name, handler] of Object.entries(handlers)) {
     if (typeof handler !== 'function') throw new TypeError(`defineWorker: '${name}' is not a function`);
   }
+  /** @type {any} */ (globalThis).wasmpoolThread?.defined?.push(handlers);
   return Object.defineProperty(handlers, MARK, own({ value: true }));
 }
 

@@ -45,6 +45,9 @@ import { workerOptions } from './worker-count.js';
  * @property {string | URL} [wasm] Emscripten module of C tasks, built with wasmpool-config; default: the package's own core
  * @property {boolean} [allowFunctions] a function given as a task is sent by its source, and may use its arguments and globals only; false:
  *   it means the handler of its name
+ * @property {string | URL} [wasmUrl] where the package's wasm/dist/wasmpool.wasm lies, for those who place files by hand; default: it is
+ *   found, or part of the build
+ * @property {string | URL} [workerUrl] where the package's start file of workers lies (in browsers js/dist/browser-worker.js), likewise
  * @property {boolean} [loopChecks] whether the wasm module's loops get checks when it is loaded, so that a hung C task is stopped
  *   without its thread; true. False: a little faster, and it costs the thread, where the runtime can end it
  * @property {'none' | 'worker'} [isolation] what the wasm module must be: linked with the core, whose memory all its tasks share, or one
@@ -122,6 +125,8 @@ export const DEFAULTS = Object.freeze({
 const NAMES = {
   module: 1,
   wasm: 1,
+  wasmUrl: 1,
+  workerUrl: 1,
   loopChecks: 1,
   allowFunctions: 1,
   isolation: 1,
@@ -167,7 +172,7 @@ const NAMES = {
 export const POOL_NAMES = nameSet(NAMES);
 
 /** Options of later versions: refused with a code of their own. */
-const NOT_YET = [...['isolated', 'wasmUrl', 'workerUrl'], ...['resources', 'backend', 'topology']];
+const NOT_YET = [...['isolated'], ...['resources', 'backend', 'topology']];
 
 /**
  * @param {unknown} priority
@@ -224,6 +229,8 @@ export function resolveOptions(given) {
   return Object.freeze({
     module: moduleUrl('module', options.module),
     wasm: moduleUrl('wasm', options.wasm),
+    wasmUrl: moduleUrl('wasmUrl', options.wasmUrl),
+    workerUrl: moduleUrl('workerUrl', options.workerUrl),
     ...isolationOptions(options),
     ...workerOptions(options),
     ...countOptions(options),

@@ -41,9 +41,10 @@ export async function createEngine(options, events) {
  * Loads the core within readyTimeoutMs: a server may never answer, and some modules never finish loading.
  * @param {import('../options/options.js').ResolvedOptions} options
  */
-async function loadInTime({ wasm, loopChecks, isolation, maxTaskBytes, memoryBytes, readyTimeoutMs, scheduler }) {
+async function loadInTime(options) {
+  const { wasm, loopChecks, isolation, maxTaskBytes, wasmUrl, memoryBytes, readyTimeoutMs, scheduler } = options;
   const checked = loopChecks && wasm !== undefined; // without a module of the user there is no C task that could hang
-  const how = { checked, isolation, maxTaskBytes };
+  const how = { checked, isolation, maxTaskBytes, wasmUrl };
   const loading = loadProgram(wasm, how).then(async (program) => ({
     program,
     ...(await instantiate(program, memoryBytes)),

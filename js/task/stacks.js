@@ -7,9 +7,9 @@ import { isError } from '../codec/errors.js';
 import { own } from '../base/own.js';
 
 const FRAME = /^ {4}at /;
-/** Frames of the runtime, and of the file that workers start with. */
-const INTERNAL = /\(node:|at node:|\/boot-node[-\w]*\.cjs/;
-/** URL of this package's own files. */
+/** Frames of the runtime, and of the package's built files (scripts/bundle-main.mjs, bundle-worker.mjs). */
+const INTERNAL = /\(node:|at node:|[\\/]boot-node[-\w]*\.cjs|[\\/]wasmpool(?:-\w+\.js|\.cjs):/;
+/** URL of this package's sources. */
 const HOME = new URL('..', import.meta.url).href;
 /** Codes of errors whose causes come from the worker. */
 const CAUSED = new Set(['TASK_FAILED', 'WORKER_LOST', 'POISON_JOB']);

@@ -17,10 +17,12 @@ export class EarlyThreads {
   /** @type {Early[]} by seat */
   #waiting = [];
   #options;
+  #url;
 
   /** @param {import('../options/options.js').ResolvedOptions} options */
-  constructor({ workersMin, names, thread }) {
+  constructor({ workersMin, names, thread, workerUrl }) {
     this.#options = thread;
+    this.#url = workerUrl === undefined ? host.bootUrl() : new URL(workerUrl);
     try {
       for (let seat = 0; seat < workersMin; seat++) this.#waiting.push(this.#ask(workerName(names, seat)));
     } catch {
@@ -40,7 +42,7 @@ export class EarlyThreads {
     const tell = (/** @type {(events: ThreadEvents) => void} */ call) =>
       listener ? call(listener) : backlog.push(call);
     const thread = host.createThread(
-      host.boot,
+      this.#url,
       name,
       {
         onMessage: (message) => tell((events) => events.onMessage(message)),

@@ -48,7 +48,9 @@ const scope = /** @type {any} */ (globalThis);
 async function startGlue(host, init, thread, start) {
   const { wasmMemory, wasmModule, block, routine, argument, glue } = init;
   const ownGlue = init.own ? host.ownGlue : undefined;
-  const realm = ownGlue ? own({ wasmpoolThread: thread, postMessage: () => undefined }) : scope;
+  const realm = ownGlue
+    ? own({ wasmpoolThread: thread, postMessage: () => undefined, location: { href: glue } })
+    : scope;
   const factory = ownGlue ? ownGlue(glue, realm) : (await host.importModule(glue)).default;
   const restore = ownGlue ? [] : [keepGlobals(), host.disguise()];
   const { command, release } = captureGlue(realm, host.time.microtask);

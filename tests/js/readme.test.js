@@ -77,28 +77,34 @@ test("the guide's loader of TypeScript finds what its first worker defines [AM-5
   assert.deepEqual(run(program, files), ['3']);
 });
 
-test('CommonJS loads the package as the installation page says; require fails with an error that the page names [AM-59]', () => {
-  const page = readFileSync(join(ROOT, 'docs/installation.md'), 'utf8');
-  const [load] = blocks(page).filter((code) => code.includes("await import('wasmpool')"));
+test('require and import give the same classes; a pool of the built package works, and kills [AM-59, XP-13]', () => {
   const program = `
     import { createRequire } from 'node:module';
     import { mkdir, symlink } from 'node:fs/promises';
     await mkdir('node_modules');
     await symlink(${JSON.stringify(ROOT)}, 'node_modules/wasmpool', 'dir');
-    try {
-      createRequire(import.meta.url)('./required.cjs');
-      console.log('loaded');
-    } catch ({ code }) {
-      console.log(code);
+    const required = createRequire(import.meta.url)('./required.cjs');
+    for (const entry of ['', '/twin', '/actor-manager']) {
+      const imported = await import('wasm' + 'pool' + entry);
+      const names = Object.keys(imported).filter((name) => imported[name] !== required[entry][name]);
+      console.log(JSON.stringify([entry, Object.keys(imported).length > 0, names]));
     }
-    await import('./loads.cjs');`;
+    const { createPool, PoolError } = required[''];
+    const pool = await createPool({ module: new URL('./handlers.mjs', import.meta.url), workers: 1 });
+    console.log(await pool.dispatch('add', [20, 22]));
+    const error = await pool.dispatch('hang', 0, { timeoutMs: 50 }).catch((reason) => reason);
+    console.log(error instanceof PoolError && error.code);
+    console.log(/dist.wasmpool/.test(error.stack));
+    await pool.destroy();`;
   const files = {
-    'required.cjs': "require('wasm' + 'pool');",
-    'loads.cjs': `(async () => {\n${load}\nconsole.log(typeof createPool);\n})();`,
+    'required.cjs': `module.exports = {
+      '': require('wasm' + 'pool'), '/twin': require('wasm' + 'pool/twin'), '/actor-manager': require('wasm' + 'pool/actor-manager') };`,
+    'handlers.mjs': `import { defineWorker } from 'wasmpool/worker';
+      defineWorker({ add: ([a, b]) => a + b, hang() { for (;;); } });`, // nothing is exported: the call registers them
   };
-  const [code, type] = run(program, files);
-  assert.ok(page.includes(`\`${code}\``), `the page does not name ${code}`);
-  assert.equal(type, 'function');
+  const lines = run(program, files);
+  const entries = ['', '/twin', '/actor-manager'].map((entry) => JSON.stringify([entry, true, []]));
+  assert.deepEqual(lines, [...entries, '42', 'TIMEOUT', 'false']);
 });
 
 /** What the packed package holds. */

@@ -1,9 +1,10 @@
 /** The two-phase start on Node, and how it fails: with a reason, and without leaving anything behind. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { createPool, Pool } from '../../js/index.js';
 import { codeOf, countingThreads, DEADLY, ending, until } from './helpers.js';
 
@@ -62,6 +63,22 @@ test('a missing module, a missing core and initData that cannot be sent reject t
     assert.equal(await codeOf(data), 'NOT_SERIALIZABLE');
     assert.equal(threads.gone, threads.started);
   }));
+
+test('workerUrl and wasmUrl say where the files lie that somebody has placed by hand [XP-13]', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'wasmpool-files-'));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const dist = fileURLToPath(new URL('../../js/dist', import.meta.url));
+  for (const file of readdirSync(dist))
+    if (file.startsWith('boot-node')) copyFileSync(join(dist, file), join(directory, file));
+  copyFileSync(fileURLToPath(new URL('../../wasm/dist/wasmpool.wasm', import.meta.url)), join(directory, 'core.wasm'));
+  const module = moduleOf('export const add = ([a, b]) => a + b');
+  const at = (/** @type {string} */ file) => pathToFileURL(join(directory, file));
+  const options = { module, workers: 1, workerUrl: at('boot-node.cjs'), wasmUrl: at('core.wasm') };
+  const pool = ending(t, await createPool(options));
+  assert.equal(await pool.dispatch('add', [20, 22]), 42);
+  for (const wrong of [{ workerUrl: at('none.cjs') }, { wasmUrl: at('none.wasm') }])
+    assert.equal(await codeOf(createPool({ ...options, ...wrong })), 'START_FAILED');
+});
 
 test('tasks that were submitted before a start that fails reject with its reason; so does everything later', async (t) => {
   const pool = ending(t, new Pool({ module: moduleOf("throw new Error('no')"), workers: 1 }));

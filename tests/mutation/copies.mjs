@@ -31,9 +31,10 @@ export function copy(name) {
   return to;
 }
 
-/** What workers of Node start with. @param {string} directory */
+/** What workers of Node start with, and what the smoke suite loads. @param {string} directory */
 export function bundle(directory) {
-  execFileSync(process.execPath, ['scripts/bundle-worker.mjs'], { cwd: directory, stdio: 'ignore' });
+  for (const script of ['scripts/bundle-worker.mjs', 'scripts/bundle-main.mjs'])
+    execFileSync(process.execPath, [script], { cwd: directory, stdio: 'ignore' });
 }
 
 /** @param {string} test @param {string} [only] */

@@ -36,7 +36,7 @@ export default defineWorker({
   },
   add: ({ a, b }) => a + b,
   nest: async ({ depth, wasm }) => {
-    const { createPool } = await import('../../js/index.js');
+    const { createPool } = await import(threads ? '../../js/dist/index.mjs' : '../../js/dist/browser-index.js');
     const pool = await createPool({ module: import.meta.url, wasm, workers: 1 });
     try {
       return [

@@ -53,23 +53,19 @@ const TYPES = {
   '.wasm': 'application/wasm',
 };
 
-/** Static files with the headers that shared memory needs, and bare specifiers resolved, as every development server does. */
+/** Static files with the headers that shared memory needs, as every server can send. */
 function serve() {
   const server = createServer((request, response) => {
     const path = new URL(request.url ?? '/', 'http://localhost').pathname;
     readFile(join(root, path)).then(
       (bytes) => {
         const type = TYPES[/** @type {keyof typeof TYPES} */ (extname(path))] ?? 'application/octet-stream';
-        const body =
-          type === 'text/javascript' && path.startsWith('/js/')
-            ? bytes.toString().replace(/from 'cbor-x\/encode'/g, "from '/node_modules/cbor-x/encode.js'")
-            : bytes;
         response.writeHead(200, {
           'content-type': type,
           'cross-origin-opener-policy': 'same-origin',
           'cross-origin-embedder-policy': 'require-corp',
         });
-        response.end(body);
+        response.end(bytes);
       },
       () => response.writeHead(404).end(),
     );

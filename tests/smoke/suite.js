@@ -2,7 +2,6 @@
  * The smoke suite: the same module on every runtime. Each case is a function that throws when something is wrong, or returns
  * a reason why this runtime cannot do it.
  */
-import { createPool } from '../../js/index.js';
 
 /**
  * @param {unknown} found
@@ -24,10 +23,11 @@ async function codeOf(promise) {
 }
 
 /**
+ * @param {typeof import('../../js/index.js').createPool} createPool
  * @param {{ module: URL, wasm: URL, isolated: URL }} where  isolated: the tasks of wasm, for instances of their own
  * @returns {Record<string, () => Promise<string | void>>} cases by name
  */
-export function cases({ module, wasm, isolated }) {
+export function cases(createPool, { module, wasm, isolated }) {
   /** @type {(options: object, use: (pool: any) => Promise<string | void>) => Promise<string | void>} */
   const withPool = async (options, use) => {
     const pool = await createPool({ module, workers: 2, ...options });
@@ -244,11 +244,12 @@ export function cases({ module, wasm, isolated }) {
 }
 
 /**
+ * @param {typeof import('../../js/index.js').createPool} createPool that of the built package
  * @param {{ module: URL, wasm: URL, isolated: URL }} where
  * @param {(line: { name: string, result: 'passed' | 'failed' | 'skipped', detail?: string }) => void} report
  */
-export async function run(where, report) {
-  for (const [name, test] of Object.entries(cases(where))) {
+export async function run(createPool, where, report) {
+  for (const [name, test] of Object.entries(cases(createPool, where))) {
     try {
       const reason = await test();
       if (reason && !reason.startsWith('but')) report({ name, result: 'skipped', detail: reason });

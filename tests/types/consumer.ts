@@ -119,6 +119,8 @@ const halfRange: PoolOptions = { workers: { max: 4 } };
 const everything: Required<PoolOptions> = {
   module: new URL('file:///worker.js'),
   wasm: './tasks.mjs',
+  wasmUrl: new URL('file:///wasmpool.wasm'),
+  workerUrl: './boot-node.cjs',
   isolation: 'worker',
   maxTaskBytes: '64mb',
   loopChecks: true,

@@ -1,5 +1,6 @@
 /** Browsers: module workers. */
 import { own } from '../../base/own.js';
+import { bootUrl } from './boot-url.js';
 import { defer } from './defer.js';
 import { fetchBytes } from '../fetch.js';
 import { time } from './time.js';
@@ -22,7 +23,7 @@ export const host = {
   }),
   stopIsSure: true,
   wasmEngine: engineOf(globalThis.navigator?.userAgent ?? ''),
-  boot: new URL('../../entry/boot-browser.js', import.meta.url),
+  bootUrl,
   threadOptions: [],
   sharesEnv: false,
   takeOutput: () => undefined, // the console shows what workers print

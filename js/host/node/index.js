@@ -55,7 +55,7 @@ export const host = {
   }),
   stopIsSure: name === 'node',
   wasmEngine: name === 'bun' ? 'jsc' : 'v8',
-  boot: new URL('../../dist/boot-node.cjs', import.meta.url), // scripts/bundle-worker.mjs
+  bootUrl: () => new URL('../../dist/boot-node.cjs', import.meta.url), // scripts/bundle-worker.mjs
   memoryHint: name === 'node' ? memoryHint : undefined,
   threadOptions: THREAD_OPTIONS[name],
   sharesEnv: name !== 'deno',

@@ -1,0 +1,23 @@
+/** What each bundler builds: tasks, and a kill. */
+import { createPool, PoolError } from 'wasmpool';
+
+/** @param {string | URL} module */
+async function run(module) {
+  const pool = await createPool({ module, workers: 2 });
+  const sum = await pool.dispatch('add', [20, 22]);
+  const failure = await pool.dispatch('hang', undefined, { timeoutMs: 100 }).catch((error) => error);
+  const mapped = await pool.map('add', [
+    [1, 1],
+    [2, 2],
+  ]);
+  await pool.destroy();
+  return { sum, mapped: [...mapped], code: failure.code, isPoolError: failure instanceof PoolError };
+}
+
+/** @param {string | URL} module */
+export function check(module) {
+  run(module).then(
+    (result) => (globalThis.result = { result }),
+    (error) => (globalThis.result = { error: `${error.stack}\n${error.cause?.stack ?? ''}` }),
+  );
+}

@@ -1,0 +1,3 @@
+import { check } from './check.js';
+
+check(new URL('./worker.js', import.meta.url));

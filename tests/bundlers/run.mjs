@@ -1,0 +1,217 @@
+/**
+ * Installs the packed package into an empty application, builds that with each bundler as its own documentation says, without any
+ * configuration for wasmpool, serves the result, and runs it in headless Chromium: tasks, and a kill.
+ *
+ * usage: run.mjs [NAME…]   only these
+ */
+import { execFileSync, spawn } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { extname, join } from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+
+const here = fileURLToPath(new URL('.', import.meta.url));
+const root = join(here, '../..');
+const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
+const EXPECTED = { sum: 42, mapped: [2, 4], code: 'TIMEOUT', isPoolError: true };
+const HEADERS = { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' };
+const TYPES = {
+  '.html': 'text/html',
+  '.js': 'text/javascript',
+  '.mjs': 'text/javascript',
+  '.wasm': 'application/wasm',
+};
+const LIMIT_MS = 60_000;
+const PAGE = readFileSync(join(here, 'app/index.html'), 'utf8');
+
+/** An empty application with the packed package installed. */
+const work = mkdtempSync(join(tmpdir(), 'wasmpool-bundlers-'));
+const app = join(work, 'app');
+
+function install() {
+  cpSync(join(here, 'app'), app, { recursive: true });
+  writeFileSync(join(app, 'package.json'), `${JSON.stringify({ name: 'app', private: true, type: 'module' })}\n`);
+  const [tarball] = JSON.parse(
+    execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', work], {
+      cwd: root,
+      encoding: 'utf8',
+    }),
+  );
+  const home = join(app, 'node_modules/wasmpool');
+  mkdirSync(home, { recursive: true });
+  execFileSync('tar', ['-xzf', join(work, tarball.filename), '-C', home, '--strip-components=1']);
+  // What npm would install beside it.
+  for (const name of Object.keys(JSON.parse(readFileSync(join(home, 'package.json'), 'utf8')).dependencies))
+    symlinkSync(join(root, 'node_modules', name), join(app, 'node_modules', name));
+}
+
+/** @param {string} name @param {string[]} args of the bundler's program */
+function build(name, args) {
+  const program =
+    name === 'bun' ? join(root, 'tests/smoke/node_modules/.bin/bun') : join(here, 'node_modules/.bin', name);
+  execFileSync(program, args, { cwd: app, stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
+/** Serves a folder with the headers that shared memory needs. @param {string} folder */
+function serve(folder) {
+  const server = createServer((request, response) => {
+    const { pathname } = new URL(request.url ?? '/', 'http://localhost');
+    const path = join(folder, pathname === '/' ? 'index.html' : pathname);
+    if (!existsSync(path)) return void response.writeHead(404).end();
+    const type = TYPES[/** @type {keyof typeof TYPES} */ (extname(path))] ?? 'application/octet-stream';
+    response.writeHead(200, { 'content-type': type, ...HEADERS }).end(readFileSync(path));
+  });
+  return new Promise((resolve) =>
+    server.listen(0, '127.0.0.1', () =>
+      resolve({ url: `http://127.0.0.1:${server.address().port}/`, close: () => server.close() }),
+    ),
+  );
+}
+
+/** Vite's development server. */
+function serveVite() {
+  writeFileSync(join(app, 'vite.config.js'), `export default { server: { headers: ${JSON.stringify(HEADERS)} } };\n`);
+  const child = spawn(join(here, 'node_modules/.bin/vite'), ['--host', '127.0.0.1', '--port', '0'], { cwd: app });
+  return new Promise((resolve, reject) => {
+    let text = '';
+    const look = (chunk) => {
+      text += chunk;
+      const url = /http:\/\/127\.0\.0\.1:\d+\//.exec(text.replaceAll(/\x1b\[\d+m/g, ''))?.[0]; // eslint-disable-line no-control-regex
+      if (url) resolve({ url, close: () => child.kill() });
+    };
+    child.stdout.on('data', look);
+    child.stderr.on('data', look);
+    child.once('exit', () => reject(new Error(text)));
+  });
+}
+
+/** Names of the built files, and the page that loads one. @param {string} folder @param {string} script */
+function page(folder, script) {
+  const html = readFileSync(join(app, 'index.html'), 'utf8').replace('./main.js', script);
+  mkdirSync(join(app, folder), { recursive: true });
+  writeFileSync(join(app, folder, 'index.html'), html);
+}
+
+/** @param {string} script @param {string} folder */
+function viteBuild(script, folder) {
+  writeFileSync(join(app, 'index.html'), PAGE.replace('main.js', script));
+  build('vite', ['build', '--outDir', folder]);
+  writeFileSync(join(app, 'index.html'), PAGE);
+  return serve(join(app, folder));
+}
+
+/** @type {Record<string, () => any>} by name: builds, and serves the result */
+const WAYS = {
+  'vite, a worker without imports': () => viteBuild('main-plain.js', 'out-vite-plain'),
+  'vite, a worker that imports': () => viteBuild('main-vite.js', 'out-vite'),
+  'vite, development server': serveVite,
+  'webpack, a worker without imports': () => {
+    execFileSync(process.execPath, ['--input-type=module', '-e', runWebpack()], { cwd: app, stdio: 'pipe' });
+    page('out-webpack', 'main.js');
+    return serve(join(app, 'out-webpack'));
+  },
+  rollup: () => {
+    const plugin = `${join(here, 'node_modules/@rollup/plugin-node-resolve/dist/es/index.js')}={browser:true}`;
+    build('rollup', ['main.js', 'worker.js', '--dir', 'out-rollup', '--format', 'es', '-p', plugin]);
+    page('out-rollup', 'main.js');
+    return serve(join(app, 'out-rollup'));
+  },
+  parcel: () => {
+    build('parcel', [
+      'build',
+      'index.html',
+      '--dist-dir',
+      'out-parcel',
+      '--no-cache',
+      '--no-autoinstall',
+      '--public-url',
+      './',
+    ]);
+    return serve(join(app, 'out-parcel'));
+  },
+  esbuild: () => {
+    build('esbuild', ['main.js', 'worker.js', '--bundle', '--format=esm', '--minify', '--outdir=out-esbuild']);
+    page('out-esbuild', 'main.js');
+    return serve(join(app, 'out-esbuild'));
+  },
+  bun: () => {
+    build('bun', ['build', 'main.js', 'worker.js', '--target=browser', '--outdir=out-bun']);
+    page('out-bun', 'main.js');
+    return serve(join(app, 'out-bun'));
+  },
+  'no bundler, an import map': () => {
+    const folder = join(app, 'out-map');
+    cpSync(join(app, 'node_modules/wasmpool'), join(folder, 'wasmpool'), { recursive: true });
+    for (const file of ['main-plain.js', 'plain-worker.js', 'check.js']) cpSync(join(app, file), join(folder, file));
+    const map = '{ "imports": { "wasmpool": "./wasmpool/js/dist/browser-index.js" } }';
+    page('out-map', 'main-plain.js');
+    const file = join(folder, 'index.html');
+    const html = readFileSync(file, 'utf8').replace('<script', `<script type="importmap">${map}</script>\n    <script`);
+    writeFileSync(file, html);
+    return serve(folder);
+  },
+};
+
+/** webpack's program is a package of its own, which asks for its installation; the API is not. */
+function runWebpack() {
+  return `
+    import webpack from ${JSON.stringify(join(here, 'node_modules/webpack/lib/index.js'))};
+    const context = process.cwd();
+    const output = { path: context + '/out-webpack', filename: 'main.js' };
+    webpack({ mode: 'production', context, entry: './main-plain.js', output }, (error, stats) => {
+      if (error || stats.hasErrors()) { console.error(error ?? stats.toString()); process.exitCode = 1; }
+    });`;
+}
+
+/** @param {string} url */
+async function runPage(url) {
+  const tab = await browser.newPage();
+  /** @type {string[]} */
+  const errors = [];
+  tab.on('pageerror', (error) => errors.push(String(error)));
+  tab.on('console', (message) => message.type() === 'error' && errors.push(message.text()));
+  tab.on('requestfailed', (request) => errors.push(`failed: ${request.url()}`));
+  tab.on('response', (response) => response.status() === 404 && errors.push(`not found: ${response.url()}`));
+  await tab.goto(url);
+  const shown = await tab
+    .waitForFunction(() => globalThis.result, undefined, { timeout: LIMIT_MS })
+    .then((handle) => handle.jsonValue())
+    .catch((error) => ({ error: error.message }));
+  await tab.close();
+  if (JSON.stringify(shown.result) !== JSON.stringify(EXPECTED))
+    throw new Error([shown.error ?? JSON.stringify(shown.result), ...errors].join('\n'));
+}
+
+if (!existsSync(CHROMIUM)) {
+  console.log(`bundlers: ${CHROMIUM} is not installed`);
+  process.exit(1);
+}
+install();
+const browser = await chromium.launch({
+  executablePath: CHROMIUM,
+  args: ['--no-sandbox', '--disable-gpu', '--disable-quic'],
+});
+let failed = 0;
+const wanted = process.argv.slice(2);
+for (const [name, start] of Object.entries(WAYS)) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue;
+  try {
+    const server = await start();
+    try {
+      await runPage(server.url);
+    } finally {
+      server.close();
+    }
+    console.log(`ok ${name}`);
+  } catch (error) {
+    failed++;
+    console.log(`not ok ${name}: ${error.message}\n${error.stderr ?? ''}${error.stdout ?? ''}`.slice(0, 4000));
+  }
+}
+await browser.close();
+rmSync(work, { recursive: true, force: true });
+console.log(`bundlers: ${failed} failed`);
+process.exit(failed === 0 ? 0 : 1);
