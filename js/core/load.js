@@ -108,7 +108,8 @@ async function loadUsers(glue, how) {
   if (!names) {
     if (maxTaskBytes !== undefined)
       throw poolError('INVALID_ARGUMENT', "maxTaskBytes: tasks share the pool's memory: see memory.maximum");
-    return compile(glue, importGlue(glue), checked ? await withChecks(original) : original, { own: false, checked });
+    const bytes = checked ? await withChecks(original) : original;
+    return compile(glue, importGlue(glue), bytes, { own: false, checked });
   }
   const [isolated, program] = await Promise.all([
     compileIsolated(glue, original, names, how),
