@@ -355,6 +355,7 @@ void wp_heap_free(wp_heap *self, void *p) {
   if (!p) return;
   wp__block *b = wp__block_of(p);
   wp__chunk *c = wp__chunk_of(b);
+  if (self && !wp__heap_is_sound(self, b, c)) return;
   wp_heap *target = c->heap;
   if (c->big) /* at once: it may be most of the memory, and its owner may be asleep */
     wp_segment_take_big(target->segments, c, target->owner,

@@ -102,7 +102,7 @@ void *wp_heap_alloc_zeroed(wp_heap *heap, size_t align, size_t bytes);
 void *wp_heap_realloc(wp_heap *heap, void *p, size_t bytes, uint32_t tag);
 
 /* Frees p (NULL: no effect). self: the caller's own heap, or NULL if it has none. A block that is not
- * live is left alone. Any thread that holds p. O(1). */
+ * live, or whose header is damaged, is left alone. Any thread that holds p. O(1). */
 void wp_heap_free(wp_heap *self, void *p);
 
 /* Usable bytes at p; at least as many as were requested. Any thread that holds p. */
@@ -119,7 +119,9 @@ void wp_heap_free_tagged(wp_heap *heap, uint32_t tag);
  * free. Owner. */
 void wp_heap_drain(wp_heap *heap);
 
-/* After the owner's confirmed death: frees the blocks that have one of the tags (0 never matches) or
+/* Headers that a C task has overwritten are mended: what follows a damaged one in its segment is kept for ever as one block.
+ *
+ * After the owner's confirmed death: frees the blocks that have one of the tags (0 never matches) or
  * WP_TAG_ARENA, and those whose freeing had begun; rebuilds bins and counters and gives empty segments
  * back. All other blocks keep address and content. A new thread may then use the heap. May be
  * repeated. Supervisor. Walks the whole heap. */

@@ -111,6 +111,13 @@ static inline wp__chunk *wp__chunk_of(const wp__block *b) {
 
 static inline wp__block *wp__chunk_first(wp__chunk *c) { return wp__block_at(c, c->first); }
 
+/* Whether the block's size leaves it inside its small segment, END included. */
+static inline bool wp__block_fits(const wp__chunk *c, const wp__block *b) {
+  uint64_t left = c->bytes - (uint64_t)((const uint8_t *)b - (const uint8_t *)c);
+  uint32_t units = wp__block_units(b);
+  return units >= WP__BLOCK_UNITS_MIN && (uint64_t)units * WP__UNIT + WP__UNIT <= left;
+}
+
 /* The tag of a block while it is REMOTE: which thread freed it, in which generation. */
 static inline uint32_t wp__heap_who(const wp_segments *segments, uint32_t owner) {
   return wp_segments_generation(segments, owner) * WP_SEGMENT_OWNERS | owner;
@@ -147,5 +154,15 @@ wp__block *wp__heap_take_remote(wp_heap *heap);
 
 /* Frees the blocks of threads that died between freeing and pushing them. */
 void wp__heap_adopt_orphans(wp_heap *heap);
+
+/* ---- Damage: a C task may have written over headers (heap_mend.c) ---- */
+
+/* Whether the way from a block to its heap is as the heap made it. Any thread that holds the block. */
+bool wp__heap_is_sound(const wp_heap *self, const wp__block *b, const wp__chunk *c);
+
+/* Mends the header of a segment, or, if it is damaged, of a block in a small one: what follows it there becomes one block that is never
+ * freed. In a rebuild. */
+void wp__heap_mend_chunk(wp_heap *heap, wp__chunk *c);
+void wp__heap_mend_block(wp__chunk *c, wp__block *b);
 
 #endif

@@ -35,7 +35,7 @@ static bool at_end(wp__block *b) { return wp__block_state(b) == WP__BLOCK_END; }
 
 /* The block after b, or NULL. */
 static wp__block *next_in(wp__chunk *c, wp__block *b) {
-  if (c->big) return NULL;
+  if (c->big || !wp__block_fits(c, b)) return NULL; /* damaged: the rest cannot be found */
   wp__block *next = wp__block_next(b);
   return at_end(next) ? NULL : next;
 }
@@ -145,6 +145,7 @@ static void rebuild_small(wp_heap *heap, wp__chunk *c, const tag_set *set) {
   wp__block *run = NULL; /* the free block that ends before b */
   uint32_t prev_units = 0;
   for (wp__block *b = wp__chunk_first(c);; b = wp__block_after(b, prev_units)) {
+    wp__heap_mend_block(c, b);
     bool end = at_end(b);
     uint32_t units = wp__block_units(b);
     if (!end && (wp__block_state(b) == WP__BLOCK_FREE || claim_for_free(b, set))) {
@@ -171,6 +172,8 @@ void wp_heap_rebuild(wp_heap *heap, const uint32_t *tags, size_t tag_count) {
   wp_segments_reclaim(heap->segments, heap->owner);
   report_orphan(heap);
   forget_indexes(heap);
+  for (wp__chunk *c = wp__heap_next_chunk(heap, NULL); c; c = wp__heap_next_chunk(heap, c))
+    wp__heap_mend_chunk(heap, c);
   mark_orphans(heap);
   wp__heap_take_remote(heap); /* its blocks are TAKEN now, so the walk frees them */
   for (wp__chunk *c = wp__heap_next_chunk(heap, NULL), *next; c; c = next) {

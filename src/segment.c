@@ -293,6 +293,17 @@ uint64_t wp_segment_bytes(const wp_segments *segments, const void *addr) {
   return (uint64_t)pages_of(word_at(segments, page_of(segments, addr))) << WP_GRANULE_SHIFT;
 }
 
+uint32_t wp_segment_owner(const wp_segments *segments, const void *addr, const void *inner) {
+  const uint8_t *base = segments->region.base, *at = addr, *in = inner;
+  if (at < base || in < at || (uint64_t)(at - base) >> WP_GRANULE_SHIFT >= segments->pages)
+    return WP_SEGMENT_OWNER_MAP;
+  uint64_t word = word_at(segments, page_of(segments, addr));
+  bool is_whole = state_of(word) == HEAD || state_of(word) == BIG;
+  return is_whole && (uint64_t)(in - at) >> WP_GRANULE_SHIFT < pages_of(word)
+             ? owner_of(word)
+             : WP_SEGMENT_OWNER_MAP;
+}
+
 int wp_segments_check(const wp_segments *segments) {
   for (uint32_t page = touched_of(segments); page < segments->pages; page++)
     if (word_at(segments, page) != NEVER_USED) return WP_E_BROKEN_INVARIANT;

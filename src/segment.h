@@ -124,6 +124,10 @@ uint32_t wp_segments_generation(const wp_segments *segments, uint32_t owner);
 uint64_t wp_segments_bytes(const wp_segments *segments);
 uint64_t wp_segments_extended_bytes(const wp_segments *segments);
 
+/* Who owns the whole segment that begins at `addr` and holds `inner`; WP_SEGMENT_OWNER_MAP: there is none. For addresses that may be
+ * wrong. Any thread; exact for the holder of a value in the segment. */
+uint32_t wp_segment_owner(const wp_segments *segments, const void *addr, const void *inner);
+
 /* The size of a whole segment, for its owner. */
 uint64_t wp_segment_bytes(const wp_segments *segments, const void *addr);
 

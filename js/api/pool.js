@@ -106,6 +106,7 @@ export class Pool {
       this.#starting = createEngine(this.#options, {
         ...engineEvents(this.#events),
         rest: () => this.#drain.wake(),
+        damaged: (error) => void this.#ending.now(error),
         seating: (seat) => this.#broadcasts.replay(seat, /** @type {Engine} */ (this.#intake.engine)),
         givenUp: (seat) => this.#broadcasts.givenUp(seat),
       });

@@ -15,7 +15,7 @@ import { OPTIONS_OF } from '../options/spec.js';
 /**
  * The engine's events, turned into those of the pool.
  * @param {import('./pool-events.js').PoolEmitter} events of the pool
- * @returns {Omit<import('../engine/engine.js').EngineEvents, 'rest' | 'seating' | 'givenUp'>}
+ * @returns {Omit<import('../engine/engine.js').EngineEvents, 'rest' | 'damaged' | 'seating' | 'givenUp'>}
  */
 export function engineEvents(events) {
   return {

@@ -36,6 +36,7 @@ import { Timekeeper } from '../time/timekeeper.js';
  * @property {(member: import('../threads/fleet.js').Member) => void} left
  * @property {(member: import('../threads/fleet.js').Member, count: number) => void} broken locks of a stopped task had to be opened
  * @property {(message: string) => void} tell reports a failure that belongs to no task
+ * @property {(error: import('../base/errors.js').PoolError) => void} damaged a call into the core has trapped: the pool's memory is damaged, and the core answers no more
  * @property {(seat: number) => void} seating
  * @property {(seat: number | undefined) => void} givenUp
  * @property {(member: import('../threads/fleet.js').Member, message: unknown) => void} message user code in the worker posted it
@@ -298,8 +299,7 @@ export class Engine {
    * @param {import('../options/task-options.js').Deadline} deadline
    */
   expire(task, deadline) {
-    const { recycleTimeoutMs } = this.options;
-    const { index } = task;
+    const [{ recycleTimeoutMs }, { index }] = [this.options, task];
     const isHere = index >= 0 && this.#tasks[index] === task;
     const state = isHere ? this.core.load(this.core.slots.record(index)) & 0xff : L.SLOT_FREE;
     if (state === L.SLOT_DONE) return; // it was faster: its result is on its way

@@ -3,6 +3,7 @@ import { EarlyThreads } from '../threads/early.js';
 import { Engine } from '../engine/engine.js';
 import { poolError } from '../base/errors.js';
 import { host } from '../host/index.js';
+import { guarded } from '../core/guarded.js';
 import { forgetProgram, instantiate, loadProgram } from '../core/load.js';
 import { ignore } from '../task/task.js';
 import { Timers } from '../time/timers.js';
@@ -23,8 +24,12 @@ export async function createEngine(options, events) {
   const threads = new EarlyThreads(options);
   try {
     const { program, exports, memory } = await loadInTime(options);
+    const calls = guarded(exports, (error) => {
+      events.error(error);
+      events.damaged(error);
+    });
     try {
-      const engine = new Engine(options, events, program, exports, memory, threads);
+      const engine = new Engine(options, events, program, calls, memory, threads);
       engine.fleet.suspicions.onBroken = events.broken;
       return engine;
     } catch (error) {

@@ -72,6 +72,12 @@ int wp_port_region_extend(const wp_region *region, uint64_t used_bytes) {
 
 void wp_port_region_close(wp_region *region) { (void)region; }
 
+bool wp_port_holds(const void *at, size_t bytes) {
+  uint64_t end = (uint64_t)(uintptr_t)at + bytes;
+  return at && (uintptr_t)at % sizeof(uint64_t) == 0 &&
+         end <= (uint64_t)__builtin_wasm_memory_size(0) * PAGE_BYTES;
+}
+
 /* ---- Loop checks ---- */
 
 extern unsigned char __global_base;

@@ -82,3 +82,8 @@ void wp_port_region_close(wp_region *region) {
   region->base = NULL;
   region->limit_bytes = 0;
 }
+
+bool wp_port_holds(const void *at, size_t bytes) {
+  (void)bytes;
+  return at;
+}

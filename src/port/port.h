@@ -76,6 +76,9 @@ void wp_port_alarm_clear(const wp_port_alarm *alarm);
  * thread itself, or main after its death. */
 void wp_port_thread_reset(uint32_t thread);
 
+/* Whether a pointer that may be wrong names memory that can be read, so many bytes of it. Native ports cannot tell: true. */
+bool wp_port_holds(const void *at, size_t bytes);
+
 /* wasm only: so many bytes from address 0 on hold nothing, so that writes through NULL do no harm. */
 enum { WP_NULL_BYTES = 65536 };
 
