@@ -17,7 +17,7 @@ const ROOMS = [
   ['wasmpool', 'arguments'], // the public header: types that rooms share, functions that several rooms define
   ['type'],
   ['segment'],
-  ['heap', 'heap_block', 'heap_mend', 'heap_walk'],
+  ['heap', 'heap_block', 'heap_mend', 'heap_walk', 'heap_keep'],
   ['arena'],
   ['table'],
   ['slot'],

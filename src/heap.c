@@ -25,8 +25,8 @@ void wp__heap_insert(wp_heap *heap, wp__block *b, uint32_t units) {
   wp__heap_bin(units, &level, &step);
   wp__block **bin = &heap->bins[level][step];
   WP_POINT("heap.insert");
-  *wp__block_links(b) = (wp__links){*bin, NULL};
-  if (*bin) wp__block_links(*bin)->previous = b;
+  *wp__block_links(b) = (wp__links){wp__hide(*bin), wp__hide(NULL)};
+  if (*bin) wp__block_links(*bin)->previous = wp__hide(b);
   WP_POINT("heap.bin");
   *bin = b;
   heap->level_map |= 1u << level;
@@ -38,13 +38,14 @@ static void remove_from_bin(wp_heap *heap, wp__block *b) {
   wp__heap_bin(wp__block_units(b), &level, &step);
   wp__links *links = wp__block_links(b);
   WP_POINT("heap.remove");
-  if (links->next) wp__block_links(links->next)->previous = links->previous;
-  if (links->previous) {
-    wp__block_links(links->previous)->next = links->next;
+  wp__block *next = wp__shown(links->next), *previous = wp__shown(links->previous);
+  if (next) wp__block_links(next)->previous = links->previous;
+  if (previous) {
+    wp__block_links(previous)->next = links->next;
     return;
   }
-  heap->bins[level][step] = links->next;
-  if (links->next) return;
+  heap->bins[level][step] = next;
+  if (next) return;
   heap->step_map[level] = (uint8_t)(heap->step_map[level] & ~(1u << step));
   if (!heap->step_map[level]) heap->level_map &= ~(1u << level);
 }
@@ -329,7 +330,7 @@ void *wp_heap_realloc(wp_heap *heap, void *p, size_t bytes, uint32_t tag) {
 static void push_remote(wp_heap *target, wp__block *b) {
   uint64_t head = wp_atomic_load_relaxed_u64(&target->remote); /* ordered by the CAS below */
   do {
-    wp__block_remote(b)->next = head;
+    wp__block_remote(b)->next = ~head;
     WP_POINT("heap.push");
   } while (!wp_atomic_cas_acq_rel_u64(&target->remote, &head, (uint64_t)(uintptr_t)b));
 }
@@ -374,7 +375,7 @@ wp__block *wp__heap_take_remote(wp_heap *heap) {
     for (uint64_t at = head; at != marked;) {
       wp__block *b = (wp__block *)(uintptr_t)at;
       wp__block_set(b, wp__block_units(b), WP__BLOCK_TAKEN, 0);
-      at = wp__block_remote(b)->next;
+      at = ~wp__block_remote(b)->next;
     }
     marked = head;
     WP_POINT("heap.take");
@@ -388,7 +389,7 @@ void wp_heap_drain(wp_heap *heap) {
   if (wp_atomic_load_relaxed_u32(&heap->orphans)) wp__heap_adopt_orphans(heap);
   if (!wp_atomic_load_relaxed_u64(&heap->remote)) return;
   for (wp__block *b = wp__heap_take_remote(heap), *next; b; b = next) {
-    next = (wp__block *)(uintptr_t)wp__block_remote(b)->next;
+    next = (wp__block *)(uintptr_t)~wp__block_remote(b)->next;
     wp__heap_free_own(heap, b);
   }
 }

@@ -52,6 +52,8 @@
 #include <stddef.h>
 
 #define WP_TAG_ARENA UINT32_C(0xffffffff) /* chunks of arenas; rebuild always frees them */
+/* The program's own: allocated outside any task, or kept beyond its task. Like 0 it is never freed by tag, but wp_heap_keep looks into it. */
+#define WP_TAG_PROGRAM UINT32_C(0xfffffffe)
 
 enum {
   WP_HEAP_ALIGN = 16,
@@ -108,12 +110,37 @@ void wp_heap_free(wp_heap *self, void *p);
 /* Usable bytes at p; at least as many as were requested. Any thread that holds p. */
 size_t wp_heap_usable(const void *p);
 
+/* The tag of p. Any thread that holds p. */
+uint32_t wp_heap_tag(const void *p);
+
 /* Gives p another tag, in one store: e.g. 0 for a result that outlives its task. The only holder of
  * p. */
 void wp_heap_retag(void *p, uint32_t tag);
 
 /* Frees every live block with this tag (0: none). Owner. Walks the whole heap. */
 void wp_heap_free_tagged(wp_heap *heap, uint32_t tag);
+
+/* Where pointers to blocks may be, besides in blocks. */
+typedef struct wp_heap_range {
+  const void *start, *end;
+  /* The first bytes of it as they were before any task: what has not changed since is no pointer to a task's block. May be NULL, 0 */
+  const void *then;
+  size_t then_bytes;
+} wp_heap_range;
+
+typedef struct wp_heap_roots {
+  /* The program's variables: the range with this number; false behind the last one. */
+  bool (*range)(const void *context, uint32_t number, wp_heap_range *range);
+  const void *context;
+  uint32_t owners; /* heaps with numbers below this are looked at as well */
+} wp_heap_roots;
+
+/* To be called before the blocks with this tag are freed: gives those a tag of the program's (WP_TAG_PROGRAM) to which anything points that
+ * stays: the ranges, blocks with other tags except 0 and WP_TAG_ARENA, or other blocks that are kept. Whatever looks like a pointer to
+ * the first 512 bytes of a block is taken for one. Returns the bytes that are kept. Nothing is kept when there is no memory for the search. The owner,
+ * or the supervisor after its death; other threads may go on, and what they copy from place to place meanwhile may be missed. Cost: no
+ * more than a walk if there is no such block, else one look at each word of the ranges and heaps. */
+uint64_t wp_heap_keep(wp_heap *heap, uint32_t tag, const wp_heap_roots *roots);
 
 /* Takes back the blocks that other threads freed. Every alloc does this; the call is for owners that only
  * free. Owner. */

@@ -34,14 +34,18 @@ typedef struct wp__block {
   uint16_t unused;
 } wp__block;
 
+/* Links in the bytes of blocks are hidden: what is left of them in a block's bytes must not look like a pointer (wp_heap_keep). */
+static inline uintptr_t wp__hide(const struct wp__block *b) { return ~(uintptr_t)b; }
+static inline struct wp__block *wp__shown(uintptr_t link) { return (struct wp__block *)~link; }
+
 /* In the bytes of a free block. */
 typedef struct wp__links {
-  wp__block *next, *previous; /* in its bin */
+  uintptr_t next, previous; /* in its bin; hidden */
 } wp__links;
 
 /* In the bytes of a REMOTE block, written by the thread that frees it. */
 typedef struct wp__remote {
-  uint64_t next; /* on the remote list */
+  uint64_t next; /* on the remote list; hidden */
 } wp__remote;
 
 /* The start of a segment. */

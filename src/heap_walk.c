@@ -99,7 +99,7 @@ void wp__heap_adopt_orphans(wp_heap *heap) {
   if (!wp_atomic_exchange_acq_rel_u32(&heap->orphans, 0)) return; /* pairs with report_orphan */
   mark_orphans(heap);
   for (wp__block *b = wp__heap_take_remote(heap), *next; b; b = next) {
-    next = (wp__block *)(uintptr_t)wp__block_remote(b)->next;
+    next = (wp__block *)(uintptr_t)~wp__block_remote(b)->next;
     wp__heap_free_own(heap, b);
   }
   free_claimed(heap, &(tag_set){NULL, 0, 0});
@@ -213,7 +213,7 @@ static bool is_in_bin(const wp_heap *heap, const wp__block *b) {
   uint32_t level, step;
   wp__heap_bin(wp__block_units(b), &level, &step);
   wp__block *at = heap->bins[level][step];
-  while (at && at != b) at = wp__block_links(at)->next;
+  while (at && at != b) at = wp__shown(wp__block_links(at)->next);
   return at != NULL;
 }
 
@@ -260,11 +260,12 @@ static bool check_bins(const wp_heap *heap, uint64_t *entries) {
   for (uint32_t level = 0; level < WP_HEAP_LEVELS; level++) {
     for (uint32_t step = 0; step < WP_HEAP_STEPS; step++) {
       wp__block *before = NULL;
-      for (wp__block *b = heap->bins[level][step]; b; b = wp__block_links(b)->next, ++*entries) {
+      for (wp__block *b = heap->bins[level][step]; b;
+           b = wp__shown(wp__block_links(b)->next), ++*entries) {
         uint32_t own_level, own_step;
         wp__heap_bin(wp__block_units(b), &own_level, &own_step);
         if (own_level != level || own_step != step) return false;
-        if (wp__block_links(b)->previous != before) return false;
+        if (wp__shown(wp__block_links(b)->previous) != before) return false;
         before = b;
       }
       if (!before != !(heap->step_map[level] >> step & 1)) return false;

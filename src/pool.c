@@ -97,6 +97,21 @@ void *wp_pool_alloc(wp_heap *heap, size_t count, size_t bytes) {
   return block ? memset(block, 0, lines * WP_LINE_BYTES) : NULL;
 }
 
+/* Before any task: constants among the statics look like pointers, too. */
+static wp_status note_statics(wp_pool *pool, wp_heap *heap) {
+  const void *start = NULL, *end = NULL;
+  if (!wp_port_statics(&start, &end)) return WP_OK;
+  const uint8_t *last = end;
+  while (last > (const uint8_t *)start && !last[-1]) last--;
+  size_t bytes = (size_t)(last - (const uint8_t *)start);
+  void *copy = wp_heap_alloc(heap, bytes, 0);
+  if (!copy) return WP_E_NO_MEMORY;
+  memcpy(copy, start, bytes);
+  pool->statics_then = copy;
+  pool->statics_bytes = bytes;
+  return WP_OK;
+}
+
 /* No points: there are no other threads yet. */
 wp_status wp_pool_open(wp_pool *pool, wp_heap *main_heap) {
   wp_atomic_store_relaxed_u32(&pool->threads_end, 1); /* main's record; no other thread yet */
@@ -114,7 +129,7 @@ wp_status wp_pool_open(wp_pool *pool, wp_heap *main_heap) {
     wp_arena_open(&memory->arena, &memory->heap);
     if (status) return status;
   }
-  return WP_OK;
+  return note_statics(pool, main_heap);
 }
 
 /* No points: main only. */
@@ -142,10 +157,42 @@ static void reset_record(wp_thread *record) {
   wp_atomic_store_release_u32(&record->state, WP_THREAD_EMPTY);
 }
 
+typedef struct variables {
+  const wp_pool *pool;
+  uint32_t dead; /* a thread whose variables are gone; WP_MAIN: none */
+} variables;
+
+/* First the statics, then the thread-local variables of each thread. */
+static bool range_of(const void *context, uint32_t number, wp_heap_range *range) {
+  const variables *all = context;
+  const wp_pool *pool = all->pool;
+  if (!number) {
+    *range = (wp_heap_range){.then = pool->statics_then, .then_bytes = pool->statics_bytes};
+    return wp_port_statics(&range->start, &range->end);
+  }
+  if (number >= wp_pool_threads_end(pool)) return false;
+  const wp_thread_memory *memory = wp_pool_memory(pool, number);
+  *range = (wp_heap_range){0};
+  if (number != all->dead)
+    *range = (wp_heap_range){.start = memory->locals, .end = memory->locals_end};
+  return true;
+}
+
+void wp_pool_keep(wp_pool *pool, uint32_t thread, uint32_t tag, bool dead) {
+  wp_heap_range statics;
+  variables all = {pool, dead ? thread : WP_MAIN};
+  wp_heap_roots roots = {range_of, &all, wp_pool_threads_end(pool)};
+  if (!range_of(&all, 0, &statics)) return;
+  uint64_t bytes = wp_heap_keep(wp_pool_heap(pool, thread), tag, &roots);
+  WP_POINT("pool.keep");
+  if (bytes) wp_atomic_fetch_add_relaxed_u64(&pool->counters.kept, bytes); /* a number only */
+}
+
 void wp_pool_reap(wp_pool *pool, uint32_t thread, bool trusted) {
   wp_thread *record = &pool->threads[thread];
   uint32_t tag = wp_atomic_load_relaxed_u32(&record->tag); /* its writer is dead */
   (void)trusted;
+  wp_pool_keep(pool, thread, tag, true);
   wp_heap_rebuild(wp_pool_heap(pool, thread), &tag, tag ? 1 : 0);
   wp_arena_abandon(&wp_pool_memory(pool, thread)->arena);
   wp_port_thread_reset(thread);

@@ -63,6 +63,7 @@ typedef struct wp_counters {
   wp_atomic_u64 reaped;    /* threads reaped; main */
   wp_atomic_u64 rebuilt;   /* threads reaped that had died inside the gate; main */
   wp_atomic_u64 bells;     /* doorbells rung; workers */
+  wp_atomic_u64 kept;      /* bytes of stopped tasks that something still points to; any */
 } wp_counters;
 
 /* Main's; see governor.h. */
@@ -134,7 +135,10 @@ struct wp_pool {
   wp_table slots, boxes, groups, names;
   /* Places in reserved memory, see box_memory.c; a thread takes a free one if it has a grant. */
   wp_table places;
-  uint8_t *box_memory;  /* the reserved memory; constant; NULL: there is none */
+  uint8_t *box_memory; /* the reserved memory; constant; NULL: there is none */
+  /* The first bytes of the program's statics as they were when the pool was laid out, up to the last that is not 0; constant */
+  const void *statics_then;
+  size_t statics_bytes;
   uint32_t recount_due; /* 1: a thread died inside the gate; see recount.h; main only */
 };
 
@@ -183,6 +187,10 @@ static inline uint32_t wp_pool_ready(const wp_pool *pool) {
 /* A zeroed array of `count` entries that shares no cache line with anything else, for a pool that is being laid out. NULL: out of memory.
  * main. */
 void *wp_pool_alloc(wp_heap *main_heap, size_t count, size_t bytes);
+
+/* Keeps what the program still points to of the blocks that a stopped task has allocated: see wp_heap_keep. The thread itself, inside the
+ * gate; main after its death (`dead`: so its own thread-local variables do not count), before the heap is rebuilt. May be repeated. */
+void wp_pool_keep(wp_pool *pool, uint32_t thread, uint32_t tag, bool dead);
 
 /* Hooks of rooms.h: the thread records and their heaps. */
 wp_status wp_pool_open(wp_pool *pool, wp_heap *heap);

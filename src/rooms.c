@@ -109,6 +109,7 @@ void wp_pool_gauges(wp_pool *pool, wp_stats *stats) {
   /* Relaxed from here on: gauges, which order nothing. */
   stats->processed = wp_atomic_load_relaxed_u64(&pool->counters.processed);
   stats->errors = wp_atomic_load_relaxed_u64(&pool->counters.errors);
+  stats->kept_bytes = wp_atomic_load_relaxed_u64(&pool->counters.kept);
   stats->broken_locks = 0;
   stats->boxes_leased = wp_atomic_load_relaxed_u32(&pool->boxes_taken);
   stats->box_count = pool->config.box_count;

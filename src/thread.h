@@ -180,6 +180,8 @@ typedef struct wp_thread_memory {
   wp_arena arena;
   /* The host's, used by one thread of this record after another; NULL until one needs it. */
   void *block;
+  /* The thread-local variables of the program, in that block; NULL without one. main */
+  const void *locals, *locals_end;
   /* See critical.h; written by the worker. `listed` of them are in use, at most wp_thread.holds */
   wp_held held[WP_HELD_MAX];
   uint32_t listed;

@@ -122,11 +122,9 @@ bool wp_task_cancelled(const wp_task *task);
 /* Tells the pool that the task is alive. Costs one store. */
 void wp_task_heartbeat(wp_task *task);
 
-/* A critical section of the task, for changes that must not be cut off half-way. A stop (a time limit, wp_terminate) waits for its end and
- * takes effect there. Sections nest; locks of the C library, pthread mutexes and the like count as sections by themselves. A task that
- * stays in one for long is stopped all the same: after a few hundredths of a second in wasm, which diagnostics().brokenLocks counts;
- * native threads are not ended before the section ends. End each section in the task that began it; the end of a task ends all. No effect
- * outside a task. Costs a few nanoseconds. */
+/* A critical section: a stop of the task (a time limit, wp_terminate) waits for its end. Sections nest; in wasm locks are sections by
+ * themselves. A task that stays in one for more than 20 ms is stopped all the same in wasm (diagnostics().brokenLocks), natively never. The
+ * task's end ends all of its sections. No effect outside a task. Costs a few nanoseconds. */
 void wp_critical_begin(void);
 void wp_critical_end(void);
 
@@ -142,6 +140,10 @@ void *wp_calloc(size_t count, size_t bytes);
 void *wp_realloc(void *block, size_t bytes);
 void *wp_aligned_alloc(size_t alignment, size_t bytes);
 void wp_free(void *block);
+
+/* Keeps a block of malloc or wp_malloc when its task is stopped or traps. In wasm those to which a static variable points are kept without
+ * it. NULL, and memory that is not the pool's: no effect. */
+void wp_keep(void *block);
 
 /* ---- Pool side ------------------------------------------------------------------------------------------------- */
 
@@ -270,6 +272,7 @@ typedef struct wp_stats {
   uint64_t heap_bytes;
   /* Locks and critical sections that stopped tasks did not leave by themselves: what they protect may be half-changed. */
   uint64_t broken_locks;
+  uint64_t kept_bytes; /* of stopped tasks: see wp_keep */
 } wp_stats;
 
 /* The sizes of the structs that a program shares with the library. A program that was compiled with another version's header must not run

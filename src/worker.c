@@ -221,6 +221,7 @@ bool wp_worker_clean_up(wp_pool *pool, uint32_t self, uint32_t index) {
   wp__task_lose_event(pool, self, self);
   bool broken = wp_critical_break(pool, self); /* first: a lock may lie in the task's memory */
   wp_critical_reset(thread, 0);
+  wp_pool_keep(pool, self, tag, false);
   wp_heap_free_tagged(wp_pool_heap(pool, self), tag);
   wp_arena_reset(&wp_pool_memory(pool, self)->arena);
   wp_port_thread_reset(self);

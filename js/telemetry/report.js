@@ -24,6 +24,7 @@ import { noStops } from '../threads/stop-log.js';
  * @property {number} heapBytes heap memory in use, of all threads
  * @property {number} memoryBytes size of the shared memory
  * @property {number} threads number of threads, including spares and dying ones
+ * @property {number} keptBytes memory that stopped C tasks had allocated and that was kept, because something of the program pointed to it
  * @property {number} brokenLocks locks and critical sections that stopped C tasks did not leave by themselves, and that were opened for the
  *   others: what they protect may be half-changed. See the event `lockBroken`
  * @property {number} nullWrites 32-bit words of the first 64 KB of the pool's memory that are not 0: nothing lies there, so C tasks have
@@ -67,6 +68,7 @@ export function diagnose(engine) {
     heapBytes: gauges?.heapBytes ?? 0,
     memoryBytes: engine?.core.memory.wasmMemory.buffer.byteLength ?? 0,
     threads: engine?.fleet.members.size ?? 0,
+    keptBytes: gauges?.keptBytes ?? 0,
     brokenLocks: gauges?.brokenLocks ?? 0,
     nullWrites: engine ? nullWrites(engine.core.memory.u32) : 0,
     kills: engine?.fleet.suspicions.kills ?? 0,

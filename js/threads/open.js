@@ -107,6 +107,7 @@ export function readStats({ exports, pool, memory }, at) {
     },
     tasksInUse: word(L.STATS_TASKS_IN_USE),
     heapBytes: wide(L.STATS_HEAP_BYTES),
+    keptBytes: wide(L.STATS_KEPT_BYTES),
     brokenLocks: wide(L.STATS_BROKEN_LOCKS),
   };
 }

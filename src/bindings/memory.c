@@ -42,7 +42,13 @@ static void leave(void) {
 
 /* A C task's blocks carry its tag, by which they are freed if it is killed. */
 static uint32_t current_tag(void) {
-  return wp__self ? wp_atomic_load_relaxed_u32(&wp__self->tag) : 0; /* own word */
+  uint32_t tag = wp__self ? wp_atomic_load_relaxed_u32(&wp__self->tag) : 0; /* own word */
+  return tag ? tag : WP_TAG_PROGRAM;
+}
+
+/* A block that was kept stays the program's. */
+static uint32_t tag_for(const void *block) {
+  return block && wp_heap_tag(block) == WP_TAG_PROGRAM ? WP_TAG_PROGRAM : current_tag();
 }
 
 static void *finish(wp_heap *heap, void *block) {
@@ -73,7 +79,7 @@ void *calloc(size_t count, size_t bytes) {
 
 void *realloc(void *block, size_t bytes) {
   wp_heap *heap = enter();
-  return finish(heap, heap ? wp_heap_realloc(heap, block, bytes, current_tag()) : NULL);
+  return finish(heap, heap ? wp_heap_realloc(heap, block, bytes, tag_for(block)) : NULL);
 }
 
 void *aligned_alloc(size_t alignment, size_t bytes) {
@@ -121,3 +127,7 @@ void *wp_calloc(size_t count, size_t bytes) { return calloc(count, bytes); }
 void *wp_realloc(void *block, size_t bytes) { return realloc(block, bytes); }
 void *wp_aligned_alloc(size_t alignment, size_t bytes) { return aligned_alloc(alignment, bytes); }
 void wp_free(void *block) { free(block); }
+
+void wp_keep(void *block) {
+  if (block) wp_heap_retag(block, WP_TAG_PROGRAM);
+}

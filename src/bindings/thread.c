@@ -27,6 +27,7 @@ typedef struct thread_argument {
 typedef struct thread_block {
   struct pthread control;
   thread_argument argument;
+  const void *specific[PTHREAD_KEYS_MAX]; /* values of pthread_setspecific */
   _Alignas(16) char stack[STACK_BYTES];
 } thread_block;
 
@@ -49,15 +50,19 @@ void *wp_js_thread_block(wp_pool *pool, uint32_t thread) {
   if (!block) return NULL;
   wp_pool_memory(pool, thread)->block = block;
   memset(&block->control, 0, sizeof block->control);
+  memset(block->specific, 0, sizeof block->specific);
   struct pthread *control = &block->control;
   control->self = control->next = control->prev = control;
   control->tid = WP_FIRST_TID + (int)thread;
   control->robust_list.head = &control->robust_list.head;
+  control->tsd = (void **)block->specific;
   control->locale = &libc.global_locale;
   control->detach_state = DT_DETACHED;
   control->stack = block->stack + STACK_BYTES;
   control->stack_size = STACK_BYTES;
   control->tls_base = (char *)block + tls;
+  wp_pool_memory(pool, thread)->locals = control->tls_base;
+  wp_pool_memory(pool, thread)->locals_end = (char *)control->tls_base + __builtin_wasm_tls_size();
   libc.need_locks =
       1; /* the library must lock from now on, although its list has one thread only */
   wp_port_streams_open();

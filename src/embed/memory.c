@@ -50,3 +50,7 @@ void wp_free(void *block) {
   wp_heap_free(enter(), block);
   wp_gate_leave(wp__self);
 }
+
+void wp_keep(void *block) {
+  if (is_pools(block)) wp_heap_retag(block, WP_TAG_PROGRAM);
+}

@@ -141,3 +141,4 @@ void *wp_calloc(size_t count, size_t bytes) { return calloc(count, bytes); }
 void *wp_realloc(void *block, size_t bytes) { return realloc(block, bytes); }
 void *wp_aligned_alloc(size_t alignment, size_t bytes) { return aligned_alloc(alignment, bytes); }
 void wp_free(void *block) { free(block); }
+void wp_keep(void *block) { (void)block; }

@@ -80,7 +80,13 @@ bool wp_port_holds(const void *at, size_t bytes) {
 
 /* ---- Loop checks ---- */
 
-extern unsigned char __global_base;
+extern unsigned char __global_base, __data_end;
+
+bool wp_port_statics(const void **start, const void **end) {
+  *start = &__global_base;
+  *end = &__data_end;
+  return true;
+}
 
 static wp_atomic_u32 *stop_flag(void) {
   bool free = (uintptr_t)&__global_base >= WP_STOP_FLAG + sizeof(wp_atomic_u32) &&

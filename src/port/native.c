@@ -73,6 +73,12 @@ void wp_port_thread_reset(uint32_t thread) { (void)thread; }
 
 void wp_port_flush(void) {}
 
+/* Those of all libraries are not known to each other. */
+bool wp_port_statics(const void **start, const void **end) {
+  *start = *end = NULL;
+  return false;
+}
+
 bool wp_port_stops_possible(void) { return true; }
 
 void wp_port_count_stops(int32_t by) { (void)by; }

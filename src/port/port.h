@@ -92,6 +92,9 @@ bool wp_port_stops_possible(void);
 /* Adds to that word. main. */
 void wp_port_count_stops(int32_t by);
 
+/* Where the program's static variables are; false if the host does not know. */
+bool wp_port_statics(const void **start, const void **end);
+
 /* Passes on output that the C library still buffers (wasm). After a task, however it ended; outside the gate. */
 void wp_port_flush(void);
 

@@ -88,7 +88,7 @@ export function ending(t, pool) {
  * While `use` runs, the rungs of kills that spare a thread have unlimited time: a thread that gets no processor for a while
  * does not die for that.
  * @param {() => Promise<void>} use
- * @param {('flag' | 'check')[]} [rungs] the others are given up as soon as usual
+ * @param {('flag' | 'check' | 'locks')[]} [rungs] the others are given up as soon as usual
  */
 export async function withPatience(use, rungs = ['flag', 'check']) {
   const usual = { ...LIMITS_MS };

@@ -14,6 +14,8 @@ static const char *const elsewhere[] = {
     "critical.reset",     /* a task ends while it holds a lock: critical_test.c */
     "gate.back",          /* a doomed thread that goes on: matrix_threads_test.c */
     "gate.park",          /* likewise */
+    "heap.keep",          /* native hosts do not know all statics: heap_keep_test.c */
+    "pool.keep",          /* likewise */
     "heap.orphan",        /* main, in wp_heap_rebuild: heap_kill_test.c */
     "segment.generation", /* main, in wp_heap_rebuild: heap_kill_test.c */
     "stop.look",          /* main: worker_test.c */
