@@ -213,7 +213,7 @@ $(BUNDLE) &: $(shell find js -name '*.js' -not -path 'js/dist/*') scripts/bundle
 	$(call say,BUNDLE,js/dist)
 	$(Q)node scripts/bundle-worker.mjs
 
-# What users get by the package's name: docs/decisions/0020-package.md.
+# What users get by the package's name: docs/decisions/0023-package.md.
 $(MAIN) &: $(BUNDLE) scripts/bundle-main.mjs $(CORE)
 	$(call say,BUNDLE,js/dist/wasmpool.cjs)
 	$(Q)node scripts/bundle-main.mjs
