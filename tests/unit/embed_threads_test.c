@@ -414,10 +414,12 @@ TEST(pool_threads, "threads have the configured name, processor and stack; hooks
     while (wp_atomic_load_seq_u32(&log.killed) == killed) wp_wait(pool, &completion, 1, 1);
   }
 #endif
+  /* The last successor may still be on its way, and would not start at all in a pool that closes. */
+  while (wp_atomic_load_seq_u32(&log.started) < 2 + killed)
+    wp_wait(pool, &(wp_completion){0}, 1, 1);
   wp_pool_destroy(pool);
   while (wp_atomic_load_seq_u32(&log.ended) < wp_atomic_load_seq_u32(&log.started)) sched_yield();
   CHECK_EQ(wp_atomic_load_seq_u32(&log.killed), killed);
-  CHECK(wp_atomic_load_seq_u32(&log.started) >= 2 + killed);
 }
 
 /* ---- Boxes ---- */
