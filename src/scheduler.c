@@ -141,8 +141,11 @@ uint32_t wp_sched_take(wp_pool *pool, uint32_t self, double now_ms) {
   wp_gate_enter(thread);
   while (again && !taken) {
     wp_lock_wait(pool, self);
-    wp_sched_apply_inbox(pool, self);
+    /* Looked at before and after the inbox: a worker that takes has seen every task that came before the end of a pause, so that the most
+     * urgent of them goes first, and none that came after the beginning of one. */
     bool paused = wp_atomic_load_seq_u32(&pool->paused);
+    wp_sched_apply_inbox(pool, self);
+    paused = wp_atomic_load_seq_u32(&pool->paused) || paused;
     if (!paused) taken = take_next(pool, self, wp_pool_time(pool, now_ms));
     uint32_t more = paused ? 0 : wp_pool_ready(pool);
     if (taken) wp_idle_note_take(pool, self);
