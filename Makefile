@@ -70,8 +70,8 @@ demo: wasm $(DEMO_MODULE) | npm ## install what is missing, build, run the main 
 test: | deps-native deps-test npm emcc ## install what is missing, build, pass every test
 	$(Q)scripts/steps.sh lint build unit-native unit-asan unit-tsan unit-kill unit-kill-asan unit-kill-tsan model node smoke bundlers types ratios
 
-test-all: test ## `make test`, and what takes longer: random kills, planted faults
-	$(Q)scripts/steps.sh soak mutate
+test-all: test ## `make test`, and what takes longer: random kills, examples with other people's C code, planted faults
+	$(Q)scripts/steps.sh soak examples mutate
 
 check: | deps-native deps-test npm emcc ## the quick part of it, about a minute
 	$(Q)scripts/steps.sh unit-native node lint types
@@ -311,6 +311,41 @@ smoke: wasm build/smoke/tasks.mjs build/smoke/isolated.mjs | npm deps-test ## th
 bundlers: wasm types | npm deps-test ## applications built with Vite, webpack, Rollup, Parcel, esbuild and Bun, each run in headless Chromium
 	@scripts/npm.sh tests/bundlers
 	$(Q)node tests/bundlers/run.mjs
+
+# ---- Examples: C code of other people, in instances of its own -----------------------------------------------------------
+
+# What is built for the tests of each; sources that cannot be had leave that example out, and its tests say why.
+EXAMPLES := quickjs sqlite pcre2 thumbnails
+FOREIGN  := .cache/examples
+.PHONY: examples
+examples: wasm | npm emcc deps-native ## QuickJS, SQLite, PCRE2 and stb as tasks, beside the tools of the same kind
+	$(Q)scripts/packages.sh examples
+	$(Q)found=$$(scripts/example-sources.sh $(EXAMPLES)); targets=; \
+	for name in $$found; do targets="$$targets build/examples/$$name.mjs"; done; \
+	case " $$found " in *quickjs*) targets="$$targets build/examples/qjs" ;; esac; \
+	[ -z "$$targets" ] || $(MAKE) --no-print-directory $$targets
+	$(Q)node --test --test-timeout=600000 --test-reporter=spec $(sort $(wildcard tests/examples/*.test.js))
+
+build/examples/%: private FOREIGN_FLAGS := -O2 -Wno-everything
+build/examples/quickjs.mjs: private FOREIGN_FLAGS += -D_GNU_SOURCE -DCONFIG_VERSION='"2025-04-26"' -sSTACK_SIZE=1MB -I$(FOREIGN)/quickjs \
+  $(addprefix $(FOREIGN)/quickjs/,quickjs.c cutils.c dtoa.c libregexp.c libunicode.c)
+build/examples/sqlite.mjs: private FOREIGN_FLAGS += -DSQLITE_THREADSAFE=0 -DSQLITE_OMIT_LOAD_EXTENSION -DSQLITE_TEMP_STORE=3 \
+  -I$(FOREIGN)/sqlite/deps/sqlite3 $(FOREIGN)/sqlite/deps/sqlite3/sqlite3.c
+build/examples/pcre2.mjs: private FOREIGN_FLAGS += -DHAVE_CONFIG_H -DPCRE2_CODE_UNIT_WIDTH=8 -DSUPPORT_UNICODE -I$(FOREIGN)/pcre2/src \
+  $(patsubst %,$(FOREIGN)/pcre2/src/pcre2_%.c,auto_possess chartables chkdint compile compile_class config context error extuni \
+  find_bracket maketables match match_data newline ord2utf pattern_info script_run string_utils study substring tables ucd valid_utf xclass)
+build/examples/thumbnails.mjs: private FOREIGN_FLAGS += -I$(FOREIGN)/thumbnails
+build/examples/%.mjs: examples/%/tasks.c $(ISOLATED_SDK) scripts/example-sources.sh
+	$(call say,EMCC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(EMCC) $(FOREIGN_FLAGS) $< $$($(CONFIG) --isolated) -o $@
+
+# QuickJS's own command-line tool.
+build/examples/qjs: scripts/example-sources.sh
+	$(call say,MAKE,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(MAKE) -s -C $(FOREIGN)/quickjs CC=$(CC) qjs >build/examples/qjs.log 2>&1 || { tail build/examples/qjs.log; exit 1; }
+	$(Q)cp $(FOREIGN)/quickjs/qjs $@
 
 # ---- Benchmarks ----------------------------------------------------------------------------------------------------
 

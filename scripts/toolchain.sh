@@ -37,35 +37,12 @@ use() {
   done
 }
 
-# The mirror that this system gets its own release from, so that proxies and local mirrors are respected.
-system_mirror() {
-  # shellcheck disable=SC1091
-  codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
-  apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(CODENAME) $(COMPONENT)' 'Created-By: Packages' |
-    awk -v name="$codename" '($2 == name || $3 == name) && $4 == "main" { print $1; exit }'
-}
-
-# Downloads packages of `suite` into $stage/debs, with lists and caches of their own: the system's apt does not learn
-# of the other release.
+# Downloads packages of `suite` into $stage/debs.
 download() {
-  state=$stage/apt
-  mkdir -p "$state/lists/partial" "$state/cache/archives/partial" "$stage/debs"
-  : >"$state/status"
-  printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s %s main\n' \
-    "$(system_mirror)" "$suite" >"$state/sources.list"
-  cat >"$state/apt.conf" <<EOF
-Dir::Etc::sourcelist "$state/sources.list";
-Dir::Etc::sourceparts "/dev/null";
-Dir::State::lists "$state/lists";
-Dir::State::status "$state/status";
-Dir::Cache "$state/cache";
-APT::Sandbox::User "";
-Acquire::Languages "none";
-Acquire::Retries "3";
-Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
-EOF
-  APT_CONFIG=$state/apt.conf apt-get -q update
-  (cd "$stage/debs" && APT_CONFIG=$state/apt.conf apt-get -q download "$@")
+  mkdir -p "$stage/debs"
+  private_apt "$stage/apt" deb "$suite"
+  apt-get -q update
+  (cd "$stage/debs" && apt-get -q download "$@")
 }
 
 unpack() {
