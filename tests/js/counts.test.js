@@ -125,5 +125,7 @@ test('counts of tasks and bytes have more than 32 bits', () => {
     },
     tasksInUse: L.STATS_TASKS_IN_USE + 1,
     heapBytes: wide(L.STATS_HEAP_BYTES),
+    brokenLocks: wide(L.STATS_BROKEN_LOCKS),
+    keptBytes: wide(L.STATS_KEPT_BYTES),
   });
 });
