@@ -94,7 +94,8 @@ void wp__box_free(wp_pool *pool, uint32_t self, uint32_t index) {
   wp_atomic_store_release_u64(&box->word, wp_word(wp_generation_after(generation), WP_BOX_FREE));
   if (!wp__box_put_memory(pool, address))
     wp_heap_free(wp_pool_heap(pool, self), (void *)(uintptr_t)address);
-  box->address = 0; /* an old one would look like a pointer to what lies there next (wp_heap_keep) */
+  box->address =
+      0; /* an old one would look like a pointer to what lies there next (wp_heap_keep) */
   wp_table_put(&pool->boxes, index);
   if (pooled) wp__box_give_back_place(pool);
 }

@@ -30,14 +30,21 @@ typedef struct fleet_host {
 } fleet_host;
 
 static inline wp_fleet_config fleet_config(void) {
-  return (wp_fleet_config){
-      .restart =
-          {.kind = WP_RESTART_ALWAYS, .max = 3, .window_ms = 60000, .min_ms = 100, .max_ms = 1000},
-      .ladder = {.flag_ms = 1, .check_ms = 20, .locks_ms = 40, .inside_ms = 1000, .checks = 0, .stops = 1},
-      .ticks = 1,
-      .ready_ms = 5000,
-      .spare_delay_ms = 5,
-      .seed = 1};
+  return (wp_fleet_config){.restart = {.kind = WP_RESTART_ALWAYS,
+                                       .max = 3,
+                                       .window_ms = 60000,
+                                       .min_ms = 100,
+                                       .max_ms = 1000},
+                           .ladder = {.flag_ms = 1,
+                                      .check_ms = 20,
+                                      .locks_ms = 40,
+                                      .inside_ms = 1000,
+                                      .checks = 0,
+                                      .stops = 1},
+                           .ticks = 1,
+                           .ready_ms = 5000,
+                           .spare_delay_ms = 5,
+                           .seed = 1};
 }
 
 static inline wp_status host_create(fleet_host *host, const wp_config *config,

@@ -12,7 +12,8 @@ static wp_suspicion suspicion;
 static double again_ms;
 static const wp_ladder_config with_checks = {
     .flag_ms = 1, .check_ms = 20, .locks_ms = 40, .inside_ms = 1000, .checks = true, .stops = true};
-static const wp_ladder_config without_checks = {.flag_ms = 1, .locks_ms = 40, .inside_ms = 1000, .stops = true};
+static const wp_ladder_config without_checks = {
+    .flag_ms = 1, .locks_ms = 40, .inside_ms = 1000, .stops = true};
 
 WP_TASK(spins) {
   (void)task;
