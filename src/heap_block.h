@@ -1,6 +1,5 @@
 /*
- * Purpose  What heap.c (allocate and free) and heap_walk.c (tags, rebuild, check) share: the layout
- *          of a segment
+ * Purpose  What heap.c (allocate and free), heap_walk.c (tags, rebuild, check), heap_keep.c and heap_mend.c share: the layout of a segment
  * Owns     nothing; see heap.h for Owns, Threads, Order, Kill
  * Threads  the heap's owner; any thread may read a block's word
  * See      heap.h
@@ -120,6 +119,13 @@ static inline bool wp__block_fits(const wp__chunk *c, const wp__block *b) {
   uint64_t left = c->bytes - (uint64_t)((const uint8_t *)b - (const uint8_t *)c);
   uint32_t units = wp__block_units(b);
   return units >= WP__BLOCK_UNITS_MIN && (uint64_t)units * WP__UNIT + WP__UNIT <= left;
+}
+
+/* The block after b. NULL: there is none, or b's header is damaged, so that the rest of the segment cannot be found. */
+static inline wp__block *wp__chunk_next(const wp__chunk *c, wp__block *b) {
+  if (c->big || !wp__block_fits(c, b)) return NULL;
+  wp__block *next = wp__block_next(b);
+  return wp__block_state(next) == WP__BLOCK_END ? NULL : next;
 }
 
 /* The tag of a block while it is REMOTE: which thread freed it, in which generation. */

@@ -91,18 +91,28 @@ static void note(search *s, wp__block *b) {
   s->count++;
 }
 
+/* Calls `look` for each live block in the small segments of this heap. Where a C task has written over a header, the rest of that segment is
+ * left out. */
+static void each_small(search *s, void (*look)(search *s, wp__block *b, uint32_t tag)) {
+  for (wp__chunk *c = wp__heap_next_chunk(s->heap, NULL); c; c = wp__heap_next_chunk(s->heap, c)) {
+    if (!wp__chunk_whole(c) || c->big) continue;
+    for (wp__block *b = wp__chunk_first(c); b; b = wp__chunk_next(c, b)) {
+      uint64_t word = wp__block_word(b);
+      if (wp__word_state(word) == WP__BLOCK_LIVE && wp__block_fits(c, b))
+        look(s, b, wp__word_tag(word));
+    }
+  }
+}
+
+static void note_small(search *s, wp__block *b, uint32_t tag) {
+  if (tag == s->tag) note(s, b);
+}
+
 /* Small blocks come before or between big ones, so the list is not in order yet. */
 static void find(search *s) {
   const wp_heap *heap = s->heap;
   s->count = 0;
-  for (wp__chunk *c = wp__heap_next_chunk(heap, NULL); c; c = wp__heap_next_chunk(heap, c)) {
-    if (!wp__chunk_whole(c) || c->big) continue;
-    for (wp__block *b = wp__chunk_first(c); wp__block_state(b) != WP__BLOCK_END;
-         b = wp__block_next(b)) {
-      uint64_t word = wp__block_word(b);
-      if (wp__word_state(word) == WP__BLOCK_LIVE && wp__word_tag(word) == s->tag) note(s, b);
-    }
-  }
+  each_small(s, note_small);
   for (wp__chunk *c = wp_segments_next_big(heap->segments, heap->owner, NULL); c;
        c = wp_segments_next_big(heap->segments, heap->owner, c))
     if (wp_atomic_load_acquire_u32(&c->tag) == s->tag) note(s, wp__chunk_first(c));
@@ -142,16 +152,8 @@ static void scan_big(search *s, uint32_t owner) {
 }
 
 /* This heap stands still, so its free blocks, which are full of old pointers, can be left out. */
-static void scan_own(search *s) {
-  for (wp__chunk *c = wp__heap_next_chunk(s->heap, NULL); c; c = wp__heap_next_chunk(s->heap, c)) {
-    if (!wp__chunk_whole(c) || c->big) continue;
-    for (wp__block *b = wp__chunk_first(c); wp__block_state(b) != WP__BLOCK_END;
-         b = wp__block_next(b)) {
-      uint64_t word = wp__block_word(b);
-      if (wp__word_state(word) == WP__BLOCK_LIVE && has_pointers(s, wp__word_tag(word)))
-        scan_block(s, b);
-    }
-  }
+static void scan_small(search *s, wp__block *b, uint32_t tag) {
+  if (has_pointers(s, tag)) scan_block(s, b);
 }
 
 /* Another thread's heap may change at any moment: all of a segment is looked at, whatever blocks it has. */
@@ -170,7 +172,7 @@ static void scan_all(search *s, const wp_heap_roots *roots) {
     if (owner != s->heap->owner) scan_other(s, owner);
     scan_big(s, owner);
   }
-  scan_own(s);
+  each_small(s, scan_small);
   while (s->open_count) scan_block(s, (wp__block *)s->found[s->open[--s->open_count]].start);
 }
 

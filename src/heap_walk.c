@@ -33,13 +33,6 @@ static bool claim_for_free(wp__block *b, const tag_set *set) {
 
 static bool at_end(wp__block *b) { return wp__block_state(b) == WP__BLOCK_END; }
 
-/* The block after b, or NULL. */
-static wp__block *next_in(wp__chunk *c, wp__block *b) {
-  if (c->big || !wp__block_fits(c, b)) return NULL; /* damaged: the rest cannot be found */
-  wp__block *next = wp__block_next(b);
-  return at_end(next) ? NULL : next;
-}
-
 static wp__chunk *next_big(const wp_heap *heap, const wp__chunk *after) {
   return (wp__chunk *)wp_segments_next_big(heap->segments, heap->owner, after);
 }
@@ -58,7 +51,7 @@ static void free_claimed(wp_heap *heap, const tag_set *set) {
     while (b) {
       if (claim_for_free(b, set))
         b = wp__heap_free_own(heap, b); /* the merged block; NULL: its segment is gone */
-      if (b) b = next_in(c, b);
+      if (b) b = wp__chunk_next(c, b);
     }
     next = wp__heap_next_chunk(heap, c);
   }
@@ -88,7 +81,7 @@ static bool is_orphan(const wp_heap *heap, const wp__block *b) {
 static void mark_orphans(wp_heap *heap) {
   for (wp__chunk *c = wp__heap_next_chunk(heap, NULL); c; c = wp__heap_next_chunk(heap, c)) {
     if (!wp__chunk_whole(c)) continue; /* only in a rebuild */
-    for (wp__block *b = wp__chunk_first(c); b; b = next_in(c, b)) {
+    for (wp__block *b = wp__chunk_first(c); b; b = wp__chunk_next(c, b)) {
       if (is_orphan(heap, b)) wp__block_set(b, wp__block_units(b), WP__BLOCK_TAKEN, 0);
     }
   }

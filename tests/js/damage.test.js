@@ -26,9 +26,10 @@ test('a C task that writes through NULL hits no word of the pool: loop checks wo
 for (const loopChecks of [true, false]) {
   test(`a C task that writes 4 KB behind a block and is stopped costs no other task anything (loopChecks: ${loopChecks})`, () =>
     withPool({ wasm: C_TASKS, workers: 2, loopChecks, recycleTimeoutMs: 0 }, async (pool) => {
-      for (let i = 0; i < 10; i++) {
+      for (let i = 0; i < 12; i++) {
         const others = pool.map('churn', new Array(20).fill(100));
-        assert.equal(await codeOf(pool.dispatch('overrun_and_hang', 1, { timeoutMs: 20 })), 'TIMEOUT');
+        const bytes = [0, 0x22, 0xa5, 0xff][i % 4];
+        assert.equal(await codeOf(pool.dispatch('overrun_and_hang', bytes, { timeoutMs: 20 })), 'TIMEOUT');
         // A neighbour on the same heap may meet the damage before its worker is replaced; then it is lost, and says so.
         await others.catch((error) => assert.ok(['WORKER_LOST', 'TASK_FAILED'].includes(error.code), error.code));
       }

@@ -47,6 +47,26 @@ TEST(overrun,
   }
 }
 
+static bool no_range(const void *context, uint32_t number, wp_heap_range *range) {
+  (void)context;
+  (void)number;
+  (void)range;
+  return false;
+}
+
+TEST(search,
+     "the search for what is to be kept ends at a header that was written over, whatever is "
+     "written there") {
+  static const unsigned char fills[] = {0, 0xa5, 0xff, 0x24};
+  static const wp_heap_roots roots = {no_range, NULL, 2};
+  for (size_t i = 0; i < sizeof fills; i++) {
+    open_heaps();
+    memset(blocks[3], fills[i], BLOCK_BYTES + 4096);
+    CHECK_EQ(wp_heap_keep(&heaps[1], 7, &roots), 0);
+    wp_segments_close(&segments);
+  }
+}
+
 TEST(segment_head, "a segment whose own header was written over stays with its heap") {
   const uint32_t tag = 7;
   open_heaps();
