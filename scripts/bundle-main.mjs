@@ -19,8 +19,8 @@ const dist = resolve(root, 'js/dist');
 const ENTRIES = { index: 'js/index.js', 'actor-manager': 'js/compat/actor-manager.js', twin: 'js/compat/twin.js' };
 
 /**
- * Puts other modules in the place of some, by the end of their paths.
- * @param {Record<string, () => string | Promise<string>>} modules
+ * Puts other modules in the place of some.
+ * @param {Record<string, () => string | Promise<string>>} modules texts by path
  * @returns {import('esbuild').Plugin}
  */
 function instead(modules) {
@@ -28,9 +28,8 @@ function instead(modules) {
     name: 'instead',
     setup(bundle) {
       bundle.onLoad({ filter: /\.js$/ }, async ({ path }) => {
-        const found = Object.keys(modules).find((end) => path === resolve(root, end));
-        if (found === undefined) return undefined;
-        return { contents: await modules[found](), resolveDir: resolve(path, '..') };
+        const make = modules[relative(root, path).replaceAll('\\', '/')];
+        return make && { contents: await make(), resolveDir: resolve(path, '..') };
       });
     },
   };

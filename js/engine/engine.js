@@ -124,6 +124,7 @@ export class Engine {
   /** @returns {import('../threads/member.js').FleetEvents} */
   #fleetEvents() {
     return {
+      ...this.events,
       bell: () => this.completions.ring(),
       message: (member, message) => this.#receive(member, message),
       userMessage: this.events.message,
@@ -133,7 +134,6 @@ export class Engine {
         this.events.seating(seat);
         host.defer(() => this.ledger.checkDrained()); // once seated, it may have been the last worker that was not free
       },
-      up: (member) => this.events.up(member),
       down: (member, error) => {
         member.stopped?.('');
         this.ledger.down(member, error);
@@ -148,7 +148,6 @@ export class Engine {
         member.stopped?.('');
         this.events.left(member);
       },
-      tell: this.events.tell,
       reaped: (member) => this.#reaped(member),
     };
   }
@@ -299,15 +298,15 @@ export class Engine {
    * @param {import('../options/task-options.js').Deadline} deadline
    */
   expire(task, deadline) {
-    const [{ recycleTimeoutMs }, { index }] = [this.options, task];
+    const { recycleTimeoutMs, cancelGraceMs } = this.options;
+    const { index } = task;
     const isHere = index >= 0 && this.#tasks[index] === task;
     const state = isHere ? this.core.load(this.core.slots.record(index)) & 0xff : L.SLOT_FREE;
     if (state === L.SLOT_DONE) return; // it was faster: its result is on its way
     const isRunning = state === L.SLOT_RUNNING;
     const thread = isRunning ? this.core.memory.u32[(this.core.slots.record(index) + L.SLOT_OWNER) >>> 2] : 0;
     const worker = isRunning ? this.#results.where(task, thread).worker : undefined;
-    if (recycleTimeoutMs)
-      task.more.graceMs = Math.max(task.more.graceMs ?? this.options.cancelGraceMs, recycleTimeoutMs);
+    if (recycleTimeoutMs) task.more.graceMs = Math.max(task.more.graceMs ?? cancelGraceMs, recycleTimeoutMs);
     void this.giveUp(task, deadlineError(deadline, worker, task.id), recycleTimeoutMs !== undefined);
   }
 

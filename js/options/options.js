@@ -172,7 +172,7 @@ const NAMES = {
 export const POOL_NAMES = nameSet(NAMES);
 
 /** Options of later versions: refused with a code of their own. */
-const NOT_YET = [...['isolated'], ...['resources', 'backend', 'topology']];
+const NOT_YET = ['isolated', 'resources', 'backend', 'topology'];
 
 /**
  * @param {unknown} priority

@@ -29,9 +29,7 @@ export async function createEngine(options, events) {
       events.damaged(error);
     });
     try {
-      const engine = new Engine(options, events, program, calls, memory, threads);
-      engine.fleet.suspicions.onBroken = events.broken;
-      return engine;
+      return new Engine(options, events, program, calls, memory, threads);
     } catch (error) {
       exports._wp_js_close();
       throw error;

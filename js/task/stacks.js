@@ -8,7 +8,7 @@ import { own } from '../base/own.js';
 
 const FRAME = /^ {4}at /;
 /** Frames of the runtime, and of the package's built files (scripts/bundle-main.mjs, bundle-worker.mjs). */
-const INTERNAL = /\(node:|at node:|[\\/]boot-node[-\w]*\.cjs|[\\/]wasmpool(?:-\w+\.js|\.cjs):/;
+const INTERNAL = /\(node:|at node:|[\\/]boot-node[-\w]*\.cjs|[\\/]wasmpool(?:-[A-Z\d]{8}\.js|\.cjs):/;
 /** URL of this package's sources. */
 const HOME = new URL('..', import.meta.url).href;
 /** Codes of errors whose causes come from the worker. */

@@ -27,7 +27,11 @@ export class Fleet {
   /** @type {Map<number, Member>} by thread number */
   members = new Map();
   /** Tasks that must end. */
-  suspicions = new Suspicions(this.members, (event) => this.#drive(event));
+  suspicions = new Suspicions(
+    this.members,
+    (event) => this.#drive(event),
+    (member, count) => this.events.broken(member, count),
+  );
   #fleet;
   #threads;
   #wakeups;

@@ -36,6 +36,7 @@ import { host } from '../host/index.js';
  * @property {(member: Member, error: Error) => void} down a worker crashed, or was killed
  * @property {(member: Member, error: Error) => void} retired its seat was given up
  * @property {(member: Member) => void} left a worker was replaced, or is not needed any more; nothing is lost
+ * @property {(member: Member, count: number) => void} broken locks of a stopped task had to be opened
  * @property {(message: string) => void} tell reports a failure that belongs to no task
  * @property {(member: Member) => void} reaped everything that it held was taken back
  */

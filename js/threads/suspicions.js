@@ -32,21 +32,22 @@ export class Suspicions {
   kills = 0;
   /** Number of silent workers that were acted on. */
   interventions = 0;
-  /** Called for locks that had to be opened. @type {(member: Member, count: number) => void} */
-  onBroken = () => undefined;
   /** Locks opened so far, by thread number. @type {Map<number, number>} */
   #broken = new Map();
   #members;
   #drive;
+  #onBroken;
   #closed = false;
 
   /**
    * @param {ReadonlyMap<number, Member>} members by thread number
    * @param {(event: import('./fleet-core.js').FleetEvent) => void} drive passes an event to the core
+   * @param {(member: Member, count: number) => void} onBroken called for locks that had to be opened
    */
-  constructor(members, drive) {
+  constructor(members, drive, onBroken) {
     this.#members = members;
     this.#drive = drive;
+    this.#onBroken = onBroken;
   }
 
   /**
@@ -106,7 +107,7 @@ export class Suspicions {
     const before = this.#broken.get(member.number) ?? 0;
     if (count === before) return;
     this.#broken.set(member.number, count);
-    this.onBroken(member, (count - before) >>> 0);
+    this.#onBroken(member, (count - before) >>> 0);
   }
 
   /**

@@ -48,6 +48,7 @@ const scope = /** @type {any} */ (globalThis);
 async function startGlue(host, init, thread, start) {
   const { wasmMemory, wasmModule, block, routine, argument, glue } = init;
   const ownGlue = init.own ? host.ownGlue : undefined;
+  // What the bundled glue looks for in its global object, in browsers also its own place.
   const realm = ownGlue
     ? own({ wasmpoolThread: thread, postMessage: () => undefined, location: { href: glue } })
     : scope;
@@ -97,8 +98,8 @@ export function boot(host) {
   const initialise = async (init) => {
     const thread = { ring: () => host.post(0), now: sharedClock(host), write: host.write };
     scope.wasmpoolThread = thread;
-    await startGlue(host, init, thread, (exports, memory, pool, thread) => {
-      loop = new Loop(host, init, exports, memory, pool, thread);
+    await startGlue(host, init, thread, (...started) => {
+      loop = new Loop(host, init, ...started);
     });
     await loop?.open();
   };

@@ -71,11 +71,12 @@ test('workerUrl and wasmUrl say where the files lie that somebody has placed by 
   for (const file of readdirSync(dist))
     if (file.startsWith('boot-node')) copyFileSync(join(dist, file), join(directory, file));
   copyFileSync(fileURLToPath(new URL('../../wasm/dist/wasmpool.wasm', import.meta.url)), join(directory, 'core.wasm'));
-  const module = moduleOf('export const add = ([a, b]) => a + b');
+  const module = moduleOf('export const add = ([a, b]) => a + b; export const where = () => new Error().stack');
   const at = (/** @type {string} */ file) => pathToFileURL(join(directory, file));
   const options = { module, workers: 1, workerUrl: at('boot-node.cjs'), wasmUrl: at('core.wasm') };
   const pool = ending(t, await createPool(options));
   assert.equal(await pool.dispatch('add', [20, 22]), 42);
+  assert.ok((await pool.dispatch('where')).includes(directory), 'its worker started with the file of another place');
   for (const wrong of [{ workerUrl: at('none.cjs') }, { wasmUrl: at('none.wasm') }])
     assert.equal(await codeOf(createPool({ ...options, ...wrong })), 'START_FAILED');
 });

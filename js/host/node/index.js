@@ -38,8 +38,8 @@ const THREAD_OPTIONS = {
   deno: ['workerData', 'env'],
 };
 
-/** Compiled code of a worker, for later ones. @type {import('../../protocol/messages.js').Code | undefined} */
-let workerCode;
+/** Compiled code of a worker, for later ones with the same start file, by its URL. @type {Map<string, import('../../protocol/messages.js').Code>} */
+const workerCodes = new Map();
 
 /** @type {Host} */
 export const host = {
@@ -94,6 +94,7 @@ function createThread(url, threadName, events, options) {
   const worker = startWorker(url, threadName, options);
   const output = new WorkerOutput(captured);
   const { port1: port, port2 } = new MessageChannel();
+  const workerCode = workerCodes.get(url.href);
   /** @type {First} */
   const first = own({
     kind: /** @type {const} */ ('wasmpool'),
@@ -105,7 +106,7 @@ function createThread(url, threadName, events, options) {
   });
   worker.postMessage(first, [port2, output.way.port]);
   const onMessage = (/** @type {any} */ message) => {
-    if (message?.kind === 'code') workerCode = message;
+    if (message?.kind === 'code') workerCodes.set(url.href, message);
     else events.onMessage(message);
   };
   port.on('message', onMessage);
