@@ -25,6 +25,7 @@ const TYPES = {
   '.wasm': 'application/wasm',
 };
 const LIMIT_MS = 60_000;
+const BY_PATH = './wasmpool/js/dist/browser-index.js';
 const PAGE = readFileSync(join(here, 'app/index.html'), 'utf8');
 
 /** An empty application with the packed package installed. */
@@ -55,14 +56,14 @@ function build(name, args) {
   execFileSync(program, args, { cwd: app, stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
-/** Serves a folder with the headers that shared memory needs. @param {string} folder */
-function serve(folder) {
+/** Serves a folder with the headers that shared memory needs. @param {string} folder @param {Record<string, string>} [more] headers */
+function serve(folder, more) {
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://localhost');
     const path = join(folder, pathname === '/' ? 'index.html' : pathname);
     if (!existsSync(path)) return void response.writeHead(404).end();
     const type = TYPES[/** @type {keyof typeof TYPES} */ (extname(path))] ?? 'application/octet-stream';
-    response.writeHead(200, { 'content-type': type, ...HEADERS }).end(readFileSync(path));
+    response.writeHead(200, { 'content-type': type, ...HEADERS, ...more }).end(readFileSync(path));
   });
   return new Promise((resolve) =>
     server.listen(0, '127.0.0.1', () =>
@@ -88,11 +89,10 @@ function serveVite() {
   });
 }
 
-/** Names of the built files, and the page that loads one. @param {string} folder @param {string} script */
+/** The page that loads a script. @param {string} folder @param {string} script */
 function page(folder, script) {
-  const html = readFileSync(join(app, 'index.html'), 'utf8').replace('./main.js', script);
   mkdirSync(join(app, folder), { recursive: true });
-  writeFileSync(join(app, folder, 'index.html'), html);
+  writeFileSync(join(app, folder, 'index.html'), PAGE.replace('./main.js', `./${script}`));
 }
 
 /** @param {string} script @param {string} folder */
@@ -101,6 +101,32 @@ function viteBuild(script, folder) {
   build('vite', ['build', '--outDir', folder]);
   writeFileSync(join(app, 'index.html'), PAGE);
   return serve(join(app, folder));
+}
+
+/** What a page without a bundler serves. @param {string} name of the folder @param {string} script */
+function unbundled(name, script) {
+  const folder = join(app, name);
+  cpSync(join(app, 'node_modules/wasmpool'), join(folder, 'wasmpool'), { recursive: true });
+  for (const file of [script, 'plain-worker.js', 'check.js']) cpSync(join(app, file), join(folder, file));
+  page(name, script);
+  return folder;
+}
+
+/** @param {string} file @param {string} text @param {string} other in its place */
+function edit(file, text, other) {
+  writeFileSync(file, readFileSync(file, 'utf8').replace(text, other));
+}
+
+/** An inline import map would need a hash in the policy. @param {string} folder */
+function byPath(folder) {
+  edit(join(folder, 'check.js'), "'wasmpool'", `'${BY_PATH}'`);
+  return folder;
+}
+
+/** @param {string} workers where they may come from */
+function policyOf(workers) {
+  const policy = `default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src ${workers}`;
+  return { 'content-security-policy': policy };
 }
 
 /** @type {Record<string, () => any>} by name: builds, and serves the result */
@@ -143,16 +169,15 @@ const WAYS = {
     return serve(join(app, 'out-bun'));
   },
   'no bundler, an import map': () => {
-    const folder = join(app, 'out-map');
-    cpSync(join(app, 'node_modules/wasmpool'), join(folder, 'wasmpool'), { recursive: true });
-    for (const file of ['main-plain.js', 'plain-worker.js', 'check.js']) cpSync(join(app, file), join(folder, file));
-    const map = '{ "imports": { "wasmpool": "./wasmpool/js/dist/browser-index.js" } }';
-    page('out-map', 'main-plain.js');
-    const file = join(folder, 'index.html');
-    const html = readFileSync(file, 'utf8').replace('<script', `<script type="importmap">${map}</script>\n    <script`);
-    writeFileSync(file, html);
+    const folder = unbundled('out-map', 'main-plain.js');
+    const map = `<script type="importmap">{ "imports": { "wasmpool": "${BY_PATH}" } }</script>`;
+    edit(join(folder, 'index.html'), '<script', `${map}\n    <script`);
     return serve(folder);
   },
+  'no bundler, by its path, where only workers from blob URLs are allowed': () =>
+    serve(byPath(unbundled('out-blob', 'main-plain.js')), policyOf('blob:')),
+  "no bundler, by its path, where only workers from the page's own files are allowed": () =>
+    serve(byPath(unbundled('out-self', 'main-files.js')), policyOf("'self'")),
 };
 
 /** webpack's program is a package of its own, which asks for its installation; the API is not. */

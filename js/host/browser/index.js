@@ -52,6 +52,15 @@ function engineOf(agent) {
 }
 
 /**
+ * Browsers do not tell a page why a worker was not started.
+ * @param {URL} url its start file
+ */
+function failedStart({ protocol }) {
+  const hint = protocol === 'blob:' ? ': if the page forbids workers from blob: URLs, see the option workerUrl' : '';
+  return `the worker failed to start${hint}`;
+}
+
+/**
  * The worker holds a Web Lock for its life. When main is granted the lock, the thread is dead: browsers give no other sign (it is never
  * early; in Chromium seconds late).
  * @type {Host['createThread']}
@@ -65,9 +74,7 @@ function createThread(url, threadName, events) {
   worker.onmessage = (event) => events.onUserMessage(event.data);
   worker.onerror = (event) => {
     event.preventDefault();
-    events.onError(
-      event.error instanceof Error ? event.error : new Error(event.message || 'the worker failed to start'),
-    );
+    events.onError(event.error instanceof Error ? event.error : new Error(event.message || failedStart(url)));
   };
   worker.postMessage({ kind: 'wasmpool', port: port2, lock }, [port2]);
   return {

@@ -1,9 +1,9 @@
 /** What each bundler builds: tasks, and a kill. */
 import { createPool, PoolError } from 'wasmpool';
 
-/** @param {string | URL} module */
-async function run(module) {
-  const pool = await createPool({ module, workers: 2 });
+/** @param {string | URL} module @param {object} options */
+async function run(module, options) {
+  const pool = await createPool({ module, workers: 2, ...options });
   const sum = await pool.dispatch('add', [20, 22]);
   const failure = await pool.dispatch('hang', undefined, { timeoutMs: 100 }).catch((error) => error);
   const mapped = await pool.map('add', [
@@ -14,9 +14,9 @@ async function run(module) {
   return { sum, mapped: [...mapped], code: failure.code, isPoolError: failure instanceof PoolError };
 }
 
-/** @param {string | URL} module */
-export function check(module) {
-  run(module).then(
+/** @param {string | URL} module @param {object} [options] of the pool */
+export function check(module, options = {}) {
+  run(module, options).then(
     (result) => (globalThis.result = { result }),
     (error) => (globalThis.result = { error: `${error.stack}\n${error.cause?.stack ?? ''}` }),
   );
