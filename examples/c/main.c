@@ -12,8 +12,7 @@ int main(void) {
     fprintf(stderr, "no pool: %s\n", wp_status_text(status));
     return 1;
   }
-  const wp_submit_options patient = {.priority = WP_PRIORITY_NORMAL};
-  const wp_submit_options hasty = {.priority = WP_PRIORITY_NORMAL, .timeout_ms = 10};
+  const wp_submit_options patient = {0}, hasty = {.timeout_ms = 10};
   const double small = 1000, huge = 1e9;
   for (int i = 0; i < 8; i++)
     wp_submit(pool, "primes", WP_TYPE_NUMBER, &small, sizeof small, &patient, NULL);

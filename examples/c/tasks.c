@@ -1,16 +1,11 @@
 /* A C task, for both builds: natively with main.c, and as a module for createPool({ wasm }). */
 #include <stdint.h>
-#include <string.h>
 #include <wasmpool.h>
 
 /* How many primes there are below its argument, a number. */
 WP_TASK(primes) {
   double limit, count = 0;
-  size_t bytes;
-  uint32_t type;
-  const void *input = wp_task_input(task, &bytes, &type);
-  if (type != WP_TYPE_NUMBER) return wp_task_fail(task, "primes: the argument is a number");
-  memcpy(&limit, input, sizeof limit);
+  if (!wp_task_number(task, &limit)) return wp_task_fail(task, "primes: the argument is a number");
   for (uint32_t n = 2; n < limit; n++) {
     uint32_t d = 2;
     while ((uint64_t)d * d <= n && n % d) d++;

@@ -34,14 +34,11 @@ static wp_status fail_with_exception(wp_task *task, JSContext *script) {
 }
 
 WP_TASK(run) {
-  size_t bytes;
-  const char *input = wp_task_input(task, &bytes, NULL);
-  char *source = wp_task_alloc(task, bytes + 1);
+  const char *source = wp_task_text(task);
+  if (!source) return wp_task_fail(task, "the argument is the text of a script");
   JSRuntime *runtime = JS_NewRuntime();
   JSContext *script = runtime ? JS_NewContext(runtime) : NULL;
-  if (!source || !script) return WP_E_NO_MEMORY;
-  memcpy(source, input, bytes);
-  source[bytes] = 0; /* QuickJS reads one byte past the end */
+  if (!script) return WP_E_NO_MEMORY;
   DynBuf output;
   dbuf_init(&output);
   JS_SetMemoryLimit(runtime, SCRIPT_BYTES);
@@ -49,7 +46,7 @@ WP_TASK(run) {
   JSValue global = JS_GetGlobalObject(script);
   JS_SetPropertyStr(script, global, "print", JS_NewCFunction(script, print, "print", 1));
   JS_FreeValue(script, global);
-  JSValue value = JS_Eval(script, source, bytes, "script", JS_EVAL_TYPE_GLOBAL);
+  JSValue value = JS_Eval(script, source, strlen(source), "script", JS_EVAL_TYPE_GLOBAL);
   wp_status status = JS_IsException(value)
                          ? fail_with_exception(task, script)
                          : wp_task_result(task, WP_TYPE_STRING, output.buf, output.size);
