@@ -1,6 +1,6 @@
 /* ReDoS-proof regular expressions: `grep` answers with the lines that match a pattern. PCRE2's own limits, which make a
- * match fail by counting its steps, are lifted: the time limit of the task is the limit. The argument is the pattern, a
- * zero byte, and the text. */
+ * match fail by counting its steps, are lifted: the time limit of the task is the limit. The arguments are the pattern and
+ * the text, by packArguments. */
 #include <pcre2.h>
 #include <stdint.h>
 #include <string.h>
@@ -40,18 +40,17 @@ static int copy_matches(const pcre2_code *pattern, const char *text, const char 
 }
 
 WP_TASK(grep) {
-  size_t bytes;
-  const char *source = wp_task_input(task, &bytes, NULL);
-  const char *end = memchr(source, 0, bytes);
-  if (!end) return wp_task_fail(task, "no zero byte between the pattern and the text");
+  size_t source_bytes, bytes, place, copied = 0;
+  const char *source = wp_task_argument(task, 0, &source_bytes, NULL);
+  const char *text = wp_task_argument(task, 1, &bytes, NULL);
+  if (!source || !text) return wp_task_fail(task, "the arguments are a pattern and a text");
   int code;
-  size_t place, copied = 0;
   pcre2_code *pattern =
-      pcre2_compile((PCRE2_SPTR)source, (size_t)(end - source), PCRE2_UTF, &code, &place, NULL);
+      pcre2_compile((PCRE2_SPTR)source, source_bytes, PCRE2_UTF, &code, &place, NULL);
   if (!pattern) return fail_with_code(task, code);
   char *matches = wp_task_alloc(task, bytes + 1);
   if (!matches) return WP_E_NO_MEMORY;
-  code = copy_matches(pattern, end + 1, source + bytes, matches, &copied);
+  code = copy_matches(pattern, text, text + bytes, matches, &copied);
   pcre2_code_free(pattern);
   return code ? fail_with_code(task, code) : wp_task_result(task, WP_TYPE_STRING, matches, copied);
 }

@@ -7,7 +7,7 @@
  */
 import { readFileSync } from 'node:fs';
 import process from 'node:process';
-import { createPool } from 'wasmpool';
+import { createPool, packArguments } from 'wasmpool';
 
 const TIME_LIMIT_MS = 1000;
 
@@ -24,9 +24,7 @@ const pool = await createPool({
   maxTaskBytes: '128mb',
 });
 const ends = await Promise.allSettled(
-  queries.map((sql) =>
-    pool.dispatch('query', Buffer.concat([Buffer.from(`${sql}\0`), database]), { timeoutMs: TIME_LIMIT_MS }),
-  ),
+  queries.map((sql) => pool.dispatch('query', packArguments(sql, database), { timeoutMs: TIME_LIMIT_MS })),
 );
 for (const [i, end] of ends.entries()) {
   if (end.status === 'fulfilled') process.stdout.write(end.value);

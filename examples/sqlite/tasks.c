@@ -1,5 +1,5 @@
 /* SQLite per task: `query` answers SQL that somebody else wrote over a database that came with it, and changes nothing
- * for anybody. The argument is the SQL, a zero byte, and the file's bytes; the result has the lines that the
+ * for anybody. The arguments are the SQL and the file's bytes, by packArguments; the result has the lines that the
  * command-line tool prints. */
 #include <sqlite3.h>
 #include <stdlib.h>
@@ -16,15 +16,14 @@ static int print_row(void *to, int count, char **values, char **names) {
 
 WP_TASK(query) {
   size_t bytes;
-  const char *sql = wp_task_input(task, &bytes, NULL);
-  const char *end = memchr(sql, 0, bytes);
-  if (!end) return wp_task_fail(task, "no zero byte between the SQL and the database");
-  sqlite3_int64 size = (sqlite3_int64)(bytes - (size_t)(end + 1 - sql));
-  unsigned char *file = (unsigned char *)end + 1; /* read in place: the instance's own copy */
+  const char *sql = wp_task_argument_text(task, 0);
+  const void *file = wp_task_argument(task, 1, &bytes, NULL);
+  if (!sql || !file) return wp_task_fail(task, "the arguments are SQL and a database file");
   sqlite3 *database = NULL;
   if (sqlite3_open(":memory:", &database)) return WP_E_NO_MEMORY;
-  if (size > 0)
-    sqlite3_deserialize(database, "main", file, size, size, SQLITE_DESERIALIZE_READONLY);
+  if (bytes > 0) /* read in place: the instance's own copy */
+    sqlite3_deserialize(database, "main", (unsigned char *)file, (sqlite3_int64)bytes,
+                        (sqlite3_int64)bytes, SQLITE_DESERIALIZE_READONLY);
   sqlite3_str *rows = sqlite3_str_new(database);
   char *error = NULL;
   wp_status status = WP_OK;

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
+import { packArguments } from '../../js/index.js';
 import { directoryFor, killUnderLoad, needs, program, tool, withExample } from './support.js';
 
 const LOG = Array.from({ length: 2000 }, (_, i) =>
@@ -27,9 +28,6 @@ const LINE = `${'a'.repeat(40)}!`;
 /** Each takes some 2^40 steps on that line. */
 const CATASTROPHES = ['^(a+)+$', '^(a|aa)+$', '^(\\w+\\s?)*$', '(a*)*[^!]$'];
 
-/** @param {string} pattern @param {string} text */
-const argument = (pattern, text) => Buffer.from(`${pattern}\0${text}`);
-
 test('patterns find the lines that grep -P finds, beside those that take for ever', needs('pcre2'), (t) => {
   const file = join(directoryFor(t), 'access.log');
   writeFileSync(file, `${LOG}${LINE}\n`);
@@ -51,12 +49,12 @@ test(
       const { status, errors } = tool('grep', ['-P', '^(a+)+$'], many);
       assert.equal(status, 2);
       assert.match(errors, /backtracking limit/);
-      assert.equal(await pool.dispatch('grep', argument('^(a+)+$', many)), '');
-      assert.equal(await pool.dispatch('grep', argument('^(a+)+$', `${many}\naaa`)), 'aaa\n');
+      assert.equal(await pool.dispatch('grep', packArguments('^(a+)+$', many)), '');
+      assert.equal(await pool.dispatch('grep', packArguments('^(a+)+$', `${many}\naaa`)), 'aaa\n');
       for (const [bytes, message] of [
-        [argument('(a', ''), /missing closing parenthesis/],
-        [Buffer.from('a'), /no zero byte/],
-        [Buffer.concat([argument('ä', ''), new Uint8Array([0xc3])]), /UTF-8/],
+        [packArguments('(a', ''), /missing closing parenthesis/],
+        [packArguments('a'), /the arguments are/],
+        [packArguments('ä', new Uint8Array([0xc3])), /UTF-8/],
       ])
         await assert.rejects(
           pool.dispatch('grep', bytes),
@@ -68,12 +66,12 @@ test(
 test('killed a thousand times beside patterns that end', needs('pcre2'), (t) =>
   withExample('pcre2', {}, async (pool) => {
     let hung = 0;
-    const good = argument(PATTERNS[2], LOG);
+    const good = packArguments(PATTERNS[2], LOG);
     const expected = await pool.dispatch('grep', good);
     await killUnderLoad(
       t,
       pool,
-      () => pool.dispatch('grep', argument(CATASTROPHES[hung++ % CATASTROPHES.length], LINE), { timeoutMs: 2 }),
+      () => pool.dispatch('grep', packArguments(CATASTROPHES[hung++ % CATASTROPHES.length], LINE), { timeoutMs: 2 }),
       async () => assert.equal(await pool.dispatch('grep', good), expected),
     );
   }),
