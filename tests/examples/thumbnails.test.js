@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import test from 'node:test';
 import { directoryFor, killUnderLoad, needs, program, tool, withExample } from './support.js';
 
-/** A picture without sharp edges, so that two good filters may differ by little only. @param {number} width @param {number} height */
+/** A picture without sharp edges: two right filters differ by nothing but their rounding. @param {number} width @param {number} height */
 function picture(width, height) {
   const pixels = Buffer.alloc(width * height * 3);
   for (let i = 0; i < pixels.length; i++) {
@@ -29,14 +29,14 @@ function parts(ppm) {
 }
 
 /** @param {Buffer} one @param {Buffer} other both PPM */
-function meanDifference(one, other) {
+function largestDifference(one, other) {
   const [a, b] = [parts(one), parts(other)];
   assert.equal(a.header, b.header);
-  return a.pixels.reduce((sum, value, i) => sum + Math.abs(value - b.pixels[i]), 0) / a.pixels.length;
+  return a.pixels.reduce((largest, value, i) => Math.max(largest, Math.abs(value - b.pixels[i])), 0);
 }
 
 test(
-  'thumbnails look as netpbm’s, whatever the kind of file; a damaged file and one that unpacks to too much fail alone',
+  'thumbnails are netpbm’s but for rounding, whatever the kind of file; a damaged file and one that unpacks to too much fail alone',
   needs('thumbnails'),
   (t) => {
     const directory = directoryFor(t);
@@ -66,8 +66,9 @@ test(
       const made = convert('pngtopam', [], readFileSync(join(directory, 'made', `${name}.png`)));
       const source = convert(reader, [], files[name]);
       const theirs = name === 'small.png' ? source : convert('pamscale', ['-xyfit', '128', '128'], source);
-      const difference = meanDifference(made, theirs);
-      assert.ok(difference <= 2, `${name}: ${difference} of 255`);
+      // Each rounds its last step to a whole number by itself. One column off, or netpbm without its filter, is 3 and more.
+      const difference = largestDifference(made, theirs);
+      assert.ok(difference <= 1, `${name}: ${difference} of 255`);
     }
   },
 );
