@@ -85,14 +85,15 @@ export function ending(t, pool) {
 }
 
 /**
- * While `use` runs, the rungs of kills that spare a thread have unlimited time: a thread that gets no processor for a while
- * does not die for that.
+ * While `use` runs, the rungs of kills that spare a thread have more time: a thread that gets no processor for a while does not die for
+ * that.
  * @param {() => Promise<void>} use
  * @param {('flag' | 'check' | 'locks')[]} [rungs] the others are given up as soon as usual
+ * @param {number} [ms] how long each is tried; unlimited unless given
  */
-export async function withPatience(use, rungs = ['flag', 'check']) {
+export async function withPatience(use, rungs = ['flag', 'check'], ms = HANG_MS) {
   const usual = { ...LIMITS_MS };
-  for (const rung of rungs) LIMITS_MS[rung] = HANG_MS;
+  for (const rung of rungs) LIMITS_MS[rung] = ms;
   try {
     await use();
   } finally {

@@ -64,29 +64,41 @@ test('locks: a stop takes effect at the end of the critical section, so what the
     }),
   ));
 
-for (const checks of [true, false])
-  test(`locks: those of a task that hangs or traps while it holds them are opened, counted and reported, ${checks ? 'with' : 'without'} loop checks`, () =>
-    withPool({ ...C, loopChecks: checks }, async (pool) => {
-      let reported = 0;
-      pool.on('lockBroken', ({ worker, count }) => {
-        assert.match(worker, /^Worker_/);
-        reported += count;
-      });
-      let expected = 0;
-      for (let count = 1; count <= 4; count++) {
-        await kill(pool, 'hang_in_locks', count);
-        expected += count;
-        await until(() => reported === expected);
-        assert.equal(await pool.dispatch('all_open'), 1, String(count));
-      }
-      await kill(pool, 'hang_in_section');
-      await kill(pool, 'deadlock');
-      assert.equal(await codeOf(pool.dispatch('trap_in_lock')), 'TASK_FAILED');
-      await until(() => reported === expected + 3);
-      assert.equal(await pool.dispatch('all_open'), 1);
-      assert.equal(pool.diagnostics().brokenLocks, expected + 3);
-      if (checks) assert.equal(pool.diagnostics().kills, 0, 'their threads live on');
-    }));
+/** Tasks that hang or trap while they hold locks. */
+async function breakLocks(pool) {
+  let reported = 0;
+  pool.on('lockBroken', ({ worker, count }) => {
+    assert.match(worker, /^Worker_/);
+    reported += count;
+  });
+  let expected = 0;
+  for (let count = 1; count <= 4; count++) {
+    await kill(pool, 'hang_in_locks', count);
+    expected += count;
+    await until(() => reported === expected);
+    assert.equal(await pool.dispatch('all_open'), 1, String(count));
+  }
+  await kill(pool, 'hang_in_section');
+  await kill(pool, 'deadlock');
+  assert.equal(await codeOf(pool.dispatch('trap_in_lock')), 'TASK_FAILED');
+  await until(() => reported === expected + 3);
+  assert.equal(await pool.dispatch('all_open'), 1);
+  assert.equal(pool.diagnostics().brokenLocks, expected + 3);
+}
+
+test('locks: those of a task that hangs or traps while it holds them are opened, counted and reported, without loop checks', () =>
+  withPool({ ...C, loopChecks: false }, breakLocks));
+
+test('locks: those of a task that hangs or traps while it holds them are opened, counted and reported, with loop checks', () =>
+  withPatience(
+    () =>
+      withPool(C, async (pool) => {
+        await breakLocks(pool);
+        assert.equal(pool.diagnostics().kills, 0, 'their threads live on');
+      }),
+    ['check', 'locks'],
+    200,
+  ));
 
 test('locks: mutexes and read-write locks do what POSIX says of their types', () =>
   withPool(C, async (pool) => assert.equal(await pool.dispatch('promises'), 0)));
