@@ -20,6 +20,7 @@ const PLAIN = new Map(
     'box.pooled': 1,
     'box.release': 1,
     'chores.taken': 1,
+    'critical.listed': 2,
     'gate.left': 1,
     'gate.park': 1,
     'heap.bin': 1,

@@ -38,7 +38,12 @@ void wp_critical_enter(void *lock, wp_release release) {
   uint32_t holds = holds_of(thread);
   if (!holds) wp_port_thread_killable(false);
   wp_thread_memory *memory = wp_pool_memory(wp__self_pool, thread->index);
-  if (memory->listed < WP_HELD_MAX) memory->held[memory->listed++] = (wp_held){lock, release};
+  if (memory->listed < WP_HELD_MAX) {
+    memory->held[memory->listed] = (wp_held){lock, release};
+    wp_atomic_compiler_order(); /* only whole entries count as listed */
+    WP_POINT("critical.listed");
+    memory->listed++;
+  }
   set_holds(thread, holds + 1);
   if (holds || wp_gate_inside(thread)) return;
   /* HOLD: as at the gate, either this thread sees the doom, or its killer sees the section. A thread that is to trap goes no further. */
@@ -53,14 +58,17 @@ void wp_critical_enter(void *lock, wp_release release) {
 }
 
 /* Takes a lock's latest entry off the list; the last one takes its place. False: it is not there. */
-static bool take_off(wp_thread_memory *memory, const void *lock) {
-  for (uint32_t i = memory->listed; i-- > 0;) {
-    if (memory->held[i].lock != lock) continue;
-    memory->held[i] = memory->held[memory->listed - 1];
-    memory->listed--;
-    return true;
-  }
-  return false;
+static bool take_off(wp_thread *thread, wp_thread_memory *memory, const void *lock) {
+  uint32_t last = memory->listed - 1, at = last;
+  while (at < memory->listed && memory->held[at].lock != lock) at--;
+  if (at >= memory->listed) return false;
+  bool moves = at != last;
+  if (moves) wp_gate_enter(thread); /* no death while an entry stands there twice */
+  if (moves) memory->held[at] = memory->held[last];
+  WP_POINT("critical.listed");
+  memory->listed = last;
+  if (moves) wp_gate_leave(thread);
+  return true;
 }
 
 void wp_critical_leave(const void *lock) {
@@ -69,7 +77,7 @@ void wp_critical_leave(const void *lock) {
   uint32_t holds = holds_of(thread);
   wp_thread_memory *memory = wp_pool_memory(wp__self_pool, thread->index);
   /* Those for which the list had no room are not known one by one. */
-  if (!take_off(memory, lock) && holds == memory->listed) return;
+  if (!take_off(thread, memory, lock) && holds == memory->listed) return;
   set_holds(thread, holds - 1);
   if (holds == 1) outside(thread);
 }

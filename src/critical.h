@@ -6,8 +6,9 @@
  * Order    holds/doomed are sequentially consistent on both sides, as inside/doomed of the gate (thread.h).
  *          `holds` and the list are written before the lock is taken, and again after it was given back. So an entry means: held, about
  *          to be, or just given back; the lock's own word decides (wp_release)
- * Kill     before the store of `holds` the thread holds nothing new; after it the list names the lock. An entry that is moved while
- *          another leaves stands there twice for a moment: releasing a lock twice does nothing. An unplanned death may lose the latest entry
+ * Kill     before the store of `holds` the thread holds nothing new; after it the list names the lock. An entry is moved inside the gate:
+ *          it would stand there twice for a moment, and a share of a lock must not be given back twice. An unplanned death may do that, or
+ *          lose the latest entry
  * See      src/bindings/locks.c, tests/unit/critical_test.c, docs/decisions/0020-locks-and-statics.md
  */
 #ifndef WP_CRITICAL_H

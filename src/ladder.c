@@ -169,12 +169,13 @@ static bool wait_for_locks(const wp_ladder_config *config, wp_pool *pool,
 /* ASK AGAIN: the record of a doomed thread outside the gate cannot change; only then is the answer exact. */
 static enum wp_verdict judge(const wp_ladder_config *config, wp_pool *pool, wp_ladder *ladder,
                              wp_suspicion *suspicion, double now_ms, double *again_ms) {
-  if (!wait_for_locks(config, pool, suspicion, now_ms)) {
-    *again_ms = soon(suspicion->since_ms, now_ms);
-    return WP_VERDICT_OPEN;
-  }
-  if (wp_gate_inside(&pool->threads[suspicion->thread])) {
-    if (now_ms - suspicion->since_ms >= config->inside_ms) return WP_VERDICT_BROKEN;
+  const wp_thread *record = &pool->threads[suspicion->thread];
+  /* Read before its sections as well: inside the gate, which it may have entered before the doom, it may yet begin one. */
+  bool was_inside = wp_gate_inside(record);
+  bool waits = !wait_for_locks(config, pool, suspicion, now_ms);
+  bool inside = !waits && wp_gate_inside(record);
+  if (inside && now_ms - suspicion->since_ms >= config->inside_ms) return WP_VERDICT_BROKEN;
+  if (waits || inside || was_inside) {
     *again_ms = soon(suspicion->since_ms, now_ms);
     return WP_VERDICT_OPEN;
   }

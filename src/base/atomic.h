@@ -66,4 +66,7 @@ typedef _Atomic uint64_t wp_atomic_u64;
 WP__ATOMIC_ALL(u32, uint32_t)
 WP__ATOMIC_ALL(u64, uint64_t)
 
+/* Stores before it are not moved behind it: for words that only their own thread uses, until its death, which may come at any instruction. */
+static inline void wp_atomic_compiler_order(void) { atomic_signal_fence(memory_order_seq_cst); }
+
 #endif

@@ -197,6 +197,30 @@ TEST(softly, "without loop checks a doomed thread goes on to the end of its sect
 }
 
 #ifdef WP_KILL_POINTS
+/* A lock that counts its readers, as pthread_rwlock_t in wasm: it does not know who they are. */
+static uint32_t readers;
+
+static bool release_share(void *lock, uint32_t number) {
+  (void)number;
+  --*(uint32_t *)lock;
+  return true;
+}
+
+static void share(void) {
+  wp_gate_enter(thread());
+  readers++;
+  wp_critical_enter(&readers, release_share);
+  wp_gate_leave(thread());
+}
+
+static void unshare(void) {
+  wp_gate_enter(thread());
+  readers--;
+  wp_critical_leave(&readers);
+  wp_gate_leave(thread());
+  wp_critical_settle();
+}
+
 static void script(void *unused) {
   (void)unused;
   lock(0);
@@ -205,21 +229,28 @@ static void script(void *unused) {
   wp_critical_begin();
   unlock(0);
   unlock(2);
+  share();
   wp_critical_end();
   lock(2);
+  share();
   unlock(1);
   unlock(2);
+  unshare();
+  unshare();
 }
 
-TEST(deaths, "wherever a thread dies, its locks are open after it was taken back, and the next "
-             "thread holds nothing") {
+TEST(deaths, "wherever a thread dies, its locks are open after it was taken back, shares of others "
+             "are not, and the next thread holds nothing") {
   uint64_t n = 1;
   for (bool died = true; died; n++) {
     CHECK_EQ(open(), WP_OK);
+    readers = 1; /* another thread's */
     died = kill_run(n, script, NULL);
+    bool planned = !wp_gate_inside(thread());
     uint32_t before = held();
     CHECK_EQ(kill_worker(f.pool, 1), WP_OK);
     CHECK_EQ(held(), 0);
+    CHECK(!planned || readers == 1);
     CHECK(wp_atomic_load_relaxed_u32(&thread()->broken) >= before);
     CHECK_EQ(wp_critical_holds(thread()), 0);
     CHECK_EQ(thread()->mark, 0);
