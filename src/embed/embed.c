@@ -207,8 +207,18 @@ static bool arm(wp_pool *pool) {
   return quiet;
 }
 
+/* Makes the descriptor readable until the next poll. */
+static void raise_alarm(wp_pool *pool) {
+  wp_embedder *embedder = pool->embedder;
+  if (!embedder->raised) wp_pool_ring(pool);
+  embedder->raised = true;
+}
+
 void wp__embed_sleep(wp_pool *pool, double limit_ms) {
-  wp_turn *turn = &pool->embedder->turn;
+  wp_embedder *embedder = pool->embedder;
+  wp_turn *turn = &embedder->turn;
+  /* What the sleeper collected or carried out, and what a call left to it, may be for the event loop. */
+  if (embedder->has_alarm && embedder->mail.count) raise_alarm(pool);
   if (limit_ms > sleep_most_ms) limit_ms = sleep_most_ms;
   if (wp__turn_drives(turn)) {
     if (!arm(pool)) return;
@@ -223,8 +233,7 @@ void wp__embed_sleep(wp_pool *pool, double limit_ms) {
 static void set_alarm(wp_pool *pool) {
   wp_embedder *embedder = pool->embedder;
   if (embedder->mail.count || !arm(pool)) {
-    if (!embedder->raised) wp_pool_ring(pool);
-    embedder->raised = true;
+    raise_alarm(pool);
     return;
   }
   /* The start of a task that has a time limit does not ring: look now and then while there are tasks. */
