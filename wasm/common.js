@@ -1,6 +1,6 @@
 /*
  * Linked into both kinds of modules of C tasks (wasm/flags.txt). Settings that cannot work are refused here, when emcc reads this file and
- * before anything is linked; and a C++ exception that cannot be caught gets a text.
+ * before anything is linked; a C++ exception that cannot be caught gets a text; and there is no shell.
  */
 
 /* global ASYNCIFY, DISABLE_EXCEPTION_CATCHING, HEAPU32, MAIN_MODULE, MALLOC, MEMORY64, PROXY_TO_PTHREAD, PTHREADS, SAFE_HEAP, SIDE_MODULE, USE_ASAN, UTF8ToString, WASM2JS, WASM_EXCEPTIONS, error */
@@ -18,6 +18,11 @@ const refused = [
   [SAFE_HEAP && isLinked, `-sSAFE_HEAP takes the pool's heap for unmapped memory: use wasmpool-config --isolated, or ${natively}`],
 ];
 for (const [found, why] of refused) if (found) error(`wasmpool: ${why}`);
+
+// Emscripten's own system() runs a shell of the host, on Node.
+addToLibrary({
+  _emscripten_system: (command) => (command ? -52 : 0), // ENOSYS; system(NULL) asks whether there is one
+});
 
 if (DISABLE_EXCEPTION_CATCHING && !WASM_EXCEPTIONS)
   addToLibrary({

@@ -38,7 +38,6 @@ addToLibrary({
     throw new RangeError('the C stack is used up');
   },
 
-  // No shell, and none of the host's random numbers into shared memory, which browsers refuse.
-  _emscripten_system: (_command) => -52, // ENOSYS
+  // None of the host's random numbers into shared memory, which browsers refuse.
   $initRandomFill: () => (view) => view.set(crypto.getRandomValues(new Uint8Array(view.byteLength))),
 });

@@ -44,7 +44,7 @@ const LOOP_CHECK = Object.freeze({
 const programs = new Map();
 
 /**
- * @param {string | undefined} url of an Emscripten module that was linked with the core; default: the package's own
+ * @param {string | undefined} url of an Emscripten module with C tasks; default: the package's own core
  * @param {How} how
  * @returns {Promise<Program>}
  * @throws {import('../base/errors.js').PoolError} START_FAILED, INVALID_ARGUMENT

@@ -146,6 +146,26 @@ test('-sSAFE_HEAP finds a bad store in an isolated task', () => {
   });
 });
 
+for (const mode of MODES)
+  test(`system() ${mode} runs no shell, and says that there is none`, () => {
+    const file = source(
+      'shell.c',
+      `#include <stdlib.h>
+      #include <wasmpool.h>
+      WP_TASK(shell) {
+        const char *command = wp_task_text(task);
+        double status = system(command);
+        return wp_task_result(task, WP_TYPE_NUMBER, &status, sizeof status);
+      }`,
+    );
+    const made = join(scratch, `made${mode}`);
+    return withModule(build(mode, ['-O2', file], 'emcc'), async (pool) => {
+      assert.equal(await pool.dispatch('shell', `echo > "${made}"`), -1);
+      assert.ok(!existsSync(made));
+      assert.equal(await pool.dispatch('shell'), 0);
+    });
+  });
+
 // ---- Static libraries, names ----
 
 const LIBRARY = source(
