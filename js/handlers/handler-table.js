@@ -43,8 +43,8 @@ export class HandlerTable {
 
   /**
    * @param {string} url of a module, which may read `initData` from its global scope
-   * @returns {Promise<import('./handlers.js').Handlers>} those that it exports, and those that were defined while it was loaded, which a
-   *   bundler may have left without exports. Two modules may be loaded at once, so that an export is the better evidence
+   * @returns {Promise<import('./handlers.js').Handlers>} those that it exports; of a module that a bundler has left without exports, those
+   *   that were defined while it was loaded
    */
   async #loadModule(url) {
     const thread = /** @type {any} */ (globalThis).wasmpoolThread;
@@ -53,7 +53,8 @@ export class HandlerTable {
     const defined = (thread.defined ??= []);
     const before = defined.length;
     const exported = findHandlers(await this.#importModule(url));
-    return new Map([...defined.slice(before).flatMap((one) => [...findHandlers(one)]), ...exported]);
+    if (exported.size > 0) return exported;
+    return new Map(defined.slice(before).flatMap((one) => [...findHandlers(one)]));
   }
 
   /** @param {import('./handlers.js').Handlers} handlers of a module, from which `onStop` is taken out: it is not a task */
