@@ -47,6 +47,8 @@ export { packArguments } from './codec/arguments.js';
  * @typedef {import('./options/options.js').OutputStream} OutputStream
  * @typedef {import('./telemetry/report.js').Stats} Stats
  * @typedef {import('./telemetry/report.js').Diagnostics} Diagnostics
+ * @typedef {import('./telemetry/workers.js').WorkerView} WorkerView
+ * @typedef {import('./telemetry/workers.js').WorkerState} WorkerState
  * @typedef {import('./threads/stop-log.js').Rung} Rung
  * @typedef {import('./threads/stop-log.js').RungTimes} RungTimes
  * @typedef {import('./threads/stop-log.js').Stop} Stop

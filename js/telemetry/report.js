@@ -1,6 +1,7 @@
 /** The pool's statistics and diagnostics. */
 import * as L from '../generated/layout.js';
 import { noStops } from '../threads/stop-log.js';
+import { workerViews } from './workers.js';
 
 /**
  * @typedef {object} Stats
@@ -34,6 +35,7 @@ import { noStops } from '../threads/stop-log.js';
  * @property {Record<import('../threads/stop-log.js').Rung, import('../threads/stop-log.js').RungTimes>} stops tasks that had to be
  *   stopped, by what stopped them: the flag that they read, a loop check, or the end of their thread
  * @property {import('../threads/stop-log.js').Stop[]} recentStops the latest of these
+ * @property {import('./workers.js').WorkerView[]} workers what each thread is doing now, by index; then spares, and threads that are ending
  */
 
 /**
@@ -75,6 +77,7 @@ export function diagnose(engine) {
     interventions: engine?.fleet.suspicions.interventions ?? 0,
     stops: structuredClone(engine?.fleet.suspicions.stopped.rungs ?? noStops()),
     recentStops: [...(engine?.fleet.suspicions.stopped.recent ?? [])],
+    workers: engine ? workerViews(engine) : [],
   };
 }
 
