@@ -37,6 +37,8 @@ const ROOMS = [
   ['scheduler'],
   ['task', 'task_reap', 'event', 'items'],
   ['task_side'],
+  ['fork', 'fork_state', 'fork_help'],
+  ['parallel'],
   ['rooms', 'check'],
   ['recount'],
   ['worker'],

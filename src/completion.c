@@ -15,7 +15,7 @@ bool wp__task_ring_due(wp_pool *pool) {
   return true;
 }
 
-bool wp_task_complete(wp_pool *pool, uint32_t thread, uint32_t index) {
+void wp_task_list_done(wp_pool *pool, uint32_t thread, uint32_t index) {
   wp_thread *record = &pool->threads[thread];
   wp_slot *slot = slot_at(pool, index);
   uint32_t newest = wp_atomic_load_relaxed_u32(&record->completions); /* ordered by the CAS */
@@ -25,37 +25,11 @@ bool wp_task_complete(wp_pool *pool, uint32_t thread, uint32_t index) {
     WP_POINT("task.complete");
   } while (
       !wp_atomic_cas_seq_u32(&record->completions, &newest, index + 1)); /* COMPLETE: before RING */
+}
+
+bool wp_task_complete(wp_pool *pool, uint32_t thread, uint32_t index) {
+  wp_task_list_done(pool, thread, index);
   return wp__task_ring_due(pool);
-}
-
-/* COLLECT: takes the thread's completion list and makes it the undelivered list, oldest first. Only while that one is empty.
- * No points: main only. */
-static void collect(wp_pool *pool, wp_thread *thread) {
-  uint32_t newest = wp_atomic_exchange_seq_u32(&thread->completions, 0), oldest = 0;
-  while (newest) {
-    wp_slot *slot = slot_at(pool, newest - 1);
-    uint32_t before = wp_atomic_load_relaxed_u32(&slot->next);
-    wp_atomic_store_relaxed_u32(&slot->next, oldest); /* the list is main's alone now */
-    oldest = newest;
-    newest = before;
-  }
-  thread->undelivered = oldest;
-}
-
-uint32_t wp_task_drain(wp_pool *pool, uint32_t *indexes, uint32_t limit) {
-  uint32_t count = 0, end = wp_pool_threads_end(pool);
-  for (uint32_t i = 0; i < end; i++) {
-    wp_thread *thread = &pool->threads[i];
-    if (!thread->undelivered && wp_atomic_load_seq_u32(&thread->completions)) collect(pool, thread);
-    while (thread->undelivered && count < limit) {
-      uint32_t index = thread->undelivered - 1;
-      wp_slot *slot = slot_at(pool, index);
-      thread->undelivered = wp_atomic_load_relaxed_u32(&slot->next); /* main's alone */
-      wp_slot_set(slot, WP_SLOT_DELIVERED);
-      indexes[count++] = index;
-    }
-  }
-  return count;
 }
 
 /* No points: main only. */

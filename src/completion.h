@@ -16,9 +16,8 @@
  * dead thread. */
 bool wp_task_complete(wp_pool *pool, uint32_t thread, uint32_t index);
 
-/* Writes up to `limit` indexes of finished slots, oldest first within each worker, and returns their number. The slots are DELIVERED:
- * main reads and frees them. main. */
-uint32_t wp_task_drain(wp_pool *pool, uint32_t *indexes, uint32_t limit);
+/* The same, but main need not be told. */
+void wp_task_list_done(wp_pool *pool, uint32_t thread, uint32_t index);
 
 /* Arms the bell: main will be told of the next completion. False, without effect, if there are completions already. main. */
 bool wp_task_arm_bell(wp_pool *pool);

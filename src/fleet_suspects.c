@@ -1,4 +1,5 @@
 #include "fleet_state.h"
+#include "fork.h"
 #include "ladder.h"
 
 static void tell_over(wp_fleet *fleet, wp_suspicion *suspicion, uint32_t rung) {
@@ -50,19 +51,36 @@ static void convict_one(const wp_fleet *fleet, wp_suspicion *suspicion) {
 }
 
 /* If there is no room, the suspicion is reported as over at once, so that its caller does not wait for ever. */
-static void begin(wp_fleet *fleet, uint32_t kind, uint32_t thread, wp_handle task, double grace_ms,
-                  uint32_t beat) {
-  wp_suspicion none, *suspicion = find_room(fleet);
-  bool full = !suspicion;
-  if (full) suspicion = &none;
+static wp_suspicion *begin(wp_fleet *fleet, uint32_t kind, uint32_t thread, wp_handle task,
+                           double grace_ms, uint32_t beat) {
+  wp_suspicion none, *room = find_room(fleet), *suspicion = room ? room : &none;
   wp_suspicion_begin(suspicion, fleet->pool, kind, thread, task, grace_ms, fleet->real_ms);
   suspicion->beat = beat;
   fleet->counts.suspicions++;
-  if (full)
+  if (!room)
     tell_over(fleet, suspicion, WP_RUNG_NONE);
   else if (task.index != WP_NONE)
     name_once(fleet, suspicion);
   if (fleet->members[thread].killed) convict_one(fleet, suspicion);
+  return room;
+}
+
+/* FAMILY: threads that run parts of a suspect's task must end them as well, for they use its memory. A helper that looked at the task
+ * before it was given up, and began after this look, is found at the next one: the suspect's record lasts until all have ended. */
+static void suspect_helpers(wp_fleet *fleet, uint32_t root, double grace_ms) {
+  const wp_pool *pool = fleet->pool;
+  bool ended = fleet->members[root].phase >= WP_PHASE_STOPPING;
+  for (uint32_t thread = 1; thread < wp_pool_threads_end(pool); thread++) {
+    for (uint32_t place = 0; place < pool->config.concurrency; place++) {
+      wp_handle helper;
+      if (thread == root || fleet->members[thread].phase == WP_PHASE_EMPTY ||
+          !wp_fork_give_up(fleet->pool, root, ended, thread, place, &helper) ||
+          is_suspected(fleet, WP_SUSPECT_TASK, thread, helper))
+        continue;
+      wp_suspicion *suspicion = begin(fleet, WP_SUSPECT_TASK, thread, helper, grace_ms, 0);
+      if (suspicion) suspicion->named = 1; /* no caller knows it */
+    }
+  }
 }
 
 /* A silent thread: each task that it runs must end; if it runs none, the thread as a whole is suspected. */
@@ -114,9 +132,13 @@ static void convict(wp_fleet *fleet, const wp_suspicion *suspicion, bool trusted
 }
 
 void wp__fleet_climb(wp_fleet *fleet) {
+  for (uint32_t i = 1; i < wp_pool_threads_end(fleet->pool); i++)
+    if (fleet->members[i].phase >= WP_PHASE_STOPPING && wp_fork_is_busy(fleet->pool, i))
+      suspect_helpers(fleet, i, -1);
   for (uint32_t i = 0; i < fleet->suspicion_end; i++) {
     wp_suspicion *s = &fleet->suspicions[i];
     wp_member *m = &fleet->members[s->thread];
+    if (s->kind != WP_SUSPECT_NONE && !s->named) suspect_helpers(fleet, s->thread, s->grace_ms);
     if (s->kind == WP_SUSPECT_NONE || m->phase >= WP_PHASE_STOPPING)
       continue; /* it ends when the thread is reaped */
     double again_ms = 0;

@@ -1,5 +1,9 @@
 #include "fleet_state.h"
+#include "fork.h"
 #include "worker.h"
+
+/* How often to look whether all parts of a dead thread's task have ended. */
+static const double fork_look_ms = 0.2;
 
 /* A random number in [0, 1). xorshift64*: Vigna, "An experimental exploration of Marsaglia's xorshift generators", 2016. */
 static double chance(wp_fleet *fleet) {
@@ -274,6 +278,11 @@ void wp__fleet_look_for_late_starts(wp_fleet *fleet) {
 
 static void reap(wp_fleet *fleet, uint32_t thread) {
   wp_member *m = &fleet->members[thread];
+  wp_fork_died(fleet->pool, thread);
+  if (wp_fork_is_busy(fleet->pool, thread)) { /* its memory is in use by parts of its task */
+    wp__fleet_earliest(&fleet->next.real_ms, fleet->real_ms + fork_look_ms);
+    return;
+  }
   wp_ladder_disarm(fleet->pool, &m->ladder, thread);
   if (wp_worker_reap(fleet->pool, thread, m->trusted)) {
     wp__fleet_earliest(&fleet->next.real_ms, fleet->real_ms); /* the lock will be free very soon */

@@ -99,7 +99,8 @@ struct wp_pool {
   /* Line 2: producers'. */
   /* the newest submitted slot, index + 1; pushed by producers, taken as a whole under the lock */
   wp_atomic_u32 inbox;
-  uint32_t pad_inbox[15];
+  wp_atomic_u32 families; /* numbers of families that were given; written by workers (fork.h) */
+  uint32_t pad_inbox[14];
   /* The set of threads that wait. A worker sets its own bit under the lock; whoever wakes it clears the bit. */
   wp_atomic_u32 *idle;
   /* For each of seat_count seats the number of the thread that holds it, or 0. Written by main. */
@@ -118,6 +119,7 @@ struct wp_pool {
   wp_thread *threads;                /* thread_count of them */
   wp_thread_memory *main_memory;     /* belongs to the embedder */
   wp_thread_memory *worker_memory;   /* thread_count - 1 of them; see wp_pool_memory */
+  wp_atomic_u64 *forks;              /* addresses of the threads' wp_forks, or 0; see fork.h */
   const wp_task_entry *const *tasks; /* C tasks of the program, in order of registration */
   uint32_t task_count;
   /* Under the lock. */

@@ -2,6 +2,7 @@
 #include "base/point.h"
 #include "box.h"
 #include "critical.h"
+#include "fork.h"
 #include "group.h"
 #include "idle.h"
 #include "lanes.h"

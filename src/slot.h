@@ -73,6 +73,8 @@ enum wp_slot_flags {
   WP_SLOT_DEADLINE = 16384, /* not for slices: due_ms is when the task must have started */
   /* waits like any other task, but for its seat, which has the argument (sent ahead by message) */
   WP_SLOT_BOUND = 32768,
+  /* not a task of a caller's: its worker runs parts of one (fork.h), and nobody is told of its end */
+  WP_SLOT_HELPER = 65536,
 };
 
 /* Bits of wp_items.progress. */

@@ -147,6 +147,14 @@ static bool drop_late(wp_pool *pool, uint32_t self, uint32_t index) {
   return wp__task_ring_due(pool); /* main may be waiting for a free worker */
 }
 
+/* The slot goes back by way of main, which may be looking at it. Main may also give it up at this very moment. */
+static void end_helper(wp_pool *pool, uint32_t self, uint32_t index) {
+  wp_slot *slot = slot_at(pool, index);
+  if (!wp_slot_move(slot, WP_SLOT_RUNNING, WP_SLOT_DONE))
+    wp_slot_move(slot, WP_SLOT_ABANDONED, WP_SLOT_DONE);
+  wp_task_list_done(pool, self, index);
+}
+
 bool wp_task_finish_at(wp_pool *pool, uint32_t self, uint32_t index, wp_status status,
                        double now_ms) {
   if (!exists(pool, index)) return false;
@@ -163,7 +171,9 @@ bool wp_task_finish_at(wp_pool *pool, uint32_t self, uint32_t index, wp_status s
   if (now_ms > 0) note_end(pool, self, slot, now_ms);
   slot->status = status;
   wp__task_end_exclusive(thread, slot);
-  if (wp_slot_move(slot, WP_SLOT_RUNNING, WP_SLOT_DONE)) {
+  if (slot->flags & WP_SLOT_HELPER) {
+    end_helper(pool, self, index);
+  } else if (wp_slot_move(slot, WP_SLOT_RUNNING, WP_SLOT_DONE)) {
     if (status && slot->group) wp_group_note_failure(pool, slot);
     ring = wp_task_complete(pool, self, index);
   } else {
@@ -255,6 +265,41 @@ void wp_task_free(wp_pool *pool, uint32_t self, uint32_t index) {
     wp_table_put_kept(&pool->slots, index);
   else
     wp_table_put(&pool->slots, index);
+}
+
+/* ---- Delivered ---- */
+
+/* COLLECT: takes the thread's completion list and makes it the undelivered list, oldest first. Only while that one is empty.
+ * No points: main only. */
+static void collect(wp_pool *pool, wp_thread *thread) {
+  uint32_t newest = wp_atomic_exchange_seq_u32(&thread->completions, 0), oldest = 0;
+  while (newest) {
+    wp_slot *slot = slot_at(pool, newest - 1);
+    uint32_t before = wp_atomic_load_relaxed_u32(&slot->next);
+    wp_atomic_store_relaxed_u32(&slot->next, oldest); /* the list is main's alone now */
+    oldest = newest;
+    newest = before;
+  }
+  thread->undelivered = oldest;
+}
+
+uint32_t wp_task_drain(wp_pool *pool, uint32_t *indexes, uint32_t limit) {
+  uint32_t count = 0, end = wp_pool_threads_end(pool);
+  for (uint32_t i = 0; i < end; i++) {
+    wp_thread *thread = &pool->threads[i];
+    if (!thread->undelivered && wp_atomic_load_seq_u32(&thread->completions)) collect(pool, thread);
+    while (thread->undelivered && count < limit) {
+      uint32_t index = thread->undelivered - 1;
+      wp_slot *slot = slot_at(pool, index);
+      thread->undelivered = wp_atomic_load_relaxed_u32(&slot->next); /* main's alone */
+      wp_slot_set(slot, WP_SLOT_DELIVERED);
+      if (slot->flags & WP_SLOT_HELPER)
+        wp_task_free(pool, WP_MAIN, index); /* of no interest to anybody */
+      else
+        indexes[count++] = index;
+    }
+  }
+  return count;
 }
 
 void wp_task_free_delivered(wp_pool *pool, const uint32_t *indexes, uint32_t count) {

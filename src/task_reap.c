@@ -14,6 +14,10 @@ static void lose(wp_pool *pool, uint32_t thread, uint32_t index) {
     return;
   }
   if (state != WP_SLOT_RUNNING) return;
+  if (slot->flags & WP_SLOT_HELPER) {
+    wp_task_free(pool, WP_MAIN, index);
+    return;
+  }
   wp_atomic_fetch_add_relaxed_u64(&pool->counters.lost, 1);
   /* The result of an ITEMS task is kept: it holds the finished items. */
   if (!(slot->flags & WP_SLOT_ITEMS)) {

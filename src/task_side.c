@@ -75,7 +75,7 @@ static void *make_room(wp_task *task, wp_value *value, uint8_t *inline_bytes, ui
 
 wp_status wp_task_result(wp_task *task, uint32_t type, const void *data, size_t bytes) {
   wp_status status = WP_OK;
-  if (bytes && !data) return WP_E_INVALID_ARGUMENT;
+  if (task->part || (bytes && !data)) return WP_E_INVALID_ARGUMENT;
   wp_task_drop_result(task->pool, task->self, task->index);
   void *room =
       make_room(task, &task->slot->result, task->slot->result_inline, type, bytes, &status);
@@ -85,6 +85,7 @@ wp_status wp_task_result(wp_task *task, uint32_t type, const void *data, size_t 
 
 void *wp_task_result_alloc(wp_task *task, uint32_t type, size_t bytes) {
   wp_status status = WP_OK;
+  if (task->part) return NULL;
   wp_task_drop_result(task->pool, task->self, task->index);
   return make_room(task, &task->slot->result, task->slot->result_inline, type, bytes, &status);
 }
@@ -121,6 +122,7 @@ void wp_task_heartbeat(wp_task *task) { wp_thread_beat(&task->pool->threads[task
 
 wp_status wp_task_progress(wp_task *task, uint32_t type, const void *data, size_t bytes) {
   uint32_t index = 0;
+  if (task->part) return WP_E_INVALID_ARGUMENT;
   wp_status status = wp_task_event(task->pool, task->self, task->index, &index);
   if (status) return status;
   wp_slot *event = wp_slot_at(&task->pool->slots, index);

@@ -14,6 +14,9 @@ struct wp_task {
   wp_pool *pool;
   wp_slot *slot;
   uint32_t self, index;
+  bool part; /* a part of the slot's task runs, which has no result of its own (fork.h) */
+  struct wp_forks *forks; /* of this thread, once it has spawned parts or takes them; else NULL */
+  struct wp_forks *root;  /* of the thread that runs the slot's task */
 };
 
 enum { WP_TAG_TASK_LAST = 0x7fffffff }; /* the highest heap tag of a task; WP_TAG_ARENA is above */

@@ -27,8 +27,8 @@ static bool stop_item(wp_pool *pool, wp_slot *slot, wp_action *action) {
 
 /* Gives a running slot up if its time is over. True if an action was written. A task that its caller has given up already (ABANDONED)
  * poisons its worker as well; otherwise a cancelled task that hangs would keep a worker for ever. No points: main only. */
-static bool expire(wp_pool *pool, uint32_t thread, uint32_t index, double now_ms, wp_action *action,
-                   double *next_ms) {
+WP_READS_STALE static bool expire(wp_pool *pool, uint32_t thread, uint32_t index, double now_ms,
+                                  wp_action *action, double *next_ms) {
   wp_slot *slot = wp_slot_at(&pool->slots, index);
   uint64_t word = wp_atomic_load_acquire_u64(&slot->word);
   bool abandoned = wp_word_state(word) == WP_SLOT_ABANDONED;

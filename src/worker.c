@@ -2,6 +2,7 @@
 #include "base/point.h"
 #include "box.h"
 #include "critical.h"
+#include "fork.h"
 #include "idle.h"
 #include "lock.h"
 #include "port/port.h"
@@ -183,6 +184,7 @@ wp_status wp_worker_run(wp_pool *pool, uint32_t self, uint32_t index) {
   wp_worker_begin(pool, self);
   wp_port_thread_killable(true);
   wp_status status = function_of(pool, slot)(&task);
+  if (task.forks) wp_fork_end(pool, self);
   wp_port_flush();
   wp_port_thread_killable(false);
   wp_worker_end(pool, self);
@@ -215,6 +217,8 @@ wp_status wp_worker_call(wp_pool *pool, uint32_t self, uint32_t index, uint32_t 
 
 bool wp_worker_clean_up(wp_pool *pool, uint32_t self, uint32_t index) {
   wp_thread *thread = &pool->threads[self];
+  wp_fork_died(pool, self);
+  wp_fork_end(pool, self); /* parts on other workers may use this one's stack and memory */
   wp_gate_enter(thread);
   uint32_t tag = wp_atomic_load_relaxed_u32(&thread->tag); /* own word */
   wp_task_drop_result(pool, self, index);

@@ -23,6 +23,10 @@ typedef _Atomic uint64_t wp_atomic_u64;
  *   wp_atomic_exchange_{acq_rel,seq}_T(p, v)           wp_atomic_cas_{acq_rel,seq}_T(p, &expected, v)  (strong)
  *   wp_atomic_fetch_{add,sub,or,and}_{relaxed,acq_rel,seq}_T(p, v)
  */
+/* For a function of main's that reads a slot which its worker may free and another thread may take meanwhile: what it has read counts only
+ * if the slot's generation is the same afterwards. */
+#define WP_READS_STALE __attribute__((no_sanitize("thread")))
+
 #define WP__ATOMIC_LOAD(T, type, name, order)                                                      \
   static inline type wp_atomic_load_##name##_##T(const _Atomic type *p) {                          \
     return atomic_load_explicit(p, order);                                                         \

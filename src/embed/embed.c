@@ -1,6 +1,7 @@
 #include "embed.h"
 #include "base/fault.h"
 #include "completion.h"
+#include "fork.h"
 #include "rooms.h"
 #include "scheduler.h"
 #include "task.h"
@@ -22,7 +23,10 @@ static const double sleep_most_ms = 10;
 /* "Never", in milliseconds. */
 static const double never_ms = 1e15;
 
-enum { WP_THREAD_NAME_BYTES = 16 }; /* as much as Linux keeps */
+enum {
+  WP_THREAD_NAME_BYTES = 16,  /* as much as Linux keeps */
+  END_STACK_BYTES = 32 << 10, /* for the hook on_thread_end and what else runs at a thread's end */
+};
 
 /* ---- Threads ---- */
 
@@ -35,6 +39,16 @@ static void introduce(const wp_pool *pool, uint32_t number) {
   wp_port_thread_introduce(
       name, config->cpu_count ? embedder->cpus[(number - 1) % config->cpu_count] : WP_NONE);
   if (config->on_thread_start) config->on_thread_start(config->thread_user, number);
+}
+
+/* Parts of a task on other workers may write to this worker's stack, to the frames of the task, until they are ended. The gap keeps what
+ * the thread does in its end handlers, meanwhile, away from those frames. */
+static __attribute__((noinline)) wp_status run_below(wp_pool *pool, uint32_t self, uint32_t index) {
+  volatile uint8_t gap[END_STACK_BYTES] __attribute__((unused));
+  gap[0] = 0;
+  wp_status status = wp_worker_run(pool, self, index);
+  gap[0] = 1; /* so that it stays in use over the call */
+  return status;
 }
 
 static void worker_main(void *argument) {
@@ -54,7 +68,7 @@ static void worker_main(void *argument) {
     bool ring = thread->ring != 0;
     thread->ring = 0;
     if (taken) {
-      wp_status status = wp_worker_run(pool, self->number, taken - 1);
+      wp_status status = run_below(pool, self->number, taken - 1);
       now_ms = wp_port_now_ms(); /* for the next take as well */
       ring |= wp_task_finish_at(pool, self->number, taken - 1, status, now_ms);
     }
@@ -86,7 +100,11 @@ static void worker_ended(void *argument) {
   bool killed = wp_atomic_load_relaxed_u32(&self->pool->threads[self->number].tag) != 0;
   wp__self = NULL; /* memory that the C library frees for this thread is not the pool's */
   wp__self_pool = NULL;
+  wp_fork_died(self->pool, self->number);
   if (config->on_thread_end) config->on_thread_end(config->thread_user, self->number, killed);
+  /* Parts of its task on other workers may use this thread's stack. They are ended as well. */
+  wp_atomic_u32 none = 0;
+  while (wp_fork_is_busy(self->pool, self->number)) wp_port_wait(&none, 0, sleep_least_ms);
   leave(embedder);
 }
 

@@ -48,6 +48,8 @@ typedef struct wp_embed_thread {
   bool reported; /* STARTED was reported */
   bool failed;   /* the thread could not be made: START_FAILED is due */
   bool stopping; /* STOP was performed: GONE is due when the thread has ended */
+  wp_atomic_u32
+      over; /* 1: it runs no code of the user's any more; written by the thread as it ends */
 } wp_embed_thread;
 
 typedef struct wp_embedder {

@@ -135,6 +135,16 @@ wp_status wp_task_progress(wp_task *task, uint32_t type, const void *data, size_
   return wp_js_isolated_progress(type, data, bytes);
 }
 
+/* There is no other worker in this memory: parts run at once, on the only thread. */
+void wp_task_spawn(wp_task *task, wp_subtask *child, wp_subtask_function function, void *context) {
+  *child = (wp_subtask){0, function(task, context)};
+}
+
+wp_status wp_task_await(wp_task *task, wp_subtask *child) {
+  (void)task;
+  return child->status;
+}
+
 /* The heap belongs to this instance alone: when a task is killed or traps, its memory goes with the instance. */
 void *wp_malloc(size_t bytes) { return malloc(bytes); }
 void *wp_calloc(size_t count, size_t bytes) { return calloc(count, bytes); }

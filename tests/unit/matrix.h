@@ -5,9 +5,9 @@
 #ifndef WP_TEST_MATRIX_H
 #define WP_TEST_MATRIX_H
 
+#include "fork_state.h"
 #include "kill.h"
 #include "pool_fixture.h"
-#include "task_side.h"
 
 enum {
   TASKS_MAX = WP_TABLE_CHUNK + 64,
@@ -275,7 +275,7 @@ WP_TASK(answer_no) {
 
 /* ---- The scene ---- */
 
-/* Bytes and blocks in use in all heaps, without the tables' chunks, which stay. */
+/* Bytes and blocks in use in all heaps, without the tables' chunks and the lists of parts, which stay. */
 static void count_memory(uint64_t sum[2]) {
   const wp_table *tables[] = {&s.f.pool->slots, &s.f.pool->boxes, &s.f.pool->groups};
   sum[0] = sum[1] = 0;
@@ -283,6 +283,10 @@ static void count_memory(uint64_t sum[2]) {
     wp_heap_drain(wp_pool_heap(s.f.pool, i));
     sum[0] += wp_heap_bytes_in_use(wp_pool_heap(s.f.pool, i));
     sum[1] += wp_heap_blocks_in_use(wp_pool_heap(s.f.pool, i));
+    const wp_forks *forks = wp__forks_of(s.f.pool, i);
+    if (!forks) continue;
+    sum[0] -= wp_heap_usable(forks) + WP_HEAP_ALIGN;
+    sum[1]--;
   }
   for (uint32_t t = 0; t < 3; t++) {
     uint32_t capacity = wp_atomic_load_relaxed_u32(&tables[t]->capacity);

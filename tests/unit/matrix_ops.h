@@ -4,12 +4,14 @@
 
 #include "idle.h"
 #include "matrix.h"
+#include "matrix_forks.h"
 
 typedef struct operation {
   const char *name;
   void (*prepare)(void); /* by main, which plays the workers' parts as well; nobody dies here */
   void (*run)(void);     /* by the victim */
   void (*end)(void);     /* what the other does after the victim's death; may be NULL */
+  bool solo;             /* one thread must play all parts */
 } operation;
 
 static void victim_takes(uint32_t count) {
@@ -492,30 +494,33 @@ static void prepare_help(void) {
 static void run_help(void) { wp_lock_help(s.f.pool, VICTIM, WP_CHORE_INBOX); }
 
 static const operation operations[] = {
-    {"start", prepare_start, run_start, NULL},
-    {"take", prepare_take, run_take, NULL},
-    {"bulk", prepare_bulk, run_bulk, NULL},
-    {"age", prepare_age, run_age, NULL},
-    {"copy in", prepare_copy, run_copy, NULL},
-    {"items", prepare_items, run_items, NULL},
-    {"run", prepare_run, run_run, NULL},
-    {"leave", prepare_leave, run_run, NULL},
-    {"commit", prepare_commit, run_commit, NULL},
-    {"call", prepare_call, run_call, NULL},
-    {"exclusive", prepare_exclusive, run_run, NULL},
-    {"release", prepare_release, run_release, NULL},
-    {"box line", prepare_line, run_line, NULL},
-    {"wait", prepare_wait, run_wait, end_wait},
-    {"event", prepare_event, run_event, NULL},
-    {"flood", prepare_event, run_flood, NULL},
-    {"group", prepare_group, run_group, NULL},
-    {"late answer", prepare_late, run_late, NULL},
-    {"memory", prepare_memory, run_memory, end_memory},
-    {"grow", prepare_grow, run_event, NULL},
-    {"trap", prepare_trap, run_trap, NULL},
-    {"recover", prepare_recover, run_recover, NULL},
-    {"lock", prepare_lock, run_lock, NULL},
-    {"help", prepare_help, run_help, NULL},
+    {"start", prepare_start, run_start, NULL, false},
+    {"take", prepare_take, run_take, NULL, false},
+    {"bulk", prepare_bulk, run_bulk, NULL, false},
+    {"age", prepare_age, run_age, NULL, false},
+    {"copy in", prepare_copy, run_copy, NULL, false},
+    {"items", prepare_items, run_items, NULL, false},
+    {"run", prepare_run, run_run, NULL, false},
+    {"leave", prepare_leave, run_run, NULL, false},
+    {"commit", prepare_commit, run_commit, NULL, false},
+    {"call", prepare_call, run_call, NULL, false},
+    {"exclusive", prepare_exclusive, run_run, NULL, false},
+    {"release", prepare_release, run_release, NULL, false},
+    {"box line", prepare_line, run_line, NULL, false},
+    {"wait", prepare_wait, run_wait, end_wait, false},
+    {"event", prepare_event, run_event, NULL, false},
+    {"flood", prepare_event, run_flood, NULL, false},
+    {"group", prepare_group, run_group, NULL, false},
+    {"late answer", prepare_late, run_late, NULL, false},
+    {"memory", prepare_memory, run_memory, end_memory, false},
+    {"grow", prepare_grow, run_event, NULL, false},
+    {"trap", prepare_trap, run_trap, NULL, false},
+    {"recover", prepare_recover, run_recover, NULL, false},
+    {"lock", prepare_lock, run_lock, NULL, false},
+    {"help", prepare_help, run_help, NULL, false},
+    {"fork", prepare_fork, run_fork, NULL, true},
+    {"aid", prepare_aid, run_aid, end_aid, true},
+    {"fork trap", prepare_fork_trap, run_fork_trap, NULL, true},
 };
 
 enum { OPERATIONS = sizeof operations / sizeof *operations };

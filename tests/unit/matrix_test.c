@@ -23,15 +23,21 @@ static const char *const elsewhere[] = {
 
 /* Where a death inside the gate may lose one block or group: see heap.h (an untagged block that nobody has noted
  * down), box.h (the bytes of a box that is being freed), table.h (a chunk), task.h (a group). */
-static const char *const losses[] = {"group.leave", "heap.blocks", "heap.bytes",   "heap.mark",
-                                     "heap.target", "heap.word",   "segment.take", "table.grow"};
+static const char *const losses[] = {"group.leave",  "heap.blocks", "heap.bytes",
+                                     "heap.mark",    "heap.target", "heap.word",
+                                     "segment.take", "table.grow",  "fork.list"};
 
 /* Things that a worker changes outside the gate, in one step each: the gate, words to wait on, its idle bit, hints and gauges, the tag of
  * the C task that it is about to run, and that it is ready. */
 static const char *const outside[] = {
-    "critical.holds", "critical.listed", "gate.enter", "gate.left", "thread.wake", "thread.sleep",
-    "thread.awake",   "thread.beat",     "idle.clear", "pace.note", "tag.set",     "box.denied",
-    "worker.ready",   "task.look",       "event.wait", "event.go"};
+    "critical.holds", "critical.listed", "gate.enter", "gate.left", "thread.wake", "thread.sleep", "thread.awake",
+    "thread.beat", "idle.clear", "pace.note", "tag.set", "box.denied", "worker.ready", "task.look",
+    "event.wait", "event.go",
+    /* A part's word is enough by itself: fork.h. */
+    "fork.number", "fork.helpers", "fork.calls", "fork.family", "fork.top", "fork.ready",
+    "fork.pop", "fork.back", "fork.hungry", "fork.asleep", "fork.awake", "fork.free", "fork.settle",
+    "fork.settled", "fork.steal", "fork.done", "fork.end", "fork.revoke", "fork.invite",
+    "fork.leave", "fork.again", "fork.enough", "fork.feed", "fork.join"};
 
 static bool is_in(const char *name, const char *const *names, size_t count) {
   bool found = false;
@@ -83,6 +89,7 @@ static void interrupt(void (*act)(void)) {
 
 /* True at the nth point only. */
 static bool reach(const char *name) {
+  answer_nap(name);
   if (!is_of_interest(name) || !kill_points_left) return false;
   kill_points_left--;
   if (kill_points_left) return false;
