@@ -20,8 +20,10 @@ const status = read('status.h')
   .replace(X_MACRO, statuses)
   .replace(/^\/\*[^]*?\*\/\n/, '');
 const argumentsPart = read('arguments.h').replace(/^\/\*[^]*?\*\/\n/, '');
+const parts = /#define WASMPOOL_PARTS_H\n([^]*)#endif/.exec(read('wasmpool_parts.h'))?.[1] ?? '';
 const header = read('wasmpool.h')
   .replace('#include "status.h"\n', () => `${status.trim()}\n`)
+  .replace('#include "wasmpool_parts.h"\n', () => `${parts.trim()}\n`)
   .replace('#include "arguments.h"\n', () => `${argumentsPart.trim()}\n`);
 if (/#include "/.test(header)) throw new Error('src/wasmpool.h includes what users do not have');
 process.stdout.write(`/* wasmpool ${version}. Made from src/wasmpool.h. */\n${header}`);

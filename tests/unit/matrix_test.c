@@ -169,6 +169,7 @@ static bool play_once(int op, const ending *end, uint64_t n) {
     return false;
   }
   reached = false;
+  naps_are_answered = true;
   makes_room = true;
   kill_name = "the end";
   operations[op].prepare();
