@@ -15,7 +15,7 @@ bool wp__task_ring_due(wp_pool *pool) {
   return true;
 }
 
-void wp_task_list_done(wp_pool *pool, uint32_t thread, uint32_t index) {
+bool wp_task_complete(wp_pool *pool, uint32_t thread, uint32_t index) {
   wp_thread *record = &pool->threads[thread];
   wp_slot *slot = slot_at(pool, index);
   uint32_t newest = wp_atomic_load_relaxed_u32(&record->completions); /* ordered by the CAS */
@@ -25,10 +25,6 @@ void wp_task_list_done(wp_pool *pool, uint32_t thread, uint32_t index) {
     WP_POINT("task.complete");
   } while (
       !wp_atomic_cas_seq_u32(&record->completions, &newest, index + 1)); /* COMPLETE: before RING */
-}
-
-bool wp_task_complete(wp_pool *pool, uint32_t thread, uint32_t index) {
-  wp_task_list_done(pool, thread, index);
   return wp__task_ring_due(pool);
 }
 

@@ -16,9 +16,6 @@
  * dead thread. */
 bool wp_task_complete(wp_pool *pool, uint32_t thread, uint32_t index);
 
-/* The same, but main need not be told. */
-void wp_task_list_done(wp_pool *pool, uint32_t thread, uint32_t index);
-
 /* Arms the bell: main will be told of the next completion. False, without effect, if there are completions already. main. */
 bool wp_task_arm_bell(wp_pool *pool);
 

@@ -148,11 +148,11 @@ static bool drop_late(wp_pool *pool, uint32_t self, uint32_t index) {
 }
 
 /* The slot goes back by way of main, which may be looking at it. Main may also give it up at this very moment. */
-static void end_helper(wp_pool *pool, uint32_t self, uint32_t index) {
+static bool end_helper(wp_pool *pool, uint32_t self, uint32_t index) {
   wp_slot *slot = slot_at(pool, index);
   if (!wp_slot_move(slot, WP_SLOT_RUNNING, WP_SLOT_DONE))
     wp_slot_move(slot, WP_SLOT_ABANDONED, WP_SLOT_DONE);
-  wp_task_list_done(pool, self, index);
+  return wp_task_complete(pool, self, index);
 }
 
 bool wp_task_finish_at(wp_pool *pool, uint32_t self, uint32_t index, wp_status status,
@@ -172,7 +172,7 @@ bool wp_task_finish_at(wp_pool *pool, uint32_t self, uint32_t index, wp_status s
   slot->status = status;
   wp__task_end_exclusive(thread, slot);
   if (slot->flags & WP_SLOT_HELPER) {
-    end_helper(pool, self, index);
+    ring = end_helper(pool, self, index);
   } else if (wp_slot_move(slot, WP_SLOT_RUNNING, WP_SLOT_DONE)) {
     if (status && slot->group) wp_group_note_failure(pool, slot);
     ring = wp_task_complete(pool, self, index);
