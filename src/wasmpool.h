@@ -210,14 +210,12 @@ typedef struct wp_config {
   uint32_t tasks_per_worker;
   double idle_ms;
   /* The rest is for native pools only; what is 0 or NULL has no effect. */
-  size_t stack_bytes; /* of each worker thread; 0: the system's default. At least 128 KiB */
-  const char *name;   /* threads are called NAME-1, NAME-2, …, as far as 15 bytes reach; copied */
-  /* the processors on which workers may run: the thread with number n gets the entry (n - 1) % cpu_count; copied */
-  const uint32_t *cpus;
+  size_t stack_bytes;   /* of each worker thread; 0: the system's default. At least 128 KiB */
+  const char *name;     /* threads are called NAME-1, NAME-2, …, as far as 15 bytes reach; copied */
+  const uint32_t *cpus; /* processors: thread n runs on the entry (n - 1) % cpu_count; copied */
   uint32_t cpu_count;
-  /* Called in each worker thread, before its first task, and as the last thing that it does. `thread` is the thread's number, from 1; a
-   * thread that replaces another may get the same. `killed`: it is ended in the middle of a task; the hook must not wait for a lock that
-   * the task may hold. No task is running, and the hook must not call the pool. */
+  /* Called in each worker thread, at its start and its end. `thread`: its number, from 1, used again after its end. `killed`: it is ended
+   * in the middle of a task, whose locks the hook must not wait for. The hooks must not call the pool. */
   void (*on_thread_start)(void *user, uint32_t thread);
   void (*on_thread_end)(void *user, uint32_t thread, bool killed);
   void *thread_user; /* passed to both */
