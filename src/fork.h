@@ -12,7 +12,7 @@
  *          dies, nobody takes its parts any more (wp_fork_died). A part may use its owner's stack and memory, so an owner's memory
  *          is taken back, and a task's end is reported, only when nobody runs a part of it (wp_fork_is_busy, wp_fork_end);
  *          a native thread, whose stack goes with it, ends only then
- * See      tests/unit/fork_test.c, docs/decisions/0023-sub-tasks.md
+ * See      tests/unit/fork_test.c, docs/decisions/0025-sub-tasks.md
  */
 #ifndef WP_FORK_H
 #define WP_FORK_H

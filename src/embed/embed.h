@@ -48,8 +48,6 @@ typedef struct wp_embed_thread {
   bool reported; /* STARTED was reported */
   bool failed;   /* the thread could not be made: START_FAILED is due */
   bool stopping; /* STOP was performed: GONE is due when the thread has ended */
-  wp_atomic_u32
-      over; /* 1: it runs no code of the user's any more; written by the thread as it ends */
 } wp_embed_thread;
 
 typedef struct wp_embedder {
@@ -85,6 +83,14 @@ void wp__embed_step(wp_pool *pool, const wp_fleet_event *event);
 
 /* Sleeps until a task has finished, a thread has started, or the next step is due; at most for limit_ms or some milliseconds. */
 void wp__embed_sleep(wp_pool *pool, double limit_ms);
+
+/* ---- thread.c ---- */
+
+/* Performs START. A thread that cannot be made is marked as failed, and reported at the next step. */
+void wp__embed_start_thread(wp_pool *pool, const wp_fleet_action *action);
+
+/* A user of the embedder, main or a thread, is done with it; the last one frees it. */
+void wp__embed_let_go(wp_embedder *embedder);
 
 /* ---- mail.c ---- */
 

@@ -30,9 +30,9 @@ static const char *const losses[] = {"group.leave",  "heap.blocks", "heap.bytes"
 /* Things that a worker changes outside the gate, in one step each: the gate, words to wait on, its idle bit, hints and gauges, the tag of
  * the C task that it is about to run, and that it is ready. */
 static const char *const outside[] = {
-    "critical.holds", "critical.listed", "gate.enter", "gate.left", "thread.wake", "thread.sleep", "thread.awake",
-    "thread.beat", "idle.clear", "pace.note", "tag.set", "box.denied", "worker.ready", "task.look",
-    "event.wait", "event.go",
+    "critical.holds", "critical.listed", "gate.enter", "gate.left", "thread.wake", "thread.sleep",
+    "thread.awake", "thread.beat", "idle.clear", "pace.note", "tag.set", "box.denied",
+    "worker.ready", "task.look", "event.wait", "event.go",
     /* A part's word is enough by itself: fork.h. */
     "fork.number", "fork.helpers", "fork.calls", "fork.family", "fork.top", "fork.ready",
     "fork.pop", "fork.back", "fork.hungry", "fork.asleep", "fork.awake", "fork.free", "fork.settle",
