@@ -9,11 +9,9 @@ enum {
 
 typedef struct loop {
   size_t grain;
-  wp_range_function body;
+  wp_reduction how; /* no bytes: a plain loop */
   void *context;
-  void (*combine)(void *context, void *into, const void *from);
   const void *neutral;
-  size_t bytes; /* of a partial result; 0: a plain loop */
 } loop;
 
 typedef struct range {
@@ -27,7 +25,7 @@ static wp_status run(wp_task *task, void *context) {
   range *all = context;
   const loop *l = all->loop;
   if (all->end - all->begin <= l->grain)
-    return l->body(task, l->context, all->begin, all->end, all->partial);
+    return l->how.body(task, l->context, all->begin, all->end, all->partial);
   size_t middle = all->begin + (all->end - all->begin) / 2;
   range right, left;
   right.loop = left.loop = l;
@@ -35,18 +33,18 @@ static wp_status run(wp_task *task, void *context) {
   right.end = all->end;
   left.begin = all->begin;
   left.end = middle;
-  if (l->bytes) {
-    memcpy(right.partial, l->neutral, l->bytes);
-    memcpy(left.partial, l->neutral, l->bytes);
+  if (l->how.bytes) {
+    memcpy(right.partial, l->neutral, l->how.bytes);
+    memcpy(left.partial, l->neutral, l->how.bytes);
   }
   wp_subtask child;
   wp_task_spawn(task, &child, run, &right);
   wp_status status = run(task, &left);
   wp_status other = wp_task_await(task, &child);
   if (!status) status = other;
-  if (status || !l->bytes) return status;
-  l->combine(l->context, left.partial, right.partial);
-  memcpy(all->partial, left.partial, l->bytes);
+  if (status || !l->how.bytes) return status;
+  l->how.combine(l->context, left.partial, right.partial);
+  memcpy(all->partial, left.partial, l->how.bytes);
   return WP_OK;
 }
 
@@ -57,25 +55,23 @@ static wp_status run_all(wp_task *task, size_t begin, size_t end, loop *l, void 
   all.loop = l;
   all.begin = begin;
   all.end = end;
-  if (result) memcpy(all.partial, result, l->bytes);
+  if (result) memcpy(all.partial, result, l->how.bytes);
   wp_status status = run(task, &all);
-  if (!status && result) memcpy(result, all.partial, l->bytes);
+  if (!status && result) memcpy(result, all.partial, l->how.bytes);
   return status;
 }
 
 wp_status wp_parallel_for(wp_task *task, size_t begin, size_t end, size_t grain,
                           wp_range_function body, void *context) {
-  loop l = {.grain = grain, .body = body, .context = context};
+  loop l = {.grain = grain, .how.body = body, .context = context};
   return run_all(task, begin, end, &l, NULL);
 }
 
 wp_status wp_parallel_reduce(wp_task *task, size_t begin, size_t end, size_t grain,
-                             wp_range_function body,
-                             void (*combine)(void *context, void *into, const void *from),
-                             void *context, void *result, size_t bytes) {
+                             const wp_reduction *reduction, void *context, void *result) {
   uint8_t neutral[WP_PARTIAL_BYTES];
-  if (!bytes || bytes > sizeof neutral) return WP_E_TOO_LARGE;
-  memcpy(neutral, result, bytes);
-  loop l = {grain, body, context, combine, neutral, bytes};
+  if (!reduction->bytes || reduction->bytes > sizeof neutral) return WP_E_TOO_LARGE;
+  memcpy(neutral, result, reduction->bytes);
+  loop l = {grain, *reduction, context, neutral};
   return run_all(task, begin, end, &l, result);
 }

@@ -36,11 +36,18 @@ typedef wp_status (*wp_range_function)(wp_task *task, void *context, size_t begi
 wp_status wp_parallel_for(wp_task *task, size_t begin, size_t end, size_t grain,
                           wp_range_function body, void *context);
 
-/* The same with a result of at most WP_PARTIAL_BYTES bytes (more: WP_E_TOO_LARGE). *result holds the neutral element, with which each piece
- * begins; `combine` adds the result of a later piece to that of an earlier one. The order is always the same, so results are too. */
+/* How a range is reduced. */
+typedef struct wp_reduction {
+  wp_range_function body; /* adds the elements of a piece to its partial result */
+  void (*combine)(
+      void *context, void *into,
+      const void *from); /* adds the result of a later piece to that of an earlier one */
+  size_t bytes;          /* of a result: at most WP_PARTIAL_BYTES, more: WP_E_TOO_LARGE */
+} wp_reduction;
+
+/* The same with a result. *result holds the neutral element, with which each piece begins; `context` goes to both functions. The order in
+ * which pieces are combined is always the same, so results are too. */
 wp_status wp_parallel_reduce(wp_task *task, size_t begin, size_t end, size_t grain,
-                             wp_range_function body,
-                             void (*combine)(void *context, void *into, const void *from),
-                             void *context, void *result, size_t bytes);
+                             const wp_reduction *reduction, void *context, void *result);
 
 #endif

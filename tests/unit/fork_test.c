@@ -205,11 +205,11 @@ static wp_status ranges(wp_task *task) {
   if (wp_parallel_for(task, 0, COUNT, 10, fail_at, &at) != WP_E_TOO_LARGE) return WP_E_TASK_FAILED;
   if (wp_parallel_for(task, 5, 5, 10, fail_at, &at)) return WP_E_TASK_FAILED;
   double sum = 0;
-  if (wp_parallel_reduce(task, 0, 1, 0, sum_range, add, NULL, &sum, WP_PARTIAL_BYTES + 1) !=
-      WP_E_TOO_LARGE)
+  if (wp_parallel_reduce(task, 0, 1, 0, &(wp_reduction){sum_range, add, WP_PARTIAL_BYTES + 1}, NULL,
+                         &sum) != WP_E_TOO_LARGE)
     return WP_E_TASK_FAILED;
-  wp_status status =
-      wp_parallel_reduce(task, 0, COUNT, 100, sum_range, add, NULL, &sum, sizeof sum);
+  wp_status status = wp_parallel_reduce(task, 0, COUNT, 100,
+                                        &(wp_reduction){sum_range, add, sizeof sum}, NULL, &sum);
   return status ? status : wp_task_result(task, WP_TYPE_NUMBER, &sum, sizeof sum);
 }
 
