@@ -71,7 +71,7 @@ test: | deps-native deps-test npm emcc ## install what is missing, build, pass e
 	$(Q)scripts/steps.sh lint build unit-native unit-asan unit-tsan unit-kill unit-kill-asan unit-kill-tsan model node smoke bundlers types ratios
 
 test-all: test ## `make test`, and what takes longer: random kills, examples with other people's C code, planted faults
-	$(Q)scripts/steps.sh soak examples mutate
+	$(Q)scripts/steps.sh smoke-all soak examples mutate
 
 check: | deps-native deps-test npm emcc ## the quick part of it, about a minute
 	$(Q)scripts/steps.sh unit-native node lint types
@@ -307,6 +307,13 @@ soak: wasm build/smoke/tasks.mjs build/js/tasks.mjs | npm ## random kills under 
 
 smoke: wasm build/smoke/tasks.mjs build/smoke/isolated.mjs | npm deps-test ## the smoke suite on Node, Bun and headless Chromium
 	$(Q)node tests/smoke/run.mjs
+
+.PHONY: runtimes smoke-all
+runtimes: | npm deps-test ## installs what only `make test-all` runs on: Node 22, 24 and 26, Deno, Firefox
+	@scripts/packages.sh runtimes
+	@scripts/npm.sh tests/runtimes
+smoke-all: wasm build/smoke/tasks.mjs build/smoke/isolated.mjs | runtimes ## the smoke suite on all of them
+	$(Q)node tests/smoke/run.mjs all
 
 bundlers: wasm types | npm deps-test ## applications built with Vite, webpack, Rollup, Parcel, esbuild and Bun, each run in headless Chromium
 	@scripts/npm.sh tests/bundlers

@@ -4,6 +4,7 @@
 # usage: packages.sh GROUP…      native      the C compiler of the native build
 #                                toolchain   what our Emscripten prefix takes from the system
 #                                test        sanitizers, linters, the browser of the smoke tests, build systems of users
+#                                runtimes    a browser that only make test-all runs on
 #                                examples    tools that the examples with other people's C code are compared with
 set -eu
 . "$(dirname "$0")/common.sh"
@@ -17,6 +18,7 @@ packages_of() {
     # clang-19 is what Emscripten 3.1.69 was released against; Debian 12 has it beside its default clang 14.
     toolchain) echo clang-19 lld-19 llvm-19 python3 xz-utils ca-certificates ;;
     test) echo clang-19 libclang-rt-19-dev clang-tidy-19 clang-format-19 chromium spin libfuzzer-19-dev cmake meson ninja-build pkg-config g++ libjsmn-dev ;;
+    runtimes) echo firefox-esr ;;
     # grep -P, to compare PCRE2 with, and make, for QuickJS's own tool, are on every system that runs `make examples`.
     examples) echo sqlite3 netpbm ;;
     *) fail "packages.sh: unknown group '$1'" ;;

@@ -81,7 +81,7 @@ export class Pool {
     return this.#ready;
   }
 
-  /** What this runtime can do. */
+  /** What this runtime can do; on Deno `killJs` is false before `ready`. */
   get caps() {
     return host.caps;
   }
@@ -116,7 +116,7 @@ export class Pool {
       this.#monitor.open(engine, this.#jobs.buffers, this.#intake.dispatcher);
       this.#intake.open(engine);
       this.#drain.wake(); // tasks that drain() waits for may have been given up meanwhile
-      await engine.open();
+      await Promise.all([engine.open(), host.learn?.()]);
     } catch (error) {
       await this.#ending.now(/** @type {any} */ (error)); // leaves no thread behind
       throw error;

@@ -4,6 +4,7 @@
  * the engine has compiled in the first one.
  */
 import { Buffer } from 'node:buffer';
+import { Console } from 'node:console';
 import { readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers';
 import { Script } from 'node:vm';
@@ -16,7 +17,11 @@ const { isMainThread, parentPort, receiveMessageOnPort } = threads;
 /** Imports from this file, because code from another worker's code cache cannot import (Node 20). @type {(url: string) => Promise<any>} */
 const importModule = (url) => import(url);
 
-if (!isMainThread && parentPort) awaitFirst(parentPort);
+if (!isMainThread && parentPort) {
+  // Deno's parentPort is no MessagePort. There nothing else can come before the user's modules: main posts only to workers that serve.
+  if ('deno' in process.versions) parentPort.once('message', startOnDeno);
+  else awaitFirst(parentPort);
+}
 
 /**
  * The first message brings the pool's port. It is received without a listener, so that all other messages wait for the user's modules.
@@ -30,6 +35,22 @@ function awaitFirst(parent) {
     return;
   }
   start(first);
+}
+
+/**
+ * The thread holds a lock for its life, without which Deno does not stop it (js/host/node/deno.js); and what the console prints goes the
+ * way of the pool's output, as on Node.
+ * @param {First} first
+ */
+function startOnDeno(first) {
+  Object.assign(console, new Console(process.stdout, process.stderr));
+  const hold = () => {
+    start(first);
+    return new Promise(() => {});
+  };
+  const { locks } = globalThis.navigator;
+  if (locks && first.lock) void locks.request(first.lock, hold);
+  else void hold();
 }
 
 /**

@@ -41,6 +41,7 @@
  * @property {string} name 'node', 'bun', 'deno' or 'browser'
  * @property {string} version
  * @property {Caps} caps
+ * @property {() => Promise<void>} [learn] finds out what `caps` cannot know before, once; they have changed when it settles
  * @property {boolean} stopIsSure whether stop() can end a thread that runs a loop in wasm
  * @property {import('../instrument/check.js').Engine} wasmEngine decides the form of loop checks
  * @property {() => URL} bootUrl the worker's entry file

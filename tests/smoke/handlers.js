@@ -3,6 +3,11 @@ import { defineWorker } from '../../js/handlers/handlers.js';
 
 const threads = globalThis.process?.versions?.node ? await import('node:worker_threads') : undefined;
 
+/** Deno's own are written in JavaScript, and checked by their kind. */
+const isBuiltIn = (value) =>
+  /\[native code\]/.test(value) ||
+  ('Deno' in globalThis && /^(class Worker extends|function postMessage\()/.test(value));
+
 /** What is left of the start of Emscripten's glue in this realm. */
 function leftovers() {
   const found = ['importScripts', 'startWorker'].filter((name) => Object.hasOwn(globalThis, name));
@@ -10,7 +15,7 @@ function leftovers() {
     found.push('marks of a thread');
   if (globalThis.onmessage || globalThis.onunhandledrejection) found.push('listeners');
   for (const name of ['Worker', 'alert', 'postMessage'])
-    if (globalThis[name] && !/\[native code\]/.test(globalThis[name])) found.push(name);
+    if (globalThis[name] && !isBuiltIn(globalThis[name])) found.push(name);
   return found;
 }
 

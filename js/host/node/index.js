@@ -10,6 +10,7 @@ import { own } from '../../base/own.js';
 import { Captured, takeOutput, WorkerOutput } from './output.js';
 import { clockOffsetMs } from './clock.js';
 import { bind } from './context.js';
+import { ended, newLock, stopsLoops, tryStop } from './deno.js';
 import { fetchBytes } from '../fetch.js';
 import { createSerializer } from './serialize.js';
 import { findSyntaxError } from './syntax.js';
@@ -25,6 +26,7 @@ import { defer, eventLoopUtilization, time } from './time.js';
  * @property {import('./output-worker.js').OutputWay} output
  * @property {SharedArrayBuffer} [code] compiled code of the pool's part, from another worker
  * @property {SharedArrayBuffer} [source] the source of that code: the engine compares only lengths, and the file may have changed since
+ * @property {string} [lock] for the thread to hold, on Deno (deno.js)
  * @property {boolean} wantsCode whether main needs this worker's compiled code for later ones
  */
 
@@ -38,6 +40,16 @@ const THREAD_OPTIONS = {
   deno: ['workerData', 'env'],
 };
 
+/** Measurements: docs/decisions/0007-capabilities.md */
+const CAPS = Object.freeze({
+  threads: true,
+  sharedMemory: true,
+  killJs: true,
+  killWasm: true, // in Bun and Deno by loop checks
+  confirmedDeath: name !== 'deno',
+});
+const UNTRIED_CAPS = Object.freeze({ ...CAPS, killJs: false });
+
 /** Compiled code of a worker, for later ones with the same start file, by its URL. @type {Map<string, import('../../protocol/messages.js').Code>} */
 const workerCodes = new Map();
 
@@ -45,14 +57,10 @@ const workerCodes = new Map();
 export const host = {
   name,
   version: versions[name] ?? '',
-  // Measurements: docs/decisions/0007-capabilities.md
-  caps: Object.freeze({
-    threads: true,
-    sharedMemory: true,
-    killJs: true,
-    killWasm: name !== 'deno', // in Bun only by loop checks
-    confirmedDeath: name !== 'deno',
-  }),
+  get caps() {
+    return name === 'deno' && !stopsLoops ? UNTRIED_CAPS : CAPS;
+  },
+  learn: name === 'deno' ? tryStop : undefined,
   stopIsSure: name === 'node',
   wasmEngine: name === 'bun' ? 'jsc' : 'v8',
   bootUrl: () => new URL('../../dist/boot-node.cjs', import.meta.url), // scripts/bundle-worker.mjs
@@ -69,7 +77,7 @@ export const host = {
   warn: (text, detail) => process.emitWarning(text, { type: 'WasmpoolWarning', code: 'WASMPOOL_WORKER_LOST', detail }),
   findSyntaxError: name === 'node' ? findSyntaxError : undefined,
   hardwareConcurrency: availableParallelism,
-  environment: (key) => process.env[key],
+  environment,
   read: async (url) =>
     url.protocol === 'file:'
       ? new Uint8Array(await readFile(url, own({ encoding: null, flag: 'r', signal: undefined })))
@@ -95,6 +103,7 @@ function createThread(url, threadName, events, options) {
   const output = new WorkerOutput(captured);
   const { port1: port, port2 } = new MessageChannel();
   const workerCode = workerCodes.get(url.href);
+  const lock = name === 'deno' ? newLock(threadName) : undefined;
   /** @type {First} */
   const first = own({
     kind: /** @type {const} */ ('wasmpool'),
@@ -102,6 +111,7 @@ function createThread(url, threadName, events, options) {
     output: output.way,
     code: workerCode?.code,
     source: workerCode?.source,
+    lock,
     wantsCode: name === 'node' && !workerCode,
   });
   worker.postMessage(first, [port2, output.way.port]);
@@ -132,6 +142,7 @@ function createThread(url, threadName, events, options) {
     stop: async () => {
       void worker.terminate();
       await gone;
+      if (lock) await ended(lock);
     },
     hold: (held) => [worker, port].forEach((one) => (held ? one.ref() : one.unref())),
   };
@@ -163,6 +174,16 @@ function startWorker(
     const { message } = /** @type {Error} */ (cause);
     const option = message.includes('NODE_OPTIONS') ? 'env.NODE_OPTIONS' : 'execArgv';
     throw poolError('INVALID_ARGUMENT', `${option}: ${message}`, { cause });
+  }
+}
+
+/** On Deno a program may lack the permission to read variables: then there are none. @param {string} key */
+function environment(key) {
+  try {
+    return process.env[key];
+  } catch (error) {
+    if (name === 'deno') return undefined;
+    throw error;
   }
 }
 
