@@ -258,19 +258,20 @@ export class Engine {
   // ---- Cancellation and deadlines ----
 
   /**
-   * Settles a task with an error, whatever it is doing, and optionally stops it, by ending its worker if need be.
+   * Settles a task with an error, whatever it is doing, and optionally stops it, by ending its worker if need be: also one that was given up
+   * before and still runs.
    * @param {Task} task
    * @param {import('../base/errors.js').PoolError} error
    * @param {boolean} [kill]
    * @returns {Promise<void>} settles when the task has stopped (kill), else at once
    */
   async giveUp(task, error, kill = false) {
-    if (task.settled) return;
+    if (task.settled) return kill ? this.#stops.stopTask(task) : undefined;
     const { exports, pool, memory } = this.core;
     const { index, generation } = task;
     if (index < 0 || this.#tasks[index] !== task) {
       this.ledger.end(task, error, undefined); // not queued yet, or its result is on its way by message
-      return;
+      return undefined;
     }
     const items = this.#results.holdItems(task);
     const result = exports._wp_task_cancel(pool, index, generation);
@@ -280,7 +281,7 @@ export class Engine {
     if (over) task.sink.partial?.(over.values, over.bytes);
     if (result === L.CANCEL_STALE) {
       this.ledger.end(task, error, undefined); // it has finished: main will drain its slot and find the task settled
-      return;
+      return undefined;
     }
     const isRunning = result === L.CANCEL_RUNNING;
     if (isRunning) this.ledger.observer?.ran(task, slot, error.code);
@@ -289,7 +290,7 @@ export class Engine {
     this.ledger.leave(task);
     this.ledger.end(task, error, undefined);
     this.ledger.checkDrained();
-    if (kill && entry) await this.#stops.stop(thread, entry);
+    return kill && entry ? this.#stops.stop(thread, entry) : undefined;
   }
 
   /**

@@ -70,6 +70,19 @@ export class Stops {
   }
 
   /**
+   * Stops a task that was given up before, if it still runs.
+   * @param {{ index: number, generation: number }} task
+   * @returns {Promise<void> | undefined} as `stop`
+   */
+  stopTask({ index, generation }) {
+    for (const [thread, entries] of this.#running) {
+      const entry = entries.find((each) => each.index === index && each.generation === generation);
+      if (entry && this.#runs(thread, entry)) return this.stop(thread, entry);
+    }
+    return undefined;
+  }
+
+  /**
    * Stops every given-up task of a thread. May be called repeatedly.
    * @param {number} thread
    * @param {number} waitedMs

@@ -159,11 +159,11 @@ export class TaskPromise extends Promise {
 
   /**
    * Stops the task, whatever it is doing, by ending its worker if need be. The promise rejects with CANCELLED at once. A task that has not
-   * started is cancelled.
+   * started is cancelled; one that was cancelled or timed out, and runs on, is stopped now.
    * @returns {Promise<void>} settles when the task has stopped; if its worker had to be ended, with the worker's confirmed death
    */
   async terminate() {
-    if (!this.#owner || !this.#task || this.#task.settled) return;
+    if (!this.#owner || !this.#task) return;
     const error = poolError('CANCELLED', 'the task was terminated', { taskId: this.id });
     await this.#owner.giveUp(this.#task, error, true);
   }

@@ -171,6 +171,35 @@ test('a cancelled task that hangs past its time limit is stopped then, under its
     assert.equal(pool.diagnostics().recentStops[0].taskId, task.id);
   }));
 
+const withdrawals = [
+  ['cancelled', {}, (task) => task.cancel(), 'CANCELLED'],
+  ['timed out', { timeoutMs: 20 }, () => undefined, 'TIMEOUT'],
+];
+for (const [how, options, withdraw, code] of withdrawals) {
+  for (const [name, rung] of [
+    ['c_spin', 'check'],
+    ['ignores', 'terminate'],
+  ]) {
+    test(`terminate() stops a task that was ${how} before and runs on (${name})`, () =>
+      withPool({ module, wasm: C_MODULE, workers: 1, recycleTimeoutMs: Infinity, cancelGraceMs: 0 }, async (pool) => {
+        const shared = words();
+        const task = pool.dispatch(name, shared, options);
+        await pool.ready;
+        await until(() => pool.stats().queued === 0);
+        withdraw(task);
+        assert.equal(await codeOf(task), code);
+        assert.equal(pool.diagnostics().recentStops.length, 0, 'it runs on');
+        await Promise.all([task.terminate(), task.terminate()]);
+        assert.deepEqual(
+          pool.diagnostics().recentStops.map((stop) => [stop.taskId, stop.rung]),
+          [[task.id, rung]],
+        );
+        await task.terminate(); // it is over
+        assert.equal(await pool.dispatch('count'), 1);
+      }));
+  }
+}
+
 test('alone: no other task runs beside it on its worker, and others do beside each other', () =>
   withPool({ module, workers: 1, concurrentTasksPerWorker: 4 }, async (pool) => {
     const [others, alone, next] = [words(), words(), words()];
