@@ -57,7 +57,7 @@ build/asan/% build/tsan/% build/kill/% build/kill-asan/% build/kill-tsan/%: priv
 
 # ---- For people ----------------------------------------------------------------------------------------------------
 
-.PHONY: help demo test test-all check build native shared install wasm types generate format clean
+.PHONY: help demo demo-web page-files test test-all check build native shared install wasm types generate format clean
 help: ## this list
 	@echo 'Targets:'
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -67,11 +67,14 @@ help: ## this list
 demo: wasm $(DEMO_MODULE) | npm ## install what is missing, build, run the main job on real input
 	$(Q)node demo/run.mjs
 
+demo-web: page-files ## build the page, serve it and print its address: PORT=8080
+	$(Q)node demo/web-serve.mjs
+
 test: | deps-native deps-test npm emcc ## install what is missing, build, pass every test
-	$(Q)scripts/steps.sh lint build unit-native unit-asan unit-tsan unit-kill unit-kill-asan unit-kill-tsan model node smoke bundlers types ratios
+	$(Q)scripts/steps.sh lint build unit-native unit-asan unit-tsan unit-kill unit-kill-asan unit-kill-tsan model node smoke bundlers page types ratios
 
 test-all: test ## `make test`, and what takes longer: random kills, examples with other people's C code, planted faults
-	$(Q)scripts/steps.sh smoke-all soak examples mutate
+	$(Q)scripts/steps.sh smoke-all page-firefox soak examples mutate
 
 check: | deps-native deps-test npm emcc ## the quick part of it, about a minute
 	$(Q)scripts/steps.sh unit-native node lint types
@@ -247,6 +250,17 @@ build/demo/digest.mjs build/smoke/tasks.mjs build/js/tasks.mjs build/js/locks.mj
 	$(Q)mkdir -p $(@D)
 	$(Q)$(EMCC) -O2 $(ROOMS_TOO) $(filter %.c %.cpp,$(filter-out src/%,$^)) $$($(CONFIG) --emscripten) -o $@
 
+# The page's C tasks use the SIMD instructions.
+build/web/paint.mjs: demo/web/tasks/paint.c $(SDK) | emcc
+	$(call say,EMCC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(EMCC) -O3 -msimd128 $< $$($(CONFIG) --emscripten) -o $@
+
+# demo/dist: the page as static files, ready to be published anywhere.
+page-files: wasm build/web/paint.mjs | npm
+	@scripts/npm.sh demo/web
+	$(Q)node demo/web-build.mjs
+
 # The same, for instances of their own.
 ISOLATED_SDK := $(wildcard src/isolated/*) $(HEADERS) include/wasmpool.h wasm/flags.txt wasm/isolated.js wasm/common.js bin/wasmpool-config bin/sdk.mjs
 build/js/isolated.mjs: tests/js/fixtures/isolated.c
@@ -286,6 +300,7 @@ types: | npm ## check the types of js/ and tests/types, write types/*.d.ts
 	$(Q)$(TSC) -p tsconfig.types.json
 	$(Q)$(TSC) -p tsconfig.tests.json
 	$(Q)$(TSC) -p tsconfig.tests-node.json
+	$(Q)$(TSC) -p tsconfig.page.json
 
 # ---- Tests of the whole --------------------------------------------------------------------------------------------
 
@@ -318,6 +333,14 @@ smoke-all: wasm build/smoke/tasks.mjs build/smoke/isolated.mjs | runtimes ## the
 bundlers: wasm types | npm deps-test ## applications built with Vite, webpack, Rollup, Parcel, esbuild and Bun, each run in headless Chromium
 	@scripts/npm.sh tests/bundlers
 	$(Q)node tests/bundlers/run.mjs
+
+.PHONY: page page-firefox
+page: page-files | npm deps-test ## the page in headless Chromium: what its buttons do, its frames, its looks, accessibility
+	@scripts/npm.sh tests/page
+	$(Q)node tests/page/run.mjs
+page-firefox: page-files | runtimes ## what its buttons do, in headless Firefox
+	@scripts/npm.sh tests/page
+	$(Q)node tests/page/run.mjs firefox
 
 # ---- Examples: C code of other people, in instances of its own -----------------------------------------------------------
 
@@ -427,4 +450,4 @@ emcc: | npm deps-native
 FORCE:
 
 clean: ## remove what was built; installed tools stay
-	rm -rf build include wasm/dist js/dist types
+	rm -rf build include wasm/dist js/dist types demo/dist

@@ -33,7 +33,17 @@ const faults = {
 
 export default [
   {
-    ignores: ['node_modules/', 'build/', 'types/', 'wasm/', 'js/generated/', 'js/dist/', '.toolchain/', '.cache/'],
+    ignores: [
+      'node_modules/',
+      'build/',
+      'types/',
+      'wasm/',
+      'js/generated/',
+      'js/dist/',
+      'demo/dist/',
+      '.toolchain/',
+      '.cache/',
+    ],
   },
   js.configs.recommended,
   {

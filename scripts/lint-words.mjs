@@ -13,9 +13,9 @@ const REQUIREMENTS = 'docs/requirements.md';
 const FOLDERS = ['bench', 'bin', 'demo', 'docs', 'examples', 'js', 'scripts', 'src', 'tests', 'wasm'];
 const TEXT = /\.(?:[chs]|def|js|mjs|cjs|ts|md|sh|pml|txt|html)$|\/wasmpool-config$/;
 /** Files that programs or others have written. */
-const SKIPPED = /(?:^|\/)node_modules\/|^(?:js|wasm)\/dist\/|^js\/generated\//;
+const SKIPPED = /(?:^|\/)node_modules\/|^(?:js|wasm|demo)\/dist\/|^js\/generated\//;
 /** Files that a build makes: they may be named, although a fresh checkout does not have them. */
-const BUILT = /^(?:js\/dist|wasm\/dist|js\/generated)(?:\/|$)/;
+const BUILT = /^(?:(?:js|wasm|demo)\/dist|js\/generated)(?:\/|$)/;
 
 const ID = /\b(?:AM|TW|AT|NF|NC|XP|C)-\d\d\b/g;
 const RANGE = /\b(AM|TW|AT|NF|NC|XP|C)-(\d\d)\.\.(\d\d)\b/g;

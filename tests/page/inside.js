@@ -1,0 +1,206 @@
+/** Uses the page as a visitor does, from the window around it, in any browser: each button does what it says, and the page stays smooth. */
+import { post } from '../runtimes/post.js';
+
+/** How often the page is flooded, at most, until a flood was smooth. */
+const FLOODS_MAX = 4;
+
+const frame = /** @type {HTMLIFrameElement} */ (document.querySelector('iframe'));
+const page = () => /** @type {any} */ (frame.contentWindow);
+const byId = (/** @type {string} */ id) => page().document.getElementById(id);
+const text = (/** @type {string} */ id) => byId(id).textContent;
+const entries = () => page().document.querySelectorAll('#log li');
+const nextFrame = () => new Promise((resolve) => page().requestAnimationFrame(resolve));
+
+/** @param {() => unknown} condition of the page, looked at in each frame; whatever hangs is ended by the runner's watchdog */
+async function until(condition) {
+  while (!condition()) await nextFrame();
+}
+
+/** @param {unknown} condition @param {string} text */
+function assert(condition, text) {
+  if (!condition) throw new Error(text);
+}
+
+/** Presses a button, and waits for what the page tells of it. @param {string} id @returns {Promise<string>} */
+async function press(id) {
+  const before = entries().length;
+  byId(id).focus();
+  byId(id).click();
+  await until(() => entries().length > before && byId(id).getAttribute('aria-disabled') !== 'true');
+  assert(entries().length === before + 1, `${id} was told in ${entries().length - before} entries`);
+  assert(page().document.activeElement === byId(id), `${id} has lost its focus`);
+  return entries()[0].lastElementChild.textContent;
+}
+
+/** What the pool has counted so far. */
+function counts() {
+  const { pool } = page().demo;
+  const { kills, stops } = pool.diagnostics();
+  const { processed, errors } = pool.stats();
+  return { kills, checks: stops.check.count, processed, errors };
+}
+
+/** The pixels of a canvas of the page. @param {string} id @returns {Uint8ClampedArray} */
+function pixels(id) {
+  const canvas = byId(id);
+  return canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+}
+
+/** @param {string} story @returns {number} of tiles that others painted */
+const tilesOf = (story) => Number(/others painted (\d+) tiles/.exec(story)?.[1]);
+
+/** All workers serve, and none of their old threads is left. */
+const isWhole = () => {
+  const { pool } = page().demo;
+  const { workers } = pool.diagnostics();
+  return (
+    workers.length === pool.size &&
+    workers.every((/** @type {any} */ { state }) => state === 'idle' || state === 'busy')
+  );
+};
+
+/** The slowest frame while something goes on. @param {() => Promise<unknown>} something @returns {Promise<number>} */
+async function slowest(something) {
+  const since = page().performance.now();
+  await something();
+  return page().demo.live.frames.slowest(since);
+}
+
+/** Keeps as many plain workers busy as the pool has, for as long as a flood takes. */
+async function spin() {
+  const source = `onmessage = ({ data }) => { const end = performance.now() + data; while (performance.now() < end); postMessage(0); }`;
+  const url = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
+  const workers = Array.from({ length: page().demo.pool.size }, () => new Worker(url));
+  await Promise.all(
+    workers.map(
+      (worker) =>
+        new Promise((resolve) => {
+          worker.onmessage = resolve;
+          worker.postMessage(2500);
+        }),
+    ),
+  );
+  for (const worker of workers) worker.terminate();
+  URL.revokeObjectURL(url);
+}
+
+/** @type {Record<string, () => Promise<string | void>>} each may return a figure */
+const CLAIMS = {
+  'the picture is painted by one worker and by all of them, and every byte is the same': async () => {
+    await until(() => page()?.demo && entries().length === 1);
+    const [solo, all] = [pixels('solo'), pixels('all')];
+    assert(solo.length > 1_000_000 && solo.length === all.length, `${solo.length} and ${all.length} bytes`);
+    assert(
+      solo.every((byte, i) => byte === all[i]),
+      'the pictures differ',
+    );
+    assert(new Set(solo.subarray(0, 40_000)).size > 20, 'there is hardly any colour');
+    return `${text('solo-time')} by one worker, ${text('all-time')} by ${page().demo.pool.size}; ${text('verdict')}`;
+  },
+  'painting again gives the same picture, after a canvas that is not painted': async () => {
+    const before = pixels('all');
+    byId('again').click();
+    await nextFrame();
+    assert(
+      pixels('all').some((byte, i) => byte !== before[i]),
+      'the canvas was not emptied',
+    );
+    await until(() => entries().length === 2);
+    assert(
+      pixels('all').every((byte, i) => byte === before[i]),
+      'the picture is another one',
+    );
+  },
+  'a worker that hangs in C is stopped, its thread lives on, and the others go on': async () => {
+    const before = counts();
+    const story = await press('hang-c');
+    const after = counts();
+    assert(after.checks === before.checks + 1 && after.kills === before.kills, JSON.stringify({ before, after }));
+    assert(tilesOf(story) > 0, story);
+    assert(isWhole(), 'a thread is missing');
+    return story;
+  },
+  'a worker that hangs in JavaScript is killed and replaced, and the others go on': async () => {
+    const before = counts();
+    const story = await press('hang-js');
+    assert(counts().kills === before.kills + 1 && counts().checks === before.checks, JSON.stringify(counts()));
+    assert(tilesOf(story) > 0, story);
+    await until(() => text('killed') === String(before.kills + 1));
+    return story;
+  },
+  'a worker that crashes comes back, and the others go on': async () => {
+    const before = counts();
+    const story = await press('crash');
+    assert(counts().kills === before.kills, 'it was killed, not crashed');
+    assert(/crashed on purpose/.test(story) && tilesOf(story) > 0, story);
+    return story;
+  },
+  'a flood of 100,000 tasks comes back complete, and no frame takes longer than 50 ms, or than beside plain busy workers':
+    async () => {
+      await until(isWhole); // a browser may still be ending a killed thread, which takes a processor
+      const figures = [];
+      // Other programs of this machine may take the processor for longer than a frame: one undisturbed flood shows what the page does.
+      for (let attempt = 0; attempt < FLOODS_MAX; attempt++) {
+        let story = '';
+        const busy = await slowest(spin);
+        const flooded = await slowest(async () => (story = await press('flood')));
+        assert(story.startsWith('100,000 of 100,000 tasks came back right'), story);
+        const deepest = Number(/; ([\d,]+) waited/.exec(story)?.[1].replaceAll(',', ''));
+        assert(deepest > 1000, `only ${deepest} waited`);
+        figures.push(`flooded ${flooded.toFixed(1)} ms, beside plain busy workers ${busy.toFixed(1)} ms`);
+        if (flooded <= Math.max(50, 1.5 * busy)) return `slowest frame: ${figures.join('; ')}. ${story}`;
+      }
+      throw new Error(`slowest frame: ${figures.join('; ')}`);
+    },
+  'the workers go on while the page is blocked': async () => {
+    const since = page().performance.now();
+    const story = await press('block');
+    const blocked = page().demo.live.frames.list.filter(
+      (/** @type {any} */ { at, onPurpose }) => at > since && onPurpose,
+    );
+    assert(
+      blocked.some((/** @type {any} */ { ms }) => ms >= 1900),
+      `the page was not blocked: ${JSON.stringify(blocked)}`,
+    );
+    assert(Number(/finished ([\d,]+) tasks/.exec(story)?.[1].replaceAll(',', '')) > 100, story);
+    return story;
+  },
+  'a function of the sample module gives its answer': async () => {
+    byId('function').value = 'answer';
+    const story = await press('run-guest');
+    assert(story.startsWith('answer of sample.wasm returned 42.'), story);
+  },
+  'a module that loops for ever is killed, and the others go on': async () => {
+    const { kills } = counts();
+    byId('function').value = 'loop_for_ever';
+    const story = await press('run-guest');
+    assert(/did not end/.test(story) && tilesOf(story) > 0, story);
+    await until(() => counts().kills === kills + 1);
+    return story;
+  },
+  'a module that recurses without an end fails, and one that takes memory gets what there is': async () => {
+    byId('function').value = 'recurse_for_ever';
+    assert(/failed/.test(await press('run-guest')), text('guest-result'));
+    byId('function').value = 'grow_for_ever';
+    assert(/returned|failed/.test(await press('run-guest')), text('guest-result'));
+  },
+  'after all of that every worker serves, nothing waits and no box is left': async () => {
+    await until(isWhole);
+    const { pool } = page().demo;
+    await pool.drain();
+    await until(() => pool.diagnostics().boxesInUse === 0);
+    assert(pool.stats().queued === 0 && pool.diagnostics().tasksInUse === 0, JSON.stringify(pool.stats()));
+    const again = await press('again');
+    assert(/every byte is the same/.test(text('verdict')), text('verdict'));
+    return again;
+  },
+};
+
+for (const [name, check] of Object.entries(CLAIMS)) {
+  try {
+    post({ name, result: 'passed', detail: (await check()) ?? undefined });
+  } catch (error) {
+    post({ name, result: 'failed', detail: `${error}\n${/** @type {any} */ (error).stack}` });
+  }
+}
+post({ end: true });
