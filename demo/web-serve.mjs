@@ -6,7 +6,7 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import { extname, join, normalize } from 'node:path';
+import { extname, join, sep } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -31,19 +31,33 @@ const TYPES = {
  */
 export function staticServer(folder, { base = '/', headers = ISOLATED } = {}) {
   return createServer(async (request, response) => {
-    const { pathname } = new URL(request.url ?? '/', 'http://localhost');
-    const inside = pathname.startsWith(base) ? normalize(decodeURIComponent(pathname.slice(base.length))) : '..';
-    const path = join(folder, inside === '.' ? 'index.html' : inside);
+    const path = pathOf(folder, base, request.url ?? '/');
     const isFile =
-      !inside.startsWith('..') &&
+      path !== undefined &&
       (await stat(path).then(
-        (it) => it.isFile(),
+        (found) => found.isFile(),
         () => false,
       ));
     if (!isFile) return void response.writeHead(404).end('not found');
     response.writeHead(200, { 'content-type': TYPES[extname(path)] ?? 'application/octet-stream', ...headers });
     createReadStream(path).pipe(response);
   });
+}
+
+/**
+ * @param {string} folder
+ * @param {string} base
+ * @param {string} url of a request
+ * @returns {string | undefined} of the file; undefined: it is outside of the folder, or no URL at all
+ */
+function pathOf(folder, base, url) {
+  try {
+    const pathname = decodeURIComponent(new URL(url, 'http://localhost').pathname);
+    const path = join(folder, pathname.slice(base.length) || 'index.html');
+    return pathname.startsWith(base) && path.startsWith(join(folder, sep)) ? path : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** @param {import('node:http').Server} server @param {number} port @returns {Promise<number>} the port that it got */
