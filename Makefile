@@ -82,7 +82,7 @@ check: | deps-native deps-test npm emcc ## the quick part of it, about a minute
 build: native wasm include/wasmpool.h ## the native library, the wasm core, the public header
 
 # The one file that users' include paths lead to.
-include/wasmpool.h: src/wasmpool.h src/wasmpool_parts.h src/arguments.h src/status.h src/status.def package.json scripts/public-header.mjs
+include/wasmpool.h: src/wasmpool.h src/wasmpool_parts.h src/wasmpool_tasks.h src/arguments.h src/status.h src/status.def package.json scripts/public-header.mjs
 	$(call say,HEADER,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)node scripts/public-header.mjs >$@

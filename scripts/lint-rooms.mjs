@@ -14,7 +14,7 @@ const ROOMS = [
   ['base/'],
   ['status'],
   ['port/'],
-  ['wasmpool', 'wasmpool_parts', 'arguments'], // the public header: types that rooms share, functions that several rooms define
+  ['wasmpool', 'wasmpool_parts', 'wasmpool_tasks', 'arguments'], // the public header: types that rooms share, functions that several rooms define
   ['type'],
   ['segment'],
   ['heap', 'heap_block', 'heap_mend', 'heap_walk', 'heap_keep'],
@@ -130,7 +130,7 @@ function checkDefinitions() {
     }
   }
   const seen = new Set();
-  for (const file of sources.filter((name) => name.endsWith('.h') && !/^wasmpool(_parts)?\.h$/.test(name))) {
+  for (const file of sources.filter((name) => name.endsWith('.h') && !/^wasmpool(_\w+)?\.h$/.test(name))) {
     const code = codeOf(file);
     for (const match of code.matchAll(/^(?!typedef)[a-z][\w *]*?\b(wp_\w+)\([^;{}]*\)\s*;/gm)) {
       const [, name] = match;

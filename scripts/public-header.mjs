@@ -20,10 +20,11 @@ const status = read('status.h')
   .replace(X_MACRO, statuses)
   .replace(/^\/\*[^]*?\*\/\n/, '');
 const argumentsPart = read('arguments.h').replace(/^\/\*[^]*?\*\/\n/, '');
-const parts = /#define WASMPOOL_PARTS_H\n([^]*)#endif/.exec(read('wasmpool_parts.h'))?.[1] ?? '';
+/** What is between the include guard of a part and its end. */
+const partOf = (name) => /#define WASMPOOL_\w+_H\n([^]*)#endif/.exec(read(name))?.[1].trim() ?? '';
 const header = read('wasmpool.h')
   .replace('#include "status.h"\n', () => `${status.trim()}\n`)
-  .replace('#include "wasmpool_parts.h"\n', () => `${parts.trim()}\n`)
+  .replace(/#include "(wasmpool_\w+\.h)"\n/g, (line, name) => `${partOf(name)}\n`)
   .replace('#include "arguments.h"\n', () => `${argumentsPart.trim()}\n`);
 if (/#include "/.test(header)) throw new Error('src/wasmpool.h includes what users do not have');
 process.stdout.write(`/* wasmpool ${version}. Made from src/wasmpool.h. */\n${header}`);

@@ -50,53 +50,7 @@ typedef struct wp_task_entry {
 /* Adds a task to the program's list; the entry must live as long as the program. Call it before any pool is created. */
 void wp_task_register(wp_task_entry *entry);
 
-/* In modules of which each worker has an instance (wasmpool-config --isolated), the names are also in a section of the module, where the
- * pool reads them without running anything. */
-#ifdef WP_ISOLATED
-#define WP__LIST_TASK(task_name)                                                                   \
-  __asm__(".section .custom_section.wasmpool.tasks,\"\",@\n.asciz \"" #task_name "\"\n");
-#else
-#define WP__LIST_TASK(task_name)
-#endif
-
-/* In C++ an exception that leaves a task's function fails the task: with its what(), if it is a std::exception. In wasm that takes
- * -fwasm-exceptions or -fexceptions, at compiling and linking; without them C++ cannot catch anything, and what is thrown fails the task
- * as a trap does. */
-#if defined(__cplusplus) && defined(__cpp_exceptions)
-#define WP__CALL_TASK(function, task) wp_detail::call_task(function, task)
-#else
-#define WP__CALL_TASK(function, task) function(task)
-#endif
-
-#ifdef __cplusplus
-#define WP__C_SYMBOL extern "C"
-#else
-#define WP__C_SYMBOL extern
-#endif
-
-/* WP_TASK(name) { …; return wp_task_result(task, …); }   defines and registers a C task; the body's parameter is `task`.
- * The name must be new in the whole program: a second task of that name does not link. */
-#define WP_TASK(task_name)                                                                         \
-  WP__LIST_TASK(task_name)                                                                         \
-  WP__C_SYMBOL void wp_task_named_##task_name(void);                                               \
-  static wp_status wp_task_body_##task_name(wp_task *task);                                        \
-  static wp_status wp_task_run_##task_name(wp_task *task) {                                        \
-    return WP__CALL_TASK(wp_task_body_##task_name, task);                                          \
-  }                                                                                                \
-  __attribute__((constructor)) static void wp_task_register_##task_name(void) {                    \
-    static wp_task_entry entry = {#task_name, wp_task_run_##task_name, NULL};                      \
-    wp_task_register(&entry);                                                                      \
-  }                                                                                                \
-  void wp_task_named_##task_name(void) {}                                                          \
-  static wp_status wp_task_body_##task_name(wp_task *task)
-
-/* WP_USE(name)   in any file that is linked for certain: also links the task of this name, if it lies in a static library. Nobody refers
- * to a task by its symbol, so linkers leave out members of libraries that hold nothing else. The library stands behind it in the
- * command. Without a source file: -Wl,--export=wp_task_named_NAME in wasm, -Wl,-u,wp_task_named_NAME natively; for all
- * tasks of a library: -Wl,--whole-archive. */
-#define WP_USE(task_name)                                                                          \
-  WP__C_SYMBOL void wp_task_named_##task_name(void);                                               \
-  __attribute__((constructor)) static void wp_use_##task_name(void) { wp_task_named_##task_name(); }
+#include "wasmpool_tasks.h"
 
 /* The argument's bytes, in place (immutable, valid until the task returns); never NULL. `bytes` and `type` may be NULL. */
 const void *wp_task_input(const wp_task *task, size_t *bytes, uint32_t *type);

@@ -196,11 +196,12 @@ export async function instantiate(program, memoryBytes) {
           /** @type {(instance: import('../base/host-types.js').WasmInstance, module: import('../base/host-types.js').WasmModule) => void} */ receive,
         ) => {
           restore(); // in the same turn in which the glue has set the global
-          WebAssembly.instantiate(program.wasmModule, imports).then(
-            (instance) => receive(instance, program.wasmModule),
-            // Reject here: the glue itself would wait for ever.
-            (cause) => reject(poolError('START_FAILED', `the wasm core cannot be used: ${cause.message}`, { cause })),
-          );
+          // Rejects here, also when a constructor of the program traps: the glue itself would wait for ever.
+          WebAssembly.instantiate(program.wasmModule, imports)
+            .then((instance) => receive(instance, program.wasmModule))
+            .catch((cause) =>
+              reject(poolError('START_FAILED', `the wasm core cannot be used: ${cause.message}`, { cause })),
+            );
           return {};
         },
       }),

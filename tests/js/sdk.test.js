@@ -231,6 +231,49 @@ test('two tasks of one name that were registered by hand stop the start', async 
   });
 });
 
+// ---- What runs before tasks ----
+
+const SETS_UP = `#include <wasmpool.h>
+  #include <stdlib.h>
+  static int *squares, runs;
+  WP_INIT(squares) {
+    runs++;
+    squares = malloc(1000 * sizeof *squares);
+    for (int i = 0; i < 1000; i++) squares[i] = i * i;
+  }
+  WP_TASK(square) {
+    double number = 0;
+    wp_task_number(task, &number);
+    double result = runs == 1 ? squares[(int)number] : -1;
+    return wp_task_result(task, WP_TYPE_NUMBER, &result, sizeof result);
+  }
+  WP_TASK(hang) {
+    volatile int *mine = malloc(4000);
+    for (int i = 0;; i = (i + 1) % 1000) mine[i] = 7;
+    return WP_OK;
+  }`;
+
+for (const mode of MODES) {
+  test(`WP_INIT runs once before all tasks ${mode}, and what it allocates outlives killed tasks`, () =>
+    withModule(build(mode, ['-O2', source('init.c', SETS_UP)], 'emcc'), async (pool) => {
+      for (let i = 0; i < 5; i++) {
+        assert.equal(await pool.dispatch('square', 999 - i), (999 - i) ** 2);
+        await assert.rejects(pool.dispatch('hang', 0, { timeoutMs: 5 }), { code: 'TIMEOUT' });
+      }
+      assert.equal(await pool.dispatch('square', 31), 961);
+    }));
+
+  for (const end of ['abort();', '__builtin_trap();', 'exit(3);'])
+    test(`a pool whose WP_INIT ends with ${end} does not start ${mode}`, async () => {
+      const text = `#include <wasmpool.h>\n#include <stdlib.h>\nWP_INIT(ends) { ${end} }\nWP_TASK(idle) { (void)task; return WP_OK; }`;
+      const path = build(mode, ['-O1', source('ends.c', text)], 'emcc');
+      await assert.rejects(
+        withModule(path, async (pool) => void (await pool.dispatch('idle'))),
+        { code: 'START_FAILED' },
+      );
+    });
+}
+
 // ---- Arguments ----
 
 const ARGUMENTS = join(ROOT, 'tests', 'js', 'fixtures', 'sdk', 'arguments.c');
