@@ -3,6 +3,8 @@ import { post } from '../runtimes/post.js';
 
 /** How often the page is flooded, at most, until a flood was smooth. */
 const FLOODS_MAX = 4;
+/** How often a worker hangs in C, at most, until one was stopped in time. */
+const HANGS_MAX = 8;
 
 const frame = /** @type {HTMLIFrameElement} */ (document.querySelector('iframe'));
 const page = () => /** @type {any} */ (frame.contentWindow);
@@ -112,13 +114,17 @@ const CLAIMS = {
     );
   },
   'a worker that hangs in C is stopped, its thread lives on, and the others go on': async () => {
-    const before = counts();
-    const story = await press('hang-c');
-    const after = counts();
-    assert(after.checks === before.checks + 1 && after.kills === before.kills, JSON.stringify({ before, after }));
-    assert(tilesOf(story) > 0, story);
-    assert(isWhole(), 'a thread is missing');
-    return story;
+    // On a machine that is busy with other things a check may be reached too late: then the thread is killed, and the page says so.
+    for (let attempt = 0; attempt < HANGS_MAX; attempt++) {
+      const before = counts();
+      const story = await press('hang-c');
+      const [checks, kills] = [counts().checks - before.checks, counts().kills - before.kills];
+      assert(checks + kills === 1 && /lives on/.test(story) === (checks === 1), `${checks} ${kills}: ${story}`);
+      assert(tilesOf(story) > 0, story);
+      await until(isWhole);
+      if (checks === 1) return story;
+    }
+    throw new Error(`no check was reached in time in ${HANGS_MAX} hangs`);
   },
   'a worker that hangs in JavaScript is killed and replaced, and the others go on': async () => {
     const before = counts();

@@ -20,7 +20,11 @@ const others = (tiles) => `The others painted ${tiles} tiles meanwhile.`;
 export async function hangInC(pool, stage) {
   const hung = pool.dispatch('hang_in_c', null, { timeoutMs: LIMIT_MS, ...AT_ONCE });
   const { value, tiles } = await stage.accompany(stopOf(pool, hung));
-  return `${lane(value.worker)} hung in C. It was stopped ${inMs(value.ms)} after its limit, and its thread lives on. ${others(tiles)}`;
+  const end =
+    value.rung === 'terminate'
+      ? 'No check was reached in time, as happens on a busy machine, so its thread was killed and replaced'
+      : `It was stopped ${inMs(value.ms)} after its limit, and its thread lives on`;
+  return `${lane(value.worker)} hung in C. ${end}. ${others(tiles)}`;
 }
 
 /**

@@ -76,6 +76,7 @@ export class PoolLanes {
   /** @type {Lane[]} */
   lanes;
   #pool;
+  #kills = 0;
 
   /**
    * @param {import('wasmpool').Pool} pool
@@ -84,7 +85,11 @@ export class PoolLanes {
   constructor(pool, nameOf) {
     this.#pool = pool;
     this.lanes = Array.from({ length: pool.size }, (_, index) => new Lane(nameOf(index)));
-    pool.on('workerDown', ({ index }) => this.#lane(index)?.mark('gone', 'ended'));
+    pool.on('workerDown', ({ index }) => {
+      const { kills } = pool.diagnostics();
+      this.#lane(index)?.mark('gone', kills > this.#kills ? 'killed' : 'crashed');
+      this.#kills = kills;
+    });
     pool.on('workerUp', ({ index }) => this.#lane(index)?.mark('back', 'back'));
   }
 

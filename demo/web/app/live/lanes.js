@@ -106,7 +106,7 @@ export class LanesView {
     to.clearRect(0, 0, this.#width, this.#height);
     to.textBaseline = 'middle';
     const isNarrow = this.#width < NARROW;
-    const [left, right] = isNarrow ? [66, this.#width] : [GUTTER, this.#width - RIGHT];
+    const [left, right] = isNarrow ? [76, this.#width] : [GUTTER, this.#width - RIGHT];
     const span = isNarrow ? 6000 : 12_000;
     const xOf = (/** @type {number} */ time) => right - ((now - time) / span) * (right - left);
     const box = { left, right, xOf, from: now - span };
@@ -123,21 +123,23 @@ export class LanesView {
     const to = this.#to;
     const heightOf = (/** @type {number} */ ms) => (Math.min(ms, FRAME_TOP_MS) / FRAME_TOP_MS) * FRAMES_ROW;
     this.#name('This page', 'frames', FRAMES_ROW / 2);
+    const line = FRAMES_ROW - heightOf(FRAME_LINE_MS);
     this.#clipped(left, 0, right, FRAMES_ROW, () => {
       for (const { at, ms, onPurpose } of frames) {
         if (at < from) continue;
         const x = xOf(at - ms);
         to.fillStyle = onPurpose ? this.#colours.hatched : ms > FRAME_LINE_MS ? this.#colours.gone : this.#colours.soft;
         to.fillRect(x, FRAMES_ROW - heightOf(ms), Math.max(1, xOf(at) - x - 0.5), FRAMES_ROW);
-        if (onPurpose) this.#label(`blocked ${(ms / 1000).toFixed(1)} s`, Math.max(x, left) + 8, FRAMES_ROW / 2);
       }
       to.fillStyle = this.#colours.soft;
-      const line = FRAMES_ROW - heightOf(FRAME_LINE_MS);
       for (let x = left; x < right; x += 8) to.fillRect(x, line, 3, 1);
+      for (const { at, ms, onPurpose } of frames)
+        if (onPurpose && ms > FRAME_TOP_MS)
+          this.#label(`blocked ${(ms / 1000).toFixed(1)} s`, Math.max(xOf(at - ms), left) + 8, FRAMES_ROW / 2);
     });
     to.fillStyle = this.#colours.soft;
     to.font = `11px ${this.#font}`;
-    if (right < this.#width) to.fillText('50 ms', right + 10, FRAMES_ROW - heightOf(FRAME_LINE_MS));
+    if (right < this.#width) to.fillText('50 ms', right + 10, line);
   }
 
   /**
@@ -166,9 +168,11 @@ export class LanesView {
       for (const mark of lane.marks) this.#mark(mark, y, xOf, right);
     });
     if (lane.ending) {
-      // An earlier thread of this place is being stopped by the browser.
+      // An earlier thread of this place is still being stopped by the browser.
+      const since = lane.marks.findLast(({ kind }) => kind === 'gone')?.at ?? from;
+      const x = Math.max(left, xOf(since));
       to.fillStyle = this.#colours.gone;
-      to.fillRect(left, y + ROW + 1, right - left, 2);
+      to.fillRect(x, y + ROW + 1, right - x, 2);
     }
   }
 

@@ -80,9 +80,10 @@ export class Live {
   /** Rewrites cells that have changed, and keeps the rows, so that nobody who reads the table loses their place. */
   #table() {
     const body = byId('rows');
-    for (const [i, { name, state, task, finished }] of this.lanes.entries()) {
+    for (const [i, { name, state, ending, task, finished }] of this.lanes.entries()) {
       const row = body.rows[i] ?? body.insertRow();
-      for (const [j, text] of [name, state, task || 'nothing', grouped(finished)].entries())
+      const shown = ending ? `${state}; an old thread is ending` : state;
+      for (const [j, text] of [name, shown, task || 'nothing', grouped(finished)].entries())
         put(row.cells[j] ?? row.insertCell(), text);
     }
   }
