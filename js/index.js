@@ -18,6 +18,7 @@ export { packArguments } from './codec/arguments.js';
  * @typedef {import('./options/options.js').RestartOptions} RestartOptions
  * @typedef {import('./options/options.js').AgingOptions} AgingOptions
  * @typedef {import('./options/options.js').LivenessOptions} LivenessOptions
+ * @typedef {import('./options/isolated.js').IsolatedOptions} IsolatedOptions
  * @typedef {import('./options/options.js').TelemetryOptions} TelemetryOptions
  * @typedef {import('./options/option-groups.js').ThresholdName} ThresholdName
  * @typedef {import('./options/option-groups.js').BoxOptions} BoxOptions

@@ -61,8 +61,31 @@ const common = /** @type {const} */ ({
   legalComments: 'none',
 });
 
+/**
+ * The licence of a package that becomes part of a file.
+ * @param {string} name
+ */
+async function licenseOf(name) {
+  const text = await readFile(resolve(root, 'node_modules', name, 'LICENSE-MIT'), 'utf8');
+  return `/*! Contains ${name}, by its authors, under the MIT licence:\n${text}*/`;
+}
+
 // Chunks have other names each time.
 for (const file of await readdir(dist)) if (!file.startsWith('boot-node')) await rm(resolve(dist, file));
+
+// ---- Everywhere: what workers load for modules of others ----
+
+await build({
+  ...common,
+  entryPoints: ['js/foreign/run.js'],
+  outfile: 'js/dist/foreign.js',
+  platform: 'neutral',
+  format: 'esm',
+  target: 'es2022',
+  minifySyntax: true,
+  minifyWhitespace: true,
+  banner: { js: await licenseOf('@bjorn3/browser_wasi_shim') },
+});
 
 // ---- Node, Bun, Deno ----
 
@@ -141,6 +164,13 @@ await build({
       'js/host/browser/boot-url.js': () => `
         let url;
         export const bootUrl = () => url ??= new URL(URL.createObjectURL(new Blob([${JSON.stringify(worker)}], { type: 'text/javascript' })));`,
+      'js/foreign/code-text.js': async () =>
+        `export default ${JSON.stringify(await readFile(resolve(dist, 'foreign.js'), 'utf8'))};`,
+      'js/foreign/code-url.js': () => `
+        let url;
+        const text = async () => (await import('./code-text.js')).default;
+        export const codeUrl = async (workerUrl) => workerUrl !== undefined ? new URL('foreign.js', workerUrl).href
+          : (url ??= URL.createObjectURL(new Blob([await text()], { type: 'text/javascript' })));`,
       'js/entry/own-glue.js': () => ownGlueText(root, 'browser-main', 'ownGlue'),
       'js/core/own-core.js': () => `
         import { ownGlue } from '../entry/own-glue.js';

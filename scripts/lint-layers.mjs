@@ -23,6 +23,7 @@ const LAYERS = [
   'core',
   'time',
   'handlers',
+  'foreign',
   'worker',
   'entry',
   'options',

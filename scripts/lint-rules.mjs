@@ -95,11 +95,16 @@ forbid(
   'only js/host/, js/entry/ and js/cli/ know their runtime',
 );
 
-forbid('wait', shim.filter(not(/^js\/(?:worker|host)\//)), /\bAtomics\.wait\(/, 'only a worker may block');
+forbid(
+  'wait',
+  shim.filter(not(/^js\/(?:worker\/|host\/|foreign\/run)/)),
+  /\bAtomics\.wait\(/,
+  'only a worker may block',
+);
 
 forbid(
   'views',
-  shim.filter(not(/^js\/core\/memory\.js$/)),
+  shim.filter(not(/^js\/(?:core\/memory\.js$|foreign\/)/)), // js/foreign/ has to do with memories of others, and keeps no views
   /\bnew \w+(?:Array|View)\(.*\bmemory\.buffer\b/,
   'views of the heap only in js/core/memory.js, which renews them when memory has grown',
 );

@@ -15,6 +15,7 @@ import { Module } from '../wasm-binary/module.js';
  * @property {import('../base/host-types.js').WasmModule} wasmModule
  * @property {(module: object) => Promise<any>} factory
  * @property {import('./isolated.js').Isolated | undefined} isolated tasks that run in instances of their own; the program is the package's own core then
+ * @property {import('../protocol/messages.js').Foreign | undefined} foreign tasks that are modules somebody else built
  * @property {{ initial: number, maximum: number }} pages limits of the memory that it imports, in 64 KiB pages
  */
 
@@ -37,6 +38,7 @@ const LOOP_CHECK = Object.freeze({
  * @property {boolean} checked whether its loops get checks
  * @property {'none' | 'worker'} [isolation] what the module must be
  * @property {number} [maxTaskBytes] ceiling for the memory of an instance
+ * @property {boolean} [hasForeign] whether the pool has modules of others as well, for which maxTaskBytes counts
  * @property {string} [wasmUrl] where the wasm of the package's own core lies; default: it is found
  */
 
@@ -106,7 +108,7 @@ async function loadUsers(glue, how) {
   checkIsolation(how.isolation, names !== undefined);
   const { checked, maxTaskBytes } = how;
   if (!names) {
-    if (maxTaskBytes !== undefined)
+    if (maxTaskBytes !== undefined && !how.hasForeign)
       throw poolError('INVALID_ARGUMENT', "maxTaskBytes: tasks share the pool's memory: see memory.maximum");
     const bytes = checked ? await withChecks(original) : original;
     return compile(glue, importGlue(glue), bytes, { own: false, checked });
@@ -153,7 +155,7 @@ async function importGlue(glue) {
  */
 async function compile(glue, loading, bytes, what) {
   const [wasmModule, factory] = await Promise.all([WebAssembly.compile(bytes), loading]);
-  return { glue, ...what, wasmModule, factory, isolated: undefined, pages: memoryLimits(bytes) };
+  return { glue, ...what, wasmModule, factory, isolated: undefined, foreign: undefined, pages: memoryLimits(bytes) };
 }
 
 /** @param {Uint8Array<ArrayBuffer>} original */

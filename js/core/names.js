@@ -1,28 +1,37 @@
 /** Task names: interned in the core once, identified by number afterwards. */
 
+import { poolError } from '../base/errors.js';
+import * as L from '../generated/layout.js';
 import { allocate } from './memory.js';
 
 const utf8 = new TextEncoder();
 
 /** Numbers of task names. */
 export class Names {
-  /** @type {Map<string, { name: number, cTask: number }>} */
+  /** @type {Map<string, { name: number, cTask: number, mark: number }>} */
   #known = new Map();
   #core;
   #cTasks;
+  #foreign;
 
   /**
    * @param {import('./core.js').Core} core main's
    * @param {string[]} cTasks names of C tasks, in the core's order
+   * @param {string[]} foreign names of tasks that are modules of others
+   * @throws {import('../base/errors.js').PoolError} START_FAILED
    */
-  constructor(core, cTasks) {
+  constructor(core, cTasks, foreign) {
     this.#core = core;
     this.#cTasks = cTasks;
+    this.#foreign = foreign;
+    const twice = foreign.find((name) => cTasks.includes(name));
+    if (twice !== undefined) throw poolError('START_FAILED', `two tasks have the name ${twice}`);
   }
 
   /**
    * @param {string} text
-   * @returns {{ name: number, cTask: number }} the name's number, and the index + 1 of the C task of this name, or 0
+   * @returns {{ name: number, cTask: number, mark: number }} the name's number, and the index + 1 of the C task of this name, or 0; mark:
+   *   that, or L.C_FOREIGN, goes into the slot
    * @throws {import('../base/errors.js').PoolError} NO_MEMORY
    */
   find(text) {
@@ -35,17 +44,18 @@ export class Names {
       const interned = exports._wp_js_name_intern(pool, at, bytes.length);
       exports._wp_free(at);
       const name = this.#core.index(interned);
-      found = { name, cTask: this.#cTasks.indexOf(text) + 1 };
+      const cTask = this.#cTasks.indexOf(text) + 1;
+      found = { name, cTask, mark: this.#foreign.includes(text) ? L.C_FOREIGN : cTask };
       this.#known.set(text, found);
     }
     return found;
   }
 
   /**
-   * Whether there is a C task by this name.
+   * Whether there is a C task or a module by this name.
    * @param {string} text
    */
-  isC(text) {
-    return this.#cTasks.includes(text);
+  has(text) {
+    return this.#cTasks.includes(text) || this.#foreign.includes(text);
   }
 }

@@ -13,7 +13,7 @@ import { Governor } from './governor.js';
 import { Ledger } from './ledger.js';
 import { answer, Mail } from './mail.js';
 import { Names } from '../core/names.js';
-import { openCore, taskNames } from '../threads/open.js';
+import { namesOf, openCore, taskNames } from '../threads/open.js';
 import { Results } from './results.js';
 import { Outbox } from './outbox.js';
 import { SlotWriter } from './slot.js';
@@ -72,7 +72,7 @@ export class Engine {
     this.events = events;
     this.core = openCore(options, exports, memory, maximumBytes(program, options.memoryBytes));
     this.governor = new Governor(this.core);
-    this.names = new Names(this.core, program.isolated?.names ?? taskNames(this.core));
+    this.names = new Names(this.core, program.isolated?.names ?? taskNames(this.core), namesOf(options));
     this.#slots = new SlotWriter(this.core, this.names, this.self);
     this.ledger = new Ledger(this.core, {
       busy: (busy) => {
@@ -312,12 +312,12 @@ export class Engine {
   }
 
   /**
-   * Whether some handler or C task has this name; undefined: not known, because no worker has reported its handlers yet.
+   * Whether some task has this name; undefined: not known, because no worker has reported its handlers yet.
    * @param {string} name
    */
   knows(name) {
     if (parseReference(name)) return undefined; // a reference to a module: its worker will find out
-    if (this.names.isC(name)) return true;
+    if (this.names.has(name)) return true;
     for (const { handlers } of this.fleet.members.values()) if (handlers) return handlers.includes(name);
     return undefined;
   }

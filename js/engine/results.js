@@ -75,7 +75,7 @@ export class Results {
       return;
     }
     const byMessage =
-      status === STATUS.OK && core.typeOf(slot, RESULT) === TYPE.CHANNEL && !u32[(slot + L.SLOT_C_TASK) >>> 2];
+      status === STATUS.OK && core.typeOf(slot, RESULT) === TYPE.CHANNEL && !isC(u32[(slot + L.SLOT_C_TASK) >>> 2]);
     let value;
     /** @type {any} */
     let error;
@@ -220,3 +220,9 @@ export class Results {
     callOut(() => onProgress(core.read(slot, RESULT)), undefined); // reading may throw: a C task may send malformed JSON or CBOR
   }
 }
+
+/**
+ * Whether a result is what C code made of it.
+ * @param {number} mark SLOT_C_TASK
+ */
+const isC = (mark) => mark !== 0 && mark !== L.C_FOREIGN;

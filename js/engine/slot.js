@@ -50,7 +50,7 @@ export class SlotWriter {
   }
 
   /**
-   * @param {{ name: number, cTask: number }} handler
+   * @param {{ name: number, cTask: number, mark: number }} handler
    * @param {import('../task/task.js').Task} task
    * @param {number} index of a slot that is FILLING
    * @param {unknown} payload
@@ -68,8 +68,8 @@ export class SlotWriter {
       core.attachBox(slot, ARGUMENT, shareBox(payload, this.#holder));
       flags |= L.SLOT_BOX_ARGUMENT;
       task.more.argument = payload;
-    } else if (handler.cTask && flags & (L.SLOT_BATCH | L.SLOT_LIST)) {
-      throw poolError('UNSUPPORTED', 'a C task takes one item at a time: map without batchSize and sharedArgs');
+    } else if (handler.mark && flags & (L.SLOT_BATCH | L.SLOT_LIST)) {
+      throw poolError('UNSUPPORTED', 'a task in wasm takes one item at a time: map without batchSize and sharedArgs');
     } else {
       const how =
         spec.transfer || handler.cTask
@@ -82,7 +82,7 @@ export class SlotWriter {
     }
     if (flags & L.SLOT_ITEMS) giveItemsBox(core, slot, spec.itemsBytes ?? 0);
     u32[word + (L.SLOT_NAME >>> 2)] = handler.name;
-    u32[word + (L.SLOT_C_TASK >>> 2)] = handler.cTask;
+    u32[word + (L.SLOT_C_TASK >>> 2)] = handler.mark;
     u32[word + (L.SLOT_PRIORITY >>> 2)] = spec.lane;
     u32[word + (L.SLOT_FLAGS >>> 2)] = flags;
     u32[word + (L.SLOT_TIMEOUT_MS >>> 2)] = spec.timeoutMs ?? 0;

@@ -114,6 +114,7 @@ export const SLEEP_LONG = 2;
 export const SHORT_WAIT_MS = 1;
 export const STOP_FLAG = 65600;
 export const NULL_BYTES = 65536;
+export const C_FOREIGN = 4294967294;
 export const STOP_MARK = 2147483648;
 export const MARK_BITS = 1610612736;
 export const CONCURRENCY_MAX = 256;

@@ -28,6 +28,8 @@ export let commitBox;
 export let dropBoxes;
 /** @type {(context: Context) => import('../base/host-types.js').Transferable[] | undefined} the objects passed to move() */
 export let transferOf;
+/** @type {(context: Context) => number} index of the task's slot */
+export let slotOf;
 
 /** The second argument of a handler: one run of one task. */
 export class Context {
@@ -252,6 +254,7 @@ export class Context {
     };
     commitBox = (context, value) => context.#commitBox(value);
     dropBoxes = (context) => context.#dropBoxes();
+    slotOf = (context) => context.#index;
     transferOf = (context) => context.#transfer && [...context.#transfer];
   }
 

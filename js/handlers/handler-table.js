@@ -41,6 +41,11 @@ export class HandlerTable {
     return [...this.#own.keys()];
   }
 
+  /** @param {import('./handlers.js').Handlers} handlers more of the pool's own, with other names */
+  add(handlers) {
+    this.#own = new Map([...this.#own, ...handlers]);
+  }
+
   /**
    * @param {string} url of a module, which may read `initData` from its global scope
    * @returns {Promise<import('./handlers.js').Handlers>} those that it exports; of a module that a bundler has left without exports, those

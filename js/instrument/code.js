@@ -68,13 +68,19 @@ export class Counts {
 }
 
 /**
+ * @typedef {(opcode: number, second: number) => Uint8Array | undefined} Before code to be put before an instruction; second: of an
+ *   instruction with a prefix, the first byte behind that
+ */
+
+/**
  * Copies one function body and inserts checks.
  * @param {Reader} reader exactly the body
  * @param {Uint8Array} check
  * @param {Counts} counts
  * @param {Writer} output
+ * @param {Before} [before]
  */
-function copyBody(reader, check, counts, output) {
+function copyBody(reader, check, counts, output, before) {
   const start = reader.at;
   skipVector(reader, () => {
     reader.skipNumber();
@@ -82,24 +88,29 @@ function copyBody(reader, check, counts, output) {
   });
   const entry = reader.at;
   const loops = new Loops();
+  /** @type {{ at: number, code: Uint8Array }[]} */
+  const places = [];
   while (reader.at < reader.end && !loops.isOver) {
     const { at } = reader;
     const opcode = skipInstruction(reader);
     loops.see(opcode, reader.bytes, at, reader.at);
+    const code = before?.(opcode, reader.bytes[at + 1]);
+    if (code) places.push({ at, code });
   }
   if (reader.at < reader.end || !loops.isOver) reader.fail('its end is not where the body ends');
-  const places = loops.heads.sort((one, other) => one - other);
-  counts.loops += places.length;
+  places.push(...loops.heads.map((at) => ({ at, code: check })));
+  counts.loops += loops.heads.length;
   counts.spared += loops.spared;
   if (loops.needsEntry(reader.end - entry)) {
-    places.unshift(entry);
+    places.push({ at: entry, code: check });
     counts.entries++;
   }
-  output.number(reader.end - start + places.length * check.length);
+  places.sort((one, other) => one.at - other.at);
+  output.number(places.reduce((bytes, { code }) => bytes + code.length, reader.end - start));
   let copied = start;
-  for (const place of places) {
-    output.bytes(reader.bytes.subarray(copied, place)).bytes(check);
-    copied = place;
+  for (const { at, code } of places) {
+    output.bytes(reader.bytes.subarray(copied, at)).bytes(code);
+    copied = at;
   }
   output.bytes(reader.bytes.subarray(copied, reader.end));
 }
@@ -109,9 +120,10 @@ function copyBody(reader, check, counts, output) {
  * @param {Reader} reader of the code section
  * @param {Uint8Array} check
  * @param {Counts} counts
+ * @param {Before} [before]
  * @returns {Uint8Array} the section's new content
  */
-export function instrumentCode(reader, check, counts) {
+export function instrumentCode(reader, check, counts, before) {
   const output = new Writer(Math.ceil(reader.end * 1.25) + 64);
   const count = reader.number();
   output.number(count);
@@ -119,7 +131,7 @@ export function instrumentCode(reader, check, counts) {
     const size = reader.number();
     const end = reader.at + size;
     if (end > reader.end) reader.fail('a function body ends behind its section');
-    copyBody(new Reader(reader.bytes, reader.at, end, `function body ${index}`), check, counts, output);
+    copyBody(new Reader(reader.bytes, reader.at, end, `function body ${index}`), check, counts, output, before);
     reader.at = end;
   }
   if (reader.at < reader.end) reader.fail('there is more than the bodies that it says it has');

@@ -225,11 +225,11 @@ export function mainFunctions(main = NO_FUNCTIONS) {
  * How C tasks run.
  * @param {import('./options.js').PoolOptions} options
  */
-export function isolationOptions({ isolation, maxTaskBytes, wasm }) {
+export function isolationOptions({ isolation, maxTaskBytes, wasm, isolated }) {
   if (isolation !== undefined && isolation !== 'none' && isolation !== 'worker')
     throw wrong('isolation', isolation, "'none' or 'worker'");
   for (const [name, value] of Object.entries({ isolation, maxTaskBytes }))
-    if (value !== undefined && wasm === undefined)
+    if (value !== undefined && wasm === undefined && !(name === 'maxTaskBytes' && isolated))
       throw poolError('INVALID_ARGUMENT', `${name}: it is for C tasks: give a module of them as wasm`);
   return {
     isolation,

@@ -24,6 +24,7 @@ import {
   restartOptions,
   telemetryOptions,
 } from './option-groups.js';
+import { isolatedOptions } from './isolated.js';
 import { Time } from '../time/scheduler.js';
 import { threadOptions } from './thread-options.js';
 import { workerOptions } from './worker-count.js';
@@ -52,7 +53,9 @@ import { workerOptions } from './worker-count.js';
  *   without its thread; true. False: a little faster, and it costs the thread, where the runtime can end it
  * @property {'none' | 'worker'} [isolation] what the wasm module must be: linked with the core, whose memory all its tasks share, or one
  *   that each worker has an instance of; either
- * @property {number | string} [maxTaskBytes] ceiling for the memory of such an instance, in bytes or as text
+ * @property {Readonly<Record<string, import('./isolated.js').IsolatedOptions>>} [isolated] tasks that are wasm modules which somebody else
+ *   built, by their names: each call gets an instance with a memory of its own
+ * @property {number | string} [maxTaskBytes] ceiling for the memory of an instance, in bytes or as text
  * @property {number | 'auto' | WorkerRange} [workers] 'auto': WASMPOOL_WORKERS, else the hardware's concurrency, else 2
  * @property {number} [maxTasksPerWorker] a worker that has finished so many tasks is replaced by a fresh one; never
  * @property {number | string} [maxHeapBytes] a worker whose JavaScript heap is larger after a task is replaced by a fresh one: bytes, or
@@ -129,6 +132,7 @@ const NAMES = {
   workerUrl: 1,
   loopChecks: 1,
   allowFunctions: 1,
+  isolated: 1,
   isolation: 1,
   maxTaskBytes: 1,
   workers: 1,
@@ -172,7 +176,7 @@ const NAMES = {
 export const POOL_NAMES = nameSet(NAMES);
 
 /** Options of later versions: refused with a code of their own. */
-const NOT_YET = ['isolated', 'resources', 'backend', 'topology'];
+const NOT_YET = ['resources', 'backend', 'topology'];
 
 /**
  * @param {unknown} priority
@@ -221,17 +225,23 @@ function ownPoolOptions(given) {
 export function resolveOptions(given) {
   const options = ownPoolOptions(given);
   const allowFunctions = flag('allowFunctions', options.allowFunctions, DEFAULTS.allowFunctions);
-  if (options.module === undefined && options.wasm === undefined && !allowFunctions) {
-    throw poolError('INVALID_ARGUMENT', 'module: expected the URL of a worker module (or wasm: of a C module)');
+  const { module, wasm, isolated } = options;
+  if (module === undefined && wasm === undefined && isolated === undefined && !allowFunctions) {
+    throw poolError(
+      'INVALID_ARGUMENT',
+      'module: expected the URL of a worker module (or wasm: of a C module, or isolated)',
+    );
   }
   const maximumBytes = memoryBytes(options.memory);
   const boxes = boxOptions(options.boxes, maximumBytes);
+  const isolation = isolationOptions(options);
   return Object.freeze({
     module: moduleUrl('module', options.module),
     wasm: moduleUrl('wasm', options.wasm),
     wasmUrl: moduleUrl('wasmUrl', options.wasmUrl),
     workerUrl: moduleUrl('workerUrl', options.workerUrl),
-    ...isolationOptions(options),
+    ...isolation,
+    isolated: isolatedOptions(isolated, isolation.maxTaskBytes),
     ...workerOptions(options),
     ...countOptions(options),
     ...timeOptions(options),

@@ -13,6 +13,10 @@
  * @property {string[]} names of the tasks
  * @property {boolean} checked whether its loops have checks
  *
+ * @typedef {object} Foreign tasks that are modules somebody else built, each with a memory of its own
+ * @property {string} code URL of js/foreign/run.js, as it was built
+ * @property {object[]} tasks what that takes
+ *
  * @typedef {object} Init main's answer to `ready`
  * @property {'init'} kind
  * @property {string} glue URL of the Emscripten module
@@ -20,6 +24,7 @@
  * @property {import('../base/host-types.js').WasmModule} wasmModule
  * @property {import('../base/host-types.js').WasmMemory} wasmMemory
  * @property {Isolated | undefined} isolated
+ * @property {Foreign | undefined} foreign
  * @property {number} block the thread's control block
  * @property {number} routine its start routine
  * @property {number} argument of the start routine
@@ -40,10 +45,13 @@
  * @typedef {{ kind: 'answer', call: number } & ({ value: unknown } | { error: CarriedError })} Answer to a Question
  * @typedef {{ kind: 'cancel', slot: number }} Cancel the task was given up: abort its context.signal
  * @typedef {{ kind: 'stop' }} Stop the worker ends: run onStop
- * @typedef {Init | Mail | Answer | Cancel | Stop} FromMain
+ * @typedef {{ kind: 'prepare', code: string, jobs: object[] }} Prepare the thread is none of the pool's workers: it compiles modules
+ *   (js/foreign/prepare.js). code: as in Foreign
+ * @typedef {Init | Mail | Answer | Cancel | Stop | Prepare} FromMain
  */
 
 /**
+ * @typedef {{ code: string, message: string }} Refusal why a module cannot be a task
  * @typedef {0} Bell there are results, and main sleeps
  * @typedef {{ kind: 'ready' }} Ready the thread runs, and waits for Init
  * @typedef {{ kind: 'started', handlers: string[] }} Started it has started, with these handlers
@@ -82,6 +90,7 @@
  *   and the source that it was made from; for main's host
  *
  * @typedef {Stopped | Value | Call} ToEngine messages that are not for the fleet
+ * @typedef {{ kind: 'prepared', results: object[] }} Prepared answer to Prepare, and not for the fleet: in its order; of each module what js/foreign/run.js takes, or a Refusal
  * @typedef {Bell | Ready | Started | Failed | Broken | Locks | Instance | ToEngine} FromWorker
  */
 

@@ -4,6 +4,7 @@ import { Engine } from '../engine/engine.js';
 import { poolError } from '../base/errors.js';
 import { host } from '../host/index.js';
 import { guarded } from '../core/guarded.js';
+import { loadForeign } from '../threads/foreign.js';
 import { forgetProgram, instantiate, loadProgram } from '../core/load.js';
 import { ignore } from '../task/task.js';
 import { Timers } from '../time/timers.js';
@@ -23,7 +24,11 @@ export async function createEngine(options, events) {
   }
   const threads = new EarlyThreads(options);
   try {
-    const { program, exports, memory } = await loadInTime(options);
+    const [{ program: core, exports, memory }, foreign] = await Promise.all([
+      loadInTime(options),
+      loadForeign(options),
+    ]);
+    const program = foreign ? { ...core, foreign, checked: options.loopChecks } : core;
     const calls = guarded(exports, (error) => {
       events.error(error);
       events.damaged(error);
@@ -47,7 +52,7 @@ export async function createEngine(options, events) {
 async function loadInTime(options) {
   const { wasm, loopChecks, isolation, maxTaskBytes, wasmUrl, memoryBytes, readyTimeoutMs, scheduler } = options;
   const checked = loopChecks && wasm !== undefined; // without a module of the user there is no C task that could hang
-  const how = { checked, isolation, maxTaskBytes, wasmUrl };
+  const how = { checked, isolation, maxTaskBytes, hasForeign: options.isolated !== undefined, wasmUrl };
   const loading = loadProgram(wasm, how).then(async (program) => ({
     program,
     ...(await instantiate(program, memoryBytes)),

@@ -76,7 +76,13 @@ export function newMember(number, incarnation, name, seat) {
  * @param {number} block the thread's control block
  * @returns {import('../protocol/messages.js').Init}
  */
-export function initMessage({ exports, pool, memory }, { glue, own, wasmModule, isolated }, options, member, block) {
+export function initMessage(
+  { exports, pool, memory },
+  { glue, own, wasmModule, isolated, foreign },
+  options,
+  member,
+  block,
+) {
   return {
     kind: 'init',
     glue,
@@ -84,6 +90,7 @@ export function initMessage({ exports, pool, memory }, { glue, own, wasmModule, 
     wasmModule,
     wasmMemory: memory.wasmMemory,
     isolated,
+    foreign,
     block,
     routine: exports._wp_js_thread_routine(),
     argument: exports._wp_js_thread_argument(pool, member.number) >>> 0,

@@ -82,6 +82,9 @@ export function taskNames({ exports, pool, memory }) {
   }
 }
 
+/** @param {import('../options/options.js').ResolvedOptions} options @returns {string[]} names of the tasks that are modules of others */
+export const namesOf = ({ isolated }) => isolated?.map(({ task }) => task.name) ?? [];
+
 /**
  * A snapshot of the core's gauges.
  * @param {Core} core

@@ -106,6 +106,8 @@ export function boot(host) {
 
   const receive = (/** @type {import('../protocol/messages.js').FromMain} */ message) => {
     if (message.kind === 'init') initialise(message).catch(failed);
+    else if (message.kind === 'prepare')
+      host.importModule(message.code).then(({ prepareAll }) => prepareAll(message, host), failed);
     else loop?.receive(message);
   };
   const answer = host.take?.();

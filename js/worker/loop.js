@@ -16,7 +16,7 @@ import { ItemRun } from '../handlers/item-run.js';
 import { openHeapLimit } from './heap-limit.js';
 import { HandlerTable } from '../handlers/handler-table.js';
 import { promiseOf, runStop } from '../handlers/handlers.js';
-import { openIsolated } from './isolated.js';
+import { openForeign, openIsolated, OVER } from './isolated.js';
 import { Life } from './life.js';
 import { writeResult } from './result.js';
 import { Sleep } from './sleep.js';
@@ -85,6 +85,7 @@ export class Loop {
   async open() {
     const { core, init, host } = this;
     const handlers = await this.#handlers.open(init.module);
+    if (init.foreign) this.#handlers.add(await openForeign(this, init.foreign, handlers));
     if (init.isolated) this.isolated = await openIsolated(this, init.isolated, host);
     this.#lookAtHeap = await openHeapLimit(host, core, init.heapBytes);
     core.exports._wp_worker_ready(core.pool, core.self);
@@ -190,7 +191,8 @@ export class Loop {
   #execute(index) {
     const slot = this.core.slots.record(index);
     const { u32 } = this.core.memory;
-    if (u32[(slot + L.SLOT_C_TASK) >>> 2]) {
+    const cTask = u32[(slot + L.SLOT_C_TASK) >>> 2];
+    if (cTask && cTask !== L.C_FOREIGN) {
       this.#runC(index, slot);
       return;
     }
@@ -376,6 +378,7 @@ export class Loop {
    * @param {number} [status]
    */
   fail(index, slot, error, status) {
+    if (error === OVER) return;
     if (this.insideGate()) throw error; // thrown inside the gate: this thread cannot be trusted any more
     this.core.writeError(index, slot, error);
     this.finish(index, status ?? statusOf(error));

@@ -122,6 +122,7 @@ const everything: Required<PoolOptions> = {
   wasmUrl: new URL('file:///wasmpool.wasm'),
   workerUrl: './boot-node.cjs',
   isolation: 'worker',
+  isolated: { hash: { wasm: './hash.wasm', export: 'xxh32', alloc: 0, reuse: true, maxOutputBytes: '1mb' } },
   maxTaskBytes: '64mb',
   loopChecks: true,
   allowFunctions: true,
