@@ -141,6 +141,17 @@ const CLAIMS = {
     assert(/crashed on purpose/.test(story) && tilesOf(story) > 0, story);
     return story;
   },
+  'two that are broken at once are told apart': async () => {
+    const before = entries().length;
+    byId('hang-js').click();
+    byId('crash').click();
+    await until(() => entries().length === before + 2);
+    const stories = [...entries()].slice(0, 2).map((entry) => entry.textContent);
+    const lost = [/(Worker \d) crashed/, /(Worker \d) hung in JavaScript/].map(
+      (said) => said.exec(stories.join())?.[1],
+    );
+    assert(lost[0] && lost[1] && lost[0] !== lost[1], stories.join());
+  },
   'a flood of 100,000 tasks comes back complete, and no frame takes longer than 50 ms, or than beside plain busy workers':
     async () => {
       await until(isWhole); // a browser may still be ending a killed thread, which takes a processor

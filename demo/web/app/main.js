@@ -62,7 +62,8 @@ async function start() {
   for (let i = 0; i < 3; i++) await nextFrame(); // the first frames are the browser's own: it lays out the page
   const live = new Live(pool, solo);
 
-  const told = async (/** @type {Promise<string>} */ story) => log(await story);
+  const told = (/** @type {Promise<string>} */ story) =>
+    story.catch((error) => `That failed: ${error.message ?? error}.`).then(log);
   action('hang-c', () => told(hangs.hangInC(pool, stage)));
   action('hang-js', () => told(hangs.hangInJs(pool, stage)));
   action('crash', () => told(hangs.crash(pool, stage)));
@@ -75,9 +76,9 @@ async function start() {
   });
   const compare = async () => {
     const { soloMs, allMs } = await stage.compare();
-    log(`Painted by one worker in ${Math.round(soloMs)} ms, by ${pool.size} in ${Math.round(allMs)} ms.`);
+    return `Painted by one worker in ${Math.round(soloMs)} ms, by ${pool.size} in ${Math.round(allMs)} ms.`;
   };
-  action('again', compare);
+  action('again', () => told(compare()));
   action('drawing', () => stage.drawing());
   const use = (/** @type {File | undefined} */ file) => take(file, stage, guest);
   for (const id of ['photo', 'wasm'])
@@ -90,7 +91,7 @@ async function start() {
     `${pool.size} workers on ${navigator.hardwareConcurrency} processors, and one worker more for the comparison. All of it runs in this page: nothing is sent anywhere.`;
   // For the console of whoever wants to try more.
   Object.assign(globalThis, { demo: { pool, solo, stage, live } });
-  await compare();
+  await told(compare());
 }
 
 start().catch((error) => notice(`The page could not start: ${error.message ?? error}`));

@@ -33,10 +33,8 @@ export async function hangInC(pool, stage) {
  * @param {import('../picture/stage.js').Stage} stage
  */
 export async function hangInJs(pool, stage) {
-  const replaced = replacement(pool);
   const hung = pool.dispatch('hangInJs', null, { timeoutMs: LIMIT_MS, ...AT_ONCE });
-  hung.catch(() => undefined);
-  const { value, tiles } = await stage.accompany(replaced);
+  const { value, tiles } = await stage.accompany(replacement(pool, hung));
   return `${lane(value.worker)} hung in JavaScript. Its thread was killed, and a new one took its place after ${inMs(value.ms)}. ${others(tiles)}`;
 }
 
@@ -46,9 +44,8 @@ export async function hangInJs(pool, stage) {
  * @param {import('../picture/stage.js').Stage} stage
  */
 export async function crash(pool, stage) {
-  const replaced = replacement(pool);
-  pool.dispatch('crash', null, AT_ONCE).catch(() => undefined);
-  const { value, tiles } = await stage.accompany(replaced);
+  const crashed = pool.dispatch('crash', null, AT_ONCE);
+  const { value, tiles } = await stage.accompany(replacement(pool, crashed));
   return `${lane(value.worker)} crashed: ${value.reason}. It was back after ${inSeconds(value.ms)}. ${others(tiles)}`;
 }
 
@@ -68,21 +65,27 @@ async function stopOf(pool, task) {
 }
 
 /**
- * The next worker that is lost and replaced.
+ * The worker that is lost with a task, and replaced.
  * @param {import('wasmpool').Pool} pool
+ * @param {import('wasmpool').TaskPromise<unknown>} task
  * @returns {Promise<{ worker: string, ms: number, reason: string }>} ms: until its place was served again
  */
-function replacement(pool) {
-  return new Promise((resolve) => {
-    const stopListening = pool.on('workerDown', ({ worker, index, error }) => {
-      const lostAt = performance.now();
-      stopListening();
-      const stopWaiting = pool.on('workerUp', (up) => {
-        if (up.index !== index) return;
-        stopWaiting();
-        const cause = /** @type {any} */ (error)?.cause ?? error;
-        resolve({ worker, ms: performance.now() - lostAt, reason: cause?.message ?? String(error) });
-      });
-    });
-  });
+async function replacement(pool, task) {
+  const downs = /** @type {{ worker: string, at: number, error: any }[]} */ ([]);
+  const ups = /** @type {{ worker: string, at: number }[]} */ ([]);
+  const stopListening = [
+    pool.on('workerDown', ({ worker, error }) => downs.push({ worker, error, at: performance.now() })),
+    pool.on('workerUp', ({ worker }) => ups.push({ worker, at: performance.now() })),
+  ];
+  const { worker } = /** @type {any} */ (await task.catch((error) => error));
+  for (;;) {
+    const down = downs.find((event) => event.worker === worker);
+    const up = down && ups.find((event) => event.worker === worker && event.at >= down.at);
+    if (down && up) {
+      for (const stop of stopListening) stop();
+      const cause = down.error?.cause ?? down.error;
+      return { worker, ms: up.at - down.at, reason: cause?.message ?? String(down.error) };
+    }
+    await nextFrame();
+  }
 }

@@ -28,9 +28,8 @@ async function measure(pool) {
  * Submits 100,000 tasks, in slices between frames.
  * @param {import('wasmpool').Pool} pool
  * @param {import('../live/frames.js').Frames} frames
- * @param {(depth: number) => void} [onDepth] the longest queue so far
  */
-export async function flood(pool, frames, onDepth) {
+export async function flood(pool, frames) {
   const perMs = await (roundsPerMs ??= measure(pool));
   const rounds = Math.max(1, Math.round((perMs * FLOOD_MS * pool.size) / FLOOD_TASKS));
   const expected = await pool.dispatch('grain', rounds);
@@ -56,7 +55,6 @@ export async function flood(pool, frames, onDepth) {
       if (i % 64 === 0) await breathe();
     }
     deepest = pool.stats().queued;
-    onDepth?.(deepest);
   }
 
   await over;

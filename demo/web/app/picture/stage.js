@@ -1,5 +1,5 @@
 /** The picture on the page: painted by one worker, then by all, and again and again while something is broken. */
-import { byId, grouped, inSeconds } from '../dom.js';
+import { byId, inSeconds } from '../dom.js';
 import { drawScene } from './scene.js';
 import { isSame, paint } from './tiles.js';
 
@@ -33,7 +33,6 @@ export class Stage {
   constructor(solo, all) {
     this.#solo = { pool: solo, ...surface('solo') };
     this.#all = { pool: all, ...surface('all') };
-    this.workers = all.size;
     byId('all-name').textContent = `All ${all.size} workers`;
     this.show(drawScene(), 'A lake at dusk');
   }
@@ -145,11 +144,6 @@ export class Stage {
     to.globalAlpha = VEIL;
     to.drawImage(this.#unpainted, 0, 0);
     to.globalAlpha = 1;
-  }
-
-  /** What it shows, for screen readers and tests. */
-  get title() {
-    return `${this.#name}: ${grouped(this.#picture.width)} × ${grouped(this.#picture.height)} pixels`;
   }
 }
 
