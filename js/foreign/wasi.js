@@ -55,7 +55,7 @@ export class Wasi {
   memory;
   #grants;
   #wasi;
-  #root;
+  #tree;
   #made = 0;
 
   /** @param {Grants} grants */
@@ -63,11 +63,14 @@ export class Wasi {
     this.#grants = grants;
     const { args, env, stdin, files, write } = grants;
     const output = (/** @type {number} */ fd) => new ConsoleStdout((bytes) => write(fd, bytes));
-    this.#root = files && new PreopenDirectory('/', treeOf(files));
+    const tree = files && treeOf(files);
+    // Two names of one directory: programs by older C libraries find relative paths in '.' only.
+    const roots = tree ? ['/', '.'].map((name) => new PreopenDirectory(name, tree)) : [];
+    this.#tree = tree;
     this.#wasi = new WASI(
       [...args],
       Object.entries(env).map(([name, value]) => `${name}=${value}`),
-      [new OpenFile(new File(stdin, { readonly: true })), output(1), output(2), ...(this.#root ? [this.#root] : [])],
+      [new OpenFile(new File(stdin, { readonly: true })), output(1), output(2), ...roots],
       { debug: false },
     );
     /** @type {any} */ (this.#wasi).inst = { exports: this };
@@ -123,7 +126,7 @@ export class Wasi {
 
   /** Files as they are now. @returns {Files | undefined} */
   get files() {
-    return this.#root && Object.fromEntries(filesIn(this.#root.dir, ''));
+    return this.#tree && Object.fromEntries(filesIn(this.#tree, ''));
   }
 
   /**
@@ -261,14 +264,14 @@ function treeOf(files) {
 }
 
 /**
- * @param {any} directory
+ * @param {Map<string, any>} tree
  * @param {string} prefix
  * @returns {[string, Uint8Array][]}
  */
-function filesIn(directory, prefix) {
-  return [...directory.contents].flatMap(([name, entry]) =>
+function filesIn(tree, prefix) {
+  return [...tree].flatMap(([name, entry]) =>
     entry instanceof Directory
-      ? filesIn(entry, `${prefix}${name}/`)
-      : /** @type {[string, Uint8Array][]} */ ([[prefix + name, /** @type {any} */ (entry).data]]),
+      ? filesIn(entry.contents, `${prefix}${name}/`)
+      : /** @type {[string, Uint8Array][]} */ ([[prefix + name, entry.data]]),
   );
 }
