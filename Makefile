@@ -71,7 +71,7 @@ demo-web: page-files ## build the page, serve it and print its address: PORT=808
 	$(Q)node demo/web-serve.mjs
 
 test: | deps-native deps-test npm emcc ## install what is missing, build, pass every test
-	$(Q)scripts/steps.sh lint build unit-native unit-asan unit-tsan unit-kill unit-kill-asan unit-kill-tsan model node smoke bundlers page types ratios
+	$(Q)scripts/steps.sh lint build unit-native unit-asan unit-tsan unit-kill unit-kill-asan unit-kill-tsan model node smoke foreign bundlers page types ratios
 
 test-all: test ## `make test`, and what takes longer: random kills, examples with other people's C code, planted faults
 	$(Q)scripts/steps.sh smoke-all page-firefox soak examples mutate
@@ -329,6 +329,11 @@ runtimes: | npm deps-test ## installs what only `make test-all` runs on: Node 22
 	@scripts/npm.sh tests/runtimes
 smoke-all: wasm build/smoke/tasks.mjs build/smoke/isolated.mjs | runtimes ## the smoke suite on all of them
 	$(Q)node tests/smoke/run.mjs all
+
+.PHONY: foreign
+foreign: wasm | npm ## wasm modules of other people's packages as tasks, in Node
+	@scripts/npm.sh tests/foreign
+	$(Q)node --test --test-timeout=300000 tests/foreign/modules.test.js
 
 bundlers: wasm types | npm deps-test ## applications built with Vite, webpack, Rollup, Parcel, esbuild and Bun, each run in headless Chromium
 	@scripts/npm.sh tests/bundlers

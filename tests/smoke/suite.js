@@ -3,6 +3,18 @@
  * a reason why this runtime cannot do it.
  */
 
+/** (func (export "run") …) that writes over the first byte, an allocator, a loop. */
+const ISOLATED_FUNCTION =
+  'AGFzbQEAAAABEANgAX8Bf2ACf38Cf39gAAADBAMAAQIFAwEAAQcfBAZtZW1vcnkCAAVhbGxvYwAAA3J1bgABBGhhbmcAAgodAwUAQYAICw0AIABBIToA' +
+  'ACAAIAELBwADQAwACws=';
+/** A program that writes what it reads. */
+const ISOLATED_PROGRAM =
+  'AGFzbQEAAAABDAJgBH9/f38Bf2AAAAJEAhZ3YXNpX3NuYXBzaG90X3ByZXZpZXcxCGZkX3dyaXRlAAAWd2FzaV9zbmFwc2hvdF9wcmV2aWV3MQdmZF9y' +
+  'ZWFkAAADAgEBBQMBAAEHEwIGbWVtb3J5AgAGX3N0YXJ0AAIKKgEoAEEAQcAANgIAQQRB5AA2AgBBAEEAQQFBBBABGkEBQQBBAUEIEAAaCw==';
+
+/** @param {string} text in base64 */
+const bytesOf = (text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+
 /**
  * @param {unknown} found
  * @param {unknown} expected
@@ -226,6 +238,19 @@ export function cases(createPool, { module, wasm, isolated }) {
         equal(printed() === lines, true);
         equal(await codeOf(pool.dispatch('printAndHang', 1000, { timeoutMs: 1000 })), 'TIMEOUT');
         equal(printed() === lines, true);
+      });
+    },
+    'modules of others: bytes, a WASI program, a loop that is stopped': () => {
+      const wasm = bytesOf(ISOLATED_FUNCTION);
+      const modules = { mark: { wasm }, hang: { wasm, export: 'hang' }, cat: { wasm: bytesOf(ISOLATED_PROGRAM) } };
+      return withPool({ isolated: modules }, async (pool) => {
+        const text = (bytes) => new TextDecoder().decode(bytes);
+        equal(text(await pool.dispatch('mark', 'hello')), '!ello');
+        const { exitCode, stdout } = await pool.dispatch('cat', { stdin: 'grüße' });
+        equal([exitCode, text(stdout)], [0, 'grüße']);
+        equal(await codeOf(pool.dispatch('hang', undefined, { timeoutMs: 50 })), 'TIMEOUT');
+        equal(text(await pool.dispatch('mark', 'hello')), '!ello');
+        equal(await pool.dispatch('add', { a: 1, b: 2 }), 3);
       });
     },
     'start: a module that is not there rejects with a reason': async () => {
