@@ -40,7 +40,7 @@ async function findings(page) {
 /** A module that is no part of the page. */
 async function strangersModule() {
   const { parseWat } = await wabt();
-  const text = '(module (func (export "twice") (result i64) (i64.mul (i64.const 21) (i64.const 2))))';
+  const text = '(module (func (export "times") (param i32 i32) (result i32) (i32.mul (local.get 0) (local.get 1))))';
   return Buffer.from(parseWat('stranger.wat', text).toBinary({}).buffer);
 }
 
@@ -91,7 +91,7 @@ const CLAIMS = {
         'pause',
         'wasm',
       ]);
-      for (const id of ['function', 'run-guest']) wanted.add(id);
+      for (const id of ['function', 'input', 'run-guest']) wanted.add(id);
       for (let presses = 0; presses < 40 && wanted.size > 0; presses++) {
         await page.keyboard.press('Tab');
         wanted.delete(await page.evaluate(() => document.activeElement?.id));
@@ -129,7 +129,10 @@ const CLAIMS = {
       await page.click('#as-text summary');
       await page.waitForSelector('#rows tr');
       const rows = await page.locator('#rows tr').allInnerTexts();
-      assert(rows.length >= 3 && rows.every((/** @type {string} */ row) => /Worker|worker/.test(row)), rows.join('|'));
+      assert(
+        rows.length >= 3 && rows.every((/** @type {string} */ row) => /Worker|worker|Guest/.test(row)),
+        rows.join('|'),
+      );
     },
   },
   'a photo is painted, the same by one worker and by all; a file of another kind is refused in words': {
@@ -158,9 +161,10 @@ const CLAIMS = {
         dataTransfer.items.add(new File([new Uint8Array(all)], 'stranger.wasm', { type: 'application/wasm' }));
         document.body.dispatchEvent(new DragEvent('drop', { bubbles: true, cancelable: true, dataTransfer }));
       }, bytes);
-      await page.waitForFunction(() => document.querySelector('#function')?.textContent === 'twice');
+      await page.waitForFunction(() => document.querySelector('#function')?.textContent === 'times');
+      await page.fill('#input', '6, 7');
       const story = await told(page, () => page.click('#run-guest'));
-      assert(story.startsWith('twice of stranger.wasm returned 42.'), story);
+      assert(story.startsWith('times of stranger.wasm returned 42 '), story);
     },
   },
   'it runs under a path of a server that sends no headers: its service worker adds them': {

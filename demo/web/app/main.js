@@ -57,10 +57,10 @@ async function start() {
   ]);
   const [pool, solo] = await Promise.all([openPool(WORKERS, 'Worker'), openPool(1, 'Solo')]);
   const stage = new Stage(solo, pool);
-  const guest = new Guest(pool, stage);
-  await guest.sample();
   for (let i = 0; i < 3; i++) await nextFrame(); // the first frames are the browser's own: it lays out the page
   const live = new Live(pool, solo);
+  const guest = new Guest(stage, (opened) => live.guest.attach(opened));
+  await guest.sample();
 
   const told = (/** @type {Promise<string>} */ story) =>
     story.catch((error) => `That failed: ${error.message ?? error}.`).then(log);

@@ -22,3 +22,18 @@ export const openPool = (workers, name) =>
     restart: { minMs: 400, maxMs: 400, jitter: 0, max: -1 },
     taskTimeoutMs: 60_000,
   });
+
+/**
+ * A pool of one worker, whose only task is a function of somebody else's module.
+ * @param {Uint8Array} bytes of the module
+ * @param {string} entry the function
+ */
+export const openGuest = (bytes, entry) =>
+  createPool({
+    isolated: {
+      guest: { wasm: bytes, export: entry, maxTaskBytes: '128mb', maxOutputBytes: '1mb', unknownImports: 'trap' },
+    },
+    workers: 1,
+    name: 'Guest',
+    memory: { maximum: '256mb' },
+  });

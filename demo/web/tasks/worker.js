@@ -12,12 +12,3 @@ export const crash = () =>
       throw new Error('crashed on purpose');
     });
   });
-
-/**
- * Runs a function of somebody else's module, in an instance of its own, without a single import.
- * @param {{ bytes: Uint8Array<ArrayBuffer>, name: string }} guest
- */
-export const guest = async ({ bytes, name }) => {
-  const instance = await WebAssembly.instantiate(await WebAssembly.compile(bytes));
-  return String(/** @type {Function} */ (instance.exports[name])());
-};

@@ -1,26 +1,35 @@
-/** Runs a module that somebody else built: dropped in, in a memory of its own, and killed if it does not end. */
-import { byId, inSeconds } from '../dom.js';
-import { AT_ONCE, lane } from './hangs.js';
+/**
+ * Runs a module that somebody else built: dropped in, in a memory of its own, and stopped if it does not end. It has a pool of one worker, since
+ * a pool's modules are known when it opens.
+ */
+import { openGuest } from '../pools.js';
+import { byId, inMs, inSeconds } from '../dom.js';
+import { stopOf } from './hangs.js';
 
 const LIMIT_MS = 1000;
 /** Modules that are larger than any sensible one are refused before they are read. */
 const BYTES_MAX = 64 * 2 ** 20;
+/** What is shown of a long result. */
+const SHOWN_MAX = 200;
+
+/** @typedef {import('wasmpool').Pool} Pool */
 
 /** The module that is loaded, and the choice of its functions. */
 export class Guest {
-  #pool;
   #stage;
-  /** @type {Uint8Array<ArrayBuffer>} */
+  #onPool;
   #bytes = new Uint8Array();
   #name = '';
+  /** @type {{ of: string, opened: Promise<Pool> } | undefined} for the module and the function that ran last */
+  #pool;
 
   /**
-   * @param {import('wasmpool').Pool} pool
    * @param {import('../picture/stage.js').Stage} stage
+   * @param {(pool: Pool) => void} onPool hears of each pool that is opened
    */
-  constructor(pool, stage) {
-    this.#pool = pool;
+  constructor(stage, onPool) {
     this.#stage = stage;
+    this.#onPool = onPool;
   }
 
   /** Loads the module that comes with the page. */
@@ -31,7 +40,7 @@ export class Guest {
 
   /** @param {File} file @returns {Promise<string>} what there is to say of it */
   async load(file) {
-    if (file.size > BYTES_MAX) throw new Error(`${file.name} is larger than 64 MB`);
+    if (file.size > BYTES_MAX) throw new Error(`it is larger than 64 MB`);
     await this.#take(file.name, new Uint8Array(await file.arrayBuffer()));
     const functions = byId('function').options.length;
     return functions ? `${file.name} is loaded: choose one of its functions.` : `${file.name} exports no function.`;
@@ -46,32 +55,76 @@ export class Guest {
     const module = await WebAssembly.compile(bytes);
     const functions = WebAssembly.Module.exports(module).filter(({ kind }) => kind === 'function');
     byId('function').replaceChildren(...functions.map((entry) => new Option(entry.name)));
+    if (functions.some((entry) => entry.name === '_start')) byId('function').value = '_start';
     [this.#name, this.#bytes] = [name, bytes];
+    await this.#close();
+  }
+
+  async #close() {
+    const pool = this.#pool;
+    this.#pool = undefined;
+    await pool?.opened.then(
+      (open) => open.destroy(),
+      () => undefined, // it could not be opened
+    );
+  }
+
+  /** @param {string} entry @returns {Promise<Pool>} in which that function is the task `guest` */
+  async #open(entry) {
+    if (this.#pool?.of !== entry) {
+      await this.#close();
+      this.#pool = { of: entry, opened: openGuest(this.#bytes, entry) };
+      this.#onPool(await this.#pool.opened);
+    }
+    return this.#pool.opened;
   }
 
   /** @returns {Promise<string>} how it went */
   async run() {
     const name = byId('function').value;
     const what = `${name} of ${this.#name}`;
-    const begun = performance.now();
-    /** @type {import('wasmpool').TaskPromise<string>} */
-    const task = this.#pool.dispatch('guest', { bytes: this.#bytes, name }, { timeoutMs: LIMIT_MS, ...AT_ONCE });
-    const outcome = task.then(
-      (value) => `${what} returned ${value}.`,
-      (error) => this.#failure(what, error, performance.now() - begun),
+    const outcome = this.#call(name).then(
+      (end) => `${what} ${end}`,
+      (error) => `${what} failed: ${error.message}.`,
     );
     const { value, tiles } = await this.#stage.accompany(outcome);
     return `${value} The others painted ${tiles} tiles meanwhile.`;
   }
 
-  /**
-   * @param {string} what
-   * @param {import('wasmpool').PoolError} error
-   * @param {number} ms
-   */
-  #failure(what, error, ms) {
-    if (error.code === 'TIMEOUT')
-      return `${what} did not end: ${error.worker ? lane(error.worker) : 'its worker'} was killed after ${inSeconds(ms)}.`;
-    return `${what} failed: ${error.message}.`;
+  /** @param {string} name @returns {Promise<string>} */
+  async #call(name) {
+    const payload = readInput(byId('input').value);
+    const pool = await this.#open(name);
+    const begun = performance.now();
+    const task = pool.dispatch('guest', payload, { timeoutMs: LIMIT_MS });
+    try {
+      const value = await task;
+      return `returned ${shown(value)} after ${inMs(performance.now() - begun)}.`;
+    } catch (error) {
+      if (/** @type {any} */ (error).code !== 'TIMEOUT') throw error;
+      const { rung, ms } = await stopOf(pool, task);
+      const isKilled = rung === 'terminate';
+      const end = isKilled
+        ? `its thread was killed ${inMs(ms)} later`
+        : `it was stopped ${inMs(ms)} later, and its thread lives on`;
+      return `did not end within ${inSeconds(LIMIT_MS)}: ${end}.`;
+    }
   }
 }
+
+/** @param {string} text numbers as in a list, or any other text @returns {unknown} */
+function readInput(text) {
+  if (text.trim() === '') return undefined;
+  const numbers = text.split(/[\s,]+/).map(Number);
+  return numbers.every(Number.isFinite) ? numbers : text;
+}
+
+/** @param {any} value what a function or a program returned */
+function shown(value) {
+  if (value instanceof Uint8Array) return `${value.length} bytes: “${start(new TextDecoder().decode(value))}”`;
+  if (value?.stdout) return `exit code ${value.exitCode} and “${start(new TextDecoder().decode(value.stdout))}”`;
+  return value === undefined ? 'nothing' : String(value);
+}
+
+/** @param {string} text */
+const start = (text) => (text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)}…` : text);

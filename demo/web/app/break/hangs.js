@@ -4,7 +4,7 @@ import { inMs, inSeconds, nextFrame } from '../dom.js';
 /** The time limit of tasks that hang: long enough to see them hang. */
 const LIMIT_MS = 1500;
 /** What breaks does not wait behind tiles. */
-export const AT_ONCE = /** @type {const} */ ({ priority: 'critical' });
+const AT_ONCE = /** @type {const} */ ({ priority: 'critical' });
 
 /** @param {string} name as the pool gives it @returns {string} as the lanes have it */
 export const lane = (name) => `Worker ${name.split('_').at(-1)}`;
@@ -55,7 +55,7 @@ export async function crash(pool, stage) {
  * @param {import('wasmpool').TaskPromise<unknown>} task
  * @returns {Promise<import('wasmpool').Stop>}
  */
-async function stopOf(pool, task) {
+export async function stopOf(pool, task) {
   await task.catch(() => undefined); // it rejects at its limit; the stop follows
   for (;;) {
     const stop = pool.diagnostics().recentStops.find(({ taskId }) => taskId === task.id);

@@ -3,20 +3,18 @@ import { breather, grouped, inMs, inSeconds, nextFrame } from '../dom.js';
 
 export const FLOOD_TASKS = 100_000;
 /** How long the flood is to take. */
-const FLOOD_MS = 2500;
+const FLOOD_MS = 3000;
 const BLOCK_MS = 2000;
 /** The tasks that are queued before the page stands still take so long each, and in all somewhat longer than that. */
 const BLOCK_TASK_MS = 2;
 const BLOCK_SPARE = 1.3;
 const TRIAL_ROUNDS = 1_000_000;
+const TRIALS = 6;
 
-/** What one millisecond of work is on this machine. @type {Promise<number> | undefined} */
-let roundsPerMs;
-
-/** @param {import('wasmpool').Pool} pool */
+/** How many rounds of work a millisecond is worth, at this moment. @param {import('wasmpool').Pool} pool */
 async function measure(pool) {
   let best = Infinity;
-  for (let i = 0; i < 3; i++) {
+  for (let i = 0; i < TRIALS; i++) {
     const begun = performance.now();
     await pool.dispatch('grain', TRIAL_ROUNDS, { priority: 'critical' });
     best = Math.min(best, performance.now() - begun);
@@ -30,7 +28,7 @@ async function measure(pool) {
  * @param {import('../live/frames.js').Frames} frames
  */
 export async function flood(pool, frames) {
-  const perMs = await (roundsPerMs ??= measure(pool));
+  const perMs = await measure(pool);
   const rounds = Math.max(1, Math.round((perMs * FLOOD_MS * pool.size) / FLOOD_TASKS));
   const expected = await pool.dispatch('grain', rounds);
   const begun = performance.now();
@@ -68,7 +66,7 @@ export async function flood(pool, frames) {
  * @param {import('../live/frames.js').Frames} frames
  */
 export async function block(pool, frames) {
-  const perMs = await (roundsPerMs ??= measure(pool));
+  const perMs = await measure(pool);
   const count = Math.ceil((BLOCK_MS / BLOCK_TASK_MS) * pool.size * BLOCK_SPARE);
   const tasks = Array.from({ length: count }, () => pool.dispatch('grain', Math.round(perMs * BLOCK_TASK_MS)));
   await nextFrame();

@@ -4,10 +4,10 @@
 const KEPT_MS = 14_000;
 
 /** Names of tasks, by what a lane shows them as. @type {Record<string, Kind>} */
-const KINDS = { paint: 'tile', grain: 'grain', hang_in_c: 'hung', hangInJs: 'hung', crash: 'hung', guest: 'hung' };
+const KINDS = { paint: 'tile', grain: 'grain', hang_in_c: 'hung', hangInJs: 'hung', crash: 'hung', guest: 'guest' };
 
 /**
- * @typedef {'idle' | 'tile' | 'grain' | 'hung' | 'starting' | 'none'} Kind
+ * @typedef {'idle' | 'tile' | 'grain' | 'hung' | 'guest' | 'starting' | 'none'} Kind
  * @typedef {{ from: number, to: number, kind: Kind }} Stretch
  * @typedef {{ at: number, text: string, kind: 'kept' | 'gone' | 'back' }} Mark
  */
@@ -42,7 +42,7 @@ export class Lane {
     // A new thread counts from 0.
     const done = this.#threadFinished - (this.#threadFinished < before ? 0 : before);
     this.finished += done;
-    this.state = view?.state ?? 'none';
+    this.state = view?.state ?? 'none yet';
     this.task = view?.running[0]?.task ?? '';
     let kind = this.#kindOf(view);
     // Between two looks it has worked, although it is idle at both.
@@ -75,22 +75,46 @@ export class Lane {
 export class PoolLanes {
   /** @type {Lane[]} */
   lanes;
+  /** @type {import('wasmpool').Pool | undefined} */
   #pool;
   #kills = 0;
+  /** Of earlier pools of these lanes. */
+  #before = { stopped: 0, killed: 0 };
+  /** Of this one; what was last seen, since a pool that has been destroyed counts nothing. */
+  #since = { stopped: 0, killed: 0 };
+  /** @type {number[]} */
+  #stopped = [];
 
   /**
-   * @param {import('wasmpool').Pool} pool
-   * @param {(index: number) => string} nameOf
+   * @param {readonly string[]} names one for each worker
+   * @param {import('wasmpool').Pool} [pool] it may be opened later
    */
-  constructor(pool, nameOf) {
+  constructor(names, pool) {
+    this.lanes = names.map((name) => new Lane(name));
+    if (pool) this.attach(pool);
+  }
+
+  /**
+   * From now on the lanes are those of this pool.
+   * @param {import('wasmpool').Pool} pool
+   */
+  attach(pool) {
+    this.#before = this.ended;
+    this.#since = { stopped: 0, killed: 0 };
     this.#pool = pool;
-    this.lanes = Array.from({ length: pool.size }, (_, index) => new Lane(nameOf(index)));
+    this.#kills = 0;
+    this.#stopped = [];
     pool.on('workerDown', ({ index }) => {
       const { kills } = pool.diagnostics();
       this.#lane(index)?.mark('gone', kills > this.#kills ? 'killed' : 'crashed');
       this.#kills = kills;
     });
     pool.on('workerUp', ({ index }) => this.#lane(index)?.mark('back', 'back'));
+  }
+
+  /** How many tasks were stopped whose threads lived on, and how many threads were killed. */
+  get ended() {
+    return { stopped: this.#before.stopped + this.#since.stopped, killed: this.#before.killed + this.#since.killed };
   }
 
   /** @param {number | undefined} index */
@@ -100,12 +124,14 @@ export class PoolLanes {
 
   /**
    * @param {number} now
-   * @returns {import('wasmpool').Diagnostics} what it has seen
+   * @returns {import('wasmpool').Diagnostics | undefined} what it has seen; undefined: there is no pool yet
    */
   sample(now) {
-    const seen = this.#pool.diagnostics();
+    const seen = this.#pool?.diagnostics();
+    if (seen?.workers.length)
+      this.#since = { stopped: seen.stops.flag.count + seen.stops.check.count, killed: seen.kills };
     for (const [index, lane] of this.lanes.entries()) {
-      const mine = seen.workers.filter((view) => view.index === index);
+      const mine = seen?.workers.filter((view) => view.index === index) ?? [];
       lane.ending = mine.filter(({ state }) => state === 'ending').length;
       const present = mine.find(({ state }) => state !== 'ending');
       const stopped = present?.stopped ?? 0;
@@ -115,7 +141,4 @@ export class PoolLanes {
     }
     return seen;
   }
-
-  /** @type {number[]} */
-  #stopped = [];
 }

@@ -38,7 +38,7 @@ export class LanesView {
   /** Reads the colours of the page's style. */
   restyle() {
     const style = getComputedStyle(document.documentElement);
-    for (const name of ['card', 'sunk', 'line', 'ink', 'soft', 'tile', 'grain', 'hung', 'gone', 'starting'])
+    for (const name of ['card', 'sunk', 'line', 'ink', 'soft', 'tile', 'grain', 'hung', 'guest', 'gone', 'starting'])
       this.#colours[name] = style.getPropertyValue(`--${name}`).trim();
     this.#font = getComputedStyle(document.body).fontFamily;
     this.#colours.hatched = this.#hatch();
@@ -154,7 +154,7 @@ export class LanesView {
     if (!isNarrow) {
       to.fillStyle = this.#colours.soft;
       to.font = `12px ${this.#font}`;
-      to.fillText(lane.state === 'none' ? 'gone' : lane.state, right + 10, y + ROW / 2);
+      to.fillText(lane.state, right + 10, y + ROW / 2);
     }
     this.#clipped(left, y, right, y + ROW, () => {
       for (const { from: begun, to: end, kind } of lane.stretches) {

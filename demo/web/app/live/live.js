@@ -12,6 +12,8 @@ const CALM_MS = 1000;
 /** The live part of the page. */
 export class Live {
   frames = new Frames();
+  /** The lane of somebody else's module. */
+  guest = new PoolLanes(['Guest']);
   /** How often the lanes were drawn. */
   drawings = 0;
   #pools;
@@ -29,7 +31,8 @@ export class Live {
    */
   constructor(pool, solo) {
     this.#pool = pool;
-    this.#pools = [new PoolLanes(pool, (index) => `Worker ${index + 1}`), new PoolLanes(solo, () => 'One worker')];
+    const names = Array.from({ length: pool.size }, (_, index) => `Worker ${index + 1}`);
+    this.#pools = [new PoolLanes(names, pool), new PoolLanes(['One worker'], solo), this.guest];
     const button = byId('pause');
     button.addEventListener('click', () => {
       this.#isPaused = !this.#isPaused;
@@ -56,24 +59,27 @@ export class Live {
       this.drawings++;
       this.#view.draw(now, this.lanes, this.frames.list);
     }
-    if (now - this.#writtenAt >= NUMBERS_MS) this.#write(now, seen);
+    if (seen && now - this.#writtenAt >= NUMBERS_MS) this.#write(now, seen);
   }
 
   /**
    * @param {number} now
    * @param {import('wasmpool').Diagnostics} seen
    */
-  #write(now, { boxesInUse, kills, stops }) {
+  #write(now, { boxesInUse }) {
     const { queued, processed } = this.#pool.stats();
     const rate = ((processed - this.#processed) / (now - this.#writtenAt)) * 1000;
     this.#processed = processed;
     this.#writtenAt = now;
+    const ended = this.#pools.map((pool) => pool.ended);
+    const sum = (/** @type {(one: typeof ended[0]) => number} */ pick) =>
+      ended.reduce((all, one) => all + pick(one), 0);
     put(byId('queued'), grouped(queued));
     put(byId('rate'), grouped(Math.round(rate)));
     put(byId('boxes'), grouped(boxesInUse));
     put(byId('slowest'), inMs(this.frames.slowest(now - SLOWEST_OF_MS)));
-    put(byId('stopped'), grouped(stops.flag.count + stops.check.count));
-    put(byId('killed'), grouped(kills));
+    put(byId('stopped'), grouped(sum(({ stopped }) => stopped)));
+    put(byId('killed'), grouped(sum(({ killed }) => killed)));
     if (byId('as-text').open) this.#table();
   }
 
