@@ -74,7 +74,7 @@ test: | deps-native deps-test npm emcc ## install what is missing, build, pass e
 	$(Q)scripts/steps.sh lint build unit-native unit-asan unit-tsan unit-kill unit-kill-asan unit-kill-tsan model node smoke foreign bundlers page types ratios
 
 test-all: test ## `make test`, and what takes longer: random kills, examples with other people's C code, planted faults
-	$(Q)scripts/steps.sh smoke-all page-firefox soak examples mutate
+	$(Q)scripts/steps.sh smoke-all soak-runtimes page-firefox soak examples mutate
 
 check: | deps-native deps-test npm emcc ## the quick part of it, about a minute
 	$(Q)scripts/steps.sh unit-native node lint types

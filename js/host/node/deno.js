@@ -21,6 +21,9 @@ const TRIAL = `
   for (const end = Date.now() + ms; Date.now() < end; ) Atomics.add(word, 0, 1);
   process.exit();`;
 
+/** How long a thread that is to end may go on importing modules. A choice: longer than any import that ends. */
+const IMPORT_MS = 5000;
+
 /** Older versions of Deno have no locks. */
 const locks = globalThis.navigator?.locks;
 
@@ -61,6 +64,35 @@ export async function ended(lock) {
   if (stopsLoops === false) await new Promise(() => undefined);
   await locks.request(lock, () => undefined);
   await pause(QUARANTINE_MS);
+}
+
+/** Knows when a thread imports modules. If it is ended meanwhile, Deno panics, and the whole program is over. */
+export class Imports {
+  #isImporting = true;
+  /** @type {() => void} */
+  #done = () => undefined;
+
+  /** @param {{ kind?: string } | undefined} message from main to the thread */
+  sent(message) {
+    if (message?.kind === 'init') this.#isImporting = true;
+  }
+
+  /** @param {{ kind?: string } | 0 | undefined} message from the thread */
+  received(message) {
+    if (message && ['ready', 'started', 'failed'].includes(message.kind ?? '')) this.ended();
+  }
+
+  /** It imports nothing now; or it is gone. */
+  ended() {
+    this.#isImporting = false;
+    this.#done();
+  }
+
+  /** Settles when the thread may be ended. */
+  async over() {
+    if (this.#isImporting)
+      await Promise.race([new Promise((resolve) => (this.#done = () => resolve(undefined))), pause(IMPORT_MS)]);
+  }
 }
 
 /** @param {number} ms */

@@ -10,7 +10,7 @@ import { own } from '../../base/own.js';
 import { Captured, takeOutput, WorkerOutput } from './output.js';
 import { clockOffsetMs } from './clock.js';
 import { bind } from './context.js';
-import { ended, newLock, stopsLoops, tryStop } from './deno.js';
+import { ended, Imports, newLock, stopsLoops, tryStop } from './deno.js';
 import { fetchBytes } from '../fetch.js';
 import { createSerializer } from './serialize.js';
 import { findSyntaxError } from './syntax.js';
@@ -104,6 +104,7 @@ function createThread(url, threadName, events, options) {
   const { port1: port, port2 } = new MessageChannel();
   const workerCode = workerCodes.get(url.href);
   const lock = name === 'deno' ? newLock(threadName) : undefined;
+  const imports = name === 'deno' ? new Imports() : undefined;
   /** @type {First} */
   const first = own({
     kind: /** @type {const} */ ('wasmpool'),
@@ -116,6 +117,7 @@ function createThread(url, threadName, events, options) {
   });
   worker.postMessage(first, [port2, output.way.port]);
   const onMessage = (/** @type {any} */ message) => {
+    imports?.received(message);
     if (message?.kind === 'code') workerCodes.set(url.href, message);
     else events.onMessage(message);
   };
@@ -128,6 +130,7 @@ function createThread(url, threadName, events, options) {
     for (let next; (next = receiveMessageOnPort(port));) onMessage(next.message);
   };
   worker.once('exit', (code) => {
+    imports?.ended();
     receive();
     port.close();
     output.close();
@@ -136,10 +139,14 @@ function createThread(url, threadName, events, options) {
   return {
     name: threadName,
     threadId: worker.threadId,
-    post: (message, transfer) => port.postMessage(message, /** @type {Transfer} */ (transfer)),
+    post: (message, transfer) => {
+      imports?.sent(message);
+      port.postMessage(message, /** @type {Transfer} */ (transfer));
+    },
     postToUser: (message, transfer) => worker.postMessage(message, /** @type {Transfer} */ (transfer)),
     pump: receive,
     stop: async () => {
+      if (imports) await imports.over();
       void worker.terminate();
       await gone;
       if (lock) await ended(lock);
