@@ -330,6 +330,10 @@ runtimes: | npm deps-test ## installs what only `make test-all` runs on: Node 22
 smoke-all: wasm build/smoke/tasks.mjs build/smoke/isolated.mjs | runtimes ## the smoke suite on all of them
 	$(Q)node tests/smoke/run.mjs all
 
+.PHONY: soak-runtimes
+soak-runtimes: wasm build/smoke/tasks.mjs | runtimes ## random kills on all of them: KILLS=1000 SEED=
+	$(Q)node tests/runtimes/soak/run.mjs all
+
 .PHONY: foreign
 foreign: wasm | npm ## wasm modules of other people's packages as tasks, in Node
 	@scripts/npm.sh tests/foreign
