@@ -43,6 +43,8 @@ ESLINT   := node_modules/.bin/eslint
 PRETTIER := node_modules/.bin/prettier --log-level warn
 CONFIG   := WASMPOOL_CACHE=$(CURDIR)/build/sdk EMCC=$(EMCC) bin/wasmpool-config
 
+# Locks of native tasks as critical sections: a response file for the linker.
+WRAPS    := @src/embed/wraps.txt
 WARNINGS := -Wall -Wextra -Werror -Wconversion -Wshadow
 CFLAGS   := -std=c11 $(WARNINGS) -Isrc -pthread -g
 
@@ -128,12 +130,13 @@ SHARED  := build/pic/libwasmpool.so.$(VERSION)
 build/pic/%: private FLAVOUR := -O2 -fPIC
 build/pic/%.o: %.c Makefile | deps-native
 	$(compile)
-build/pic/wasmpool.map: include/wasmpool.h
+build/pic/wasmpool.map: include/wasmpool.h src/embed/wraps.txt
 	$(Q)mkdir -p $(@D)
-	$(Q){ echo 'WASMPOOL_$(basename $(VERSION)) { global:'; sed -n 's/^[a-z].*[ *]\(wp_[a-z0-9_]*\)(.*/  \1;/p' $< | sort -u; echo 'local: *; };'; } >$@
+	$(Q){ echo 'WASMPOOL_$(basename $(VERSION)) { global:'; sed -n 's/^[a-z].*[ *]\(wp_[a-z0-9_]*\)(.*/  \1;/p' $< | sort -u; \
+	  sed -n 's/^-Wl,--wrap=\(.*\)/  __wrap_\1;/p' src/embed/wraps.txt; echo 'local: *; };'; } >$@
 $(SHARED): $(NATIVE:%.c=build/pic/%.o) build/pic/wasmpool.map
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS) -shared -Wl,-soname,$(SONAME) -Wl,--version-script=build/pic/wasmpool.map -Wl,-z,defs $(filter %.o,$^) -o $@
+	$(Q)$(CC) $(CFLAGS) -shared -Wl,-soname,$(SONAME) -Wl,--version-script=build/pic/wasmpool.map -Wl,-z,defs $(filter %.o,$^) $(WRAPS) -o $@
 shared: $(SHARED) ## build/pic/libwasmpool.so: the same as a shared library
 
 # PREFIX is where it will be, DESTDIR where it is put for now, as packages are made.
@@ -148,7 +151,7 @@ install: build/native/libwasmpool.a $(SHARED) include/wasmpool.h ## PREFIX=/usr/
 	$(Q)install -m 755 $(SHARED) '$(DESTDIR)$(LIBDIR)/'
 	$(Q)ln -sfn $(notdir $(SHARED)) '$(DESTDIR)$(LIBDIR)/$(SONAME)'
 	$(Q)ln -sfn $(SONAME) '$(DESTDIR)$(LIBDIR)/libwasmpool.so'
-	$(Q)sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' cmake/wasmpool.pc.in >'$(DESTDIR)$(LIBDIR)/pkgconfig/wasmpool.pc'
+	$(Q)sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|; s|@WRAPS@|$(shell cat src/embed/wraps.txt)|' cmake/wasmpool.pc.in >'$(DESTDIR)$(LIBDIR)/pkgconfig/wasmpool.pc'
 	$(Q)cp -R bin src include wasm cmake package.json '$(DESTDIR)$(SDK_DIR)/'
 	$(Q)rm -rf '$(DESTDIR)$(SDK_DIR)/wasm/dist'
 	$(Q)sed 's|@SDK@|$(SDK_DIR)|' cmake/installed.cmake.in >'$(DESTDIR)$(LIBDIR)/cmake/wasmpool/wasmpool-config.cmake'
@@ -179,7 +182,7 @@ unit-kill-tsan: $(KILL_TESTS:%.c=build/kill-tsan/%)
 
 define link
 $(call say,LINK,$@)
-$(Q)$(CC) $(CFLAGS) $(FLAVOUR) $^ -o $@
+$(Q)$(CC) $(CFLAGS) $(FLAVOUR) $^ $(WRAPS) -o $@
 endef
 
 build/native/%_test: build/native/%_test.o $(UNIT_SHARED:%.c=build/native/%.o) build/native/libwasmpool.a
@@ -199,7 +202,7 @@ build/kill-tsan/%_test: build/kill-tsan/%_test.o $(UNIT_SHARED:%.c=build/kill-ts
 .PHONY: fuzz
 fuzz: | deps-test ## the core under libFuzzer for FUZZ_SECONDS=60
 	$(Q)mkdir -p build/fuzz/corpus
-	$(Q)$(CLANG) $(CFLAGS) -DWP_TEST_NO_MAIN -O1 -fsanitize=fuzzer,address,undefined tests/fuzz/pool_fuzz.c $(NATIVE) -o build/fuzz/pool_fuzz
+	$(Q)$(CLANG) $(CFLAGS) -DWP_TEST_NO_MAIN -O1 -fsanitize=fuzzer,address,undefined tests/fuzz/pool_fuzz.c $(filter-out src/embed/locks.c src/embed/guards.c,$(NATIVE)) -o build/fuzz/pool_fuzz
 	$(Q)build/fuzz/pool_fuzz -max_total_time=$(or $(FUZZ_SECONDS),60) -max_len=512 build/fuzz/corpus
 
 # ---- The wasm core -------------------------------------------------------------------------------------------------

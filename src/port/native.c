@@ -2,6 +2,7 @@
 #define _GNU_SOURCE /* syscall(), MAP_NORESERVE: before any header */
 #endif
 #include "base/fault.h"
+#include "port/native_stop.h"
 #include "port/port.h"
 #include "status.h"
 #include <linux/futex.h>
@@ -28,6 +29,7 @@ void wp_port_wait(wp_atomic_u32 *word, uint32_t expected, double timeout_ms) {
   struct timespec timeout = {(time_t)(ns / 1000000000), (long)(ns % 1000000000)};
   /* Every result means the same to the caller: look at the word again. */
   syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, &timeout, NULL, 0);
+  wp__stop_check(); /* where a thread is parked, the signal meets it in the C library each time */
 }
 
 void wp_port_wake(wp_atomic_u32 *word, uint32_t count) {

@@ -1,16 +1,17 @@
-/* Threads of native hosts: POSIX threads that can be stopped at any instruction while they say so. */
+/* Threads of native hosts: POSIX threads that can be stopped while they say so (native_stop.h). */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* before any header */
 #endif
 #include "base/fault.h"
+#include "port/native_stop.h"
 #include "port/port.h"
 #include "status.h"
-#include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
 
 struct wp_port_thread {
   pthread_t thread;
+  wp_stopper stopper;
   void (*run)(void *);
   void (*ended)(void *); /* may be NULL */
   void *argument;
@@ -23,30 +24,32 @@ static void leave(wp_port_thread *thread) {
   if (wp_atomic_fetch_sub_acq_rel_u32(&thread->users, 1) == 1) free(thread);
 }
 
-/* Runs in the thread, whether it returns or is cancelled. */
+static _Thread_local wp_stopper *stopper; /* NULL: not a thread of a pool */
+
+/* Runs in the thread, whether it has left its task or was cancelled in a wait. */
 static void ended(void *argument) {
   wp_port_thread *self = argument;
   wp_port_thread_killable(false);
+  wp__stopper_end(&self->stopper);
   if (self->ended) self->ended(self->argument);
   leave(self);
 }
 
 bool wp_port_thread_killable(bool killable) {
   int before = PTHREAD_CANCEL_DISABLE;
+  if (stopper && !killable) wp__stopper_killable(stopper, false);
   pthread_setcancelstate(killable ? PTHREAD_CANCEL_ENABLE : PTHREAD_CANCEL_DISABLE, &before);
+  if (stopper && killable) wp__stopper_killable(stopper, true);
   return before == PTHREAD_CANCEL_ENABLE;
 }
 
 static void *start(void *argument) {
   wp_port_thread *self = argument;
-  int before = 0;
   wp_port_thread_killable(false);
-  /* Cancelled at any instruction while it is killable: a hung task reaches no cancellation point, and outside the gate the thread
-   * holds nothing. */
-  // NOLINTNEXTLINE(concurrency-thread-canceltype-asynchronous)
-  pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &before);
+  stopper = &self->stopper;
+  wp__stopper_begin(stopper);
   pthread_cleanup_push(ended, self);
-  self->run(self->argument);
+  if (!sigsetjmp(self->stopper.start, 1)) self->run(self->argument);
   pthread_cleanup_pop(1);
   return NULL;
 }
@@ -72,6 +75,7 @@ static int create(wp_port_thread *record, size_t stack_bytes) {
 
 int wp_port_thread_start(wp_port_thread **thread, size_t stack_bytes, void (*run)(void *),
                          void (*on_end)(void *), void *argument) {
+  if (!wp__stopper_open()) return WP_E_START_FAILED;
   wp_port_thread *record = malloc(sizeof *record);
   if (!record) return WP_E_NO_MEMORY;
   *record = (wp_port_thread){.run = run, .ended = on_end, .argument = argument};
@@ -84,7 +88,9 @@ int wp_port_thread_start(wp_port_thread **thread, size_t stack_bytes, void (*run
   return WP_OK;
 }
 
-void wp_port_thread_cancel(wp_port_thread *thread) { pthread_cancel(thread->thread); }
+void wp_port_thread_cancel(wp_port_thread *thread) {
+  wp__stopper_ask(&thread->stopper, thread->thread);
+}
 
 bool wp_port_thread_gone(wp_port_thread *thread) {
   if (pthread_tryjoin_np(thread->thread, NULL)) return false;
