@@ -266,7 +266,8 @@ wp_status wp_submit_function(wp_pool *pool, wp_task_function function, uint32_t 
                              const void *data, size_t bytes, const wp_submit_options *options,
                              wp_handle *handle);
 
-/* Takes up to `limit` completions without waiting, and returns their number. Each must be given back with wp_completion_release. */
+/* Takes up to `limit` completions without waiting, and returns their number. Each must be given back with wp_completion_release;
+ * a second time has no effect, except for progress values. */
 size_t wp_poll(wp_pool *pool, wp_completion *completions, size_t limit);
 void wp_completion_release(wp_pool *pool, const wp_completion *completion);
 

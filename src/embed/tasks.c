@@ -208,12 +208,21 @@ size_t wp_poll(wp_pool *pool, wp_completion *completions, size_t limit) {
   return count;
 }
 
+/* Whether the slot still has what the completion tells of: one that was released may be another task's by now. */
+static bool is_of(const wp_slot *slot, const wp_completion *completion) {
+  uint64_t word = wp_atomic_load_acquire_u64(&slot->word);
+  if (wp_word_state(word) != WP_SLOT_DELIVERED) return false;
+  bool progress = slot->flags & WP_SLOT_EVENT;
+  uint32_t generation = progress ? slot->parent_generation : wp_word_generation(word);
+  return progress == completion->progress && generation == completion->handle.generation &&
+         (!progress || slot->parent == completion->handle.index);
+}
+
 void wp_completion_release(wp_pool *pool, const wp_completion *completion) {
   uint32_t index = completion->slot;
   if (index >= wp_atomic_load_acquire_u32(&pool->slots.capacity)) return; /* WP_NONE among them */
   wp__embed_enter(pool);
-  if (wp_slot_state_of(wp_slot_at(&pool->slots, index)) == WP_SLOT_DELIVERED)
-    wp_task_free(pool, WP_MAIN, index);
+  if (is_of(wp_slot_at(&pool->slots, index), completion)) wp_task_free(pool, WP_MAIN, index);
   if (pool->embedder->blocked) wp__turn_tell(&pool->embedder->turn, pool); /* the table has room */
   wp__embed_leave(pool);
 }

@@ -28,7 +28,10 @@ test('the programs of docs/native.md are built by the command in their first lin
   try {
     for (const [, text, name, command] of programs) {
       writeFileSync(join(scratch, `${name}.c`), text);
-      run(command.replace('-Isrc', `-I${ROOT}src`).replace(/build\/native/g, `${ROOT}build/native`), scratch);
+      run(
+        command.replace('-Isrc', `-I'${ROOT}src'`).replace(/build\/native\S*/g, (path) => `'${ROOT}${path}'`),
+        scratch,
+      );
       const lines = run('./a.out', scratch).trim().split('\n');
       if (name === 'primes')
         assert.deepEqual(

@@ -140,6 +140,27 @@ TEST(errors,
   wp_pool_destroy(pool);
 }
 
+TEST(twice, "a completion that is released twice takes no other task's result along") {
+  wp_pool *pool = open_pool(1, WP_NONE);
+  CHECK(pool != NULL);
+  wp_completion first, second;
+  CHECK_EQ(wp_submit(pool, "add_bytes", 0, NULL, 0, NULL, NULL), WP_OK);
+  CHECK(next(pool, &first));
+  wp_completion_release(pool, &first);
+  CHECK_EQ(wp_submit(pool, "add_bytes", WP_TYPE_BINARY, "\1\2", 2, NULL, NULL), WP_OK);
+  CHECK(next(pool, &second));
+  CHECK_EQ(second.slot, first.slot); /* otherwise this would show nothing */
+  wp_completion_release(pool, &first);
+  wp_stats stats;
+  wp_stats_read(pool, &stats);
+  CHECK_EQ(stats.tasks_in_use, 1);
+  CHECK_EQ((int)number_of(&second), 3);
+  wp_completion_release(pool, &second);
+  wp_stats_read(pool, &stats);
+  CHECK_EQ(stats.tasks_in_use, 0);
+  wp_pool_destroy(pool);
+}
+
 TEST(progress, "progress values come in order, before the end, with the task's handle") {
   wp_pool *pool = open_pool(1, WP_NONE);
   CHECK(pool != NULL);
