@@ -24,10 +24,7 @@ export async function createEngine(options, events) {
   }
   const threads = new EarlyThreads(options);
   try {
-    const [{ program: core, exports, memory }, foreign] = await Promise.all([
-      loadInTime(options),
-      loadForeign(options),
-    ]);
+    const [{ program: core, exports, memory }, foreign] = await loadBoth(options);
     const program = foreign ? { ...core, foreign, checked: options.loopChecks } : core;
     const calls = guarded(exports, (error) => {
       events.error(error);
@@ -41,6 +38,20 @@ export async function createEngine(options, events) {
     }
   } catch (error) {
     await threads.close();
+    throw error;
+  }
+}
+
+/**
+ * Loads the core, and the modules of others.
+ * @param {import('../options/options.js').ResolvedOptions} options
+ */
+async function loadBoth(options) {
+  const loading = loadInTime(options);
+  try {
+    return await Promise.all([loading, loadForeign(options)]);
+  } catch (error) {
+    loading.then(({ exports }) => exports._wp_js_close(), ignore); // not needed any more
     throw error;
   }
 }
