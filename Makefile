@@ -398,6 +398,16 @@ bench: wasm bench-programs build/bench/O2.wasm build/bench/O3-simd.wasm | npm ##
 	$(Q)node bench/checks.mjs build/bench/O2.wasm build/bench/O3-simd.wasm
 	$(Q)tests/smoke/node_modules/.bin/bun bench/checks.mjs build/bench/O2.wasm build/bench/O3-simd.wasm
 
+# Waiting threads of OpenMP sleep: otherwise they would slow the other pools down.
+.PHONY: bench-native
+bench-native: build/bench/native ## the native library beside libuv, GLib, OpenMP and oneTBB (ROUNDS=9)
+	$(Q)OMP_WAIT_POLICY=passive build/bench/native $(or $(ROUNDS),9)
+build/bench/native: bench/native.cpp build/native/libwasmpool.a src/embed/wraps.txt
+	$(Q)scripts/packages.sh bench
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)g++ -std=c++17 -O2 -Wall -Wextra -Werror -fopenmp -Isrc $(filter-out %.txt,$^) $(WRAPS) $$(pkg-config --cflags --libs glib-2.0 libuv tbb) -pthread -o $@
+
 .PHONY: bench-programs ratios
 bench-programs: build/bench/limit build/bench/tasks.mjs
 ratios: wasm bench-programs | npm ## the speed of this version as ratios to piscina's, in under a minute; never fails
