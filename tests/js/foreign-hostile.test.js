@@ -177,6 +177,34 @@ test('a module that takes long to compile fails alone, within readyTimeoutMs', a
   });
 });
 
+test('a file may not grow beyond the limit, neither by its size nor by a write far away', () =>
+  besideOthers(
+    wat(`(module
+      (import "wasi_snapshot_preview1" "path_open"
+        (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+      (import "wasi_snapshot_preview1" "fd_filestat_set_size" (func $size (param i32 i64) (result i32)))
+      (import "wasi_snapshot_preview1" "fd_seek" (func $seek (param i32 i64 i32 i32) (result i32)))
+      (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+      (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+      (memory (export "memory") 1) (data (i32.const 16) "big")
+      (func (export "_start") (local $fd i32)
+        (if (call $open (i32.const 3) (i32.const 0) (i32.const 16) (i32.const 3) (i32.const 1)
+              (i64.const -1) (i64.const -1) (i32.const 0) (i32.const 0))
+          (then unreachable))
+        (local.set $fd (i32.load (i32.const 0)))
+        (if (call $size (local.get $fd) (i64.const 500000)) (then unreachable))
+        (if (i32.ne (call $size (local.get $fd) (i64.const 0x10000000000)) (i32.const 22)) (then unreachable))
+        (drop (call $seek (local.get $fd) (i64.const 0x40000000) (i32.const 0) (i32.const 32)))
+        (i32.store (i32.const 24) (i32.const 16)) (i32.store (i32.const 28) (i32.const 3))
+        (call $exit (call $write (local.get $fd) (i32.const 24) (i32.const 1) (i32.const 40)))))`),
+    async (pool) => {
+      const { exitCode, files } = await pool.dispatch('bad', { files: {} });
+      assert.equal(exitCode, 22);
+      assert.equal(files.big.length, 500_000);
+    },
+    { maxOutputBytes: '1mb' },
+  ));
+
 test('a program may not see files but those that it is given, nor leave their folder', () =>
   besideOthers(PROGRAM, async (pool) => {
     await assert.rejects(pool.dispatch('bad', { files: { '../x': 'a' } }), /'..\/x' is no path/);
