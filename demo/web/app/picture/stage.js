@@ -124,16 +124,16 @@ export class Stage {
 
   async #keepPainting() {
     this.#keepsPainting = true;
-    await this.#painting;
     while (this.#company > 0) {
-      this.#veil(this.#all);
-      this.#painting = paint(this.#all.pool, this.#picture, this.#all.to, () => this.#tiles++).then(
-        () => undefined,
-        () => undefined, // the pool's own errors are told by its event
-      );
+      this.#painting = this.#painting.then(() => this.#round()); // behind a comparison that was asked for meanwhile
       await this.#painting;
     }
     this.#keepsPainting = false;
+  }
+
+  async #round() {
+    this.#veil(this.#all);
+    await paint(this.#all.pool, this.#picture, this.#all.to, () => this.#tiles++).catch(() => undefined); // an action tells of its own failures
   }
 
   /** @param {{ canvas: HTMLCanvasElement, to: CanvasRenderingContext2D }} side */
