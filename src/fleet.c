@@ -187,6 +187,9 @@ static void take(wp_fleet *fleet, const wp_fleet_event *event) {
   case WP_FLEET_RESTED:
     wp__fleet_rested(fleet, thread);
     break;
+  case WP_FLEET_RAN:
+    wp__fleet_measured(fleet, thread, event->ran_ms);
+    break;
   }
 }
 

@@ -60,6 +60,7 @@ enum wp_fleet_event_kind {
   WP_FLEET_RESIZE = 9,       /* serve seats_min to seats_max seats from now on */
   WP_FLEET_LEAVE = 10,       /* replace the worker when it has finished what it runs */
   WP_FLEET_RESTED = 11,      /* the worker has done what RESTING asked for, or will not */
+  WP_FLEET_RAN = 12,         /* the answer to MEASURE */
 };
 
 enum wp_fleet_reason {
@@ -80,6 +81,8 @@ typedef struct wp_fleet_event {
   uint32_t clean;  /* EXITED: 1: between tasks, without an error */
   double grace_ms; /* KILL: the task's time to end by itself; negative: what the rungs take */
   uint32_t seats_min, seats_max; /* RESIZE */
+  /* RAN: processor time that the thread has used so far; negative: not known, or it waits for something else than a processor */
+  double ran_ms;
 } wp_fleet_event;
 
 /* What the host must do, in the order of the actions and before its next call. */
@@ -103,6 +106,7 @@ enum wp_fleet_action_kind {
   /* the worker has finished and takes nothing any more: let it clean up, and report RESTED */
   WP_FLEET_RESTING = 14,
   WP_FLEET_RESIZED = 15, /* the pool has the size that RESIZE asked for */
+  WP_FLEET_MEASURE = 16, /* report RAN; only if ladder.measures */
 };
 
 typedef struct wp_fleet_action {

@@ -174,6 +174,9 @@ void wp__fleet_suspect(wp_fleet *fleet, uint32_t kind, uint32_t thread, wp_handl
 /* Tries the rungs that are due. */
 void wp__fleet_climb(wp_fleet *fleet);
 
+/* RAN: for all suspicions of the thread. */
+void wp__fleet_measured(wp_fleet *fleet, uint32_t thread, double ran_ms);
+
 /* The thread was reaped: ends its suspicions. */
 void wp__fleet_drop_suspicions(wp_fleet *fleet, uint32_t thread);
 

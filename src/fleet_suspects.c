@@ -146,6 +146,8 @@ void wp__fleet_climb(wp_fleet *fleet) {
                             &again_ms)) {
     case WP_VERDICT_OPEN:
       wp__fleet_earliest(&fleet->next.real_ms, again_ms);
+      if (s->measure) wp__fleet_emit(fleet, WP_FLEET_MEASURE, s->thread);
+      s->measure = 0;
       break;
     case WP_VERDICT_SPARED:
       tell_over(fleet, s, wp_suspicion_rung(s, fleet->pool));
@@ -161,6 +163,14 @@ void wp__fleet_climb(wp_fleet *fleet) {
   while (fleet->suspicion_end &&
          fleet->suspicions[fleet->suspicion_end - 1].kind == WP_SUSPECT_NONE)
     fleet->suspicion_end--;
+}
+
+void wp__fleet_measured(wp_fleet *fleet, uint32_t thread, double ran_ms) {
+  for (uint32_t i = 0; i < fleet->suspicion_end; i++) {
+    wp_suspicion *s = &fleet->suspicions[i];
+    if (s->kind != WP_SUSPECT_NONE && s->thread == thread)
+      wp_suspicion_measured(s, ran_ms, fleet->real_ms);
+  }
 }
 
 void wp__fleet_drop_suspicions(wp_fleet *fleet, uint32_t thread) {

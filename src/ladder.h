@@ -32,13 +32,16 @@ enum wp_rung {
 /* How long each rung is tried, in milliseconds, and which rungs there are. */
 typedef struct wp_ladder_config {
   double flag_ms;  /* for the flag, if there are no loop checks */
-  double check_ms; /* to reach a loop check: the thread may have to wait for a processor */
+  double check_ms; /* to reach a loop check */
   /* for the task to give back the locks that it holds, once it has hung for check_ms; in the second half of this its trap breaks more
    * than one. Without loop checks: for a doomed thread to give them back */
   double locks_ms;
   double inside_ms; /* for a doomed thread to leave the gate; after that it counts as broken */
   uint32_t checks;  /* 1: the program's loops have checks */
   uint32_t stops;   /* 1: the host can end a thread; 0: the ladder stays before its last rung */
+  /* 1: the host can tell how much processor time a thread has used (wp_suspicion_measured). Then a thread that waits for a processor for
+   * check_ms, as it does on a busy machine, gets its turn before it is ended */
+  uint32_t measures;
 } wp_ladder_config;
 
 /* State that all suspicions of one thread share. */
@@ -67,6 +70,10 @@ typedef struct wp_suspicion {
   double began_ms; /* on the real clock */
   double since_ms; /* when its phase began */
   double grace_ms; /* the task's time to end by itself; negative: what the rungs take */
+  /* the thread's processor time, at the first measurement of this phase and at the last one; negative: it waits for something else */
+  double ran_from_ms, ran_ms;
+  double measured_ms; /* when that was, on the real clock; 0: not yet */
+  uint32_t measure;   /* 1: the ladder wants to know it; the fleet resets it */
 } wp_suspicion;
 
 enum wp_verdict {
@@ -91,6 +98,9 @@ bool wp_suspicion_runs(const wp_suspicion *suspicion, const wp_pool *pool);
 /* Tries the rungs that are due. If the verdict is open, *again_ms says when to call again; a time not after now_ms: as soon as possible. */
 enum wp_verdict wp_ladder_climb(const wp_ladder_config *config, wp_pool *pool, wp_ladder *ladder,
                                 wp_suspicion *suspicion, double now_ms, double *again_ms);
+
+/* The host's answer to `measure`. */
+void wp_suspicion_measured(wp_suspicion *suspicion, double ran_ms, double now_ms);
 
 /* Which rung ended the task of a spared thread; none if the task goes on, or another suspicion reports its end. */
 enum wp_rung wp_suspicion_rung(const wp_suspicion *suspicion, const wp_pool *pool);

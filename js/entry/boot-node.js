@@ -5,7 +5,7 @@
  */
 import { Buffer } from 'node:buffer';
 import { Console } from 'node:console';
-import { readFileSync } from 'node:fs';
+import { readFileSync, readlinkSync } from 'node:fs';
 import { setTimeout } from 'node:timers';
 import { Script } from 'node:vm';
 import threads from 'node:worker_threads';
@@ -66,5 +66,19 @@ function start(first) {
   const module = { exports: /** @type {any} */ (undefined) };
   script.runInThisContext()(module, /** @type {any} */ (import.meta).require);
   const isMissing = first.wantsCode || script.cachedDataRejected; // rejected if the program has changed the engine's flags
-  module.exports.start(first, importModule, isMissing ? () => [script.createCachedData(), source] : undefined);
+  const makeCode = isMissing ? () => [script.createCachedData(), source] : undefined;
+  module.exports.start(first, importModule, makeCode, tid());
+}
+
+/**
+ * The number by which the system knows this thread: main asks the system for its processor time (js/host/node/processor.js).
+ * @returns {number | undefined} undefined: the system does not tell; or it is Deno, which would ask its user for permission
+ */
+function tid() {
+  if (process.platform !== 'linux' || 'deno' in process.versions) return undefined;
+  try {
+    return Number(readlinkSync('/proc/thread-self').split('/').pop());
+  } catch {
+    return undefined;
+  }
 }

@@ -22,8 +22,9 @@ const CODE_AFTER_MS = 200;
  * @param {(url: string) => Promise<any>} importModule
  * @param {() => [code: Uint8Array, source: Uint8Array]} [makeCode] returns the code that the engine has compiled so far, and its source;
  *   undefined: main does not need it
+ * @param {number} [tid] this thread's number in the system
  */
-export function start({ port, output }, importModule, makeCode) {
+export function start({ port, output }, importModule, makeCode, tid) {
   sendOutput(output);
   port.once('close', () => process.exit()); // without the port main would never hear of this thread again
   if (makeCode) time.setTimeout(() => sendCode(port, ...makeCode()), CODE_AFTER_MS);
@@ -39,6 +40,7 @@ export function start({ port, output }, importModule, makeCode) {
     importModule,
     ownGlue,
     disguise,
+    tid,
     loadIsolated: () => import('../handlers/isolated.js'),
     heapMeter: async () => {
       const { getHeapStatistics } = await importModule('node:v8'); // on demand: loading it takes part of a millisecond

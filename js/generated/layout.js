@@ -219,13 +219,14 @@ export const RESTART_ON_FAILURE = 1;
 export const RESTART_NEVER = 2;
 
 // size of wp_ladder_config
-export const LADDER_CONFIG_SIZE = 40;
+export const LADDER_CONFIG_SIZE = 48;
 export const LADDER_CONFIG_FLAG_MS = 0;
 export const LADDER_CONFIG_CHECK_MS = 8;
 export const LADDER_CONFIG_LOCKS_MS = 16;
 export const LADDER_CONFIG_INSIDE_MS = 24;
 export const LADDER_CONFIG_CHECKS = 32;
 export const LADDER_CONFIG_STOPS = 36;
+export const LADDER_CONFIG_MEASURES = 40;
 export const RUNG_NONE = 0;
 export const RUNG_FLAG = 1;
 export const RUNG_CHECK = 2;
@@ -234,16 +235,16 @@ export const SUSPECT_TASK = 1;
 export const SUSPECT_SILENT = 3;
 
 // size of wp_fleet_config
-export const FLEET_CONFIG_SIZE = 144;
+export const FLEET_CONFIG_SIZE = 152;
 export const FLEET_CONFIG_RESTART = 0;
 export const FLEET_CONFIG_LADDER = 40;
-export const FLEET_CONFIG_READY_MS = 80;
-export const FLEET_CONFIG_SPARE_DELAY_MS = 88;
-export const FLEET_CONFIG_SEED = 112;
-export const FLEET_CONFIG_SEATS_MIN = 120;
-export const FLEET_CONFIG_SEATS_MAX = 124;
-export const FLEET_CONFIG_FAREWELLS = 128;
-export const FLEET_CONFIG_IDLE_MS = 136;
+export const FLEET_CONFIG_READY_MS = 88;
+export const FLEET_CONFIG_SPARE_DELAY_MS = 96;
+export const FLEET_CONFIG_SEED = 120;
+export const FLEET_CONFIG_SEATS_MIN = 128;
+export const FLEET_CONFIG_SEATS_MAX = 132;
+export const FLEET_CONFIG_FAREWELLS = 136;
+export const FLEET_CONFIG_IDLE_MS = 144;
 
 // size of wp_handle
 export const HANDLE_SIZE = 8;
@@ -251,7 +252,7 @@ export const HANDLE_INDEX = 0;
 export const HANDLE_GENERATION = 4;
 
 // size of wp_fleet_event
-export const FLEET_EVENT_SIZE = 48;
+export const FLEET_EVENT_SIZE = 56;
 export const FLEET_EVENT_KIND = 0;
 export const FLEET_EVENT_THREAD = 4;
 export const FLEET_EVENT_INCARNATION = 8;
@@ -262,6 +263,7 @@ export const FLEET_EVENT_CLEAN = 28;
 export const FLEET_EVENT_GRACE_MS = 32;
 export const FLEET_EVENT_SEATS_MIN = 40;
 export const FLEET_EVENT_SEATS_MAX = 44;
+export const FLEET_EVENT_RAN_MS = 48;
 export const FLEET_OPEN = 1;
 export const FLEET_STARTED = 2;
 export const FLEET_START_FAILED = 3;
@@ -272,6 +274,7 @@ export const FLEET_KILL = 7;
 export const FLEET_CLOSE = 8;
 export const FLEET_RESIZE = 9;
 export const FLEET_RESTED = 11;
+export const FLEET_RAN = 12;
 export const FLEET_FAILED = 0;
 export const FLEET_NOT_READY = 1;
 export const FLEET_KILLED = 2;
@@ -301,6 +304,7 @@ export const FLEET_UP = 12;
 export const FLEET_LEFT = 13;
 export const FLEET_RESTING = 14;
 export const FLEET_RESIZED = 15;
+export const FLEET_MEASURE = 16;
 export const TASK_BYTES = 8;
 export const TASK_RESULT_TYPE = 4;
 export const TASK_RESULT_BYTES = 12;

@@ -259,7 +259,7 @@ export class Context {
   }
 
   #check() {
-    if (this.#done) throw poolError('STALE_HANDLE', 'the task has ended: its context can do nothing any more');
+    if (this.#done) throw poolError('STALE_HANDLE', 'the task has ended: its context does nothing any more');
   }
 }
 

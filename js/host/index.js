@@ -45,6 +45,8 @@
  * @property {boolean} stopIsSure whether stop() can end a thread that runs a loop in wasm
  * @property {import('../instrument/check.js').Engine} wasmEngine decides the form of loop checks
  * @property {() => URL} bootUrl the worker's entry file
+ * @property {(tid: number) => number} [processorMs] processor time that a thread has used so far, in milliseconds; -1: not known, or it
+ *   waits for something else than a processor
  * @property {() => string | undefined} [memoryHint] advice for when there is too little address space for a memory; undefined: none
  * @property {readonly ('workerData' | 'env' | 'argv' | 'execArgv' | 'trackUnmanagedFds' | 'maxHeapBytes')[]} threadOptions those that it has
  * @property {boolean} sharesEnv whether threads can share the program's own environment

@@ -54,7 +54,7 @@
  * @typedef {{ code: string, message: string }} Refusal why a module cannot be a task
  * @typedef {0} Bell there are results, and main sleeps
  * @typedef {{ kind: 'ready' }} Ready the thread runs, and waits for Init
- * @typedef {{ kind: 'started', handlers: string[] }} Started it has started, with these handlers
+ * @typedef {{ kind: 'started', handlers: string[], tid: number | undefined }} Started it has started, with these handlers
  * @typedef {{ kind: 'failed', error: CarriedError }} Failed it could not start
  * @typedef {{ kind: 'broken' }} Broken an error was thrown inside the gate: the thread cannot be trusted any more
  * @typedef {{ kind: 'locks' }} Locks a task has trapped while it held locks, which were opened (wp_thread.broken)

@@ -1,12 +1,13 @@
 /** The core's fleet (src/fleet.h) for JavaScript: passes it events and times, and reads its actions, in memory of main's own. */
 import { allocate } from '../core/memory.js';
 import * as L from '../generated/layout.js';
+import { host } from '../host/index.js';
 
 /**
  * How long each rung of a kill is tried, in milliseconds. Tests make the times longer, so that a busy machine does not change the outcome.
  *
  * `flag`: a task that checks its flag does so often; waiting longer would only delay the end of the others. `check`: loop checks answer
- * within a millisecond if the thread has a processor, but it may have to wait for one. `locks`: a task that hangs while it holds
+ * within a millisecond if the thread has a processor; where the host can tell that it waits for one, that wait does not count. `locks`: a task that hangs while it holds
  * locks, see wp_ladder_config. `inside`: a doomed thread that stays inside the
  * gate for longer counts as broken.
  */
@@ -29,6 +30,7 @@ const POLICIES = { always: L.RESTART_ALWAYS, 'on-failure': L.RESTART_ON_FAILURE,
  * @property {number} [graceMs]
  * @property {number} [seatsMin]
  * @property {number} [seatsMax]
+ * @property {number} [ranMs]
  *
  * @typedef {object} FleetAction see wp_fleet_action
  * @property {number} kind L.FLEET_…
@@ -148,7 +150,7 @@ export class FleetCore {
   /** @param {FleetEvent} event */
   #write(event) {
     const { kind, thread = 0, incarnation = 0, reason = 0, suspect = 0, index = 0, generation = 0 } = event;
-    const { clean, graceMs, seatsMin = 0, seatsMax = 0 } = event;
+    const { clean, graceMs, seatsMin = 0, seatsMax = 0, ranMs = -1 } = event;
     const { u32, f64 } = this.#core.memory;
     const set = (/** @type {number} */ field, /** @type {number} */ value) => {
       u32[(this.#at + field) >>> 2] = value;
@@ -164,6 +166,7 @@ export class FleetCore {
     f64[(this.#at + L.FLEET_EVENT_GRACE_MS) >>> 3] = graceMs ?? -1;
     set(L.FLEET_EVENT_SEATS_MIN, seatsMin);
     set(L.FLEET_EVENT_SEATS_MAX, seatsMax);
+    f64[(this.#at + L.FLEET_EVENT_RAN_MS) >>> 3] = ranMs;
   }
 }
 
@@ -195,6 +198,7 @@ function writeConfig({ u32, f64 }, at, { restart, readyTimeoutMs, workersMin, wo
   number(ladder + L.LADDER_CONFIG_INSIDE_MS, LIMITS_MS.inside);
   word(ladder + L.LADDER_CONFIG_CHECKS, checked ? 1 : 0);
   word(ladder + L.LADDER_CONFIG_STOPS, 1);
+  word(ladder + L.LADDER_CONFIG_MEASURES, host.processorMs ? 1 : 0);
   number(L.FLEET_CONFIG_READY_MS, readyTimeoutMs ?? 0);
   number(L.FLEET_CONFIG_SPARE_DELAY_MS, SPARE_DELAY_MS);
   word(L.FLEET_CONFIG_SEATS_MIN, workersMin);

@@ -10,7 +10,7 @@ import { sayFarewell } from './farewell.js';
 import { FleetCore } from './fleet-core.js';
 import * as L from '../generated/layout.js';
 import { host } from '../host/index.js';
-import { initMessage, newMember, Opening, spareName, stopAtLast, workerName } from './member.js';
+import { initMessage, measured, newMember, Opening, spareName, stopAtLast, workerName } from './member.js';
 import { isElastic } from '../options/worker-count.js';
 import { adoptInstance, passOnStops, Suspicions } from './suspicions.js';
 import { Wakeups } from './wakeups.js';
@@ -137,6 +137,7 @@ export class Fleet {
     else if (action.kind === L.FLEET_REAPED) this.#reaped(member);
     else if (action.kind === L.FLEET_RESTING) void this.#rest(member);
     else if (action.kind === L.FLEET_LEFT) this.events.left(member);
+    else if (action.kind === L.FLEET_MEASURE) this.#drive(measured(member));
     else this.#lost(member, action);
   }
 
@@ -186,7 +187,7 @@ export class Fleet {
     if (message === 0) this.events.bell();
     else if (member.state === 'dying') return;
     else if (message.kind === 'ready') this.#initialise(member, block);
-    else if (message.kind === 'started') this.#started(member, message.handlers);
+    else if (message.kind === 'started') this.#started(member, message);
     else if (message.kind === 'failed')
       void startFailure(member.name, message.error, this.options.module).then((error) =>
         this.#report(member, L.FLEET_START_FAILED, error),
@@ -209,10 +210,9 @@ export class Fleet {
     }
   }
 
-  /** @param {Member} member @param {string[]} handlers */
-  #started(member, handlers) {
-    member.handlers = handlers;
-    member.state = 'warm';
+  /** @param {Member} member @param {import('../protocol/messages.js').Started} message */
+  #started(member, { handlers, tid }) {
+    Object.assign(member, { handlers, tid, state: 'warm' });
     this.#drive({ kind: L.FLEET_STARTED, thread: member.number, incarnation: member.incarnation });
   }
 

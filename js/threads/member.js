@@ -1,5 +1,6 @@
 /** The fleet's record of a thread, and small helpers around it. */
 import { describeReason, poolError } from '../base/errors.js';
+import * as L from '../generated/layout.js';
 import { host } from '../host/index.js';
 
 /**
@@ -12,6 +13,7 @@ import { host } from '../host/index.js';
  * @property {'starting' | 'warm' | 'live' | 'dying'} state
  * @property {import('../host/index.js').Thread} thread
  * @property {string[]} [handlers] names, known when it has started
+ * @property {number} [tid] its number in the system, where a host tells processor times
  * @property {{ error: any } | undefined} uncaught the thread's uncaught error
  * @property {boolean} isReported as lost; the core may not have handled that yet
  * @property {any} error why it was lost: the uncaught error, or one of the pool
@@ -174,4 +176,14 @@ export function spareName({ spare }, count) {
  */
 function pause(ms) {
   return new Promise((resolve) => void host.time.setTimeout(resolve, ms));
+}
+
+/**
+ * The answer to FLEET_MEASURE.
+ * @param {Member} member
+ * @returns {import('./fleet-core.js').FleetEvent}
+ */
+export function measured({ number, incarnation, tid }) {
+  const ranMs = tid === undefined ? undefined : host.processorMs?.(tid);
+  return { kind: L.FLEET_RAN, thread: number, incarnation, ranMs };
 }

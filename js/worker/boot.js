@@ -30,6 +30,7 @@ import { Loop } from './loop.js';
  * @property {() => Promise<typeof import('../handlers/isolated.js')>} loadIsolated the part for C tasks in instances of their own
  * @property {() => Promise<() => number>} [heapMeter] returns a function that tells how many bytes of this thread's JavaScript heap are in
  *   use, garbage included; not every runtime can
+ * @property {number | undefined} [tid] this thread's number in the system, where main can tell processor times by it
  * @property {(fd: number, text: string) => void} [write] prints C's output: fd 1 is stdout, 2 stderr; default: the console
  *
  * @typedef {[exports: any, memory: import('../base/host-types.js').WasmMemory, pool: number, thread: number]} Started

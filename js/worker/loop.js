@@ -89,7 +89,7 @@ export class Loop {
     if (init.isolated) this.isolated = await openIsolated(this, init.isolated, host);
     this.#lookAtHeap = await openHeapLimit(host, core, init.heapBytes);
     core.exports._wp_worker_ready(core.pool, core.self);
-    host.post({ kind: 'started', handlers });
+    host.post({ kind: 'started', handlers, tid: host.tid });
     host.defer(() => this.run()); // in a turn of its own: an error there is not an error of the start
   }
 
@@ -389,7 +389,7 @@ export class Loop {
    * @param {number} status
    */
   finish(index, status) {
-    if (this.insideGate()) throw new Error('an error inside the core: this worker must be replaced');
+    if (this.insideGate()) throw new Error('an error inside the core: this worker is replaced');
     const { exports, pool, self } = this.core;
     this.#lookAtHeap?.();
     this.#nowMs = this.readClock();

@@ -12,6 +12,7 @@ import { clockOffsetMs } from './clock.js';
 import { bind } from './context.js';
 import { ended, Imports, newLock, stopsLoops, tryStop } from './deno.js';
 import { fetchBytes } from '../fetch.js';
+import { processorMs } from './processor.js';
 import { createSerializer } from './serialize.js';
 import { findSyntaxError } from './syntax.js';
 import { defer, eventLoopUtilization, time } from './time.js';
@@ -65,6 +66,8 @@ export const host = {
   wasmEngine: name === 'bun' ? 'jsc' : 'v8',
   bootUrl: () => new URL('../../dist/boot-node.cjs', import.meta.url), // scripts/bundle-worker.mjs
   memoryHint: name === 'node' ? memoryHint : undefined,
+  // Deno would ask its user for permission.
+  processorMs: process.platform === 'linux' && name !== 'deno' ? processorMs : undefined,
   threadOptions: THREAD_OPTIONS[name],
   sharesEnv: name !== 'deno',
   capture: () => new Captured(),
