@@ -162,15 +162,29 @@ typedef struct variables {
   uint32_t dead; /* a thread whose variables are gone; WP_MAIN: none */
 } variables;
 
-/* First the statics, then the thread-local variables of each thread. */
+/* The statics before main's memory record, or those behind it: that one is a static in wasm, and the lists of its heap lead to memory that
+ * may be a task's by now. */
+static bool statics_of(const wp_pool *pool, bool behind, wp_heap_range *range) {
+  const void *start = NULL, *end = NULL;
+  if (!wp_port_statics(&start, &end)) return false;
+  uintptr_t first = (uintptr_t)start, last = (uintptr_t)end, own = (uintptr_t)pool->main_memory;
+  bool within = own >= first && own < last;
+  size_t skipped = !behind ? 0 : within ? own + sizeof *pool->main_memory - first : last - first;
+  *range = (wp_heap_range){.start = (const uint8_t *)start + skipped,
+                           .end = !behind && within ? pool->main_memory : end};
+  if (skipped >= pool->statics_bytes) return true;
+  range->then = (const uint8_t *)pool->statics_then + skipped;
+  range->then_bytes = pool->statics_bytes - skipped;
+  return true;
+}
+
+/* First the statics, then the thread-local variables of each thread, then the other statics. */
 static bool range_of(const void *context, uint32_t number, wp_heap_range *range) {
   const variables *all = context;
   const wp_pool *pool = all->pool;
-  if (!number) {
-    *range = (wp_heap_range){.then = pool->statics_then, .then_bytes = pool->statics_bytes};
-    return wp_port_statics(&range->start, &range->end);
-  }
-  if (number >= wp_pool_threads_end(pool)) return false;
+  uint32_t end = wp_pool_threads_end(pool);
+  if (number == 0 || number == end) return statics_of(pool, number == end, range);
+  if (number > end) return false;
   const wp_thread_memory *memory = wp_pool_memory(pool, number);
   *range = (wp_heap_range){0};
   if (number != all->dead)

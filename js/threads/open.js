@@ -94,7 +94,7 @@ export function readStats({ exports, pool, memory }, at) {
   exports._wp_stats_read(pool, at);
   const word = (/** @type {number} */ field) => memory.u32[(at + field) >>> 2] ?? 0;
   const wide = (/** @type {number} */ field) => word(field) + word(field + 4) * 2 ** 32;
-  return {
+  const stats = {
     free: word(L.STATS_FREE_WORKERS),
     busy: word(L.STATS_BUSY_WORKERS),
     total: word(L.STATS_TOTAL_WORKERS),
@@ -113,4 +113,7 @@ export function readStats({ exports, pool, memory }, at) {
     keptBytes: wide(L.STATS_KEPT_BYTES),
     brokenLocks: wide(L.STATS_BROKEN_LOCKS),
   };
+  // Sizes of heaps look like addresses in them: the search for what still points to a killed task's memory must not find them here.
+  memory.u32.fill(0, at >>> 2, (at + L.STATS_SIZE) >>> 2);
+  return stats;
 }
