@@ -73,7 +73,7 @@ demo-web: page-files ## build the page, serve it and print its address: PORT=808
 	$(Q)node demo/web-serve.mjs
 
 test: | deps-native deps-test npm emcc ## install what is missing, build, pass every test
-	$(Q)scripts/steps.sh lint build unit-native unit-asan unit-tsan unit-kill unit-kill-asan unit-kill-tsan model node smoke foreign bundlers page types ratios
+	$(Q)scripts/steps.sh lint build unit-native unit-asan unit-tsan unit-kill unit-kill-asan unit-kill-tsan model node smoke foreign types package bundlers page ratios
 
 test-all: test ## `make test`, and what takes longer: random kills, examples with other people's C code, planted faults
 	$(Q)scripts/steps.sh smoke-all soak-runtimes page-firefox soak examples mutate
@@ -209,9 +209,9 @@ fuzz: | deps-test ## the core under libFuzzer for FUZZ_SECONDS=60
 
 # What is shipped built. `&:`: a recipe makes all of them, and runs when one is missing or too old (GNU make 4.3).
 CORE   := wasm/dist/wasmpool.mjs wasm/dist/wasmpool.wasm
-BUNDLE := js/dist/boot-node.cjs js/dist/boot-node-worker.cjs js/dist/boot-node-cbor.cjs js/dist/boot-node-isolated.cjs
+BUNDLE := js/dist/boot-node.cjs js/dist/boot-node-worker.cjs js/dist/boot-node-cbor.cjs js/dist/boot-node-isolated.cjs js/dist/cbor.js js/dist/command-line.cjs
 MAIN   := js/dist/wasmpool.cjs $(foreach entry,index actor-manager twin,js/dist/$(entry).cjs js/dist/$(entry).mjs js/dist/browser-$(entry).js) \
-          js/dist/browser-worker.js
+          $(addprefix js/dist/,browser-worker.js inside.cjs inline.mjs inline.cjs inline-actor-manager.mjs browser-inline.js worker.cjs)
 wasm: $(CORE) $(BUNDLE) $(MAIN) ## what the package ships built: the core, wasm/dist; its JavaScript, js/dist
 
 # One file instead of fifty: docs/decisions/0018-start.md.
@@ -301,13 +301,14 @@ types: | npm ## check the types of js/ and tests/types, write types/*.d.ts
 	$(Q)$(TSC) -p tsconfig.json
 	$(Q)rm -rf types
 	$(Q)$(TSC) -p tsconfig.types.json
+	$(Q)node scripts/finish-types.mjs
 	$(Q)$(TSC) -p tsconfig.tests.json
 	$(Q)$(TSC) -p tsconfig.tests-node.json
 	$(Q)$(TSC) -p tsconfig.page.json
 
 # ---- Tests of the whole --------------------------------------------------------------------------------------------
 
-.PHONY: node smoke bundlers model
+.PHONY: node smoke package bundlers model
 model: | deps-test ## the model of the kill gate and the scheduler, and variants that it must refuse
 	$(Q)tests/model/check.sh build/model
 node: wasm native $(DEMO_MODULE) build/smoke/tasks.mjs build/js/tasks.mjs build/js/locks.mjs build/js/isolated.mjs build/js/slow-start.mjs build/js/threads.mjs | npm ## the tests in tests/js, on Node
@@ -341,6 +342,10 @@ soak-runtimes: wasm build/smoke/tasks.mjs | runtimes ## random kills on all of t
 foreign: wasm | npm ## wasm modules of other people's packages as tasks, in Node
 	@scripts/npm.sh tests/foreign
 	$(Q)node --test --test-timeout=300000 tests/foreign/modules.test.js
+
+package: wasm types | npm ## the packed package: publint, arethetypeswrong, an installation, sizes
+	@scripts/npm.sh tests/package
+	$(Q)node --test --test-timeout=300000 tests/package/*.test.js
 
 bundlers: wasm types | npm deps-test ## applications built with Vite, webpack, Rollup, Parcel, esbuild and Bun, each run in headless Chromium
 	@scripts/npm.sh tests/bundlers

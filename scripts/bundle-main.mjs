@@ -71,7 +71,8 @@ async function licenseOf(name) {
 }
 
 // Chunks have other names each time.
-for (const file of await readdir(dist)) if (!file.startsWith('boot-node')) await rm(resolve(dist, file));
+for (const file of await readdir(dist))
+  if (!/^(?:boot-node|cbor|command-line|LIC)/.test(file)) await rm(resolve(dist, file));
 
 // ---- Everywhere: what workers load for modules of others ----
 
@@ -92,8 +93,24 @@ await build({
 /** @param {string} path */
 const besideBundle = (path) => `new URL(${JSON.stringify(relative(dist, path).replaceAll('\\', '/'))}, here).href`;
 
+/** A name: no such file exists. With a drive, because functions of Node on Windows refuse file URLs without one. */
+const inside = (/** @type {string} */ path) => `file:///C:/wasmpool/${relative(root, path).replaceAll('\\', '/')}`;
+const bootFiles = (await readdir(dist)).filter((file) => file.startsWith('boot-node'));
+const bootTexts = Object.fromEntries(
+  await Promise.all(bootFiles.map(async (file) => [file, await readFile(resolve(dist, file), 'utf8')])),
+);
+const wasm = await readFile(resolve(root, 'wasm/dist/wasmpool.wasm'));
+
+/** For where the files are not beside the bundle: it has become a part of another one. */
+await writeFile(
+  resolve(dist, 'inside.cjs'),
+  `module.exports = ${JSON.stringify({ bootTexts, wasm: wasm.toString('base64') })};\n`,
+);
+
+const node = /** @type {const} */ ({ ...common, platform: 'node', target: 'node20' });
+
 await build({
-  ...common,
+  ...node,
   stdin: {
     contents: Object.entries(ENTRIES)
       .map(([name, source]) => `export * as ${JSON.stringify(name)} from './${source}';`)
@@ -102,31 +119,86 @@ await build({
   },
   outfile: 'js/dist/wasmpool.cjs',
   format: 'cjs',
-  platform: 'node',
-  target: 'node20',
-  banner: { js: '"use strict";const here=require("node:url").pathToFileURL(__filename).href;' },
+  // Bundlers of servers leave __filename, which an ES module does not have.
+  banner: {
+    js: `"use strict";const here=typeof __filename==="string"?require("node:url").pathToFileURL(__filename).href:"${inside(dist)}/wasmpool.cjs";`,
+  },
+  external: ['./inside.cjs'],
   plugins: [
     instead({
       'js/host/index.js': () => "export { host } from './node/index.js';",
+      'js/host/node/boot-file.js': () => `
+        import { existsSync } from 'node:fs';
+        const url = ${besideBundle(resolve(dist, 'boot-node.cjs'))};
+        export const bootUrl = () => new URL(url);
+        export const contents = existsSync(bootUrl()) ? undefined : require('./inside.cjs');
+        export const bootTexts = contents?.bootTexts;`,
       'js/entry/own-glue.js': () => ownGlueText(root, 'node-main', 'ownGlue'),
       'js/core/own-core.js': () => `
         import { ownGlue } from '../entry/own-glue.js';
+        import { contents } from '../host/node/boot-file.js';
         const url = ${besideBundle(resolve(root, 'wasm/dist/wasmpool.mjs'))};
-        export const ownCore = { url, glue: async () => ownGlue(url), wasm: undefined };`,
+        const wasm = contents && (() => new Uint8Array(Buffer.from(contents.wasm, 'base64')));
+        export const ownCore = { url, glue: async () => ownGlue(url), wasm };`,
     }),
     ownUrls(besideBundle),
   ],
 });
 
+/** @type {Record<string, string>} by entry point: its names, for a destructuring assignment */
+const exported = {};
 for (const [name, source] of Object.entries(ENTRIES)) {
-  const names = Object.keys(await import(pathToFileURL(resolve(root, source)).href));
+  exported[name] = Object.keys(await import(pathToFileURL(resolve(root, source)).href)).join(', ');
   const one = JSON.stringify(name);
   await writeFile(resolve(dist, `${name}.cjs`), `module.exports = require('./wasmpool.cjs')[${one}];\n`);
   await writeFile(
     resolve(dist, `${name}.mjs`),
-    `import main from './wasmpool.cjs';\nexport const { ${names.join(', ')} } = main[${one}];\n`,
+    `import main from './wasmpool.cjs';\nexport const { ${exported[name]} } = main[${one}];\n`,
   );
 }
+
+await build({ ...node, entryPoints: ['js/api/worker.js'], outfile: 'js/dist/worker.cjs', format: 'cjs' });
+
+// ---- Everything in one file: for bundles of servers, and wasmpool/inline ----
+
+/** Modules that the glue requires. A single file has no `require` if it is an ES module. */
+const BUILTINS = ['fs', 'path', 'url', 'worker_threads'];
+
+const glueUrl = JSON.stringify(inside(resolve(root, 'wasm/dist/wasmpool.mjs')));
+for (const [format, file] of /** @type {const} */ ([
+  ['esm', 'inline.mjs'],
+  ['cjs', 'inline.cjs'],
+]))
+  // prettier-ignore
+  await build({
+    ...node,
+    entryPoints: ['js/inline.js'],
+    outfile: `js/dist/${file}`,
+    format,
+    plugins: [
+      instead({
+        'js/host/index.js': () => "export { host } from './node/index.js';",
+        'js/host/node/boot-file.js': () => `
+          export const bootUrl = () => new URL(${JSON.stringify(inside(resolve(dist, 'boot-node.cjs')))});
+          export const bootTexts = ${JSON.stringify(bootTexts)};`,
+        'js/entry/own-glue.js': async () => `
+          ${BUILTINS.map((name) => `import * as ${name} from 'node:${name}';`).join('')}
+          const modules = { ${BUILTINS.join(', ')} };
+          const builtin = (name) => modules[name];
+          ${(await ownGlueText(root, 'node-main', 'ownGlue')).replaceAll('require(', 'builtin(')}`,
+        'js/core/own-core.js': () => `
+          import { ownGlue } from '../entry/own-glue.js';
+          const wasm = () => new Uint8Array(Buffer.from('${wasm.toString('base64')}', 'base64'));
+          export const ownCore = { url: ${glueUrl}, glue: async () => ownGlue(${glueUrl}), wasm };`,
+      }),
+      ownUrls((path) => JSON.stringify(inside(path))),
+    ],
+  });
+
+await writeFile(
+  resolve(dist, 'inline-actor-manager.mjs'),
+  `import { actorManager } from './inline.mjs';\nexport const { ${exported['actor-manager']} } = actorManager;\n`,
+);
 
 // ---- Browsers ----
 
@@ -151,13 +223,9 @@ const { outputFiles } = await build({
 const worker = outputFiles[0].text;
 await writeFile(resolve(dist, 'browser-worker.js'), worker);
 
-const wasm = await readFile(resolve(root, 'wasm/dist/wasmpool.wasm'));
-await build({
+const page = {
   ...browser,
-  entryPoints: Object.fromEntries(Object.entries(ENTRIES).map(([name, source]) => [`browser-${name}`, source])),
   outdir: 'js/dist',
-  splitting: true,
-  chunkNames: 'wasmpool-[hash]',
   plugins: [
     instead({
       'js/host/index.js': () => "export { host } from './browser/index.js';",
@@ -180,4 +248,11 @@ await build({
     }),
     ownUrls((path) => JSON.stringify(`wasmpool:/${relative(root, path).replaceAll('\\', '/')}`)),
   ],
+};
+await build({
+  ...page,
+  entryPoints: Object.fromEntries(Object.entries(ENTRIES).map(([name, source]) => [`browser-${name}`, source])),
+  splitting: true,
+  chunkNames: 'wasmpool-[hash]',
 });
+await build({ ...page, entryPoints: { 'browser-inline': 'js/inline.js' } });

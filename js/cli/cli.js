@@ -1,7 +1,7 @@
 /** The command line `wasmpool`: parses arguments and returns the exit status. The commands are in the other files of cli/. */
 
 import process from 'node:process';
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from '../dist/command-line.cjs';
 import { runBench } from './bench.js';
 import { UsageError, describe, oneLine } from './fault.js';
 import { packageVersion, runInfo } from './info.js';

@@ -1,7 +1,7 @@
 /** Messages of a `wasmpool map` run on stderr: failures, a progress bar, figures at the end. */
 
 import { clearLine, cursorTo } from 'node:readline';
-import { SingleBar } from 'cli-progress';
+import { SingleBar } from '../dist/command-line.cjs';
 import { describe, oneLine } from './fault.js';
 
 /** Figures of a run. `kills`: runs that were killed at the time limit, including those that were retried. */

@@ -3,8 +3,7 @@
  * that isSimple() accepts; decoding takes any CBOR, because C tasks write it too.
  */
 
-// Not 'cbor-x' itself: on Node that also loads streams and a native part, which costs 7 ms of each worker's start.
-import { Encoder } from 'cbor-x/encode';
+import { Encoder } from '../dist/cbor.js'; // scripts/bundle-worker.mjs
 import { copyBytes, privateCopy } from './bytes.js';
 
 const STAGING_BYTES = 4096;

@@ -59,12 +59,16 @@ function startOnDeno(first) {
  */
 function start(first) {
   first.port.postMessage(own({ kind: 'ready' })); // main answers while the code is compiled
-  const filename = `${import.meta.dirname}/boot-node-worker.cjs`;
-  const source = first.source ? Buffer.from(first.source) : readFileSync(filename);
+  const { files } = first;
+  const name = 'boot-node-worker.cjs';
+  const filename = files ? name : `${import.meta.dirname}/${name}`;
+  const text = first.source ?? files?.[name];
+  const source = text ? Buffer.from(text) : readFileSync(filename);
   const cachedData = first.code && new Uint8Array(first.code);
   const script = new Script(source.toString(), own({ filename, cachedData }));
   const module = { exports: /** @type {any} */ (undefined) };
-  script.runInThisContext()(module, /** @type {any} */ (import.meta).require);
+  const load = /** @type {any} */ (import.meta).require;
+  script.runInThisContext()(module, files ? requireFrom(files, load) : load);
   const isMissing = first.wantsCode || script.cachedDataRejected; // rejected if the program has changed the engine's flags
   const makeCode = isMissing ? () => [script.createCachedData(), source] : undefined;
   module.exports.start(first, importModule, makeCode, tid());
@@ -81,4 +85,26 @@ function tid() {
   } catch {
     return undefined;
   }
+}
+
+/**
+ * Makes a `require` for a worker whose files main sends.
+ * @param {Record<string, SharedArrayBuffer>} files
+ * @param {(id: string) => any} require
+ * @returns {(id: string) => any}
+ */
+function requireFrom(files, require) {
+  /** @type {Map<string, any>} */
+  const loaded = new Map();
+  return (id) => {
+    const filename = id.slice('./'.length);
+    if (!Object.hasOwn(files, filename)) return require(id);
+    if (!loaded.has(id)) {
+      const module = { exports: {} };
+      const text = `(function(module,exports,require){${Buffer.from(files[filename])}\n})`;
+      new Script(text, own({ filename })).runInThisContext()(module, module.exports, require);
+      loaded.set(id, module.exports);
+    }
+    return loaded.get(id);
+  };
 }

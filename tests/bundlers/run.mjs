@@ -2,16 +2,17 @@
  * Installs the packed package into an empty application, builds that with each bundler as its own documentation says, without any
  * configuration for wasmpool, serves the result, and runs it in headless Chromium: tasks, and a kill.
  *
- * usage: run.mjs [NAME…]   only these
+ * usage: run.mjs [PART…]   only those whose names contain one of these
  */
 import { execFileSync, spawn } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
+import { serverWays } from './servers.mjs';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const root = join(here, '../..');
@@ -44,9 +45,6 @@ function install() {
   const home = join(app, 'node_modules/wasmpool');
   mkdirSync(home, { recursive: true });
   execFileSync('tar', ['-xzf', join(work, tarball.filename), '-C', home, '--strip-components=1']);
-  // What npm would install beside it.
-  for (const name of Object.keys(JSON.parse(readFileSync(join(home, 'package.json'), 'utf8')).dependencies))
-    symlinkSync(join(root, 'node_modules', name), join(app, 'node_modules', name));
 }
 
 /** @param {string} name @param {string[]} args of the bundler's program */
@@ -206,8 +204,9 @@ async function runPage(url) {
     .then((handle) => handle.jsonValue())
     .catch((error) => ({ error: error.message }));
   await tab.close();
-  if (JSON.stringify(shown.result) !== JSON.stringify(EXPECTED))
+  if (shown.error || errors.length > 0)
     throw new Error([shown.error ?? JSON.stringify(shown.result), ...errors].join('\n'));
+  return shown.result;
 }
 
 if (!existsSync(CHROMIUM)) {
@@ -221,15 +220,28 @@ const browser = await chromium.launch({
 });
 let failed = 0;
 const wanted = process.argv.slice(2);
-for (const [name, start] of Object.entries(WAYS)) {
-  if (wanted.length > 0 && !wanted.includes(name)) continue;
+/** @type {Record<string, () => any>} */
+const all = {
+  ...serverWays(app, build, join(work, 'away')),
+  ...Object.fromEntries(
+    Object.entries(WAYS).map(([name, start]) => [
+      name,
+      async () => {
+        const server = await start();
+        try {
+          return await runPage(server.url);
+        } finally {
+          server.close();
+        }
+      },
+    ]),
+  ),
+};
+for (const [name, way] of Object.entries(all)) {
+  if (wanted.length > 0 && !wanted.some((part) => name.includes(part))) continue;
   try {
-    const server = await start();
-    try {
-      await runPage(server.url);
-    } finally {
-      server.close();
-    }
+    const result = JSON.stringify(await way());
+    if (result !== JSON.stringify(EXPECTED)) throw new Error(result);
     console.log(`ok ${name}`);
   } catch (error) {
     failed++;

@@ -15,7 +15,7 @@ const blocks = (text) => [...text.matchAll(/```js\n([\s\S]*?)```/g)].map(([, cod
 /** What a program would import, in this checkout. @param {string} _all @param {string} [path] behind the package's name */
 function entryOf(_all, path) {
   const { exports } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
-  return JSON.stringify(new URL(exports[`.${path ?? ''}`].default, pathToFileURL(ROOT)));
+  return JSON.stringify(new URL(exports[`.${path ?? ''}`].default.default, pathToFileURL(ROOT)));
 }
 
 /**

@@ -7,6 +7,7 @@ import { pathToFileURL } from 'node:url';
 import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { poolError } from '../../base/errors.js';
 import { own } from '../../base/own.js';
+import { bootTexts, bootUrl } from './boot-file.js';
 import { Captured, takeOutput, WorkerOutput } from './output.js';
 import { clockOffsetMs } from './clock.js';
 import { bind } from './context.js';
@@ -28,6 +29,7 @@ import { defer, eventLoopUtilization, time } from './time.js';
  * @property {SharedArrayBuffer} [code] compiled code of the pool's part, from another worker
  * @property {SharedArrayBuffer} [source] the source of that code: the engine compares only lengths, and the file may have changed since
  * @property {string} [lock] for the thread to hold, on Deno (deno.js)
+ * @property {Record<string, SharedArrayBuffer>} [files] the files that a worker may need, by name, if they are not beside the start file
  * @property {boolean} wantsCode whether main needs this worker's compiled code for later ones
  */
 
@@ -54,6 +56,9 @@ const UNTRIED_CAPS = Object.freeze({ ...CAPS, killJs: false });
 /** Compiled code of a worker, for later ones with the same start file, by its URL. @type {Map<string, import('../../protocol/messages.js').Code>} */
 const workerCodes = new Map();
 
+/** Texts for workers whose files the build contains, made for the first of them. @type {Record<string, SharedArrayBuffer> | undefined} */
+let sharedFiles;
+
 /** @type {Host} */
 export const host = {
   name,
@@ -64,7 +69,7 @@ export const host = {
   learn: name === 'deno' ? tryStop : undefined,
   stopIsSure: name === 'node',
   wasmEngine: name === 'bun' ? 'jsc' : 'v8',
-  bootUrl: () => new URL('../../dist/boot-node.cjs', import.meta.url), // scripts/bundle-worker.mjs
+  bootUrl,
   memoryHint: name === 'node' ? memoryHint : undefined,
   // Deno would ask its user for permission.
   processorMs: process.platform === 'linux' && name !== 'deno' ? processorMs : undefined,
@@ -116,6 +121,7 @@ function createThread(url, threadName, events, options) {
     code: workerCode?.code,
     source: workerCode?.source,
     lock,
+    files: isInside(url) ? (sharedFiles ??= shareFiles()) : undefined,
     wantsCode: name === 'node' && !workerCode,
   });
   worker.postMessage(first, [port2, output.way.port]);
@@ -158,6 +164,20 @@ function createThread(url, threadName, events, options) {
   };
 }
 
+/** Whether the build contains a start file, so that no file of its name exists. @param {URL} url */
+const isInside = ({ href }) => bootTexts !== undefined && href === bootUrl().href;
+
+function shareFiles() {
+  /** @type {Record<string, SharedArrayBuffer>} */
+  const files = own({});
+  for (const [file, text] of Object.entries(bootTexts ?? {})) {
+    const bytes = new TextEncoder().encode(text);
+    files[file] = new SharedArrayBuffer(bytes.length);
+    new Uint8Array(files[file]).set(bytes);
+  }
+  return files;
+}
+
 /**
  * @param {URL} url
  * @param {string} threadName
@@ -176,9 +196,11 @@ function startWorker(
     argv: argv && [...argv],
     execArgv: execArgv && [...execArgv],
     trackUnmanagedFds,
+    eval: isInside(url),
   };
+  const start = bootTexts && given.eval ? bootTexts['boot-node.cjs'] : url;
   try {
-    return new Worker(url, /** @type {import('node:worker_threads').WorkerOptions} */ (own(given)));
+    return new Worker(start, /** @type {import('node:worker_threads').WorkerOptions} */ (own(given)));
   } catch (cause) {
     if (/** @type {any} */ (cause).code !== 'ERR_WORKER_INVALID_EXEC_ARGV') throw cause;
     const { message } = /** @type {Error} */ (cause);

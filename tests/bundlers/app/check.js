@@ -1,8 +1,8 @@
 /** What each bundler builds: tasks, and a kill. */
 import { createPool, PoolError } from 'wasmpool';
 
-/** @param {string | URL} module @param {object} options */
-async function run(module, options) {
+/** @param {string | URL} module @param {object} [options] of the pool */
+export async function run(module, options = {}) {
   const pool = await createPool({ module, workers: 2, ...options });
   const sum = await pool.dispatch('add', [20, 22]);
   const failure = await pool.dispatch('hang', undefined, { timeoutMs: 100 }).catch((error) => error);
@@ -15,7 +15,7 @@ async function run(module, options) {
 }
 
 /** @param {string | URL} module @param {object} [options] of the pool */
-export function check(module, options = {}) {
+export function check(module, options) {
   run(module, options).then(
     (result) => (globalThis.result = { result }),
     (error) => (globalThis.result = { error: `${error.stack}\n${error.cause?.stack ?? ''}` }),
