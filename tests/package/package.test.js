@@ -20,7 +20,7 @@ after(() => rmSync(work, { recursive: true, force: true }));
 const run = (program, args, cwd) => execFileSync(program, args, { cwd, encoding: 'utf8', stdio: 'pipe' });
 
 /** Files that a page serves as they are: nobody imports them. */
-const SERVED = ['browser-worker.js', 'wasmpool.wasm'];
+const SERVED = ['browser-worker.js', 'foreign.js', 'wasmpool.wasm'];
 
 const [{ filename }] = JSON.parse(run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', work], root));
 const tarball = join(work, filename);
