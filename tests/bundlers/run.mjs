@@ -123,7 +123,7 @@ function byPath(folder) {
 
 /** @param {string} workers where they may come from */
 function policyOf(workers) {
-  const policy = `default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src ${workers}`;
+  const policy = `default-src 'self'; img-src data:; script-src 'self' 'wasm-unsafe-eval'; worker-src ${workers}`;
   return { 'content-security-policy': policy };
 }
 
