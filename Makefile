@@ -76,7 +76,7 @@ test: | deps-native deps-test npm emcc ## install what is missing, build, pass e
 	$(Q)scripts/steps.sh lint build unit-native unit-asan unit-tsan unit-kill unit-kill-asan unit-kill-tsan model node smoke foreign types package bundlers page ratios
 
 test-all: test ## `make test`, and what takes longer: random kills, examples with other people's C code, planted faults
-	$(Q)scripts/steps.sh smoke-all soak-runtimes page-firefox soak examples mutate
+	$(Q)scripts/steps.sh smoke-all suite-runtimes soak-runtimes page-firefox soak examples mutate
 
 check: | deps-native deps-test npm emcc ## the quick part of it, about a minute
 	$(Q)scripts/steps.sh unit-native node lint types
@@ -333,6 +333,10 @@ runtimes: | npm deps-test ## installs what only `make test-all` runs on: Node 22
 	@scripts/npm.sh tests/runtimes
 smoke-all: wasm build/smoke/tasks.mjs build/smoke/isolated.mjs | runtimes ## the smoke suite on all of them
 	$(Q)node tests/smoke/run.mjs all
+
+.PHONY: suite-runtimes
+suite-runtimes: wasm build/smoke/tasks.mjs build/js/tasks.mjs | runtimes ## tests of tests/js, as they are, on all but Node 20
+	$(Q)node tests/runtimes/suite/run.mjs all
 
 .PHONY: soak-runtimes
 soak-runtimes: wasm build/smoke/tasks.mjs | runtimes ## random kills on all of them: KILLS=1000 SEED=
