@@ -88,7 +88,9 @@ enum wp_items_progress {
 };
 
 #define WP_C_FUNCTION UINT32_C(0xffffffff) /* wp_slot.c_task: a C task that has no name */
-#define WP_C_FOREIGN UINT32_C(0xfffffffe)  /* wp_slot.c_task: a module that is run by js/foreign/; its checks trap as those of C tasks */
+#define WP_C_FOREIGN                                                                               \
+  UINT32_C(                                                                                        \
+      0xfffffffe) /* wp_slot.c_task: a module that is run by js/foreign/; its checks trap as those of C tasks */
 
 enum {
   WP_INLINE_BYTES = 64, /* arguments and results up to this size need no box */
@@ -106,10 +108,10 @@ typedef struct wp_slot {
   wp_atomic_u32 next;  /* wp_record: link in the one list that the slot is in */
   wp_atomic_u32 owner; /* thread that fills, runs or ran the task; 0 while it waits */
   uint32_t name;       /* interned name */
-  uint32_t c_task;     /* index + 1 of a C task; WP_C_FUNCTION; WP_C_FOREIGN; 0: a JavaScript handler */
-  uint32_t group;      /* index + 1, or 0 */
-  uint32_t item;       /* position within the group */
-  uint32_t seat;       /* only this seat may run it, seat + 1; 0: any */
+  uint32_t c_task; /* index + 1 of a C task; WP_C_FUNCTION; WP_C_FOREIGN; 0: a JavaScript handler */
+  uint32_t group;  /* index + 1, or 0 */
+  uint32_t item;   /* position within the group */
+  uint32_t seat;   /* only this seat may run it, seat + 1; 0: any */
   uint32_t priority;   /* enum wp_level */
   uint32_t flags;      /* enum wp_slot_flags */
   uint32_t timeout_ms; /* from the start; 0: none */

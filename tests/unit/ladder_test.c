@@ -118,6 +118,43 @@ static void doomed_after_the_flag(uint32_t tag, uint32_t looked) {
   fixture_close(&f);
 }
 
+/* Climbs every half a millisecond from 100 on, and answers the ladder's questions: the thread has had this part of a processor (a
+ * negative one: it waits for something else). Returns when it was doomed, or 0. */
+static double doomed_at(const wp_ladder_config *config, double part) {
+  for (int half = 200; half < 6000; half++) {
+    double now_ms = half / 2.0;
+    if (climb(config, now_ms) != WP_VERDICT_OPEN) return 0;
+    if (suspicion.phase == WP_SUSPICION_DOOM) return now_ms;
+    if (suspicion.measure)
+      wp_suspicion_measured(&suspicion, part < 0 ? -1 : 7000 + part * now_ms, now_ms);
+    suspicion.measure = 0;
+  }
+  return 0;
+}
+
+TEST(starved,
+     "where the host tells processor times, a thread that waits for a processor is not doomed") {
+  wp_ladder_config config = with_checks;
+  config.measures = 1;
+  static const struct {
+    double part, from_ms, to_ms; /* when it must be doomed: check_ms is 20 */
+  } cases[] = {
+      {1, 120, 121},    /* it runs: no later than without the question */
+      {-1, 120, 121},   /* it waits in a call of the host, where no check is */
+      {0.02, 205, 220}, /* it has waited, and has had 2 ms after all */
+      {0, 2100, 2102},  /* it never runs: a limit for all */
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    CHECK_EQ(open(), WP_OK);
+    wp_suspicion_begin(&suspicion, f.pool, WP_SUSPECT_TASK, 1, run_c(77), -1, 100);
+    wp_gate_enter(thread()); /* so that the verdict stays open */
+    double at_ms = doomed_at(&config, cases[i].part);
+    CHECK(at_ms >= cases[i].from_ms && at_ms <= cases[i].to_ms);
+    wp_gate_leave(thread());
+    fixture_close(&f);
+  }
+}
+
 TEST(no_checks, "without loop checks the thread of a handler, and of a C task that looks at its "
                 "flag, is doomed after the flag's time") {
   doomed_after_the_flag(0, 0);
