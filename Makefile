@@ -282,7 +282,7 @@ build/js/threads.mjs: tests/js/fixtures/threads.c Makefile | emcc
 
 # ---- Generated for JS ----------------------------------------------------------------------------------------------
 
-generate: build/gen/layout.js build/gen/status.js ## js/generated/ from src/status.def and wasm/layout.def
+generate: build/gen/layout.js build/gen/status.js ## js/generated/ from src/status.def and src/bindings/layout.def
 	$(Q)mkdir -p js/generated
 	$(Q)cp $^ js/generated/
 
@@ -292,9 +292,9 @@ build/gen/status.js: wasm/gen_status.c src/status.def Makefile | deps-native
 	$(Q)build/gen/gen_status >$@
 
 # The structs as the wasm build sees them: pointers have four bytes there.
-build/gen/layout.js: wasm/gen_layout.c wasm/layout.def $(HEADERS) Makefile | emcc
+build/gen/layout.js: wasm/gen_layout.c src/bindings/layout.c src/bindings/layout.def $(HEADERS) Makefile | emcc
 	$(Q)mkdir -p $(@D)
-	$(Q)$(EMCC) -std=c11 $(WARNINGS) -Isrc -Iwasm $< -o build/gen/gen_layout.cjs
+	$(Q)$(EMCC) -std=c11 $(WARNINGS) -Isrc $< src/bindings/layout.c -o build/gen/gen_layout.cjs
 	$(Q)node build/gen/gen_layout.cjs >$@
 
 types: | npm ## check the types of js/ and tests/types, write types/*.d.ts

@@ -47,8 +47,8 @@ const ROOMS = [
   ['ladder'],
   ['fleet', 'fleet_state', 'fleet_suspects', 'fleet_threads', 'fleet_size', 'fleet_leave'],
   ['embed/'],
-  ['bindings/'],
   ['isolated/'],
+  ['bindings/'],
 ];
 
 /** Calls that go up, by the room that declares and calls them, and the one that defines them. */

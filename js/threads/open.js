@@ -3,6 +3,7 @@ import { poolError } from '../base/errors.js';
 import { createCodec } from '../codec/codec.js';
 import { Core } from '../core/core.js';
 import * as L from '../generated/layout.js';
+import { STATUS } from '../generated/status.js';
 import { host } from '../host/index.js';
 import { allocate, Memory } from '../core/memory.js';
 
@@ -28,7 +29,7 @@ function boxBytes({ boxBytes: wanted, boxCount, isBoxSizeGiven }, maximumBytes) 
  * @param {import('../base/host-types.js').WasmMemory} wasmMemory
  * @param {number} [maximumBytes] how far that may grow
  * @returns {Core} main's
- * @throws {import('../base/errors.js').PoolError} NO_MEMORY, START_FAILED if two C tasks have the same name
+ * @throws {import('../base/errors.js').PoolError} NO_MEMORY, START_FAILED if two C tasks have the same name, or the program was linked with another version of the core
  */
 export function openCore(options, exports, wasmMemory, maximumBytes = options.memoryBytes) {
   const memory = new Memory(wasmMemory);
@@ -57,12 +58,15 @@ export function openCore(options, exports, wasmMemory, maximumBytes = options.me
   set(L.CONFIG_BOX_BYTES, boxBytes(options, maximumBytes)); // below 2 ** 32, as the memory is
   set(L.CONFIG_LEASE_MS, options.leaseMs);
   f64[(at + L.CONFIG_DISPATCH_BUDGET_MS) >>> 3] = options.dispatchBudgetMs;
+  set(L.CONFIG_SIZE, L.LAYOUT);
   const pool = exports._wp_js_pool_create(at, at + L.CONFIG_SIZE);
   const status = i32[(at + L.CONFIG_SIZE) >>> 2] ?? 0;
   exports._wp_free(at);
   const twice = status ? exports._wp_task_twice() >>> 0 : 0;
   const core = new Core(exports, wasmMemory, pool, L.MAIN, createCodec(host.codec));
   if (twice) throw poolError('START_FAILED', `two C tasks have the name ${core.memory.cString(twice)}`);
+  if (status === STATUS.START_FAILED)
+    throw poolError('START_FAILED', 'wasm: it was linked with another version of wasmpool; link it anew');
   const boxes = `${options.boxCount} boxes of ${options.boxBytes} bytes`;
   core.check(status, `the pool could not be created${options.isBoxSizeGiven ? ` with ${boxes}` : ''}`);
   return core;

@@ -12,7 +12,8 @@
 #include "pool.h"
 #include "worker.h"
 
-/* Creates the pool; on failure returns NULL and sets *status. */
+/* Creates the pool; on failure returns NULL and sets *status. On entry *status is JavaScript's hash of the layout (layout.h); another one
+ * than the core's: WP_E_START_FAILED. */
 wp_pool *wp_js_pool_create(const wp_config *config, int32_t *status);
 
 /* The name of a C task; NULL past the last one. */

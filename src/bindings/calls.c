@@ -1,5 +1,6 @@
 /* Calls from JavaScript, on main and in workers. */
 #include "bindings/bindings.h"
+#include "bindings/layout.h"
 #include "box.h"
 #include "name.h"
 #include "rooms.h"
@@ -12,6 +13,10 @@
 wp_pool *wp_js_pool_create(const wp_config *config, int32_t *status) {
   wp_pool *pool = NULL;
   wp_segments *segments = NULL;
+  if ((uint32_t)*status != wp_js_layout()) {
+    *status = WP_E_START_FAILED;
+    return NULL;
+  }
   wp_thread_memory *memory = wp__process_memory(&segments);
   *status = memory ? wp_pool_lay_out(config, segments, memory, &pool) : WP_E_NO_MEMORY;
   return *status ? NULL : pool;
