@@ -4,6 +4,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#ifdef WP_KILL_POINTS
+void (*wp__point_hook)(const char *name); /* the library has its wrapped locks in every program */
+#endif
+
 #define CHECK_STR(a, b) CHECK(strcmp(a, b) == 0)
 
 static const struct {
