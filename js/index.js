@@ -1,9 +1,8 @@
 /** wasmpool: the package's entry point. Every public name is exported here. */
-import { Pool } from './api/pool.js';
+import { Pool as AnyPool } from './api/pool.js';
 
 export { Box } from './task/box.js';
 export { PoolError } from './base/errors.js';
-export { Pool } from './api/pool.js';
 export { TaskPromise } from './task/task.js';
 export { MapPromise } from './jobs/map.js';
 export { defineWorker } from './handlers/handlers.js';
@@ -36,7 +35,7 @@ export { packArguments } from './codec/arguments.js';
  * @typedef {import('./base/task-name.js').TaskRef} TaskRef
  * @typedef {import('./base/task-name.js').ModuleTask} ModuleTask
  * @typedef {import('./handlers/handlers.js').Handler} Handler
- * @typedef {import('./handlers/context.js').Context} Ctx
+ * @typedef {import('./handlers/context.js').Ctx} Ctx
  * @typedef {import('./jobs/callback.js').Handle} Handle
  * @typedef {import('./jobs/sequence.js').Sequence} Sequence
  *
@@ -63,8 +62,17 @@ export { packArguments } from './codec/arguments.js';
  * @typedef {import('./telemetry/trace.js').TraceFile} TraceFile
  * @typedef {import('./telemetry/trace.js').TraceEvent} TraceEvent
  */
+/**
+ * A pool of workers.
+ * @template [M=any] the worker module's type: `createPool<typeof import('./worker.js')>(…)`
+ * @typedef {Omit<AnyPool, keyof import('./api/calls.js').Calls<M>> & import('./api/calls.js').Calls<M>} Pool
+ */
 /** @template M @typedef {import('./task/task.js').TaskProxy<M>} TaskProxy */
 /** @template P, R @typedef {import('./task/task.js').TaskCall<P, R>} TaskCall */
+
+export const Pool = /** @type {{ new <M = any>(options: PoolOptions): Pool<M>, prototype: Pool }} */ (
+  /** @type {any} */ (AnyPool)
+);
 
 /**
  * A pool whose workers have all started.

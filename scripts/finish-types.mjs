@@ -10,10 +10,15 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const types = resolve(root, 'types');
 const { exports } = JSON.parse(readFileSync(resolve(root, 'package.json'), 'utf8'));
 
+/** Comments have examples, which import modules of users. */
+const withoutComments = (/** @type {string} */ text) => text.replace(/\/\*[^]*?\*\//g, '');
+
 /** Absolute paths. */
 const reached = new Set(Object.values(exports).flatMap((entry) => entry.default?.types ?? []).map((path) => resolve(root, path))); // prettier-ignore
 for (const path of reached)
-  for (const [, name] of readFileSync(path, 'utf8').matchAll(/(?:\bfrom |\bimport\()["'](\.[^"']+)\.js["']/g))
+  for (const [, name] of withoutComments(readFileSync(path, 'utf8')).matchAll(
+    /(?:\bfrom |\bimport\()["'](\.[^"']+)\.js["']/g,
+  ))
     if (!name.includes('/dist/')) reached.add(resolve(path, '..', `${name}.d.ts`));
 
 for (const entry of readdirSync(types, { recursive: true, withFileTypes: true })) {

@@ -25,18 +25,11 @@ import { engineEvents, postToModules } from './worker-events.js';
  * @typedef {import('../base/task-name.js').TaskRef} TaskRef
  * @typedef {import('../options/task-options.js').TaskOptions} TaskOptions
  * @typedef {import('../options/task-options.js').MapOptions} MapOptions
- * @typedef {import('../options/task-options.js').LeaseOptions} LeaseOptions
  * @typedef {import('../options/task-options.js').BatchJob} BatchJob
- * @typedef {import('../task/box.js').Box} Box
  * @typedef {import('./pool-events.js').PoolEvents} PoolEvents
  */
-/** @template R @typedef {import('../jobs/map.js').MapPromise<R>} MapPromise */
-/** @template T @typedef {Iterable<T> | AsyncIterable<T>} Items */
 
-/**
- * A pool of workers.
- * @template [M=any] the worker module's type: `createPool<typeof import('./worker.js')>(…)`
- */
+/** A pool of workers. The types of calls by the worker module are in calls.js. */
 export class Pool {
   #starting = /** @type {Promise<Engine> | undefined} */ (undefined);
   #options;
@@ -126,23 +119,12 @@ export class Pool {
   // ---- Tasks ----
 
   /**
-   * Runs a handler on the next free worker, and leases its result.
-   * @overload
-   * @param {TaskRef} task
-   * @param {unknown} payload
-   * @param {LeaseOptions} options
-   * @returns {TaskPromise<Box>}
-   */
-  /**
    * Runs a handler on the next free worker.
-   * @template R
-   * @overload
    * @param {TaskRef} task name of the handler, or a function with its name
    * @param {unknown} [payload] any value that structured clone carries, or a Box
    * @param {TaskOptions} [options]
-   * @returns {TaskPromise<R>} never throws; rejects with PoolError
+   * @returns {TaskPromise<any>} never throws; rejects with PoolError
    */
-  /** @type {(task: TaskRef, payload?: unknown, options?: TaskOptions) => TaskPromise<any>} */
   dispatch(task, payload, options) {
     /** @type {TaskPromise<any>} */
     const promise = new TaskPromise();
@@ -152,37 +134,27 @@ export class Pool {
     return promise;
   }
 
-  /** Calls with the handlers' own names: `pool.tasks.add({ a: 1, b: 2 })`. @returns {import('../task/task.js').TaskProxy<M>} */
+  /** Calls with the handlers' own names: `pool.tasks.add({ a: 1, b: 2 })`. @returns {any} */
   get tasks() {
     return (this.#proxy ??= taskProxy((name, payload, options) => this.dispatch(name, payload, options)));
   }
 
   /**
-   * @overload
-   * @param {readonly BatchJob[]} jobs
-   * @param {LeaseOptions} options
-   * @returns {Promise<Box[]>}
-   */
-  /**
    * Runs several tasks; all or nothing: the first failure rejects, and members that have not started never do.
-   * @template R
-   * @overload
    * @param {readonly BatchJob[]} jobs
    * @param {TaskOptions} [options] for all of them
-   * @returns {Promise<R[]>} results in the order of the jobs; its error has the failing `index`
+   * @returns {Promise<any[]>} results in the order of the jobs; its error has the failing `index`
    */
-  /** @type {(jobs: readonly BatchJob[], options?: TaskOptions) => Promise<any[]>} */
   batch(jobs, options = {}) {
     return this.#intake.group(() => batchMembers(jobs, options), true);
   }
 
   /**
    * Runs a task once on every worker. A busy worker runs it as soon as it is free, before anything else.
-   * @template R
    * @param {TaskRef} task
    * @param {unknown} [payload]
-   * @param {{ sticky?: boolean }} [options] sticky: workers that start later run it too, before they become free
-   * @returns {Promise<R[]>} results in the order of the workers' indexes
+   * @param {import('./calls.js').BroadcastOptions} [options]
+   * @returns {Promise<any[]>} results in the order of the workers' indexes
    */
   broadcast(task, payload, options = {}) {
     const members = () => this.#broadcasts.members(task, payload, options, this.#intake, this.#size.places);
@@ -190,38 +162,12 @@ export class Pool {
   }
 
   /**
-   * @overload
-   * @param {TaskRef} task
-   * @param {Items<unknown>} items
-   * @param {MapOptions & LeaseOptions & { settle: true }} options
-   * @returns {MapPromise<PromiseSettledResult<Box>>}
-   */
-  /**
-   * @overload
-   * @param {TaskRef} task
-   * @param {Items<unknown>} items
-   * @param {MapOptions & LeaseOptions} options
-   * @returns {MapPromise<Box>}
-   */
-  /**
-   * Runs a handler over many inputs and goes on after failures.
-   * @template T, R
-   * @overload
-   * @param {TaskRef} task
-   * @param {Items<T>} items
-   * @param {MapOptions & { settle: true }} options
-   * @returns {MapPromise<PromiseSettledResult<R>>}
-   */
-  /**
    * Runs a handler over many inputs.
-   * @template T, R
-   * @overload
    * @param {TaskRef} task
-   * @param {Items<T>} items
+   * @param {Iterable<unknown> | AsyncIterable<unknown>} items
    * @param {MapOptions} [options]
-   * @returns {MapPromise<R>} await it for an array; `for await` gives results in input order, with bounded memory
+   * @returns {import('../jobs/map.js').MapPromise<any>} await it for an array; `for await` gives results in input order, with bounded memory
    */
-  /** @type {(task: TaskRef, items: Items<unknown>, options?: MapOptions) => MapPromise<any>} */
   map(task, items, options = {}) {
     return startMap(this.#intake, this.#options, this.#ending.mapBegins(), { task, items, options });
   }

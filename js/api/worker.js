@@ -3,4 +3,4 @@
  */
 export { defineWorker } from '../handlers/handlers.js';
 
-/** @typedef {import('../handlers/context.js').Context} Ctx a handler's second argument */
+/** @typedef {import('../handlers/context.js').Ctx} Ctx a handler's second argument */

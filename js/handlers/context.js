@@ -31,6 +31,11 @@ export let transferOf;
 /** @type {(context: Context) => number} index of the task's slot */
 export let slotOf;
 
+/**
+ * A context as handlers see it: an object type, so that tests of handlers can pass a stand-in.
+ * @typedef {Pick<Context, Extract<keyof Context, string>>} Ctx
+ */
+
 /** The second argument of a handler: one run of one task. */
 export class Context {
   #loop;

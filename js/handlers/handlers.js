@@ -1,7 +1,7 @@
 import { describeReason } from '../base/errors.js';
 
 /**
- * @typedef {(payload: any, context: import('./context.js').Context) => unknown} Handler
+ * @typedef {(payload: any, context: import('./context.js').Ctx) => unknown} Handler
  * @typedef {Map<string, Handler>} Handlers
  */
 import { own } from '../base/own.js';

@@ -262,13 +262,18 @@ export function callOut(callback, ...values) {
 }
 
 /**
- * The type of a function of pool.tasks. The payload may be left out if the handler accepts undefined.
+ * @typedef {import('./box.js').Box} Box
+ * @typedef {import('../options/task-options.js').TaskOptions} TaskOptions
+ * @typedef {import('../options/task-options.js').LeaseOptions} LeaseOptions
+ */
+/**
+ * The type of a function of pool.tasks. The payload may be left out if the handler accepts undefined; a Box may stand for it.
  * @template P, R
  * @typedef {undefined extends P
- *   ? { (payload: P, options: import('../options/task-options.js').LeaseOptions): TaskPromise<import('./box.js').Box>,
- *       (payload?: P, options?: import('../options/task-options.js').TaskOptions): TaskPromise<R> }
- *   : { (payload: P, options: import('../options/task-options.js').LeaseOptions): TaskPromise<import('./box.js').Box>,
- *       (payload: P, options?: import('../options/task-options.js').TaskOptions): TaskPromise<R> }} TaskCall
+ *   ? { (payload: P | Box, options: LeaseOptions): TaskPromise<Box>,
+ *       (payload?: P | Box, options?: TaskOptions): TaskPromise<R> }
+ *   : { (payload: P | Box, options: LeaseOptions): TaskPromise<Box>,
+ *       (payload: P | Box, options?: TaskOptions): TaskPromise<R> }} TaskCall
  */
 
 /**

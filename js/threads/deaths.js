@@ -70,5 +70,18 @@ export async function startFailure(name, thrown, module) {
     cause instanceof SyntaxError
       ? (placeOf(cause) ?? (await host.findSyntaxError?.(module, cause.message)))
       : undefined;
-  return innerError('START_FAILED', `${name}: ${describeReason(cause)}${place ? ` (${place})` : ''}`, { cause });
+  const text = `${name}: ${describeReason(cause)}${place ? ` (${place})` : ''}`;
+  return innerError('START_FAILED', `${text}${adviceFor(cause)}`, { cause });
+}
+
+/**
+ * What to do about a worker module in TypeScript that the runtime does not load: Node before 22.18 knows neither it nor the reason.
+ * @param {any} cause
+ */
+function adviceFor(cause) {
+  if (cause?.code !== 'ERR_UNKNOWN_FILE_EXTENSION') return '';
+  const extension = /"\.([cm]?tsx?)"/.exec(cause.message)?.[1];
+  if (!extension) return '';
+  const others = extension.endsWith('x') ? 'Deno or Bun' : 'Node 22.18 or later, Deno or Bun';
+  return `. This runtime does not load .${extension} files: compile it, and name the compiled file; or use ${others}`;
 }

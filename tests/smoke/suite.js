@@ -34,6 +34,12 @@ async function codeOf(promise) {
   }
 }
 
+/** Whether this runtime imports TypeScript: Deno, Bun, and Node 22.18 or later. */
+function loadsTypeScript() {
+  const { versions = {}, features } = globalThis.process ?? {};
+  return 'bun' in versions || 'deno' in versions || Boolean(features?.typescript);
+}
+
 /**
  * @param {typeof import('../../js/index.js').createPool} createPool
  * @param {{ module: URL, wasm: URL, isolated: URL }} where  isolated: the tasks of wasm, for instances of their own
@@ -257,6 +263,14 @@ export function cases(createPool, { module, wasm, isolated }) {
       const start = createPool({ module: new URL('./no-such-module.js', module), workers: 1 });
       equal(await codeOf(start), 'START_FAILED');
     },
+    'start: a worker module in TypeScript runs where the runtime strips types; elsewhere it does not start':
+      async () => {
+        const start = createPool({ module: new URL('../js/fixtures/typed.ts', module), workers: 1 });
+        if (!loadsTypeScript()) return equal(await codeOf(start), 'START_FAILED');
+        const pool = await start;
+        equal(await pool.dispatch('add', { a: 1, b: 2 }), 3);
+        return pool.destroy();
+      },
     'destroy: everything rejects, nothing runs': async () => {
       const pool = await createPool({ module, workers: 1 });
       const tasks = [pool.dispatch('later', 1), pool.dispatch('later', 2), pool.dispatch('spin')];

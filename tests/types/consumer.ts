@@ -373,23 +373,23 @@ export async function jobs(pool: Pool): Promise<void> {
 
 // ---- Leases ----
 
-export async function leasing(pool: Pool<Handlers>): Promise<void> {
+export async function leasing(pool: Pool, typed: Pool<Handlers>): Promise<void> {
   const box = await pool.dispatch('render', undefined, { deliver: 'lease' }); // a Box, without a claim of ours
   same<Same<typeof box, Box>>();
   const claimed = await pool.dispatch<Box>('render', undefined, { deliver: 'lease' });
-  const sums = await pool.tasks.add({ a: 1, b: 2 }, { deliver: 'lease', timeoutMs: 5 });
+  const sums = await typed.tasks.add({ a: 1, b: 2 }, { deliver: 'lease', timeoutMs: 5 });
   const batched = await pool.batch([{ task: 'render' }], { deliver: 'lease' });
   const mapped = pool.map('render', [1], { deliver: 'lease', batchSize: 2 });
   const settled = pool.map('render', [1], { deliver: 'lease', settle: true });
   same<Same<[typeof claimed, typeof sums, typeof batched], [Box, Box, Box[]]>>();
   same<Same<[typeof mapped, typeof settled], [MapPromise<Box>, MapPromise<PromiseSettledResult<Box>>]>>();
   const leased: LeaseOptions = { deliver: 'lease', onLost: 'requeue' };
-  same<Same<Awaited<ReturnType<typeof pool.tasks.load>>, Uint8Array>>();
+  same<Same<Awaited<ReturnType<typeof typed.tasks.load>>, Uint8Array>>();
   for await (const one of pool.map('render', [1], leased)) one.release();
   // @ts-expect-error a lease is a Box, not the result
   (await pool.dispatch('render', undefined, { deliver: 'lease' })).toFixed();
   // @ts-expect-error a copy is no Box
-  (await pool.tasks.add({ a: 1, b: 2 }, { deliver: 'copy' })).release();
+  (await typed.tasks.add({ a: 1, b: 2 }, { deliver: 'copy' })).release();
   // @ts-expect-error no such option, of a lease either
   void pool.dispatch('render', undefined, { deliver: 'lease', timeout: 5 });
   // @ts-expect-error the pool's own
