@@ -171,3 +171,16 @@ function display(value) {
     return NO_TEXT;
   }
 }
+
+/**
+ * What to do about a module in TypeScript that the runtime did not load, as the end of a message. Node before 22.18 says only that it does not
+ * know the file's extension.
+ * @param {any} cause
+ */
+export function loadAdvice(cause) {
+  if (cause?.code !== 'ERR_UNKNOWN_FILE_EXTENSION') return '';
+  const extension = /"\.([cm]?tsx?)"/.exec(cause.message)?.[1];
+  if (!extension) return '';
+  const others = extension.endsWith('x') ? 'Deno or Bun' : 'Node 22.18 or later, Deno or Bun';
+  return `. This runtime does not load .${extension} files: compile it, and name the compiled file; or use ${others}`;
+}

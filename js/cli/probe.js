@@ -1,6 +1,7 @@
 /** Runs in a thread of its own (see module.js): imports the worker module and reports its exports; or evaluates code. */
 
 import { parentPort, workerData } from 'node:worker_threads';
+import { loadAdvice } from '../base/errors.js';
 import { inlineHandler } from './input/inline.js';
 
 try {
@@ -29,6 +30,6 @@ function report(error) {
   if (!(error instanceof Error)) return { error: String(error), placed: true };
   const place = /file:\/\/[^\s()]*:\d+/.exec(error.stack ?? '');
   const isSyntax = error instanceof SyntaxError && !place;
-  const text = `${error.name}: ${error.message}${place ? ` (${place[0]})` : ''}`;
+  const text = `${error.name}: ${error.message}${loadAdvice(error)}${place ? ` (${place[0]})` : ''}`;
   return { error: text, placed: !isSyntax };
 }

@@ -1,7 +1,7 @@
 /** Errors of tasks, from the status and the result in their slots. */
 import { TYPE } from '../codec/codec.js';
 import { RESULT } from '../core/core.js';
-import { describeReason, innerError, statusRow } from '../base/errors.js';
+import { describeReason, innerError, loadAdvice, statusRow } from '../base/errors.js';
 import * as L from '../generated/layout.js';
 import { STATUS } from '../generated/status.js';
 import { lostError } from '../threads/deaths.js';
@@ -42,5 +42,7 @@ export function readFailure(core, slot, status, where, lost) {
  */
 export function thrownError(status, cause, where) {
   const { code } = statusRow(status);
-  return innerError(code, cause instanceof Error ? cause.message : describeReason(cause), { ...where, cause });
+  // The inner cause is why the worker could not load the module that the task names.
+  const text = cause instanceof Error ? `${cause.message}${loadAdvice(cause.cause)}` : describeReason(cause);
+  return innerError(code, text, { ...where, cause });
 }

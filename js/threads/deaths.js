@@ -1,7 +1,7 @@
 /** Errors that say why workers ended or did not start: for their tasks, and for events. */
 import { fromMessage, isCloneable } from '../codec/errors.js';
 import { carryError } from '../codec/explain.js';
-import { describeReason, innerError, placeOf } from '../base/errors.js';
+import { describeReason, innerError, loadAdvice, placeOf } from '../base/errors.js';
 import { host } from '../host/index.js';
 
 /** @typedef {import('./member.js').Member} Member */
@@ -71,17 +71,5 @@ export async function startFailure(name, thrown, module) {
       ? (placeOf(cause) ?? (await host.findSyntaxError?.(module, cause.message)))
       : undefined;
   const text = `${name}: ${describeReason(cause)}${place ? ` (${place})` : ''}`;
-  return innerError('START_FAILED', `${text}${adviceFor(cause)}`, { cause });
-}
-
-/**
- * What to do about a worker module in TypeScript that the runtime does not load: Node before 22.18 knows neither it nor the reason.
- * @param {any} cause
- */
-function adviceFor(cause) {
-  if (cause?.code !== 'ERR_UNKNOWN_FILE_EXTENSION') return '';
-  const extension = /"\.([cm]?tsx?)"/.exec(cause.message)?.[1];
-  if (!extension) return '';
-  const others = extension.endsWith('x') ? 'Deno or Bun' : 'Node 22.18 or later, Deno or Bun';
-  return `. This runtime does not load .${extension} files: compile it, and name the compiled file; or use ${others}`;
+  return innerError('START_FAILED', `${text}${loadAdvice(cause)}`, { cause });
 }

@@ -4,7 +4,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { createPool } from '../../js/index.js';
+import { run } from './cli-support.js';
 
 const { versions } = process;
 const { typescript } = /** @type {any} */ (process.features);
@@ -38,6 +40,27 @@ test('the advice names the file that is TypeScript, also where a module in JavaS
     code: 'START_FAILED',
     message: /part\.tsx\. This runtime does not load \.tsx files: compile it, .*; or use Deno or Bun$/,
   });
+});
+
+test('a task of a module in TypeScript runs, or fails with the same advice; the worker lives on', async (t) => {
+  const pool = await createPool({ module: new URL('./fixtures/handlers.js', import.meta.url), workers: 1 });
+  t.after(() => pool.destroy());
+  const task = pool.dispatch({ module, name: 'add' }, { a: 1, b: 2 });
+  if (loadsTypeScript) assert.equal(await task, 3);
+  else {
+    await assert.rejects(task, {
+      code: 'TASK_FAILED',
+      message: /typed\.ts\. This runtime does not load \.ts files: compile/,
+    });
+  }
+  assert.equal(await pool.dispatch('add', { a: 2, b: 2 }), 4);
+});
+
+test('the command line takes handlers of a module in TypeScript, or gives the same advice', async () => {
+  const { status, out, err } = await run(['map', `${fileURLToPath(module)}#add`], { input: '{"a":1,"b":2}\n' });
+  assert.equal(status, loadsTypeScript ? 0 : 2);
+  if (loadsTypeScript) assert.equal(out, '3\n');
+  else assert.match(err, /typed\.ts\. This runtime does not load \.ts files: compile it/);
 });
 
 test('a module of another unknown kind gets no advice about TypeScript', async (t) => {
