@@ -70,6 +70,7 @@ export { packArguments } from './codec/arguments.js';
 /** @template M @typedef {import('./task/task.js').TaskProxy<M>} TaskProxy */
 /** @template P, R @typedef {import('./task/task.js').TaskCall<P, R>} TaskCall */
 
+/** The class; its own types know no worker module. */
 export const Pool = /** @type {{ new <M = any>(options: PoolOptions): Pool<M>, prototype: Pool }} */ (
   /** @type {any} */ (AnyPool)
 );

@@ -1,6 +1,7 @@
 /**
  * Types of the pool's calls. A pool of a known worker module (`Pool<typeof import('./worker.js')>`) takes the module's names, with the
- * payloads of their handlers. A pool whose module's type is unknown takes every name. Both take a claim: `dispatch<number>(…)`.
+ * payloads of their handlers. A pool whose module's type is unknown takes every name. Both take a claim: `dispatch<number>(…)`. They are
+ * not written as overloads in pool.js, because JSDoc has none whose parameters are a tuple.
  */
 
 /**
@@ -19,9 +20,9 @@
 /** @template F @typedef {import('../task/task.js').HandlerCall<F>} HandlerCall */
 /** @template T @typedef {Iterable<T> | AsyncIterable<T>} Items */
 
-/** What the task of a call may be whose caller claims the result's type R. R is never if there is no claim. @template R @typedef {[R] extends [never] ? never : TaskRef} Claimed */
-/** A type that the place of the result does not give: only a claim does. @template R @typedef {[R][R extends any ? 0 : never]} Claim */
-/** Tasks of which no type is known. @template M @typedef {0 extends 1 & M ? TaskRef : ModuleTask} Untyped */
+/** The task of a call that claims R as the type of its result; without a claim R is never, and nothing fits. @template R @typedef {[R] extends [never] ? never : TaskRef} Claimed */
+/** R itself; but the compiler does not infer it from where the result goes, so that only a claim gives it. @template R @typedef {[R][R extends any ? 0 : never]} Claim */
+/** Tasks of whose handlers no type is known (M is any if the module's type is not). @template M @typedef {0 extends 1 & M ? TaskRef : ModuleTask} Untyped */
 /** Names of a module's handlers. @template M @typedef {0 extends 1 & M ? never : keyof TaskProxy<M> & string} NameOf */
 /** Tasks whose types are known. @template M @typedef {0 extends 1 & M ? never : NameOf<M> | ((...parts: any) => any)} Typed */
 /** @template M, T @typedef {T extends keyof TaskProxy<M> ? TaskProxy<M>[T] : HandlerCall<T>} CallOf */
