@@ -3,7 +3,7 @@
  * way, also when they have taken it on themselves to ring. Checked: main never sleeps over a completion, and delivers
  * each exactly once.
  *
- * Names in capitals are those of comments in src/: COMPLETE, RING, COLLECT, ARM (completion.c), RELIST (task_reap.c), POST
+ * Names in capitals are those of comments in src/: COMPLETE, RING, ARM (completion.c), COLLECT (task_life.c), RELIST (task_reap.c), POST
  * (loop.js).
  *
  * Each look at the bell or at a list is a step of its own, with a DEATH before each store; DONE and COMPLETE are one,
