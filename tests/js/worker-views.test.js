@@ -1,7 +1,7 @@
 /** `diagnostics().workers`: what each thread is doing at this moment. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { C_MODULE, MODULE, codeOf, until, withPool } from './helpers.js';
+import { C_MODULE, MODULE, codeOf, until, withPool, withPatience } from './helpers.js';
 
 /** The states of a pool's threads, in order. @param {any} pool @returns {string[]} */
 const states = (pool) => pool.diagnostics().workers.map(({ state }) => state);
@@ -30,14 +30,16 @@ test('a view names each worker, what it runs and for how long, and counts what i
   }));
 
 test('a task over its limit shows as stopping; a C task that is stopped leaves its thread, which counts it', () =>
-  withPool({ wasm: C_MODULE, workers: 1, recycleTimeoutMs: 50 }, async (pool) => {
-    assert.equal(await codeOf(pool.dispatch('c_spin', null, { timeoutMs: 10 })), 'TIMEOUT');
-    const [{ state, running }] = pool.diagnostics().workers;
-    assert.deepEqual([state, running[0].task], ['stopping', 'c_spin']);
-    await until(() => states(pool)[0] === 'idle');
-    assert.equal(pool.diagnostics().workers[0].stopped, 1);
-    assert.equal(pool.diagnostics().kills, 0);
-  }));
+  withPatience(() =>
+    withPool({ wasm: C_MODULE, workers: 1, recycleTimeoutMs: 50 }, async (pool) => {
+      assert.equal(await codeOf(pool.dispatch('c_spin', null, { timeoutMs: 10 })), 'TIMEOUT');
+      const [{ state, running }] = pool.diagnostics().workers;
+      assert.deepEqual([state, running[0].task], ['stopping', 'c_spin']);
+      await until(() => states(pool)[0] === 'idle');
+      assert.equal(pool.diagnostics().workers[0].stopped, 1);
+      assert.equal(pool.diagnostics().kills, 0);
+    }),
+  ));
 
 test('a killed thread is ending while another one starts in its place', () =>
   withPool({ module: MODULE, workers: 1 }, async (pool) => {
