@@ -212,16 +212,31 @@ const browser = /** @type {const} */ ({
   define: absent,
 });
 
-const { outputFiles } = await build({
-  ...browser,
-  entryPoints: ['js/entry/boot-browser.js'],
-  outfile: 'js/dist/browser-worker.js',
-  minify: true, // no other bundler will look into it
-  plugins: [instead({ 'js/entry/own-glue.js': () => ownGlueText(root, 'browser-worker', 'ownGlue') })],
-  write: false,
-});
-const worker = outputFiles[0].text;
+/**
+ * A script that runs in workers, as text.
+ * @param {string} source
+ */
+async function workerText(source) {
+  const { outputFiles } = await build({
+    ...browser,
+    entryPoints: [source],
+    minify: true, // no other bundler will look into it
+    plugins: [instead({ 'js/entry/own-glue.js': () => ownGlueText(root, 'browser-worker', 'ownGlue') })],
+    write: false,
+  });
+  return outputFiles[0].text;
+}
+const worker = await workerText('js/entry/boot-browser.js');
 await writeFile(resolve(dist, 'browser-worker.js'), worker);
+
+/**
+ * A function that makes a URL of a script when it is first called.
+ * @param {string} name
+ * @param {string} text
+ */
+const urlOf = (name, text) => `
+  let url;
+  export const ${name} = () => url ??= new URL(URL.createObjectURL(new Blob([${JSON.stringify(text)}], { type: 'text/javascript' })));`;
 
 const page = {
   ...browser,
@@ -229,9 +244,8 @@ const page = {
   plugins: [
     instead({
       'js/host/index.js': () => "export { host } from './browser/index.js';",
-      'js/host/browser/boot-url.js': () => `
-        let url;
-        export const bootUrl = () => url ??= new URL(URL.createObjectURL(new Blob([${JSON.stringify(worker)}], { type: 'text/javascript' })));`,
+      'js/host/browser/boot-url.js': () => urlOf('bootUrl', worker),
+      'js/compat/twin-worker-url.js': async () => urlOf('twinWorkerUrl', await workerText('js/compat/twin-worker.js')),
       'js/foreign/code-text.js': async () =>
         `export default ${JSON.stringify(await readFile(resolve(dist, 'foreign.js'), 'utf8'))};`,
       'js/foreign/code-url.js': () => `

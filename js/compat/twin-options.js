@@ -3,6 +3,7 @@ import { nearestName } from '../base/check.js';
 import { milliseconds, renamed } from './compat.js';
 import { poolError } from '../base/errors.js';
 import { host } from '../host/index.js';
+import { twinWorkerUrl } from './twin-worker-url.js';
 
 /**
  * @typedef {{ [K in keyof typeof DEFAULTS]: typeof DEFAULTS[K] extends boolean ? boolean : number }} Settings
@@ -126,7 +127,7 @@ export function poolOptions(given) {
     interventions: [given.WATCHDOG_INTERVENTIONS_WARN, given.WATCHDOG_INTERVENTIONS_CRITICAL],
   };
   return {
-    module: new URL('./twin-worker.js', import.meta.url),
+    module: twinWorkerUrl(),
     workers: isServer ? given.SERVER_WORKER_COUNT : given.CLIENT_WORKER_COUNT,
     aging: { heavySkips: given.STARVATION_THRESHOLD, lowSkips: given.BG_STARVATION_THRESHOLD },
     slowMs: ms('SPECULATIVE_THRESHOLD'),

@@ -27,6 +27,7 @@ const TYPES = {
 };
 const LIMIT_MS = 60_000;
 const BY_PATH = './wasmpool/js/dist/browser-index.js';
+const INLINE = './wasmpool/js/dist/browser-inline.js';
 const PAGE = readFileSync(join(here, 'app/index.html'), 'utf8');
 
 /** An empty application with the packed package installed. */
@@ -115,9 +116,9 @@ function edit(file, text, other) {
   writeFileSync(file, readFileSync(file, 'utf8').replace(text, other));
 }
 
-/** An inline import map would need a hash in the policy. @param {string} folder */
-function byPath(folder) {
-  edit(join(folder, 'check.js'), "'wasmpool'", `'${BY_PATH}'`);
+/** An inline import map would need a hash in the policy. @param {string} folder @param {string} [path] of the package's file */
+function byPath(folder, path = BY_PATH) {
+  edit(join(folder, 'check.js'), "'wasmpool'", `'${path}'`);
   return folder;
 }
 
@@ -161,6 +162,12 @@ const WAYS = {
     page('out-esbuild', 'main.js');
     return serve(join(app, 'out-esbuild'));
   },
+  'esbuild, wasmpool/twin': () => {
+    build('esbuild', ['main-twin.js', '--bundle', '--format=esm', '--minify', '--outdir=out-twin']);
+    cpSync(join(app, 'plain-worker.js'), join(app, 'out-twin/plain-worker.js'));
+    page('out-twin', 'main-twin.js');
+    return serve(join(app, 'out-twin'));
+  },
   bun: () => {
     build('bun', ['build', 'main.js', 'worker.js', '--target=browser', '--outdir=out-bun']);
     page('out-bun', 'main.js');
@@ -172,6 +179,7 @@ const WAYS = {
     edit(join(folder, 'index.html'), '<script', `${map}\n    <script`);
     return serve(folder);
   },
+  'no bundler, wasmpool/inline by its path': () => serve(byPath(unbundled('out-inline', 'main-plain.js'), INLINE)),
   'no bundler, by its path, where only workers from blob URLs are allowed': () =>
     serve(byPath(unbundled('out-blob', 'main-plain.js')), policyOf('blob:')),
   "no bundler, by its path, where only workers from the page's own files are allowed": () =>
