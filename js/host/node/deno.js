@@ -5,7 +5,7 @@
 import { Worker } from 'node:worker_threads';
 import { time } from './time.js';
 
-/** How long a thread may run on after its lock was granted to another. Measured: at most 13 ms, with eight busy threads on two cores. */
+/** How long a thread may run on after its lock was granted to another. Measured: at most 13 ms (0027). */
 const QUARANTINE_MS = 100;
 /** How long the trial looks whether its loop goes on. */
 const LOOK_MS = 50;
