@@ -6,25 +6,18 @@
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
-import { extname, join } from 'node:path';
+import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
+import { ISOLATED, listen, staticServer } from '../../demo/web-serve.mjs';
 import { serverWays } from './servers.mjs';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const root = join(here, '../..');
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const EXPECTED = { sum: 42, mapped: [2, 4], code: 'TIMEOUT', isPoolError: true };
-const HEADERS = { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' };
-const TYPES = {
-  '.html': 'text/html',
-  '.js': 'text/javascript',
-  '.mjs': 'text/javascript',
-  '.wasm': 'application/wasm',
-};
 const LIMIT_MS = 60_000;
 const BY_PATH = './wasmpool/js/dist/browser-index.js';
 const INLINE = './wasmpool/js/dist/browser-inline.js';
@@ -56,24 +49,14 @@ function build(name, args) {
 }
 
 /** Serves a folder with the headers that shared memory needs. @param {string} folder @param {Record<string, string>} [more] headers */
-function serve(folder, more) {
-  const server = createServer((request, response) => {
-    const { pathname } = new URL(request.url ?? '/', 'http://localhost');
-    const path = join(folder, pathname === '/' ? 'index.html' : pathname);
-    if (!existsSync(path)) return void response.writeHead(404).end();
-    const type = TYPES[/** @type {keyof typeof TYPES} */ (extname(path))] ?? 'application/octet-stream';
-    response.writeHead(200, { 'content-type': type, ...HEADERS, ...more }).end(readFileSync(path));
-  });
-  return new Promise((resolve) =>
-    server.listen(0, '127.0.0.1', () =>
-      resolve({ url: `http://127.0.0.1:${server.address().port}/`, close: () => server.close() }),
-    ),
-  );
+async function serve(folder, more) {
+  const server = staticServer(folder, { headers: { ...ISOLATED, ...more } });
+  return { url: `http://127.0.0.1:${await listen(server, 0)}/`, close: () => server.close() };
 }
 
 /** Vite's development server. */
 function serveVite() {
-  writeFileSync(join(app, 'vite.config.js'), `export default { server: { headers: ${JSON.stringify(HEADERS)} } };\n`);
+  writeFileSync(join(app, 'vite.config.js'), `export default { server: { headers: ${JSON.stringify(ISOLATED)} } };\n`);
   const child = spawn(join(here, 'node_modules/.bin/vite'), ['--host', '127.0.0.1', '--port', '0'], { cwd: app });
   return new Promise((resolve, reject) => {
     let text = '';
