@@ -1,7 +1,7 @@
 /** Much work at once: a flood of small tasks, and work for two seconds while the page stands still. */
 import { breather, grouped, inMs, inSeconds, nextFrame } from '../dom.js';
 
-export const FLOOD_TASKS = 100_000;
+const FLOOD_TASKS = 100_000;
 /** How long the flood is to take. */
 const FLOOD_MS = 3000;
 const BLOCK_MS = 2000;

@@ -38,7 +38,7 @@ export class LanesView {
   /** Reads the colours of the page's style. */
   restyle() {
     const style = getComputedStyle(document.documentElement);
-    for (const name of ['card', 'sunk', 'line', 'ink', 'soft', 'tile', 'grain', 'hung', 'guest', 'gone', 'starting'])
+    for (const name of ['card', 'sunk', 'ink', 'soft', 'tile', 'grain', 'hung', 'guest', 'gone', 'starting'])
       this.#colours[name] = style.getPropertyValue(`--${name}`).trim();
     this.#font = getComputedStyle(document.body).fontFamily;
     this.#colours.hatched = this.#hatch();
