@@ -44,6 +44,16 @@ async function strangersModule() {
   return Buffer.from(parseWat('stranger.wat', text).toBinary({}).buffer);
 }
 
+/** Drops it on the page. @param {any} page */
+async function dropStranger(page) {
+  const bytes = [...(await strangersModule())];
+  await page.evaluate((/** @type {number[]} */ all) => {
+    const dataTransfer = new DataTransfer();
+    dataTransfer.items.add(new File([new Uint8Array(all)], 'stranger.wasm', { type: 'application/wasm' }));
+    document.body.dispatchEvent(new DragEvent('drop', { bubbles: true, cancelable: true, dataTransfer }));
+  }, bytes);
+}
+
 /**
  * @typedef {{ page: any, url: string }} Visit a page that has painted its first picture
  * @type {Record<string, { options?: object, plain?: boolean, visit: (visit: Visit) => Promise<string | void> }>} options of the browser's
@@ -138,16 +148,13 @@ const CLAIMS = {
   'a photo is painted, the same by one worker and by all; a file of another kind is refused in words': {
     async visit({ page }) {
       const buffer = await page.screenshot();
-      await page.setInputFiles('#photo', { name: 'photo.png', mimeType: 'image/png', buffer });
-      await page.waitForFunction(() =>
-        document.querySelector('#all')?.getAttribute('aria-label')?.includes('photo.png'),
-      );
-      await page.waitForFunction(() =>
-        /every byte is the same/.test(document.querySelector('#verdict')?.textContent ?? ''),
-      );
+      const photo = { name: 'photo.png', mimeType: 'image/png', buffer };
+      const painted = await told(page, () => page.setInputFiles('#photo', photo));
+      assert(/^photo\.png, painted by one worker in /.test(painted), painted);
+      assert(/every byte is the same/.test(await page.innerText('#verdict')), 'the bytes differ');
       await told(page, () => page.click('#again'));
-      await page.click('#drawing');
-      await page.waitForFunction(() => document.querySelector('#all')?.getAttribute('aria-label')?.includes('lake'));
+      const back = await told(page, () => page.click('#drawing'));
+      assert(/^A lake at dusk, painted by one worker in /.test(back), back);
       const noPhoto = { name: 'notes.txt', mimeType: 'text/plain', buffer: Buffer.from('a') };
       const story = await told(page, () => page.setInputFiles('#photo', noPhoto));
       assert(/notes\.txt cannot be used/.test(story), story);
@@ -155,23 +162,32 @@ const CLAIMS = {
   },
   'a wasm file that is dropped on the page runs': {
     async visit({ page }) {
-      const bytes = [...(await strangersModule())];
-      await page.evaluate((/** @type {number[]} */ all) => {
-        const dataTransfer = new DataTransfer();
-        dataTransfer.items.add(new File([new Uint8Array(all)], 'stranger.wasm', { type: 'application/wasm' }));
-        document.body.dispatchEvent(new DragEvent('drop', { bubbles: true, cancelable: true, dataTransfer }));
-      }, bytes);
-      await page.waitForFunction(() => document.querySelector('#function')?.textContent === 'times');
+      const loaded = await told(page, () => dropStranger(page));
+      assert(loaded === 'stranger.wasm is loaded: choose one of its functions.', loaded);
       await page.fill('#input', '6, 7');
       const story = await told(page, () => page.click('#run-guest'));
       assert(story.startsWith('times of stranger.wasm returned 42 '), story);
+    },
+  },
+  'a wasm file that is dropped while another one runs waits for its end': {
+    async visit({ page }) {
+      await page.selectOption('#function', 'loop_for_ever');
+      await told(page, async () => {
+        await page.click('#run-guest');
+        await dropStranger(page);
+      });
+      await page.waitForFunction(() => document.querySelector('#function')?.textContent === 'times');
+      const stories = (await page.locator('#log li span').allInnerTexts()).join(' ');
+      assert(/loop_for_ever of sample\.wasm did not end within 1\.00 s: /.test(stories), stories);
     },
   },
   'it runs under a path of a server that sends no headers: its service worker adds them': {
     plain: true,
     async visit({ page, url }) {
       assert(/\/some\/where\/$/.test(url) && (await page.evaluate(() => crossOriginIsolated)), 'not isolated');
-      return told(page, () => page.click('#hang-js'));
+      const story = await told(page, () => page.click('#hang-js'));
+      assert(/hung in JavaScript\. Its thread was killed/.test(story), story);
+      return story;
     },
   },
   'without headers and service workers it says what is missing': {
@@ -196,11 +212,7 @@ async function checkAccess(page) {
 
 /** @param {import('playwright-core').Page} page */
 const settled = (page) =>
-  page.waitForFunction(
-    () =>
-      globalThis.document.querySelector('#log li') ||
-      !globalThis.document.querySelector('#notice')?.hasAttribute('hidden'),
-  );
+  page.waitForFunction(() => globalThis.document.querySelector('#log li, #notice:not([hidden])'));
 
 /** @param {(line: { name: string, result: string, detail?: string }) => void} print */
 export async function look(print) {

@@ -25,6 +25,9 @@ export const inSeconds = (ms) => `${(ms / 1000).toFixed(2)} s`;
 /** @param {number} ms */
 export const inMs = (ms) => (ms < 10 ? `${ms.toFixed(1)} ms` : `${Math.round(ms)} ms`);
 
+/** @param {any} error @returns {string} its message, without a full stop */
+export const reasonOf = (error) => String(error?.message ?? error).replace(/\.$/, '');
+
 /** @param {number} count */
 export const grouped = (count) => count.toLocaleString('en');
 

@@ -1,12 +1,18 @@
 /** Puts the page together. */
 import { isolate } from './isolation.js';
-import { action, byId, nextFrame } from './dom.js';
+import { action, byId, nextFrame, reasonOf } from './dom.js';
 import { log } from './log.js';
 
 /** @param {string} text for whoever cannot see the page work */
 function notice(text) {
   byId('notice').textContent = text;
   byId('notice').hidden = false;
+}
+
+/** @param {string} text of somebody else's module */
+function tellOfGuest(text) {
+  byId('guest-result').textContent = text;
+  log(text);
 }
 
 /**
@@ -18,12 +24,11 @@ function notice(text) {
 async function take(file, stage, guest) {
   if (!file) return;
   try {
-    if (/\.wasm$/.test(file.name) || file.type === 'application/wasm')
-      byId('guest-result').textContent = await guest.load(file);
-    else if (file.type.startsWith('image/')) await stage.photo(file);
+    if (/\.wasm$/.test(file.name) || file.type === 'application/wasm') tellOfGuest(await guest.load(file));
+    else if (file.type.startsWith('image/')) log(await stage.photo(file));
     else throw new Error('it is neither a picture nor a wasm file');
   } catch (error) {
-    log(`${file.name} cannot be used: ${error instanceof Error ? error.message : error}.`);
+    log(`${file.name} cannot be used: ${reasonOf(error)}.`);
   }
 }
 
@@ -63,23 +68,15 @@ async function start() {
   await guest.sample();
 
   const told = (/** @type {Promise<string>} */ story) =>
-    story.catch((error) => `That failed: ${error.message ?? error}.`).then(log);
+    story.catch((error) => `That failed: ${reasonOf(error)}.`).then(log);
   action('hang-c', () => told(hangs.hangInC(pool, stage)));
   action('hang-js', () => told(hangs.hangInJs(pool, stage)));
   action('crash', () => told(hangs.crash(pool, stage)));
   action('flood', () => told(load.flood(pool, live.frames)));
   action('block', () => told(load.block(pool, live.frames)));
-  action('run-guest', async () => {
-    const result = await guest.run();
-    byId('guest-result').textContent = result;
-    log(result);
-  });
-  const compare = async () => {
-    const { soloMs, allMs } = await stage.compare();
-    return `Painted by one worker in ${Math.round(soloMs)} ms, by ${pool.size} in ${Math.round(allMs)} ms.`;
-  };
-  action('again', () => told(compare()));
-  action('drawing', () => stage.drawing());
+  action('run-guest', async () => tellOfGuest(await guest.run()));
+  action('again', () => told(stage.compare()));
+  action('drawing', () => told(stage.drawing()));
   const use = (/** @type {File | undefined} */ file) => take(file, stage, guest);
   for (const id of ['photo', 'wasm'])
     byId(id).addEventListener('change', (/** @type {any} */ { target }) => {
@@ -91,7 +88,7 @@ async function start() {
     `${pool.size} workers on ${navigator.hardwareConcurrency} processors, and one worker more for the comparison. All of it runs in this page: nothing is sent anywhere.`;
   // For the console of whoever wants to try more.
   Object.assign(globalThis, { demo: { pool, solo, stage, live } });
-  await told(compare());
+  await told(stage.compare());
 }
 
-start().catch((error) => notice(`The page could not start: ${error.message ?? error}`));
+start().catch((error) => notice(`The page could not start: ${reasonOf(error)}.`));

@@ -3,7 +3,7 @@
  * a pool's modules are known when it opens.
  */
 import { openGuest } from '../pools.js';
-import { byId, inMs, inSeconds } from '../dom.js';
+import { byId, inMs, inSeconds, reasonOf } from '../dom.js';
 import { stopOf } from './hangs.js';
 
 const LIMIT_MS = 1000;
@@ -22,6 +22,8 @@ export class Guest {
   #name = '';
   /** @type {{ of: string, opened: Promise<Pool> } | undefined} for the module and the function that ran last */
   #pool;
+  /** The end of the run that was begun last. @type {Promise<unknown>} */
+  #running = Promise.resolve();
 
   /**
    * @param {import('../picture/stage.js').Stage} stage
@@ -53,6 +55,7 @@ export class Guest {
   async #take(name, bytes) {
     // Compiling runs nothing of it.
     const module = await WebAssembly.compile(bytes);
+    await this.#running; // what it tells would be lost with its pool
     const functions = WebAssembly.Module.exports(module).filter(({ kind }) => kind === 'function');
     byId('function').replaceChildren(...functions.map((entry) => new Option(entry.name)));
     if (functions.some((entry) => entry.name === '_start')) byId('function').value = '_start';
@@ -85,8 +88,9 @@ export class Guest {
     const what = `${name} of ${this.#name}`;
     const outcome = this.#call(name).then(
       (end) => `${what} ${end}`,
-      (error) => `${what} failed: ${error.message}.`,
+      (error) => `${what} failed: ${reasonOf(error)}.`,
     );
+    this.#running = outcome;
     const { value, tiles } = await this.#stage.accompany(outcome);
     return `${value} The others painted ${tiles} tiles meanwhile.`;
   }
