@@ -56,6 +56,10 @@ export class Wasi {
   #grants;
   #wasi;
   #tree;
+  /** Bytes of the files that it was given, with their names. */
+  #given;
+  /** Bytes by which its files have grown. */
+  #grown = 0;
   #made = 0;
 
   /** @param {Grants} grants */
@@ -67,6 +71,7 @@ export class Wasi {
     // Two names of one directory: programs by older C libraries find relative paths in '.' only.
     const roots = tree ? ['/', '.'].map((name) => new PreopenDirectory(name, tree)) : [];
     this.#tree = tree;
+    this.#given = tree ? bytesIn(filesIn(tree, '')) : 0;
     this.#wasi = new WASI(
       [...args],
       Object.entries(env).map(([name, value]) => `${name}=${value}`),
@@ -124,9 +129,15 @@ export class Wasi {
     return functions;
   }
 
-  /** Files as they are now. @returns {Files | undefined} */
+  /**
+   * Files as they are now. Their names count as output, and a file as often as it has names.
+   * @returns {Files | undefined}
+   */
   get files() {
-    return this.#tree && Object.fromEntries(filesIn(this.#tree, ''));
+    if (!this.#tree) return undefined;
+    const files = filesIn(this.#tree, '');
+    this.#grants.spend(Math.max(0, bytesIn(files) - this.#given - this.#grown));
+    return Object.fromEntries(files);
   }
 
   /**
@@ -170,6 +181,7 @@ export class Wasi {
     if (more <= 0n) return undefined;
     if (more > BigInt(this.#grants.spare())) return ERRNO.fileTooBig;
     this.#grants.spend(Number(more));
+    this.#grown += Number(more);
     return undefined;
   }
 
@@ -275,3 +287,6 @@ function filesIn(tree, prefix) {
       : /** @type {[string, Uint8Array][]} */ ([[prefix + name, entry.data]]),
   );
 }
+
+/** @param {[string, Uint8Array][]} files */
+const bytesIn = (files) => files.reduce((sum, [path, { length }]) => sum + path.length + length, 0);

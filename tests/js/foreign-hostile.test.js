@@ -205,6 +205,36 @@ test('a file may not grow beyond the limit, neither by its size nor by a write f
     { maxOutputBytes: '1mb' },
   ));
 
+test('a file with many names counts as often as it has names', () => {
+  const linked = (/** @type {number} */ times) => ({
+    bad: {
+      wasm: wat(`(module
+        (import "wasi_snapshot_preview1" "path_link" (func $link (param i32 i32 i32 i32 i32 i32 i32) (result i32)))
+        (memory (export "memory") 1) (data (i32.const 16) "big") (data (i32.const 32) "a")
+        (func (export "_start") (local $i i32)
+          (loop $more
+            (i32.store8 (i32.const 32) (i32.add (i32.const 97) (local.get $i)))
+            (if (call $link (i32.const 3) (i32.const 0) (i32.const 16) (i32.const 3)
+                  (i32.const 3) (i32.const 32) (i32.const 1))
+              (then unreachable))
+            (local.set $i (i32.add (local.get $i) (i32.const 1)))
+            (br_if $more (i32.lt_u (local.get $i) (i32.const ${times}))))))`),
+      maxOutputBytes: '1mb',
+    },
+  });
+  const files = { big: new Uint8Array(100_000) };
+  return Promise.all([
+    withPool({ module: MODULE, workers: 1, isolated: linked(2) }, async (pool) => {
+      const after = await pool.dispatch('bad', { files });
+      assert.deepEqual(Object.keys(after.files).sort(), ['a', 'b', 'big']);
+      assert.equal(after.files.b.length, 100_000);
+    }),
+    withPool({ module: MODULE, workers: 1, isolated: linked(20) }, (pool) =>
+      assert.rejects(pool.dispatch('bad', { files }), /more than 1048576 bytes \(maxOutputBytes\)/),
+    ),
+  ]);
+});
+
 test('a program may not see files but those that it is given, nor leave their folder', () =>
   besideOthers(PROGRAM, async (pool) => {
     await assert.rejects(pool.dispatch('bad', { files: { '../x': 'a' } }), /'..\/x' is no path/);
