@@ -31,21 +31,22 @@ export async function loadForeign(options) {
   const code = await codeUrl(workerUrl);
   /** @type {{ job: Job, key: string }[]} */
   const jobs = await Promise.all(isolated.map((one) => jobOf(one, options.loopChecks)));
-  const fresh = jobs.filter(({ key }, i) => !cache.has(key) && jobs.findIndex((other) => other.key === key) === i);
+  // Held here as well: a pool may have more modules than the cache keeps.
+  const found = new Map(jobs.map(({ key }) => [key, cache.get(key)]));
+  const fresh = jobs.filter(({ key }, i) => !found.get(key) && jobs.findIndex((other) => other.key === key) === i);
   if (fresh.length > 0) {
     const results = prepareAll(
       options,
       code,
       fresh.map(({ job }) => job),
     );
-    fresh.forEach(({ job, key }, i) =>
-      keep(
-        key,
-        results.then((all) => accepted(job, all[i])),
-      ),
-    );
+    fresh.forEach(({ job, key }, i) => {
+      const one = results.then((all) => accepted(job, all[i]));
+      found.set(key, one);
+      keep(key, one);
+    });
   }
-  const prepared = await Promise.all(jobs.map(({ key }) => /** @type {Promise<Prepared>} */ (cache.get(key))));
+  const prepared = await Promise.all(jobs.map(({ key }) => /** @type {Promise<Prepared>} */ (found.get(key))));
   return { code, tasks: jobs.map(({ job }, i) => ({ task: job.task, ...prepared[i] })) };
 }
 
