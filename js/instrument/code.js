@@ -69,7 +69,7 @@ export class Counts {
 
 /**
  * @typedef {(opcode: number, second: number) => Uint8Array | undefined} Before code to be put before an instruction; second: of an
- *   instruction with a prefix, the first byte behind that
+ *   instruction with a prefix, the number behind that
  */
 
 /**
@@ -94,7 +94,9 @@ function copyBody(reader, check, counts, output, before) {
     const { at } = reader;
     const opcode = skipInstruction(reader);
     loops.see(opcode, reader.bytes, at, reader.at);
-    const code = before?.(opcode, reader.bytes[at + 1]);
+    // The number may be longer than it has to be: a byte would not do.
+    const second = opcode >= FIRST_PREFIX ? new Reader(reader.bytes, at + 1).number() : 0;
+    const code = before?.(opcode, second);
     if (code) places.push({ at, code });
   }
   if (reader.at < reader.end || !loops.isOver) reader.fail('its end is not where the body ends');

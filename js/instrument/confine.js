@@ -46,14 +46,15 @@ const OP = {
   i32Const: 0x41,
   leS: 0x4c,
   sub: 0x6b,
-  gc: 0xfb,
   misc: 0xfc,
 };
 const EMPTY = 0x40;
 /** Behind 0xfc: memory.init, copy, fill; table.init, copy, grow, fill. */
 const RANGES = new Set([8, 10, 11, 12, 14, 15, 17]);
-/** Behind 0xfb: struct.new and array.new with their variants. */
-const ALLOCATIONS = new Set([0, 1, 6, 7, 8, 9, 10]);
+/** What an exception may carry: references to others would make lists of them. Numbers, v128, funcref, externref. */
+const CARRIED = new Set([0x7f, 0x7e, 0x7d, 0x7c, 0x7b, 0x70, 0x6f]);
+/** How many values an exception may carry: programs in C++ have one. */
+const CARRIED_MOST = 16;
 
 /**
  * @typedef {import('../wasm-binary/interface.js').Interface} Interface
@@ -69,31 +70,47 @@ const ALLOCATIONS = new Set([0, 1, 6, 7, 8, 9, 10]);
 export function confine(bytes, { maximumBytes, checked }) {
   const module = new Module(bytes);
   const before = readInterface(module);
+  refuseObjects(module, before);
   dropCustoms(module);
   limitMemories(module, before, maximumBytes);
   limitTables(module, before);
   moveStart(module);
-  const { hook, count } = checked ? addHook(module, before) : { hook: 0, count: 0 };
-  const code = module.reader(SECTION.code);
-  if (code) {
-    const check = (/** @type {number} */ weight) => checkBytes(before, hook, count, weight);
-    const range = checked ? check(RANGE_WEIGHT) : undefined;
-    const one = checked ? check(1) : new Uint8Array();
-    const content = instrumentCode(code, one, new Counts(), (opcode, second) => beforeEach(opcode, second, range));
-    if (checked) module.put(SECTION.code, content);
-  }
+  if (checked) addChecks(module, before);
   return { bytes: module.encode(), interface: before };
 }
 
 /**
- * @param {number} opcode
- * @param {number} second
- * @param {Uint8Array | undefined} range
+ * @param {Module} module
+ * @param {Interface} before
  */
-function beforeEach(opcode, second, range) {
-  if (opcode === OP.gc && ALLOCATIONS.has(second))
-    throw poolError('UNSUPPORTED', 'it makes objects that are garbage-collected, whose memory has no limit');
-  return opcode === OP.memoryGrow || (opcode === OP.misc && RANGES.has(second)) ? range : undefined;
+function addChecks(module, before) {
+  const { hook, count } = addHook(module, before);
+  const code = module.reader(SECTION.code);
+  if (!code) return;
+  const check = checkBytes(before, hook, count, 1);
+  const range = checkBytes(before, hook, count, RANGE_WEIGHT);
+  const content = instrumentCode(code, check, new Counts(), (opcode, second) =>
+    opcode === OP.memoryGrow || (opcode === OP.misc && RANGES.has(second)) ? range : undefined,
+  );
+  module.put(SECTION.code, content);
+}
+
+/**
+ * Objects lie in the heap of the thread, and no limit counts for them. Without types of them none can be made, neither by code nor by the
+ * values that globals, tables and elements begin with.
+ * @param {Module} module
+ * @param {Interface} before
+ */
+function refuseObjects(module, { types }) {
+  if (types.includes(undefined))
+    throw poolError('UNSUPPORTED', 'it has objects that are garbage-collected, whose memory has no limit');
+  const tags = module.reader(SECTION.tag);
+  const thrown = tags?.all(() => {
+    tags.byte(); // 0: an exception
+    return types[tags.number()]?.params ?? [];
+  });
+  if (thrown?.some((values) => values.length > CARRIED_MOST || !values.every((type) => CARRIED.has(type))))
+    throw poolError('UNSUPPORTED', `its exceptions carry other exceptions, or more than ${CARRIED_MOST} values`);
 }
 
 /**

@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs';
 import test from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { createPool } from '../../js/index.js';
+import { confine } from '../../js/instrument/confine.js';
 import { resolveOptions } from '../../js/options/options.js';
 import { loadForeign } from '../../js/threads/foreign.js';
 import { BINDGEN, PROGRAM, SHAPES, wat } from './foreign-support.js';
@@ -181,6 +182,53 @@ test('objects that are garbage-collected are refused, since no limit of memory c
   assert.equal(code, WebAssembly.validate(bytes) ? 'UNSUPPORTED' : 'INVALID_ARGUMENT');
 });
 
+test('no way of writing it down makes objects, or exceptions that hold others, pass', () => {
+  const head = [0, 97, 115, 109, 1, 0, 0, 0];
+  const rest = [7, 7, 1, 3, 114, 117, 110, 0, 0, 10, 4, 1, 2, 0, 0x0b];
+  /** @type {Record<string, number[]>} */
+  const cases = {
+    // (type (struct)) (func (drop (struct.new_default 0))), where the number behind the prefix takes two bytes
+    'a number longer than it has to be': [
+      ...[1, 6, 2, 0x5f, 0, 0x60, 0, 0, 3, 2, 1, 1],
+      ...[7, 7, 1, 3, 114, 117, 110, 0, 0, 10, 9, 1, 7, 0, 0xfb, 0x81, 0, 0, 0x1a, 0x0b],
+    ],
+    // (type $a (array i8)) (global (ref $a) (array.new_default $a (i32.const 10)))
+    "a global's first value": [
+      ...[1, 7, 2, 0x5e, 0x78, 0, 0x60, 0, 0, 3, 2, 1, 1],
+      ...[6, 10, 1, 0x64, 0, 0, 0x41, 10, 0xfb, 7, 0, 0x0b, ...rest],
+    ],
+    // (tag (param exnref)): exceptions can be a list
+    'an exception with an exception': [1, 8, 2, 0x60, 1, 0x69, 0, 0x60, 0, 0, 3, 2, 1, 1, 13, 3, 1, 0, 0, ...rest],
+    // (tag (param i64 …)): tables can hold a million of them
+    'an exception with many values': [
+      ...[1, 24, 2, 0x60, 17, ...new Array(17).fill(0x7e), 0, 0x60, 0, 0, 3, 2, 1, 1, 13, 3, 1, 0, 0, ...rest],
+    ],
+  };
+  for (const [what, sections] of Object.entries(cases))
+    for (const checked of [true, false])
+      assert.throws(
+        () => confine(Uint8Array.of(...head, ...sections), { maximumBytes: 65536, checked }),
+        { code: 'UNSUPPORTED' },
+        what,
+      );
+});
+
+test('an instruction on a range of memory counts as many, however its number is written', () => {
+  const plain = [
+    ...wat('(module (memory 1) (func (export "run") (memory.fill (i32.const 0) (i32.const 1) (i32.const 9))))'),
+  ];
+  const code = plain.lastIndexOf(10, plain.indexOf(0xfc));
+  const fill = plain.indexOf(0xfc);
+  const longer = [...plain.slice(0, fill + 1), 0x8b, 0, ...plain.slice(fill + 2)];
+  longer[code + 1]++; // the length of the section, and of the body
+  longer[code + 3]++;
+  for (const bytes of [plain, longer]) {
+    assert.ok(WebAssembly.validate(Uint8Array.from(bytes)));
+    const confined = confine(Uint8Array.from(bytes), { maximumBytes: 65536, checked: true });
+    assert.ok(Buffer.from(confined.bytes).includes(Buffer.of(0x41, 0xc0, 0, 0x6b)), 'i32.const 64, i32.sub');
+  }
+});
+
 test("unknownImports: 'trap' lets a module start, and ends the task that calls what it was not granted", () =>
   withModules(
     {
@@ -261,4 +309,14 @@ test('a module is compiled once for all workers and pools', async () => {
   const [[first, second], later] = [await load(), await load()];
   assert.equal(first, second);
   assert.equal(later[0], first);
+});
+
+test('a pool may have more modules than are kept for later pools', async () => {
+  const numbers = Array.from({ length: 40 }, (_, i) => i);
+  const isolated = Object.fromEntries(
+    numbers.map((i) => [`number${i}`, { wasm: wat(`(module (func (export "run") (result i32) (i32.const ${i})))`) }]),
+  );
+  await withModules(isolated, async (pool) => {
+    for (const i of numbers) assert.equal(await pool.dispatch(`number${i}`), i);
+  });
 });
