@@ -107,18 +107,18 @@ void wp__stopper_killable(wp_stopper *stopper, bool killable) {
 
 /* ---- The return from a library ---- */
 
+#if defined(__x86_64__)
 typedef struct walk {
   uintptr_t interrupted; /* frames further in are the handler's */
   bool found;            /* the interrupted frame was passed */
-  bool plain;
+  bool ends;             /* it returns to no library: may end there */
   uint32_t frames;
-  uintptr_t *slot; /* of the address to which the outermost frame of the library returns */
+  uintptr_t *slot; /* of the address to which the C library returns */
 } walk;
 
 enum { FRAMES_MAX = 100 };
 
-#if defined(__x86_64__)
-/* Steps from the interrupted frame to the first that belongs to no library. */
+/* Steps from the interrupted frame to the first that is not of the C library. */
 static _Unwind_Reason_Code look_at_frame(struct _Unwind_Context *context, void *argument) {
   walk *w = argument;
   uintptr_t address = _Unwind_GetIP(context);
@@ -128,41 +128,59 @@ static _Unwind_Reason_Code look_at_frame(struct _Unwind_Context *context, void *
     if (!w->found) return _URC_NO_REASON;
   }
   const library *at = library_at(address);
-  if (at) {
-    w->plain = w->plain && at->plain;
-    return _URC_NO_REASON;
-  }
+  if (at && at->plain) return _URC_NO_REASON;
   uintptr_t *slot = (uintptr_t *)_Unwind_GetCFA(context) - 1;
   /* Not where tables and stack disagree. */
-  if (w->plain && *slot == address) w->slot = slot;
+  if (*slot == address) w->slot = slot;
+  w->ends = !at;
   return _URC_END_OF_STACK;
 }
 
 static __attribute__((used)) _Noreturn void wp__stop_returned(void) { end_here(own); }
 
-/* Where a library returns to; the stack is as after any return. */
+/* Where a library returns to; the stack is as after any return. Unwinders look at the instruction before it, and find that the stack ends. */
 __attribute__((visibility("hidden"))) extern const char wp__stop_landing[];
 __asm__(".text\n"
         ".hidden wp__stop_landing\n"
         ".globl wp__stop_landing\n"
+        ".cfi_startproc\n"
+        ".cfi_undefined rip\n"
+        "  nop\n"
         "wp__stop_landing:\n"
         "  andq $-16, %rsp\n"
         "  call wp__stop_returned\n"
-        "  ud2\n");
+        "  ud2\n"
+        ".cfi_endproc\n");
+#endif
 
-/* The thread is in the C library: makes it end where it returns to other code. No such thing while an exception may be on its way through the
- * frames: it would find no handler. */
+/* If the thread is in a wait of the C library, it is cancelled there, and this does not return. Nowhere else: a cancellation unwinds the
+ * stack, and one that meets a destructor, or another function that may not throw, ends the process. */
+static void cancel_wait(void) {
+  pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+}
+
+/* The thread is in the C library: makes it end in its wait, or where it returns to other code. Not where it returns to the runtime of C++:
+ * an exception on its way would find no handler. */
+#if defined(__x86_64__)
 static void trap_return(uintptr_t interrupted) {
-  walk w = {.interrupted = interrupted, .plain = true};
+  walk w = {.interrupted = interrupted};
   _Unwind_Backtrace(look_at_frame, &w);
-  if (w.slot) *w.slot = (uintptr_t)wp__stop_landing;
+  if (!w.slot) return;
+  uintptr_t before = *w.slot;
+  *w.slot = (uintptr_t)wp__stop_landing; /* the frames of the task are not unwound */
+  cancel_wait();
+  if (!w.ends) *w.slot = before;
 }
 
 static uintptr_t interrupted_at(const ucontext_t *context) {
   return (uintptr_t)context->uc_mcontext.gregs[REG_RIP];
 }
 #elif defined(__aarch64__)
-static void trap_return(uintptr_t interrupted) { (void)interrupted; }
+static void trap_return(uintptr_t interrupted) {
+  (void)interrupted;
+  cancel_wait();
+}
 static uintptr_t interrupted_at(const ucontext_t *context) {
   return (uintptr_t)context->uc_mcontext.pc;
 }
@@ -256,6 +274,6 @@ void wp__stopper_ask(wp_stopper *stopper, pthread_t thread) {
   wp_atomic_store_seq_u32(&stopper->wanted, 1); /* pairs with wp__stop_check */
   list_libraries();
   if (wp_atomic_load_acquire_u32(&stopper->timed) == WP_TIMED_NOT) make_timer(stopper);
-  pthread_cancel(thread); /* deferred: for waits */
+  pthread_cancel(thread); /* takes effect in cancel_wait only */
   pthread_kill(thread, stop_signal);
 }

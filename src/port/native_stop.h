@@ -5,7 +5,8 @@
  * Threads  as noted per function
  * Order    `wanted` is written by main before it sends the signal, and read by the thread when it becomes killable, and after each wait: so a
  *          thread that is asked while it is not killable ends as soon as it is
- * Kill     a thread leaves its task by a jump to where it began. No clean-up handler or destructor of the task runs
+ * Kill     a thread leaves its task by a jump to where it began, or by a cancellation that unwinds the C library's frames only. No destructor
+ *          of the task runs
  * See      docs/decisions/0030-native-kills.md, tests/unit/native_kill_test.c
  */
 #ifndef WP_NATIVE_STOP_H

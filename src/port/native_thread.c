@@ -30,22 +30,27 @@ static _Thread_local wp_stopper *stopper; /* NULL: not a thread of a pool */
 static void ended(void *argument) {
   wp_port_thread *self = argument;
   wp_port_thread_killable(false);
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL); /* a cancellation has enabled it */
   wp__stopper_end(&self->stopper);
   if (self->ended) self->ended(self->argument);
   leave(self);
 }
 
 bool wp_port_thread_killable(bool killable) {
+  if (stopper) {
+    bool before = stopper->killable;
+    wp__stopper_killable(stopper, killable);
+    return before;
+  }
   int before = PTHREAD_CANCEL_DISABLE;
-  if (stopper && !killable) wp__stopper_killable(stopper, false);
   pthread_setcancelstate(killable ? PTHREAD_CANCEL_ENABLE : PTHREAD_CANCEL_DISABLE, &before);
-  if (stopper && killable) wp__stopper_killable(stopper, true);
   return before == PTHREAD_CANCEL_ENABLE;
 }
 
 static void *start(void *argument) {
   wp_port_thread *self = argument;
-  wp_port_thread_killable(false);
+  wp_port_thread_killable(
+      false); /* not yet a thread of the pool: from now on it is cancelled by the signal handler only */
   stopper = &self->stopper;
   wp__stopper_begin(stopper);
   pthread_cleanup_push(ended, self);

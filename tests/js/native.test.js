@@ -46,3 +46,15 @@ test('the programs of docs/native.md are built by the command in their first lin
     rmSync(scratch, { recursive: true });
   }
 });
+
+test('C++ tasks that are killed in waits below functions that may not throw do not end the process', () => {
+  const scratch = mkdtempSync(join(tmpdir(), 'wasmpool-'));
+  try {
+    const wraps = readFileSync(join(ROOT, 'src/embed/wraps.txt'), 'utf8').trim().replaceAll('\n', ' ');
+    const source = join(ROOT, 'tests/js/fixtures/native.cpp');
+    run(`g++ -O1 -I'${ROOT}src' '${source}' '${ROOT}build/native/libwasmpool.a' ${wraps} -pthread -o tasks`, scratch);
+    assert.equal(run('./tasks', scratch), 'killed 150, destroyed 0\n');
+  } finally {
+    rmSync(scratch, { recursive: true });
+  }
+});
