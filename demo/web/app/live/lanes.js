@@ -165,7 +165,10 @@ export class LanesView {
         to.fillRect(x, y, width, ROW);
         if (kind === 'hung' && width > 70) this.#label('hung', Math.max(x, left) + 8, y + ROW / 2);
       }
-      for (const mark of lane.marks) this.#mark(mark, y, xOf, right);
+      for (const [i, mark] of lane.marks.entries()) {
+        const next = lane.marks[i + 1];
+        this.#mark(mark, y, xOf, next && xOf(next.at));
+      }
     });
     if (lane.ending) {
       // An earlier thread of this place is still being stopped by the browser.
@@ -180,13 +183,13 @@ export class LanesView {
    * @param {import('./history.js').Mark} mark
    * @param {number} y
    * @param {Area['xOf']} xOf
-   * @param {number} right
+   * @param {number} [next] where the next mark is: without room before it there is no label
    */
-  #mark({ at, kind, text }, y, xOf, right) {
+  #mark({ at, kind, text }, y, xOf, next) {
     const x = xOf(at);
     this.#to.fillStyle = kind === 'gone' ? this.#colours.gone : this.#colours.ink;
     this.#to.fillRect(x - 1, y, 3, ROW);
-    if (right - x > 20) this.#label(text, x + 7, y + ROW / 2);
+    this.#label(text, x + 7, y + ROW / 2, next);
   }
 
   /**
@@ -194,11 +197,13 @@ export class LanesView {
    * @param {string} text
    * @param {number} x
    * @param {number} y
+   * @param {number} [end] there is none if it would reach beyond
    */
-  #label(text, x, y) {
+  #label(text, x, y, end = Infinity) {
     const to = this.#to;
     to.font = `600 11px ${this.#font}`;
     const width = to.measureText(text).width;
+    if (x + width + 4 > end) return;
     to.fillStyle = this.#colours.card;
     to.beginPath();
     to.roundRect(x - 4, y - 9, width + 8, 18, 4);
