@@ -131,7 +131,14 @@ await build({
         import { existsSync } from 'node:fs';
         const url = ${besideBundle(resolve(dist, 'boot-node.cjs'))};
         export const bootUrl = () => new URL(url);
-        export const contents = existsSync(bootUrl()) ? undefined : require('./inside.cjs');
+        function isBeside() {
+          try {
+            return existsSync(bootUrl());
+          } catch {
+            return true; // Deno, without the permission to read: the pool says so
+          }
+        }
+        export const contents = isBeside() ? undefined : require('./inside.cjs');
         export const bootTexts = contents?.bootTexts;`,
       'js/entry/own-glue.js': () => ownGlueText(root, 'node-main', 'ownGlue'),
       'js/core/own-core.js': () => `

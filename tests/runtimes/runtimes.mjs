@@ -13,14 +13,14 @@ import { fileURLToPath } from 'node:url';
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 const installed = join(root, 'tests/runtimes/node_modules');
 
-/** @type {Record<string, { file: string, args?: string[] }>} */
+/** @type {Record<string, { file: string, args?: string[], permissions?: string[] }>} */
 const PROGRAMS = {
   node: { file: process.execPath },
   node22: { file: join(installed, 'node22/bin/node') },
   node24: { file: join(installed, 'node24/bin/node') },
   node26: { file: join(installed, 'node26/bin/node') },
   bun: { file: join(root, 'tests/smoke/node_modules/.bin/bun') },
-  deno: { file: denoFile(), args: ['run', '-A', '--no-check', '--quiet'] },
+  deno: { file: denoFile(), args: ['run', '--no-check', '--quiet', '--no-prompt'], permissions: ['-A'] },
 };
 
 /** @type {Record<string, { file: string, args: (profile: string) => string[] }>} */
@@ -105,12 +105,14 @@ export const isBrowser = (name) => name in BROWSERS;
  * Runs a program in a runtime.
  * @param {string} name
  * @param {string[]} args its file, and more
- * @param {{ flags?: string[], limitMs: number, onReport: (report: any) => void }} options flags of the runtime; limitMs between two reports
+ * @param {{ flags?: string[], permissions?: string[], limitMs: number, onReport: (report: any) => void }} options flags of the runtime;
+ *   permissions: on Deno, default: all; limitMs between two reports
  * @returns {Promise<string>} how it failed, or ''
  */
-export async function runProgram(name, args, { flags = [], limitMs, onReport }) {
+export async function runProgram(name, args, { flags = [], permissions, limitMs, onReport }) {
   const program = PROGRAMS[name];
-  const child = spawn(program.file, [...(program.args ?? []), ...flags, ...args], {
+  const allowed = permissions ?? program.permissions ?? [];
+  const child = spawn(program.file, [...(program.args ?? []), ...allowed, ...flags, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const watch = watchdog(limitMs, () => child.kill('SIGKILL'));

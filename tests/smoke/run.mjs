@@ -23,10 +23,13 @@ function print(runtime, { name, result, detail }) {
 
 for (const runtime of chosen(process.argv.slice(2))) {
   const options = { limitMs: LIMIT_MS, onReport: (/** @type {any} */ line) => print(runtime, line) };
-  const run = () =>
-    isBrowser(runtime)
-      ? runPage(runtime, server, 'tests/smoke/page.html', options)
-      : runProgram(runtime, [join(root, 'tests/smoke/main.js')], options);
+  const program = (/** @type {string} */ file, /** @type {object} */ more) =>
+    runProgram(runtime, [join(root, 'tests/smoke', file)], { ...options, ...more });
+  const run = async () => {
+    if (isBrowser(runtime)) return runPage(runtime, server, 'tests/smoke/page.html', options);
+    const failure = await program('main.js');
+    return failure || runtime !== 'deno' ? failure : program('permissions.js', { permissions: [] });
+  };
   const failure = missing(runtime) ?? (await run());
   if (failure) print(runtime, { name: 'the run', result: 'failed', detail: failure });
 }
