@@ -91,6 +91,7 @@ export async function soak(createPool, where, { kills, seed }, report) {
   };
 
   let begun = 0;
+  let busy = IN_FLIGHT; // lanes: each waits for one task
   const lane = async () => {
     while (begun < kills) {
       if (random(2))
@@ -101,11 +102,13 @@ export async function soak(createPool, where, { kills, seed }, report) {
         if (found.killed % 50 === 0) report({ killed: found.killed });
       }
     }
+    busy--;
   };
   const lanes = Array.from({ length: IN_FLIGHT }, lane);
-  const isLate = await Promise.race([Promise.all(lanes), late(() => found.killed + found.sound)]);
-  const { tasksInUse, boxesInUse, kills: threads } = pool.diagnostics();
-  await pool.drain();
+  await Promise.race([Promise.all(lanes), late(() => found.killed + found.sound)]);
+  const unsettled = busy;
+  const threads = pool.diagnostics().kills;
+  if (unsettled === 0) await pool.drain(); // otherwise it may never settle
   await settledAt(() => pool.diagnostics().tasksInUse + pool.diagnostics().boxesInUse);
   const { tasksInUse: tasks, boxesInUse: boxes } = pool.diagnostics();
   const serves = await pool.broadcast('work', { number: number++, value: 1 });
@@ -113,19 +116,18 @@ export async function soak(createPool, where, { kills, seed }, report) {
   return {
     ...found,
     threads,
-    unsettled: isLate === true ? tasksInUse + boxesInUse : 0,
+    unsettled,
     held: tasks + boxes,
     serving: serves.length,
   };
 }
 
-/** Settles when nothing more has happened for HANG_MS. @param {() => number} progress @returns {Promise<boolean>} */
+/** Settles when nothing more has happened for HANG_MS. @param {() => number} progress */
 async function late(progress) {
   for (let last = -1; last !== progress();) {
     last = progress();
     await new Promise((resolve) => setTimeout(resolve, HANG_MS));
   }
-  return true;
 }
 
 /** What is held by threads that are dying comes back by itself; what leaks stays. @param {() => number} held */
