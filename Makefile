@@ -76,7 +76,7 @@ test: | deps-native deps-test npm emcc ## install what is missing, build, pass e
 	$(Q)scripts/steps.sh lint build unit-native unit-asan unit-tsan unit-kill unit-kill-asan unit-kill-tsan model node smoke foreign types package bundlers page ratios
 
 test-all: test ## `make test`, and what takes longer: random kills, examples with other people's C code, planted faults
-	$(Q)scripts/steps.sh smoke-all suite-runtimes soak-runtimes page-firefox soak examples mutate
+	$(Q)scripts/steps.sh smoke-all suite-runtimes soak-runtimes bundlers-firefox page-firefox soak examples mutate
 
 check: | deps-native deps-test npm emcc ## the quick part of it, about a minute
 	$(Q)scripts/steps.sh unit-native node lint types
@@ -354,6 +354,10 @@ package: wasm types | npm ## the packed package: publint, arethetypeswrong, an i
 bundlers: wasm types | npm deps-test ## applications built with Vite, webpack, Rollup, Parcel, esbuild and Bun, each run in headless Chromium
 	@scripts/npm.sh tests/bundlers
 	$(Q)node tests/bundlers/run.mjs
+.PHONY: bundlers-firefox
+bundlers-firefox: wasm types | runtimes ## the same, each run in headless Firefox
+	@scripts/npm.sh tests/bundlers
+	$(Q)node tests/bundlers/run.mjs firefox
 
 .PHONY: page page-firefox
 page: page-files | npm deps-test ## the page in headless Chromium: what its buttons do, its frames, its looks, accessibility

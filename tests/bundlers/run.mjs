@@ -2,16 +2,18 @@
  * Installs the packed package into an empty application, builds that with each bundler as its own documentation says, without any
  * configuration for wasmpool, serves the result, and runs it in headless Chromium: tasks, and a kill.
  *
- * usage: run.mjs [PART…]   only those whose names contain one of these
+ * usage: run.mjs [firefox] [PART…]   only those whose names contain one of these; firefox: in headless Firefox
  */
 import { execFileSync, spawn } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
-import { ISOLATED, listen, staticServer } from '../../demo/web-serve.mjs';
+import { ISOLATED } from '../../demo/web-serve.mjs';
+import { missing, runPage } from '../runtimes/runtimes.mjs';
+import { serve } from '../runtimes/serve.mjs';
 import { serverWays } from './servers.mjs';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
@@ -48,22 +50,19 @@ function build(name, args) {
   execFileSync(program, args, { cwd: app, stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
-/** Serves a folder with the headers that shared memory needs. @param {string} folder @param {Record<string, string>} [more] headers */
-async function serve(folder, more) {
-  const server = staticServer(folder, { headers: { ...ISOLATED, ...more } });
-  return { url: `http://127.0.0.1:${await listen(server, 0)}/`, close: () => server.close() };
-}
-
 /** Vite's development server. */
-function serveVite() {
-  writeFileSync(join(app, 'vite.config.js'), `export default { server: { headers: ${JSON.stringify(ISOLATED)} } };\n`);
+async function serveVite() {
+  const served = await serve({ folder: app });
+  const { close } = served;
+  const server = { headers: ISOLATED, proxy: { '/report': served.url } };
+  writeFileSync(join(app, 'vite.config.js'), `export default { server: ${JSON.stringify(server)} };\n`);
   const child = spawn(join(here, 'node_modules/.bin/vite'), ['--host', '127.0.0.1', '--port', '0'], { cwd: app });
   return new Promise((resolve, reject) => {
     let text = '';
     const look = (chunk) => {
       text += chunk;
       const url = /http:\/\/127\.0\.0\.1:\d+\//.exec(text.replaceAll(/\x1b\[\d+m/g, ''))?.[0]; // eslint-disable-line no-control-regex
-      if (url) resolve({ url, close: () => child.kill() });
+      if (url) resolve(Object.assign(served, { url, close: () => [close(), child.kill()] }));
     };
     child.stdout.on('data', look);
     child.stderr.on('data', look);
@@ -82,7 +81,7 @@ function viteBuild(script, folder) {
   writeFileSync(join(app, 'index.html'), PAGE.replace('main.js', script));
   build('vite', ['build', '--outDir', folder]);
   writeFileSync(join(app, 'index.html'), PAGE);
-  return serve(join(app, folder));
+  return serve({ folder: join(app, folder) });
 }
 
 /** What a page without a bundler serves. @param {string} name of the folder @param {string} script */
@@ -119,13 +118,13 @@ const WAYS = {
   'webpack, a worker without imports': () => {
     execFileSync(process.execPath, ['--input-type=module', '-e', runWebpack()], { cwd: app, stdio: 'pipe' });
     page('out-webpack', 'main.js');
-    return serve(join(app, 'out-webpack'));
+    return serve({ folder: join(app, 'out-webpack') });
   },
   rollup: () => {
     const plugin = `${join(here, 'node_modules/@rollup/plugin-node-resolve/dist/es/index.js')}={browser:true}`;
     build('rollup', ['main.js', 'worker.js', '--dir', 'out-rollup', '--format', 'es', '-p', plugin]);
     page('out-rollup', 'main.js');
-    return serve(join(app, 'out-rollup'));
+    return serve({ folder: join(app, 'out-rollup') });
   },
   parcel: () => {
     build('parcel', [
@@ -138,35 +137,42 @@ const WAYS = {
       '--public-url',
       './',
     ]);
-    return serve(join(app, 'out-parcel'));
+    return serve({ folder: join(app, 'out-parcel') });
   },
   esbuild: () => {
     build('esbuild', ['main.js', 'worker.js', '--bundle', '--format=esm', '--minify', '--outdir=out-esbuild']);
     page('out-esbuild', 'main.js');
-    return serve(join(app, 'out-esbuild'));
+    return serve({ folder: join(app, 'out-esbuild') });
+  },
+  'esbuild, a worker in TypeScript': () => {
+    const args = ['--bundle', '--format=esm', '--target=es2022', '--outdir=out-typed'];
+    build('esbuild', ['main-typed.js', 'typed-worker.ts', ...args]);
+    page('out-typed', 'main-typed.js');
+    return serve({ folder: join(app, 'out-typed') });
   },
   'esbuild, wasmpool/twin': () => {
     build('esbuild', ['main-twin.js', '--bundle', '--format=esm', '--minify', '--outdir=out-twin']);
     cpSync(join(app, 'plain-worker.js'), join(app, 'out-twin/plain-worker.js'));
     page('out-twin', 'main-twin.js');
-    return serve(join(app, 'out-twin'));
+    return serve({ folder: join(app, 'out-twin') });
   },
   bun: () => {
     build('bun', ['build', 'main.js', 'worker.js', '--target=browser', '--outdir=out-bun']);
     page('out-bun', 'main.js');
-    return serve(join(app, 'out-bun'));
+    return serve({ folder: join(app, 'out-bun') });
   },
   'no bundler, an import map': () => {
     const folder = unbundled('out-map', 'main-plain.js');
     const map = `<script type="importmap">{ "imports": { "wasmpool": "${BY_PATH}" } }</script>`;
     edit(join(folder, 'index.html'), '<script', `${map}\n    <script`);
-    return serve(folder);
+    return serve({ folder });
   },
-  'no bundler, wasmpool/inline by its path': () => serve(byPath(unbundled('out-inline', 'main-plain.js'), INLINE)),
+  'no bundler, wasmpool/inline by its path': () =>
+    serve({ folder: byPath(unbundled('out-inline', 'main-plain.js'), INLINE) }),
   'no bundler, by its path, where only workers from blob URLs are allowed': () =>
-    serve(byPath(unbundled('out-blob', 'main-plain.js')), policyOf('blob:')),
+    serve({ folder: byPath(unbundled('out-blob', 'main-plain.js')), headers: policyOf('blob:') }),
   "no bundler, by its path, where only workers from the page's own files are allowed": () =>
-    serve(byPath(unbundled('out-self', 'main-files.js')), policyOf("'self'")),
+    serve({ folder: byPath(unbundled('out-self', 'main-files.js')), headers: policyOf("'self'") }),
 };
 
 /** webpack's program is a package of its own, which asks for its installation; the API is not. */
@@ -180,8 +186,16 @@ function runWebpack() {
     });`;
 }
 
-/** @param {string} url */
-async function runPage(url) {
+/** @param {import('../runtimes/serve.mjs').Served} server */
+async function inFirefox(server) {
+  let shown;
+  const failure = await runPage('firefox', server, '', { limitMs: LIMIT_MS, onReport: (report) => (shown = report) });
+  if (failure || shown.error) throw new Error(failure || shown.error);
+  return shown.result;
+}
+
+/** @param {import('playwright-core').Browser} browser @param {string} url */
+async function inChromium(browser, url) {
   const tab = await browser.newPage();
   /** @type {string[]} */
   const errors = [];
@@ -200,27 +214,28 @@ async function runPage(url) {
   return shown.result;
 }
 
-if (!existsSync(CHROMIUM)) {
-  console.log(`bundlers: ${CHROMIUM} is not installed`);
+const isFirefox = process.argv[2] === 'firefox';
+const wanted = process.argv.slice(isFirefox ? 3 : 2);
+const problem = missing(isFirefox ? 'firefox' : 'chromium');
+if (problem) {
+  console.log(`bundlers: ${problem}`);
   process.exit(1);
 }
 install();
-const browser = await chromium.launch({
-  executablePath: CHROMIUM,
-  args: ['--no-sandbox', '--disable-gpu', '--disable-quic'],
-});
+const browser = isFirefox
+  ? undefined
+  : await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-gpu', '--disable-quic'] });
 let failed = 0;
-const wanted = process.argv.slice(2);
 /** @type {Record<string, () => any>} */
 const all = {
-  ...serverWays(app, build, join(work, 'away')),
+  ...(isFirefox ? {} : serverWays(app, build, join(work, 'away'))),
   ...Object.fromEntries(
     Object.entries(WAYS).map(([name, start]) => [
       name,
       async () => {
         const server = await start();
         try {
-          return await runPage(server.url);
+          return await (browser ? inChromium(browser, server.url) : inFirefox(server));
         } finally {
           server.close();
         }
@@ -239,7 +254,7 @@ for (const [name, way] of Object.entries(all)) {
     console.log(`not ok ${name}: ${error.message}\n${error.stderr ?? ''}${error.stdout ?? ''}`.slice(0, 4000));
   }
 }
-await browser.close();
+await browser?.close();
 rmSync(work, { recursive: true, force: true });
 console.log(`bundlers: ${failed} failed`);
 process.exit(failed === 0 ? 0 : 1);

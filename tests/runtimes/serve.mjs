@@ -1,4 +1,4 @@
-/** Serves the project's files to browsers, with the headers that shared memory needs, and takes the reports of its pages. */
+/** Serves files to browsers, with the headers that shared memory needs, and takes the reports of its pages. */
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { extname, join } from 'node:path';
@@ -21,10 +21,13 @@ const TYPES = {
  */
 
 /**
- * @param {(path: string, text: string) => string} [rewrite] changes scripts
+ * @param {object} [how]
+ * @param {string} [how.folder] default: the project
+ * @param {Record<string, string>} [how.headers] more of them
+ * @param {(path: string, text: string) => string} [how.rewrite] changes scripts
  * @returns {Promise<Served>}
  */
-export async function serve(rewrite = (_path, text) => text) {
+export async function serve({ folder = root, headers, rewrite = (_path, text) => text } = {}) {
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://localhost');
     if (request.method === 'POST') {
@@ -36,16 +39,18 @@ export async function serve(rewrite = (_path, text) => text) {
       });
       return;
     }
-    readFile(join(root, decodeURIComponent(pathname))).then(
+    const path = decodeURIComponent(pathname) + (pathname.endsWith('/') ? 'index.html' : '');
+    readFile(join(folder, path)).then(
       (bytes) => {
-        const type = TYPES[/** @type {keyof typeof TYPES} */ (extname(pathname))] ?? 'application/octet-stream';
+        const type = TYPES[/** @type {keyof typeof TYPES} */ (extname(path))] ?? 'application/octet-stream';
         response.writeHead(200, {
           'content-type': type,
           'cross-origin-opener-policy': 'same-origin',
           'cross-origin-embedder-policy': 'require-corp',
           'cross-origin-resource-policy': 'same-origin',
+          ...headers,
         });
-        response.end(type === 'text/javascript' ? rewrite(pathname, bytes.toString()) : bytes);
+        response.end(type === 'text/javascript' ? rewrite(path, bytes.toString()) : bytes);
       },
       () => response.writeHead(404).end(),
     );

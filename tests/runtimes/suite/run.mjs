@@ -57,7 +57,7 @@ function print(runtime, file, { name, result, detail, ms = 0 }) {
 }
 
 await makeBundles();
-const server = await serve(rewrite);
+const server = await serve({ rewrite });
 for (const runtime of chosen(given.filter((word) => !/\.js$/.test(word)))) {
   if (runtime === 'node') continue; // runs them all by its own runner: make node
   const before = { ...counts };

@@ -1,0 +1,3 @@
+import { check } from './check.js';
+
+check(new URL('./typed-worker.js', import.meta.url));
