@@ -185,6 +185,10 @@ const CLAIMS = {
     byId('function').value = 'answer';
     const story = await press('run-guest');
     assert(story.startsWith('answer of sample.wasm returned 42 '), story);
+    const [lane] = page().demo.live.guest.lanes;
+    await until(() => lane.finished > 0);
+    const kinds = lane.stretches.map((/** @type {any} */ { kind }) => kind);
+    assert(kinds.includes('guest') && !kinds.includes('tile'), `its lane shows ${kinds}`);
     return story;
   },
   'a module that loops for ever is stopped, and the others go on': async () => {

@@ -25,11 +25,15 @@ export class Lane {
   /** Number of its earlier threads that have not ended yet. */
   ending = 0;
   #threadFinished = 0;
-  #lastKind = /** @type {Kind} */ ('tile');
+  #lastKind;
 
-  /** @param {string} name */
-  constructor(name) {
+  /**
+   * @param {string} name
+   * @param {Kind} usual what it does, as long as nothing else was seen
+   */
+  constructor(name, usual) {
     this.name = name;
+    this.#lastKind = usual;
   }
 
   /**
@@ -88,9 +92,10 @@ export class PoolLanes {
   /**
    * @param {readonly string[]} names one for each worker
    * @param {import('wasmpool').Pool} [pool] it may be opened later
+   * @param {Kind} [usual]
    */
-  constructor(names, pool) {
-    this.lanes = names.map((name) => new Lane(name));
+  constructor(names, pool, usual = 'tile') {
+    this.lanes = names.map((name) => new Lane(name, usual));
     if (pool) this.attach(pool);
   }
 

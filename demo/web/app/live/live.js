@@ -13,7 +13,7 @@ const CALM_MS = 1000;
 export class Live {
   frames = new Frames();
   /** The lane of somebody else's module. */
-  guest = new PoolLanes(['Guest']);
+  guest = new PoolLanes(['Guest'], undefined, 'guest');
   /** How often the lanes were drawn. */
   drawings = 0;
   #pools;
