@@ -123,6 +123,14 @@ WRAP(int, pthread_rwlock_trywrlock, pthread_rwlock_t *lock) {
 WRAP(int, pthread_rwlock_timedwrlock, pthread_rwlock_t *lock, const struct timespec *at) {
   TRY(lock, __real_pthread_rwlock_timedwrlock(lock, at));
 }
+WRAP(int, pthread_rwlock_clockrdlock, pthread_rwlock_t *lock, clockid_t clock,
+     const struct timespec *at) {
+  TRY(lock, __real_pthread_rwlock_clockrdlock(lock, clock, at));
+}
+WRAP(int, pthread_rwlock_clockwrlock, pthread_rwlock_t *lock, clockid_t clock,
+     const struct timespec *at) {
+  TRY(lock, __real_pthread_rwlock_clockwrlock(lock, clock, at));
+}
 WRAP(int, pthread_rwlock_unlock, pthread_rwlock_t *lock) {
   GIVE(lock, __real_pthread_rwlock_unlock(lock));
 }
@@ -165,6 +173,12 @@ WRAP(int, mtx_timedlock, mtx_t *mutex, const struct timespec *at) {
   TRY(mutex, __real_mtx_timedlock(mutex, at));
 }
 WRAP(int, mtx_unlock, mtx_t *mutex) { GIVE(mutex, __real_mtx_unlock(mutex)); }
+
+/* As above: glibc's are pthread's. */
+WRAP(int, cnd_wait, cnd_t *condition, mtx_t *mutex) {
+  int failed = __wrap_pthread_cond_wait((pthread_cond_t *)condition, (pthread_mutex_t *)mutex);
+  return failed ? thrd_error : thrd_success;
+}
 
 WRAP(void, call_once, once_flag *flag, void (*run)(void)) {
   if (wp__self) wp_critical_enter(flag, NULL);

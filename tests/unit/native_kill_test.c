@@ -102,6 +102,17 @@ static void nested(void) {
   mtx_unlock(&recursive);
 }
 
+/* As std::shared_timed_mutex does. The limit is never reached, unless the lock was left closed. */
+static void timed_locks(void) {
+  struct timespec at;
+  clock_gettime(CLOCK_MONOTONIC, &at);
+  at.tv_sec += LONG_MS / 1000;
+  if (pthread_rwlock_clockwrlock(&shared, CLOCK_MONOTONIC, &at)) abort();
+  pthread_rwlock_unlock(&shared);
+  if (pthread_rwlock_clockrdlock(&shared, CLOCK_MONOTONIC, &at)) abort();
+  pthread_rwlock_unlock(&shared);
+}
+
 static void environment(void) {
   setenv("WASMPOOL_TEST", "1", 1);
   if (!getenv("WASMPOOL_TEST")) abort();
@@ -184,6 +195,7 @@ TEST(locks,
   CHECK(!differ);
   CHECK_EQ(left, right);
   kill_many(for_ever, nested);
+  kill_many(for_ever, timed_locks);
 }
 
 /* ---- Waits ---- */
@@ -206,6 +218,16 @@ static wp_status wait_for_condition(wp_task *task) {
   return WP_OK;
 }
 
+static mtx_t mutex;
+static cnd_t event;
+
+static wp_status wait_for_event(wp_task *task) {
+  mtx_lock(&mutex);
+  wp_atomic_store_seq_u32(&started, 1);
+  while (task) cnd_wait(&event, &mutex);
+  return WP_OK;
+}
+
 static wp_status wait_for_mutex(wp_task *task) {
   (void)task;
   wp_atomic_store_seq_u32(&started, 1);
@@ -218,6 +240,8 @@ TEST(waits, "tasks killed while they wait for input, a condition or a mutex take
   wp_pool *pool = open_pool();
   CHECK(pool != NULL);
   CHECK_EQ(pipe(pipe_ends), 0);
+  CHECK_EQ(mtx_init(&mutex, mtx_plain), thrd_success);
+  CHECK_EQ(cnd_init(&event), thrd_success);
   never = fdopen(pipe_ends[0], "r");
   CHECK(never != NULL);
   uint32_t number = 0;
@@ -227,6 +251,9 @@ TEST(waits, "tasks killed while they wait for input, a condition or a mutex take
     funlockfile(never);
     CHECK(kill_one(pool, wait_for_condition, NULL, ++number));
     CHECK_EQ(pthread_mutex_trylock(&plain), 0);
+    CHECK(kill_one(pool, wait_for_event, NULL, ++number));
+    CHECK_EQ(mtx_trylock(&mutex), thrd_success);
+    mtx_unlock(&mutex);
     CHECK(kill_one(pool, wait_for_mutex, NULL, ++number));
     pthread_mutex_unlock(&plain);
   }
