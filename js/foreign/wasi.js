@@ -18,7 +18,15 @@ export const WASI_MODULE = 'wasi_snapshot_preview1';
 /** Names of its functions. */
 export const wasiNames = () => Object.keys(new WASI([], [], []).wasiImport);
 
-const ERRNO = { inval: 28, fileTooBig: 22, nameTooLong: 37, noFiles: 41, noSpace: 51, notSupported: 58 };
+const ERRNO = {
+  badAddress: 21,
+  inval: 28,
+  fileTooBig: 22,
+  nameTooLong: 37,
+  noFiles: 41,
+  noSpace: 51,
+  notSupported: 58,
+};
 /** Buffers in one read or write, as Linux has it; each becomes an object. */
 const BUFFERS_MOST = 1024;
 const PATH_BYTES_MOST = 4096;
@@ -137,7 +145,7 @@ export class Wasi {
     if (!this.#tree) return undefined;
     const files = filesIn(this.#tree, '');
     this.#grants.spend(Math.max(0, bytesIn(files) - this.#given - this.#grown));
-    return Object.fromEntries(files);
+    return Object.fromEntries(files.map(([path, data]) => [path, data.slice()])); // without what is spare behind it
   }
 
   /**
@@ -164,14 +172,20 @@ export class Wasi {
   #refusal([fd, buffers, count], at) {
     if (count >>> 0 > BUFFERS_MOST) return ERRNO.inval;
     const open = /** @type {any} */ (this.#wasi.fds[fd]);
-    if (!open?.file) return undefined;
+    if (!open?.file || open.file.readonly) return undefined;
     const view = new DataView(this.memory.buffer);
     let bytes = 0;
-    for (let i = 0; i < count; i++) bytes += view.getUint32((buffers >>> 0) + 8 * i + 4, true);
+    for (let i = 0; i < count; i++) {
+      const buffer = (buffers >>> 0) + 8 * i;
+      const length = view.getUint32(buffer + 4, true);
+      if (view.getUint32(buffer, true) + length > view.byteLength) return ERRNO.badAddress;
+      bytes += length;
+    }
     return this.#grow(open.file, (at ?? open.file_pos) + BigInt(bytes));
   }
 
   /**
+   * Makes a file larger before the shim does, which would copy it for each write.
    * @param {any} file
    * @param {bigint} end its size afterwards, if that is more
    * @returns {number | undefined} why not
@@ -182,6 +196,14 @@ export class Wasi {
     if (more > BigInt(this.#grants.spare())) return ERRNO.fileTooBig;
     this.#grants.spend(Number(more));
     this.#grown += Number(more);
+    const { data } = file; // from the start of its buffer, in which the rest is 0
+    let { buffer } = data;
+    if (end > buffer.byteLength) {
+      const larger = new Uint8Array(Math.max(Number(end), 2 * data.length));
+      larger.set(data);
+      ({ buffer } = larger);
+    }
+    file.data = new Uint8Array(buffer, 0, Number(end));
     return undefined;
   }
 
@@ -195,11 +217,7 @@ export class Wasi {
     if (!file || file.readonly || bytes < 0n) return ERRNO.inval;
     const refusal = this.#grow(file, bytes);
     if (refusal !== undefined) return refusal;
-    if (bytes > file.size || mayShrink) {
-      const data = new Uint8Array(Number(bytes));
-      data.set(file.data.subarray(0, data.length));
-      file.data = data;
-    }
+    if (mayShrink && bytes < file.size) file.data = file.data.slice(0, Number(bytes));
     return 0;
   }
 
