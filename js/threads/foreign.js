@@ -15,7 +15,11 @@ import { Timers } from '../time/timers.js';
  * @typedef {import('../foreign/prepare.js').Job} Job
  */
 
-/** Modules of the past, by their content and what was wanted of them. @type {Map<string, Promise<Prepared>>} */
+/**
+ * Modules of the past, by their content and what was wanted of them. Not those that are being compiled: that ends with the time of the pool
+ * that asked for it.
+ * @type {Map<string, Prepared>}
+ */
 const cache = new Map();
 /** A choice: more than a program uses at a time. */
 const CACHED_MOST = 32;
@@ -31,23 +35,21 @@ export async function loadForeign(options) {
   const code = await codeUrl(workerUrl);
   /** @type {{ job: Job, key: string }[]} */
   const jobs = await Promise.all(isolated.map((one) => jobOf(one, options.loopChecks)));
-  // Held here as well: a pool may have more modules than the cache keeps.
   const found = new Map(jobs.map(({ key }) => [key, cache.get(key)]));
   const fresh = jobs.filter(({ key }, i) => !found.get(key) && jobs.findIndex((other) => other.key === key) === i);
   if (fresh.length > 0) {
-    const results = prepareAll(
+    const results = await prepareAll(
       options,
       code,
       fresh.map(({ job }) => job),
     );
     fresh.forEach(({ job, key }, i) => {
-      const one = results.then((all) => accepted(job, all[i]));
-      found.set(key, one);
-      keep(key, one);
+      const prepared = accepted(job, results[i]);
+      found.set(key, prepared);
+      keep(key, prepared);
     });
   }
-  const prepared = await Promise.all(jobs.map(({ key }) => /** @type {Promise<Prepared>} */ (found.get(key))));
-  return { code, tasks: jobs.map(({ job }, i) => ({ task: job.task, ...prepared[i] })) };
+  return { code, tasks: jobs.map(({ job, key }) => ({ task: job.task, .../** @type {Prepared} */ (found.get(key)) })) };
 }
 
 /**
@@ -68,11 +70,10 @@ async function jobOf({ source, task }, checked) {
 
 /**
  * @param {string} key
- * @param {Promise<Prepared>} prepared
+ * @param {Prepared} prepared
  */
 function keep(key, prepared) {
   cache.set(key, prepared);
-  prepared.catch(() => cache.delete(key)); // a later pool may try again
   for (const oldest of cache.keys()) {
     if (cache.size <= CACHED_MOST) break;
     cache.delete(oldest);

@@ -320,3 +320,55 @@ test('a pool may have more modules than are kept for later pools', async () => {
     for (const i of numbers) assert.equal(await pool.dispatch(`number${i}`), i);
   });
 });
+
+test('a pool that gives up a module soon takes it from no other pool that wants it', async () => {
+  const loops = '(loop (br_if 0 (i32.const 0)))'.repeat(200_000);
+  const wasm = wat(`(module (func (export "run") (result i32) ${loops} (i32.const 1)))`);
+  const impatient = errorOf(createPool({ workers: 1, readyTimeoutMs: 1, isolated: { first: { wasm } } }));
+  await withModules({ second: { wasm } }, async (pool) => assert.equal(await pool.dispatch('second'), 1), {
+    readyTimeoutMs: 60_000,
+  });
+  assert.match((await impatient).message, /1 ms/);
+});
+
+test('a file grows by many small writes as fast as by few, holes are zero, and what was cut off does not come back', () =>
+  withModules(
+    {
+      grows: {
+        wasm: wat(`(module
+          (import "wasi_snapshot_preview1" "path_open" (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+          (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+          (import "wasi_snapshot_preview1" "fd_filestat_set_size" (func $size (param i32 i64) (result i32)))
+          (import "wasi_snapshot_preview1" "fd_allocate" (func $allocate (param i32 i64 i64) (result i32)))
+          (memory (export "memory") 1) (data (i32.const 16) "big")
+          (func (export "_start") (local $i i32) (local $fd i32)
+            (memory.fill (i32.const 1024) (i32.const 65) (i32.const 4096))
+            (if (call $open (i32.const 3) (i32.const 0) (i32.const 16) (i32.const 3) (i32.const 1)
+                  (i64.const -1) (i64.const -1) (i32.const 0) (i32.const 0))
+              (then unreachable))
+            (local.set $fd (i32.load (i32.const 0)))
+            (i32.store (i32.const 24) (i32.const 1024)) (i32.store (i32.const 28) (i32.const 4096))
+            (loop $more
+              (if (call $write (local.get $fd) (i32.const 24) (i32.const 1) (i32.const 40)) (then unreachable))
+              (local.set $i (i32.add (local.get $i) (i32.const 1)))
+              (br_if $more (i32.lt_u (local.get $i) (i32.const 8000))))
+            (i32.store (i32.const 28) (i32.const 0x7fffffff))
+            (if (i32.ne (call $write (local.get $fd) (i32.const 24) (i32.const 1) (i32.const 40)) (i32.const 21))
+              (then unreachable))
+            (if (call $size (local.get $fd) (i64.const 10)) (then unreachable))
+            (if (call $allocate (local.get $fd) (i64.const 0) (i64.const 5)) (then unreachable))
+            (if (call $allocate (local.get $fd) (i64.const 0) (i64.const 20)) (then unreachable))
+            (i32.store (i32.const 28) (i32.const 1))
+            (if (call $write (local.get $fd) (i32.const 24) (i32.const 1) (i32.const 40)) (then unreachable))))`),
+      },
+    },
+    async (pool) => {
+      // 32 MB: when each write copied the file, half of that took 25 s.
+      const { files } = await pool.dispatch('grows', { files: {} }, { timeoutMs: 20_000 });
+      const { big } = files;
+      assert.equal(big.length, 8000 * 4096 + 1);
+      assert.equal(text(big.subarray(0, 10)), 'A'.repeat(10));
+      assert.ok(big.subarray(10, -1).every((/** @type {number} */ byte) => byte === 0));
+      assert.equal(big.at(-1), 65);
+    },
+  ));
