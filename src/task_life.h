@@ -37,8 +37,7 @@ void wp_task_drop_result(wp_pool *pool, uint32_t self, uint32_t index);
 void wp_task_free(wp_pool *pool, uint32_t self, uint32_t index);
 
 /* Writes up to `limit` indexes of finished slots, oldest first within each worker, and returns their number. The slots are DELIVERED:
- * main reads and frees them. Slots of helpers are
- * freed here. main. */
+ * main reads and frees them. Slots of helpers are freed here. main. */
 uint32_t wp_task_drain(wp_pool *pool, uint32_t *indexes, uint32_t limit);
 
 /* Frees slots that wp_task_drain returned, after main has read them. main. */

@@ -169,7 +169,8 @@ typedef struct wp_config {
   const uint32_t *cpus; /* processors: thread n runs on the entry (n - 1) % cpu_count; copied */
   uint32_t cpu_count;
   /* Called in each worker thread, at its start and its end. `thread`: its number, from 1, used again after its end. `killed`: it is ended
-   * in the middle of a task, whose locks the hook must not wait for. The hooks must not call the pool. */
+   * in the middle of a task, whose locks the hook must not wait for. Parts of that task on other workers may still write to the frames of
+   * the task on this stack: the hook may use 16 KiB of it. The hooks must not call the pool. */
   void (*on_thread_start)(void *user, uint32_t thread);
   void (*on_thread_end)(void *user, uint32_t thread, bool killed);
   void *thread_user; /* passed to both */
