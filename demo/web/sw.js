@@ -14,7 +14,7 @@ self.addEventListener('fetch', (event) => {
   if (new URL(request.url).origin !== self.location.origin) return;
   event.respondWith(
     fetch(request).then((response) => {
-      if (!response.body) return response; // also redirects that the page follows by itself
+      if (!response.body || response.status === 204) return response; // also redirects that the page follows by itself
       const headers = new Headers(response.headers);
       for (const [name, value] of Object.entries(HEADERS)) headers.set(name, value);
       return new Response(response.body, { status: response.status, statusText: response.statusText, headers });

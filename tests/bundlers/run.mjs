@@ -20,6 +20,7 @@ const here = fileURLToPath(new URL('.', import.meta.url));
 const root = join(here, '../..');
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const EXPECTED = { sum: 42, mapped: [2, 4], code: 'TIMEOUT', isPoolError: true };
+const NOT_ISOLATED = { 'cross-origin-opener-policy': 'unsafe-none', 'cross-origin-embedder-policy': 'unsafe-none' };
 const LIMIT_MS = 60_000;
 const BY_PATH = './wasmpool/js/dist/browser-index.js';
 const INLINE = './wasmpool/js/dist/browser-inline.js';
@@ -88,7 +89,8 @@ function viteBuild(script, folder) {
 function unbundled(name, script) {
   const folder = join(app, name);
   cpSync(join(app, 'node_modules/wasmpool'), join(folder, 'wasmpool'), { recursive: true });
-  for (const file of [script, 'plain-worker.js', 'check.js']) cpSync(join(app, file), join(folder, file));
+  for (const file of ['main-plain.js', 'main-files.js', 'plain-worker.js', 'check.js'])
+    cpSync(join(app, file), join(folder, file));
   page(name, script);
   return folder;
 }
@@ -166,6 +168,24 @@ const WAYS = {
     const map = `<script type="importmap">{ "imports": { "wasmpool": "${BY_PATH}" } }</script>`;
     edit(join(folder, 'index.html'), '<script', `${map}\n    <script`);
     return serve({ folder });
+  },
+  "no bundler, the documentation's service worker where the server sends no headers": () => {
+    const folder = byPath(unbundled('out-recipe', 'main-recipe.js'));
+    const recipe = readFileSync(join(root, 'docs/installation.md'), 'utf8');
+    const [, script] = /```js\n(\/\/ sw\.js\n[^]*?)```/.exec(recipe) ?? [];
+    const [, inPage] = /```js\n(\/\/ in the page, [^]*?)```/.exec(recipe) ?? [];
+    writeFileSync(join(folder, 'sw.js'), script);
+    writeFileSync(join(folder, 'main-recipe.js'), `${inPage}\nawait import('./main-plain.js');\n`);
+    return serve({ folder, headers: NOT_ISOLATED });
+  },
+  'no bundler, the package from another origin': async () => {
+    const headers = { 'access-control-allow-origin': '*', 'cross-origin-resource-policy': 'cross-origin' };
+    const other = await serve({ folder: join(app, 'node_modules'), headers });
+    const served = await serve({
+      folder: byPath(unbundled('out-cdn', 'main-plain.js'), new URL(BY_PATH, other.url).href),
+    });
+    const { close } = served;
+    return Object.assign(served, { close: () => [close(), other.close()] });
   },
   'no bundler, wasmpool/inline by its path': () =>
     serve({ folder: byPath(unbundled('out-inline', 'main-plain.js'), INLINE) }),
