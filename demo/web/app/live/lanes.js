@@ -165,10 +165,7 @@ export class LanesView {
         to.fillRect(x, y, width, ROW);
         if (kind === 'hung' && width > 70) this.#label('hung', Math.max(x, left) + 8, y + ROW / 2);
       }
-      for (const [i, mark] of lane.marks.entries()) {
-        const next = lane.marks[i + 1];
-        this.#mark(mark, y, xOf, next && xOf(next.at));
-      }
+      this.#marks(lane.marks, y, xOf);
     });
     if (lane.ending) {
       // An earlier thread of this place is still being stopped by the browser.
@@ -180,16 +177,18 @@ export class LanesView {
   }
 
   /**
-   * @param {import('./history.js').Mark} mark
+   * A label that would cover the one before it is left out.
+   * @param {readonly import('./history.js').Mark[]} marks
    * @param {number} y
    * @param {Area['xOf']} xOf
-   * @param {number} [next] where the next mark is: without room before it there is no label
    */
-  #mark({ at, kind, text }, y, xOf, next) {
-    const x = xOf(at);
-    this.#to.fillStyle = kind === 'gone' ? this.#colours.gone : this.#colours.ink;
-    this.#to.fillRect(x - 1, y, 3, ROW);
-    this.#label(text, x + 7, y + ROW / 2, next);
+  #marks(marks, y, xOf) {
+    for (const { at, kind } of marks) {
+      this.#to.fillStyle = kind === 'gone' ? this.#colours.gone : this.#colours.ink;
+      this.#to.fillRect(xOf(at) - 1, y, 3, ROW);
+    }
+    let end = -Infinity;
+    for (const { at, text } of marks) if (xOf(at) > end) end = this.#label(text, xOf(at) + 7, y + ROW / 2);
   }
 
   /**
@@ -197,19 +196,19 @@ export class LanesView {
    * @param {string} text
    * @param {number} x
    * @param {number} y
-   * @param {number} [end] there is none if it would reach beyond
+   * @returns {number} where it ends
    */
-  #label(text, x, y, end = Infinity) {
+  #label(text, x, y) {
     const to = this.#to;
     to.font = `600 11px ${this.#font}`;
     const width = to.measureText(text).width;
-    if (x + width + 4 > end) return;
     to.fillStyle = this.#colours.card;
     to.beginPath();
     to.roundRect(x - 4, y - 9, width + 8, 18, 4);
     to.fill();
     to.fillStyle = this.#colours.ink;
     to.fillText(text, x, y + 0.5);
+    return x + width + 4;
   }
 
   /**
