@@ -7,6 +7,8 @@ const FIRST_BYTES = 4096;
 export class Output {
   /** stdout and stderr, from 1. @type {{ bytes: Uint8Array<ArrayBuffer>, length: number }[]} */
   #streams = [];
+  /** By stream, from 1: a character may come in two pieces. @type {TextDecoder[]} */
+  #decoders = [];
   #limit;
   #print;
   #used = 0;
@@ -62,7 +64,8 @@ export class Output {
   write(fd, bytes) {
     this.spend(bytes.length);
     if (this.#print) {
-      this.#print(fd, new TextDecoder().decode(bytes));
+      const text = (this.#decoders[fd] ??= new TextDecoder()).decode(bytes, { stream: true });
+      if (text) this.#print(fd, text);
       return;
     }
     const stream = (this.#streams[fd] ??= { bytes: new Uint8Array(FIRST_BYTES), length: 0 });

@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs';
 import test from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { createPool } from '../../js/index.js';
+import { Output } from '../../js/foreign/output.js';
 import { confine } from '../../js/instrument/confine.js';
 import { resolveOptions } from '../../js/options/options.js';
 import { loadForeign } from '../../js/threads/foreign.js';
@@ -265,6 +266,17 @@ test("a module's memory and tables may be imported; AssemblyScript's abort says 
       assert.match((await errorOf(pool.dispatch('abort'))).message, /abort: no \(:7:9\)/);
     },
   ));
+
+test('what a module prints may be cut within a character', () => {
+  /** @type {string[]} */
+  const printed = [];
+  const output = new Output(100, (fd, piece) => printed.push(`${fd}${piece}`));
+  const [first, ...rest] = new TextEncoder().encode('äb');
+  output.write(1, Uint8Array.of(first));
+  output.write(2, new TextEncoder().encode('c'));
+  output.write(1, Uint8Array.from(rest));
+  assert.deepEqual(printed, ['2c', '1äb']);
+});
 
 // ---- Programs ----
 
