@@ -131,8 +131,8 @@ wp_status wp_fork_help(wp_task *task) {
   memcpy(&invitation, task->slot->argument_inline, sizeof invitation);
   wp_forks *forks = wp__forks_own(pool, task->self);
   wp_forks *root = wp__forks_of(pool, invitation.root);
-  if (!forks || !root) return WP_OK;
-  if (is_wanted(pool, &invitation)) {
+  if (!root) return WP_OK;
+  if (forks && is_wanted(pool, &invitation)) {
     wp_task view = {.pool = pool,
                     .slot = wp_slot_at(&pool->slots, invitation.index),
                     .self = task->self,

@@ -123,6 +123,7 @@ static uint32_t holds(const wp_pool *pool, const wp_suspicion *suspicion) {
 }
 
 void wp_suspicion_measured(wp_suspicion *suspicion, double ran_ms, double now_ms) {
+  if (suspicion->phase != WP_SUSPICION_CHECK) return; /* another suspicion of the thread asked */
   if (suspicion->measured_ms <= 0) suspicion->ran_from_ms = ran_ms;
   suspicion->ran_ms = ran_ms;
   suspicion->measured_ms = now_ms;

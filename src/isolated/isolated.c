@@ -85,6 +85,7 @@ static void drop_result(wp_task *task) {
 }
 
 static wp_status make_room(wp_task *task, uint32_t type, size_t bytes) {
+  if (task->part) return WP_E_INVALID_ARGUMENT;
   drop_result(task);
   if (!wp_type_holds(type, bytes)) return WP_E_INVALID_ARGUMENT;
   task->result = allocate(bytes);
@@ -130,14 +131,16 @@ void wp_task_heartbeat(wp_task *task) {
 }
 
 wp_status wp_task_progress(wp_task *task, uint32_t type, const void *data, size_t bytes) {
-  (void)task;
-  if ((bytes && !data) || !wp_type_holds(type, bytes)) return WP_E_INVALID_ARGUMENT;
+  if (task->part || (bytes && !data) || !wp_type_holds(type, bytes)) return WP_E_INVALID_ARGUMENT;
   return wp_js_isolated_progress(type, data, bytes);
 }
 
 /* There is no other worker in this memory: parts run at once, on the only thread. */
 void wp_task_spawn(wp_task *task, wp_subtask *child, wp_subtask_function function, void *context) {
+  bool before = task->part;
+  task->part = true;
   *child = (wp_subtask){0, function(task, context)};
+  task->part = before;
 }
 
 wp_status wp_task_await(wp_task *task, wp_subtask *child) {

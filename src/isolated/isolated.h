@@ -33,6 +33,7 @@ struct wp_task {
   void *argument;
   void *result;        /* NULL: none */
   struct block *first; /* scratch memory */
+  bool part;           /* a part of the task runs, which has no result of its own */
 };
 
 /* The name of a task, in order of registration; NULL behind the last. */

@@ -41,4 +41,5 @@ test('parts of C tasks: a task that hangs on all workers is stopped on all of th
 test('parts of C tasks: in an instance of its own a task runs them at once', () =>
   withPool({ wasm: ISOLATED }, async (pool) => {
     assert.equal(await pool.dispatch('parts_count'), 100_000);
+    assert.equal(await pool.dispatch('parts_result'), 1, 'a part has no result and no progress');
   }));
