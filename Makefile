@@ -247,8 +247,9 @@ build/smoke/tasks.mjs: tests/smoke/tasks.c
 build/js/tasks.mjs: tests/js/fixtures/tasks.c
 build/js/tasks.mjs: private ROOMS_TOO := -Isrc # it damages them on purpose
 build/bench/tasks.mjs: bench/tasks.c
+build/bench/forks.mjs: bench/forks.c
 build/js/locks.mjs: tests/js/fixtures/locks.cpp
-build/demo/digest.mjs build/smoke/tasks.mjs build/js/tasks.mjs build/js/locks.mjs build/bench/tasks.mjs: $(SDK) | emcc
+build/demo/digest.mjs build/smoke/tasks.mjs build/js/tasks.mjs build/js/locks.mjs build/bench/tasks.mjs build/bench/forks.mjs: $(SDK) | emcc
 	$(call say,EMCC,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(EMCC) -O2 $(ROOMS_TOO) $(filter %.c %.cpp,$(filter-out src/%,$^)) $$($(CONFIG) --emscripten) -o $@
@@ -413,9 +414,14 @@ bench: wasm bench-programs build/bench/O2.wasm build/bench/O3-simd.wasm | npm ##
 
 # Waiting threads of OpenMP sleep: otherwise they would slow the other pools down.
 .PHONY: bench-native
-bench-native: build/bench/native ## the native library beside libuv, GLib, OpenMP and oneTBB (ROUNDS=9)
+bench-native: build/bench/native build/bench/forks.mjs wasm ## the native library beside libuv, GLib, OpenMP and oneTBB, and beside wasm (ROUNDS=9)
 	$(Q)OMP_WAIT_POLICY=passive build/bench/native $(or $(ROUNDS),9)
-build/bench/native: bench/native.cpp build/native/libwasmpool.a src/embed/wraps.txt
+	$(Q)node bench/forks.mjs $(or $(ROUNDS),9)
+build/bench/forks.o: bench/forks.c include/wasmpool.h
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -O2 -c $< -o $@
+build/bench/native: bench/native.cpp build/bench/forks.o build/native/libwasmpool.a src/embed/wraps.txt
 	$(Q)scripts/packages.sh bench
 	$(call say,LINK,$@)
 	$(Q)mkdir -p $(@D)
