@@ -210,17 +210,29 @@ fuzz: | deps-test ## the core under libFuzzer for FUZZ_SECONDS=60
 # What is shipped built. `&:`: a recipe makes all of them, and runs when one is missing or too old (GNU make 4.3).
 CORE   := wasm/dist/wasmpool.mjs wasm/dist/wasmpool.wasm
 BUNDLE := js/dist/boot-node.cjs js/dist/boot-node-worker.cjs js/dist/boot-node-cbor.cjs js/dist/boot-node-isolated.cjs js/dist/cbor.js js/dist/command-line.cjs
+SUPERVISION_CALLS := __heap_base wp_actor_reason_text $(addprefix wp_supervision_,bytes create step counts_of info)
+SUPERVISION := js/dist/supervision.js
 MAIN   := js/dist/wasmpool.cjs $(foreach entry,index actor-manager twin,js/dist/$(entry).cjs js/dist/$(entry).mjs js/dist/browser-$(entry).js) \
           $(addprefix js/dist/,browser-worker.js inside.cjs inline.mjs inline.cjs inline-actor-manager.mjs browser-inline.js worker.cjs)
-wasm: $(CORE) $(BUNDLE) $(MAIN) ## what the package ships built: the core, wasm/dist; its JavaScript, js/dist
+wasm: $(CORE) $(BUNDLE) $(SUPERVISION) $(MAIN) ## what the package ships built: the core, wasm/dist; its JavaScript, js/dist
 
 # One file instead of fifty: docs/decisions/0018-start.md.
 $(BUNDLE) &: $(shell find js -name '*.js' -not -path 'js/dist/*') scripts/bundle-worker.mjs scripts/own-glue.mjs wasm/dist/wasmpool.mjs package-lock.json | npm
 	$(call say,BUNDLE,js/dist)
 	$(Q)node scripts/bundle-worker.mjs
 
+# Supervision needs neither the pool's memory nor threads: a module of its own, docs/decisions/0031-supervision.md.
+build/wasm/supervision.wasm: src/restart.c $(filter-out %_check.c,$(filter src/supervision%,$(ROOMS))) $(HEADERS) Makefile | emcc
+	$(call say,EMCC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(EMCC) -std=c11 $(WARNINGS) -Isrc -Os -mbulk-memory -sSTANDALONE_WASM -sALLOW_MEMORY_GROWTH -sSTACK_SIZE=16KB --no-entry \
+	  $(SUPERVISION_CALLS:%=-Wl,--export=%) $(filter %.c,$^) -o $@
+$(SUPERVISION): build/wasm/supervision.wasm scripts/bundle-supervision.mjs
+	$(call say,BUNDLE,$@)
+	$(Q)node scripts/bundle-supervision.mjs $<
+
 # What users get by the package's name: docs/decisions/0023-package.md.
-$(MAIN) &: $(BUNDLE) scripts/bundle-main.mjs $(CORE)
+$(MAIN) &: $(BUNDLE) $(SUPERVISION) scripts/bundle-main.mjs $(CORE)
 	$(call say,BUNDLE,js/dist/wasmpool.cjs)
 	$(Q)node scripts/bundle-main.mjs
 
@@ -283,7 +295,7 @@ build/js/threads.mjs: tests/js/fixtures/threads.c Makefile | emcc
 
 # ---- Generated for JS ----------------------------------------------------------------------------------------------
 
-generate: build/gen/layout.js build/gen/status.js ## js/generated/ from src/status.def and src/bindings/layout.def
+generate: build/gen/layout.js build/gen/supervision.js build/gen/status.js ## js/generated/ from src/status.def, src/bindings/layout.def and supervision.def
 	$(Q)mkdir -p js/generated
 	$(Q)cp $^ js/generated/
 
@@ -297,6 +309,11 @@ build/gen/layout.js: wasm/gen_layout.c src/bindings/layout.c src/bindings/layout
 	$(Q)mkdir -p $(@D)
 	$(Q)$(EMCC) -std=c11 $(WARNINGS) -Isrc $< src/bindings/layout.c -o build/gen/gen_layout.cjs
 	$(Q)node build/gen/gen_layout.cjs >$@
+
+build/gen/supervision.js: wasm/gen_layout.c src/bindings/supervision.def src/supervision.h src/restart.h Makefile | emcc
+	$(Q)mkdir -p $(@D)
+	$(Q)$(EMCC) -std=c11 $(WARNINGS) -Isrc -DSUPERVISION $< -o build/gen/gen_supervision.cjs
+	$(Q)node build/gen/gen_supervision.cjs >$@
 
 types: | npm ## check the types of js/ and tests/types, write types/*.d.ts
 	$(Q)$(TSC) -p tsconfig.json
@@ -450,8 +467,8 @@ build/bench/%.wasm: bench/kernels.c | deps-test
 
 .PHONY: lint lint-generated lint-format lint-prettier lint-tidy lint-js lint-rules
 lint: lint-generated lint-format lint-prettier lint-tidy lint-js lint-rules ## format, clang-tidy, eslint, our own rules, generated files
-lint-generated: build/gen/layout.js build/gen/status.js
-	$(Q)scripts/compare.sh build/gen/layout.js js/generated/layout.js build/gen/status.js js/generated/status.js
+lint-generated: build/gen/layout.js build/gen/supervision.js build/gen/status.js
+	$(Q)scripts/compare.sh build/gen/layout.js js/generated/layout.js build/gen/supervision.js js/generated/supervision.js build/gen/status.js js/generated/status.js
 lint-format: | deps-test
 	$(Q)scripts/check-format.sh $(C_FORMATTED)
 lint-tidy: $(C_TIDIED:%=build/tidy/%.ok)

@@ -72,7 +72,7 @@ async function licenseOf(name) {
 
 // Chunks have other names each time.
 for (const file of await readdir(dist))
-  if (!/^(?:boot-node|cbor|command-line|LIC)/.test(file)) await rm(resolve(dist, file));
+  if (!/^(?:boot-node|cbor|command-line|supervision|LIC)/.test(file)) await rm(resolve(dist, file));
 
 // ---- Everywhere: what workers load for modules of others ----
 

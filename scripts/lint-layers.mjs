@@ -34,6 +34,7 @@ const LAYERS = [
   'jobs',
   'telemetry',
   'api',
+  'actor',
   'compat',
   'index.js',
   'inline.js',

@@ -2,7 +2,8 @@
 
 bool wp_restart_valid(const wp_restart_policy *policy) {
   return policy->kind <= WP_RESTART_NEVER && policy->window_ms >= 0 && policy->min_ms >= 0 &&
-         policy->max_ms >= 0 && policy->jitter >= 0 && policy->jitter <= 1;
+         policy->max_ms >= 0 && policy->jitter >= 0 && policy->jitter <= 1 &&
+         policy->growth <= WP_RESTART_KEEPS;
 }
 
 uint32_t wp_restart_capacity(const wp_restart_policy *policy) {
@@ -21,10 +22,13 @@ static uint32_t recent(const wp_restart_policy *policy, const wp_restart_log *lo
   return found;
 }
 
-static double back_off(const wp_restart_policy *policy, uint32_t doublings) {
+double wp_restart_delay(const wp_restart_policy *policy, uint32_t restarts, double chance) {
   double delay_ms = policy->min_ms;
-  while (doublings-- && delay_ms < policy->max_ms) delay_ms *= 2;
-  return delay_ms < policy->max_ms ? delay_ms : policy->max_ms;
+  if (policy->growth == WP_RESTART_ADDS) delay_ms *= restarts + 1.0;
+  if (policy->growth == WP_RESTART_DOUBLES)
+    while (restarts-- && delay_ms > 0 && delay_ms < policy->max_ms) delay_ms *= 2;
+  if (delay_ms > policy->max_ms) delay_ms = policy->max_ms;
+  return delay_ms * (1 + policy->jitter * (2 * chance - 1));
 }
 
 void wp_restart_renew(wp_restart_log *log) {
@@ -45,5 +49,5 @@ double wp_restart_take(const wp_restart_policy *policy, wp_restart_log *log, dou
   log->count++;
   /* the same position in the ring; keeps the count from wrapping */
   if (log->count == 2 * capacity) log->count = capacity;
-  return back_off(policy, used) * (1 + policy->jitter * (2 * chance - 1));
+  return wp_restart_delay(policy, used, chance);
 }

@@ -14,7 +14,7 @@
 
 enum {
   WP_RESTARTS_MAX = 4096, /* most times that a log keeps; a larger limit means no limit */
-  /* times that a log without a limit keeps: after so many doublings every delay has reached max_ms */
+  /* times that a log without a limit keeps, so its delays grow no further: after so many doublings every one has reached max_ms */
   WP_DOUBLINGS_MAX = 64,
 };
 
@@ -24,13 +24,21 @@ enum wp_restart_kind {
   WP_RESTART_NEVER = 2,
 };
 
+enum wp_restart_growth {
+  WP_RESTART_DOUBLES = 0, /* min_ms times 1, 2, 4, 8 … */
+  WP_RESTART_ADDS = 1,    /* min_ms times 1, 2, 3, 4 … */
+  WP_RESTART_KEEPS = 2,   /* always min_ms */
+};
+
 typedef struct wp_restart_policy {
   uint32_t kind;    /* enum wp_restart_kind */
   uint32_t max;     /* restarts within the window; above WP_RESTARTS_MAX: no limit */
   double window_ms; /* 0: restarts are never forgotten */
-  /* the delay: min_ms, doubled for each restart within the window, at most max_ms */
+  /* the delay: min_ms, growing by `growth` with each restart within the window, at most max_ms */
   double min_ms, max_ms;
-  double jitter; /* 0 … 1: the share of a delay that chance may add or subtract */
+  double jitter;   /* 0 … 1: the share of a delay that chance may add or subtract */
+  uint32_t growth; /* enum wp_restart_growth */
+  uint32_t reserved;
 } wp_restart_policy;
 
 typedef struct wp_restart_log {
@@ -52,5 +60,8 @@ void wp_restart_renew(wp_restart_log *log);
  * in milliseconds; or a negative number: no further restart is allowed, and the log is spent. */
 double wp_restart_take(const wp_restart_policy *policy, wp_restart_log *log, double now_ms,
                        bool clean, double chance);
+
+/* The delay in milliseconds after `restarts` restarts, for those who count for themselves. `chance` as above. */
+double wp_restart_delay(const wp_restart_policy *policy, uint32_t restarts, double chance);
 
 #endif

@@ -207,7 +207,7 @@ export const ACTION_KILL = 2;
 export const ACTION_SILENT = 3;
 
 // size of wp_restart_policy
-export const RESTART_POLICY_SIZE = 40;
+export const RESTART_POLICY_SIZE = 48;
 export const RESTART_POLICY_KIND = 0;
 export const RESTART_POLICY_MAX = 4;
 export const RESTART_POLICY_WINDOW_MS = 8;
@@ -235,16 +235,16 @@ export const SUSPECT_TASK = 1;
 export const SUSPECT_SILENT = 3;
 
 // size of wp_fleet_config
-export const FLEET_CONFIG_SIZE = 152;
+export const FLEET_CONFIG_SIZE = 160;
 export const FLEET_CONFIG_RESTART = 0;
-export const FLEET_CONFIG_LADDER = 40;
-export const FLEET_CONFIG_READY_MS = 88;
-export const FLEET_CONFIG_SPARE_DELAY_MS = 96;
-export const FLEET_CONFIG_SEED = 120;
-export const FLEET_CONFIG_SEATS_MIN = 128;
-export const FLEET_CONFIG_SEATS_MAX = 132;
-export const FLEET_CONFIG_FAREWELLS = 136;
-export const FLEET_CONFIG_IDLE_MS = 144;
+export const FLEET_CONFIG_LADDER = 48;
+export const FLEET_CONFIG_READY_MS = 96;
+export const FLEET_CONFIG_SPARE_DELAY_MS = 104;
+export const FLEET_CONFIG_SEED = 128;
+export const FLEET_CONFIG_SEATS_MIN = 136;
+export const FLEET_CONFIG_SEATS_MAX = 140;
+export const FLEET_CONFIG_FAREWELLS = 144;
+export const FLEET_CONFIG_IDLE_MS = 152;
 
 // size of wp_handle
 export const HANDLE_SIZE = 8;
@@ -328,4 +328,4 @@ export const LEVEL_LOW = 3;
 export const LEVEL_COUNT = 4;
 
 // hash of all of these
-export const LAYOUT = 1158755286;
+export const LAYOUT = 3720778502;

@@ -50,6 +50,21 @@ TEST(back_off, "each restart within the window doubles the delay, up to the long
   CHECK_EQ(1000 * wp_restart_take(&policy, &log, 5000, false, 0.5), 10000);
 }
 
+TEST(growth,
+     "delays double, grow by the shortest one, or stay the same, as the policy says [NF-54]") {
+  static const double expected[][4] = {{10, 20, 40, 60}, {10, 20, 30, 40}, {10, 10, 10, 10}};
+  for (uint32_t growth = WP_RESTART_DOUBLES; growth <= WP_RESTART_KEEPS; growth++) {
+    wp_restart_policy policy = usual;
+    policy.growth = growth;
+    for (uint32_t i = 0; i < 4; i++)
+      CHECK_EQ(1000 * wp_restart_delay(&policy, i, 0.5), 1000 * expected[growth][i]);
+    CHECK_EQ(1000 * wp_restart_delay(&policy, WP_NONE, 0.5),
+             growth == WP_RESTART_KEEPS ? 10000 : 60000);
+    policy.min_ms = 0;
+    CHECK_EQ(wp_restart_delay(&policy, WP_NONE, 0.5), 0);
+  }
+}
+
 TEST(jitter, "chance moves a delay by at most its part, both ways") {
   wp_restart_policy policy = usual;
   policy.jitter = 0.2;
@@ -143,5 +158,8 @@ TEST(valid, "a policy out of bounds is recognised") {
   CHECK(!wp_restart_valid(&policy));
   policy.window_ms = 0;
   policy.jitter = 1.5;
+  CHECK(!wp_restart_valid(&policy));
+  policy.jitter = 0;
+  policy.growth = WP_RESTART_KEEPS + 1;
   CHECK(!wp_restart_valid(&policy));
 }
