@@ -202,7 +202,7 @@ static inline wp_actor_info info(const host *h, char actor) {
 #define CHECK_SAID(h, text)                                                                        \
   do {                                                                                             \
     const char *wp_said = said(h);                                                                 \
-    if (strcmp(wp_said, text)) {                                                                   \
+    if (strcmp(wp_said, text) != 0) {                                                              \
       printf("# %s:%d: said:     %s\n# %s:%d: expected: %s\n", __FILE__, __LINE__, wp_said,        \
              __FILE__, __LINE__, text);                                                            \
       wp_test_failures++;                                                                          \
