@@ -1,6 +1,7 @@
 /* Ends of leases and deaths of threads; counting boxes anew; checking them. */
 #include "base/point.h"
 #include "box_parts.h"
+#include "letter.h"
 
 /* No points: main only. */
 static uint32_t clear_readers(const wp_pool *pool, wp_box *box) {
@@ -63,6 +64,17 @@ static void count_name(wp_pool *pool, const wp_value *value) {
   wp_atomic_fetch_add_relaxed_u32(&box->count, 1); /* nobody else counts now */
 }
 
+/* What letters hold: their values, and boxes that they hand over. No points: main only. */
+static void count_letters(wp_pool *pool) {
+  for (uint32_t i = 0; i < wp_atomic_load_acquire_u32(&pool->letters.capacity); i++) {
+    const wp_letter *letter = wp_letter_at(&pool->letters, i);
+    uint32_t shared = (uint32_t)wp_atomic_load_acquire_u64(&letter->share);
+    if (wp_letter_state_of(letter) == WP_LETTER_FREE) continue;
+    count_name(pool, &letter->value);
+    count_name(pool, &(wp_value){0, 0, 0, shared});
+  }
+}
+
 static bool is_free(const void *record) {
   const wp_box *box = record;
   return wp__box_has_state(wp_atomic_load_acquire_u64(&box->word), WP_BOX_FREE);
@@ -85,6 +97,7 @@ void wp_box_recount(wp_pool *pool) {
     count_name(pool, &slot->argument);
     count_name(pool, &slot->result);
   }
+  count_letters(pool);
   for (uint32_t i = 0; i < capacity; i++) {
     const wp_box *box = wp_box_at(pool, i);
     if (wp__box_has_state(wp_atomic_load_acquire_u64(&box->word), WP_BOX_FREE)) continue;

@@ -3,6 +3,7 @@
 #include "group.h"
 #include "lanes.h"
 #include "lock.h"
+#include "mailbox.h"
 #include "name.h"
 #include "rooms.h"
 #include "task.h"

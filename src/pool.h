@@ -55,15 +55,16 @@ typedef struct wp_lanes {
 } wp_lanes;
 
 typedef struct wp_counters {
-  wp_atomic_u64 processed; /* tasks settled; main */
-  wp_atomic_u64 errors;    /* tasks settled without a result; main */
-  wp_atomic_u64 late;      /* answers that came after their task was settled; workers */
-  wp_atomic_u64 denied;    /* reads of boxes by threads that were not granted them; readers */
-  wp_atomic_u64 lost;      /* tasks whose worker died while running them; main */
-  wp_atomic_u64 reaped;    /* threads reaped; main */
-  wp_atomic_u64 rebuilt;   /* threads reaped that had died inside the gate; main */
-  wp_atomic_u64 bells;     /* doorbells rung; workers */
-  wp_atomic_u64 kept;      /* bytes of stopped tasks that something still points to; any */
+  wp_atomic_u64 processed;    /* tasks settled; main */
+  wp_atomic_u64 errors;       /* tasks settled without a result; main */
+  wp_atomic_u64 late;         /* answers that came after their task was settled; workers */
+  wp_atomic_u64 denied;       /* reads of boxes by threads that were not granted them; readers */
+  wp_atomic_u64 lost;         /* tasks whose worker died while running them; main */
+  wp_atomic_u64 reaped;       /* threads reaped; main */
+  wp_atomic_u64 rebuilt;      /* threads reaped that had died inside the gate; main */
+  wp_atomic_u64 bells;        /* doorbells rung; workers */
+  wp_atomic_u64 dead_letters; /* messages that nobody got (mailbox.h); any */
+  wp_atomic_u64 kept;         /* bytes of stopped tasks that something still points to; any */
 } wp_counters;
 
 /* Main's; see governor.h. */
@@ -135,6 +136,7 @@ struct wp_pool {
   struct wp_telemetry *telemetry; /* NULL: off; set before the first worker is seated */
   uint32_t bulks_peak;            /* highest `bulks` since telemetry read it */
   wp_table slots, boxes, groups, names;
+  wp_table mailboxes, letters; /* see mailbox.h */
   /* Places in reserved memory, see box_memory.c; a thread takes a free one if it has a grant. */
   wp_table places;
   uint8_t *box_memory; /* the reserved memory; constant; NULL: there is none */

@@ -7,6 +7,7 @@
 #include "idle.h"
 #include "lanes.h"
 #include "lock.h"
+#include "mailbox.h"
 #include "name.h"
 #include "scheduler.h"
 #include "task.h"

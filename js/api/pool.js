@@ -11,6 +11,7 @@ import { Jobs } from '../jobs/jobs.js';
 import { startMap } from '../jobs/map-tasks.js';
 import { PoolSize } from './pool-size.js';
 import { resolveOptions } from '../options/options.js';
+import { RUNNER } from '../handlers/runner.js';
 import { diagnose, poolStats } from '../telemetry/report.js';
 import { checkLibrary } from '../time/scheduler.js';
 import { createEngine } from '../submit/start.js';
@@ -233,6 +234,11 @@ export class Pool {
   /** Ends a pause: starts waiting tasks. */
   resume() {
     this.#switches.pause(false);
+  }
+
+  /** For modules of this package that are built on pools: what runs this one, once it has started. */
+  get [RUNNER]() {
+    return this.#intake.engine;
   }
 
   /**

@@ -6,6 +6,7 @@ import { STATUS } from '../generated/status.js';
 import { callCTask } from './c-task.js';
 import { CALL_C } from './call-c.js';
 import { promiseOf } from './handlers.js';
+import { RUNNER } from './runner.js';
 
 /**
  * The worker's side of a context: handlers cannot reach these functions.
@@ -62,6 +63,11 @@ export class Context {
     this.#index = index;
     this.#slot = slot;
     this.#serial = loop.core.memory.f64[(slot + L.SLOT_SERIAL) >>> 3];
+  }
+
+  /** For modules of this package that run as handlers. */
+  get [RUNNER]() {
+    return this.#loop;
   }
 
   /** The worker that runs the task: `index` is its seat in the pool, from 0. */

@@ -18,4 +18,5 @@
  * @property {() => number} readClock
  */
 
-export {};
+/** Name of an internal property of contexts, their runner, and of pools, their engine. A registered symbol, because a bundle has its own copy of this file. */
+export const RUNNER = Symbol.for('wasmpool.runner');

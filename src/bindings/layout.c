@@ -5,6 +5,7 @@
 #include "fleet.h"
 #include "group.h"
 #include "isolated/isolated.h"
+#include "mailbox.h"
 #include "name.h"
 #include "pool.h"
 #include "scheduler.h"

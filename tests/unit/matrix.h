@@ -277,7 +277,8 @@ WP_TASK(answer_no) {
 
 /* Bytes and blocks in use in all heaps, without the tables' chunks and the lists of parts, which stay. */
 static void count_memory(uint64_t sum[2]) {
-  const wp_table *tables[] = {&s.f.pool->slots, &s.f.pool->boxes, &s.f.pool->groups};
+  const wp_table *tables[] = {&s.f.pool->slots, &s.f.pool->boxes, &s.f.pool->groups,
+                              &s.f.pool->mailboxes, &s.f.pool->letters};
   sum[0] = sum[1] = 0;
   for (uint32_t i = 0; i < s.f.pool->thread_count; i++) {
     wp_heap_drain(wp_pool_heap(s.f.pool, i));
@@ -288,7 +289,7 @@ static void count_memory(uint64_t sum[2]) {
     sum[0] -= wp_heap_usable(forks) + WP_HEAP_ALIGN;
     sum[1]--;
   }
-  for (uint32_t t = 0; t < 3; t++) {
+  for (size_t t = 0; t < sizeof tables / sizeof *tables; t++) {
     uint32_t capacity = wp_atomic_load_relaxed_u32(&tables[t]->capacity);
     for (uint32_t at = 0; at < capacity; at += WP_TABLE_CHUNK) {
       sum[0] -= wp_heap_usable(wp_table_at(tables[t], at)) + WP_HEAP_ALIGN;
@@ -364,6 +365,8 @@ static void look_for_leaks(uint64_t spare) {
   count_memory(sum);
   const wp_pool *pool = s.f.pool;
   if (wp_table_in_use(&pool->slots)) complain("slots in use");
+  if (wp_atomic_load_relaxed_u32(&pool->letters.in_use)) complain("letters in use");
+  if (wp_atomic_load_relaxed_u32(&pool->mailboxes.in_use)) complain("mailboxes in use");
   if (wp_atomic_load_relaxed_u32(&pool->boxes.in_use)) complain("boxes in use");
   if (wp_atomic_load_relaxed_u32(&pool->boxes_taken)) complain("places taken");
   if (wp_atomic_load_relaxed_u32(&pool->groups.in_use) > spare) complain("groups in use");

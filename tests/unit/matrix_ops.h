@@ -5,6 +5,7 @@
 #include "idle.h"
 #include "matrix.h"
 #include "matrix_forks.h"
+#include "matrix_mail.h"
 
 typedef struct operation {
   const char *name;
@@ -518,6 +519,7 @@ static const operation operations[] = {
     {"recover", prepare_recover, run_recover, NULL, false},
     {"lock", prepare_lock, run_lock, NULL, false},
     {"help", prepare_help, run_help, NULL, false},
+    {"mail", prepare_mail, run_mail, end_mail, false},
     {"fork", prepare_fork, run_fork, NULL, true},
     {"aid", prepare_aid, run_aid, end_aid, true},
     {"fork trap", prepare_fork_trap, run_fork_trap, NULL, true},

@@ -32,7 +32,7 @@ static const char *const losses[] = {"group.leave",  "heap.blocks", "heap.bytes"
 static const char *const outside[] = {
     "critical.holds", "critical.listed", "gate.enter", "gate.left", "thread.wake", "thread.sleep",
     "thread.awake", "thread.beat", "idle.clear", "pace.note", "tag.set", "box.denied",
-    "worker.ready", "task.look", "event.wait", "event.go",
+    "worker.ready", "mailbox.arm", "mailbox.up", "task.look", "event.wait", "event.go",
     /* A part's word is enough by itself: fork.h. */
     "fork.number", "fork.helpers", "fork.calls", "fork.family", "fork.top", "fork.ready",
     "fork.pop", "fork.back", "fork.hungry", "fork.asleep", "fork.awake", "fork.free", "fork.settle",
