@@ -18,6 +18,11 @@ const dist = resolve(root, 'js/dist');
 /** Entry points of the package that main loads: names of the files in js/dist, and sources. */
 const ENTRIES = { index: 'js/index.js', 'actor-manager': 'js/compat/actor-manager.js', twin: 'js/compat/twin.js' };
 
+/** An entry point that Node loads as a file of its own, beside the main one: most programs do without it. */
+const APART = { future: 'js/compat/future.js' };
+/** What files of APART take from the main one, so that there is one class and one table of each. */
+const SHARED = /[\\/]js[\\/](?:api|base|codec|core|generated|host|task)[\\/]/;
+
 /**
  * Puts other modules in the place of some.
  * @param {Record<string, () => string | Promise<string>>} modules texts by path
@@ -53,6 +58,25 @@ function ownUrls(expression) {
     },
   };
 }
+
+/** Paths of modules that files of APART take from the main one. @type {Set<string>} */
+const shared = new Set();
+
+/** @type {import('esbuild').Plugin} */
+const fromMain = {
+  name: 'from-main',
+  setup(bundle) {
+    bundle.onResolve({ filter: /^\.\.?\// }, ({ path, resolveDir, namespace }) => {
+      const found = resolve(resolveDir, path);
+      return namespace === 'file' && SHARED.test(found) ? { path: found, namespace: 'main' } : undefined;
+    });
+    bundle.onLoad({ filter: /./, namespace: 'main' }, ({ path }) => {
+      const name = relative(root, path).replaceAll('\\', '/');
+      shared.add(name);
+      return { contents: `module.exports = require('./wasmpool.cjs')[${JSON.stringify(name)}];` };
+    });
+  },
+};
 
 const common = /** @type {const} */ ({
   absWorkingDir: root,
@@ -109,20 +133,55 @@ await writeFile(
 
 const node = /** @type {const} */ ({ ...common, platform: 'node', target: 'node20' });
 
+/** Where this file lies. Bundlers of servers leave __filename, which an ES module does not have. */
+const here = (/** @type {string} */ name) =>
+  `"use strict";const here=typeof __filename==="string"?require("node:url").pathToFileURL(__filename).href:"${inside(dist)}/${name}";`;
+
+for (const [name, source] of Object.entries(APART))
+  await build({
+    ...node,
+    entryPoints: [source],
+    outfile: `js/dist/${name}.cjs`,
+    format: 'cjs',
+    banner: { js: here(`${name}.cjs`) },
+    external: ['./wasmpool.cjs'],
+    plugins: [
+      instead({
+        'js/actor/main/worker-url.js': () => "export const actorWorkerUrl = () => new URL('actor-worker.js', here);",
+      }),
+      fromMain,
+    ],
+  });
+
+// What an actor's thread loads.
+await build({
+  ...common,
+  entryPoints: ['js/actor/worker/actor.js'],
+  outfile: 'js/dist/actor-worker.js',
+  platform: 'node',
+  format: 'esm',
+  target: 'node20',
+  minifySyntax: true,
+  minifyWhitespace: true,
+  plugins: [
+    instead({
+      'js/entry/cbor-encoder.js': async () =>
+        (await readFile(resolve(root, 'js/entry/cbor-encoder.js'), 'utf8')).replace('../dist/', './'),
+    }),
+  ],
+});
+
 await build({
   ...node,
   stdin: {
-    contents: Object.entries(ENTRIES)
+    contents: [...Object.entries(ENTRIES), ...[...shared].sort().map((path) => [path, path])]
       .map(([name, source]) => `export * as ${JSON.stringify(name)} from './${source}';`)
       .join('\n'),
     resolveDir: root,
   },
   outfile: 'js/dist/wasmpool.cjs',
   format: 'cjs',
-  // Bundlers of servers leave __filename, which an ES module does not have.
-  banner: {
-    js: `"use strict";const here=typeof __filename==="string"?require("node:url").pathToFileURL(__filename).href:"${inside(dist)}/wasmpool.cjs";`,
-  },
+  banner: { js: here('wasmpool.cjs') },
   external: ['./inside.cjs'],
   plugins: [
     instead({
@@ -161,6 +220,14 @@ for (const [name, source] of Object.entries(ENTRIES)) {
   await writeFile(
     resolve(dist, `${name}.mjs`),
     `import main from './wasmpool.cjs';\nexport const { ${exported[name]} } = main[${one}];\n`,
+  );
+}
+
+for (const [name, source] of Object.entries(APART)) {
+  const names = Object.keys(await import(pathToFileURL(resolve(root, source)).href)).join(', ');
+  await writeFile(
+    resolve(dist, `${name}.mjs`),
+    `import main from './${name}.cjs';\nexport const { ${names} } = main;\n`,
   );
 }
 
@@ -228,7 +295,14 @@ async function workerText(source) {
     ...browser,
     entryPoints: [source],
     minify: true, // no other bundler will look into it
-    plugins: [instead({ 'js/entry/own-glue.js': () => ownGlueText(root, 'browser-worker', 'ownGlue') })],
+    plugins: [
+      instead({
+        'js/entry/own-glue.js': () => ownGlueText(root, 'browser-worker', 'ownGlue'),
+        'js/entry/cbor-encoder.js': () => `
+          import { Encoder } from '../dist/cbor.js';
+          export const encoderClass = () => Encoder;`,
+      }),
+    ],
     write: false,
   });
   return outputFiles[0].text;
@@ -253,6 +327,7 @@ const page = {
       'js/host/index.js': () => "export { host } from './browser/index.js';",
       'js/host/browser/boot-url.js': () => urlOf('bootUrl', worker),
       'js/compat/twin-worker-url.js': async () => urlOf('twinWorkerUrl', await workerText('js/compat/twin-worker.js')),
+      'js/actor/main/worker-url.js': async () => urlOf('actorWorkerUrl', await workerText('js/actor/worker/actor.js')),
       'js/foreign/code-text.js': async () =>
         `export default ${JSON.stringify(await readFile(resolve(dist, 'foreign.js'), 'utf8'))};`,
       'js/foreign/code-url.js': () => `
@@ -272,7 +347,9 @@ const page = {
 };
 await build({
   ...page,
-  entryPoints: Object.fromEntries(Object.entries(ENTRIES).map(([name, source]) => [`browser-${name}`, source])),
+  entryPoints: Object.fromEntries(
+    Object.entries({ ...ENTRIES, ...APART }).map(([name, source]) => [`browser-${name}`, source]),
+  ),
   splitting: true,
   chunkNames: 'wasmpool-[hash]',
 });

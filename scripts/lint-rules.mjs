@@ -97,7 +97,7 @@ forbid(
 
 forbid(
   'wait',
-  shim.filter(not(/^js\/(?:worker\/|host\/|foreign\/run)/)),
+  shim.filter(not(/^js\/(?:worker\/|actor\/worker\/|host\/|foreign\/run)/)),
   /\bAtomics\.wait\(/,
   'only a worker may block',
 );
@@ -111,8 +111,8 @@ forbid(
 
 forbid(
   'terminate',
-  // js/cli/input/module.js loads a user's module in a worker that belongs to no pool.
-  shim.filter(not(/^js\/(?:host\/|cli\/input\/module\.js)/)),
+  // js/cli/input/module.js loads a user's module in a worker that belongs to no pool; js/actor/ has tasks and actors, but no workers.
+  shim.filter(not(/^js\/(?:host\/|actor\/|cli\/input\/module\.js)/)),
   /\.terminate\(/,
   "workers are ended by js/host/ only, so that nobody goes around the kill gate's handshake",
 );

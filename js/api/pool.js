@@ -242,9 +242,9 @@ export class Pool {
   }
 
   /**
-   * Sets the number of workers; an elastic pool then neither grows nor shrinks by itself. Tasks are not affected: new workers join, and
-   * surplus ones finish what they have, run their module's `onStop`, and end.
-   * @param {number} workers 1 … 32, or up to the pool's largest number of workers if that is more
+   * Sets the number of workers; an elastic pool then neither grows nor shrinks by itself, unless it is given two numbers. Tasks are not
+   * affected: new workers join, and surplus ones finish what they have, run their module's `onStop`, and end.
+   * @param {number | { min: number, max: number }} workers 1 … 32, or up to the pool's largest number of workers if that is more
    * @returns {Promise<void>} settles when the pool has that size
    * @throws {import('../base/errors.js').PoolError} it rejects with INVALID_ARGUMENT, POOL_DESTROYED, SHUTTING_DOWN
    */

@@ -50,7 +50,7 @@ export class Fleet {
   /** Whether any seat was ever given up. */
   #hasRetired = false;
   #sparesStarted = 0;
-  /** Calls of resize() that wait. @type {{ resolve: () => void, reject: (error: Error) => void }[]} */
+  /** Calls of resize() that wait. @type {{ resolve: () => void, reject: (error: Error) => void, isRange: boolean }[]} */
   #resizes = [];
   /** Whether workers may come or go by themselves: look() is worth its call. */
   #changes;
@@ -284,23 +284,23 @@ export class Fleet {
   // ---- Size ----
 
   /**
-   * Sets the number of workers. Settles when they are there, and surplus ones have ended.
-   * @param {number} workers
+   * Sets the number of workers, or their range. Settles when they are there, and surplus ones have ended.
+   * @param {number} least @param {number} most
    * @returns {Promise<void>}
    */
-  resize(workers) {
+  resize(least, most) {
     if (this.#closed) return Promise.reject(poolError('POOL_DESTROYED'));
     return new Promise((resolve, reject) => {
-      this.#resizes.push({ resolve, reject });
+      this.#resizes.push({ resolve, reject, isRange: least < most });
       this.#changes = true; // until that has come about
       this.#updateHold();
-      this.#drive({ kind: L.FLEET_RESIZE, seatsMin: workers, seatsMax: workers });
+      this.#drive({ kind: L.FLEET_RESIZE, seatsMin: least, seatsMax: most });
     });
   }
 
   #resized() {
     if (this.#events.some(({ kind }) => kind === L.FLEET_RESIZE)) return; // the core does not know yet of the last call
-    this.#changes = isElastic(this.options);
+    this.#changes = this.#resizes.at(-1)?.isRange || isElastic(this.options);
     for (const { resolve } of this.#resizes.splice(0)) resolve();
     this.#updateHold();
   }

@@ -1,0 +1,63 @@
+/** An actor as its users on main see it. */
+
+/**
+ * The message that an actor's subscribers get.
+ * @template {Record<string, any>} [Messages=any] data by key
+ * @typedef {{ [K in keyof Messages]: { readonly msg: K, readonly data: Messages[K], readonly from: string,
+ *   readonly type?: import('../protocol.js').BoxType, readonly handle?: import('../protocol.js').BoxHandle } }[keyof Messages]} Message
+ */
+
+/**
+ * A reference to an actor. It stays valid when the actor is restarted, and does nothing once the actor has ended.
+ * @template {Record<string, any>} [Messages=any]
+ */
+export class ActorRef {
+  #actor;
+
+  /** @param {import('./actor.js').Actor} actor */
+  constructor(actor) {
+    this.#actor = actor;
+  }
+
+  /** Unique in the program. */
+  get id() {
+    return this.#actor.id;
+  }
+
+  get name() {
+    return this.#actor.name;
+  }
+
+  /** How often the actor was started, from 1. */
+  get incarnation() {
+    return this.#actor.incarnation;
+  }
+
+  /**
+   * Sends the actor a message. It is kept until the actor's thread runs. If the actor has ended, the message is counted as a dead letter.
+   * @param {unknown} message
+   * @throws {import('../../base/errors.js').PoolError} NOT_SERIALIZABLE
+   */
+  receive(message) {
+    this.#actor.receive(message);
+  }
+
+  /**
+   * Hears what the actor sends, and of its end.
+   * @param {(message: Message<Messages>) => unknown} listener
+   * @returns {() => void} ends the subscription; idempotent
+   */
+  subscribe(listener) {
+    return this.#actor.subscribe(/** @type {any} */ (listener));
+  }
+
+  /** Ends the actor, whatever it does; it is not restarted. Idempotent. */
+  terminate() {
+    this.#actor.terminate();
+  }
+
+  /** @returns {import('../result.js').Result<import('./actor.js').ActorDiagnostics>} an error once the actor has ended */
+  getDiagnostics() {
+    return this.#actor.getDiagnostics();
+  }
+}

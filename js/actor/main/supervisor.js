@@ -1,0 +1,117 @@
+/** Supervisors and groups as their users see them. */
+import { codeOf } from '../source.js';
+import { ActorSystem } from './actor-system.js';
+import { groupOptions } from './options.js';
+
+/**
+ * @typedef {import('./options.js').SupervisorOptions} SupervisorOptions
+ * @typedef {import('./options.js').ActorOptions} ActorOptions
+ */
+
+/** Actors that are supervised together. */
+export class ActorGroup {
+  #system;
+  #group;
+
+  /**
+   * @param {ActorSystem} system
+   * @param {import('./actor-system.js').Group} group
+   */
+  constructor(system, group) {
+    this.#system = system;
+    this.#group = group;
+  }
+
+  get id() {
+    return this.#group.id;
+  }
+
+  /**
+   * As supervisor.spawn.
+   * @template {Record<string, any>} [Messages=any]
+   * @param {import('../source.js').Callback} callback
+   * @param {ActorOptions} [options]
+   * @returns {import('./actor-ref.js').ActorRef<Messages>}
+   */
+  spawn(callback, options) {
+    return this.#system.spawn(codeOf(callback), options, this.#group).ref;
+  }
+
+  /** Ends all actors of the group; they are not restarted. */
+  terminateAll() {
+    for (const actor of [...this.#group.members].reverse()) this.#system.terminate(actor);
+  }
+}
+
+/** Actors, and the rules by which they are restarted. */
+export class Supervisor {
+  #system;
+
+  /** @param {SupervisorOptions} [options] */
+  constructor(options) {
+    this.#system = new ActorSystem(options);
+  }
+
+  get id() {
+    return this.#system.id;
+  }
+
+  /**
+   * Starts an actor: a thread of its own, which calls the function for each message that the actor gets, one at a time.
+   * @template {Record<string, any>} [Messages=any] the data of the messages that it sends, by their keys
+   * @param {import('../source.js').Callback} callback an export of a module, `{ module, name }`; or a function, whose source is sent, so
+   *   that it knows nothing of what is around it
+   * @param {ActorOptions} [options]
+   * @returns {import('./actor-ref.js').ActorRef<Messages>} usable at once
+   * @throws {import('../../base/errors.js').PoolError} INVALID_ARGUMENT, MAX_ACTORS, SHUTTING_DOWN
+   */
+  spawn(callback, options) {
+    return this.#system.spawn(codeOf(callback), options).ref;
+  }
+
+  /**
+   * @param {import('./options.js').GroupOptions} [options]
+   * @returns {ActorGroup}
+   */
+  createGroup(options) {
+    return new ActorGroup(this.#system, this.#system.createGroup(groupOptions(options)));
+  }
+
+  /** Ends an actor by its id. @param {string} id an unknown one does nothing */
+  terminateActor(id) {
+    this.#system.terminateActor(id);
+  }
+
+  /**
+   * Hears what all actors send, and of their ends.
+   * @param {(message: any) => unknown} listener
+   * @returns {() => void} ends the subscription; idempotent
+   */
+  subscribe(listener) {
+    return this.#system.subscribers.add(listener);
+  }
+
+  /** Present numbers, as a Result. */
+  getDiagnostics() {
+    return this.#system.getDiagnostics();
+  }
+
+  /**
+   * Ends all actors, without restarts, then runs the release hooks of resources. Idempotent.
+   * @returns {Promise<void>} settles when the threads are gone
+   */
+  shutdown() {
+    return this.#system.shutdown();
+  }
+
+  async [Symbol.asyncDispose]() {
+    await this.shutdown();
+  }
+}
+
+/**
+ * @param {SupervisorOptions} [options]
+ * @returns {Supervisor} usable at once
+ * @throws {import('../../base/errors.js').PoolError} INVALID_ARGUMENT naming the option
+ */
+export const createSupervisor = (options) => new Supervisor(options);

@@ -1,0 +1,24 @@
+/**
+ * `wasmpool/future`: actors, each in a thread of its own, with supervision and shared memory. The names are those of @nilejs/future, whose
+ * programs run with nothing but the import changed; docs/actors.md.
+ */
+export { createSupervisor, Supervisor, ActorGroup } from '../actor/main/supervisor.js';
+export { ActorRef } from '../actor/main/actor-ref.js';
+export { matchAll, println } from '../actor/match.js';
+export { ok as Ok, err as Err } from '../actor/result.js';
+export { PoolError } from '../base/errors.js';
+
+/**
+ * @typedef {import('../actor/main/supervisor.js').SupervisorOptions} SupervisorOptions
+ * @typedef {import('../actor/main/options.js').GroupOptions} GroupOptions
+ * @typedef {import('../actor/main/options.js').ActorOptions} ActorOptions
+ * @typedef {import('../actor/main/options.js').RetryOptions} RetryOptions
+ * @typedef {import('../actor/main/options.js').Strategy} Strategy
+ * @typedef {import('../actor/main/resources.js').Resources} Resources
+ * @typedef {import('../actor/main/resources.js').Schema} Schema
+ * @typedef {import('../actor/main/diagnostics.js').DiagnosticsOptions} DiagnosticsOptions
+ * @typedef {import('../actor/main/actor.js').ActorDiagnostics} ActorDiagnostics
+ * @typedef {import('../actor/source.js').Callback} Callback
+ */
+/** @template {Record<string, any>} [M=any] @typedef {import('../actor/main/actor-ref.js').Message<M>} Message */
+/** @template T, [E=string] @typedef {import('../actor/result.js').Result<T, E>} Result */
