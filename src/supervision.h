@@ -7,7 +7,7 @@
  * Order    no shared words
  * Kill     main's memory only: no worker reads or writes it. An actor's thread may die at every instruction: the host reports GONE sooner
  *          or later, and until then nothing of that incarnation is given back
- * See      tests/unit/supervision_test.c, docs/decisions/0031-supervision.md. Strategies and intensity are
+ * See      tests/unit/supervision_test.c, tests/model/supervision.pml, docs/decisions/0031-supervision.md. Strategies and intensity are
  *          OTP's (https://www.erlang.org/doc/system/sup_princ.html); the form is that of fleet.h
  *
  * An actor's life:

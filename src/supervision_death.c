@@ -1,6 +1,7 @@
 /* How an actor dies, and who dies with it. */
 #include "supervision_state.h"
 
+/* DIE */
 static void mark_dead(wp_supervision *s, uint32_t actor, uint32_t reason, uint32_t cause) {
   wp_actor *a = &s->actors[actor];
   a->phase = WP_ACTOR_DYING;
@@ -25,7 +26,7 @@ void wp__actor_die(wp_supervision *s, uint32_t actor, uint32_t reason, uint32_t 
   wp__supervision_emit(s, WP_SUPERVISION_STOP, actor);
 }
 
-/* A buried actor does not come back: its record is free, and its handle stale. */
+/* END: a buried actor does not come back: its record is free, and its handle stale. */
 static void end(wp_supervision *s, uint32_t actor, uint32_t reason) {
   wp_actor *a = &s->actors[actor];
   uint32_t group = a->group;
@@ -52,7 +53,7 @@ void wp__actor_finish(wp_supervision *s, uint32_t actor, uint32_t reason, uint32
   if (a->phase == WP_ACTOR_HELD) end(s, actor, reason);
 }
 
-/* Partners die, and those that have waited for this death may start. */
+/* LINKED: partners die, and those that have waited for this death may start. */
 static void kill_linked(wp_supervision *s, uint32_t actor) {
   const wp_actor *a = &s->actors[actor];
   for (uint32_t half = a->relations; half; half = s->relations[half].next) {
@@ -66,6 +67,7 @@ static void kill_linked(wp_supervision *s, uint32_t actor) {
   }
 }
 
+/* CHILDREN */
 static void kill_children(wp_supervision *s, uint32_t actor) {
   uint32_t next;
   for (uint32_t child = s->actors[actor].children; child; child = next) {
@@ -74,6 +76,7 @@ static void kill_children(wp_supervision *s, uint32_t actor) {
   }
 }
 
+/* TELL */
 static void tell_watchers(wp_supervision *s, uint32_t actor) {
   const wp_actor *a = &s->actors[actor];
   for (uint32_t half = a->relations; half; half = s->relations[half].next) {
@@ -87,6 +90,7 @@ static void tell_watchers(wp_supervision *s, uint32_t actor) {
   }
 }
 
+/* BURY */
 void wp__actor_gone(wp_supervision *s, uint32_t actor) {
   wp_actor *a = &s->actors[actor];
   wp_actor_group *g = &s->groups[a->group];

@@ -58,7 +58,7 @@ void wp__group_finish(wp_supervision *s, uint32_t group, uint32_t reason) {
 
 /* ---- Decisions ---- */
 
-/* Takes a restart from the group's budget. Returns the delay, which grows with the actor's own failures; negative: the budget is spent. */
+/* CHARGE: takes a restart from the group's budget. Returns the delay, which grows with the actor's own failures; negative: the budget is spent. */
 static double charge(wp_supervision *s, uint32_t actor) {
   wp_actor *a = &s->actors[actor];
   wp_actor_group *g = &s->groups[a->group];
@@ -72,7 +72,7 @@ static double charge(wp_supervision *s, uint32_t actor) {
   return delay_ms < WP_RESTART_LEAST_MS ? WP_RESTART_LEAST_MS : delay_ms;
 }
 
-/* Stops those that are to be restarted with the actor, the youngest first. */
+/* OTHERS: stops those that are to be restarted with the actor, the youngest first. */
 static void stop_others(wp_supervision *s, uint32_t actor) {
   const wp_actor_group *g = &s->groups[s->actors[actor].group];
   if (g->strategy == WP_ONE_FOR_ONE) return;
@@ -87,6 +87,7 @@ static void stop_others(wp_supervision *s, uint32_t actor) {
   }
 }
 
+/* CASCADE */
 static void cascade(wp_supervision *s, uint32_t actor) {
   uint32_t group = s->actors[actor].group;
   wp__supervision_emit(s, WP_SUPERVISION_CASCADE, actor);
@@ -95,6 +96,7 @@ static void cascade(wp_supervision *s, uint32_t actor) {
   wp__group_finish(s, group, WP_ACTOR_CASCADE);
 }
 
+/* DECIDE */
 void wp__group_decide(wp_supervision *s, uint32_t actor) {
   wp_actor *a = &s->actors[actor];
   wp_actor_group *g = &s->groups[a->group];
@@ -141,6 +143,7 @@ static bool is_blocked(const wp_supervision *s, const wp_actor *a) {
   return false;
 }
 
+/* START */
 static void start_members(wp_supervision *s, wp_actor_group *g) {
   g->look = false;
   g->next_ms = 0;

@@ -71,6 +71,16 @@ right() {
   run sleep-wide holds sleep -DW=3 -DTASKS=1 -DDEATHS=1
   run sleep-long holds sleep -DW=2 -DTASKS=4 -DDEATHS=2
   run weights-full holds weights -DW=3 -DHEAVY=4 -DMEMBERS=4 -DDEATHS=2
+  optimize=0
+  for strategy in 0 1 2; do
+    for links in 0 1 5; do
+      run "supervision-$strategy-$links" holds supervision -DSTRATEGY=$strategy -DLINKS=$links
+    done
+    run "supervision-$strategy-7" holds supervision -DSTRATEGY=$strategy -DLINKS=7 -DFAILURES=4 -DENDS=2
+    run "supervision-$strategy-budget" holds supervision -DSTRATEGY=$strategy -DLINKS=7 -DFAILURES=5 -DENDS=0 -DBUDGET=3
+    run "supervision-$strategy-child" holds supervision -DSTRATEGY=$strategy -DLINKS=5 -DCHILD=1 -DFAILURES=4
+  done
+  unset optimize
   run sleep-retired holds sleep -DW=2 -DTASKS=3 -DDEATHS=1 -DNEVER_SERVED
 }
 
@@ -141,6 +151,15 @@ wrong() {
   for rule in TELL_FIRST HEAR_FIRST; do refuse leave $rule -DWISHES=2; done
   for rule in NO_DRAIN NO_DRAIN_AFTER_REAP; do refuse leave $rule -DRESIZES=1 -DDEATHS=1 -DTASKS=1; done
   refuse leave SHRINK_BY_OPEN -DLEAST=1 -DMOST=2 -DOPENED=2 -DDEATHS=1 -DBUDGET=0 -DTASKS=1
+  unset optimize
+  optimize=0
+  for rule in NO_LINKS NO_WAIT_FOR_PARTNER LOOK_WHEN_DUE; do refuse supervision $rule -DLINKS=7; done
+  for rule in KEEP_HELD NO_TELL NO_CONFIRMATION FORGET_END; do refuse supervision $rule; done
+  for rule in NO_WAIT_FOR_GROUP STOP_NOBODY LAST_FIRST; do refuse supervision $rule -DSTRATEGY=1; done
+  refuse supervision STOP_ALL -DSTRATEGY=2
+  refuse supervision CHARGE_ALL -DLINKS=7 -DENDS=0
+  for rule in NO_CASCADE KEEP_PAID; do refuse supervision $rule -DSTRATEGY=1 -DENDS=0; done
+  refuse supervision NO_CHILDREN -DCHILD=1
   unset optimize
   for rule in REUSE_DYING SPARE_NOT_READY SPARE_NOT_REPLACED FORGET_UNSERVED; do
     refuse fleet $rule
