@@ -17,7 +17,7 @@ say = $(if $(VERBOSE),,@printf '  %-6s %s\n' $(1) $(2))
 
 SOURCES := $(sort $(shell find src -name '*.c' 2>/dev/null))
 HEADERS := $(sort $(shell find src -name '*.h' -o -name '*.def' 2>/dev/null))
-ROOMS   := $(filter-out src/port/% src/embed/% src/bindings/% src/isolated/%,$(SOURCES))
+ROOMS   := $(filter-out src/port/% src/embed/% src/bindings/% src/isolated/% src/shared/%,$(SOURCES))
 NATIVE  := $(ROOMS) $(filter src/embed/% src/port/native%,$(SOURCES))
 WASM    := $(ROOMS) $(filter src/bindings/% src/port/emscripten%,$(SOURCES))
 
@@ -209,12 +209,13 @@ fuzz: | deps-test ## the core under libFuzzer for FUZZ_SECONDS=60
 
 # What is shipped built. `&:`: a recipe makes all of them, and runs when one is missing or too old (GNU make 4.3).
 CORE   := wasm/dist/wasmpool.mjs wasm/dist/wasmpool.wasm
+REGISTRY := wasm/dist/registry.wasm
 BUNDLE := js/dist/boot-node.cjs js/dist/boot-node-worker.cjs js/dist/boot-node-cbor.cjs js/dist/boot-node-isolated.cjs js/dist/cbor.js js/dist/command-line.cjs
 SUPERVISION_CALLS := __heap_base wp_actor_reason_text $(addprefix wp_supervision_,bytes create step counts_of info)
 SUPERVISION := js/dist/supervision.js
 MAIN   := js/dist/wasmpool.cjs $(foreach entry,index actor-manager twin future,js/dist/$(entry).cjs js/dist/$(entry).mjs js/dist/browser-$(entry).js) \
-          $(addprefix js/dist/,browser-worker.js actor-worker.js inside.cjs inline.mjs inline.cjs inline-actor-manager.mjs browser-inline.js worker.cjs)
-wasm: $(CORE) $(BUNDLE) $(SUPERVISION) $(MAIN) ## what the package ships built: the core, wasm/dist; its JavaScript, js/dist
+          $(addprefix js/dist/,browser-worker.js actor-worker.js inside.cjs inline.mjs inline.cjs inline-actor-manager.mjs browser-inline.js worker.cjs workers.cjs workers.mjs)
+wasm: $(CORE) $(REGISTRY) $(BUNDLE) $(SUPERVISION) $(MAIN) ## what the package ships built: the core, wasm/dist; its JavaScript, js/dist
 
 # One file instead of fifty: docs/decisions/0018-start.md.
 $(BUNDLE) &: $(shell find js -name '*.js' -not -path 'js/dist/*') scripts/bundle-worker.mjs scripts/own-glue.mjs wasm/dist/wasmpool.mjs package-lock.json | npm
@@ -232,7 +233,7 @@ $(SUPERVISION): build/wasm/supervision.wasm scripts/bundle-supervision.mjs
 	$(Q)node scripts/bundle-supervision.mjs $<
 
 # What users get by the package's name: docs/decisions/0023-package.md.
-$(MAIN) &: $(BUNDLE) $(SUPERVISION) scripts/bundle-main.mjs $(CORE)
+$(MAIN) &: $(BUNDLE) $(SUPERVISION) scripts/bundle-main.mjs $(CORE) $(REGISTRY)
 	$(call say,BUNDLE,js/dist/wasmpool.cjs)
 	$(Q)node scripts/bundle-main.mjs
 
@@ -251,6 +252,18 @@ $(CORE) &: $(WASM:%.c=build/wasm/%.o) build/wasm/core-link.rsp wasm/library.js w
 	$(call say,EMLINK,wasm/dist)
 	$(Q)mkdir -p wasm/dist
 	$(Q)$(EMCC) -O2 $(filter %.o,$^) @build/wasm/core-link.rsp -o wasm/dist/wasmpool.mjs
+
+# The shared registry: a module without data, so that each thread can make an instance over one memory (docs/decisions/0035-shared-registry.md).
+REGISTRY_SOURCES := $(addprefix src/,store.c map.c map_walk.c counter.c registry.c shared/shared.c port/bare.c)
+build/registry/%.o: %.c Makefile | emcc
+	$(call say,EMCC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(EMCC) -std=c11 $(WARNINGS) -O2 -pthread -fvisibility=hidden -Isrc -MMD -MP -c $< -o $@
+
+$(REGISTRY): $(REGISTRY_SOURCES:%.c=build/registry/%.o) scripts/link-bare.sh
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)scripts/link-bare.sh $@ $(filter %.o,$^)
 
 # C tasks of the demo and of the tests, built exactly as a user of the C SDK builds theirs.
 SDK := $(WASM) $(HEADERS) include/wasmpool.h wasm/flags.txt wasm/exports.txt wasm/library.js wasm/common.js bin/wasmpool-config bin/sdk.mjs

@@ -233,6 +233,26 @@ for (const [name, source] of Object.entries(APART)) {
 
 await build({ ...node, entryPoints: ['js/api/worker.js'], outfile: 'js/dist/worker.cjs', format: 'cjs' });
 
+// The shared registry: a file of its own, so that workers which use it do not load main's half.
+const registry = await readFile(resolve(root, 'wasm/dist/registry.wasm'));
+await build({
+  ...node,
+  entryPoints: ['js/compat/workers.js'],
+  outfile: 'js/dist/workers.cjs',
+  format: 'cjs',
+  plugins: [
+    instead({
+      'js/host/node/registry/bytes.js': () =>
+        `export const registryBytes = () => Buffer.from('${registry.toString('base64')}', 'base64');`,
+    }),
+  ],
+});
+const registryNames = Object.keys(await import(pathToFileURL(resolve(root, 'js/compat/workers.js')).href)).join(', ');
+await writeFile(
+  resolve(dist, 'workers.mjs'),
+  `import main from './workers.cjs';\nexport const { ${registryNames} } = main;\n`,
+);
+
 // ---- Everything in one file: for bundles of servers, and wasmpool/inline ----
 
 /** Modules that the glue requires. A single file has no `require` if it is an ES module. */

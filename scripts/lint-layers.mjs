@@ -21,6 +21,7 @@ const LAYERS = [
   'instrument',
   'host',
   'core',
+  'registry',
   'time',
   'handlers',
   'foreign',

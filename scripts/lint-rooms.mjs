@@ -15,6 +15,10 @@ const ROOMS = [
   ['status'],
   ['port/'],
   ['wasmpool', 'wasmpool_parts', 'wasmpool_tasks', 'arguments'], // the public header: types that rooms share, functions that several rooms define
+  ['store'],
+  ['map', 'map_node', 'map_walk'],
+  ['counter'],
+  ['registry'],
   ['type'],
   ['segment'],
   ['heap', 'heap_block', 'heap_mend', 'heap_walk', 'heap_keep'],
@@ -59,6 +63,7 @@ const ROOMS = [
   ['embed/'],
   ['isolated/'],
   ['bindings/'],
+  ['shared/'],
 ];
 
 /** Calls that go up, by the room that declares and calls them, and the one that defines them. */

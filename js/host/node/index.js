@@ -13,6 +13,7 @@ import { clockOffsetMs } from './clock.js';
 import { bind } from './context.js';
 import { ended, Imports, newLock, stopsLoops, tryStop } from './deno.js';
 import { fetchBytes } from '../fetch.js';
+import { afterThread, beforeThread } from './registry/memory.js';
 import { processorMs } from './processor.js';
 import { createSerializer } from './serialize.js';
 import { findSyntaxError } from './syntax.js';
@@ -107,7 +108,9 @@ export const host = {
  */
 function createThread(url, threadName, events, options) {
   const { captured = {} } = options;
+  beforeThread();
   const worker = startWorker(url, threadName, options);
+  const { threadId } = worker;
   const output = new WorkerOutput(captured);
   const { port1: port, port2 } = new MessageChannel();
   const workerCode = workerCodes.get(url.href);
@@ -143,11 +146,12 @@ function createThread(url, threadName, events, options) {
     receive();
     port.close();
     output.close();
+    afterThread(threadId);
     events.onExit(code);
   });
   return {
     name: threadName,
-    threadId: worker.threadId,
+    threadId,
     post: (message, transfer) => {
       imports?.sent(message);
       port.postMessage(message, /** @type {Transfer} */ (transfer));
