@@ -199,11 +199,14 @@ build/kill-tsan/%_test: build/kill-tsan/%_test.o $(UNIT_SHARED:%.c=build/kill-ts
 	$(link)
 
 # Not part of `make test`: the inputs it finds become cases there.
+FUZZ := $(CLANG) $(CFLAGS) -DWP_TEST_NO_MAIN -O1 -fsanitize=fuzzer,address,undefined
 .PHONY: fuzz
-fuzz: | deps-test ## the core under libFuzzer for FUZZ_SECONDS=60
-	$(Q)mkdir -p build/fuzz/corpus
-	$(Q)$(CLANG) $(CFLAGS) -DWP_TEST_NO_MAIN -O1 -fsanitize=fuzzer,address,undefined tests/fuzz/pool_fuzz.c $(filter-out src/embed/locks.c src/embed/guards.c,$(NATIVE)) -o build/fuzz/pool_fuzz
+fuzz: | deps-test ## the core, then supervision, under libFuzzer, for FUZZ_SECONDS=60 each
+	$(Q)mkdir -p build/fuzz/corpus build/fuzz/supervision
+	$(Q)$(FUZZ) tests/fuzz/pool_fuzz.c $(filter-out src/embed/locks.c src/embed/guards.c,$(NATIVE)) -o build/fuzz/pool_fuzz
 	$(Q)build/fuzz/pool_fuzz -max_total_time=$(or $(FUZZ_SECONDS),60) -max_len=512 build/fuzz/corpus
+	$(Q)$(FUZZ) tests/fuzz/supervision_fuzz.c src/restart.c $(filter src/supervision%,$(ROOMS)) -o build/fuzz/supervision_fuzz
+	$(Q)build/fuzz/supervision_fuzz -max_total_time=$(or $(FUZZ_SECONDS),60) -max_len=512 build/fuzz/supervision
 
 # ---- The wasm core -------------------------------------------------------------------------------------------------
 

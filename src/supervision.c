@@ -91,7 +91,8 @@ wp_status wp_supervision_info(const wp_supervision *s, wp_handle handle, wp_acto
                           .parent = wp__actor_handle(s, a->parent),
                           .spawned_ms = a->spawned_ms,
                           .started_ms = a->started_ms,
-                          .lease_ms = a->lease_ms};
+                          .lease_ms = a->lease_ms,
+                          .final = a->final};
   return WP_OK;
 }
 
@@ -127,6 +128,9 @@ static void refuse(wp_supervision *s, wp_status status) {
   s->counts.refused++;
 }
 
+/* Whether a handle names an actor, alive or not: neither main nor nobody. */
+static bool is_somebody(wp_handle handle) { return handle.index || handle.generation; }
+
 /* Index + 1; 0: there is no such group. */
 static uint32_t find_group(const wp_supervision *s, wp_handle handle) {
   if (handle.index >= s->groups_end) return 0;
@@ -138,7 +142,7 @@ static wp_status check_spawn(const wp_supervision *s, const wp_supervision_event
   uint32_t group = find_group(s, event->group), parent = wp__actor_find(s, event->other);
   if (s->closing) return WP_E_SHUTTING_DOWN;
   if (!group || s->groups[group - 1].forgotten) return WP_E_STALE_HANDLE;
-  if (event->other.generation && (!parent || !wp__actor_is_up(&s->actors[parent])))
+  if (is_somebody(event->other) && (!parent || !wp__actor_is_up(&s->actors[parent])))
     return WP_E_STALE_HANDLE;
   if (s->counts.active >= s->config.actors_max) return WP_E_MAX_ACTORS;
   return s->used + 1 < records_of(&s->config) ? WP_OK : WP_E_TABLE_FULL;
@@ -171,7 +175,7 @@ static void spawn(wp_supervision *s, const wp_supervision_event *event) {
                 : event->name_lease_ms > 0 ? event->name_lease_ms
                                            : s->config.lease_ms;
   wp__group_enter(s, actor, event->group.index);
-  if (event->other.generation) wp__kin_adopt(s, actor, event->other.index);
+  if (is_somebody(event->other)) wp__kin_adopt(s, actor, event->other.index);
   s->counts.spawned++;
   s->counts.active++;
   wp__supervision_emit(s, WP_SUPERVISION_SPAWNED, actor)->ms = a->lease_ms;
@@ -219,7 +223,7 @@ static void link_actors(wp_supervision *s, const wp_supervision_event *event) {
 
 static void monitor(wp_supervision *s, const wp_supervision_event *event) {
   uint32_t watcher = wp__actor_find(s, event->actor), watched = wp__actor_find(s, event->other);
-  if (event->actor.generation && (!watcher || !wp__actor_stays(&s->actors[watcher]))) {
+  if (is_somebody(event->actor) && (!watcher || !wp__actor_stays(&s->actors[watcher]))) {
     s->counts.stale++;
   } else if (watched && wp__actor_stays(&s->actors[watched])) {
     wp_status status = wp__kin_watch(s, watcher, watched);
@@ -236,7 +240,7 @@ static void monitor(wp_supervision *s, const wp_supervision_event *event) {
 /* UNLINK and DEMONITOR. */
 static void separate(wp_supervision *s, const wp_supervision_event *event) {
   uint32_t a = wp__actor_find(s, event->actor), b = wp__actor_find(s, event->other);
-  if (!b || (!a && event->actor.generation)) {
+  if (!b || (!a && is_somebody(event->actor))) {
     s->counts.stale++;
   } else if (event->kind == WP_SUPERVISION_DEMONITOR) {
     wp__kin_unwatch(s, a, b);

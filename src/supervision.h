@@ -177,6 +177,8 @@ typedef struct wp_actor_info {
   double spawned_ms; /* when it was spawned */
   double started_ms; /* when its present thread was asked for */
   double lease_ms;
+  uint32_t final; /* it does not come back */
+  uint32_t reserved;
 } wp_actor_info;
 
 typedef struct wp_supervision wp_supervision;

@@ -75,6 +75,7 @@ const DELAY_MS = 100;
  * @property {number} spawnedMs
  * @property {number} startedMs
  * @property {number} leaseMs
+ * @property {boolean} final it does not come back
  */
 
 /** @type {WebAssembly.Module | undefined} compiled once */
@@ -186,6 +187,7 @@ export class Supervision {
       spawnedMs: this.#f64[(at + S.ACTOR_INFO_SPAWNED_MS) >>> 3],
       startedMs: this.#f64[(at + S.ACTOR_INFO_STARTED_MS) >>> 3],
       leaseMs: this.#f64[(at + S.ACTOR_INFO_LEASE_MS) >>> 3],
+      final: this.#u32[(at + S.ACTOR_INFO_FINAL) >>> 2] !== 0,
     };
   }
 

@@ -114,7 +114,7 @@ export const SUPERVISION_COUNTS_REFUSED = 40;
 export const SUPERVISION_COUNTS_STALE = 44;
 
 // size of wp_actor_info
-export const ACTOR_INFO_SIZE = 56;
+export const ACTOR_INFO_SIZE = 64;
 export const ACTOR_INFO_PHASE = 0;
 export const ACTOR_INFO_INCARNATION = 4;
 export const ACTOR_INFO_REASON = 8;
@@ -124,6 +124,7 @@ export const ACTOR_INFO_PARENT = 24;
 export const ACTOR_INFO_SPAWNED_MS = 32;
 export const ACTOR_INFO_STARTED_MS = 40;
 export const ACTOR_INFO_LEASE_MS = 48;
+export const ACTOR_INFO_FINAL = 56;
 export const ACTOR_STARTING = 1;
 export const ACTOR_LIVE = 2;
 export const ACTOR_DYING = 3;

@@ -116,6 +116,18 @@ TEST(ended_siblings, "who was ended is not brought back by its group's strategy 
   host_close(&h);
 }
 
+TEST(newcomer, "who is spawned while its group restarts is not restarted with it") {
+  CHECK(open(WP_ONE_FOR_ALL, 2));
+  fail(&h, 'A');
+  gone(&h, 'A');
+  spawn(&h);
+  said(&h);
+  gone(&h, 'B');
+  host_sleep(&h, 1);
+  CHECK_SAID(&h, "boxes B, mailbox B, writes B, restart B 1, start A 2, start B 2");
+  host_close(&h);
+}
+
 TEST(two_failures,
      "two members that fail at the same time are one restart of an all-for-one group") {
   CHECK(open_with(WP_ONE_FOR_ALL, limited(1), 2));
