@@ -17,9 +17,10 @@ say = $(if $(VERBOSE),,@printf '  %-6s %s\n' $(1) $(2))
 
 SOURCES := $(sort $(shell find src -name '*.c' 2>/dev/null))
 HEADERS := $(sort $(shell find src -name '*.h' -o -name '*.def' 2>/dev/null))
-ROOMS   := $(filter-out src/port/% src/embed/% src/bindings/% src/isolated/% src/shared/%,$(SOURCES))
-NATIVE  := $(ROOMS) $(filter src/embed/% src/port/native%,$(SOURCES))
-WASM    := $(ROOMS) $(filter src/bindings/% src/port/emscripten%,$(SOURCES))
+ROOMS   := $(filter-out src/port/% src/instance/% src/embed/% src/bindings/% src/isolated/% src/hosts/% src/shared/%,$(SOURCES))
+NATIVE  := $(ROOMS) $(filter-out src/embed/instance.c,$(filter src/embed/% src/port/native%,$(SOURCES)))
+WASM    := $(ROOMS) $(filter src/bindings/% src/instance/% src/port/emscripten% src/port/wasm.c,$(SOURCES))
+HOSTS   := $(filter-out src/port/native% src/port/bare% src/port/emscripten% src/bindings/% src/isolated/% src/shared/% src/embed/guards.c src/embed/locks.c src/embed/memory.c,$(SOURCES))
 
 # A file tests/unit/*_test.c is a program; the others there are linked with each of them.
 UNIT_TESTS   := $(sort $(wildcard tests/unit/*_test.c))
@@ -73,7 +74,7 @@ demo-web: page-files ## build the page, serve it and print its address: PORT=808
 	$(Q)node demo/web-serve.mjs
 
 test: | deps-native deps-test npm emcc ## install what is missing, build, pass every test
-	$(Q)scripts/steps.sh lint build unit-native unit-asan unit-tsan unit-kill unit-kill-asan unit-kill-tsan model node smoke foreign types package bundlers page ratios
+	$(Q)scripts/steps.sh lint build unit-native unit-asan unit-tsan unit-kill unit-kill-asan unit-kill-tsan model node hosts smoke foreign types package bundlers page ratios
 
 test-all: test ## `make test`, and what takes longer: random kills, examples with other people's C code, planted faults
 	$(Q)scripts/steps.sh smoke-all suite-runtimes soak-runtimes bundlers-firefox page-firefox soak examples mutate
@@ -400,6 +401,30 @@ page: page-files | npm deps-test ## the page in headless Chromium: what its butt
 page-firefox: page-files | runtimes ## what its buttons do, in headless Firefox
 	@scripts/npm.sh tests/page
 	$(Q)node tests/page/run.mjs firefox
+
+# ---- Hosts that are not JavaScript: docs/host-abi.md --------------------------------------------------------------------
+
+# The same tasks for all of them, built as users build theirs, with checks for each kind of engine.
+HOST_SDK    := $(HOSTS) $(HEADERS) src/hosts/entry.S include/wasmpool.h wasm/flags.txt wasm/host-exports.txt bin/wasmpool-config bin/sdk.mjs
+HOST_CONFIG := WASMPOOL_CACHE=$(CURDIR)/build/sdk CC=$(CLANG) bin/wasmpool-config
+build/hosts/tasks.wasm: tests/hosts/tasks.c $(HOST_SDK) | deps-test
+	$(call say,CLANG,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) -O2 $(WARNINGS) -Isrc $< $$($(HOST_CONFIG) --host) -o $@
+build/hosts/inline.wasm: tests/hosts/tasks.c $(HOST_SDK) | deps-test
+	$(call say,CLANG,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) -O2 $(WARNINGS) -Isrc $< $$($(HOST_CONFIG) --host-inline) -o $@
+build/checked/stacks.wasm: build/hosts/tasks.wasm $(wildcard js/instrument/*.js js/wasm-binary/*.js) | npm
+	$(Q)mkdir -p $(@D)
+	$(Q)node bin/wasmpool.mjs instrument $< -o $@ --stack --no-loops
+build/checked/%.wasm: build/hosts/tasks.wasm $(wildcard js/instrument/*.js js/wasm-binary/*.js) | npm
+	$(Q)mkdir -p $(@D)
+	$(Q)node bin/wasmpool.mjs instrument $< -o $@ --stack --thread --for $*
+
+.PHONY: hosts
+hosts: build/checked/v8.wasm build/checked/stacks.wasm ## the list of hosts in plain Node
+	$(Q)node --test --test-timeout=60000 --test-reporter=spec tests/hosts/node.test.js
 
 # ---- Examples: C code of other people, in instances of its own -----------------------------------------------------------
 

@@ -42,12 +42,13 @@ export function findEmscripten() {
 }
 
 /**
- * The native compiler: $CC, or cc.
+ * The native compiler, or a clang: $CC, or this one.
+ * @param {string} usual
  * @returns {Emscripten}
  * @throws {Error} if there is none
  */
-export function findCompiler() {
-  const emcc = process.env.CC || 'cc';
+export function findCompiler(usual) {
+  const emcc = process.env.CC || usual;
   try {
     const version = execFileSync(emcc, ['--version'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
     return { emcc, root: '/', version: version.split('\n')[0] };
@@ -84,6 +85,7 @@ function isOlder(version, least) {
  * @property {string[]} sources relative to it
  * @property {string[]} headers relative to it; a change of one is a change of the core
  * @property {string[]} flags
+ * @property {string[]} [link] flags for putting its objects together
  */
 
 /**
@@ -124,7 +126,7 @@ function compilerOf({ root, version }) {
  * @param {Core} core
  * @param {string} directory
  */
-async function compile(emcc, { name, root, sources, flags }, directory) {
+async function compile(emcc, { name, root, sources, flags, link = [] }, directory) {
   const left = [...sources.entries()];
   /** @type {string[]} */
   const objects = sources.map((_, i) => join(directory, `${i}.o`));
@@ -133,7 +135,7 @@ async function compile(emcc, { name, root, sources, flags }, directory) {
       await emscriptens(emcc, [...flags, '-c', join(root, next[1]), '-o', objects[next[0]]]);
   };
   await Promise.all(Array.from({ length: availableParallelism() }, work));
-  await emscriptens(emcc, ['-r', ...objects, '-o', join(directory, `${name}.o`)]);
+  await emscriptens(emcc, [...link, '-r', ...objects, '-o', join(directory, `${name}.o`)]);
   for (const object of objects) rmSync(object);
 }
 

@@ -135,11 +135,15 @@ function checkSizes() {
 
 /** Functions that JavaScript may call must be declared, and documented, in a header. */
 function checkExports() {
-  const list = 'wasm/exports.txt';
-  if (!existsSync(join(root, list))) return;
   const headers = core.filter((file) => file.endsWith('.h'));
   const declared = headers.map((file) => codeLines(file).join('\n')).join('\n');
+  for (const list of ['wasm/exports.txt', 'wasm/host-exports.txt']) checkList(list, declared);
+}
+
+/** @param {string} list @param {string} declared text of all headers */
+function checkList(list, declared) {
   const seen = new Set();
+  if (!existsSync(join(root, list))) return;
   readFileSync(join(root, list), 'utf8')
     .trimEnd()
     .split('\n')

@@ -142,7 +142,8 @@ next loop or call, in any engine, and its thread lives on. Another thread sets t
 memory is made a shared one. ADDRESS is a multiple of 4 in the memory as it is at the start, and
 nothing else may use its eight bytes: the default is free in programs that LLVM linked. Data there
 is noticed and refused; a stack or a heap is not. Modules of C tasks need none of this: createPool()
-does it when it loads them.`;
+does it when it loads them. With --thread it is a module of the core's host build (docs/host-abi.md),
+and only the task that has to end traps.`;
 
 /** @param {Command} wasmpool */
 function addInstrument(wasmpool) {
@@ -158,6 +159,9 @@ function addInstrument(wasmpool) {
         .default('generic'),
     )
     .option('--flag <ADDRESS>', 'address of the word (default: 16)', integer(0))
+    .option('--thread', 'checks for a module that is linked with the core, for hosts other than JavaScript')
+    .option('--no-loops', 'leave the loops as they are: with --stack, stack checks only')
+    .option('--stack', 'stack checks as well: a task that uses up its stack traps')
     .addHelpText('after', INSTRUMENT_NOTES);
 }
 

@@ -24,7 +24,7 @@ const PAGE_BYTES = 65536;
 const MOST_PAGES = 65536;
 
 /** The addresses that loop checks read: see WP_STOP_FLAG in src/port/port.h. */
-const LOOP_CHECK = Object.freeze({
+export const LOOP_CHECK = Object.freeze({
   kind: /** @type {const} */ ('thread'),
   owned: false,
   flag: L.STOP_FLAG,

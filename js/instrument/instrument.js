@@ -7,6 +7,7 @@ import { poolError } from '../base/errors.js';
 import { checkBytes } from './check.js';
 import { Counts, instrumentCode } from './code.js';
 import { checkAligned, checkPlace } from './flag.js';
+import { exportedGlobal, setGlobal } from './globals.js';
 import { Module, SECTION } from '../wasm-binary/module.js';
 import { pageBytes, writeLimits } from '../wasm-binary/types.js';
 import { Writer } from '../wasm-binary/writer.js';
@@ -15,6 +16,8 @@ import { Writer } from '../wasm-binary/writer.js';
 const MARK = 'wasmpool.checks';
 /** Added exports. */
 const THREAD = 'wasmpool_thread';
+/** A global of modules that know whether they have checks. */
+const CHECKED = 'wasmpool_checks';
 const SCRATCH = 'wasmpool_scratch';
 const MEMORY = 'wasmpool_memory';
 /** Free in programs linked by LLVM, whose data starts at 1024. */
@@ -37,7 +40,7 @@ const KIND = { memory: 2, global: 3 };
 
 /**
  * For a module that is linked with the core. A check traps only on a thread whose record says so. `stop`, `tag` and `inside` are offsets in
- * that record, whose address a worker stores in the exported global `wasmpool_thread`.
+ * that record, whose address a worker stores in the exported global `wasmpool_thread`, which is added if the module has none.
  * @typedef {object} ThreadCheck
  * @property {'thread'} kind
  * @property {number} flag address of the word that is not 0 while any thread must stop
@@ -285,6 +288,11 @@ class Plan {
   #threadOf({ flag, stop, tag, inside }) {
     // Until a worker sets the global, it points to a "record" whose `inside` is the flag itself. That is never 0 when a check reads it, so
     // no check traps.
-    return { record: this.#addGlobal(THREAD, flag - inside, false), stop, tag, inside };
+    const nobody = flag - inside;
+    const given = exportedGlobal(this.#module, THREAD);
+    const checked = exportedGlobal(this.#module, CHECKED);
+    if (given !== undefined) setGlobal(this.#module, given, nobody);
+    if (checked !== undefined) setGlobal(this.#module, checked, 1);
+    return { record: given ?? this.#addGlobal(THREAD, nobody, false), stop, tag, inside };
   }
 }

@@ -1,7 +1,6 @@
 /*
- * Purpose  Calls that JavaScript needs and C embedders do not: the pool of a wasm instance, its memory, and its workers as threads of
- *          the C library.
- * Owns     the instance's memory, the thread blocks (wp_thread_memory.block)
+ * Purpose  Calls that JavaScript needs and C embedders do not: the pool of a wasm instance, and its workers as threads of the C library.
+ * Owns     the thread blocks (wp_thread_memory.block)
  * Threads  main, except wp_js_thread_main
  * Kill     a thread block belongs to its thread record for good: it is in no list of the C library, so nothing must be unlinked
  * See      docs/decisions/0001-own-worker-own-thread-block.md
@@ -29,9 +28,6 @@ void *wp_js_thread_argument(wp_pool *pool, uint32_t thread);
 
 /* Ends everything that would keep the instance and its memory alive for ever (wasm/library.js). At the end of the pool. */
 void wp_js_close(void);
-
-/* Main's part of the instance's memory, which malloc and the pool share; NULL when out of memory. The first call opens it. main. */
-wp_thread_memory *wp__process_memory(wp_segments **segments);
 
 /* Functions of the core in a form for JavaScript: they return an index or a negative status. */
 int32_t wp_js_box_create(wp_pool *pool, uint32_t self, uint32_t bytes, uint32_t granted);

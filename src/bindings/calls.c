@@ -2,6 +2,7 @@
 #include "bindings/bindings.h"
 #include "bindings/layout.h"
 #include "box.h"
+#include "instance/instance.h"
 #include "name.h"
 #include "rooms.h"
 #include "task.h"

@@ -4,7 +4,6 @@
 #include "rooms.h"
 #include "task.h"
 #include "worker.h"
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -86,6 +85,11 @@ static bool look_at(wp_pool *pool, wp_embed_thread *thread, wp_fleet_event *even
     event->kind = WP_FLEET_GONE;
     return true;
   }
+  if (thread->thread && !thread->stopping && wp_port_thread_left(thread->thread)) {
+    thread->stopping = true; /* GONE comes next */
+    event->kind = WP_FLEET_EXITED;
+    return true;
+  }
   if (!has_started(pool, thread)) return false;
   event->kind = WP_FLEET_STARTED;
   thread->reported = true;
@@ -147,16 +151,22 @@ void wp__embed_sleep(wp_pool *pool, double limit_ms) {
 
 /* ---- Turns ---- */
 
+double wp__embed_rest(wp_pool *pool) {
+  const wp_embedder *embedder = pool->embedder;
+  if (embedder->mail.count || !arm(pool)) return 0;
+  /* The start of a task that has a time limit does not ring: look now and then while there are tasks. */
+  bool looks = embedder->timed && wp_table_in_use(&pool->slots);
+  return sleep_ms(pool, looks ? sleep_most_ms : never_ms);
+}
+
 /* Sets the alarm for the event loop to what main would sleep for now. */
 static void set_alarm(wp_pool *pool) {
   wp_embedder *embedder = pool->embedder;
-  if (embedder->mail.count || !arm(pool)) {
+  double after_ms = wp__embed_rest(pool), now_ms = wp_port_now_ms();
+  if (after_ms <= 0) {
     raise_alarm(pool);
     return;
   }
-  /* The start of a task that has a time limit does not ring: look now and then while there are tasks. */
-  bool looks = embedder->timed && wp_table_in_use(&pool->slots);
-  double now_ms = wp_port_now_ms(), after_ms = sleep_ms(pool, looks ? sleep_most_ms : never_ms);
   bool is_set = embedder->alarm_ms > now_ms && embedder->alarm_ms <= now_ms + after_ms;
   if (is_set || after_ms >= never_ms) return;
   embedder->alarm_ms = now_ms + after_ms;
@@ -200,6 +210,7 @@ void wp_stats_read(wp_pool *pool, wp_stats *stats) {
 /* ---- Creation ---- */
 
 static wp_fleet_config fleet_config(const wp_config *config) {
+  const wp_port_powers powers = wp_port_can();
   return (wp_fleet_config){
       .restart = {.kind = config->restart_kind,
                   .max = config->restart_max,
@@ -207,7 +218,13 @@ static wp_fleet_config fleet_config(const wp_config *config) {
                   .min_ms = config->restart_min_ms,
                   .max_ms = config->restart_max_ms,
                   .jitter = config->restart_jitter},
-      .ladder = {.flag_ms = 1, .locks_ms = 40, .inside_ms = 1000, .stops = 1},
+      .ladder = {.flag_ms = 1,
+                 .check_ms = 20,
+                 .locks_ms = 40,
+                 .inside_ms = 1000,
+                 .checks = powers.checks,
+                 .stops = powers.ends},
+      .stop_again_ms = powers.again_ms,
       .ticks = 1,
       .ready_ms = config->ready_ms,
       .spare_delay_ms = 5,
@@ -220,10 +237,11 @@ static wp_fleet_config fleet_config(const wp_config *config) {
 /* Copies what the configuration points to. */
 static wp_status copy_config(wp_embedder *embedder, wp_pool *pool) {
   wp_config *config = &pool->config;
-  if (config->name) snprintf(embedder->name, sizeof embedder->name, "%s", config->name);
+  if (config->name) strncpy(embedder->name, config->name, sizeof embedder->name - 1);
   config->name = NULL;
   if (!config->cpu_count) return WP_OK;
-  embedder->cpus = wp_pool_alloc(&embedder->memory.heap, config->cpu_count, sizeof *embedder->cpus);
+  embedder->cpus =
+      wp_pool_alloc(&embedder->memory->heap, config->cpu_count, sizeof *embedder->cpus);
   if (!embedder->cpus) return WP_E_NO_MEMORY;
   memcpy(embedder->cpus, config->cpus, config->cpu_count * sizeof *embedder->cpus);
   config->cpus = NULL;
@@ -231,24 +249,22 @@ static wp_status copy_config(wp_embedder *embedder, wp_pool *pool) {
 }
 
 static wp_status lay_out(wp_embedder *embedder, const wp_config *config, wp_pool **pool) {
-  wp_status status = wp_segments_open(&embedder->segments, config->memory_bytes);
+  wp_status status = wp__embed_memory_open(embedder, config->memory_bytes);
   if (status) return status;
-  wp_heap *heap = &embedder->memory.heap;
-  status = wp_heap_open(heap, &embedder->segments, WP_MAIN);
-  if (!status) status = wp_pool_lay_out(config, &embedder->segments, &embedder->memory, pool);
+  wp_heap *heap = &embedder->memory->heap;
+  status = wp_pool_lay_out(config, embedder->segments, embedder->memory, pool);
   if (!status)
     embedder->threads = wp_pool_alloc(heap, (*pool)->thread_count, sizeof *embedder->threads);
   if (!status && !embedder->threads) status = WP_E_NO_MEMORY;
   if (!status) status = copy_config(embedder, *pool);
   wp_fleet_config fleet = fleet_config(config);
   if (!status) status = wp_fleet_create(*pool, &fleet, &embedder->fleet);
-  if (status) wp_segments_close(&embedder->segments);
+  if (status) wp__embed_memory_close(embedder);
   return status;
 }
 
-wp_status wp_pool_create_sized(const wp_config *config, wp_pool **out, uint64_t structs) {
-  if (structs != WP_STRUCTS) return WP_E_UNSUPPORTED;
-  if (!config || !out || (config->stack_bytes && config->stack_bytes < WP_STACK_LEAST) ||
+wp_status wp__embed_open(const wp_config *config, wp_pool **out) {
+  if (!config || (config->stack_bytes && config->stack_bytes < WP_STACK_LEAST) ||
       (config->cpu_count && !config->cpus))
     return WP_E_INVALID_ARGUMENT;
   wp_embedder *embedder = WP_FAULT("embedder") ? NULL : calloc(1, sizeof *embedder);
@@ -264,6 +280,19 @@ wp_status wp_pool_create_sized(const wp_config *config, wp_pool **out, uint64_t 
   const wp_fleet_event open = {.kind = WP_FLEET_OPEN};
   wp__embed_enter(pool);
   wp__embed_step(pool, &open);
+  wp__embed_leave(pool);
+  *out = pool;
+  return WP_OK;
+}
+
+wp_status wp_pool_create_sized(const wp_config *config, wp_pool **out, uint64_t structs) {
+  wp_pool *pool = NULL;
+  if (structs != WP_STRUCTS) return WP_E_UNSUPPORTED;
+  if (!out) return WP_E_INVALID_ARGUMENT;
+  wp_status status = wp__embed_open(config, &pool);
+  if (status) return status;
+  const wp_embedder *embedder = pool->embedder;
+  wp__embed_enter(pool);
   while (!embedder->opened && !embedder->refused) {
     wp__embed_sleep(pool, sleep_most_ms);
     wp__embed_step(pool, NULL);

@@ -51,8 +51,8 @@ typedef struct wp_embed_thread {
 } wp_embed_thread;
 
 typedef struct wp_embedder {
-  wp_segments segments;
-  wp_thread_memory memory;  /* main's */
+  wp_segments *segments;
+  wp_thread_memory *memory; /* main's */
   wp_embed_thread *threads; /* by number, in main's heap: they go with the segments */
   wp_atomic_u32 alive;
   wp_fleet *fleet;
@@ -84,10 +84,31 @@ void wp__embed_step(wp_pool *pool, const wp_fleet_event *event);
 /* Sleeps until a task has finished, a thread has started, or the next step is due; at most for limit_ms or some milliseconds. */
 void wp__embed_sleep(wp_pool *pool, double limit_ms);
 
+/* Arms the bell for a main that waits elsewhere than in the pool's calls. Returns how long it may wait at most, in ms (1e15: for ever), or 0:
+ * there is something for wp_poll to do. */
+double wp__embed_rest(wp_pool *pool);
+
+/* Lays a pool out and asks for its first threads. Does not wait: embedder->opened or embedder->refused tells what became of them. */
+wp_status wp__embed_open(const wp_config *config, wp_pool **pool);
+
+/* ---- memory.c; instance.c in wasm ---- */
+
+/* Opens the memory that the pool lies in, at most limit_bytes. WP_E_NO_MEMORY. */
+wp_status wp__embed_memory_open(wp_embedder *embedder, uint64_t limit_bytes);
+
+/* Gives it back. */
+void wp__embed_memory_close(wp_embedder *embedder);
+
 /* ---- thread.c ---- */
 
 /* Performs START. A thread that cannot be made is marked as failed, and reported at the next step. */
 void wp__embed_start_thread(wp_pool *pool, const wp_fleet_action *action);
+
+/* The calling thread becomes the worker: the first thing that its thread does for the pool. May be repeated after a trap. */
+void wp__embed_worker_begin(wp_embed_thread *self);
+
+/* Takes a task and runs it; false: there is none. *now_ms: the time before, and afterwards, if it has run one. */
+bool wp__embed_worker_look(wp_embed_thread *self, double *now_ms);
 
 /* A user of the embedder, main or a thread, is done with it; the last one frees it. */
 void wp__embed_let_go(wp_embedder *embedder);

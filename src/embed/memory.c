@@ -1,8 +1,38 @@
-/* Memory of C tasks on native hosts: it comes from the thread's heap, and is taken back if the task is killed. */
-#include "pool.h"
-#include "wasmpool.h"
+/* Memory natively: the pool's, and that of C tasks, which comes from the thread's heap and is taken back if the task is killed. */
+#include "embed/embed.h"
 #include <stdlib.h>
 #include <string.h>
+
+/* ---- The pool's memory: each pool has its own ---- */
+
+typedef struct own_memory {
+  wp_segments segments;
+  wp_thread_memory memory;
+} own_memory;
+
+wp_status wp__embed_memory_open(wp_embedder *embedder, uint64_t limit_bytes) {
+  own_memory *own = calloc(1, sizeof *own);
+  if (!own) return WP_E_NO_MEMORY;
+  wp_status status = wp_segments_open(&own->segments, limit_bytes);
+  if (!status) {
+    status = wp_heap_open(&own->memory.heap, &own->segments, WP_MAIN);
+    if (status) wp_segments_close(&own->segments);
+  }
+  if (status) {
+    free(own);
+    return status;
+  }
+  embedder->segments = &own->segments;
+  embedder->memory = &own->memory;
+  return WP_OK;
+}
+
+void wp__embed_memory_close(wp_embedder *embedder) {
+  wp_segments_close(embedder->segments);
+  free((own_memory *)(void *)embedder->segments); /* its first member */
+}
+
+/* ---- That of tasks ---- */
 
 static bool is_pools(const void *block) {
   const wp_region *region = wp__self_pool ? &wp__self_pool->segments->region : NULL;

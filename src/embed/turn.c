@@ -17,6 +17,8 @@ static bool try_begin(wp_turn *turn) {
 
 /* No points: the thread cannot be killed. */
 void wp__turn_begin(wp_turn *turn) {
+  /* In wasm a worker may be ended in the middle of a turn, so a task must not call its own pool there: it fails. Natively no effect. */
+  if (wp__self) wp_port_trap();
   bool killable = wp_port_thread_killable(false), taken = try_begin(turn);
   for (uint32_t look = 0; !taken && look < LOOKS_MAX; look++) {
     wp_port_pause();

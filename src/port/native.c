@@ -81,6 +81,8 @@ bool wp_port_statics(const void **start, const void **end) {
   return false;
 }
 
+wp_port_powers wp_port_can(void) { return (wp_port_powers){.ends = true}; }
+
 bool wp_port_stops_possible(void) { return true; }
 
 void wp_port_count_stops(int32_t by) { (void)by; }

@@ -7,6 +7,7 @@
 #include "port/port.h"
 #include "status.h"
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 struct wp_port_thread {
@@ -59,8 +60,11 @@ static void *start(void *argument) {
   return NULL;
 }
 
-void wp_port_thread_introduce(const char *name, uint32_t cpu) {
-  if (*name) pthread_setname_np(pthread_self(), name);
+void wp_port_thread_introduce(const char *name, uint32_t number, uint32_t cpu) {
+  enum { NAME_BYTES = 16 }; /* as much as Linux keeps */
+  char full[NAME_BYTES];
+  snprintf(full, sizeof full, "%.10s-%u", name, (unsigned)number);
+  if (*name) pthread_setname_np(pthread_self(), full);
   if (cpu >= CPU_SETSIZE) return;
   cpu_set_t set;
   CPU_ZERO(&set);
@@ -78,14 +82,14 @@ static int create(wp_port_thread *record, size_t stack_bytes) {
   return failed;
 }
 
-int wp_port_thread_start(wp_port_thread **thread, size_t stack_bytes, void (*run)(void *),
-                         void (*on_end)(void *), void *argument) {
+int wp_port_thread_start(wp_port_thread **thread, const wp_port_start *start) {
   if (!wp__stopper_open()) return WP_E_START_FAILED;
   wp_port_thread *record = malloc(sizeof *record);
   if (!record) return WP_E_NO_MEMORY;
-  *record = (wp_port_thread){.run = run, .ended = on_end, .argument = argument};
+  *record =
+      (wp_port_thread){.run = start->run, .ended = start->on_end, .argument = start->argument};
   wp_atomic_store_relaxed_u32(&record->users, 2); /* no point: pthread_create publishes it */
-  if (WP_FAULT("thread") || create(record, stack_bytes)) {
+  if (WP_FAULT("thread") || create(record, start->stack_bytes)) {
     free(record);
     return WP_E_START_FAILED;
   }
@@ -101,6 +105,11 @@ bool wp_port_thread_gone(wp_port_thread *thread) {
   if (pthread_tryjoin_np(thread->thread, NULL)) return false;
   leave(thread); /* the confirmation: the thread executes nothing any more */
   return true;
+}
+
+bool wp_port_thread_left(const wp_port_thread *thread) {
+  (void)thread;
+  return false;
 }
 
 void wp_port_thread_detach(wp_port_thread *thread) {

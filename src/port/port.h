@@ -4,7 +4,7 @@
  * Threads  as noted per function
  * Order    wp_port_wait/_wake order nothing by themselves: the word's own atomic operations do
  * Kill     a thread may die in wp_port_wait; nothing is held there
- * See      src/port/native.c, src/port/emscripten.c
+ * See      src/port/native.c, src/port/emscripten.c, src/port/host.c
  */
 #ifndef WP_PORT_H
 #define WP_PORT_H
@@ -37,22 +37,34 @@ void wp_port_trap(void);
  * descriptor - 1 if that is not 0). Outside the gate. */
 void wp_port_ring(wp_atomic_u32 *bell, uint32_t descriptor);
 
-/* Native hosts start and end threads here; in JavaScript hosts JavaScript does, and these functions do not exist. */
+/* Threads are started and ended here, natively and in wasm hosts that drive the pool from outside (src/hosts/); in JavaScript hosts
+ * JavaScript does that, and these functions do not exist. */
 typedef struct wp_port_thread wp_port_thread;
-/* How the calling thread, which is a new one, is known to the system; what is not possible has no effect. name: "" for none; cpu: WP_NONE
- * for any. */
-void wp_port_thread_introduce(const char *name, uint32_t cpu);
+/* How the calling thread, which is a new one, is known to the system, as NAME-NUMBER; what is not possible has no effect. name: "" for none;
+ * cpu: WP_NONE for any. */
+void wp_port_thread_introduce(const char *name, uint32_t number, uint32_t cpu);
 /* The least that wp_port_thread_start takes as stack_bytes; 0: the system's default. */
 enum { WP_STACK_LEAST = 128 << 10 };
-/* `on_end` (or NULL) runs in the thread, however it ends, as the last code of the caller's that it executes. */
-int wp_port_thread_start(wp_port_thread **thread, size_t stack_bytes, void (*run)(void *),
-                         void (*on_end)(void *), void *argument);
+typedef struct wp_port_start {
+  uint32_t
+      number; /* of the thread's record; no other living thread has it, but one may still use the stack of its predecessor */
+  uint32_t incarnation;
+  size_t stack_bytes;
+  void (*run)(void *);
+  void (*on_end)(
+      void
+          *); /* or NULL: runs in the thread, however it ends, as the last code of the caller's that it executes; in wasm never */
+  void *argument;
+} wp_port_start;
+int wp_port_thread_start(wp_port_thread **thread, const wp_port_start *start);
 /* Sets whether the calling thread may be killed at any instruction: only while it runs a task or is parked. Returns the old setting. */
 bool wp_port_thread_killable(bool killable);
 /* Asks the thread to end: at once if it is killable, otherwise as soon as it is. Does not wait. */
 void wp_port_thread_cancel(wp_port_thread *thread);
 /* Whether the thread is known to be dead; if so, `thread` has been freed. Does not wait. */
 bool wp_port_thread_gone(wp_port_thread *thread);
+/* Whether the thread has ended although nobody asked for it (wasm: the host says so); natively never. Does not wait. */
+bool wp_port_thread_left(const wp_port_thread *thread);
 /* The caller will not ask for the thread's end any more; `thread` belongs to the thread from now on. */
 void wp_port_thread_detach(wp_port_thread *thread);
 
@@ -86,6 +98,18 @@ enum { WP_NULL_BYTES = 65536 };
  * below the program's static data (-sGLOBAL_BASE in wasm/flags.txt), makes the check cheap. Native builds have no loop checks, and no
  * such word. */
 enum { WP_STOP_FLAG = WP_NULL_BYTES + 64 };
+
+/* What the host can do about a hung task. */
+typedef struct wp_port_powers {
+  bool checks; /* the program's loops have checks */
+  bool ends;   /* it can end a thread at any instruction */
+  double
+      again_ms; /* how often wp_port_thread_cancel is repeated until the thread has ended; 0: once is enough */
+} wp_port_powers;
+wp_port_powers wp_port_can(void);
+
+/* wasm only: whether the caller is the thread that opened the instance. */
+bool wp_port_is_main(void);
 
 /* False: the program was linked without room for that word, so no loop check can trap. main. */
 bool wp_port_stops_possible(void);

@@ -225,7 +225,7 @@ test('every module of the installed packages: valid with checks, in every form',
     const url = new URL(`${directory}/`, root);
     return readdirSync(url, { recursive: true })
       .map(String)
-      .filter((name) => name.endsWith('.wasm'))
+      .filter((name) => name.endsWith('.wasm') && !name.startsWith('checked/'))
       .map((name) => new URL(name, url));
   });
   assert.ok(found.length >= 3, `${found.length} modules`);

@@ -1,6 +1,6 @@
 /* malloc and its relatives, which in wasm builds use the pool's heaps: memory of a C task is taken back if the task is killed or traps. */
-#include "bindings/bindings.h"
-#include <emscripten/threading.h>
+#include "instance/instance.h"
+#include "port/port.h"
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
@@ -32,7 +32,7 @@ static wp_heap *enter(void) {
     wp_gate_enter(self);
     return wp_pool_heap(wp__self_pool, self->index);
   }
-  if (!emscripten_is_main_runtime_thread() || !open_process_memory()) return NULL;
+  if (!wp_port_is_main() || !open_process_memory()) return NULL;
   return &process_memory.heap;
 }
 

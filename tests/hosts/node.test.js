@@ -1,0 +1,8 @@
+/** The list in plain Node: no Emscripten, and no other JavaScript of wasmpool than demo/hosts/node. */
+import { fileURLToPath } from 'node:url';
+import { runList } from './list.js';
+
+const at = (path) => fileURLToPath(new URL(path, import.meta.url));
+
+runList('Node', [process.execPath, at('node.mjs'), at('../../build/checked/v8.wasm')]);
+runList('Node, no checks', [process.execPath, at('node.mjs'), at('../../build/checked/stacks.wasm')]);
