@@ -218,7 +218,7 @@ BUNDLE := js/dist/boot-node.cjs js/dist/boot-node-worker.cjs js/dist/boot-node-c
 SUPERVISION_CALLS := __heap_base wp_actor_reason_text $(addprefix wp_supervision_,bytes create step counts_of info)
 SUPERVISION := js/dist/supervision.js
 MAIN   := js/dist/wasmpool.cjs $(foreach entry,index actor-manager twin future,js/dist/$(entry).cjs js/dist/$(entry).mjs js/dist/browser-$(entry).js) \
-          $(addprefix js/dist/,browser-worker.js actor-worker.js inside.cjs inline.mjs inline.cjs inline-actor-manager.mjs browser-inline.js worker.cjs workers.cjs workers.mjs)
+          $(addprefix js/dist/,browser-worker.js actor-worker.js inside.cjs inline.mjs inline.cjs inline-actor-manager.mjs browser-inline.js worker.cjs workers.cjs workers.mjs serve.cjs serve.mjs)
 wasm: $(CORE) $(REGISTRY) $(BUNDLE) $(SUPERVISION) $(MAIN) ## what the package ships built: the core, wasm/dist; its JavaScript, js/dist
 
 # One file instead of fifty: docs/decisions/0018-start.md.

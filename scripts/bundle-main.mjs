@@ -20,8 +20,10 @@ const ENTRIES = { index: 'js/index.js', 'actor-manager': 'js/compat/actor-manage
 
 /** An entry point that Node loads as a file of its own, beside the main one: most programs do without it. */
 const APART = { future: 'js/compat/future.js' };
+/** The same, but no page has it. */
+const SERVERS = { serve: 'js/serve/index.js' };
 /** What files of APART take from the main one, so that there is one class and one table of each. */
-const SHARED = /[\\/]js[\\/](?:api|base|codec|core|generated|host|task)[\\/]/;
+const SHARED = /[\\/]js[\\/](?:index\.js$|(?:api|base|codec|core|generated|host|task)[\\/])/;
 
 /**
  * Puts other modules in the place of some.
@@ -137,7 +139,7 @@ const node = /** @type {const} */ ({ ...common, platform: 'node', target: 'node2
 const here = (/** @type {string} */ name) =>
   `"use strict";const here=typeof __filename==="string"?require("node:url").pathToFileURL(__filename).href:"${inside(dist)}/${name}";`;
 
-for (const [name, source] of Object.entries(APART))
+for (const [name, source] of Object.entries({ ...APART, ...SERVERS }))
   await build({
     ...node,
     entryPoints: [source],
@@ -150,6 +152,7 @@ for (const [name, source] of Object.entries(APART))
         'js/actor/main/worker-url.js': () => "export const actorWorkerUrl = () => new URL('actor-worker.js', here);",
       }),
       fromMain,
+      ownUrls(besideBundle),
     ],
   });
 
@@ -223,7 +226,7 @@ for (const [name, source] of Object.entries(ENTRIES)) {
   );
 }
 
-for (const [name, source] of Object.entries(APART)) {
+for (const [name, source] of Object.entries({ ...APART, ...SERVERS })) {
   const names = Object.keys(await import(pathToFileURL(resolve(root, source)).href)).join(', ');
   await writeFile(
     resolve(dist, `${name}.mjs`),

@@ -38,6 +38,7 @@ const LAYERS = [
   'actor',
   'compat',
   'index.js',
+  'serve',
   'inline.js',
   'cli',
 ];

@@ -90,9 +90,9 @@ forbid(
 
 forbid(
   'host',
-  shim.filter(not(/^js\/(?:host|entry|cli)\//)),
+  shim.filter(not(/^js\/(?:host|entry|serve|cli)\//)),
   /\bimport\b.*['"]node:|\bfrom ['"]node:|\b(?:process|Bun|Deno)\.\w/,
-  'only js/host/, js/entry/ and js/cli/ know their runtime',
+  'only js/host/, js/entry/, js/serve/ and js/cli/ know their runtime',
 );
 
 forbid(
@@ -111,8 +111,9 @@ forbid(
 
 forbid(
   'terminate',
-  // js/cli/input/module.js loads a user's module in a worker that belongs to no pool; js/actor/ has tasks and actors, but no workers.
-  shim.filter(not(/^js\/(?:host\/|actor\/|cli\/input\/module\.js)/)),
+  // js/cli/input/module.js loads a user's module in a worker that belongs to no pool; js/actor/ and js/serve/ have tasks and
+  // actors, but no workers.
+  shim.filter(not(/^js\/(?:host\/|actor\/|serve\/|cli\/input\/module\.js)/)),
   /\.terminate\(/,
   "workers are ended by js/host/ only, so that nobody goes around the kill gate's handshake",
 );

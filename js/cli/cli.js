@@ -7,6 +7,7 @@ import { UsageError, describe, oneLine } from './fault.js';
 import { packageVersion, runInfo } from './info.js';
 import { runInstrument } from './instrument.js';
 import { runMap } from './map.js';
+import { runServe } from './serve.js';
 
 /** @typedef {import('./map.js').Io} Io */
 
@@ -84,6 +85,9 @@ function program(io, state) {
     const inputs = hasCode && spec !== undefined ? [spec, ...files] : files;
     state.status = await runMap(hasCode ? undefined : spec, inputs, flags, io);
   });
+  addServe(wasmpool).action(async (spec, flags) => {
+    state.status = await runServe(spec, flags, io);
+  });
   addInstrument(wasmpool).action(async (input, flags) => {
     state.status = await runInstrument(input, flags, io);
   });
@@ -134,6 +138,33 @@ function addMap(wasmpool) {
     .option('--progress', 'show progress on stderr (default: if it is a terminal)')
     .option('--no-progress', 'never show it')
     .option('--stats', 'print figures to stderr at the end');
+}
+
+const SERVE_NOTES = `
+The handler gets (request, context), where request is a Request of the Fetch API, and returns a
+Response, { status, headers, body } or a string; bodies may be streams. It runs in a worker, one
+request at a time on each. A request over --timeout is answered 503 and its handler is stopped,
+with its thread if need be; other requests go on. A handler that fails is answered 500; what
+failed is named on stderr. --concurrency N is for handlers that mostly wait: then one that hangs
+takes the others on its worker with it.
+
+SIGINT and SIGTERM end the program when it has answered what it has; a second one ends it at once.`;
+
+/** @param {Command} wasmpool */
+function addServe(wasmpool) {
+  return wasmpool
+    .command('serve')
+    .summary('an HTTP server over all processors, whose requests can be killed')
+    .description('Serves HTTP over all processors; a request that hangs is answered 503 and dies alone.')
+    .argument('<MODULE#EXPORT>', 'the handler of requests')
+    .requiredOption('--port <N>', 'port; 0: a free one', integer(0))
+    .option('--host <HOST>', 'address to listen on', '127.0.0.1')
+    .option('-j, --workers <N>', 'workers (default: one per processor)', integer(1))
+    .option('--timeout <MS>', 'a request that runs longer is answered 503 and killed', integer(1))
+    .option('--max-body <BYTES>', 'a longer body is answered 413 (default: 1 MiB)', integer(0))
+    .option('--concurrency <N>', 'requests at a time on each worker (default: 1)', integer(1))
+    .addOption(new Option('--init-data <JSON>', 'what handlers find in context.initData').argParser(json))
+    .addHelpText('after', SERVE_NOTES);
 }
 
 const INSTRUMENT_NOTES = `

@@ -1,0 +1,191 @@
+/** An HTTP server whose handlers run in a pool: a request that hangs is answered 503, and ends with its own thread. */
+
+import { Exchange } from './exchange.js';
+import { receive } from './listener.js';
+
+/**
+ * @typedef {import('./listener.js').Listener} Listener
+ * @typedef {import('../index.js').Pool<any>} Pool
+ * @typedef {import('../options/options.js').PoolOptions} PoolOptions
+ */
+
+/**
+ * The handler: an exported function of a worker module, see RequestHandler in handler.js.
+ * @typedef {object} HandlerRef
+ * @property {URL | string} module
+ * @property {string} [name] of the export; 'default'
+ */
+
+/**
+ * @typedef {object} ServeOptions
+ * @property {number} [timeoutMs] how long a handler may run; then the client gets 503 and the handler's thread is ended, if nothing else
+ *   stops it. Default: no limit
+ * @property {number} [leaveMs] how long a handler may go on when its client has left (its signal tells it); then it is ended. Default 5,000
+ * @property {number} [maxBodyBytes] a request with a longer body is answered 413. Default 1 MiB
+ * @property {(error: any, request: { method: string, url: string }) => void} [onError] a handler failed, or was over its limit: the
+ *   client got 500 or 503. Default: a line on standard error
+ * @property {Omit<PoolOptions, 'module'>} [pool] options of the pool: workers, initData, ...
+ *
+ * @typedef {object} ServerStats
+ * @property {number} active requests that are being answered
+ * @property {Record<number, number>} answered how many, by status; 0: the client left
+ */
+
+const LEAVE_MS = 5000;
+const BODY_BYTES = 1 << 20;
+
+/** Methods that the Fetch API does not let a Request have. */
+const UNKNOWN = new Set(['CONNECT', 'TRACE', 'TRACK']);
+
+/** A running server, made by serve(). */
+export class Server {
+  #listener;
+  #options;
+  /** @type {Map<number, Exchange>} those that are open */
+  #exchanges = new Map();
+  #serial = 0;
+  #closing = false;
+  /** @type {Record<number, number>} */
+  #answered = {};
+  /** @type {() => void} */
+  #allAnswered = () => {};
+  /** @type {import('./exchange.js').Rules | undefined} once the pool is there */
+  #rules;
+  /** @type {Promise<void> | undefined} */
+  #ended;
+
+  /** Resolves when requests can be answered. Rejects with the pool's error if its workers cannot start: then all are answered 503. @type {Promise<void>} */
+  ready;
+
+  /**
+   * @param {Listener} listener
+   * @param {Required<Omit<ServeOptions, 'timeoutMs' | 'pool'>> & { timeoutMs?: number }} options
+   * @param {(main: Record<string, (argument: any) => unknown>) => Promise<Pool>} createPool with functions that workers call
+   */
+  constructor(listener, options, createPool) {
+    this.#listener = listener;
+    this.#options = options;
+    receive(listener, (request, response) => void this.#answer(request, response));
+    const pool = createPool({
+      'serve:body': (/** @type {number} */ id) => this.#exchanges.get(id)?.nextPart(),
+      'serve:drained': (/** @type {number} */ id) => this.#exchanges.get(id)?.drained(),
+    });
+    this.ready = this.#open(pool);
+    this.ready.catch(() => {}); // whoever awaits it gets the error
+  }
+
+  /** @param {Promise<Pool>} created */
+  async #open(created) {
+    const pool = await created;
+    this.#rules = { ...this.#options, pool, isClosing: () => this.#closing };
+    await pool.ready;
+    await this.#listener.ready;
+  }
+
+  /** The pool in which the handlers run, for its events and figures; undefined until `ready`. @returns {Pool | undefined} */
+  get pool() {
+    return this.#rules?.pool;
+  }
+
+  /** @returns {ServerStats} */
+  get stats() {
+    return { active: this.#exchanges.size, answered: { ...this.#answered } };
+  }
+
+  /**
+   * @param {import('node:http').IncomingMessage} request
+   * @param {import('node:http').ServerResponse} response
+   */
+  async #answer(request, response) {
+    const refusal = UNKNOWN.has(request.method ?? '') ? 501 : this.#closing ? 503 : 0;
+    if (refusal) {
+      this.#count(refusal);
+      response.writeHead(refusal, { 'Content-Length': 0, Connection: 'close' }).end();
+      return;
+    }
+    const id = ++this.#serial;
+    try {
+      if (!this.#rules) await this.ready;
+    } catch {
+      response.writeHead(503, { 'Content-Length': 0, Connection: 'close' }).end();
+      return;
+    }
+    const exchange = new Exchange(id, request, response, /** @type {import('./exchange.js').Rules} */ (this.#rules));
+    this.#exchanges.set(id, exchange);
+    try {
+      this.#count(await exchange.run());
+    } finally {
+      this.#exchanges.delete(id);
+      if (this.#closing && this.#exchanges.size === 0) this.#allAnswered();
+    }
+  }
+
+  /** @param {number} status */
+  #count(status) {
+    this.#answered[status] = (this.#answered[status] ?? 0) + 1;
+  }
+
+  /** Accepts no further connection and no further request; those that are being answered are answered. Does nothing the second time. */
+  close() {
+    if (this.#closing) return;
+    this.#closing = true;
+    this.#ended = this.#end();
+    this.#ended.catch(() => {}); // wait() gives the error
+  }
+
+  async #end() {
+    const answered = this.#exchanges.size > 0 && new Promise((done) => (this.#allAnswered = () => done(undefined)));
+    this.#listener.close();
+    await answered;
+    this.#listener.destroy(); // what is left are idle connections, and requests that have not arrived whole
+    await this.#listener.closed;
+    await this.ready.catch(() => {});
+    await this.pool?.close();
+  }
+
+  /** Resolves when the server was closed, all requests are answered, and its workers have ended. @returns {Promise<void>} */
+  async wait() {
+    while (!this.#ended) await this.#listener.closed.then(() => this.close());
+    await this.#ended;
+  }
+
+  /** Ends everything at once: connections, handlers, workers. @returns {Promise<void>} */
+  async destroy() {
+    this.close();
+    this.#listener.destroy();
+    await this.ready.catch(() => {});
+    await this.pool?.destroy();
+    await this.#ended;
+  }
+}
+
+/**
+ * Answers the requests that come to a port by a handler that runs in workers, one request at a time on each (more with
+ * `pool.concurrentTasksPerWorker`).
+ * @param {Listener} listener
+ * @param {HandlerRef} handler
+ * @param {ServeOptions} [options]
+ * @returns {Server} await its `ready`
+ * @throws {TypeError} wrong arguments
+ */
+export function serve(listener, handler, options = {}) {
+  if (typeof handler === 'function')
+    throw new TypeError(
+      "serve: a handler runs in workers, so functions of this thread cannot be given: { module: URL, name: 'export' }",
+    );
+  const { module, name = 'default' } = handler;
+  const url = new URL('./handler.js', import.meta.url);
+  url.searchParams.set('module', String(module));
+  url.searchParams.set('name', name);
+  const { timeoutMs, leaveMs = LEAVE_MS, maxBodyBytes = BODY_BYTES, onError = report, pool = {} } = options;
+  const createPool = async (/** @type {Record<string, any>} */ main) => {
+    const { createPool: create } = await import('../index.js');
+    return create({ spares: 1, ...pool, module: url, main: { ...pool.main, ...main } });
+  };
+  return new Server(listener, { timeoutMs, leaveMs, maxBodyBytes, onError }, createPool);
+}
+
+/** @param {any} error @param {{ method: string, url: string }} request */
+function report(error, { method, url }) {
+  console.error(`${method} ${url}: ${error?.stack ?? error}`);
+}
