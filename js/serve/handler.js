@@ -37,6 +37,9 @@ const handler = /** @type {RequestHandler | undefined} */ (
 );
 if (!handler) throw new Error(`${module} has no handler '${name}'`);
 
+// Loaded when they are first used, which takes as long as many requests: that belongs to the worker's start, not to the first request.
+await new Response(new Request('http://localhost/', { method: 'POST', body: '{}' }).body).json();
+
 /** Methods without a body in requests. */
 const BODILESS = new Set(['GET', 'HEAD']);
 
