@@ -41,7 +41,7 @@ test('arethetypeswrong finds the right types for import, require and old resolve
   const program = join(here, 'node_modules/.bin/attw');
   const text = run(program, [tarball, '--exclude-entrypoints', ...SERVED, '--format', 'json'], work);
   const { analysis } = JSON.parse(text);
-  assert.deepEqual(Object.keys(analysis.entrypoints).length, 8, 'it has seen every entry point');
+  assert.deepEqual(Object.keys(analysis.entrypoints).length, 9, 'it has seen every entry point');
   assert.deepEqual(analysis.problems, []);
 });
 
@@ -57,7 +57,7 @@ test('an installation adds one package, warns of nothing, runs no script', () =>
 test('each entry point of a package that was installed can be imported and required, with the same names', () => {
   for (const entry of [
     'wasmpool',
-    ...['inline', 'worker', 'actor-manager', 'twin', 'future', 'serve'].map((name) => `wasmpool/${name}`),
+    ...['inline', 'worker', 'actor-manager', 'twin', 'future', 'workers', 'serve'].map((name) => `wasmpool/${name}`),
   ]) {
     const names = (/** @type {string} */ load) =>
       run(process.execPath, ['--input-type=module', '-e', `
