@@ -91,6 +91,12 @@ function instantiate() {
 /** The index of an actor's record: small, and reused when the actor has ended. @param {number} actor */
 export const indexOf = (actor) => actor % INDEXES;
 
+/** The generation of an actor's number. @param {number} actor */
+export const generationOf = (actor) => Math.floor(actor / INDEXES);
+
+/** The number of both. @param {number} index @param {number} generation */
+export const numberOf = (index, generation) => generation * INDEXES + index;
+
 /** One supervisor's actors and groups. */
 export class Supervision {
   #exports;
@@ -215,7 +221,7 @@ export class Supervision {
   /** Writes a handle. @param {number} at @param {number} number */
   #writeNumber(at, number) {
     this.#u32[(at + S.HANDLE_INDEX) >>> 2] = number % INDEXES;
-    this.#u32[(at + S.HANDLE_GENERATION) >>> 2] = Math.floor(number / INDEXES);
+    this.#u32[(at + S.HANDLE_GENERATION) >>> 2] = generationOf(number);
   }
 
   /** @param {number} at @returns {SupervisionAction} */

@@ -10,13 +10,13 @@ export { PoolError } from '../base/errors.js';
 
 /**
  * @typedef {import('../actor/main/supervisor.js').SupervisorOptions} SupervisorOptions
- * @typedef {import('../actor/main/options.js').GroupOptions} GroupOptions
- * @typedef {import('../actor/main/options.js').ActorOptions} ActorOptions
- * @typedef {import('../actor/main/options.js').RetryOptions} RetryOptions
- * @typedef {import('../actor/main/options.js').Strategy} Strategy
- * @typedef {import('../actor/main/resources.js').Resources} Resources
- * @typedef {import('../actor/main/resources.js').Schema} Schema
- * @typedef {import('../actor/main/diagnostics.js').DiagnosticsOptions} DiagnosticsOptions
+ * @typedef {import('../actor/config/options.js').GroupOptions} GroupOptions
+ * @typedef {import('../actor/config/options.js').ActorOptions} ActorOptions
+ * @typedef {import('../actor/config/options.js').RetryOptions} RetryOptions
+ * @typedef {import('../actor/config/options.js').Strategy} Strategy
+ * @typedef {import('../actor/config/resources.js').Resources} Resources
+ * @typedef {import('../actor/config/resources.js').Schema} Schema
+ * @typedef {import('../actor/config/diagnostics.js').DiagnosticsOptions} DiagnosticsOptions
  * @typedef {import('../actor/main/actor.js').ActorDiagnostics} ActorDiagnostics
  * @typedef {import('../actor/source.js').Callback} Callback
  */

@@ -18,6 +18,7 @@ export const RESTART_KEEPS = 2;
 export const RESTARTS_MAX = 4096;
 export const NONE = 4294967295;
 export const ACTORS_MAX = 65536;
+export const ACTOR_RECORDS = 2;
 
 // size of wp_supervision_config
 export const SUPERVISION_CONFIG_SIZE = 80;

@@ -1,24 +1,15 @@
 /** Actors: what needs no thread. Results, dispatch by key, formats, options, the code of an actor, schemas. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { callResource, releaseResources, resourceOptions } from '../../js/actor/main/resources.js';
-import { supervisorOptions } from '../../js/actor/main/options.js';
-import { Collector, collectorOf, diagnosticsOptions } from '../../js/actor/main/diagnostics.js';
+import { callResource, releaseResources, resourceOptions } from '../../js/actor/config/resources.js';
+import { supervisorOptions } from '../../js/actor/config/options.js';
+import { Collector, collectorOf, diagnosticsOptions } from '../../js/actor/config/diagnostics.js';
 import { Subscribers } from '../../js/actor/main/subscribers.js';
 import { codeOf, screen } from '../../js/actor/source.js';
 import { fmt } from '../../js/actor/worker/format.js';
 import { Err, matchAll, Ok, println } from '../../js/compat/future.js';
+import { thrown } from './actor-support.js';
 import { codeOf as codeOfError } from './helpers.js';
-
-/** The code and the text with which a call throws. */
-function thrown(call) {
-  try {
-    call();
-  } catch (error) {
-    return `${error.code} ${error.message}`;
-  }
-  return 'returned';
-}
 
 /** A schema: `fits` says whether a value is right. */
 const schema = (fits, change = (value) => value) => ({

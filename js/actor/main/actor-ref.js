@@ -8,6 +8,12 @@
  */
 
 /**
+ * The supervisor's side of a ref: users cannot reach it.
+ * @type {(ref: ActorRef) => import('./actor.js').Actor}
+ */
+export let actorOf;
+
+/**
  * A reference to an actor. It stays valid when the actor is restarted, and does nothing once the actor has ended.
  * @template {Record<string, any>} [Messages=any]
  */
@@ -17,6 +23,10 @@ export class ActorRef {
   /** @param {import('./actor.js').Actor} actor */
   constructor(actor) {
     this.#actor = actor;
+  }
+
+  static {
+    actorOf = (ref) => ref.#actor;
   }
 
   /** Unique in the program. */
@@ -54,6 +64,23 @@ export class ActorRef {
   /** Ends the actor, whatever it does; it is not restarted. Idempotent. */
   terminate() {
     this.#actor.terminate();
+  }
+
+  /**
+   * Links the two actors: when one dies, for whatever reason, the other is killed.
+   * @param {ActorRef<any>} other
+   * @throws {import('../../base/errors.js').PoolError} INVALID_ARGUMENT, STALE_HANDLE: one of them has ended
+   */
+  link(other) {
+    this.#actor.link(other);
+  }
+
+  /**
+   * This actor is told when the other dies, by a message `DOWN`; so are its subscribers.
+   * @param {ActorRef<any>} other
+   */
+  monitor(other) {
+    this.#actor.monitor(other);
   }
 
   /** @returns {import('../result.js').Result<import('./actor.js').ActorDiagnostics>} an error once the actor has ended */

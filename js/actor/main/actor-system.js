@@ -1,286 +1,330 @@
-/** What a supervisor does: it starts actors, watches over them, and starts them anew when they fail. */
-import { toMessage } from '../../codec/errors.js';
-import { describeReason, poolError } from '../../base/errors.js';
+/**
+ * All actors of one supervisor. What happens to them is decided by supervision (src/supervision.h): this reports events to it, performs its
+ * actions, and keeps what only JavaScript has: threads, mailboxes, names, subscribers. Supervisor shows it to users.
+ */
+import { describeReason, poolError, statusRow } from '../../base/errors.js';
+import * as S from '../../generated/supervision.js';
 import { host } from '../../host/index.js';
-import { Pool } from '../../api/pool.js';
 import { DOWN, SYSTEM } from '../protocol.js';
 import { ok } from '../result.js';
 import { screen } from '../source.js';
+import { NOBODY, ROOT, Supervision } from '../supervision.js';
 import { Actor } from './actor.js';
-import { collectorOf } from './diagnostics.js';
-import { actorOptions, supervisorOptions } from './options.js';
-import { callResource, releaseResources, resourceNames } from './resources.js';
+import { collectorOf } from '../config/diagnostics.js';
+import { ActorIds } from './ids.js';
+import { actorOptions, supervisorOptions } from '../config/options.js';
+import { copied, PostOffice } from './post-office.js';
+import { Requests } from './requests.js';
+import { releaseResources } from '../config/resources.js';
 import { Subscribers } from './subscribers.js';
-import { actorWorkerUrl } from './worker-url.js';
+import { ActorThreads, reasonOfLoss } from './threads.js';
+import { Watch } from './watch.js';
 
-/**
- * @typedef {import('./options.js').SupervisorOptions} SupervisorOptions
- * @typedef {import('./options.js').ActorOptions} ActorOptions
- */
+/** @typedef {import('../supervision.js').SupervisionAction} Action */
 
-/** After this time a thread that no actor needs ends. */
-const IDLE_MS = 100;
-/** How often actors are checked for silence. */
-const LOOK_MS = /** @type {const} */ ({ least: 5, most: 500 });
+/** Deaths that an actor does not come back from. */
+const FINAL = new Set([S.ACTOR_TERMINATED, S.ACTOR_PARENT_DIED, S.ACTOR_CASCADE, S.ACTOR_SHUTDOWN]);
+/** Deaths whose reason is the actor's own error. */
+const OWN_REASON = new Set([S.ACTOR_ERROR, S.ACTOR_EXITED, S.ACTOR_NOT_STARTED]);
 
-/** @typedef {{ id: string, options: import('./options.js').ResolvedGroup, members: Set<Actor> }} Group */
-
-/** Number of supervisors and groups so far. */
-let count = 0;
-
-/** All actors of one supervisor, and their threads. js/actor/main/supervisor.js shows it to users. */
+/** The actors of one supervisor. */
 export class ActorSystem {
-  id = `supervisor-${++count}`;
-  #options;
-  pool;
-  graceMs;
-  resourceNames;
+  ids = new ActorIds();
+  options;
   collector;
   subscribers = new Subscribers();
-  /** Live actors. @type {Map<string, Actor>} */
+  /** Live actors, by id. @type {Map<string, Actor>} */
   actors = new Map();
-  /** Actors that have a thread, or are waiting for one; and those whose end is not confirmed. */
-  #threads = 0;
-  #spawned = 0;
-  #terminated = 0;
-  #deadLetters = 0;
-  /** @type {Promise<void> | undefined} */
-  #ending;
-  /** @type {Set<Promise<unknown>>} ends of incarnations that are not confirmed */
-  #dying = new Set();
+  /** The same by their numbers in the supervision, until they have ended. @type {Map<number, Actor>} */
+  #byNumber = new Map();
+  #supervision;
+  #office;
+  #requests = new Requests(this);
+  #watch;
+  #threads;
+  /** Dead letters that the core does not know of. */
+  deadLetters = 0;
+  /** What subscribers hear when all actions are performed. @type {(() => void)[]} */
+  #news = [];
+  #depth = 0;
+  /** The actor of the spawn that is in progress. @type {Actor | undefined} */
+  #spawning;
   /** @type {unknown} */
   #timer;
-  #root;
+  /** @type {Promise<void> | undefined} */
+  #ending;
+  #closed = () => {};
 
-  /** @param {SupervisorOptions} [given] */
+  /** @param {import('../config/options.js').SupervisorOptions} [given] */
   constructor(given) {
-    const options = (this.#options = supervisorOptions(given));
-    this.graceMs = options.graceMs;
-    this.resourceNames = resourceNames(options.resources);
+    const options = (this.options = supervisorOptions(given));
+    const { maxActors, strategy, retry, timeouts } = options;
+    this.#supervision = new Supervision({ maxActors, strategy, retry, leaseMs: timeouts.leaseMs });
     this.collector = collectorOf(options.diagnostics);
-    this.#root = this.createGroup({ strategy: options.strategy, retry: options.retry });
-    const most = options.maxActors + options.warm;
-    const { maximum } = options.memory;
-    this.pool = new Pool({
-      module: actorWorkerUrl(),
-      workers: { min: Math.max(1, options.warm), max: most, idleMs: IDLE_MS },
-      ...options.urls,
-      ...(maximum === undefined ? {} : { memory: { maximum } }),
-      liveness: false, // each actor has its own limit: see #look
-      restart: { minMs: 10, maxMs: 100, max: -1 },
-      unref: true,
-      name: 'Actor',
-    });
+    this.#threads = new ActorThreads(options, this.#requests.functions);
+    this.#office = new PostOffice(this.#threads.pool, (letter, actor) => this.#requests.letter(letter, actor));
+    this.#watch = new Watch(this);
+    this.#office.ready.then(
+      () => this.#opened(),
+      (error) => this.#cannotStart(error),
+    );
   }
 
   get nowMs() {
     return host.time.now();
   }
 
-  // ---- Groups and actors ----
+  // ---- The pool ----
 
-  /**
-   * @param {import('./options.js').ResolvedGroup} options
-   * @returns {Group}
-   */
-  createGroup(options) {
-    return { id: `group-${++count}`, options, members: new Set() };
+  #opened() {
+    this.#threads.fit();
+    for (const actor of this.actors.values()) if (actor.waits) this.#begin(actor);
   }
 
+  /** @param {any} error */
+  #cannotStart(error) {
+    if (this.#ending) return;
+    for (const actor of this.actors.values()) this.failed(actor, actor.incarnation, error, S.ACTOR_NOT_STARTED);
+    void this.shutdown();
+  }
+
+  // ---- Supervision ----
+
   /**
-   * @param {import('../protocol.js').Code} code
-   * @param {ActorOptions} [options]
-   * @param {Group} [group]
-   * @param {Actor} [parent]
-   * @returns {Actor}
+   * Reports an event, or only that time has passed, and performs what supervision decides.
+   * @param {import('../supervision.js').SupervisionEvent} [event]
+   * @returns {readonly Action[]}
    */
-  spawn(code, options = {}, group = this.#root, parent = undefined) {
-    const { name, leaseMs } = actorOptions(options, this.#options);
-    if (this.#options.screening) screen(code);
-    if (this.#ending) throw poolError('SHUTTING_DOWN', 'spawn: the supervisor was shut down');
-    const { maxActors } = this.#options;
-    if (this.actors.size >= maxActors)
-      throw poolError('MAX_ACTORS', `spawn: ${maxActors} actors are alive, which is the limit, maxActors`);
-    const resolved = 'module' in code ? { ...code, module: host.resolve(code.module) } : code;
-    const actor = new Actor(this, { code: resolved, name, leaseMs, group, parent });
-    this.actors.set(actor.id, actor);
-    group.members.add(actor);
-    this.#spawned++;
-    this.#start(actor);
-    return actor;
+  step(event) {
+    this.#depth++;
+    const actions = this.#supervision.step(this.nowMs, event);
+    for (const action of actions) this.#perform(action);
+    this.#depth--;
+    if (this.#depth > 0) return actions;
+    for (let tell; (tell = this.#news.shift());) tell();
+    this.#stepLater();
+    return actions;
+  }
+
+  #stepLater() {
+    host.time.clearTimeout(this.#timer);
+    const { nextMs } = this.#supervision;
+    if (nextMs > 0) this.#timer = host.time.setTimeout(() => this.step(), Math.max(0, nextMs - this.nowMs));
+  }
+
+  /** @param {Action} action */
+  #perform(action) {
+    const actor = /** @type {Actor} */ (this.#byNumber.get(action.actor) ?? this.#spawning);
+    switch (action.kind) {
+      case S.SUPERVISION_SPAWNED:
+        Object.assign(actor, { number: action.actor, id: this.ids.of(action.actor) });
+        this.#byNumber.set(action.actor, actor);
+        this.actors.set(actor.id, actor);
+        return;
+      case S.SUPERVISION_START:
+        actor.incarnation = action.incarnation;
+        actor.leaseMs = action.ms;
+        this.#start(actor);
+        return;
+      case S.SUPERVISION_DEAD:
+        this.#died(actor, action.reason);
+        return;
+      case S.SUPERVISION_STOP:
+        void this.#stop(actor);
+        return;
+      case S.SUPERVISION_DROP_MAILBOX:
+        this.#office.clear(actor);
+        return;
+      case S.SUPERVISION_DOWN:
+        this.#down(action);
+        return;
+      case S.SUPERVISION_ENDED:
+        this.#ended(actor, action.reason);
+        return;
+      case S.SUPERVISION_CLOSED:
+        this.#closed();
+    }
   }
 
   /** @param {Actor} actor */
   #start(actor) {
-    this.#threads++;
-    this.#fit();
-    const incarnation = actor.incarnation + 1;
-    const current = () => !actor.isDead && actor.incarnation === incarnation;
-    actor.start({
-      send: (msg, data) => this.#publish(actor, { msg, data, from: actor.id }),
-      call: (call) => void this.#call(actor, call),
-      failed: (error) => {
-        if (current()) this.#failed(actor, error);
-      },
-      left: () => this.#end(actor, 'left'),
-    });
-    this.#lookLater();
+    actor.isMuted = false;
+    this.#threads.reserve(actor);
+    if (!this.#office.isOpen) return;
+    this.#threads.fit();
+    this.#begin(actor);
   }
 
-  /** Has the pool serve as many threads as there are actors, and those that wait for the next ones. */
-  #fit() {
-    const { warm, maxActors } = this.#options;
-    const max = maxActors + warm;
-    void this.pool.resize({ min: Math.min(max, Math.max(1, this.#threads + warm)), max });
-  }
-
-  /**
-   * Ends the actor's incarnation.
-   * @param {Actor} actor
-   * @returns {Promise<void>} settles with its confirmed death
-   */
-  #stop(actor) {
-    const stopped = actor.stop().then((lost) => {
-      this.#deadLetters += lost;
-      this.#threads--;
-      this.#dying.delete(stopped);
-      this.#fit();
-    });
-    this.#dying.add(stopped);
-    return stopped;
-  }
-
-  /**
-   * @param {Actor} actor
-   * @param {unknown} error
-   */
-  #failed(actor, error) {
-    const reason = describeReason(error);
-    const stopped = this.#stop(actor);
-    void stopped.then(() => {
-      this.#tellDown(actor, reason);
-      if (!actor.isDead && !this.#ending) this.#start(actor);
-    });
-  }
-
-  /**
-   * Ends an actor for good.
-   * @param {Actor} actor
-   * @param {string} reason
-   */
-  #end(actor, reason) {
-    if (actor.isDead) return;
-    this.#deadLetters += actor.end(reason);
-    this.#terminated++;
-    actor.group.members.delete(actor);
-    this.actors.delete(actor.id);
-    void this.#stop(actor).then(() => {
-      this.#tellDown(actor, reason);
-      actor.clear();
-    });
-  }
-
-  /**
-   * @param {Actor} actor
-   * @param {string} reason
-   */
-  #tellDown(actor, reason) {
-    this.#publish(actor, { msg: DOWN, data: { id: actor.id, reason }, from: SYSTEM });
-  }
-
-  /**
-   * @param {Actor} actor
-   * @param {object} message
-   */
-  #publish(actor, message) {
-    Object.freeze(message);
-    actor.publish(message);
-    this.subscribers.tell(message);
-  }
-
-  // ---- Signs of life ----
-
-  #lookLater() {
-    if (this.#timer !== undefined || this.actors.size === 0) return;
-    let least = /** @type {number} */ (LOOK_MS.most);
-    for (const { leaseMs } of this.actors.values()) least = Math.min(least, leaseMs / 4);
-    this.#timer = host.time.setTimeout(() => this.#look(), Math.max(LOOK_MS.least, least));
-    /** @type {any} */ (this.#timer).unref?.();
-  }
-
-  /** Ends actors that run and give no sign of life. */
-  #look() {
-    this.#timer = undefined;
-    const now = this.nowMs;
-    for (const actor of [...this.actors.values()])
-      if (actor.isSilent(now)) this.#failed(actor, `no sign of life for ${actor.leaseMs} ms`);
-    this.#lookLater();
-  }
-
-  // ---- Calls from actors ----
-
-  /**
-   * @param {Actor} actor
-   * @param {import('../protocol.js').Call} call
-   */
-  async #call(actor, { call, what, values }) {
+  /** @param {Actor} actor */
+  #begin(actor) {
     const { incarnation } = actor;
-    let answer;
+    const lost = (/** @type {any} */ error) => this.failed(actor, incarnation, error, reasonOfLoss(error));
+    this.#threads.begin(actor, this.#office.addressesOf(actor), this.nowMs, lost);
+    for (const { message, from } of actor.early.splice(0)) this.#sendEarly(actor, message, from);
+    this.#watch.begin();
+  }
+
+  /**
+   * @param {Actor} actor
+   * @param {unknown} message
+   * @param {string} from
+   */
+  #sendEarly(actor, message, from) {
     try {
-      answer = { value: await this.#do(actor, what, values) };
+      this.#office.send(actor, message, from);
     } catch (error) {
-      answer = { error: toMessage(error) };
+      this.deadLetters++;
+      host.warn(`a message to ${actor.id} cannot be sent: ${describeReason(error)}`, undefined);
     }
-    if (call && !actor.isDead && actor.incarnation === incarnation) actor.answer({ kind: 'answer', call, ...answer });
   }
 
   /**
    * @param {Actor} actor
-   * @param {string} what
-   * @param {readonly any[]} values
-   * @returns {unknown}
+   * @param {number} reason
    */
-  #do(actor, what, values) {
-    const [first, second, third] = values;
-    if (what === 'resource') return this.#resource(actor, first, second, third);
-    if (what === 'spawn') {
-      const child = this.spawn(first, second ?? {}, this.#root, actor);
-      return { id: child.id, name: child.name };
-    }
-    if (what === 'receive') {
-      const target = this.actors.get(first);
-      if (target) target.receive(second, actor.id);
-      else this.deadLetter();
-      return undefined;
-    }
-    if (what === 'terminate') return this.terminateActor(first);
-    throw poolError('BROKEN_INVARIANT', `an actor asked for '${what}'`);
+  #died(actor, reason) {
+    actor.reason = OWN_REASON.has(reason)
+      ? (actor.failure ?? this.#supervision.reasonText(reason))
+      : this.#supervision.reasonText(reason);
+    actor.failure = undefined;
+    actor.isDead = FINAL.has(reason);
+    actor.isMuted = !(this.options.graceMs > 0 && actor.isDead); // only one that is not to come back has a time of grace
+  }
+
+  /** @param {Actor} actor */
+  async #stop(actor) {
+    const { number, incarnation } = actor;
+    await this.#threads.end(actor);
+    this.step({ kind: S.SUPERVISION_GONE, actor: number, incarnation });
+    if (!this.#ending) this.#threads.fit();
   }
 
   /**
    * @param {Actor} actor
-   * @param {string} name
-   * @param {string} method
-   * @param {unknown} argument
+   * @param {number} reason
    */
-  async #resource(actor, name, method, argument) {
-    const begin = this.nowMs;
-    try {
-      return await callResource(this.#options.resources, name, method, argument, actor.id);
-    } finally {
-      this.collector?.record('resourceCallLatency', this.nowMs - begin);
+  #ended(actor, reason) {
+    actor.isDead = true;
+    actor.reason ??= this.#supervision.reasonText(reason);
+    this.deadLetters += actor.early.splice(0).length;
+    this.actors.delete(actor.id);
+    this.#byNumber.delete(actor.number);
+    this.#office.drop(actor);
+    this.#news.push(() => actor.subscribers.clear());
+  }
+
+  /** @param {Action} action */
+  #down({ actor, other, reason }) {
+    const dead = this.#byNumber.get(actor);
+    const text = reason === S.ACTOR_NOPROC ? undefined : dead?.reason;
+    const data = Object.freeze({ id: this.ids.of(actor), reason: text ?? this.#supervision.reasonText(reason) });
+    const message = Object.freeze({ msg: DOWN, data, from: SYSTEM });
+    const watcher = this.#byNumber.get(other);
+    if (dead && other === NOBODY) this.publish(dead, message);
+    else if (watcher) {
+      this.send(watcher, { msg: DOWN, data }, SYSTEM);
+      this.#news.push(() => watcher.subscribers.tell(message));
     }
+  }
+
+  // ---- What actors do ----
+
+  /**
+   * @param {Actor} actor
+   * @param {number} incarnation
+   * @param {unknown} error
+   * @param {number} reason S.ACTOR_…
+   */
+  failed(actor, incarnation, error, reason) {
+    if (actor.incarnation !== incarnation) return;
+    actor.failure = describeReason(error);
+    this.step({ kind: S.SUPERVISION_FAILED, actor: actor.number, incarnation, reason });
+  }
+
+  /**
+   * @param {Actor} actor
+   * @param {object} message frozen
+   */
+  publish(actor, message) {
+    this.#news.push(
+      () => actor.subscribers.tell(message),
+      () => this.subscribers.tell(message),
+    );
+    if (this.#depth === 0) for (let tell; (tell = this.#news.shift());) tell();
+  }
+
+  /**
+   * Sends an actor a message.
+   * @param {Actor} actor
+   * @param {unknown} message
+   * @param {string} from
+   * @throws {import('../../base/errors.js').PoolError} NOT_SERIALIZABLE, QUEUE_FULL
+   */
+  send(actor, message, from) {
+    if (actor.isDead) this.deadLetters++;
+    else if (actor.mailbox) this.#office.send(actor, message, from);
+    else actor.early.push({ message: copied(message), from });
   }
 
   // ---- What users ask for ----
 
-  deadLetter() {
-    this.#deadLetters++;
+  /**
+   * @param {import('../protocol.js').Code} code
+   * @param {import('../config/options.js').ActorOptions} [options]
+   * @param {number} [group]
+   * @param {number} [parent]
+   * @returns {Actor}
+   * @throws {import('../../base/errors.js').PoolError} INVALID_ARGUMENT, MAX_ACTORS, SHUTTING_DOWN
+   */
+  spawn(code, options = {}, group = ROOT, parent = NOBODY) {
+    const { name, leaseMs, nameLeaseMs } = actorOptions(options, this.options);
+    if (this.options.screening) screen(code);
+    if (this.#ending) throw poolError('SHUTTING_DOWN', 'spawn: the supervisor was shut down');
+    const resolved = 'module' in code ? { ...code, module: host.resolve(code.module) } : code;
+    const actor = new Actor(this, resolved, name, group);
+    const outer = this.#spawning;
+    this.#spawning = actor;
+    try {
+      this.#accepted(this.step({ kind: S.SUPERVISION_SPAWN, group, other: parent, leaseMs, nameLeaseMs }), 'spawn');
+    } finally {
+      this.#spawning = outer;
+    }
+    this.step({ kind: S.SUPERVISION_MONITOR, other: actor.number }); // main hears of each of its deaths
+    return actor;
+  }
+
+  /**
+   * @param {readonly Action[]} actions
+   * @param {string} what was asked for
+   * @throws {import('../../base/errors.js').PoolError} if it was refused
+   */
+  #accepted(actions, what) {
+    const refused = actions.find(({ kind }) => kind === S.SUPERVISION_REFUSED);
+    if (!refused) return;
+    const { code, text } = statusRow(refused.status);
+    const { maxActors } = this.options;
+    const why = code === 'MAX_ACTORS' ? `${maxActors} actors are alive, which is the limit, maxActors` : text;
+    throw poolError(code, `${what}: ${why}`);
+  }
+
+  /**
+   * @param {import('../config/options.js').ResolvedGroup} options
+   * @returns {number}
+   */
+  createGroup({ strategy, retry }) {
+    const actions = this.step({ kind: S.SUPERVISION_GROUP, strategy, retry });
+    this.#accepted(actions, 'createGroup');
+    return actions[0].group;
+  }
+
+  /** @param {number} group */
+  terminateGroup(group) {
+    this.step({ kind: S.SUPERVISION_TERMINATE_GROUP, group });
   }
 
   /** @param {Actor} actor */
   terminate(actor) {
-    this.#end(actor, 'terminated');
+    if (!actor.isDead) this.step({ kind: S.SUPERVISION_TERMINATE, actor: actor.number });
   }
 
   /** @param {string} id of an actor; an unknown one does nothing */
@@ -289,29 +333,53 @@ export class ActorSystem {
     if (actor) this.terminate(actor);
   }
 
+  /**
+   * @param {number} actor
+   * @param {number} other
+   * @param {number} [incarnation] of the actor, if it asks for this itself
+   * @throws {import('../../base/errors.js').PoolError} STALE_HANDLE, QUEUE_FULL
+   */
+  link(actor, other, incarnation = 0) {
+    const event = { kind: S.SUPERVISION_LINK, actor, other, incarnation, byActor: incarnation > 0 };
+    this.#accepted(this.step(event), 'link');
+  }
+
+  /**
+   * @param {number} actor
+   * @param {number} other
+   * @throws {import('../../base/errors.js').PoolError} STALE_HANDLE, QUEUE_FULL
+   */
+  monitor(actor, other) {
+    this.#accepted(this.step({ kind: S.SUPERVISION_MONITOR, actor, other }), 'monitor');
+  }
+
   /** @returns {Promise<void>} */
   shutdown() {
     return (this.#ending ??= this.#shutDown());
   }
 
   async #shutDown() {
+    const closed = new Promise((resolve) => (this.#closed = () => resolve(undefined)));
     await undefined; // #ending is set
-    for (const actor of [...this.actors.values()].reverse()) this.#end(actor, 'shutdown');
-    await Promise.all(this.#dying);
-    await this.pool.destroy();
-    await releaseResources(this.#options.resources, (name, error) =>
+    this.step({ kind: S.SUPERVISION_SHUTDOWN });
+    await closed;
+    this.#watch.end();
+    this.#office.close();
+    await this.#threads.pool.destroy();
+    await releaseResources(this.options.resources, (name, error) =>
       host.warn(`resource '${name}' failed to release: ${describeReason(error)}`, undefined),
     );
     this.subscribers.clear();
   }
 
   getDiagnostics() {
-    const { poolSize } = this.#options.memory;
+    const { poolSize } = this.options.memory;
+    const { active, spawned, ended } = this.#supervision.counts;
     return ok({
-      activeActors: this.actors.size,
-      totalActorsSpawned: this.#spawned,
-      totalActorsTerminated: this.#terminated,
-      deadLetters: this.#deadLetters,
+      activeActors: active,
+      totalActorsSpawned: spawned,
+      totalActorsTerminated: ended,
+      deadLetters: this.deadLetters + this.#office.deadLetters,
       memoryPool: { poolSize, boxesInUse: 0, utilization: 0 },
       actors: [...this.actors.values()].map((actor) => actor.diagnostics),
       ...this.collector?.report(),

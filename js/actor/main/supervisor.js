@@ -1,11 +1,11 @@
 /** Supervisors and groups as their users see them. */
 import { codeOf } from '../source.js';
 import { ActorSystem } from './actor-system.js';
-import { groupOptions } from './options.js';
+import { groupOptions } from '../config/options.js';
 
 /**
- * @typedef {import('./options.js').SupervisorOptions} SupervisorOptions
- * @typedef {import('./options.js').ActorOptions} ActorOptions
+ * @typedef {import('../config/options.js').SupervisorOptions} SupervisorOptions
+ * @typedef {import('../config/options.js').ActorOptions} ActorOptions
  */
 
 /** Actors that are supervised together. */
@@ -15,7 +15,7 @@ export class ActorGroup {
 
   /**
    * @param {ActorSystem} system
-   * @param {import('./actor-system.js').Group} group
+   * @param {number} group
    */
   constructor(system, group) {
     this.#system = system;
@@ -23,7 +23,7 @@ export class ActorGroup {
   }
 
   get id() {
-    return this.#group.id;
+    return `group-${this.#system.ids.own}.${this.#group}`;
   }
 
   /**
@@ -39,7 +39,7 @@ export class ActorGroup {
 
   /** Ends all actors of the group; they are not restarted. */
   terminateAll() {
-    for (const actor of [...this.#group.members].reverse()) this.#system.terminate(actor);
+    this.#system.terminateGroup(this.#group);
   }
 }
 
@@ -53,7 +53,7 @@ export class Supervisor {
   }
 
   get id() {
-    return this.#system.id;
+    return this.#system.ids.own;
   }
 
   /**
@@ -70,7 +70,7 @@ export class Supervisor {
   }
 
   /**
-   * @param {import('./options.js').GroupOptions} [options]
+   * @param {import('../config/options.js').GroupOptions} [options]
    * @returns {ActorGroup}
    */
   createGroup(options) {

@@ -4,143 +4,170 @@
  */
 import { toMessage } from '../../codec/errors.js';
 import { defineWorker, promiseOf } from '../../handlers/handlers.js';
+import { RUNNER } from '../../handlers/runner.js';
+import { sealed } from '../envelope.js';
+import { matchAll, println } from '../match.js';
+import { Post } from '../mailbox.js';
 import { CONTROL } from '../protocol.js';
-import { ActorCalls } from './calls.js';
 import { load } from './code.js';
 import { makeContext, makeSelf } from './context.js';
 
+/**
+ * @typedef {import('../protocol.js').Start} Start
+ * @typedef {import('./context.js').Life} Life
+ */
+
 /** How long one wait lasts: some engines cannot end a thread in a wait without end. */
 const PARK_MS = 100;
-
-/** One actor's messages: one at a time, in the order of their arrival. */
-class Mailbox {
-  /** @type {any[]} */
-  #waiting = [];
-  #at = 0;
-  #busy = true; // until open()
-  #handle = /** @type {(message: any) => Promise<unknown> | undefined} */ (() => undefined);
-  #control;
-  #isOver;
-  #fail;
-
-  /**
-   * @param {Int32Array} control
-   * @param {() => boolean} isOver called between messages: whether the actor handles no more
-   * @param {(error: unknown) => void} fail the handler threw; no message is handled after this
-   */
-  constructor(control, isOver, fail) {
-    this.#control = control;
-    this.#isOver = isOver;
-    this.#fail = fail;
-  }
-
-  /** @param {(message: any) => Promise<unknown> | undefined} handle */
-  open(handle) {
-    this.#handle = handle;
-    this.#busy = false;
-    this.#run();
-  }
-
-  /** @param {any} message */
-  push(message) {
-    this.#waiting.push(message);
-    this.#run();
-  }
-
-  #run() {
-    if (this.#busy) return;
-    this.#busy = true;
-    const control = this.#control;
-    try {
-      while (!this.#isOver() && this.#at < this.#waiting.length) {
-        const message = this.#next();
-        Atomics.add(control, CONTROL.BEAT, 1);
-        Atomics.store(control, CONTROL.BUSY, 1);
-        const promise = this.#handle(message);
-        if (promise) {
-          promise.then(this.#settled, this.#fail);
-          return;
-        }
-        this.#count();
-      }
-    } catch (error) {
-      this.#fail(error);
-      return;
-    }
-    this.#busy = false;
-  }
-
-  /** Takes the oldest message. The array is rewound when it is empty, so that taking is O(1). */
-  #next() {
-    const message = this.#waiting[this.#at];
-    this.#waiting[this.#at++] = undefined;
-    if (this.#at === this.#waiting.length) {
-      this.#waiting.length = 0;
-      this.#at = 0;
-    }
-    return message;
-  }
-
-  #settled = () => {
-    this.#count();
-    this.#busy = false;
-    this.#run();
-  };
-
-  #count() {
-    Atomics.store(this.#control, CONTROL.BUSY, 0);
-    Atomics.add(this.#control, CONTROL.HANDLED, 1);
-  }
-}
+/** Senders that an actor keeps in mind; beyond that it asks main. */
+const KNOWN_MOST = 1024;
 
 /**
- * Runs an actor for the rest of the thread's life.
- * @param {import('../protocol.js').Start} start
- * @param {import('../../handlers/context.js').Context} task
- * @returns {Promise<never>}
+ * One incarnation, in its thread.
+ * @implements {Life}
  */
-async function runActor(start, task) {
-  const { port } = start;
-  const control = new Int32Array(start.control);
-  /** @param {import('../protocol.js').FromActor} message */
-  const post = (message) => port.postMessage(message);
-  const calls = new ActorCalls(post, start.callMs);
-  const fail = (/** @type {unknown} */ error) => post({ kind: 'failed', error: toMessage(error) });
-  const beat = () => void Atomics.add(control, CONTROL.BEAT, 1);
-  const isOver = () => {
-    if (task.isCancelled) post({ kind: 'left' });
-    return task.isCancelled;
-  };
-  const mailbox = new Mailbox(control, isOver, fail);
-  port.onmessage = ({ data }) => (data.kind === 'message' ? mailbox.push(data.message) : calls.receive(data));
+class ActorLife {
+  start;
+  setup;
+  task;
+  #post;
+  #control;
+  #at;
+  #mailbox;
+  /** Mailboxes of actors that have sent something, by id. @type {Map<string, number>} */
+  #senders = new Map();
 
-  /** @type {import('./context.js').Life} */
-  const life = {
-    start,
-    task,
-    calls,
-    post,
-    interact: beat,
-    heartbeat: () => {
-      beat();
-      Atomics.add(control, CONTROL.HEARTBEATS, 1);
-    },
-    leave: () => {
-      post({ kind: 'left' });
-      for (;;) Atomics.wait(control, CONTROL.PARK, 0, PARK_MS);
-    },
-  };
-  setInterval(beat, start.beatMs);
-  try {
-    const callback = await load(start.code);
-    const self = makeSelf(life);
-    const context = makeContext(life);
-    mailbox.open((message) => promiseOf(callback(self, message, context)));
-  } catch (error) {
-    fail(error);
+  /**
+   * @param {Start} start
+   * @param {import('../../handlers/context.js').Context} task
+   */
+  constructor(start, task) {
+    const runner = /** @type {any} */ (task[RUNNER]);
+    this.start = start;
+    this.setup = /** @type {import('../protocol.js').Setup} */ (task.initData);
+    this.task = task;
+    this.#control = new Int32Array(this.setup.control);
+    this.#at = start.index * CONTROL.WORDS;
+    this.#post = new Post(runner.core, (call) => runner.guarded(call));
+    this.#mailbox = this.#post.attach(start.mailbox, {
+      now: runner.readClock,
+      defer: runner.host.defer,
+      blocks: true,
+    });
+    setInterval(this.interact, start.beatMs);
+    if (this.setup.hasGrace) task.signal.addEventListener('abort', () => this.#leaveIdle());
   }
-  return new Promise(() => undefined);
+
+  /** @param {import('../protocol.js').Content} letter */
+  #toMain(letter) {
+    const { mailbox, main, incarnation } = this.start;
+    this.#post.send(main, { ...letter, incarnation }, { from: mailbox });
+  }
+
+  /** @param {string} id */
+  known = (id) => this.#senders.get(id);
+
+  interact = () => {
+    Atomics.add(this.#control, this.#at + CONTROL.BEAT, 1);
+  };
+
+  heartbeat = () => {
+    this.interact();
+    Atomics.add(this.#control, this.#at + CONTROL.HEARTBEATS, 1);
+  };
+
+  /** @param {string} msg @param {unknown} data */
+  publish = (msg, data) => {
+    this.interact();
+    this.#toMain({ kind: 'send', msg, data });
+  };
+
+  /** @param {string} what @param {readonly unknown[]} values */
+  tell = (what, values) => {
+    this.interact();
+    this.#toMain({ kind: 'tell', what, values });
+  };
+
+  /** @param {number} to @param {unknown} message */
+  deliver = (to, message) => {
+    const { id, mailbox } = this.start;
+    this.interact();
+    try {
+      this.#post.send(to, { message, from: id }, { from: mailbox });
+    } catch (error) {
+      if (/** @type {any} */ (error).code !== 'STALE_HANDLE') throw error; // the core has counted a dead letter
+    }
+  };
+
+  leave = () => {
+    this.#toMain({ kind: 'left' });
+    return this.#park();
+  };
+
+  /** It is to end, and may do so by itself. If a handler runs, that comes first. */
+  #leaveIdle() {
+    if (Atomics.load(this.#control, this.#at + CONTROL.BUSY) === 0) this.#toMain({ kind: 'left' });
+  }
+
+  /** @returns {never} */
+  #park() {
+    for (;;) Atomics.wait(this.#control, this.#at + CONTROL.PARK, 0, PARK_MS);
+  }
+
+  /** @param {unknown} error @param {boolean} isLoading */
+  #fail(error, isLoading) {
+    this.#toMain({ kind: 'failed', error: toMessage(error), isLoading });
+  }
+
+  /** Loads the actor's code, then handles its messages, one at a time. @returns {Promise<void>} settles when it handles no more */
+  async run() {
+    let callback;
+    try {
+      callback = await load(this.start.code);
+    } catch (error) {
+      this.#fail(error, true);
+      return;
+    }
+    this.#toMain({ kind: 'started' });
+    const self = makeSelf(this);
+    const context = makeContext(this);
+    try {
+      await this.#mailbox.serve((letter) => this.#handle(letter, (message) => callback(self, message, context)));
+    } catch (error) {
+      this.#fail(error, false);
+    }
+  }
+
+  /**
+   * @param {import('../mailbox.js').Letter} letter
+   * @param {(message: unknown) => unknown} call
+   */
+  #handle({ value, from: mailbox }, call) {
+    const { message, from } = /** @type {import('../protocol.js').Delivery} */ (value);
+    if (mailbox && this.#senders.size < KNOWN_MOST) this.#senders.set(from, mailbox);
+    Atomics.add(this.#control, this.#at + CONTROL.BEAT, 1);
+    Atomics.store(this.#control, this.#at + CONTROL.BUSY, 1);
+    const promise = promiseOf(call(sealed(message, from)));
+    return promise ? promise.then(this.#settled) : this.#settled();
+  }
+
+  /** A message is handled. @returns {Promise<never> | undefined} a promise: no other one will be */
+  #settled = () => {
+    Atomics.store(this.#control, this.#at + CONTROL.BUSY, 0);
+    Atomics.add(this.#control, this.#at + CONTROL.HANDLED, 1);
+    if (!this.task.isCancelled) return undefined;
+    this.#toMain({ kind: 'left' });
+    return new Promise(() => undefined);
+  };
 }
 
+/** For functions that were sent by their source, and cannot import. */
+Object.assign(globalThis, { matchAll, println });
+
 /** The handler that js/actor/main/incarnation.js names. */
-export default defineWorker({ actor: runActor });
+export default defineWorker({
+  actor: async (/** @type {Start} */ start, task) => {
+    await new ActorLife(start, task).run();
+    await new Promise(() => undefined);
+  },
+});

@@ -1,52 +1,25 @@
 /** What an actor's function gets: `self` and `ctx`. */
-import { poolError } from '../../base/errors.js';
 import { codeOf } from '../source.js';
+import { ask } from './calls.js';
 import { fmt } from './format.js';
+import { idOf, RemoteRef } from './remote-ref.js';
 
 /**
  * @typedef {object} Life what the context needs of the actor's runtime
  * @property {import('../protocol.js').Start} start
+ * @property {import('../protocol.js').Setup} setup
  * @property {import('../../handlers/context.js').Context} task
- * @property {import('./calls.js').ActorCalls} calls
- * @property {(message: import('../protocol.js').FromActor) => void} post
+ * @property {(msg: string, data: unknown) => void} publish
+ * @property {(mailbox: number, message: unknown) => void} deliver sends another actor a message
+ * @property {(what: string, values: readonly unknown[]) => void} tell asks main for something that needs no answer
  * @property {() => void} interact counts as a sign of life
  * @property {() => void} heartbeat
  * @property {() => never} leave ends this thread
+ * @property {(id: string) => number | undefined} known the mailbox of an actor that this one has heard from
  */
 
-/** A child, or another actor that this one knows, as seen from inside an actor. */
-class RemoteRef {
-  #calls;
-
-  /**
-   * @param {import('./calls.js').ActorCalls} calls
-   * @param {{ id: string, name: string | undefined }} actor
-   */
-  constructor(calls, { id, name }) {
-    this.#calls = calls;
-    this.id = id;
-    this.name = name;
-  }
-
-  /** @param {unknown} message */
-  receive(message) {
-    this.#calls.tell('receive', [this.id, message]);
-  }
-
-  terminate() {
-    this.#calls.tell('terminate', [this.id]);
-  }
-}
-
-for (const name of ['subscribe', 'read', 'release', 'getDiagnostics'])
-  Object.defineProperty(RemoteRef.prototype, name, {
-    value: () => {
-      throw poolError('UNSUPPORTED', `${name}: not available in worker; the main thread has it`);
-    },
-  });
-
 /** @param {Life} life */
-export function makeSelf({ start, post, interact, leave, calls }) {
+export function makeSelf({ start, publish, deliver, leave }) {
   return Object.freeze({
     id: start.id,
     name: start.name,
@@ -56,12 +29,9 @@ export function makeSelf({ start, post, interact, leave, calls }) {
      * @param {string} msg
      * @param {unknown} [data]
      */
-    send: (msg, data) => {
-      interact();
-      post({ kind: 'send', msg, data });
-    },
+    send: publish,
     /** @param {unknown} message to this actor itself, behind those that wait */
-    receive: (message) => calls.tell('receive', [start.id, message]),
+    receive: (message) => deliver(start.mailbox, message),
     terminate: leave,
   });
 }
@@ -70,8 +40,8 @@ export function makeSelf({ start, post, interact, leave, calls }) {
  * Functions of main: `ctx.resources.<name>.<method>(argument)`.
  * @param {Life} life
  */
-function makeResources({ start, calls, interact }) {
-  const known = start.resources;
+function makeResources(life) {
+  const known = life.setup.resources;
   /** @param {string} name */
   const resource = (name) =>
     new Proxy(Object.freeze({}), {
@@ -79,8 +49,8 @@ function makeResources({ start, calls, interact }) {
         typeof method !== 'string' || method === 'then'
           ? undefined
           : (/** @type {unknown} */ argument) => {
-              interact();
-              return calls.ask('resource', [name, method, argument], `${name}.${method}`);
+              life.interact();
+              return ask(life, 'resource', [name, method, argument], `${name}.${method}`);
             },
       has: (_, method) => known[name]?.includes(String(method)) ?? false,
     });
@@ -101,7 +71,7 @@ function makeResources({ start, calls, interact }) {
 
 /** @param {Life} life */
 export function makeContext(life) {
-  const { start, calls, task, interact, heartbeat, leave } = life;
+  const { start, task, interact, heartbeat, leave, tell } = life;
   return Object.freeze({
     id: start.id,
     fmt,
@@ -126,8 +96,17 @@ export function makeContext(life) {
      */
     spawn: async (callback, options) => {
       interact();
-      const actor = await calls.ask('spawn', [codeOf(callback), options], 'ctx.spawn');
-      return new RemoteRef(calls, actor);
+      const { id, name, mailbox } = await ask(life, 'spawn', [codeOf(callback), options], 'ctx.spawn');
+      return new RemoteRef(life, id, name, mailbox);
     },
+    /**
+     * Another actor, by its id: the sender of a message, `ctx.actor(msg.from)`, or one that a message names.
+     * @param {string} id
+     */
+    actor: (id) => new RemoteRef(life, idOf(id), undefined, life.known(id)),
+    /** @param {{ id: string } | string} actor dies with this one, and this one with it */
+    link: (actor) => tell('link', [start.id, idOf(actor)]),
+    /** @param {{ id: string } | string} actor whose death this one is told of, by DOWN */
+    monitor: (actor) => tell('monitor', [start.id, idOf(actor)]),
   });
 }

@@ -186,12 +186,12 @@ export function supervisorOptions(options = {}) {
 /**
  * @param {ActorOptions} options
  * @param {ResolvedSupervisor} supervisor
- * @returns {{ name: string | undefined, leaseMs: number }}
+ * @returns {{ name: string | undefined, leaseMs: number, nameLeaseMs: number }} 0: it has none
  * @throws {import('../../base/errors.js').PoolError} INVALID_ARGUMENT
  */
 export function actorOptions(options, { timeouts }) {
   const { name, timeoutMs } = ownOptions('', options, NAMES.actor);
   if (name !== undefined && (typeof name !== 'string' || name === '')) throw wrong('name', name, 'a text');
-  const leaseMs = timeoutMs === undefined ? undefined : limit('timeoutMs', timeoutMs);
-  return { name, leaseMs: leaseMs ?? timeouts.byName.get(name ?? '') ?? timeouts.leaseMs };
+  const leaseMs = timeoutMs === undefined ? 0 : limit('timeoutMs', timeoutMs);
+  return { name, leaseMs, nameLeaseMs: timeouts.byName.get(name ?? '') ?? 0 };
 }
