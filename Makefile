@@ -358,6 +358,7 @@ mutate: wasm $(DEMO_MODULE) build/smoke/tasks.mjs build/js/tasks.mjs build/js/lo
 soak: wasm build/smoke/tasks.mjs build/js/tasks.mjs | npm ## random kills under mixed load on Node (KILLS=10000), and what pools leave behind
 	$(Q)node tests/soak/soak.mjs
 	$(Q)node tests/soak/leaks.mjs
+	$(Q)KILL_SECONDS=60 node --test --test-timeout=300000 --test-name-pattern='in the middle of set' tests/js/registry.test.js
 
 smoke: wasm build/smoke/tasks.mjs build/smoke/isolated.mjs | npm deps-test ## the smoke suite on Node, Bun and headless Chromium
 	$(Q)node tests/smoke/run.mjs

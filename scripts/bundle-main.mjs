@@ -243,6 +243,8 @@ await build({
   entryPoints: ['js/compat/workers.js'],
   outfile: 'js/dist/workers.cjs',
   format: 'cjs',
+  minifySyntax: true,
+  minifyWhitespace: true,
   plugins: [
     instead({
       'js/host/node/registry/bytes.js': () =>

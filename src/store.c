@@ -220,29 +220,6 @@ static uint32_t carve(wp_store *store, wp_visitor *v, uint32_t size, int hand) {
   return ref;
 }
 
-uint32_t wp_store_take(const wp_access *access, uint32_t bytes, int hand) {
-  wp_store *store = access->store;
-  wp_visitor *v = access->visitor;
-  if (bytes > (1U << 30) - HEADER) return 0;
-  uint32_t size = class_of(bytes + HEADER);
-  uint32_t ref = v->free[size];
-  if (!ref && (ref = fetch(store, size))) {
-    WP_POINT("store.fetched");
-    v->free[size] = ref;
-    wp_atomic_compiler_order();
-    v->count[size] += batch_of(size);
-  }
-  if (!ref) return carve(store, v, size, hand);
-  WP_POINT("store.take");
-  v->hand[hand] = ref;
-  wp_atomic_compiler_order();
-  WP_POINT("store.taken");
-  v->free[size] = header(store, ref)->link;
-  wp_atomic_compiler_order();
-  if (v->count[size]) v->count[size]--;
-  return ref;
-}
-
 void wp_store_give(const wp_access *access, uint32_t ref, int hand) {
   wp_store *store = access->store;
   wp_visitor *v = access->visitor;
@@ -306,6 +283,17 @@ static void collect(const wp_access *access, uint32_t at) {
   }
 }
 
+/* Moves the epoch if it can, and makes free what nobody reads any more. */
+static void reclaim(const wp_access *access) {
+  wp_visitor *v = access->visitor;
+  v->retired = 0;
+  advance(access);
+  uint32_t epoch = wp_atomic_load_seq_u32(&access->store->epoch);
+  for (uint32_t i = 0; i < WP_STORE_LIMBO; i++) {
+    if (epoch - v->limbo_epoch[i] >= 2) collect(access, i);
+  }
+}
+
 void wp_store_retire(const wp_access *access, uint32_t ref) {
   wp_store *store = access->store;
   wp_visitor *v = access->visitor;
@@ -321,13 +309,7 @@ void wp_store_retire(const wp_access *access, uint32_t ref) {
   wp_atomic_compiler_order();
   v->retired += 1 + class_bytes(header(store, ref)->size) / 1024;
   wp_store_let_go(access, WP_HAND_OLD);
-  if (v->retired < PATIENCE) return;
-  v->retired = 0;
-  advance(access);
-  epoch = wp_atomic_load_seq_u32(&store->epoch);
-  for (uint32_t i = 0; i < WP_STORE_LIMBO; i++) {
-    if (epoch - v->limbo_epoch[i] >= 2) collect(access, i);
-  }
+  if (v->retired >= PATIENCE) reclaim(access);
 }
 
 /* No points: what was not done is done by the next one. */
@@ -341,6 +323,42 @@ void wp_store_mend(const wp_access *access) {
     mend(store, &store->visitors[i]);
     wp_atomic_store_seq_u32(&store->owners[i], 0);
   }
+}
+
+/* ---- Taking ---- */
+
+/* A free block of the size, in the hand; 0: there is none. */
+static uint32_t take_free(wp_store *store, wp_visitor *v, uint32_t size, int hand) {
+  uint32_t ref = v->free[size];
+  if (!ref && (ref = fetch(store, size))) {
+    WP_POINT("store.fetched");
+    v->free[size] = ref;
+    wp_atomic_compiler_order();
+    v->count[size] += batch_of(size);
+  }
+  if (!ref) return 0;
+  WP_POINT("store.take");
+  v->hand[hand] = ref;
+  wp_atomic_compiler_order();
+  WP_POINT("store.taken");
+  v->free[size] = header(store, ref)->link;
+  wp_atomic_compiler_order();
+  if (v->count[size]) v->count[size]--;
+  return ref;
+}
+
+uint32_t wp_store_take(const wp_access *access, uint32_t bytes, int hand) {
+  wp_store *store = access->store;
+  wp_visitor *v = access->visitor;
+  if (bytes > (1U << 30) - HEADER) return 0;
+  uint32_t size = class_of(bytes + HEADER);
+  uint32_t ref = take_free(store, v, size, hand);
+  if (!ref) ref = carve(store, v, size, hand);
+  if (ref) return ref;
+  /* What was retired may be free by now; otherwise a larger block does. */
+  reclaim(access);
+  for (; !ref && size < WP_STORE_CLASSES; size++) ref = take_free(store, v, size, hand);
+  return ref;
 }
 
 /* ---- Figures ---- */

@@ -2,7 +2,7 @@
  * `wasmpool/workers`: state that all threads of a process share by name, and the process's shutdown signal; the same on main and in
  * workers. docs/shared.md
  */
-export { configureRegistry } from '../registry/core.js';
+export { configureRegistry, registryUsage } from '../registry/core.js';
 export { Counter, counter } from '../registry/counter.js';
 export { SharedMap, sharedMap } from '../registry/map.js';
 export { shared } from '../registry/shared.js';

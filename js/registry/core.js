@@ -208,6 +208,13 @@ export const theCore = () => (core ??= new RegistryCore());
 
 /** @typedef {RegistryCore} Core */
 
+/** How much memory the registry has taken so far, and how much it may take: bytes. Of what is taken a part may be free again. */
+export function registryUsage() {
+  const { exports } = theCore();
+  const { maxBytes } = /** @type {import('../host/node/registry/memory.js').Offered} */ (host.offered());
+  return { usedBytes: exports.wp_shared_used_bytes(), maxBytes };
+}
+
 /**
  * How large the registry may become. On main, before the first pool, and before anything is shared.
  * @param {{ maxBytes: number }} options 1 GiB unless it is set; 4 GiB are the most

@@ -1,8 +1,9 @@
 /** wasmpool/workers: state that all threads of the process share by name. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import test from 'node:test';
 import * as api from '../../js/compat/workers.js';
-import { counter, registerSharable, sharableTypes, shared, sharedMap } from '../../js/compat/workers.js';
+import { counter, registerSharable, registryUsage, sharableTypes, shared, sharedMap } from '../../js/compat/workers.js';
 import { Grid, gridDescriptor } from './fixtures/registry-grid.js';
 import { isLinearizable } from './fixtures/linearizable.js';
 import { until, withPool as withAnyPool } from './helpers.js';
@@ -273,22 +274,64 @@ test('calls of 4 writers and 4 readers take effect one after the other, for each
     }
   }));
 
-test('workers that are killed in the middle of set leave the map whole, and its memory comes back [NC-19 XP-05]', () =>
+// ---- Kills ----
+
+/** A value of setForEver: one digit, repeated. */
+const WHOLE = /^(\d)\1*$/;
+const KILL_MS = Number(process.env.KILL_SECONDS ?? 4) * 1000;
+
+test('workers that are killed in the middle of set leave the map whole, its size right and its memory in use again [NC-19 XP-05]', () =>
   withPool({ workers: 2, spares: 2 }, async (pool) => {
     const options = { map: 'killed', keys: 40 };
     const map = shared('killed', sharedMap());
-    const kills = Number(process.env.KILLS ?? 30);
-    for (let i = 0; i < kills; i++) {
+    const end = performance.now() + KILL_MS;
+    let kills = 0;
+    let early = 0;
+    for (; performance.now() < end || kills < 10; kills += 2) {
       const tasks = [pool.dispatch('setForEver', options), pool.dispatch('setForEver', options)];
       const before = map.get('k1');
       await until(() => map.get('k1') !== before);
       const ends = tasks.map((task) => assert.rejects(task));
       await Promise.all(tasks.map((task) => task.terminate()));
       await Promise.all(ends);
-      const keys = map.keys();
-      for (const key of keys) assert.match(map.get(key) ?? '0', /^(\d)\1*$/);
+      for (const key of map.keys()) assert.match(map.get(key) ?? '0', WHOLE);
+      if (kills === 4) early = registryUsage().usedBytes;
     }
     assert.equal(map.size, map.keys().length);
+    for (const key of map.keys()) assert.ok(map.delete(key));
+    assert.equal(map.size, 0);
+    // Each death may lose a block of at most 1,280 bytes, and each visitor keeps a chunk.
+    const grown = registryUsage().usedBytes - early;
+    assert.ok(grown < kills * 1280 + 20 * 65536, `${grown} bytes after ${kills} kills`);
+    console.log(`# ${kills} kills, ${grown} bytes`);
     await pool.dispatch('put', { map: 'killed', key: 'after', value: 'x' });
     assert.equal(map.get('after'), 'x');
   }));
+
+// ---- A full registry: its limit is set before it is made, so in a process of its own ----
+
+test('a registry that is full refuses keys, values and states with a code, serves what it has, and takes keys again when others go [NC-30]', () => {
+  const program = `
+    import assert from 'node:assert/strict';
+    import { configureRegistry, counter, registryUsage, shared, sharedMap } from ${JSON.stringify(new URL('../../js/compat/workers.js', import.meta.url).href)};
+    configureRegistry({ maxBytes: 4 * 2 ** 20 });
+    assert.throws(() => configureRegistry({ maxBytes: 2 ** 30 }), { code: 'INVALID_ARGUMENT' });
+    const map = shared('map', sharedMap());
+    const full = { code: 'REGISTRY_FULL' };
+    assert.throws(() => map.set('large', new Uint8Array(8 * 2 ** 20)), full);
+    let n = 0;
+    assert.throws(() => { for (;; n++) map.set('key ' + n, 'value ' + n); }, full);
+    assert.ok(n > 5000);
+    assert.equal(map.size, n);
+    for (let i = 0; i < n; i++) assert.equal(map.get('key ' + i), 'value ' + i);
+    let states = 0;
+    assert.throws(() => { for (;; states++) shared('counter ' + states, counter(states)); }, full);
+    for (let i = 0; i < states; i++) assert.equal(shared('counter ' + i, counter(-1)).get(), i);
+    assert.throws(() => shared('another map', sharedMap()), full);
+    for (let i = 0; i < n; i += 2) map.delete('key ' + i);
+    for (let i = 0; i < n / 4; i++) map.set('key ' + 2 * i, 'again, and more'.slice(0, i % 12));
+    assert.equal(map.get('key 1'), 'value 1');
+    assert.ok(registryUsage().usedBytes <= 4 * 2 ** 20);
+  `;
+  execFileSync(process.execPath, ['--input-type=module', '-e', program], { stdio: 'inherit' });
+});
