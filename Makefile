@@ -468,6 +468,7 @@ build/examples/qjs: scripts/example-sources.sh
 bench: wasm bench-programs build/bench/O2.wasm build/bench/O3-simd.wasm | npm ## figures beside other pools: OPTIONS='--quick --rows start,kill'
 	@scripts/npm.sh bench
 	$(Q)node bench/run.mjs $(OPTIONS)
+	$(Q)node bench/shared.mjs
 	$(Q)node bench/checks.mjs build/bench/O2.wasm build/bench/O3-simd.wasm
 	$(Q)tests/smoke/node_modules/.bin/bun bench/checks.mjs build/bench/O2.wasm build/bench/O3-simd.wasm
 

@@ -1,12 +1,14 @@
 /** wasmpool/workers: state that all threads of the process share by name. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import test from 'node:test';
 import * as api from '../../js/compat/workers.js';
 import { counter, registerSharable, registryUsage, sharableTypes, shared, sharedMap } from '../../js/compat/workers.js';
 import { Grid, gridDescriptor } from './fixtures/registry-grid.js';
 import { isLinearizable } from './fixtures/linearizable.js';
 import { until, withPool as withAnyPool } from './helpers.js';
+import { checkExample } from './page-example.js';
 
 const module = new URL('./fixtures/registry.js', import.meta.url);
 const withPool = (options, use) => withAnyPool({ module, ...options }, use);
@@ -273,6 +275,18 @@ test('calls of 4 writers and 4 readers take effect one after the other, for each
       }
     }
   }));
+
+// ---- The page ----
+
+test("the page's examples do what their comments say, by the package's name, in a program and its workers [NC-05 NC-17]", () => {
+  const page = readFileSync(new URL('../../docs/shared.md', import.meta.url), 'utf8');
+  const [worker, program] = [...page.matchAll(/```js\n(\/\/ (?:worker|main)\.js\n[^]*?)```/g)].map(([, text]) => text);
+  const by = (text) =>
+    text
+      .replace("'wasmpool/workers'", JSON.stringify(new URL('../../js/compat/workers.js', import.meta.url).href))
+      .replace("'wasmpool'", JSON.stringify(new URL('../../js/index.js', import.meta.url).href));
+  checkExample({ 'worker.js': by(worker), 'main.mjs': by(program) });
+});
 
 // ---- Kills ----
 
