@@ -45,6 +45,8 @@ export class Pool {
   #switches;
   #ready;
   #proxy = /** @type {any} */ (undefined);
+  /** @type {(() => void) | undefined} */
+  #unwatch;
 
   /**
    * Usable at once: tasks wait for workers.
@@ -109,6 +111,7 @@ export class Pool {
       this.#switches.apply(engine);
       this.#monitor.open(engine, this.#jobs.buffers, this.#intake.dispatcher);
       this.#intake.open(engine);
+      this.#unwatch = host.watch?.(() => this.#watched());
       this.#drain.wake(); // tasks that drain() waits for may have been given up meanwhile
       await Promise.all([engine.open(), host.learn?.()]);
     } catch (error) {
@@ -338,7 +341,13 @@ export class Pool {
     this.#broadcasts.clear();
   }
 
+  /** For `wasmpool top`. @returns {import('../host/index.js').Watched} */
+  #watched() {
+    return { kind: 'pool', stats: this.stats(), diagnostics: this.diagnostics() };
+  }
+
   #ended() {
+    this.#unwatch?.();
     this.#monitor.close();
     this.#starting = undefined; // releases the memory
     for (const stream of Object.values(this.#options.thread.captured)) stream?.end();

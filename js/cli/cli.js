@@ -8,6 +8,7 @@ import { packageVersion, runInfo } from './info.js';
 import { runInstrument } from './instrument.js';
 import { runMap } from './map.js';
 import { runServe } from './serve.js';
+import { runTop } from './top/top.js';
 
 /** @typedef {import('./map.js').Io} Io */
 
@@ -88,6 +89,9 @@ function program(io, state) {
   addServe(wasmpool).action(async (spec, flags) => {
     state.status = await runServe(spec, flags, io);
   });
+  addTop(wasmpool).action(async (pid, flags) => {
+    state.status = await runTop(pid, flags, io);
+  });
   addInstrument(wasmpool).action(async (input, flags) => {
     state.status = await runInstrument(input, flags, io);
   });
@@ -165,6 +169,22 @@ function addServe(wasmpool) {
     .option('--concurrency <N>', 'requests at a time on each worker (default: 1)', integer(1))
     .addOption(new Option('--init-data <JSON>', 'what handlers find in context.initData').argParser(json))
     .addHelpText('after', SERVE_NOTES);
+}
+
+/** @param {Command} wasmpool */
+function addTop(wasmpool) {
+  return wasmpool
+    .command('top')
+    .summary("a live view of a process's pools")
+    .description('Shows what the pools of a process are doing. The process must have been started with WASMPOOL_TOP=1.')
+    .argument('[PID]', 'the process (default: the only one that can be looked at)', integer(1))
+    .option('--interval <MS>', 'time between two looks', integer(50), 1000)
+    .option('--once', 'one picture, and the end')
+    .option('--json', 'every look as a line of JSON')
+    .addHelpText(
+      'after',
+      '\nEnds with q, Ctrl-C, or the process. Only the user who started the process can look at it.',
+    );
 }
 
 const INSTRUMENT_NOTES = `

@@ -69,8 +69,14 @@
  *   diagnostics_channel: wasmpool:queued and so on
  * @property {() => () => number} [mainLoad] returns a function that returns the share of time, 0 … 1, that this thread was busy since
  *   the last call
+ * @property {(read: () => Watched) => () => void} [watch] lets `wasmpool top` look at something, until the returned function is called
  * @property {(specifier: string | URL) => string} resolve an absolute URL for a module as the user has given it
  * @property {import('../codec/codec.js').CodecHost} codec the host's functions for the codec
+ */
+
+/**
+ * What `wasmpool top` shows: plain data.
+ * @typedef {{ kind: 'pool', stats: object, diagnostics: object } | { kind: 'actors', diagnostics: object }} Watched
  */
 
 const onNode = typeof globalThis.process?.versions?.node === 'string';

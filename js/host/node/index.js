@@ -17,6 +17,7 @@ import { afterThread, beforeThread } from './registry/memory.js';
 import { processorMs } from './processor.js';
 import { createSerializer } from './serialize.js';
 import { findSyntaxError } from './syntax.js';
+import { watch } from './top.js';
 import { defer, eventLoopUtilization, time } from './time.js';
 
 /** @typedef {import('../index.js').Host} Host */
@@ -98,6 +99,7 @@ export const host = {
     down: channel('wasmpool:down'),
   },
   mainLoad: name === 'node' ? mainLoad : undefined,
+  watch: process.platform !== 'win32' && environment('WASMPOOL_TOP') === '1' ? watch : undefined,
   resolve,
   codec: createSerializer(),
 };
