@@ -74,10 +74,10 @@ demo-web: page-files ## build the page, serve it and print its address: PORT=808
 	$(Q)node demo/web-serve.mjs
 
 test: | deps-native deps-test npm emcc ## install what is missing, build, pass every test
-	$(Q)scripts/steps.sh lint build unit-native unit-asan unit-tsan unit-kill unit-kill-asan unit-kill-tsan model node hosts smoke foreign types package bundlers page ratios
+	$(Q)scripts/steps.sh lint build unit-native unit-asan unit-tsan unit-kill unit-kill-asan unit-kill-tsan model node actors-minute hosts smoke foreign types package bundlers page ratios
 
 test-all: test ## `make test`, and what takes longer: random kills, examples with other people's C code, planted faults
-	$(Q)scripts/steps.sh smoke-all suite-runtimes soak-runtimes bundlers-firefox page-firefox soak examples mutate
+	$(Q)scripts/steps.sh smoke-all suite-runtimes soak-runtimes bundlers-firefox page-firefox soak soak-actors examples mutate
 
 check: | deps-native deps-test npm emcc ## the quick part of it, about a minute
 	$(Q)scripts/steps.sh unit-native node lint types
@@ -359,6 +359,12 @@ soak: wasm build/smoke/tasks.mjs build/js/tasks.mjs | npm ## random kills under 
 	$(Q)node tests/soak/soak.mjs
 	$(Q)node tests/soak/leaks.mjs
 	$(Q)KILL_SECONDS=60 node --test --test-timeout=300000 --test-name-pattern='in the middle of set' tests/js/registry.test.js
+
+.PHONY: soak-actors actors-minute
+soak-actors: wasm | npm ## random lives and deaths of actors, and what supervisors leave behind: SECONDS=600 SEED=
+	$(Q)node tests/soak/actors.mjs
+actors-minute: export SECONDS = 45
+actors-minute: soak-actors
 
 smoke: wasm build/smoke/tasks.mjs build/smoke/isolated.mjs | npm deps-test ## the smoke suite on Node, Bun and headless Chromium
 	$(Q)node tests/smoke/run.mjs
