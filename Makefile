@@ -202,12 +202,14 @@ build/kill-tsan/%_test: build/kill-tsan/%_test.o $(UNIT_SHARED:%.c=build/kill-ts
 # Not part of `make test`: the inputs it finds become cases there.
 FUZZ := $(CLANG) $(CFLAGS) -DWP_TEST_NO_MAIN -O1 -fsanitize=fuzzer,address,undefined
 .PHONY: fuzz
-fuzz: | deps-test ## the core, then supervision, under libFuzzer, for FUZZ_SECONDS=60 each
-	$(Q)mkdir -p build/fuzz/corpus build/fuzz/supervision
+fuzz: | deps-test ## the core, supervision and the shared map under libFuzzer, for FUZZ_SECONDS=60 each
+	$(Q)mkdir -p build/fuzz/corpus build/fuzz/supervision build/fuzz/map
 	$(Q)$(FUZZ) tests/fuzz/pool_fuzz.c $(filter-out src/embed/locks.c src/embed/guards.c,$(NATIVE)) -o build/fuzz/pool_fuzz
 	$(Q)build/fuzz/pool_fuzz -max_total_time=$(or $(FUZZ_SECONDS),60) -max_len=512 build/fuzz/corpus
 	$(Q)$(FUZZ) tests/fuzz/supervision_fuzz.c src/restart.c $(filter src/supervision%,$(ROOMS)) -o build/fuzz/supervision_fuzz
 	$(Q)build/fuzz/supervision_fuzz -max_total_time=$(or $(FUZZ_SECONDS),60) -max_len=512 build/fuzz/supervision
+	$(Q)$(FUZZ) tests/fuzz/map_fuzz.c src/store.c src/map.c src/map_walk.c $(filter src/port/native%,$(NATIVE)) src/status.c -o build/fuzz/map_fuzz
+	$(Q)build/fuzz/map_fuzz -max_total_time=$(or $(FUZZ_SECONDS),60) -max_len=900 build/fuzz/map
 
 # ---- The wasm core -------------------------------------------------------------------------------------------------
 

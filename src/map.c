@@ -205,10 +205,10 @@ void wp_map_drop(const wp_access *access, uint32_t ref) {
   wp_store_give(access, ref, WP_HAND_NODE);
 }
 
-uint32_t wp_value_new(const wp_access *access, uint32_t bytes, uint8_t type, uint8_t aux) {
+uint32_t wp_map_value_new(const wp_access *access, uint32_t bytes, uint8_t type, uint8_t aux) {
   if (bytes > UINT32_MAX / 4) return 0;
-  uint32_t ref = wp_store_take(access, (uint32_t)sizeof(wp_value) + bytes, WP_HAND_VALUE);
-  if (ref) *wp_value_at(access->store, ref) = (wp_value){bytes, type, aux, 0};
+  uint32_t ref = wp_store_take(access, (uint32_t)sizeof(wp_shared_value) + bytes, WP_HAND_VALUE);
+  if (ref) *wp_map_value_at(access->store, ref) = (wp_shared_value){bytes, type, aux, 0};
   return ref;
 }
 

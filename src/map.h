@@ -13,7 +13,7 @@
  *          dead thread left to do (mark, unlink, a bucket's node) the next one that comes by does. Blocks in its hands come back (store.h).
  *          The count is the one thing that can be wrong, if the thread dies between a decisive swap and its entry in `count`: the visitor's
  *          `doubt` names the word `uncertain`, which is set when its death is known, and the next wp_map_size counts the nodes.
- * See      tests/unit/map_test.c, tests/unit/map_kill_test.c, tests/unit/map_threads_test.c
+ * See      tests/unit/map_test.c, tests/unit/map_kill_test.c, tests/unit/map_threads_test.c, tests/unit/map_fuzz.h
  */
 #ifndef WP_MAP_H
 #define WP_MAP_H
@@ -26,11 +26,11 @@ enum {
   WP_MAP_KEY_BYTES = 1024, /* the longest key */
 };
 
-typedef struct wp_value {
+typedef struct wp_shared_value {
   uint32_t bytes;
   uint8_t type, aux; /* the writer's; see js/codec/types.js */
   uint16_t reserved;
-} wp_value; /* followed by its bytes */
+} wp_shared_value; /* followed by its bytes */
 
 typedef struct wp_map {
   wp_atomic_u32 uncertain; /* first: what a visitor's doubt names */
@@ -52,9 +52,9 @@ uint32_t wp_map_new(const wp_access *access);
 void wp_map_drop(const wp_access *access, uint32_t map);
 
 /* A value that nobody knows yet, in WP_HAND_VALUE, to be filled by the caller; 0: the store is full. */
-uint32_t wp_value_new(const wp_access *access, uint32_t bytes, uint8_t type, uint8_t aux);
-static inline wp_value *wp_value_at(const wp_store *store, uint32_t ref) {
-  return (wp_value *)wp_store_at(store, ref);
+uint32_t wp_map_value_new(const wp_access *access, uint32_t bytes, uint8_t type, uint8_t aux);
+static inline wp_shared_value *wp_map_value_at(const wp_store *store, uint32_t ref) {
+  return (wp_shared_value *)wp_store_at(store, ref);
 }
 
 /* The value of a key, 0: none. The caller has pinned, and may read it until it unpins. */

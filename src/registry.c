@@ -22,9 +22,9 @@ wp_status wp_registry_publish(const wp_access *access, wp_key key, wp_key label,
                               uint32_t state, uint32_t *found) {
   if (key.bytes > WP_MAP_KEY_BYTES || label.bytes > WP_LABEL_BYTES) return WP_E_INVALID_ARGUMENT;
   uint32_t value =
-      wp_value_new(access, (uint32_t)sizeof(wp_shared_entry) + label.bytes, (uint8_t)kind, 0);
+      wp_map_value_new(access, (uint32_t)sizeof(wp_shared_entry) + label.bytes, (uint8_t)kind, 0);
   if (!value) return WP_E_REGISTRY_FULL;
-  wp_shared_entry *entry = (wp_shared_entry *)(wp_value_at(access->store, value) + 1);
+  wp_shared_entry *entry = (wp_shared_entry *)(wp_map_value_at(access->store, value) + 1);
   *entry = (wp_shared_entry){state, label.bytes};
   __builtin_memcpy(entry + 1, label.at, label.bytes);
   return wp_map_put_new(access, wp_registry_entries(access->store), key, value, found);
@@ -40,9 +40,9 @@ uint32_t wp_registry_find(const wp_access *access, wp_key key) {
 wp_status wp_registry_register(const wp_access *access, wp_key label, uint32_t number,
                                bool *is_new) {
   if (label.bytes > WP_LABEL_BYTES) return WP_E_INVALID_ARGUMENT;
-  uint32_t value = wp_value_new(access, sizeof number, 0, 0), found;
+  uint32_t value = wp_map_value_new(access, sizeof number, 0, 0), found;
   if (!value) return WP_E_REGISTRY_FULL;
-  *(uint32_t *)(wp_value_at(access->store, value) + 1) = number;
+  *(uint32_t *)(wp_map_value_at(access->store, value) + 1) = number;
   wp_status status =
       wp_map_put_new(access, wp_registry_catalogue(access->store), label, value, &found);
   *is_new = !status && found == value;

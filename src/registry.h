@@ -23,7 +23,7 @@ enum wp_shared_kind { WP_SHARED_COUNTER = 1, WP_SHARED_MAP = 2, WP_SHARED_PARTS 
 #define WP_LABEL_COUNTER "std:collections.counter"
 #define WP_LABEL_MAP "std:collections.map"
 
-/* The value of a key; wp_value.type is its kind. */
+/* The value of a key; wp_shared_value.type is its kind. */
 typedef struct wp_shared_entry {
   uint32_t state;
   uint32_t label_bytes;
@@ -39,7 +39,7 @@ wp_status wp_registry_publish(const wp_access *access, wp_key key, wp_key label,
 /* The value of a key; 0: none. */
 uint32_t wp_registry_find(const wp_access *access, wp_key key);
 static inline const wp_shared_entry *wp_registry_entry(const wp_store *store, uint32_t found) {
-  return (const wp_shared_entry *)(wp_value_at(store, found) + 1);
+  return (const wp_shared_entry *)(wp_map_value_at(store, found) + 1);
 }
 
 /* Enters a label, with a number for the order in which users see labels. False in *is_new: it was there. */

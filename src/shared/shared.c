@@ -111,7 +111,7 @@ EXPORT void wp_shared_map_drop(uint32_t v, uint32_t map) {
 /* For the caller to fill, and to set or to give back. */
 EXPORT uint32_t wp_shared_value_new(uint32_t v, uint32_t bytes, uint32_t type, uint32_t aux) {
   wp_access access = access_of(v);
-  return wp_value_new(&access, bytes, (uint8_t)type, (uint8_t)aux);
+  return wp_map_value_new(&access, bytes, (uint8_t)type, (uint8_t)aux);
 }
 EXPORT void wp_shared_value_drop(uint32_t v, uint32_t value) {
   wp_access access = access_of(v);
@@ -131,9 +131,9 @@ EXPORT int wp_shared_map_set(uint32_t v, uint32_t map, uint32_t key_bytes, uint3
 EXPORT int wp_shared_map_set_number(uint32_t v, uint32_t map, uint32_t key_bytes, uint32_t type,
                                     double number) {
   wp_access access = access_of(v);
-  uint32_t value = wp_value_new(&access, sizeof number, (uint8_t)type, 0);
+  uint32_t value = wp_map_value_new(&access, sizeof number, (uint8_t)type, 0);
   if (!value) return WP_E_REGISTRY_FULL;
-  __builtin_memcpy(wp_value_at(access.store, value) + 1, &number, sizeof number);
+  __builtin_memcpy(wp_map_value_at(access.store, value) + 1, &number, sizeof number);
   return wp_map_put(&access, map, key_in(v, 0, key_bytes), value);
 }
 

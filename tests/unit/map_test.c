@@ -31,10 +31,10 @@ TEST(map_new_only, "put_new leaves a value that is there [NC-17]") {
   wp_access a = store_visit(1);
   uint32_t map = wp_map_new(&a), found;
   wp_store_let_go(&a, WP_HAND_NODE);
-  uint32_t first = wp_value_new(&a, 8, 1, 0);
+  uint32_t first = wp_map_value_new(&a, 8, 1, 0);
   CHECK_EQ(wp_map_put_new(&a, map, key_of("k"), first, &found), WP_OK);
   CHECK_EQ(found, first);
-  uint32_t second = wp_value_new(&a, 8, 2, 0);
+  uint32_t second = wp_map_value_new(&a, 8, 2, 0);
   CHECK_EQ(wp_map_put_new(&a, map, key_of("k"), second, &found), WP_OK);
   CHECK_EQ(found, first);
   CHECK_EQ(lost_bytes(&a, map), 0);
@@ -62,7 +62,7 @@ TEST(map_many, "100,000 keys of many lengths are all found, once each by a walk,
   wp_store_pin(&a, 0);
   for (uint32_t at = 0; (at = wp_map_next(&a, map, at));) {
     uint64_t number;
-    memcpy(&number, wp_value_at(store, wp_map_value(store, at)) + 1, sizeof number);
+    memcpy(&number, wp_map_value_at(store, wp_map_value(store, at)) + 1, sizeof number);
     sum += number;
     n++;
   }

@@ -35,7 +35,7 @@ static void read_one(const wp_access *a, const char *key) {
   wp_store_pin(a, 0);
   uint32_t ref = wp_map_find(a, map, key_of(key));
   if (ref) {
-    const wp_value *value = wp_value_at(store, ref);
+    const wp_shared_value *value = wp_map_value_at(store, ref);
     payload p;
     uint32_t n = value->bytes / 8 - 1;
     if (n > 40) {
@@ -108,7 +108,7 @@ static void *race(void *argument) {
   char key[16];
   for (uint64_t i = 0; i < rounds; i++) {
     snprintf(key, sizeof key, "%d", (int)i);
-    uint32_t mine = wp_value_new(&a, 8, 0, 0), found;
+    uint32_t mine = wp_map_value_new(&a, 8, 0, 0), found;
     if (wp_map_put_new(&a, map, key_of(key), mine, &found)) abort();
     if (found == mine) wp_atomic_fetch_add_seq_u32(&counted, 1);
     if (get_number(&a, map, key) == UINT64_MAX) wp_atomic_fetch_add_seq_u32(&missing, 1);

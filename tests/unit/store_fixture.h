@@ -36,9 +36,9 @@ static inline wp_key key_of(const char *text) {
 
 static inline wp_status set_bytes(const wp_access *access, uint32_t map, const char *key,
                                   const void *bytes, uint32_t n) {
-  uint32_t value = wp_value_new(access, n, 0, 0);
+  uint32_t value = wp_map_value_new(access, n, 0, 0);
   if (!value) return WP_E_REGISTRY_FULL;
-  memcpy(wp_value_at(store, value) + 1, bytes, n);
+  memcpy(wp_map_value_at(store, value) + 1, bytes, n);
   return wp_map_put(access, map, key_of(key), value);
 }
 
@@ -52,7 +52,7 @@ static inline uint64_t get_number(const wp_access *access, uint32_t map, const c
   uint64_t number = UINT64_MAX;
   wp_store_pin(access, 0);
   uint32_t value = wp_map_find(access, map, key_of(key));
-  if (value) memcpy(&number, wp_value_at(store, value) + 1, sizeof number);
+  if (value) memcpy(&number, wp_map_value_at(store, value) + 1, sizeof number);
   wp_store_unpin(access);
   return number;
 }
