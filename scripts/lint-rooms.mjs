@@ -38,6 +38,8 @@ const ROOMS = [
   ['group'],
   ['box', 'box_parts', 'box_line', 'box_memory', 'box_reap'],
   ['mailbox', 'mailbox_parts', 'mailbox_take', 'mailbox_reap'],
+  ['actor_box', 'actor_box_share'],
+  ['lease'],
   ['completion'],
   ['task_life'],
   ['lanes'],

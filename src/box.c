@@ -37,6 +37,8 @@ wp_status wp__box_create(wp_pool *pool, uint32_t self, uint64_t bytes, uint32_t 
   box->lease_end_ms = 0;
   box->owner = self;
   box->flags = flags;
+  wp_atomic_store_relaxed_u32(&box->lease_ms, 0); /* no point: nobody reads a FREE box */
+  wp_atomic_store_relaxed_u32(&box->kept, 0);     /* no point: likewise */
   for (uint32_t i = 0; i < wp_thread_set_words(pool); i++)
     wp_atomic_store_relaxed_u32(&box->readers[i], 0); /* no point: nobody reads a FREE box */
   WP_POINT("box.count");

@@ -30,12 +30,15 @@ typedef struct wp_box {
   uint32_t type, aux;      /* as in wp_value; set at commit */
   uint32_t owner;          /* the thread that writes or wrote it */
   uint32_t flags;          /* enum wp_box_flags */
+  /* Of an actor's box (actor_box.h, lease.h), else 0: how long its lease is, written by its writer when it is new; and the writer + 1 if it
+   * keeps the box for main, written by it after the commit */
+  wp_atomic_u32 lease_ms, kept;
   /* The set of threads that may read and have not released. Its size depends on the pool (wp_thread_set_words), and so does that of the
    * table's records (wp__box_record_bytes). */
   wp_atomic_u32 readers[];
 } wp_box;
 
-_Static_assert(offsetof(wp_box, readers) == 64, "the layout is shared with JavaScript");
+_Static_assert(offsetof(wp_box, readers) == 72, "the layout is shared with JavaScript");
 _Static_assert(offsetof(wp_box, next) == offsetof(wp_record, next), "a box is a table record");
 
 static inline wp_box *wp_box_at(const wp_pool *pool, uint32_t index) {
@@ -84,6 +87,9 @@ bool wp_box_release(wp_pool *pool, uint32_t self, uint32_t index, uint32_t gener
  * READY or has no reference left: a count never rises from 0. */
 bool wp_box_retain(wp_pool *pool, uint32_t self, uint32_t index, uint32_t generation);
 void wp_box_drop(wp_pool *pool, uint32_t self, uint32_t index);
+
+/* Takes a READY box away from all its readers. main, which holds a reference of its own. */
+void wp_box_take_away(wp_pool *pool, uint32_t index);
 
 /* Drops the readers' references of READY boxes whose lease is over. Returns the end of the next lease, or 0. main. */
 double wp_box_expire(wp_pool *pool, double now_ms);

@@ -112,6 +112,8 @@ void wp_box_serve_line(wp_pool *pool, uint32_t self) {
     wp_atomic_store_seq_u32(&pool->threads[number].box_granted, 1);
     wp__box_leave_line(pool, number);
     wp_thread_wake(&pool->threads[number]);
+    /* An actor waits for this word, since its thread's wake word is its loop's. */
+    wp_port_wake(&pool->threads[number].box_granted, UINT32_MAX);
   }
 }
 

@@ -12,6 +12,11 @@ static uint32_t clear_readers(const wp_pool *pool, wp_box *box) {
   return references;
 }
 
+void wp_box_take_away(wp_pool *pool, uint32_t index) {
+  uint32_t references = clear_readers(pool, wp_box_at(pool, index));
+  if (references) wp__box_drop_references(pool, WP_MAIN, index, references);
+}
+
 double wp_box_expire(wp_pool *pool, double now_ms) {
   double next_ms = 0;
   if (!pool->leases) return 0;
@@ -20,8 +25,8 @@ double wp_box_expire(wp_pool *pool, double now_ms) {
   for (uint32_t i = 0; i < capacity; i++) {
     wp_box *box = wp_box_at(pool, i);
     if (!wp__box_has_state(wp_atomic_load_acquire_u64(&box->word), WP_BOX_READY) ||
-        box->lease_end_ms <= 0)
-      continue;
+        box->lease_end_ms <= 0 || wp_atomic_load_relaxed_u32(&box->lease_ms))
+      continue; /* those of actors: lease.h */
     if (now_ms < box->lease_end_ms) {
       pool->leases++;
       if (next_ms == 0 || box->lease_end_ms < next_ms) next_ms = box->lease_end_ms;

@@ -1,4 +1,5 @@
 /* wp_pool_check: in a file of its own, so that programs which never call it are linked without the checks. */
+#include "actor_box.h"
 #include "box.h"
 #include "group.h"
 #include "lanes.h"

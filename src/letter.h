@@ -26,6 +26,8 @@ enum wp_letter_state {
   WP_LETTER_TAKEN = 3,
 };
 
+#define WP_LETTER_MENTIONS UINT32_C(0x80000000) /* in wp_letter.box */
+
 typedef struct wp_letter {
   wp_atomic_u64 word;  /* wp_record: generation << 8 | state */
   wp_atomic_u32 next;  /* wp_record: link in the one list that the letter is in */
@@ -35,7 +37,8 @@ typedef struct wp_letter {
   uint32_t mailbox_generation;
   uint32_t from_generation; /* 0: it comes from no actor */
   uint32_t sequence;        /* order within its mailbox; exact among the letters of one sender */
-  /* The box that it hands over (index + 1, or 0) and that box's generation: a hint for its reader, kept when `share` is used up. */
+  /* The box that it is about, index + 1, or 0, and that box's generation; constant once it is sent. WP_LETTER_MENTIONS: it does not hand the
+   * box over, so it is delivered even when the box is gone. */
   uint32_t box, box_generation;
   wp_value value; /* the message itself */
   /* The reference to that box which the letter holds: generation << 32 | index + 1, or 0. Exchanged for 0 by the one thread that takes

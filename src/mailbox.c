@@ -85,6 +85,12 @@ void wp__mailbox_count_dead(wp_pool *pool, wp_mailbox *mailbox, uint32_t letters
   if (mailbox) wp_atomic_fetch_add_relaxed_u32(&mailbox->dead, letters);
 }
 
+void wp_mailbox_miss(wp_pool *pool, uint32_t self, wp_handle handle) {
+  wp_gate_enter(&pool->threads[self]);
+  wp__mailbox_count_dead(pool, wp__mailbox_of(pool, handle), 1);
+  wp_gate_leave(&pool->threads[self]);
+}
+
 uint64_t wp_mailbox_dead_letters(const wp_pool *pool) {
   return wp_atomic_load_relaxed_u64(&pool->counters.dead_letters); /* a gauge */
 }
@@ -178,14 +184,22 @@ wp_status wp_letter_reserve(wp_pool *pool, uint32_t self, wp_handle from, wp_han
   return status;
 }
 
-static wp_status share(wp_pool *pool, uint32_t self, wp_letter *letter, wp_handle box) {
+/* Names a box that the caller may read. */
+static wp_status mention(wp_pool *pool, uint32_t self, wp_letter *letter, wp_handle box) {
   wp_completion content;
   if (letter->box) return WP_E_INVALID_ARGUMENT;
   wp_status status = wp_box_read(pool, box.index, box.generation, self, &content);
   if (status) return status;
+  letter->box = (box.index + 1) | WP_LETTER_MENTIONS;
+  letter->box_generation = box.generation;
+  return WP_OK;
+}
+
+static wp_status share(wp_pool *pool, uint32_t self, wp_letter *letter, wp_handle box) {
+  wp_status status = mention(pool, self, letter, box);
+  if (status) return status;
   if (!wp_box_retain(pool, self, box.index, box.generation)) return WP_E_STALE_HANDLE;
   letter->box = box.index + 1;
-  letter->box_generation = box.generation;
   WP_POINT("letter.share");
   wp_atomic_store_release_u64(&letter->share, (uint64_t)box.generation << 32 | (box.index + 1));
   return WP_OK;
@@ -196,6 +210,15 @@ wp_status wp_letter_share(wp_pool *pool, uint32_t self, uint32_t index, wp_handl
   bool is_filled = is_own(pool, self, index, WP_LETTER_FILLING);
   wp_status status =
       is_filled ? share(pool, self, wp_letter_at(&pool->letters, index), box) : WP_E_STALE_HANDLE;
+  wp_gate_leave(&pool->threads[self]);
+  return status;
+}
+
+wp_status wp_letter_mention(wp_pool *pool, uint32_t self, uint32_t index, wp_handle box) {
+  wp_gate_enter(&pool->threads[self]);
+  bool is_filled = is_own(pool, self, index, WP_LETTER_FILLING);
+  wp_status status =
+      is_filled ? mention(pool, self, wp_letter_at(&pool->letters, index), box) : WP_E_STALE_HANDLE;
   wp_gate_leave(&pool->threads[self]);
   return status;
 }
@@ -250,6 +273,7 @@ static wp_status send(wp_pool *pool, uint32_t self, uint32_t index) {
 
 wp_status wp_letter_send(wp_pool *pool, uint32_t self, uint32_t index) {
   wp_gate_enter(&pool->threads[self]);
+  wp_thread_touch(&pool->threads[self]);
   bool is_filled = is_own(pool, self, index, WP_LETTER_FILLING);
   wp_status status = is_filled ? send(pool, self, index) : WP_E_STALE_HANDLE;
   wp_gate_leave(&pool->threads[self]);

@@ -71,6 +71,11 @@ static inline wp_mailbox *wp_mailbox_at(const wp_pool *pool, uint32_t index) {
   return (wp_mailbox *)wp_table_at(&pool->mailboxes, index);
 }
 
+/* The generation of the mailbox on this record; 0: it has ended, and no other has begun. Any thread. */
+static inline uint32_t wp_mailbox_generation(const wp_mailbox *mailbox) {
+  return (uint32_t)(wp_atomic_load_acquire_u64(&mailbox->inbox) >> 32);
+}
+
 /* ---- An actor's life. main ---- */
 
 /* A new mailbox that holds at most `limit` letters (a little more while several threads send at once). Letters that are sent before a
@@ -103,12 +108,18 @@ wp_status wp_letter_reserve(wp_pool *pool, uint32_t self, wp_handle from, wp_han
  * counted), WP_E_INVALID_ARGUMENT (it hands over another one already). */
 wp_status wp_letter_share(wp_pool *pool, uint32_t self, uint32_t letter, wp_handle box);
 
+/* The same without handing it over: for main, which may read any box that still exists, and must not hold one up by being late. */
+wp_status wp_letter_mention(wp_pool *pool, uint32_t self, uint32_t letter, wp_handle box);
+
 /* FILLING > SENT. After an error the letter is gone as well: WP_E_STALE_HANDLE (the mailbox closed meanwhile: a dead letter, or this is no
  * letter of the caller's), WP_E_QUEUE_FULL. */
 wp_status wp_letter_send(wp_pool *pool, uint32_t self, uint32_t letter);
 
 /* Gives up a letter that the caller fills or has taken. No effect on others. */
 void wp_letter_drop(wp_pool *pool, uint32_t self, uint32_t letter);
+
+/* Counts a letter that an actor does not get, as its mailbox is full and the sender does not try again. */
+void wp_mailbox_miss(wp_pool *pool, uint32_t self, wp_handle mailbox);
 
 /* ---- The consumer ---- */
 

@@ -55,7 +55,7 @@ static void fetch(wp_pool *pool, wp_mailbox *mailbox) {
 
 /* Makes the caller a reader of the box that the letter hands over. False: the box's lease is over. */
 static bool open_box(wp_pool *pool, uint32_t self, wp_letter *letter) {
-  if (!letter->box) return true;
+  if (!letter->box || letter->box & WP_LETTER_MENTIONS) return true;
   if (self == WP_MAIN) return wp_atomic_load_acquire_u64(&letter->share) != 0;
   WP_POINT("letter.open");
   /* The reference is this thread's from here on; main, which ends leases, finds it in the letter or as a reader's bit. */

@@ -59,6 +59,7 @@ typedef struct wp_counters {
   wp_atomic_u64 errors;       /* tasks settled without a result; main */
   wp_atomic_u64 late;         /* answers that came after their task was settled; workers */
   wp_atomic_u64 denied;       /* reads of boxes by threads that were not granted them; readers */
+  wp_atomic_u64 stale;        /* reads of actors' boxes that were gone; readers */
   wp_atomic_u64 lost;         /* tasks whose worker died while running them; main */
   wp_atomic_u64 reaped;       /* threads reaped; main */
   wp_atomic_u64 rebuilt;      /* threads reaped that had died inside the gate; main */
@@ -136,7 +137,8 @@ struct wp_pool {
   struct wp_telemetry *telemetry; /* NULL: off; set before the first worker is seated */
   uint32_t bulks_peak;            /* highest `bulks` since telemetry read it */
   wp_table slots, boxes, groups, names;
-  wp_table mailboxes, letters; /* see mailbox.h */
+  wp_table mailboxes, letters, links; /* see mailbox.h, actor_box.h */
+  struct wp_lease_looks *lease_looks; /* main only; NULL until there is a lease (lease.h) */
   /* Places in reserved memory, see box_memory.c; a thread takes a free one if it has a grant. */
   wp_table places;
   uint8_t *box_memory; /* the reserved memory; constant; NULL: there is none */

@@ -1,4 +1,5 @@
 #include "rooms.h"
+#include "actor_box.h"
 #include "base/point.h"
 #include "box.h"
 #include "critical.h"

@@ -110,7 +110,9 @@ typedef struct wp_thread {
   wp_atomic_u32 events_freed, events_freed_bytes;
   /* 1: it waits for a change of events_freed; written by the worker. 1 by mistake costs main a needless wake */
   wp_atomic_u32 events_wait;
-  uint32_t pad_gate[2];
+  /* interactions of an actor, each of which extends its leases (lease.h); written by the thread */
+  wp_atomic_u32 touches;
+  uint32_t pad_gate[1];
   /* Line 2: waking and waiting. */
   wp_atomic_u32 wake;  /* raised by whoever has something for this worker; it waits for a change */
   wp_atomic_u32 state; /* enum wp_thread_state; written by main */
@@ -213,6 +215,13 @@ static inline void wp_thread_beat(wp_thread *thread) {
   uint32_t beat = wp_atomic_load_relaxed_u32(&thread->beat); /* only this thread writes it */
   WP_POINT("thread.beat");
   wp_atomic_store_release_u32(&thread->beat, beat + 1); /* pairs with the load in tick.c */
+}
+
+/* An interaction that extends leases. The thread itself. */
+static inline void wp_thread_touch(wp_thread *thread) {
+  uint32_t touches = wp_atomic_load_relaxed_u32(&thread->touches); /* only this thread writes it */
+  WP_POINT("thread.touch");
+  wp_atomic_store_relaxed_u32(&thread->touches, touches + 1); /* orders nothing */
 }
 
 /* Raises the wake word and wakes the thread if it waits for that. Any thread. */

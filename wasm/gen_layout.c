@@ -11,6 +11,7 @@
 #include "supervision.h"
 #define ROWS "bindings/supervision.def"
 #else
+#include "bindings/actors.h"
 #include "bindings/bindings.h"
 #include "bindings/layout.h"
 #include "box.h"
@@ -18,6 +19,7 @@
 #include "fleet.h"
 #include "group.h"
 #include "isolated/isolated.h"
+#include "lease.h"
 #include "mailbox.h"
 #include "name.h"
 #include "pool.h"

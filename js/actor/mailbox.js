@@ -17,9 +17,13 @@ const SLICE_MS = 8;
 /** Most letters in a mailbox, unless its opener says otherwise: a choice, for 128 MB of small messages. */
 const LIMIT = 1_000_000;
 
+const SHARES = { owner: L.SHARE_OWNER, group: L.SHARE_GROUP, linked: L.SHARE_LINKED };
+
 /**
  * @typedef {import('../core/core.js').Core} Core
  * @typedef {number} MailboxId
+ * @typedef {keyof typeof SHARES | readonly MailboxId[]} Share who may read a box besides main: nobody, the writer's group, those that are
+ *   linked with it, a list
  *
  * @typedef {object} BoxHandle
  * @property {number} boxIndex
@@ -67,16 +71,30 @@ export class Post {
    *   QUEUE_FULL, NOT_SERIALIZABLE, TOO_LARGE, NO_MEMORY, DENIED: `from` is not this thread's, or it may not read the box
    */
   send(to, value, options = {}) {
-    this.#guarded(() => this.#send(to, value, options));
+    this.#guarded(() => this.#send(to, value, options, undefined));
+  }
+
+  /**
+   * Tells of a box that the caller has written: main, by `to`, and those with whom it is shared. The dead are passed over.
+   * @param {MailboxId} to main's
+   * @param {unknown} value
+   * @param {{ from: MailboxId, box: BoxHandle, share: Share }} options
+   * @returns {number} how many actors got it; one whose mailbox is full gets a dead letter
+   * @throws {import('../base/errors.js').PoolError} as send(); nobody was told then
+   */
+  publish(to, value, { from, box, share }) {
+    return this.#guarded(() => this.#send(to, value, { from, box }, share));
   }
 
   /**
    * @param {MailboxId} to
    * @param {unknown} value
    * @param {SendOptions} options
+   * @param {Share | undefined} share
    */
-  #send(to, value, { from = 0, box }) {
+  #send(to, value, { from = 0, box }, share) {
     const core = this.#core;
+    let told = 0;
     const { exports, pool, self } = core;
     const index = core.index(
       exports._wp_js_letter_reserve(pool, self, indexOf(from), generationOf(from), indexOf(to), generationOf(to)),
@@ -84,12 +102,34 @@ export class Post {
     try {
       if (core.write(this.#letters.record(index), LETTER, value))
         throw poolError('NOT_SERIALIZABLE', 'messages to actors carry plain data only');
-      if (box) core.check(exports._wp_js_letter_share(pool, self, index, box.boxIndex, box.epoch));
+      if (box) {
+        // main may read any box: its letter holds none up
+        const name = share === undefined ? exports._wp_js_letter_share : exports._wp_js_letter_mention;
+        core.check(name(pool, self, index, box.boxIndex, box.epoch));
+      }
     } catch (error) {
       exports._wp_letter_drop(pool, self, index);
       throw error;
     }
+    if (share !== undefined && box) {
+      told = this.#tellOthers(index, from, share);
+      exports._wp_js_actor_box_told(pool, self, box.boxIndex, box.epoch, told);
+    }
     core.check(exports._wp_letter_send(pool, self, index));
+    return told;
+  }
+
+  /**
+   * @param {number} letter
+   * @param {MailboxId} from
+   * @param {Share} share
+   */
+  #tellOthers(letter, from, share) {
+    const { exports, pool, self } = this.#core;
+    if (typeof share === 'string')
+      return exports._wp_js_letter_publish(pool, self, letter, indexOf(from), generationOf(from), SHARES[share]);
+    const copied = share.map((id) => exports._wp_js_letter_copy(pool, self, letter, indexOf(id), generationOf(id)));
+    return copied.filter((status) => status === 0).length;
   }
 
   /**
@@ -132,7 +172,50 @@ export class Post {
 
   /** How many messages nobody got so far. */
   get deadLetters() {
-    return this.#core.exports._wp_js_dead_letters(this.#core.pool);
+    return this.#count(L.COUNT_DEAD_LETTERS);
+  }
+
+  /** How often an actor tried to read a box that it was not given. */
+  get denied() {
+    return this.#count(L.COUNT_DENIED);
+  }
+
+  /** How often a box was read that was gone. */
+  get stale() {
+    return this.#count(L.COUNT_STALE);
+  }
+
+  /** @param {number} which of all actors of the pool */
+  #count(which) {
+    return this.#core.exports._wp_js_actor_count(this.#core.pool, which);
+  }
+
+  /**
+   * Publishes which group an actor belongs to. main.
+   * @param {MailboxId} id
+   * @param {number} group a positive integer; 0: none
+   */
+  setGroup(id, group) {
+    this.#core.exports._wp_js_actor_group(this.#core.pool, indexOf(id), generationOf(id), group);
+  }
+
+  /**
+   * Publishes a link, for boxes that are shared with those that are linked. main.
+   * @param {MailboxId} a
+   * @param {MailboxId} b
+   */
+  link(a, b) {
+    const { exports, pool } = this.#core;
+    this.#core.check(exports._wp_js_actor_link(pool, indexOf(a), generationOf(a), indexOf(b), generationOf(b)));
+  }
+
+  /**
+   * @param {MailboxId} a
+   * @param {MailboxId} b
+   */
+  unlink(a, b) {
+    const { exports, pool } = this.#core;
+    exports._wp_js_actor_unlink(pool, indexOf(a), generationOf(a), indexOf(b), generationOf(b));
   }
 
   /**
@@ -204,7 +287,7 @@ export class Mailbox {
     const at = this.#letters.record(letter - 1);
     const { u32 } = core.memory;
     const generation = u32[(at + L.LETTER_FROM_GENERATION) >>> 2];
-    const box = u32[(at + L.LETTER_BOX) >>> 2];
+    const box = u32[(at + L.LETTER_BOX) >>> 2] & ~L.LETTER_MENTIONS;
     const from = generation ? generation * INDEXES + (u32[(at + L.LETTER_MAILBOX) >>> 2] >>> 16) : 0;
     const epoch = u32[(at + L.LETTER_BOX_GENERATION) >>> 2];
     const value = core.read(at, LETTER);
@@ -284,7 +367,7 @@ export class Mailbox {
 }
 
 /** @param {MailboxId} id */
-function indexOf(id) {
+export function indexOf(id) {
   return id % INDEXES;
 }
 

@@ -7,6 +7,7 @@
 
 #include "fork_state.h"
 #include "kill.h"
+#include "lease.h"
 #include "pool_fixture.h"
 
 enum {
@@ -122,6 +123,8 @@ static void cancel_all(void) {
 }
 
 static void run_clock(double now_ms) {
+  for (int looks = 0; looks < 2; looks++)
+    wp_lease_tick(s.f.pool, now_ms + (double)LATER_MS * looks, NULL, 0);
   wp_action actions[8];
   double next_ms = 0;
   uint32_t count = wp_task_tick(s.f.pool, now_ms, actions, 8, &next_ms);
@@ -277,8 +280,8 @@ WP_TASK(answer_no) {
 
 /* Bytes and blocks in use in all heaps, without the tables' chunks and the lists of parts, which stay. */
 static void count_memory(uint64_t sum[2]) {
-  const wp_table *tables[] = {&s.f.pool->slots, &s.f.pool->boxes, &s.f.pool->groups,
-                              &s.f.pool->mailboxes, &s.f.pool->letters};
+  const wp_table *tables[] = {&s.f.pool->slots,     &s.f.pool->boxes,   &s.f.pool->groups,
+                              &s.f.pool->mailboxes, &s.f.pool->letters, &s.f.pool->links};
   sum[0] = sum[1] = 0;
   for (uint32_t i = 0; i < s.f.pool->thread_count; i++) {
     wp_heap_drain(wp_pool_heap(s.f.pool, i));
@@ -287,6 +290,10 @@ static void count_memory(uint64_t sum[2]) {
     const wp_forks *forks = wp__forks_of(s.f.pool, i);
     if (!forks) continue;
     sum[0] -= wp_heap_usable(forks) + WP_HEAP_ALIGN;
+    sum[1]--;
+  }
+  if (s.f.pool->lease_looks) {
+    sum[0] -= wp_heap_usable(s.f.pool->lease_looks) + WP_HEAP_ALIGN;
     sum[1]--;
   }
   for (size_t t = 0; t < sizeof tables / sizeof *tables; t++) {

@@ -2,6 +2,7 @@
 #ifndef WP_TEST_MATRIX_MAIL_H
 #define WP_TEST_MATRIX_MAIL_H
 
+#include "actor_box.h"
 #include "mailbox.h"
 #include "matrix.h"
 
@@ -102,6 +103,75 @@ static void end_mail(void) {
   wp_mailbox_detach(pool, OTHER, mail_other);
   if (wp_mailbox_drop(pool, mail_victim) || wp_mailbox_drop(pool, mail_other) ||
       wp_mailbox_drop(pool, mail_full) || wp_mailbox_drop(pool, mail_closed))
+    complain("a mailbox cannot be dropped");
+}
+
+/* ---- share: the victim writes a box in place, tells its group, those it is linked with, one more, and main ---- */
+
+static wp_handle mail_main;
+
+static void prepare_share(void) {
+  wp_pool *pool = s.f.pool;
+  wp_handle *all[] = {&mail_victim, &mail_other, &mail_main};
+  for (int i = 0; i < 3; i++) {
+    if (wp_mailbox_open(pool, 100, all[i])) complain("no mailbox");
+    wp_actor_set_group(pool, *all[i], 1);
+  }
+  wp_mailbox_attach(pool, OTHER, mail_other);
+  wp_mailbox_attach(pool, WP_MAIN, mail_main);
+  if (wp_actor_link(pool, mail_victim, mail_other)) complain("no link");
+  wp_mailbox_arm(pool, OTHER, mail_other.index);
+}
+
+static void share_one(bool to_others) {
+  wp_pool *pool = s.f.pool;
+  uint32_t index = 0, letter = 0, told = 0;
+  if (wp_box_request(pool, VICTIM) ||
+      wp_actor_box_create(pool, VICTIM, BOX_BYTES, LATER_MS, &index))
+    return;
+  wp_handle box = {index, epoch_of(index)};
+  if (wp_actor_box_commit(pool, VICTIM, index, WP_TYPE_BINARY, 0, BOX_BYTES)) return;
+  if (wp_letter_reserve(pool, VICTIM, mail_victim, mail_main, &letter)) return;
+  write_box(VICTIM, &wp_letter_at(&pool->letters, letter)->value, BOX_BYTES);
+  wp_letter_mention(pool, VICTIM, letter, box);
+  if (to_others) {
+    told += wp_letter_publish(pool, VICTIM, letter, mail_victim, WP_SHARE_GROUP);
+    told += wp_letter_publish(pool, VICTIM, letter, mail_victim, WP_SHARE_LINKED);
+    told += !wp_letter_copy(pool, VICTIM, letter, mail_other);
+  }
+  wp_actor_box_told(pool, VICTIM, box, told);
+  wp_letter_send(pool, VICTIM, letter);
+  wp_actor_box_read(pool, VICTIM, box);
+  if (!to_others) wp_actor_box_release(pool, VICTIM, box);
+  wp_actor_box_read(pool, VICTIM, (wp_handle){index, box.generation + 9});
+}
+
+static void run_share(void) {
+  if (wp_mailbox_attach(s.f.pool, VICTIM, mail_victim)) complain("not attached");
+  share_one(false);
+  share_one(true);
+}
+
+/* This actor reads and releases whatever it has been told of. */
+static void read_all(uint32_t self, wp_handle mailbox) {
+  wp_pool *pool = s.f.pool;
+  for (uint32_t letter = 0; (letter = wp_mailbox_take(pool, self, mailbox.index, letter));) {
+    const wp_letter *got = wp_letter_at(&pool->letters, letter - 1);
+    wp_handle box = {(got->box & ~WP_LETTER_MENTIONS) - 1, got->box_generation};
+    if (got->box && !wp_actor_box_read(pool, self, box)) wp_actor_box_release(pool, self, box);
+  }
+}
+
+static void end_share(void) {
+  wp_pool *pool = s.f.pool;
+  read_all(OTHER, mail_other);
+  read_all(WP_MAIN, mail_main);
+  wp_mailbox_detach(pool, OTHER, mail_other);
+  wp_mailbox_detach(pool, WP_MAIN, mail_main);
+  wp_mailbox_detach(pool, VICTIM, mail_victim); /* if it has lived on */
+  wp_actor_unlink_all(pool, mail_other);
+  if (wp_mailbox_drop(pool, mail_victim) || wp_mailbox_drop(pool, mail_other) ||
+      wp_mailbox_drop(pool, mail_main))
     complain("a mailbox cannot be dropped");
 }
 

@@ -520,6 +520,7 @@ static const operation operations[] = {
     {"lock", prepare_lock, run_lock, NULL, false},
     {"help", prepare_help, run_help, NULL, false},
     {"mail", prepare_mail, run_mail, end_mail, false},
+    {"share", prepare_share, run_share, end_share, false},
     {"fork", prepare_fork, run_fork, NULL, true},
     {"aid", prepare_aid, run_aid, end_aid, true},
     {"fork trap", prepare_fork_trap, run_fork_trap, NULL, true},
