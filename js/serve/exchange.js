@@ -37,7 +37,7 @@ const RETRY_AFTER_S = 1;
  * @typedef {object} Rules of the server
  * @property {import('../index.js').Pool<any>} pool
  * @property {number} [timeoutMs] of a request, from when its handler starts
- * @property {number} leaveMs how long a handler may go on after its client has left
+ * @property {number} [leaveMs] how long a handler may go on after its client has left
  * @property {number} maxBodyBytes
  * @property {() => boolean} isClosing
  * @property {(error: any, request: { method: string, url: string }) => void} onError
@@ -119,7 +119,7 @@ export class Exchange {
     this.#task = task;
     const leave = () => {
       if (this.#response.writableFinished || !task.cancel()) return;
-      setTimeout(() => void task.terminate(), leaveMs).unref();
+      if (leaveMs !== undefined) setTimeout(() => void task.terminate(), leaveMs).unref();
     };
     this.#response.once('close', leave);
     try {

@@ -27,21 +27,23 @@ import { findHandlers } from '../handlers/handlers.js';
 /** A body is sent in parts of which so much may be under way to the client. */
 const AHEAD_BYTES = 1 << 18;
 
-// Not in the pool's initData, which is the user's.
-const { searchParams } = new URL(import.meta.url);
-const module = String(searchParams.get('module'));
-const name = String(searchParams.get('name'));
-
-const handler = /** @type {RequestHandler | undefined} */ (
-  /** @type {unknown} */ (findHandlers(await import(module)).get(name))
-);
-if (!handler) throw new Error(`${module} has no handler '${name}'`);
-
-// Loaded when they are first used, which takes as long as many requests: that belongs to the worker's start, not to the first request.
-await new Response(new Request('http://localhost/', { method: 'POST', body: '{}' }).body).json();
+/** The user's, once it is loaded. @type {RequestHandler} */
+let handler;
 
 /** Methods without a body in requests. */
 const BODILESS = new Set(['GET', 'HEAD']);
+
+/**
+ * Loads the user's module. Main has each worker do this first.
+ * @param {{ module: string, name: string }} what URL, and name of the handler
+ */
+export async function load({ module, name }) {
+  const found = findHandlers(await import(module)).get(name);
+  if (!found) throw new Error(`${module} has no handler '${name}'`);
+  handler = /** @type {RequestHandler} */ (/** @type {unknown} */ (found));
+  // The Fetch API is loaded when it is first used, which takes as long as many requests: not within the first of them.
+  await new Response(new Request('http://localhost/', { method: 'POST', body: '{}' }).body).json();
+}
 
 /**
  * @param {Head} head
@@ -51,7 +53,7 @@ const BODILESS = new Set(['GET', 'HEAD']);
 export async function request(head, context) {
   const url = urlOf(head);
   if (!url) return { status: 400, headers: [] };
-  const given = await /** @type {RequestHandler} */ (handler)(requestOf(url, head, context), context);
+  const given = await handler(requestOf(url, head, context), context);
   const { status, headers, body } = answerOf(given);
   if (!(body instanceof ReadableStream)) return { status, headers, body };
   return sendStream({ status, headers }, body, head, context);

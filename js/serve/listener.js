@@ -1,6 +1,7 @@
 /** A TCP port that accepts HTTP connections, for serve(). Node, Bun, Deno. */
 
 import http from 'node:http';
+import { integer, milliseconds, nameSet, ownOptions, wrong } from '../base/check.js';
 
 /**
  * Limits of `node:http`, with its defaults where they are left out.
@@ -17,9 +18,21 @@ import http from 'node:http';
 /** Requests that wait for a serve(); more are answered 503. */
 const WAITING_MAX = 1024;
 
+const PORT_MAX = 65535;
+
 /** How often `node:http` looks for clients that are over a limit, as a part of the limit. */
 const LOOKS = 4;
 const LOOK_MIN_MS = 10;
+
+/** @satisfies {Record<keyof ListenerOptions, 1>} */
+const OPTIONS = /** @type {const} */ ({
+  maxHeaderBytes: 1,
+  headersTimeoutMs: 1,
+  requestTimeoutMs: 1,
+  keepAliveTimeoutMs: 1,
+  maxConnections: 1,
+});
+const OPTION_NAMES = nameSet(OPTIONS);
 
 /** @type {(listener: Listener, receiver: Receiver) => void} gives a listener's requests to this function, not before it has returned; @throws if another one has them */
 export let receive;
@@ -110,8 +123,8 @@ export class Listener {
 
   static {
     receive = (listener, receiver) => {
-      if (!(listener instanceof Listener)) throw new TypeError('serve: the first argument is no listener()');
-      if (listener.#receiver) throw new TypeError('serve: this listener is served already');
+      if (!(listener instanceof Listener)) throw wrong('listener', listener, 'what listener() returns');
+      if (listener.#receiver) throw wrong('listener', listener, 'one that is not served already');
       listener.#receiver = receiver;
       for (const call of listener.#waiting.splice(0)) queueMicrotask(() => receiver(...call));
     };
@@ -128,18 +141,22 @@ function refuse(response) {
  * @param {number | string} address a port, on this machine only (127.0.0.1), or 'host:port'; port 0: one that is free
  * @param {ListenerOptions} [options]
  * @returns {Listener} listens at once: await its `ready`
- * @throws {TypeError} if the address is none
+ * @throws {import('../base/errors.js').PoolError} INVALID_ARGUMENT
  */
 export function listener(address, options = {}) {
-  return new Listener(parseAddress(address), options);
+  const given = ownOptions('', options, OPTION_NAMES);
+  for (const name of /** @type {const} */ (['maxHeaderBytes', 'maxConnections']))
+    if (given[name] !== undefined) integer(name, given[name], 1);
+  for (const name of /** @type {const} */ (['headersTimeoutMs', 'requestTimeoutMs', 'keepAliveTimeoutMs']))
+    if (given[name] !== undefined) milliseconds(name, given[name]);
+  return new Listener(parseAddress(address), given);
 }
 
 /** @param {number | string} address */
 function parseAddress(address) {
   const [, host, text] = /^(?:(.*):)?(\d+)$/.exec(String(address)) ?? [];
   const port = Number(text);
-  if (text === undefined || port > 65535)
-    throw new TypeError(`listener: ${JSON.stringify(address)} is no port or 'host:port'`);
+  if (text === undefined || port > PORT_MAX) throw wrong('address', address, "a port or 'host:port'");
   const plain = host?.replace(/^\[(.*)\]$/, '$1'); // an IPv6 address
   return { port, host: plain || '127.0.0.1' };
 }

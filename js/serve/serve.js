@@ -1,5 +1,8 @@
 /** An HTTP server whose handlers run in a pool: a request that hangs is answered 503, and ends with its own thread. */
 
+import { callback, integer, milliseconds, nameSet, object, ownOptions, wrong } from '../base/check.js';
+import { poolError } from '../base/errors.js';
+import { host } from '../host/index.js';
 import { Exchange } from './exchange.js';
 import { receive } from './listener.js';
 
@@ -59,7 +62,7 @@ export class Server {
 
   /**
    * @param {Listener} listener
-   * @param {Required<Omit<ServeOptions, 'timeoutMs' | 'pool'>> & { timeoutMs?: number }} options
+   * @param {Omit<import('./exchange.js').Rules, 'pool' | 'isClosing'>} options
    * @param {(main: Record<string, (argument: any) => unknown>) => Promise<Pool>} createPool with functions that workers call
    */
   constructor(listener, options, createPool) {
@@ -159,6 +162,11 @@ export class Server {
   }
 }
 
+/** @satisfies {Record<keyof ServeOptions, 1>} */
+const OPTIONS = /** @type {const} */ ({ timeoutMs: 1, leaveMs: 1, maxBodyBytes: 1, onError: 1, pool: 1 });
+const OPTION_NAMES = nameSet(OPTIONS);
+const HANDLER_NAMES = nameSet({ module: 1, name: 1 });
+
 /**
  * Answers the requests that come to a port by a handler that runs in workers, one request at a time on each (more with
  * `pool.concurrentTasksPerWorker`).
@@ -166,23 +174,61 @@ export class Server {
  * @param {HandlerRef} handler
  * @param {ServeOptions} [options]
  * @returns {Server} await its `ready`
- * @throws {TypeError} wrong arguments
+ * @throws {import('../base/errors.js').PoolError} INVALID_ARGUMENT
  */
 export function serve(listener, handler, options = {}) {
-  if (typeof handler === 'function')
-    throw new TypeError(
-      "serve: a handler runs in workers, so functions of this thread cannot be given: { module: URL, name: 'export' }",
-    );
-  const { module, name = 'default' } = handler;
-  const url = new URL('./handler.js', import.meta.url);
-  url.searchParams.set('module', String(module));
-  url.searchParams.set('name', name);
-  const { timeoutMs, leaveMs = LEAVE_MS, maxBodyBytes = BODY_BYTES, onError = report, pool = {} } = options;
-  const createPool = async (/** @type {Record<string, any>} */ main) => {
-    const { createPool: create } = await import('../index.js');
-    return create({ spares: 1, ...pool, module: url, main: { ...pool.main, ...main } });
+  const what = handlerOf(handler);
+  const { timeoutMs, leaveMs, maxBodyBytes, onError, pool = {} } = ownOptions('', options, OPTION_NAMES);
+  const rules = {
+    timeoutMs: timeoutMs === undefined ? undefined : milliseconds('timeoutMs', timeoutMs),
+    leaveMs: milliseconds('leaveMs', leaveMs ?? LEAVE_MS),
+    maxBodyBytes: integer('maxBodyBytes', maxBodyBytes ?? BODY_BYTES, 0),
+    onError: callback('onError', onError) ?? report,
   };
-  return new Server(listener, { timeoutMs, leaveMs, maxBodyBytes, onError }, createPool);
+  object('pool', pool);
+  return new Server(listener, rules, (main) => createPool(what, pool, main));
+}
+
+/**
+ * @param {unknown} handler
+ * @returns {{ module: string, name: string }}
+ */
+function handlerOf(handler) {
+  const expected = "{ module: URL, name: 'export' }: handlers run in workers, which no function of this thread can";
+  if (typeof handler === 'function') throw wrong('handler', handler, expected);
+  const { module, name = 'default' } = ownOptions(
+    'handler',
+    /** @type {HandlerRef} */ (handler),
+    HANDLER_NAMES,
+    expected,
+  );
+  if (!module || (typeof module !== 'string' && !(module instanceof URL)))
+    throw wrong('handler.module', module, 'a URL or a path');
+  if (typeof name !== 'string') throw wrong('handler.name', name, 'the name of an export');
+  try {
+    return { module: host.resolve(module), name };
+  } catch (cause) {
+    throw poolError('INVALID_ARGUMENT', `handler.module: '${module}' is no URL`, { cause });
+  }
+}
+
+/**
+ * @param {{ module: string, name: string }} what
+ * @param {NonNullable<ServeOptions['pool']>} options
+ * @param {Record<string, (argument: any) => unknown>} main functions that workers call
+ * @returns {Promise<Pool>} whose workers have the handler
+ */
+async function createPool(what, options, main) {
+  const { createPool: create } = await import('../index.js');
+  const module = new URL('./handler.js', import.meta.url);
+  const pool = await create({ spares: 1, ...options, module, main: { ...options.main, ...main } });
+  try {
+    await pool.broadcast('load', what, { sticky: true }); // not by the pool's initData, which is the user's
+    return pool;
+  } catch (error) {
+    await pool.destroy();
+    throw error;
+  }
 }
 
 /** @param {any} error @param {{ method: string, url: string }} request */

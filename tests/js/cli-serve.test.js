@@ -66,7 +66,7 @@ test('wrong use of serve: status 2 and a line that says why', async (t) => {
     [[`${HANDLERS}#nobody`, '--port', '0'], /has no handler or C task 'nobody'/],
     [[`${HANDLERS}#handle`], /required option '--port <N>'/],
     [[`${HANDLERS}#handle`, '--port', '0', '--host', 'no.such.host.invalid'], /ENOTFOUND|EAI_AGAIN/],
-    [[`${HANDLERS}#handle`, '--port', '70000'], /no port/],
+    [[`${HANDLERS}#handle`, '--port', '70000'], /expected a port/],
   ]) {
     const { ended } = await started(t, ...args);
     const { status, err } = await ended;

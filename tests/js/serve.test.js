@@ -300,11 +300,15 @@ test('requests that come before serve() wait for it', async (t) => {
 
 test('wrong use is told at once: addresses, functions, a listener served twice, a port that is taken, a missing handler', async (t) => {
   for (const address of ['x', 70000, '127.0.0.1', -1, 1.5])
-    assert.throws(() => listener(address), /no port or 'host:port'/);
+    assert.throws(() => listener(address), /address: expected a port or 'host:port'/);
   const { port } = await serving(t);
-  assert.throws(() => serve(port, { module: HANDLERS }), /served already/);
-  assert.throws(() => serve({}, { module: HANDLERS }), /no listener/);
-  assert.throws(() => serve(port, () => 'x'), /a handler runs in workers/);
+  assert.throws(() => serve(port, { module: HANDLERS }), /one that is not served already/);
+  assert.throws(() => serve({}, { module: HANDLERS }), /what listener\(\) returns/);
+  assert.throws(() => serve(port, () => 'x'), /handlers run in workers/);
+  assert.throws(() => serve(port, { module: HANDLERS }, { timeout: 5 }), /timeout: unknown option.*timeoutMs/);
+  assert.throws(() => serve(port, { module: HANDLERS }, { maxBodyBytes: -1 }), /maxBodyBytes/);
+  assert.throws(() => serve(port, { module: '' }), /handler.module/);
+  assert.throws(() => listener(0, { maxHeaders: 5 }), /maxHeaders: unknown option/);
   const taken = listener(port.port);
   await assert.rejects(taken.ready, { code: 'EADDRINUSE' });
   const missing = serve(listener(0), { module: HANDLERS, name: 'nobody' }, { pool: { workers: 1 } });
