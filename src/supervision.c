@@ -141,8 +141,10 @@ static uint32_t find_group(const wp_supervision *s, wp_handle handle) {
 static wp_status check_spawn(const wp_supervision *s, const wp_supervision_event *event) {
   uint32_t group = find_group(s, event->group), parent = wp__actor_find(s, event->other);
   if (s->closing) return WP_E_SHUTTING_DOWN;
-  if (!group || s->groups[group - 1].forgotten) return WP_E_STALE_HANDLE;
-  if (is_somebody(event->other) && (!parent || !wp__actor_is_up(&s->actors[parent])))
+  if (!group || (is_somebody(event->other) && (!parent || !wp__actor_is_up(&s->actors[parent]))))
+    return WP_E_STALE_HANDLE;
+  /* Its members may still have children there. */
+  if (s->groups[group - 1].forgotten && (!parent || s->actors[parent].group != group - 1))
     return WP_E_STALE_HANDLE;
   if (s->counts.active >= s->config.actors_max) return WP_E_MAX_ACTORS;
   return s->used + 1 < records_of(&s->config) ? WP_OK : WP_E_TABLE_FULL;

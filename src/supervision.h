@@ -93,10 +93,10 @@ enum wp_supervision_event_kind {
   WP_SUPERVISION_DEMONITOR = 10,
   /* Makes a group: `strategy`, `retry`. GROUPED, or REFUSED: INVALID_ARGUMENT, TABLE_FULL, SHUTTING_DOWN. */
   WP_SUPERVISION_GROUP = 11,
-  WP_SUPERVISION_TERMINATE_GROUP =
-      12, /* the user ends all members of `group`, the youngest first */
-  WP_SUPERVISION_FORGET_GROUP =
-      13, /* nobody will spawn in `group` any more: it goes with its last member */
+  /* the user ends all members of `group`, the youngest first */
+  WP_SUPERVISION_TERMINATE_GROUP = 12,
+  /* nobody but its members will spawn in `group` any more: it goes with the last of them */
+  WP_SUPERVISION_FORGET_GROUP = 13,
   WP_SUPERVISION_SHUTDOWN = 14, /* ends all actors; CLOSED when the last thread is gone */
 };
 

@@ -28,6 +28,18 @@ const WATCHED = `
   for await (const _ of process.stdin);
   await pool.destroy();`;
 
+const FUTURE = new URL('../../js/compat/future.js', import.meta.url);
+
+/** A program with an actor that has answered once; ends when its input does. */
+const ACTORS = `
+  import { createSupervisor } from ${JSON.stringify(FUTURE.href)};
+  const supervisor = createSupervisor({ maxActors: 2, memory: { poolSize: 3, boxSize: '4kb' } });
+  const actor = supervisor.spawn((self) => self.send('done'));
+  actor.subscribe(() => console.log('answered'));
+  actor.receive({});
+  for await (const _ of process.stdin);
+  await supervisor.shutdown();`;
+
 /** A directory for temporary files of its own, so that other tests' processes are not found. */
 function scratch(t) {
   const TMPDIR = mkdtempSync(join(tmpdir(), 'wasmpool-top-test-'));
@@ -36,8 +48,8 @@ function scratch(t) {
 }
 
 /** Starts the watched program, and waits until its worker is blocked. */
-async function watched(t, env) {
-  const child = spawn(process.execPath, ['--input-type=module', '-e', WATCHED], { env });
+async function watched(t, env, program = WATCHED) {
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program], { env });
   t.after(() => child.kill('SIGKILL'));
   await once(child.stdout, 'data');
   return child;
@@ -159,4 +171,15 @@ test('a picture of top has what a terminal would obey taken out of names, and ra
   const [head, , pool] = picture(view(3_602_000, 5010), view(3_600_000, 10));
   assert.match(head, / cpu 100 % /);
   assert.match(pool, / 2,500\/s /);
+});
+
+test('top shows the actors of another process, beside the pool that runs them', async (t) => {
+  const env = scratch(t);
+  await watched(t, { ...env, WASMPOOL_TOP: '1' }, ACTORS);
+  const { out } = await top(env, '--once', '--interval', '50');
+  assert.match(out, /\npool 1: /);
+  assert.match(
+    out,
+    /\nsupervisor 1: 1 actors {3}spawned 1 {3}ended 0 {3}boxes 0 of 3\n {2}actor .*\n {2}actor-\S+ .* 1 +0\n/,
+  );
 });

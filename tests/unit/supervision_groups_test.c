@@ -351,9 +351,12 @@ TEST(forgotten, "a group that its user has forgotten goes with its last member, 
   tell_group(&h, WP_SUPERVISION_FORGET_GROUP, 0);
   spawn_in(&h, 1, (wp_handle){0, 0});
   CHECK_SAID(&h, "refused");
+  spawn_in(&h, 1, at(&h, 'A'));
+  CHECK_SAID(&h, "spawned B, start B");
   CHECK_EQ(wp_supervision_counts_of(h.s)->groups, 2);
   crash('A'); /* its members are supervised */
   CHECK_EQ(info(&h, 'A').incarnation, 2);
+  gone(&h, 'B');
   terminate(&h, 'A');
   gone(&h, 'A');
   CHECK_EQ(wp_supervision_counts_of(h.s)->groups, 1);
@@ -363,7 +366,7 @@ TEST(forgotten, "a group that its user has forgotten goes with its last member, 
   CHECK_EQ(wp_supervision_counts_of(h.s)->stale, 1);
   said(&h);
   spawn(&h);
-  CHECK_SAID(&h, "spawned B, start B");
+  CHECK_SAID(&h, "spawned C, start C");
   host_close(&h);
 }
 

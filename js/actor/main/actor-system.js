@@ -98,7 +98,7 @@ export class ActorSystem {
   step(event) {
     this.#depth++;
     const actions = this.#supervision.step(this.nowMs, event);
-    for (const action of actions) this.#perform(action);
+    for (const action of actions) this.#perform(action); // never throws
     this.#depth--;
     if (this.#depth > 0) return actions;
     for (let tell; (tell = this.#news.shift());) tell();
@@ -124,6 +124,7 @@ export class ActorSystem {
       case S.SUPERVISION_START:
         actor.incarnation = action.incarnation;
         actor.leaseMs = action.ms;
+        actor.failure = undefined; // one that came too late for the thread before
         this.#start(actor);
         return;
       case S.SUPERVISION_DEAD:
@@ -159,19 +160,25 @@ export class ActorSystem {
   #begin(actor) {
     const { incarnation } = actor;
     const lost = (/** @type {any} */ error) => this.failed(actor, incarnation, error, reasonOfLoss(error));
-    this.#threads.begin(actor, this.#office.addressesOf(actor), this.nowMs, lost);
-    for (const { message, from } of actor.early.splice(0)) this.#sendEarly(actor, message, from);
+    try {
+      this.#threads.begin(actor, this.#office.addressesOf(actor), this.nowMs, lost);
+    } catch (error) {
+      this.failed(actor, incarnation, error, S.ACTOR_NOT_STARTED);
+      return;
+    }
+    for (const { message, from } of actor.early.splice(0)) this.#trySend(actor, message, from);
     this.#watch.begin();
   }
 
   /**
+   * Sends a message that nobody can be told about if it does not arrive.
    * @param {Actor} actor
    * @param {unknown} message
    * @param {string} from
    */
-  #sendEarly(actor, message, from) {
+  #trySend(actor, message, from) {
     try {
-      this.#office.send(actor, message, from);
+      this.send(actor, message, from);
     } catch (error) {
       this.deadLetters++;
       host.warn(`a message to ${actor.id} cannot be sent: ${describeReason(error)}`, undefined);
@@ -205,7 +212,7 @@ export class ActorSystem {
    */
   #ended(actor, reason) {
     actor.isDead = true;
-    actor.reason ??= this.#supervision.reasonText(reason);
+    if (!OWN_REASON.has(reason)) actor.reason = this.#supervision.reasonText(reason);
     this.deadLetters += actor.early.splice(0).length;
     this.actors.delete(actor.id);
     this.#byNumber.delete(actor.number);
@@ -222,7 +229,7 @@ export class ActorSystem {
     const watcher = this.#byNumber.get(other);
     if (dead && other === NOBODY) this.publish(dead, message);
     else if (watcher) {
-      this.send(watcher, { msg: DOWN, data }, SYSTEM);
+      this.#trySend(watcher, { msg: DOWN, data }, SYSTEM);
       this.#news.push(() => watcher.subscribers.tell(message));
     }
   }
@@ -320,6 +327,11 @@ export class ActorSystem {
   /** @param {number} group */
   terminateGroup(group) {
     this.step({ kind: S.SUPERVISION_TERMINATE_GROUP, group });
+  }
+
+  /** Nobody but its members will spawn there any more. @param {number} group */
+  forgetGroup(group) {
+    this.step({ kind: S.SUPERVISION_FORGET_GROUP, group });
   }
 
   /** @param {Actor} actor */

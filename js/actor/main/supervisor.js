@@ -1,4 +1,5 @@
 /** Supervisors and groups as their users see them. */
+import { host } from '../../host/index.js';
 import { codeOf } from '../source.js';
 import { ActorSystem } from './actor-system.js';
 import { groupOptions } from '../config/options.js';
@@ -7,6 +8,9 @@ import { groupOptions } from '../config/options.js';
  * @typedef {import('../config/options.js').SupervisorOptions} SupervisorOptions
  * @typedef {import('../config/options.js').ActorOptions} ActorOptions
  */
+
+/** A group that nobody can spawn in any more ends with its last actor. @type {FinalizationRegistry<() => void>} */
+const unreachable = new FinalizationRegistry((forget) => forget());
 
 /** Actors that are supervised together. */
 export class ActorGroup {
@@ -20,6 +24,8 @@ export class ActorGroup {
   constructor(system, group) {
     this.#system = system;
     this.#group = group;
+    const supervisor = new WeakRef(system);
+    unreachable.register(this, () => supervisor.deref()?.forgetGroup(group));
   }
 
   get id() {
@@ -46,10 +52,13 @@ export class ActorGroup {
 /** Actors, and the rules by which they are restarted. */
 export class Supervisor {
   #system;
+  #unwatch;
 
   /** @param {SupervisorOptions} [options] */
   constructor(options) {
-    this.#system = new ActorSystem(options);
+    const system = new ActorSystem(options);
+    this.#system = system;
+    this.#unwatch = host.watch?.(() => ({ kind: 'actors', diagnostics: system.getDiagnostics().value }));
   }
 
   get id() {
@@ -100,8 +109,9 @@ export class Supervisor {
    * Ends all actors, without restarts, then runs the release hooks of resources. Idempotent.
    * @returns {Promise<void>} settles when the threads are gone
    */
-  shutdown() {
-    return this.#system.shutdown();
+  async shutdown() {
+    await this.#system.shutdown();
+    this.#unwatch?.();
   }
 
   async [Symbol.asyncDispose]() {

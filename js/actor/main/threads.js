@@ -31,7 +31,7 @@ export class ActorThreads {
   constructor(options, main) {
     const { maxActors, graceMs, memory } = options;
     this.#options = options;
-    this.#control = new SharedArrayBuffer(maxActors * S.ACTOR_RECORDS * CONTROL.WORDS * 4);
+    this.#control = new SharedArrayBuffer((maxActors * S.ACTOR_RECORDS + 1) * CONTROL.WORDS * 4);
     this.pool = new Pool({
       module: actorWorkerUrl(),
       workers: { min: 1, max: this.#most, idleMs: IDLE_MS },
