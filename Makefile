@@ -29,7 +29,7 @@ UNIT_SHARED  := $(filter-out $(UNIT_TESTS),$(sort $(wildcard tests/unit/*.c))) $
 NODE_TESTS   := $(sort $(wildcard tests/js/*.test.js))
 DEMO_SOURCES := $(sort $(wildcard demo/*.c))
 DEMO_MODULE  := build/demo/digest.mjs
-C_FORMATTED  := $(sort $(shell find src tests/unit tests/smoke tests/js wasm demo bench examples -name '*.[ch]' -not -path '*/dist/*' -not -path '*/node_modules/*' 2>/dev/null))
+C_FORMATTED  := $(sort $(shell find src tests/unit tests/smoke tests/js tests/hosts wasm demo bench examples -name '*.[ch]' -not -path '*/dist/*' -not -path '*/node_modules/*' 2>/dev/null))
 # The Emscripten port includes internals of Emscripten's C library, which clang-tidy has not: emcc -Werror checks it.
 C_TIDIED     := $(NATIVE) $(UNIT_TESTS) $(UNIT_SHARED)
 
@@ -77,7 +77,7 @@ test: | deps-native deps-test npm emcc ## install what is missing, build, pass e
 	$(Q)scripts/steps.sh lint build unit-native unit-asan unit-tsan unit-kill unit-kill-asan unit-kill-tsan model node actors-minute hosts smoke foreign types package bundlers page ratios
 
 test-all: test ## `make test`, and what takes longer: random kills, examples with other people's C code, planted faults
-	$(Q)scripts/steps.sh smoke-all suite-runtimes soak-runtimes bundlers-firefox page-firefox soak soak-actors examples mutate
+	$(Q)scripts/steps.sh test-hosts smoke-all suite-runtimes soak-runtimes bundlers-firefox page-firefox soak soak-actors examples mutate
 
 check: | deps-native deps-test npm emcc ## the quick part of it, about a minute
 	$(Q)scripts/steps.sh unit-native node lint types
@@ -423,17 +423,33 @@ build/hosts/tasks.wasm: tests/hosts/tasks.c $(HOST_SDK) | deps-test
 build/hosts/inline.wasm: tests/hosts/tasks.c $(HOST_SDK) | deps-test
 	$(call say,CLANG,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CLANG) -O2 $(WARNINGS) -Isrc $< $$($(HOST_CONFIG) --host-inline) -o $@
+	$(Q)$(CLANG) -O2 $(WARNINGS) -Isrc $< $$($(HOST_CONFIG) --host-inline) -Wl,--max-memory=268435456 -o $@
 build/checked/stacks.wasm: build/hosts/tasks.wasm $(wildcard js/instrument/*.js js/wasm-binary/*.js) | npm
+	$(Q)mkdir -p $(@D)
+	$(Q)node bin/wasmpool.mjs instrument $< -o $@ --stack --no-loops
+build/checked/inline.wasm: build/hosts/inline.wasm $(wildcard js/instrument/*.js js/wasm-binary/*.js) | npm
 	$(Q)mkdir -p $(@D)
 	$(Q)node bin/wasmpool.mjs instrument $< -o $@ --stack --no-loops
 build/checked/%.wasm: build/hosts/tasks.wasm $(wildcard js/instrument/*.js js/wasm-binary/*.js) | npm
 	$(Q)mkdir -p $(@D)
 	$(Q)node bin/wasmpool.mjs instrument $< -o $@ --stack --thread --for $*
 
-.PHONY: hosts
-hosts: build/checked/v8.wasm build/checked/stacks.wasm ## the list of hosts in plain Node
+.PHONY: hosts test-hosts
+hosts: build/checked/v8.wasm build/checked/stacks.wasm build/checked/inline.wasm ## the list of hosts in plain Node
 	$(Q)node --test --test-timeout=60000 --test-reporter=spec tests/hosts/node.test.js
+
+test-hosts: hosts build/hosts/wasmtime build/checked/cranelift.wasm ## the list of hosts in all of them
+	$(Q)node --test --test-timeout=60000 --test-reporter=spec tests/hosts/wasmtime.test.js
+
+WASMTIME := .cache/wasmtime/50.0.1
+$(WASMTIME)/_libwasmtime.so: scripts/wasmtime.sh
+	$(Q)scripts/wasmtime.sh
+	$(Q)touch $@
+build/hosts/wasmtime: tests/hosts/wasmtime.c $(wildcard demo/hosts/wasmtime/*.[ch]) tests/hosts/include/wasmtime.h $(WASMTIME)/_libwasmtime.so
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -O2 $(WARNINGS) -Idemo/hosts/wasmtime -Itests/hosts/include $(filter %.c,$^) -o $@ \
+	  -L$(WASMTIME) -l:_libwasmtime.so -Wl,-rpath,$(CURDIR)/$(WASMTIME) -pthread
 
 # ---- Examples: C code of other people, in instances of its own -----------------------------------------------------------
 

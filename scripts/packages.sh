@@ -6,6 +6,7 @@
 #                                test        sanitizers, linters, the browser of the smoke tests, build systems of users
 #                                runtimes    a browser that only make test-all runs on
 #                                examples    tools that the examples with other people's C code are compared with
+#                                hosts       what fetches Wasmtime's library
 #                                bench       what the native library is measured beside
 set -eu
 . "$(dirname "$0")/common.sh"
@@ -22,6 +23,7 @@ packages_of() {
     runtimes) echo firefox-esr ;;
     # grep -P, to compare PCRE2 with, and make, for QuickJS's own tool, are on every system that runs `make examples`.
     examples) echo sqlite3 netpbm ;;
+    hosts) echo python3 python3-pip ;;
     bench) echo g++ pkg-config libuv1-dev libglib2.0-dev libtbb-dev ;;
     *) fail "packages.sh: unknown group '$1'" ;;
   esac

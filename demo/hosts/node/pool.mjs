@@ -3,33 +3,13 @@
  * The interface to the module is docs/host-abi.md.
  */
 import { Worker } from 'node:worker_threads';
-import {
-  CAN_END_THREADS,
-  COMPLETION,
-  CONFIG,
-  COUNTS,
-  FOR_EVER_MS,
-  OPTIONS,
-  STATE,
-  STATS,
-  TYPE,
-  VERSION,
-} from './abi.mjs';
+import { decode, encode, TaskError } from './values.mjs';
+import { CAN_END_THREADS, COMPLETION, CONFIG, COUNTS, FOR_EVER_MS, OPTIONS, STATE, STATS, VERSION } from './abi.mjs';
 
 const BATCH = 64;
 const UNKNOWN_TASK = -3;
 const NO_MEMORY = -22;
-const utf8 = { encoder: new TextEncoder(), decoder: new TextDecoder() };
-
-/** A task's end that is no result. */
-export class TaskError extends Error {
-  /** @param {number} status @param {string} text */
-  constructor(status, text) {
-    super(text || `status ${status}`);
-    this.status = status;
-    this.text = text;
-  }
-}
+const utf8 = new TextDecoder();
 
 export class Pool {
   #exports;
@@ -98,7 +78,7 @@ export class Pool {
 
   #text(at) {
     const all = new Uint8Array(this.memory.buffer);
-    return utf8.decoder.decode(all.slice(at, all.indexOf(0, at)));
+    return utf8.decode(all.slice(at, all.indexOf(0, at)));
   }
 
   #set(at, words) {
@@ -307,18 +287,4 @@ function withResolvers() {
   const made = {};
   made.promise = new Promise((resolve, reject) => Object.assign(made, { resolve, reject }));
   return made;
-}
-
-/** A value as the pool's type and bytes. @returns {[number, Uint8Array]} */
-function encode(value) {
-  if (value === undefined) return [TYPE.undefined, new Uint8Array(0)];
-  if (typeof value === 'number') return [TYPE.number, new Uint8Array(new Float64Array([value]).buffer)];
-  if (typeof value === 'string') return [TYPE.string, utf8.encoder.encode(value)];
-  return [TYPE.binary, value];
-}
-
-function decode(type, bytes) {
-  if (type === TYPE.undefined) return undefined;
-  if (type === TYPE.number) return new Float64Array(bytes.buffer)[0];
-  return type === TYPE.binary ? bytes : utf8.decoder.decode(bytes);
 }
