@@ -497,6 +497,11 @@ bench: wasm bench-programs build/bench/O2.wasm build/bench/O3-simd.wasm | npm ##
 	$(Q)tests/smoke/node_modules/.bin/bun bench/checks.mjs build/bench/O2.wasm build/bench/O3-simd.wasm
 
 # Waiting threads of OpenMP sleep: otherwise they would slow the other pools down.
+.PHONY: bench-serve
+bench-serve: wasm | npm ## wasmpool/serve beside node:cluster, with and without requests that hang (ROUNDS=3)
+	@scripts/npm.sh bench
+	$(Q)node bench/serve.mjs $(or $(ROUNDS),3)
+
 .PHONY: bench-native
 bench-native: build/bench/native build/bench/forks.mjs wasm ## the native library beside libuv, GLib, OpenMP and oneTBB, and beside wasm (ROUNDS=9)
 	$(Q)OMP_WAIT_POLICY=passive build/bench/native $(or $(ROUNDS),9)
