@@ -61,6 +61,23 @@ test('a notice of a death that does not fit into the watcher’s mailbox is a de
   assert.equal(supervisor.getDiagnostics().value.deadLetters, before + 1);
 });
 
+test('what an actor asks of main after its end was asked for is not done [NF-42 NF-74]', async (t) => {
+  const any = { safeParse: (data) => ({ success: true, data }) };
+  let count = 0;
+  const handler = () => {
+    if (++count === 3) supervisor.terminateActor(actor.id);
+    return count;
+  };
+  const supervisor = supervise(t, { resources: { tools: { use: { input: any, output: any, handler } } } });
+  const actor = supervisor.spawn(async (self, msg, ctx) => {
+    for (;;) await ctx.resources.tools.use(1);
+  });
+  const all = heard(actor);
+  actor.receive({ msg: 'begin' });
+  await all.next('DOWN');
+  assert.equal(count, 3);
+});
+
 test('groups that the program has dropped make room for others once their actors have ended [NF-59]', async (t) => {
   const supervisor = supervise(t);
   const made = () => {

@@ -32,3 +32,26 @@ test('the simulation’s handlers: a body falls towards a well; the shortest way
   ]);
   assert.equal(findPath({ grid: ['.', '#', '.'], from: [0, 0], to: [2, 0] }, context), undefined);
 });
+
+const run = (name, ...args) =>
+  spawnSync(process.execPath, [fileURLToPath(new URL(`../../examples/${name}.mjs`, import.meta.url)), ...args], {
+    encoding: 'utf8',
+  });
+
+test('the crawler gives up the page that hangs its parser, and parses all others [NF-41 NF-51 NF-57]', () => {
+  const { status, stdout, stderr } = run('crawler', '20');
+  assert.equal(status, 0, stdout + stderr);
+  assert.match(stdout, /^19 pages parsed, 1 given up: \/10 \(hung\)$/m);
+  assert.match(stdout, /^parsers were started [45] times$/m); // the last restart may not have begun yet
+});
+
+test('the agents’ kill switch ends one that makes too many calls, and one that never gives its thread back [NF-42 NF-69 NF-75]', () => {
+  const { status, stdout, stderr } = run('agent');
+  assert.equal(status, 0, stdout + stderr);
+  assert.deepEqual(stdout.trim().split('\n'), [
+    'plan a trip: done, after 3 calls',
+    'collect everything there is: switched off: it has made 20 calls, after 20 calls',
+    'think about thinking: switched off: its 2000 ms were over, after 0 calls',
+    'tools are closed',
+  ]);
+});

@@ -72,7 +72,8 @@ export class Requests {
    */
   #call({ id, incarnation, what, values }) {
     const actor = this.#system.actors.get(id);
-    if (!actor || actor.incarnation !== incarnation) throw poolError('STALE_HANDLE', `${what}: the actor has ended`);
+    if (!actor || actor.isMuted || actor.incarnation !== incarnation)
+      throw poolError('STALE_HANDLE', `${what}: the actor has ended`);
     const [first, second, third] = /** @type {any[]} */ (values);
     if (what === 'resource') return this.#resource(actor, first, second, third);
     if (what === 'mailbox') return this.#system.actors.get(first)?.mailbox;
