@@ -54,8 +54,10 @@ typedef struct wp_mailbox {
   wp_atomic_u32
       taken; /* letters that were taken or dropped, of all generations; the consumer; main when there is none */
   wp_atomic_u32 first; /* letters that left the inbox, oldest first, index + 1; as `taken` */
-  float spin_ms;       /* how long it will look before it sleeps; the consumer */
-  uint32_t pad_consumer[12];
+  /* 1: it looks for a moment before it sleeps next time; how many short sleeps since the last look, and after how many it looks again. The
+   * consumer */
+  uint32_t looks, short_sleeps, look_every;
+  uint32_t pad_consumer[10];
 } wp_mailbox;
 
 _Static_assert(sizeof(wp_mailbox) == 128, "two cache lines; the layout is shared with JavaScript");
@@ -135,7 +137,7 @@ uint32_t wp_mailbox_take(wp_pool *pool, uint32_t self, uint32_t mailbox, uint32_
 /* Announces that the consumer is going to wait for a change of `wake`, which it has read before. False: there are letters. Its consumer. */
 bool wp_mailbox_arm(wp_pool *pool, uint32_t self, uint32_t mailbox);
 
-/* Waits for letters: looks for some microseconds, then sleeps for at most timeout_ms. Whether there are any. Its consumer, not on a thread
+/* Waits for letters: looks for some microseconds, if that has paid, then sleeps for at most timeout_ms. Whether there are any. Its consumer, not on a thread
  * that must not block. */
 bool wp_mailbox_wait(wp_pool *pool, uint32_t self, uint32_t mailbox, uint32_t timeout_ms);
 

@@ -12,7 +12,9 @@ wp_status wp_mailbox_attach(wp_pool *pool, uint32_t self, wp_handle handle) {
   WP_POINT("mailbox.attach");
   bool attached = wp_atomic_cas_seq_u32(&mailbox->consumer, &nobody, self + 1);
   if (attached) {
-    mailbox->spin_ms = WP_SPIN_MS;
+    mailbox->looks = 1;
+    mailbox->look_every = 1;
+    mailbox->short_sleeps = 0;
     WP_POINT("mailbox.awake");
     wp_atomic_store_seq_u32(&mailbox->sleeps, 0);
   }
@@ -109,10 +111,17 @@ static bool has_letters(const wp_mailbox *mailbox) {
          wp__inbox_newest(wp_atomic_load_seq_u64(&mailbox->inbox));
 }
 
+/* How long a consumer looks before it sleeps, if it looks: as long as waking its partner takes. Two that answer each other would otherwise
+ * never find each other awake again, once both have slept. */
+#define LOOK_MS 0.06F
+/* It looks as long as looking pays. When it has not, the next look comes after twice as many short sleeps as the last one, up to so many:
+ * where the two share a core, each look keeps the other one from it. */
+enum { LOOK_EVERY_MOST = 128 };
+
 /* As wp_worker_wait does it. */
 static bool spin(const wp_mailbox *mailbox) {
   enum { LOOKS = 8 };
-  double end = wp_port_now_ms() + (double)mailbox->spin_ms;
+  double end = wp_port_now_ms() + (double)LOOK_MS;
   do {
     for (uint32_t look = 0; look < LOOKS; look++) {
       if (has_letters(mailbox)) return true;
@@ -120,6 +129,24 @@ static bool spin(const wp_mailbox *mailbox) {
     }
   } while (wp_port_now_ms() < end);
   return false;
+}
+
+/* Whether a letter came while it looked. */
+static bool look(const wp_pool *pool, wp_mailbox *mailbox) {
+  if (!mailbox->looks || pool->config.cores == 1) return false;
+  if (spin(mailbox)) {
+    mailbox->look_every = 1;
+    return true;
+  }
+  mailbox->looks = 0;
+  if (mailbox->look_every < LOOK_EVERY_MOST) mailbox->look_every *= 2;
+  return false;
+}
+
+static void note_sleep(wp_mailbox *mailbox, bool shortly) {
+  if (!shortly || ++mailbox->short_sleeps < mailbox->look_every) return;
+  mailbox->short_sleeps = 0;
+  mailbox->looks = 1;
 }
 
 bool wp_mailbox_arm(wp_pool *pool, uint32_t self, uint32_t index) {
@@ -133,14 +160,13 @@ bool wp_mailbox_arm(wp_pool *pool, uint32_t self, uint32_t index) {
 bool wp_mailbox_wait(wp_pool *pool, uint32_t self, uint32_t index, uint32_t timeout_ms) {
   wp_mailbox *mailbox = wp_mailbox_at(pool, index);
   if (!is_consumer(mailbox, self)) return false;
-  if (has_letters(mailbox) || (pool->config.cores != 1 && spin(mailbox))) return true;
+  if (has_letters(mailbox) || look(pool, mailbox)) return true;
   uint32_t seen = wp_atomic_load_seq_u32(&mailbox->wake);
   if (!wp_mailbox_arm(pool, self, index)) return true;
   double start = wp_port_now_ms();
   wp_port_wait(&mailbox->wake, seen, timeout_ms);
   WP_POINT("mailbox.up");
   wp_atomic_store_seq_u32(&mailbox->sleeps, 0);
-  bool shortly = wp_port_now_ms() - start < WP_SLEPT_SHORTLY_MS;
-  mailbox->spin_ms = shortly ? WP_SPIN_AGAIN_MS : WP_SPIN_MS;
+  note_sleep(mailbox, wp_port_now_ms() - start < WP_SLEPT_SHORTLY_MS);
   return has_letters(mailbox);
 }
