@@ -81,8 +81,8 @@ enum wp_supervision_event_kind {
   WP_SUPERVISION_SPAWN = 1,
   WP_SUPERVISION_STARTED = 2, /* `actor`, `incarnation` handles messages now */
   WP_SUPERVISION_FAILED = 3,  /* `actor`, `incarnation` failed: `reason` */
-  WP_SUPERVISION_GONE =
-      4, /* confirmed: the thread of `actor`, `incarnation` executes nothing any more */
+  /* confirmed: the thread of `actor`, `incarnation` executes nothing any more */
+  WP_SUPERVISION_GONE = 4,
   WP_SUPERVISION_LEFT = 5,      /* `actor`, `incarnation` has asked for its own end */
   WP_SUPERVISION_TERMINATE = 6, /* the user ends `actor`; it does not come back */
   /* Links `actor` and `other`. If one of them is dead: REFUSED with STALE_HANDLE, or if `by_actor`, `actor` dies. TABLE_FULL. */
