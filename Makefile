@@ -20,7 +20,7 @@ HEADERS := $(sort $(shell find src -name '*.h' -o -name '*.def' 2>/dev/null))
 ROOMS   := $(filter-out src/port/% src/instance/% src/embed/% src/bindings/% src/isolated/% src/hosts/% src/shared/%,$(SOURCES))
 NATIVE  := $(ROOMS) $(filter-out src/embed/instance.c,$(filter src/embed/% src/port/native%,$(SOURCES)))
 WASM    := $(ROOMS) $(filter src/bindings/% src/instance/% src/port/emscripten% src/port/wasm.c,$(SOURCES))
-HOSTS   := $(filter-out src/port/native% src/port/bare% src/port/emscripten% src/bindings/% src/isolated/% src/shared/% src/embed/guards.c src/embed/locks.c src/embed/memory.c,$(SOURCES))
+HOSTS   := $(filter-out src/port/native% src/port/bare% src/port/emscripten% src/bindings/% src/isolated/% src/shared/% src/embed/guards.c src/embed/locks.c src/embed/memory.c src/embed/shared.c,$(SOURCES))
 
 # A file tests/unit/*_test.c is a program; the others there are linked with each of them.
 UNIT_TESTS   := $(sort $(wildcard tests/unit/*_test.c))
@@ -85,7 +85,7 @@ check: | deps-native deps-test npm emcc ## the quick part of it, about a minute
 build: native wasm include/wasmpool.h ## the native library, the wasm core, the public header
 
 # The one file that users' include paths lead to.
-include/wasmpool.h: src/wasmpool.h src/wasmpool_parts.h src/wasmpool_tasks.h src/arguments.h src/status.h src/status.def package.json scripts/public-header.mjs
+include/wasmpool.h: src/wasmpool.h src/wasmpool_parts.h src/wasmpool_shared.h src/wasmpool_tasks.h src/arguments.h src/status.h src/status.def package.json scripts/public-header.mjs
 	$(call say,HEADER,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)node scripts/public-header.mjs >$@

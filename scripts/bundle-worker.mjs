@@ -15,6 +15,7 @@ const root = resolve(process.argv[2] ?? fileURLToPath(new URL('..', import.meta.
 /** Modules that most workers do not need at their start, and what they are needed for: each is loaded on first use. */
 const LATER = {
   '../dist/cbor.js': { file: './boot-node-cbor.cjs', names: ['Encoder'] },
+  '../registry/c-tasks.js': { file: './workers.cjs', names: ['callFromC'] },
   'node:module': { file: 'node:module', names: ['syncBuiltinESMExports'] },
   'node:v8': { file: 'node:v8', names: ['Serializer', 'Deserializer', 'serialize', 'deserialize'] },
 };
@@ -29,7 +30,7 @@ const later = {
     bundle.onResolve({ filter }, ({ path, namespace }) =>
       namespace === 'later' ? { path, external: true } : { path, namespace: 'later' },
     );
-    bundle.onResolve({ filter: /^\.\/boot-node-cbor\.cjs$/ }, ({ path }) => ({ path, external: true }));
+    bundle.onResolve({ filter: /^\.\/(?:boot-node-cbor|workers)\.cjs$/ }, ({ path }) => ({ path, external: true }));
     bundle.onLoad({ filter, namespace: 'later' }, ({ path }) => {
       const { file, names } = LATER[path];
       const getter = (name) =>

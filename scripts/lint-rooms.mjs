@@ -14,7 +14,7 @@ const ROOMS = [
   ['base/'],
   ['status'],
   ['port/'],
-  ['wasmpool', 'wasmpool_parts', 'wasmpool_tasks', 'arguments'], // the public header: types that rooms share, functions that several rooms define
+  ['wasmpool', 'wasmpool_parts', 'wasmpool_shared', 'wasmpool_tasks', 'arguments'], // the public header: types that rooms share, functions that several rooms define
   ['store'],
   ['map', 'map_node', 'map_walk'],
   ['counter'],

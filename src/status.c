@@ -25,6 +25,8 @@ bool wp_status_is_tasks(wp_status status) {
   case WP_E_CANCELLED:
   case WP_E_NOT_SERIALIZABLE:
   case WP_E_TOO_LARGE:
+  case WP_E_ALREADY_HOLDS:
+  case WP_E_REGISTRY_FULL:
   case WP_E_UNSUPPORTED:
   case WP_E_NO_MEMORY:
   case WP_E_TABLE_FULL:

@@ -89,6 +89,8 @@ wp_status wp_task_progress(wp_task *task, uint32_t type, const void *data, size_
 
 #include "wasmpool_parts.h"
 
+#include "wasmpool_shared.h"
+
 /* malloc and free of the pool: memory of a task is taken back if the task is killed or traps. In wasm builds plain malloc and free
  * are the same functions. On native threads that belong to no pool these call the C library's. */
 void *wp_malloc(size_t bytes);

@@ -26,6 +26,9 @@ addToLibrary({
 
   wp_js_ring: () => globalThis.wasmpoolThread.ring(),
 
+  // Shared state of C tasks: js/registry/c-tasks.js. -21: WP_E_UNSUPPORTED, in pages and on main.
+  wp_js_shared: (...call) => globalThis.wasmpoolThread?.shared?.(wasmMemory, ...call) ?? -21,
+
   // exit, _Exit and pthread_exit end the task that calls them, as a trap does. Emscripten's own end the whole program, by way of
   // main, or leave a thread that no task runs on any more.
   exit: (status) => {

@@ -3,6 +3,7 @@
  * workers. docs/shared.md
  */
 export { configureRegistry, registryUsage } from '../registry/core.js';
+export { callFromC } from '../registry/c-tasks.js'; // for C tasks that are linked with the core, not for programs
 export { Counter, counter } from '../registry/counter.js';
 export { SharedMap, sharedMap } from '../registry/map.js';
 export { shared } from '../registry/shared.js';

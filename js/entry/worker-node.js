@@ -7,6 +7,8 @@ import { ownGlue } from './own-glue.js';
 import { createLateSerializer, createSerializer } from '../host/node/serialize.js';
 import { defer, time } from '../host/node/time.js';
 import { own } from '../base/own.js';
+import { STATUS } from '../generated/status.js';
+import { callFromC } from '../registry/c-tasks.js';
 import { boot } from '../worker/boot.js';
 
 const { parentPort, receiveMessageOnPort } = threads;
@@ -41,6 +43,7 @@ export function start({ port, output }, importModule, makeCode, tid) {
     ownGlue,
     disguise,
     tid,
+    shared: callShared,
     loadIsolated: () => import('../handlers/isolated.js'),
     heapMeter: async () => {
       const { getHeapStatistics } = await importModule('node:v8'); // on demand: loading it takes part of a millisecond
@@ -48,6 +51,20 @@ export function start({ port, output }, importModule, makeCode, tid) {
     },
     write: (fd, text) => void process[fd === 1 ? 'stdout' : 'stderr'].write(text),
   });
+}
+
+/**
+ * Shared state for C tasks. The file is loaded by the first call, and lies beside this one; a build that contains this one has not got it.
+ * @param {Parameters<typeof callFromC>} call
+ */
+function callShared(...call) {
+  let run;
+  try {
+    run = callFromC;
+  } catch {
+    return STATUS.UNSUPPORTED;
+  }
+  return run(...call);
 }
 
 /**

@@ -28,6 +28,7 @@ import { Loop } from './loop.js';
  * @property {() => () => void} disguise makes this realm look like one of Emscripten's threads; returns a function that undoes it. For
  *   glue that is imported
  * @property {() => Promise<typeof import('../handlers/isolated.js')>} loadIsolated the part for C tasks in instances of their own
+ * @property {(...call: any[]) => number} [shared] what C tasks' calls for shared state do (js/registry/c-tasks.js)
  * @property {() => Promise<() => number>} [heapMeter] returns a function that tells how many bytes of this thread's JavaScript heap are in
  *   use, garbage included; not every runtime can
  * @property {number | undefined} [tid] this thread's number in the system, where main can tell processor times by it
@@ -97,7 +98,7 @@ export function boot(host) {
 
   /** @param {Init} init */
   const initialise = async (init) => {
-    const thread = { ring: () => host.post(0), now: sharedClock(host), write: host.write };
+    const thread = { ring: () => host.post(0), now: sharedClock(host), write: host.write, shared: host.shared };
     scope.wasmpoolThread = thread;
     await startGlue(host, init, thread, (...started) => {
       loop = new Loop(host, init, ...started);

@@ -81,6 +81,7 @@ static bool look_at(wp_pool *pool, wp_embed_thread *thread, wp_fleet_event *even
     return true;
   }
   if (thread->stopping && (!thread->thread || wp_port_thread_gone(thread->thread))) {
+    wp__embed_shared_bury(pool, event->thread);
     *thread = (wp_embed_thread){0};
     event->kind = WP_FLEET_GONE;
     return true;

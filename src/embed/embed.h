@@ -62,8 +62,9 @@ typedef struct wp_embedder {
   wp_ticket *tickets; /* by slot */
   uint32_t ticket_count;
   wp_mail mail;
-  uint32_t blocked; /* threads that wait for room in the queue */
-  bool timed;       /* a task with a time limit was submitted */
+  wp_atomic_u64 shared; /* the store of shared state (shared.c), once a task has asked for it */
+  uint32_t blocked;     /* threads that wait for room in the queue */
+  bool timed;           /* a task with a time limit was submitted */
   wp_port_alarm alarm;
   bool has_alarm;
   bool raised;     /* the alarm was raised because there is something to do, and not cleared yet */
@@ -73,6 +74,10 @@ typedef struct wp_embedder {
   char name[16];  /* of threads: config.name, cut off */
   uint32_t *cpus; /* config.cpu_count of them, in main's heap */
 } wp_embedder;
+
+/* Shared state: the thread's end is confirmed; the pool ends. */
+void wp__embed_shared_bury(const wp_pool *pool, uint32_t thread);
+void wp__embed_shared_close(wp_embedder *embedder);
 
 /* Begins and ends a call for the pool. */
 void wp__embed_enter(wp_pool *pool);

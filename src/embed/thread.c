@@ -79,6 +79,7 @@ static void worker_main(void *argument) {
 /* The last user of the embedder frees it, and with its segments the pool. No points: the thread is ending, or it is main. */
 void wp__embed_let_go(wp_embedder *embedder) {
   if (wp_atomic_fetch_sub_acq_rel_u32(&embedder->alive, 1) != 1) return;
+  wp__embed_shared_close(embedder);
   wp__embed_memory_close(embedder);
   if (embedder->has_alarm) wp_port_alarm_close(&embedder->alarm);
   free(embedder->mail.letters);

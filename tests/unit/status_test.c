@@ -52,8 +52,8 @@ TEST(tasks, "a task may say what it knows, and not what only the pool can know")
                              WP_E_POISON_JOB,    WP_E_LEASE_EXPIRED, WP_E_POOL_DESTROYED,
                              WP_E_SHUTTING_DOWN, WP_E_START_FAILED,  WP_E_BROKEN_INVARIANT};
   const wp_status tasks[] = {
-      WP_OK,          WP_E_TASK_FAILED, WP_E_CANCELLED, WP_E_INVALID_ARGUMENT,
-      WP_E_NO_MEMORY, WP_E_TOO_LARGE,   WP_E_TABLE_FULL};
+      WP_OK,          WP_E_TASK_FAILED, WP_E_CANCELLED,     WP_E_INVALID_ARGUMENT, WP_E_NO_MEMORY,
+      WP_E_TOO_LARGE, WP_E_TABLE_FULL,  WP_E_ALREADY_HOLDS, WP_E_REGISTRY_FULL};
   const int none[] = {1, -ROWS, INT32_MIN, INT32_MAX};
   for (size_t i = 0; i < sizeof pools / sizeof pools[0]; i++) CHECK(!wp_status_is_tasks(pools[i]));
   for (size_t i = 0; i < sizeof tasks / sizeof tasks[0]; i++) CHECK(wp_status_is_tasks(tasks[i]));
