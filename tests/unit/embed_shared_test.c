@@ -61,7 +61,7 @@ TEST(counts, "Tasks on all workers of a native pool count in one counter, which 
 
 /* Returns the number of the line that went wrong; 0: none. */
 static wp_status use_map(wp_task *task) {
-  wp_shared map, wrong;
+  wp_shared map = {0, 0}, wrong;
   char text[8] = "";
   uint32_t type = 99;
   size_t bytes = sizeof text;

@@ -97,7 +97,12 @@ TEST(map_torn, "Four threads that set, remove and read a few keys never see half
   CHECK_EQ(wp_atomic_load_seq_u32(&torn), 0);
   wp_access a = store_visit(100);
   CHECK(lost_bytes(&a, map) / 8 <= wp_store_used_bytes(store) / WP_STORE_CHUNK_BYTES);
-  CHECK(wp_store_used_bytes(store) - store_start < 8 << 20);
+  /* A thread that is not scheduled while it is pinned holds memory up, but only that long: all of it serves again. */
+  uint64_t used = wp_store_used_bytes(store);
+  uint32_t alone = 0;
+  wp_store_leave(&a);
+  mix(&alone);
+  CHECK(wp_store_used_bytes(store) - used <= 8 * WP_STORE_CHUNK_BYTES);
   store_end();
 }
 
