@@ -377,6 +377,7 @@ export class ActorSystem {
     await closed;
     this.#watch.end();
     this.#office.close();
+    this.#threads.close();
     await this.#threads.pool.destroy();
     await releaseResources(this.options.resources, (name, error) =>
       host.warn(`resource '${name}' failed to release: ${describeReason(error)}`, undefined),

@@ -1,6 +1,7 @@
 /** The threads of a supervisor's actors: those of a pool, each of which belongs to one incarnation and ends with it. */
 import { describeReason } from '../../base/errors.js';
 import * as S from '../../generated/supervision.js';
+import { host } from '../../host/index.js';
 import { Pool } from '../../api/pool.js';
 import { CONTROL } from '../protocol.js';
 import { indexOf } from '../supervision.js';
@@ -12,6 +13,8 @@ import { actorWorkerUrl } from './worker-url.js';
 
 /** After this time a thread that no actor needs ends. */
 const IDLE_MS = 100;
+/** How long it takes until a warm thread that an actor has taken is replaced: a start costs main milliseconds, and the actor wants to run. */
+const REPLACE_MS = 20;
 
 /** Most threads of a pool (src/thread.h), spares included. */
 const MOST_THREADS = 1024;
@@ -23,6 +26,10 @@ export class ActorThreads {
   #control;
   /** Incarnations that have a thread, or wait for one. */
   #count = 0;
+  /** Threads that the pool was asked for. */
+  #wanted = 1;
+  /** @type {unknown} */
+  #timer;
 
   /**
    * @param {import('../config/options.js').ResolvedSupervisor} options
@@ -52,10 +59,22 @@ export class ActorThreads {
     return Math.min(maxActors + warm, MOST_THREADS);
   }
 
-  /** Has the pool serve as many threads as there are actors, and those that wait for the next ones. */
+  /** Has the pool serve as many threads as there are actors, and those that wait for the next ones; at once if an actor has none. */
   fit() {
+    if (this.#count > this.#wanted) this.#fitNow();
+    else this.#timer ??= host.time.setTimeout(() => this.#fitNow(), REPLACE_MS);
+  }
+
+  #fitNow() {
+    this.close();
     const max = this.#most;
-    void this.pool.resize({ min: Math.min(max, Math.max(1, this.#count + this.#options.warm)), max });
+    this.#wanted = Math.min(max, Math.max(1, this.#count + this.#options.warm));
+    void this.pool.resize({ min: this.#wanted, max });
+  }
+
+  close() {
+    host.time.clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 
   /** An actor is to get a thread. @param {Actor} actor */

@@ -3,6 +3,7 @@
  * the actor does, so that no actor begins in a heap that another one has used.
  */
 import { toMessage } from '../../codec/errors.js';
+import { encoderClass } from '../../entry/cbor-encoder.js';
 import { defineWorker, promiseOf } from '../../handlers/handlers.js';
 import { RUNNER } from '../../handlers/runner.js';
 import { sealed } from '../envelope.js';
@@ -160,6 +161,9 @@ class ActorLife {
     return new Promise(() => undefined);
   };
 }
+
+// Before an actor takes this thread: its start and its messages are decoded by the library.
+encoderClass();
 
 /** For functions that were sent by their source, and cannot import. */
 Object.assign(globalThis, { matchAll, println });
