@@ -55,7 +55,7 @@ export const CALL = 'actor';
  * @property {MailboxId} mailbox its own
  * @property {MailboxId} main that of main
  * @property {number} beatMs how often the event loop gives a sign of life
- * @property {number} callMs how long a call to main may take
+ * @property {number} leaseMs how long it may be silent, keep a box, and wait for main's answer to a call
  *
  * @typedef {object} Delivery a letter to an actor
  * @property {any} message
@@ -76,6 +76,7 @@ export const CALL = 'actor';
  * @typedef {{ kind: 'failed', error: CarriedError, isLoading: boolean }} Failed the handler threw, or the code could not be loaded: the
  *   incarnation handles nothing any more
  * @typedef {{ kind: 'left' }} Left the actor ends by its own wish
- * @typedef {Publication | Tell | Started | Failed | Left} Content
+ * @typedef {{ kind: 'box', message: { msg: string, type: BoxType }, from: string }} Written it has written a box; others get the same letter
+ * @typedef {Publication | Tell | Written | Started | Failed | Left} Content
  * @typedef {Content & { incarnation: number }} FromActor
  */

@@ -83,6 +83,20 @@ export class ActorRef {
     this.#actor.monitor(other);
   }
 
+  /**
+   * Reads a box in place.
+   * @param {{ readonly handle?: import('../protocol.js').BoxHandle }} message
+   * @returns {import('../reader.js').BoxReader | null} null: the message has no handle, or the box is gone; or the actor has ended
+   */
+  read(message) {
+    return this.#actor.read(message);
+  }
+
+  /** Gives a box back. @param {import('../protocol.js').BoxHandle | undefined} handle */
+  release(handle) {
+    this.#actor.release(handle);
+  }
+
   /** @returns {import('../result.js').Result<import('./actor.js').ActorDiagnostics>} an error once the actor has ended */
   getDiagnostics() {
     return this.#actor.getDiagnostics();

@@ -62,8 +62,8 @@ export class ActorSystem {
     this.#supervision = new Supervision({ maxActors, strategy, retry, leaseMs: timeouts.leaseMs });
     this.collector = collectorOf(options.diagnostics);
     this.#threads = new ActorThreads(options, this.#requests.functions);
-    this.#office = new PostOffice(this.#threads.pool, (letter, actor) => this.#requests.letter(letter, actor));
-    this.#watch = new Watch(this);
+    this.#office = new PostOffice(this.#threads.pool, (...mail) => this.#requests.letter(...mail));
+    this.#watch = new Watch(this, this.#office);
     this.#office.ready.then(
       () => this.#opened(),
       (error) => this.#cannotStart(error),
@@ -79,6 +79,7 @@ export class ActorSystem {
   #opened() {
     this.#threads.fit();
     for (const actor of this.actors.values()) if (actor.waits) this.#begin(actor);
+    this.#office.linkEarly();
   }
 
   /** @param {any} error */
@@ -354,6 +355,8 @@ export class ActorSystem {
   link(actor, other, incarnation = 0) {
     const event = { kind: S.SUPERVISION_LINK, actor, other, incarnation, byActor: incarnation > 0 };
     this.#accepted(this.step(event), 'link');
+    const [a, b] = [this.#byNumber.get(actor), this.#byNumber.get(other)];
+    if (a && b && a !== b && !a.isDead && !b.isDead) this.#office.link(a, b);
   }
 
   /**
@@ -363,6 +366,16 @@ export class ActorSystem {
    */
   monitor(actor, other) {
     this.#accepted(this.step({ kind: S.SUPERVISION_MONITOR, actor, other }), 'monitor');
+  }
+
+  /** @param {{ readonly handle?: import('../mailbox.js').BoxHandle }} message */
+  read(message) {
+    return this.#office.read(message);
+  }
+
+  /** @param {import('../mailbox.js').BoxHandle | undefined} handle */
+  release(handle) {
+    this.#office.release(handle);
   }
 
   /** @returns {Promise<void>} */
@@ -388,12 +401,15 @@ export class ActorSystem {
   getDiagnostics() {
     const { poolSize } = this.options.memory;
     const { active, spawned, ended } = this.#supervision.counts;
+    const { dead, denied, stale } = this.#office.counts;
+    const boxesInUse = this.#threads.boxesInUse;
     return ok({
       activeActors: active,
       totalActorsSpawned: spawned,
       totalActorsTerminated: ended,
-      deadLetters: this.deadLetters + this.#office.deadLetters,
-      memoryPool: { poolSize, boxesInUse: 0, utilization: 0 },
+      deadLetters: this.deadLetters + dead,
+      memoryPool: { poolSize, boxesInUse, utilization: boxesInUse / poolSize },
+      ...(this.collector?.tracks('authorizationEvents') ? { authorization: { denied, stale } } : {}),
       actors: [...this.actors.values()].map((actor) => actor.diagnostics),
       ...this.collector?.report(),
     });

@@ -98,6 +98,16 @@ export class Actor {
     this.#system.monitor(this.number, checked(other));
   }
 
+  /** @param {{ readonly handle?: import('../protocol.js').BoxHandle }} message */
+  read(message) {
+    return this.isDead ? null : this.#system.read(message);
+  }
+
+  /** @param {import('../protocol.js').BoxHandle | undefined} handle */
+  release(handle) {
+    this.#system.release(handle);
+  }
+
   /** @returns {import('../result.js').Result<ActorDiagnostics>} */
   getDiagnostics() {
     return this.isDead ? err(`${this.id} has ended: ${this.reason}`) : ok(this.diagnostics);

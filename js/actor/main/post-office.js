@@ -1,9 +1,10 @@
-/** Mailboxes of a supervisor's actors, and main's own (js/actor/mailbox.js). They exist once the pool's core is loaded. */
+/** Mailboxes and boxes of a supervisor's actors, and main's own mailbox (js/actor/mailbox.js, js/actor/boxes.js). They exist once the pool's core is loaded. */
 import { notSerializable } from '../../codec/explain.js';
 import { describeReason } from '../../base/errors.js';
 import { host } from '../../host/index.js';
 import { RUNNER } from '../../handlers/runner.js';
-import { Post } from '../mailbox.js';
+import { ActorBoxes, Leases } from '../boxes.js';
+import { indexOf, Post } from '../mailbox.js';
 
 /** @typedef {import('./actor.js').Actor} Actor */
 
@@ -17,13 +18,22 @@ export class PostOffice {
   /** @type {import('../mailbox.js').Mailbox | undefined} */
   #own;
   #receive;
-  /** @type {Map<number, Actor>} */
+  /** By the ids of their mailboxes. @type {Map<number, Actor>} */
   #actors = new Map();
-  #dead = 0;
+  /** By the indexes of their mailboxes. @type {Map<number, Actor>} */
+  #places = new Map();
+  /** @type {ActorBoxes | undefined} */
+  #boxes;
+  /** @type {Leases | undefined} */
+  #leases;
+  /** Links of before there were mailboxes. @type {(readonly [Actor, Actor])[]} */
+  #links = [];
+  /** Counts, kept for after the end. */
+  #counts = { dead: 0, denied: 0, stale: 0 };
 
   /**
    * @param {import('../../api/pool.js').Pool} pool
-   * @param {(letter: any, actor: Actor) => void} receive gets what actors send to main
+   * @param {(letter: any, actor: Actor, box?: import('../mailbox.js').BoxHandle) => void} receive gets what actors send to main
    */
   constructor(pool, receive) {
     this.#pool = pool;
@@ -35,6 +45,8 @@ export class PostOffice {
     await this.#pool.ready;
     const { core } = /** @type {import('../../engine/engine.js').Engine} */ (this.#pool[RUNNER]);
     this.#post = new Post(core);
+    this.#boxes = new ActorBoxes(core);
+    this.#leases = new Leases(core);
     this.#own = this.#post.attach(this.#post.open(), { now: host.time.now, defer: host.defer, blocks: false });
     void this.#serve(this.#own);
   }
@@ -43,9 +55,9 @@ export class PostOffice {
   async #serve(own) {
     for (let isOver = false; !isOver;) {
       try {
-        await own.serve(({ value, from }) => {
+        await own.serve(({ value, from, box }) => {
           const actor = this.#actors.get(from);
-          if (actor) this.#receive(value, actor);
+          if (actor) this.#receive(value, actor, box);
         });
         isOver = true;
       } catch (error) {
@@ -68,7 +80,9 @@ export class PostOffice {
     const post = /** @type {Post} */ (this.#post);
     if (!actor.mailbox) {
       actor.mailbox = post.open();
+      post.setGroup(actor.mailbox, actor.group >>> 0 || 1);
       this.#actors.set(actor.mailbox, actor);
+      this.#places.set(indexOf(actor.mailbox), actor);
     }
     return { mailbox: actor.mailbox, main: /** @type {import('../mailbox.js').Mailbox} */ (this.#own).id };
   }
@@ -87,6 +101,21 @@ export class PostOffice {
     }
   }
 
+  /**
+   * Publishes a link, for boxes that are shared with linked actors.
+   * @param {Actor} a
+   * @param {Actor} b
+   */
+  link(a, b) {
+    if (a.mailbox && b.mailbox) this.#post?.link(a.mailbox, b.mailbox);
+    else this.#links.push([a, b]);
+  }
+
+  /** Publishes the links of before there were mailboxes. */
+  linkEarly() {
+    for (const [a, b] of this.#links.splice(0)) if (a.mailbox && b.mailbox) this.link(a, b);
+  }
+
   /** Drops what the actor has not taken, after its thread's death. @param {Actor} actor */
   clear(actor) {
     if (actor.mailbox) this.#post?.clear(actor.mailbox);
@@ -98,17 +127,42 @@ export class PostOffice {
     this.#post?.close(actor.mailbox);
     this.#post?.drop(actor.mailbox);
     this.#actors.delete(actor.mailbox);
+    this.#places.delete(indexOf(actor.mailbox));
   }
 
-  /** Letters that nobody got. */
-  get deadLetters() {
-    return this.#post ? this.#post.deadLetters : this.#dead;
+  // ---- Boxes ----
+
+  /** @param {{ readonly handle?: import('../mailbox.js').BoxHandle } | undefined} message */
+  read(message) {
+    return this.#boxes?.read(message?.handle) ?? null;
+  }
+
+  /** @param {import('../mailbox.js').BoxHandle | undefined} handle */
+  release(handle) {
+    this.#boxes?.release(handle);
+  }
+
+  /**
+   * Ends leases that are over.
+   * @returns {Actor[]} writers that are late, and must be ended
+   */
+  late() {
+    const engine = /** @type {import('../../engine/engine.js').Engine | undefined} */ (this.#pool[RUNNER]);
+    if (!this.#leases || !engine) return [];
+    const writers = this.#leases.look(engine.options.scheduler.poolNow());
+    return writers.flatMap(({ mailbox }) => this.#places.get(mailbox) ?? []);
+  }
+
+  /** What did not reach anybody, and reads that were refused. */
+  get counts() {
+    const post = this.#post;
+    return post ? { dead: post.deadLetters, denied: post.denied, stale: post.stale } : this.#counts;
   }
 
   close() {
-    this.#dead = this.deadLetters;
+    this.#counts = this.counts;
     this.#own?.detach();
-    this.#post = undefined;
+    this.#post = this.#boxes = this.#leases = undefined;
   }
 }
 

@@ -2,6 +2,7 @@
 import { fromMessage } from '../../codec/errors.js';
 import { poolError } from '../../base/errors.js';
 import * as S from '../../generated/supervision.js';
+import { sealed } from '../envelope.js';
 import { CALL } from '../protocol.js';
 import { callResource } from '../config/resources.js';
 
@@ -27,8 +28,9 @@ export class Requests {
   /**
    * @param {FromActor} letter
    * @param {Actor} actor that sent it
+   * @param {import('../mailbox.js').BoxHandle} [box] that it has written
    */
-  letter(letter, actor) {
+  letter(letter, actor, box) {
     const { number } = actor;
     const { incarnation } = letter;
     if (incarnation !== actor.incarnation || !actor.life) return;
@@ -36,8 +38,9 @@ export class Requests {
     if (actor.isMuted) return;
     if (letter.kind === 'send') {
       const { msg, data } = letter;
-      this.#system.publish(actor, Object.freeze({ msg, data, from: actor.id }));
-    } else if (letter.kind === 'tell') this.#tell(actor, letter.what, letter.values);
+      this.#system.publish(actor, sealed({ msg, data }, actor.id));
+    } else if (letter.kind === 'box') this.#system.publish(actor, sealed(letter.message, actor.id, box));
+    else if (letter.kind === 'tell') this.#tell(actor, letter.what, letter.values);
     else if (letter.kind === 'started') this.#system.step({ kind: S.SUPERVISION_STARTED, actor: number, incarnation });
     else if (letter.kind === 'left') this.#system.step({ kind: S.SUPERVISION_LEFT, actor: number, incarnation });
     else {

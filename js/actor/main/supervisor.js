@@ -47,6 +47,20 @@ export class ActorGroup {
   terminateAll() {
     this.#system.terminateGroup(this.#group);
   }
+
+  /**
+   * Reads a box in place.
+   * @param {{ readonly handle?: import('../protocol.js').BoxHandle }} message
+   * @returns {import('../reader.js').BoxReader | null} null: the message has no handle, or the box is gone
+   */
+  read(message) {
+    return this.#system.read(message);
+  }
+
+  /** Gives a box back. @param {import('../protocol.js').BoxHandle | undefined} handle */
+  release(handle) {
+    this.#system.release(handle);
+  }
 }
 
 /** Actors, and the rules by which they are restarted. */

@@ -44,6 +44,7 @@ export class ActorThreads {
       workers: { min: 1, max: this.#most, idleMs: IDLE_MS },
       ...options.urls,
       ...(memory.maximum === undefined ? {} : { memory: { maximum: memory.maximum } }),
+      boxes: { count: memory.poolSize, size: memory.boxBytes },
       initData: { control: this.#control, resources: resourceNames(options.resources), hasGrace: graceMs > 0 },
       main,
       liveness: false, // each actor has its own limit: see Watch
@@ -72,6 +73,10 @@ export class ActorThreads {
     void this.pool.resize({ min: this.#wanted, max });
   }
 
+  get boxesInUse() {
+    return this.pool.diagnostics().boxes.reserved;
+  }
+
   close() {
     host.time.clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -94,7 +99,7 @@ export class ActorThreads {
     const { id, name, incarnation, code, leaseMs } = actor;
     const index = indexOf(actor.number);
     const words = new Int32Array(this.#control, index * CONTROL.WORDS * 4, CONTROL.WORDS);
-    const start = { id, name, incarnation, code, index, ...addresses, beatMs: beatOf(leaseMs), callMs: leaseMs };
+    const start = { id, name, incarnation, code, index, ...addresses, beatMs: beatOf(leaseMs), leaseMs };
     actor.waits = false;
     actor.life = new Incarnation(this.pool, start, words, { graceMs: this.#options.graceMs, nowMs, lost });
   }

@@ -1,4 +1,4 @@
-/** Looks whether actors give signs of life. */
+/** Looks whether actors give signs of life, and whether leases of boxes are over. Needs no other traffic. */
 import * as S from '../../generated/supervision.js';
 import { host } from '../../host/index.js';
 
@@ -8,12 +8,17 @@ const LOOK_MS = /** @type {const} */ ({ least: 5, most: 500 });
 /** Of one supervisor. */
 export class Watch {
   #system;
+  #office;
   /** @type {unknown} */
   #timer;
 
-  /** @param {import('./actor-system.js').ActorSystem} system */
-  constructor(system) {
+  /**
+   * @param {import('./actor-system.js').ActorSystem} system
+   * @param {import('./post-office.js').PostOffice} office
+   */
+  constructor(system, office) {
     this.#system = system;
+    this.#office = office;
   }
 
   /** There is an actor. */
@@ -34,6 +39,8 @@ export class Watch {
     for (const actor of [...actors.values()])
       if (actor.life && !actor.isMuted && actor.life.silenceMs(nowMs) >= actor.leaseMs)
         this.#system.failed(actor, actor.incarnation, 'silent', S.ACTOR_SILENT);
+    for (const actor of this.#office.late())
+      if (!actor.isMuted) this.#system.failed(actor, actor.incarnation, 'late', S.ACTOR_LEASE_EXPIRED);
     if (actors.size > 0) this.#lookLater();
   }
 

@@ -8,6 +8,7 @@ import { defineWorker, promiseOf } from '../../handlers/handlers.js';
 import { RUNNER } from '../../handlers/runner.js';
 import { sealed } from '../envelope.js';
 import { matchAll, println } from '../match.js';
+import { ActorBoxes } from '../boxes.js';
 import { Post } from '../mailbox.js';
 import { CONTROL } from '../protocol.js';
 import { load } from './code.js';
@@ -49,13 +50,16 @@ class ActorLife {
     this.task = task;
     this.#control = new Int32Array(this.setup.control);
     this.#at = start.index * CONTROL.WORDS;
-    this.#post = new Post(runner.core, (call) => runner.guarded(call));
+    const guarded = (/** @type {() => any} */ call) => runner.guarded(call);
+    const { mailbox: id, main, leaseMs } = start;
+    this.#post = new Post(runner.core, guarded);
+    this.boxes = new ActorBoxes(runner.core, { post: this.#post, id, main, leaseMs }, guarded);
     this.#mailbox = this.#post.attach(start.mailbox, {
       now: runner.readClock,
       defer: runner.host.defer,
       blocks: true,
     });
-    setInterval(this.interact, start.beatMs);
+    setInterval(this.#beat, start.beatMs);
     if (this.setup.hasGrace) task.signal.addEventListener('abort', () => this.#leaveIdle());
   }
 
@@ -68,8 +72,13 @@ class ActorLife {
   /** @param {string} id */
   known = (id) => this.#senders.get(id);
 
-  interact = () => {
+  #beat = () => {
     Atomics.add(this.#control, this.#at + CONTROL.BEAT, 1);
+  };
+
+  interact = () => {
+    this.#beat();
+    this.boxes.heartbeat();
   };
 
   heartbeat = () => {
@@ -143,12 +152,12 @@ class ActorLife {
    * @param {import('../mailbox.js').Letter} letter
    * @param {(message: unknown) => unknown} call
    */
-  #handle({ value, from: mailbox }, call) {
+  #handle({ value, from: mailbox, box }, call) {
     const { message, from } = /** @type {import('../protocol.js').Delivery} */ (value);
     if (mailbox && this.#senders.size < KNOWN_MOST) this.#senders.set(from, mailbox);
-    Atomics.add(this.#control, this.#at + CONTROL.BEAT, 1);
+    this.interact();
     Atomics.store(this.#control, this.#at + CONTROL.BUSY, 1);
-    const promise = promiseOf(call(sealed(message, from)));
+    const promise = promiseOf(call(sealed(message, from, box)));
     return promise ? promise.then(this.#settled) : this.#settled();
   }
 

@@ -11,11 +11,11 @@ import { CALL } from '../protocol.js';
  * @returns {Promise<any>} main's answer; rejects with TIMEOUT if there is none in time, and with NOT_SERIALIZABLE
  */
 export function ask({ start, task }, what, values, shown = what) {
-  const { id, incarnation, callMs } = start;
+  const { id, incarnation, leaseMs } = start;
   const answer = task.main(CALL, { id, incarnation, what, values });
-  if (callMs === Infinity) return answer;
+  if (leaseMs === Infinity) return answer;
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(poolError('TIMEOUT', `${shown}: no answer within ${callMs} ms`)), callMs);
+    const timer = setTimeout(() => reject(poolError('TIMEOUT', `${shown}: no answer within ${leaseMs} ms`)), leaseMs);
     answer.then(resolve, reject).finally(() => clearTimeout(timer));
   });
 }

@@ -1,4 +1,6 @@
 /** What an actor's function gets: `self` and `ctx`. */
+import { describeReason, poolError } from '../../base/errors.js';
+import { err, ok } from '../result.js';
 import { codeOf } from '../source.js';
 import { ask } from './calls.js';
 import { fmt } from './format.js';
@@ -15,6 +17,7 @@ import { idOf, RemoteRef } from './remote-ref.js';
  * @property {() => void} interact counts as a sign of life
  * @property {() => void} heartbeat
  * @property {() => never} leave ends this thread
+ * @property {import('../boxes.js').ActorBoxes} boxes
  * @property {(id: string) => number | undefined} known the mailbox of an actor that this one has heard from
  */
 
@@ -69,11 +72,64 @@ function makeResources(life) {
   });
 }
 
+/**
+ * What `ctx.write` takes.
+ * @typedef {object} Writing
+ * @property {string} msg key of the message that tells of the box
+ * @property {import('../protocol.js').BoxType} type
+ * @property {unknown} data bytes; or a value, which is encoded as `type` says
+ * @property {'owner' | 'group' | 'linked' | readonly (string | { id: string })[]} [share] who may read the box besides main: nobody; the
+ *   members of this actor's group; actors that it is linked with; those of a list. Default: 'owner'
+ */
+
+const SHARES = ['owner', 'group', 'linked'];
+
+/**
+ * @param {Life} life
+ * @param {Writing} writing
+ */
+async function writeBox(life, { msg, type, data, share = 'owner' }) {
+  const { id, incarnation } = life.start;
+  try {
+    life.interact();
+    const list = SHARES.includes(/** @type {any} */ (share))
+      ? /** @type {'owner'} */ (share)
+      : await mailboxesOf(life, /** @type {any} */ (share));
+    const bytes = data instanceof Uint8Array ? data : encodeAs(type, data);
+    const value = { kind: 'box', message: { msg, type }, from: id, incarnation };
+    return ok(await life.boxes.write({ value, type, data: bytes, share: list }));
+  } catch (error) {
+    return err(describeReason(error));
+  }
+}
+
+/**
+ * @param {Life} life
+ * @param {readonly (string | { id: string })[]} actors those that are gone are left out
+ */
+async function mailboxesOf(life, actors) {
+  if (!Array.isArray(actors))
+    throw poolError('INVALID_ARGUMENT', "share: expected 'owner', 'group', 'linked' or a list");
+  const found = actors.map((actor) => life.known(idOf(actor)) ?? ask(life, 'mailbox', [idOf(actor)]));
+  return (await Promise.all(found)).filter((mailbox) => mailbox !== undefined);
+}
+
+/**
+ * @param {string} type
+ * @param {unknown} value
+ */
+function encodeAs(type, value) {
+  if (type === 'json') return fmt.json.encode(value);
+  return type === 'cbor' ? fmt.cbor.encode(value) : fmt.encode(value);
+}
+
 /** @param {Life} life */
 export function makeContext(life) {
   const { start, task, interact, heartbeat, leave, tell } = life;
   return Object.freeze({
     id: start.id,
+    /** For what the actor keeps between messages; a new incarnation begins with an empty one. @type {Record<string, any>} */
+    state: {},
     fmt,
     resources: makeResources(life),
     /** True once the actor is to end. Reads shared memory, so a loop may poll it. */
@@ -88,6 +144,26 @@ export function makeContext(life) {
     heartbeat,
     /** Ends this actor; it is not restarted. Nothing after this call runs. */
     terminate: leave,
+    /**
+     * Writes a box, and tells those of it who may read it, by a message `{ msg, type, handle, from }`. Waits while all boxes are in use.
+     * @param {Writing} writing its data must not change until the promise settles
+     * @returns {Promise<import('../result.js').Result<import('../protocol.js').BoxHandle>>} never rejects
+     */
+    write: (writing) => writeBox(life, writing),
+    /**
+     * Reads the box of a message in place.
+     * @param {{ handle?: import('../protocol.js').BoxHandle }} message
+     * @returns {import('../reader.js').BoxReader | null} null: it has none, the box is gone, or this actor may not read it
+     */
+    read: (message) => {
+      interact();
+      return life.boxes.read(message?.handle);
+    },
+    /** Gives a box back. @param {import('../protocol.js').BoxHandle | undefined} handle */
+    release: (handle) => {
+      interact();
+      life.boxes.release(handle);
+    },
     /**
      * Starts an actor that dies with this one.
      * @param {Function | { module: string | URL, name?: string }} callback
