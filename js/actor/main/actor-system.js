@@ -21,7 +21,6 @@ import { ActorThreads, reasonOfLoss } from './threads.js';
 import { Watch } from './watch.js';
 
 /** @typedef {import('../supervision.js').SupervisionAction} Action */
-
 /** Deaths that an actor does not come back from. */
 const FINAL = new Set([S.ACTOR_TERMINATED, S.ACTOR_PARENT_DIED, S.ACTOR_CASCADE, S.ACTOR_SHUTDOWN]);
 /** Deaths whose reason is the actor's own error. */
@@ -38,7 +37,7 @@ export class ActorSystem {
   /** The same by their numbers in the supervision, until they have ended. @type {Map<number, Actor>} */
   #byNumber = new Map();
   #supervision;
-  #office;
+  office;
   #requests = new Requests(this);
   #watch;
   #threads;
@@ -62,9 +61,9 @@ export class ActorSystem {
     this.#supervision = new Supervision({ maxActors, strategy, retry, leaseMs: timeouts.leaseMs });
     this.collector = collectorOf(options.diagnostics);
     this.#threads = new ActorThreads(options, this.#requests.functions);
-    this.#office = new PostOffice(this.#threads.pool, (...mail) => this.#requests.letter(...mail));
-    this.#watch = new Watch(this, this.#office);
-    this.#office.ready.then(
+    this.office = new PostOffice(this.#threads.pool, (...mail) => this.#requests.letter(...mail));
+    this.#watch = new Watch(this, this.office);
+    this.office.ready.then(
       () => this.#opened(),
       (error) => this.#cannotStart(error),
     );
@@ -79,7 +78,7 @@ export class ActorSystem {
   #opened() {
     this.#threads.fit();
     for (const actor of this.actors.values()) if (actor.waits) this.#begin(actor);
-    this.#office.linkEarly();
+    this.office.linkEarly();
   }
 
   /** @param {any} error */
@@ -135,7 +134,7 @@ export class ActorSystem {
         void this.#stop(actor);
         return;
       case S.SUPERVISION_DROP_MAILBOX:
-        this.#office.clear(actor);
+        this.office.clear(actor);
         return;
       case S.SUPERVISION_DOWN:
         this.#down(action);
@@ -152,7 +151,7 @@ export class ActorSystem {
   #start(actor) {
     actor.isMuted = false;
     this.#threads.reserve(actor);
-    if (!this.#office.isOpen) return;
+    if (!this.office.isOpen) return;
     this.#threads.fit();
     this.#begin(actor);
   }
@@ -162,7 +161,7 @@ export class ActorSystem {
     const { incarnation } = actor;
     const lost = (/** @type {any} */ error) => this.failed(actor, incarnation, error, reasonOfLoss(error));
     try {
-      this.#threads.begin(actor, this.#office.addressesOf(actor), this.nowMs, lost);
+      this.#threads.begin(actor, this.office.addressesOf(actor), this.nowMs, lost);
     } catch (error) {
       this.failed(actor, incarnation, error, S.ACTOR_NOT_STARTED);
       return;
@@ -217,7 +216,7 @@ export class ActorSystem {
     this.deadLetters += actor.early.splice(0).length;
     this.actors.delete(actor.id);
     this.#byNumber.delete(actor.number);
-    this.#office.drop(actor);
+    this.office.drop(actor);
     this.#news.push(() => actor.subscribers.clear());
   }
 
@@ -270,7 +269,7 @@ export class ActorSystem {
    */
   send(actor, message, from) {
     if (actor.isDead) this.deadLetters++;
-    else if (actor.mailbox) this.#office.send(actor, message, from);
+    else if (actor.mailbox) this.office.send(actor, message, from);
     else actor.early.push({ message: copied(message), from });
   }
 
@@ -340,12 +339,6 @@ export class ActorSystem {
     if (!actor.isDead) this.step({ kind: S.SUPERVISION_TERMINATE, actor: actor.number });
   }
 
-  /** @param {string} id of an actor; an unknown one does nothing */
-  terminateActor(id) {
-    const actor = this.actors.get(id);
-    if (actor) this.terminate(actor);
-  }
-
   /**
    * @param {number} actor
    * @param {number} other
@@ -356,7 +349,7 @@ export class ActorSystem {
     const event = { kind: S.SUPERVISION_LINK, actor, other, incarnation, byActor: incarnation > 0 };
     this.#accepted(this.step(event), 'link');
     const [a, b] = [this.#byNumber.get(actor), this.#byNumber.get(other)];
-    if (a && b && a !== b && !a.isDead && !b.isDead) this.#office.link(a, b);
+    if (a && b && a !== b && !a.isDead && !b.isDead) this.office.link(a, b);
   }
 
   /**
@@ -366,16 +359,6 @@ export class ActorSystem {
    */
   monitor(actor, other) {
     this.#accepted(this.step({ kind: S.SUPERVISION_MONITOR, actor, other }), 'monitor');
-  }
-
-  /** @param {{ readonly handle?: import('../mailbox.js').BoxHandle }} message */
-  read(message) {
-    return this.#office.read(message);
-  }
-
-  /** @param {import('../mailbox.js').BoxHandle | undefined} handle */
-  release(handle) {
-    this.#office.release(handle);
   }
 
   /** @returns {Promise<void>} */
@@ -389,7 +372,7 @@ export class ActorSystem {
     this.step({ kind: S.SUPERVISION_SHUTDOWN });
     await closed;
     this.#watch.end();
-    this.#office.close();
+    this.office.close();
     this.#threads.close();
     await this.#threads.pool.destroy();
     await releaseResources(this.options.resources, (name, error) =>
@@ -401,7 +384,7 @@ export class ActorSystem {
   getDiagnostics() {
     const { poolSize } = this.options.memory;
     const { active, spawned, ended } = this.#supervision.counts;
-    const { dead, denied, stale } = this.#office.counts;
+    const { dead, denied, stale } = this.office.counts;
     const boxesInUse = this.#threads.boxesInUse;
     return ok({
       activeActors: active,

@@ -100,12 +100,12 @@ export class Actor {
 
   /** @param {{ readonly handle?: import('../protocol.js').BoxHandle }} message */
   read(message) {
-    return this.isDead ? null : this.#system.read(message);
+    return this.isDead ? null : this.#system.office.read(message);
   }
 
   /** @param {import('../protocol.js').BoxHandle | undefined} handle */
   release(handle) {
-    this.#system.release(handle);
+    this.#system.office.release(handle);
   }
 
   /** @returns {import('../result.js').Result<ActorDiagnostics>} */

@@ -58,7 +58,7 @@ export class Requests {
     const system = this.#system;
     const target = system.ids.numberOf(first);
     const other = system.ids.numberOf(second);
-    if (what === 'terminate') system.terminateActor(first);
+    if (what === 'terminate') system.actors.get(first)?.terminate();
     else if (target === undefined || other === undefined) return;
     else
       try {

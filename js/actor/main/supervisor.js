@@ -54,12 +54,12 @@ export class ActorGroup {
    * @returns {import('../reader.js').BoxReader | null} null: the message has no handle, or the box is gone
    */
   read(message) {
-    return this.#system.read(message);
+    return this.#system.office.read(message);
   }
 
   /** Gives a box back. @param {import('../protocol.js').BoxHandle | undefined} handle */
   release(handle) {
-    this.#system.release(handle);
+    this.#system.office.release(handle);
   }
 }
 
@@ -102,7 +102,7 @@ export class Supervisor {
 
   /** Ends an actor by its id. @param {string} id an unknown one does nothing */
   terminateActor(id) {
-    this.#system.terminateActor(id);
+    this.#system.actors.get(id)?.terminate();
   }
 
   /**
