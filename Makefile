@@ -438,9 +438,13 @@ build/checked/%.wasm: build/hosts/tasks.wasm $(wildcard js/instrument/*.js js/wa
 hosts: build/checked/v8.wasm build/checked/stacks.wasm build/checked/inline.wasm ## the list of hosts in plain Node
 	$(Q)node --test --test-timeout=60000 --test-reporter=spec tests/hosts/node.test.js
 
-test-hosts: hosts build/hosts/wasmtime build/checked/cranelift.wasm ## the list of hosts in all of them
-	$(Q)node --test --test-timeout=60000 --test-reporter=spec tests/hosts/wasmtime.test.js
+test-hosts: hosts build/hosts/wasmtime build/hosts/wazero build/checked/cranelift.wasm build/checked/generic.wasm ## the list of hosts in all of them
+	$(Q)node --test --test-timeout=100000 --test-reporter=spec tests/hosts/wasmtime.test.js tests/hosts/wazero.test.js
 
+build/hosts/wazero: $(wildcard demo/hosts/wazero/* tests/hosts/wazero/*) scripts/go.sh
+	$(call say,GO,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)go=$$(scripts/go.sh) && cd tests/hosts/wazero && "$$go" build -o $(CURDIR)/$@ .
 WASMTIME := .cache/wasmtime/50.0.1
 $(WASMTIME)/_libwasmtime.so: scripts/wasmtime.sh
 	$(Q)scripts/wasmtime.sh

@@ -6,7 +6,7 @@
 #                                test        sanitizers, linters, the browser of the smoke tests, build systems of users
 #                                runtimes    a browser that only make test-all runs on
 #                                examples    tools that the examples with other people's C code are compared with
-#                                hosts       what fetches Wasmtime's library
+#                                hosts       what fetches Wasmtime's library, and Go
 #                                bench       what the native library is measured beside
 set -eu
 . "$(dirname "$0")/common.sh"

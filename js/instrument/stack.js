@@ -15,6 +15,7 @@ const POINTER = '__stack_pointer';
 const END = 'wasmpool_stack_end';
 /** Custom section of modules that have stack checks. */
 const MARK = 'wasmpool.stack';
+const VERSION = 1;
 const OP = { unreachable: 0x00, if: 0x04, end: 0x0b, globalGet: 0x23, globalSet: 0x24, ltU: 0x49 };
 const EMPTY = 0x40;
 
@@ -48,7 +49,7 @@ export function checkStacks(bytes) {
     });
     module.put(SECTION.code, new Writer().number(bodies.length).bytes(output.written).written);
   }
-  module.sections.push({ id: SECTION.custom, content: new Writer().name(MARK).written });
+  module.sections.push({ id: SECTION.custom, content: new Writer().name(MARK).byte(VERSION).written });
   return { bytes: module.encode(), checks };
 }
 
