@@ -31,13 +31,14 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
   });
 }
 
-test('12 waits in 4 workers all resume, though main has asked for nothing [NC-25]', async () => {
-  const { child, line, ended } = start('workers');
-  assert.equal(await line(), 'ready');
-  child.kill('SIGINT');
-  assert.equal(await line(), 'done 3,3,3,3');
-  assert.deepEqual(await ended, [0, null]);
-});
+for (const mode of ['workers', 'registry first'])
+  test(`12 waits in 4 workers all resume, though main has not asked for the signal: ${mode} [NC-25]`, async () => {
+    const { child, line, ended } = start(mode);
+    assert.equal(await line(), 'ready');
+    child.kill('SIGINT');
+    assert.equal(await line(), 'done 3,3,3,3');
+    assert.deepEqual(await ended, [0, null]);
+  });
 
 test('listening does not keep a process alive [NC-28]', async () => {
   const { line, ended } = start('idle');

@@ -52,6 +52,8 @@ export function offer(maxBytes = DEFAULT_MAX_BYTES) {
   const memory = new WebAssembly.Memory(own({ initial: FIRST_PAGES, maximum, shared: true }));
   const made = { memory, maxBytes: maximum * PAGE };
   setEnvironmentData(KEY, /** @type {any} */ (made));
+  const { async, value } = Atomics.waitAsync(storeWords(), WANTED, 0);
+  if (async) void value.then(arm);
   return made;
 }
 
@@ -70,10 +72,8 @@ export function beforeThread() {
   try {
     offer();
   } catch {
-    return;
+    // see above
   }
-  const { async, value } = Atomics.waitAsync(storeWords(), WANTED, 0);
-  if (async) void value.then(arm);
 }
 
 /** After a thread's death is confirmed. @param {number} threadId */
