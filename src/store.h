@@ -50,8 +50,8 @@ typedef struct wp_visitor {
   uint32_t retired;   /* since it last tried to move the epoch */
   uint32_t limbo[WP_STORE_LIMBO], limbo_epoch[WP_STORE_LIMBO];
   uint32_t free[WP_STORE_CLASSES];
-  uint32_t count
-      [WP_STORE_CLASSES]; /* how many are free, about: a death may leave it wrong, which does no harm */
+  /* How many are free, about: a death may leave it wrong, which does no harm. */
+  uint32_t count[WP_STORE_CLASSES];
   uint8_t scratch[WP_STORE_SCRATCH_BYTES]; /* wasm: keys on their way from JavaScript */
   uint8_t stack[WP_STORE_STACK_BYTES];     /* wasm: the instance's stack */
 } wp_visitor;

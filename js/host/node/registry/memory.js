@@ -59,8 +59,9 @@ export function offer(maxBytes = DEFAULT_MAX_BYTES) {
 
 /** The first words of the store. */
 export function storeWords() {
+  if (words) return words;
   const { buffer } = /** @type {Offered} */ (offered()).memory;
-  return (words ??= new Int32Array(buffer, 0, OWNERS + VISITORS));
+  return (words = new Int32Array(buffer, 0, OWNERS + VISITORS));
 }
 
 /** The number of a thread in the registry. @param {number} threadId */
