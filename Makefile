@@ -501,6 +501,10 @@ bench: wasm bench-programs build/bench/O2.wasm build/bench/O3-simd.wasm | npm ##
 	$(Q)tests/smoke/node_modules/.bin/bun bench/checks.mjs build/bench/O2.wasm build/bench/O3-simd.wasm
 
 # Waiting threads of OpenMP sleep: otherwise they would slow the other pools down.
+.PHONY: bench-actors
+bench-actors: wasm | npm ## actors: from spawn to the first message, beside a bare worker; ACTORS=100 with and without one that loops
+	$(Q)node bench/actors.mjs $(or $(ACTORS),100)
+
 .PHONY: bench-serve
 bench-serve: wasm | npm ## wasmpool/serve beside node:cluster, with and without requests that hang (ROUNDS=3)
 	@scripts/npm.sh bench
