@@ -214,3 +214,15 @@ test('a trace names the workers that resize() has added', async () => {
     assert.deepEqual(names, ['main', 'Worker_1', 'Worker_2', 'Worker_3']);
   });
 });
+
+test('resize({ min, max }) makes a fixed pool elastic: it grows while tasks wait; a wrong range is refused', () =>
+  withPool({ workers: 1 }, async (pool) => {
+    assert.equal(await codeOf(pool.resize({ min: 2, max: 1 })), 'INVALID_ARGUMENT');
+    assert.equal(await codeOf(pool.resize({ min: 0, max: 1 })), 'INVALID_ARGUMENT');
+    await pool.resize({ min: 1, max: 3 });
+    assert.equal(pool.size, 1);
+    const gates = [1, 2, 3].map(() => blocker(pool));
+    await Promise.all(gates.map(({ running }) => running)); // hangs unless each has a worker
+    assert.equal(pool.size, 3);
+    await Promise.all(gates.map((gate) => gate.release()));
+  }));
