@@ -30,6 +30,8 @@ export class ActorThreads {
   #wanted = 1;
   /** @type {unknown} */
   #timer;
+  /** Incarnations whose death is not confirmed. */
+  #dying = 0;
 
   /**
    * @param {import('../config/options.js').ResolvedSupervisor} options
@@ -111,7 +113,10 @@ export class ActorThreads {
    */
   async end(actor) {
     actor.waits = false;
+    this.#dying++;
+    this.pool.ref(); // somebody waits for what its death decides
     await actor.life?.stop(!actor.isMuted);
+    if (--this.#dying === 0) this.pool.unref();
     actor.bury();
     this.#count--;
   }
