@@ -55,3 +55,9 @@ test('the agents’ kill switch ends one that makes too many calls, and one that
     'tools are closed',
   ]);
 });
+
+test('the pipeline measures every picture, with fewer boxes than pictures [NF-68]', () => {
+  const { status, stdout, stderr } = run('pipeline', '10');
+  assert.equal(status, 0, stdout + stderr);
+  assert.equal(stdout, '10 pictures, mean brightness 5.5\n');
+});
