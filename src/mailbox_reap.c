@@ -1,7 +1,6 @@
 /* Deaths of senders and consumers; making lists anew; checking them. */
 #include "base/point.h"
 #include "mailbox_parts.h"
-#include <stdlib.h>
 
 /* No points: main only. */
 void wp_mailbox_reap(wp_pool *pool, uint32_t thread, bool trusted) {
@@ -35,11 +34,52 @@ static bool is_free_mailbox(const void *record) {
   return wp_word_state(wp_atomic_load_acquire_u64(&mailbox->word)) == WP_MAILBOX_FREE;
 }
 
-/* Newest first, so that each goes before those that were put on the list already. */
-static int by_sequence(const void *a, const void *b) {
-  const wp_letter *left = *(wp_letter *const *)a, *right = *(wp_letter *const *)b;
-  int32_t difference = (int32_t)(right->sequence - left->sequence);
-  return (difference > 0) - (difference < 0);
+/* Lists are sorted where they are, through `next`, because a recount must not need memory. All here is main's alone, so relaxed. */
+
+/* Newest first within a mailbox, so that each goes before those that were put on the mailbox's list already. */
+static bool goes_first(const wp_letter *a, const wp_letter *b) {
+  if (a->mailbox != b->mailbox) return a->mailbox < b->mailbox;
+  return (int32_t)(a->sequence - b->sequence) >= 0;
+}
+
+/* Merges two sorted lists; each is an index + 1. No points: main only. */
+static uint32_t merge(wp_pool *pool, uint32_t a, uint32_t b) {
+  uint32_t first = 0;
+  wp_letter *last = NULL;
+  while (a && b) {
+    wp_letter *left = wp_letter_at(&pool->letters, a - 1);
+    wp_letter *right = wp_letter_at(&pool->letters, b - 1);
+    bool is_left = goes_first(left, right);
+    uint32_t at = is_left ? a : b;
+    if (last)
+      wp_atomic_store_relaxed_u32(&last->next, at);
+    else
+      first = at;
+    last = is_left ? left : right;
+    *(is_left ? &a : &b) = wp_atomic_load_relaxed_u32(&last->next);
+  }
+  if (!last) return a ? a : b;
+  wp_atomic_store_relaxed_u32(&last->next, a ? a : b);
+  return first;
+}
+
+/* All SENT letters as one sorted list. No points: main only. */
+static uint32_t sort_sent(wp_pool *pool) {
+  uint32_t runs[32] = {0}; /* runs[i] is empty or has 2^i letters */
+  uint32_t capacity = wp_atomic_load_acquire_u32(&pool->letters.capacity), all = 0;
+  for (uint32_t i = 0; i < capacity; i++) {
+    wp_letter *letter = wp_letter_at(&pool->letters, i);
+    if (wp_letter_state_of(letter) != WP_LETTER_SENT) continue;
+    wp_atomic_store_relaxed_u32(&letter->next, 0);
+    uint32_t run = i + 1, size = 0;
+    for (; runs[size]; size++) {
+      run = merge(pool, runs[size], run);
+      runs[size] = 0;
+    }
+    runs[size] = run;
+  }
+  for (uint32_t i = 0; i < 32; i++) all = merge(pool, runs[i], all);
+  return all;
 }
 
 /* No points: main only. */
@@ -78,29 +118,17 @@ static void wake_all(wp_pool *pool) {
   }
 }
 
-/* If there is no memory to sort, letters keep the order of the table. No points: main only. */
+/* No points: main only. */
 void wp_mailbox_recount(wp_pool *pool) {
   wp_table_recount(&pool->mailboxes, is_free_mailbox);
   wp_table_recount(&pool->letters, is_free_letter);
   empty_all(pool);
-  uint32_t capacity = wp_atomic_load_acquire_u32(&pool->letters.capacity), count = 0;
-  if (!capacity) return;
-  wp_heap *heap = wp_pool_heap(pool, WP_MAIN);
-  wp_letter **sent = wp_heap_alloc(heap, sizeof(wp_letter *) * capacity, 0);
-  for (uint32_t i = capacity; i--;) {
-    wp_letter *letter = wp_letter_at(&pool->letters, i);
-    if (wp_letter_state_of(letter) != WP_LETTER_SENT) continue;
-    if (!sent) {
-      list_again(pool, letter, i);
-      continue;
-    }
-    wp_atomic_store_relaxed_u32(&letter->owner, i); /* scratch, for the loop below */
-    sent[count++] = letter;
+  for (uint32_t at = sort_sent(pool); at;) {
+    wp_letter *letter = wp_letter_at(&pool->letters, at - 1);
+    uint32_t index = at - 1;
+    at = wp_atomic_load_relaxed_u32(&letter->next);
+    list_again(pool, letter, index);
   }
-  if (sent) qsort(sent, count, sizeof *sent, by_sequence);
-  for (uint32_t i = 0; i < count; i++)
-    list_again(pool, sent[i], wp_atomic_load_relaxed_u32(&sent[i]->owner)); /* nobody else's now */
-  wp_heap_free(heap, sent);
   wake_all(pool);
 }
 

@@ -9,16 +9,16 @@
 /* The victim's, the other's, one that holds no letter, one that is closed. */
 static wp_handle mail_victim, mail_other, mail_full, mail_closed;
 
-/* Sends a letter with a value of so many bytes. */
+/* Sends a letter with a value of so many bytes, if there is memory for it. */
 static void post(uint32_t self, wp_handle from, wp_handle to, uint32_t bytes) {
   uint32_t index = 0;
   if (wp_letter_reserve(s.f.pool, self, from, to, &index)) return;
   wp_value *value = &wp_letter_at(&s.f.pool->letters, index)->value;
-  if (bytes > WP_INLINE_BYTES)
-    write_box(self, value, bytes);
+  if (bytes <= WP_INLINE_BYTES) *value = (wp_value){WP_TYPE_BINARY, 0, bytes, 0};
+  if (bytes <= WP_INLINE_BYTES || write_box(self, value, bytes) != WP_NONE)
+    wp_letter_send(s.f.pool, self, index);
   else
-    *value = (wp_value){WP_TYPE_BINARY, 0, bytes, 0};
-  wp_letter_send(s.f.pool, self, index);
+    wp_letter_drop(s.f.pool, self, index);
 }
 
 /* Hands a box over, which the sender may read: the one that it has written, or has got. */
