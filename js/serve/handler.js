@@ -1,6 +1,6 @@
 /** The worker module of serve(): a request as the Fetch API has it, the user's handler, and its answer. */
 
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import { findHandlers } from '../handlers/handlers.js';
 
 /**
@@ -30,17 +30,32 @@ const AHEAD_BYTES = 1 << 18;
 /** The user's, once it is loaded. @type {RequestHandler} */
 let handler;
 
+/** How long the user's module may take to load, if it waits for something. */
+const LOAD_MS = 10_000;
+
 /** Methods without a body in requests. */
 const BODILESS = new Set(['GET', 'HEAD']);
 
 /**
  * Loads the user's module. Main has each worker do this first.
- * @param {{ module: string, name: string }} what URL, and name of the handler
+ * @param {object} what
+ * @param {string} what.module URL
+ * @param {string} what.name of the handler
+ * @param {Int32Array} what.loaded 1 once all of the first workers have loaded it: a later one that cannot is of no use, and ends, so that
+ *   another one is started in its place
  */
-export async function load({ module, name }) {
-  const found = findHandlers(await import(module)).get(name);
-  if (!found) throw new Error(`${module} has no handler '${name}'`);
-  handler = /** @type {RequestHandler} */ (/** @type {unknown} */ (found));
+export async function load({ module, name, loaded }) {
+  try {
+    const late = setTimeout(LOAD_MS, undefined, { ref: false }).then(() => {
+      throw new Error(`${module} was not loaded within ${LOAD_MS} ms`);
+    });
+    const found = findHandlers(await Promise.race([import(module), late])).get(name);
+    if (!found) throw new Error(`${module} has no handler '${name}'`);
+    handler = /** @type {RequestHandler} */ (/** @type {unknown} */ (found));
+  } catch (error) {
+    if (Atomics.load(loaded, 0)) queueMicrotask(() => { throw error; }); // prettier-ignore
+    throw error;
+  }
   // The Fetch API is loaded when it is first used, which takes as long as many requests: not within the first of them.
   await new Response(new Request('http://localhost/', { method: 'POST', body: '{}' }).body).json();
 }
@@ -59,14 +74,22 @@ export async function request(head, context) {
   return sendStream({ status, headers }, body, head, context);
 }
 
+/** A name or an address, with or without a port: nothing that would become a part of the path. */
+const HOST = /^(?:\[[\da-f:.]+\]|[^\s/?#@\\,[\]:]+)(?::\d*)?$/i;
+
 /**
  * What the client asks for: `target` is a path, a whole URL, or '*'.
  * @param {Head} head
- * @returns {string | undefined} undefined if it is no URL
+ * @returns {string | undefined} undefined if it is no URL, or the client has not said clearly which host it means
  */
-function urlOf({ target, host }) {
-  const text = /^https?:/i.test(target) ? target : `http://${host}${target.startsWith('/') ? '' : '/'}${target}`;
-  return URL.canParse(text) ? text : undefined;
+function urlOf({ target, host, headers }) {
+  let hosts = 0;
+  for (let i = 0; i < headers.length; i += 2) if (headers[i].toLowerCase() === 'host') hosts++;
+  if (hosts > 1 || (host !== '' && !HOST.test(host))) return undefined;
+  const isWhole = /^https?:/i.test(target);
+  const text = isWhole ? target : `http://${host || 'localhost'}${target.startsWith('/') ? '' : '/'}${target}`;
+  if (!URL.canParse(text)) return undefined;
+  return isWhole && /^\w+:\/\/[^/?#]*@/.test(target) ? undefined : text;
 }
 
 /**
@@ -108,12 +131,22 @@ function answerOf(given) {
   if (typeof given === 'string')
     return { status: 200, headers: [['Content-Type', 'text/plain; charset=utf-8']], body: given };
   if (given instanceof Response)
-    return { status: given.status, headers: [...given.headers], body: given.body ?? undefined };
+    return { status: given.status, headers: headersOf(given), body: given.body ?? undefined };
   const { status = 200, headers = {}, body } = /** @type {PlainResponse} */ (given ?? {});
   const isPlain = given !== null && typeof given === 'object' && !Array.isArray(given);
   if (!isPlain || !Number.isInteger(status) || status < 200 || status > 599)
     throw new TypeError('a request handler returns a Response, { status, headers, body } or a string');
   return { status, headers: [...new Headers(headers)], body: bodyFrom(body) };
+}
+
+/**
+ * @param {Response} response
+ * @returns {[string, string][]}
+ */
+function headersOf({ headers, url }) {
+  // fetch() has unpacked the body of its responses, but left the headers of the packed one.
+  const unpacked = url !== '' && headers.has('content-encoding');
+  return [...headers].filter(([name]) => !unpacked || (name !== 'content-encoding' && name !== 'content-length'));
 }
 
 /** @param {PlainResponse['body']} body */
@@ -155,12 +188,11 @@ async function sendStream(start, stream, head, context) {
   }
   const reader = stream.getReader();
   const whole = await readAtOnce(reader);
-  if (whole.done) return { ...start, body: whole.first };
+  if (whole.done) return { ...start, body: whole.first && bytesOf(whole.first) };
   context.progress(start);
   let ahead = 0;
-  const send = async (/** @type {Uint8Array | string | undefined} */ value) => {
-    if (value === undefined || value.length === 0) return;
-    const bytes = typeof value === 'string' ? new TextEncoder().encode(value) : value;
+  const send = async (/** @type {unknown} */ value) => {
+    const bytes = bytesOf(value);
     for (let at = 0; at < bytes.length; at += AHEAD_BYTES) {
       const part = bytes.subarray(at, at + AHEAD_BYTES);
       context.progress(part);
@@ -170,14 +202,24 @@ async function sendStream(start, stream, head, context) {
       await context.main('serve:drained', head.id);
     }
   };
+  const giveUp = () => reader.cancel().catch(() => {}); // a stream that has ended or failed is left as it is
+  context.signal.addEventListener('abort', giveUp); // the client has left: nobody wants the rest
   try {
     await send(whole.first);
     for (let next = await whole.next; !next.done && !context.isCancelled; next = await reader.read())
       await send(next.value);
   } finally {
-    await reader.cancel().catch(() => {}); // nobody wants the rest; a stream that has ended or failed is left as it is
+    await giveUp();
   }
   return undefined;
+}
+
+/** @param {unknown} value a part of a body @returns {Uint8Array} */
+function bytesOf(value) {
+  if (typeof value === 'string') return new TextEncoder().encode(value);
+  if (value instanceof Uint8Array) return value;
+  if (value instanceof ArrayBuffer) return new Uint8Array(value);
+  throw new TypeError('the parts of a body are strings or bytes');
 }
 
 /**

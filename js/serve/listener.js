@@ -1,6 +1,7 @@
 /** A TCP port that accepts HTTP connections, for serve(). Node, Bun, Deno. */
 
 import http from 'node:http';
+import net from 'node:net';
 import { integer, milliseconds, nameSet, ownOptions, wrong } from '../base/check.js';
 
 /**
@@ -48,6 +49,7 @@ export class Listener {
   #receiver;
   /** @type {Parameters<Receiver>[]} */
   #waiting = [];
+  #isClosed = false;
 
   /**
    * Resolves when the port is open; rejects with the system's error, such as EADDRINUSE.
@@ -78,7 +80,13 @@ export class Listener {
       (request, response) => this.#accept(request, response),
     );
     if (options.maxConnections !== undefined) this.#server.maxConnections = options.maxConnections;
-    this.closed = new Promise((done) => this.#server.once('close', () => done()));
+    this.closed = new Promise((done) => {
+      this.#server.once('close', () => done());
+      this.#server.once('error', () => done()); // it never opened
+    });
+    this.#server.on('connect', (_request, socket) =>
+      socket.end('HTTP/1.1 501 Not Implemented\r\nConnection: close\r\n\r\n'),
+    );
     this.ready = new Promise((done, fail) => {
       this.#server.once('listening', () => done());
       this.#server.once('error', fail);
@@ -101,23 +109,35 @@ export class Listener {
     return /** @type {import('node:net').AddressInfo | null} */ (this.#server.address());
   }
 
-  /** Accepts no further connection, and closes those that are idle. Requests that are being answered go on. */
+  /** Accepts no further connection. Those that are open go on until they have ended, or destroy(). */
   close() {
-    if (this.#server.listening) this.#server.close();
-    this.#server.closeIdleConnections();
+    this.#isClosed = true;
+    if (this.#server.listening) this.#stopListening();
+    else this.#server.once('listening', () => this.#stopListening());
     for (const [, response] of this.#waiting.splice(0)) refuse(response);
+  }
+
+  /**
+   * Only that: close() of `node:http` would also stop its watch over slow clients, and close connections whose response has ended but is not
+   * sent yet.
+   */
+  #stopListening() {
+    const server = /** @type {object} */ (this.#server);
+    if (server instanceof net.Server) net.Server.prototype.close.call(server);
+    else this.#server.close(); // Bun, Deno
   }
 
   /** The same, and ends all connections at once. */
   destroy() {
     this.close();
     this.#server.closeAllConnections();
+    this.#server.once('listening', () => this.#server.closeAllConnections());
   }
 
   /** @type {Receiver} */
   #accept(request, response) {
     if (this.#receiver) this.#receiver(request, response);
-    else if (this.#waiting.length < WAITING_MAX && this.#server.listening) this.#waiting.push([request, response]);
+    else if (this.#waiting.length < WAITING_MAX && !this.#isClosed) this.#waiting.push([request, response]);
     else refuse(response);
   }
 

@@ -43,7 +43,8 @@ const UNKNOWN = new Set(['CONNECT', 'TRACE', 'TRACK']);
 /** A running server, made by serve(). */
 export class Server {
   #listener;
-  #options;
+  /** @type {import('./exchange.js').Rules} */
+  #rules;
   /** @type {Map<number, Exchange>} those that are open */
   #exchanges = new Map();
   #serial = 0;
@@ -52,47 +53,67 @@ export class Server {
   #answered = {};
   /** @type {() => void} */
   #allAnswered = () => {};
-  /** @type {import('./exchange.js').Rules | undefined} once the pool is there */
-  #rules;
+  /** @type {Promise<Pool>} whose workers may not have the handler yet */
+  #creating;
+  /** @type {Pool | undefined} */
+  #pool;
+  #ready;
+  /** Whether somebody will hear of a failure. */
+  #isAwaited = false;
   /** @type {Promise<void> | undefined} */
   #ended;
 
-  /** Resolves when requests can be answered. Rejects with the pool's error if its workers cannot start: then all are answered 503. @type {Promise<void>} */
-  ready;
-
   /**
    * @param {Listener} listener
-   * @param {Omit<import('./exchange.js').Rules, 'pool' | 'isClosing'>} options
+   * @param {Omit<import('./exchange.js').Rules, 'loaded' | 'isClosing'>} rules
    * @param {(main: Record<string, (argument: any) => unknown>) => Promise<Pool>} createPool with functions that workers call
+   * @param {(pool: Pool) => Promise<unknown>} load gives its workers the handler
    */
-  constructor(listener, options, createPool) {
+  constructor(listener, rules, createPool, load) {
     this.#listener = listener;
-    this.#options = options;
     receive(listener, (request, response) => void this.#answer(request, response));
-    const pool = createPool({
-      'serve:body': (/** @type {number} */ id) => this.#exchanges.get(id)?.nextPart(),
+    this.#creating = createPool({
+      'serve:body': (/** @type {number} */ id) => this.#open(id).nextPart(),
       'serve:drained': (/** @type {number} */ id) => this.#exchanges.get(id)?.drained(),
     });
-    this.ready = this.#open(pool);
-    this.ready.catch(() => {}); // whoever awaits it gets the error
+    const loaded = this.#creating.then(async (pool) => {
+      this.#pool = pool;
+      await load(pool);
+      return pool;
+    });
+    this.#rules = { ...rules, loaded, isClosing: () => this.#closing };
+    this.#ready = Promise.all([loaded, listener.ready]).then(() => undefined);
+    this.#ready.catch((error) => {
+      if (!this.#isAwaited && !this.#closing) console.error(error);
+    });
+    loaded.catch(() => {}); // requests get it
   }
 
-  /** @param {Promise<Pool>} created */
-  async #open(created) {
-    const pool = await created;
-    this.#rules = { ...this.#options, pool, isClosing: () => this.#closing };
-    await pool.ready;
-    await this.#listener.ready;
+  /**
+   * Resolves when requests can be answered. Rejects with the pool's error if its workers cannot start or have no such handler, or the
+   * listener's: then requests are answered 503.
+   * @returns {Promise<void>}
+   */
+  get ready() {
+    this.#isAwaited = true;
+    return this.#ready;
   }
 
-  /** The pool in which the handlers run, for its events and figures; undefined until `ready`. @returns {Pool | undefined} */
+  /** The pool in which the handlers run, for its events and figures; undefined until it is there. @returns {Pool | undefined} */
   get pool() {
-    return this.#rules?.pool;
+    return this.#pool;
   }
 
   /** @returns {ServerStats} */
   get stats() {
     return { active: this.#exchanges.size, answered: { ...this.#answered } };
+  }
+
+  /** @param {number} id @returns {Exchange} */
+  #open(id) {
+    const exchange = this.#exchanges.get(id);
+    if (!exchange) throw new Error('the request is over');
+    return exchange;
   }
 
   /**
@@ -107,13 +128,7 @@ export class Server {
       return;
     }
     const id = ++this.#serial;
-    try {
-      if (!this.#rules) await this.ready;
-    } catch {
-      response.writeHead(503, { 'Content-Length': 0, Connection: 'close' }).end();
-      return;
-    }
-    const exchange = new Exchange(id, request, response, /** @type {import('./exchange.js').Rules} */ (this.#rules));
+    const exchange = new Exchange(id, request, response, this.#rules);
     this.#exchanges.set(id, exchange);
     try {
       this.#count(await exchange.run());
@@ -128,12 +143,16 @@ export class Server {
     this.#answered[status] = (this.#answered[status] ?? 0) + 1;
   }
 
-  /** Accepts no further connection and no further request; those that are being answered are answered. Does nothing the second time. */
+  /**
+   * Accepts no further connection and no further request, nor those that have not arrived whole; those whose handler has begun are answered.
+   * Does nothing the second time.
+   */
   close() {
     if (this.#closing) return;
     this.#closing = true;
     this.#ended = this.#end();
     this.#ended.catch(() => {}); // wait() gives the error
+    for (const exchange of this.#exchanges.values()) exchange.refuse();
   }
 
   async #end() {
@@ -142,8 +161,8 @@ export class Server {
     await answered;
     this.#listener.destroy(); // what is left are idle connections, and requests that have not arrived whole
     await this.#listener.closed;
-    await this.ready.catch(() => {});
-    await this.pool?.close();
+    await this.#ready.catch(() => {});
+    await this.#pool?.close();
   }
 
   /** Resolves when the server was closed, all requests are answered, and its workers have ended. @returns {Promise<void>} */
@@ -156,8 +175,8 @@ export class Server {
   async destroy() {
     this.close();
     this.#listener.destroy();
-    await this.ready.catch(() => {});
-    await this.pool?.destroy();
+    const pool = await this.#creating.catch(() => undefined);
+    await pool?.destroy();
     await this.#ended;
   }
 }
@@ -186,7 +205,12 @@ export function serve(listener, handler, options = {}) {
     onError: callback('onError', onError) ?? report,
   };
   object('pool', pool);
-  return new Server(listener, rules, (main) => createPool(what, pool, main));
+  return new Server(
+    listener,
+    rules,
+    (main) => createPool(pool, main),
+    (created) => load(created, what),
+  );
 }
 
 /**
@@ -213,22 +237,24 @@ function handlerOf(handler) {
 }
 
 /**
- * @param {{ module: string, name: string }} what
  * @param {NonNullable<ServeOptions['pool']>} options
  * @param {Record<string, (argument: any) => unknown>} main functions that workers call
- * @returns {Promise<Pool>} whose workers have the handler
+ * @returns {Promise<Pool>}
  */
-async function createPool(what, options, main) {
+async function createPool(options, main) {
   const { createPool: create } = await import('../index.js');
   const module = new URL('./handler.js', import.meta.url);
-  const pool = await create({ spares: 1, ...options, module, main: { ...options.main, ...main } });
-  try {
-    await pool.broadcast('load', what, { sticky: true }); // not by the pool's initData, which is the user's
-    return pool;
-  } catch (error) {
-    await pool.destroy();
-    throw error;
-  }
+  return create({ spares: 1, ...options, module, main: { ...options.main, ...main } });
+}
+
+/**
+ * @param {Pool} pool
+ * @param {{ module: string, name: string }} what
+ */
+async function load(pool, what) {
+  const loaded = new Int32Array(new SharedArrayBuffer(4));
+  await pool.broadcast('load', { ...what, loaded }, { sticky: true }); // not by the pool's initData, which is the user's
+  Atomics.store(loaded, 0, 1); // from now on a worker that cannot load it ends
 }
 
 /** @param {any} error @param {{ method: string, url: string }} request */

@@ -2,12 +2,15 @@
 
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { runTop } from '../../js/cli/top/top.js';
 import { picture } from '../../js/cli/top/view.js';
 import { MODULE } from './helpers.js';
 
@@ -140,6 +143,37 @@ test('without WASMPOOL_TOP=1 there is no socket; with several processes one has 
   await once(one, 'close');
   assert.equal((await top(env, '--once', '--json')).status, 0);
   assert.deepEqual(readdirSync(sockets(env)), [`${two.pid}.sock`]);
+});
+
+test('top ends by a signal also while the process does not answer', async (t) => {
+  const { TMPDIR } = scratch(t);
+  const usual = process.env.TMPDIR;
+  t.after(() => (usual === undefined ? delete process.env.TMPDIR : (process.env.TMPDIR = usual)));
+  process.env.TMPDIR = TMPDIR;
+  mkdirSync(sockets({ TMPDIR }), { mode: 0o700 });
+  const silent = net.createServer().listen(join(sockets({ TMPDIR }), `${process.pid}.sock`));
+  t.after(() => silent.close());
+  await once(silent, 'listening');
+  for (const signal of ['SIGINT', 'SIGTERM']) {
+    const signals = new EventEmitter();
+    const ended = runTop(undefined, { interval: 50 }, { stdin: new PassThrough(), stdout: new PassThrough(), signals });
+    const [socket] = await once(silent, 'connection');
+    await once(socket, 'data'); // it has asked, and waits
+    signals.emit(signal);
+    assert.equal(await ended, 0);
+  }
+});
+
+test('top ends quietly when nobody reads its output any more', async (t) => {
+  const env = scratch(t);
+  await watched(t, { ...env, WASMPOOL_TOP: '1' });
+  const cut = spawn(process.execPath, [PROGRAM, 'top', '--json', '--interval', '50'], { env });
+  await once(cut.stdout, 'data');
+  let said = '';
+  cut.stderr.setEncoding('utf8').on('data', (text) => (said += text));
+  cut.stdout.destroy();
+  const [status] = await once(cut, 'close');
+  assert.deepEqual([status, said], [0, '']);
 });
 
 test('a picture of top has what a terminal would obey taken out of names, and rates only between two looks', () => {

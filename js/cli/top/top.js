@@ -31,7 +31,10 @@ const SHOW_CURSOR = '\x1b[?25h';
 export async function runTop(pid, flags, io) {
   const source = await open(pid);
   const stop = new AbortController();
-  const end = () => stop.abort();
+  const end = () => {
+    stop.abort();
+    source.socket.destroy(); // the process may be too busy to answer
+  };
   const isTerminal = Boolean(/** @type {any} */ (io.stdout).isTTY) && io.terminal !== 'dumb';
   const moves = isTerminal && !flags.once && !flags.json;
   io.signals.once('SIGINT', end);
@@ -42,6 +45,7 @@ export async function runTop(pid, flags, io) {
     keys.setRawMode(true);
     keys.on('data', (/** @type {Buffer} */ key) => END_KEYS.has(String(key)) && end());
   }
+  io.stdout.on('error', end); // `top --json | head -1`
   if (moves) io.stdout.write(HIDE_CURSOR);
   try {
     await show(source, flags, io, { moves, signal: stop.signal });
@@ -65,7 +69,7 @@ async function show(source, { once: single, json, interval }, io, { moves, signa
   while (!signal.aborted) {
     const now = await source.look();
     if (!now) {
-      if (!single && !json) io.stdout.write('\nthe process has ended\n');
+      if (!signal.aborted && !single && !json) io.stdout.write('\nthe process has ended\n');
       return;
     }
     if (json) {

@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { pathToFileURL } from 'node:url';
-import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
+import { isMainThread, MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { poolError } from '../../base/errors.js';
 import { own } from '../../base/own.js';
 import { bootTexts, bootUrl } from './boot-file.js';
@@ -99,7 +99,7 @@ export const host = {
     down: channel('wasmpool:down'),
   },
   mainLoad: name === 'node' ? mainLoad : undefined,
-  watch: process.platform !== 'win32' && environment('WASMPOOL_TOP') === '1' ? watch : undefined,
+  watch: process.platform !== 'win32' && isMainThread && environment('WASMPOOL_TOP') === '1' ? watch : undefined,
   resolve,
   codec: createSerializer(),
 };

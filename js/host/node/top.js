@@ -1,6 +1,6 @@
 /**
  * What `wasmpool top` looks at in a process that was started with WASMPOOL_TOP=1: a socket that only its owner can open. A connection
- * writes a line and gets one of JSON. Costs nothing while nobody asks. Not on Windows.
+ * writes a line and gets one of JSON. Costs nothing while nobody asks. Not on Windows, and only pools of the main thread.
  */
 import { chmodSync, lstatSync, mkdirSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -55,8 +55,9 @@ function open() {
         .unref()
         .setEncoding('utf8')
         .on('error', () => {});
+      // One answer to whatever has come, and none while the last one was not taken: nobody can keep this process busy.
       socket.on('data', (text) => {
-        for (const character of String(text)) if (character === '\n') socket.write(`${JSON.stringify(view())}\n`);
+        if (String(text).includes('\n') && !socket.writableNeedDrain) socket.write(`${JSON.stringify(view())}\n`);
       });
     });
     server.on('error', warn).unref();
