@@ -257,8 +257,16 @@ export function callOut(callback, ...values) {
   try {
     callback(...values);
   } catch (error) {
-    console.error('wasmpool: a callback threw', error);
+    logThrown(error);
   }
+}
+
+/**
+ * Logs what a user's callback threw.
+ * @param {unknown} error
+ */
+export function logThrown(error) {
+  console.error('wasmpool: a callback threw', error);
 }
 
 /**

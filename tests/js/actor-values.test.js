@@ -5,7 +5,9 @@ import { callResource, releaseResources, resourceOptions } from '../../js/actor/
 import { supervisorOptions } from '../../js/actor/config/options.js';
 import { Collector, collectorOf, diagnosticsOptions } from '../../js/actor/config/diagnostics.js';
 import { Subscribers } from '../../js/actor/main/subscribers.js';
+import { reasonOfLoss } from '../../js/actor/main/threads.js';
 import { codeOf, screen } from '../../js/actor/source.js';
+import * as S from '../../js/generated/supervision.js';
 import { fmt } from '../../js/actor/worker/format.js';
 import { Err, matchAll, Ok, println } from '../../js/compat/future.js';
 import { thrown } from './actor-support.js';
@@ -253,8 +255,18 @@ test('release hooks run once each, in order, whatever one of them does [NF-75]',
     },
   });
   const resources = resourceOptions({ a: resource('a'), b: resource('b', new Error('b is stuck')), c: resource('c') });
-  await releaseResources(resources, (name, error) => order.push(`${name} failed: ${error.message}`));
+  const options = { resources, timeouts: { leaseMs: Infinity } };
+  await releaseResources(options, (name, error) => order.push(`${name} failed: ${error.message}`));
   assert.deepEqual(order, ['a', 'b', 'b failed: b is stuck', 'c']);
+});
+
+test('a loss is one of memory only if the code of its error says so [NF-50]', () => {
+  const lost = (cause) => reasonOfLoss({ code: 'WORKER_LOST', message: 'Actor-1: no memory', cause });
+  assert.equal(lost({ code: 'ERR_WORKER_OUT_OF_MEMORY' }), S.ACTOR_NO_MEMORY);
+  assert.equal(lost({ code: 'START_FAILED', cause: { code: 'NO_MEMORY' } }), S.ACTOR_NO_MEMORY);
+  assert.equal(lost(new Error('the memory of an elephant')), S.ACTOR_EXITED);
+  assert.equal(lost(undefined), S.ACTOR_EXITED);
+  assert.equal(reasonOfLoss({ code: 'START_FAILED', message: 'memory.js: not found' }), S.ACTOR_NOT_STARTED);
 });
 
 test('the code of an actor is an export of a module, or the source of a function [NF-06]', () => {

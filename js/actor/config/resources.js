@@ -3,6 +3,7 @@ import { nameSet, object } from '../../base/check.js';
 import { describeReason, poolError } from '../../base/errors.js';
 import { notSerializable } from '../../codec/explain.js';
 import { own } from '../../base/own.js';
+import { host } from '../../host/index.js';
 
 /**
  * What a schema must be able to do; zod's can.
@@ -134,14 +135,29 @@ export async function callResource(resources, name, method, argument, actor) {
 }
 
 /**
- * Runs all release hooks, one after the other; a failing one does not stop the others.
- * @param {Map<string, ResolvedResource>} resources
+ * A promise that is given up after a time.
+ * @param {number} limitMs
+ * @param {unknown} value
+ * @returns {Promise<unknown>} rejects with TIMEOUT
+ */
+function within(limitMs, value) {
+  if (limitMs === Infinity) return Promise.resolve(value);
+  return new Promise((resolve, reject) => {
+    const timer = host.time.setTimeout(() => reject(poolError('TIMEOUT', `not done within ${limitMs} ms`)), limitMs);
+    const done = () => host.time.clearTimeout(timer);
+    Promise.resolve(value).finally(done).then(resolve, reject);
+  });
+}
+
+/**
+ * Runs all release hooks, one after the other; one that fails or hangs does not stop the others.
+ * @param {{ resources: Map<string, ResolvedResource>, timeouts: { leaseMs: number } }} options leaseMs: how long each of them may take
  * @param {(name: string, error: unknown) => void} failed
  */
-export async function releaseResources(resources, failed) {
+export async function releaseResources({ resources, timeouts }, failed) {
   for (const [name, { release }] of resources) {
     try {
-      await release?.();
+      await within(timeouts.leaseMs, release?.());
     } catch (error) {
       failed(name, error);
     }

@@ -375,7 +375,7 @@ export class ActorSystem {
     this.office.close();
     this.#threads.close();
     await this.#threads.pool.destroy();
-    await releaseResources(this.options.resources, (name, error) =>
+    await releaseResources(this.options, (name, error) =>
       host.warn(`resource '${name}' failed to release: ${describeReason(error)}`, undefined),
     );
     this.subscribers.clear();

@@ -90,12 +90,24 @@ export class Actor {
 
   /** @param {ActorRef} other */
   link(other) {
-    this.#system.link(this.number, checked(other));
+    this.#system.link(this.number, this.#numberOf(other));
   }
 
   /** @param {ActorRef} other */
   monitor(other) {
-    this.#system.monitor(this.number, checked(other));
+    this.#system.monitor(this.number, this.#numberOf(other));
+  }
+
+  /**
+   * @param {unknown} ref
+   * @returns {number}
+   * @throws {import('../../base/errors.js').PoolError} INVALID_ARGUMENT: it is no ref, or one of another supervisor, whose numbers are others
+   */
+  #numberOf(ref) {
+    if (!(ref instanceof ActorRef)) throw poolError('INVALID_ARGUMENT', 'actor: expected a ref, as spawn returns it');
+    const other = actorOf(ref);
+    if (other.#system === this.#system) return other.number;
+    throw poolError('INVALID_ARGUMENT', `actor: ${other.id} belongs to another supervisor`);
   }
 
   /** @param {{ readonly handle?: import('../protocol.js').BoxHandle }} message */
@@ -127,13 +139,4 @@ export class Actor {
       ...(reason === undefined ? {} : { terminationReason: reason }),
     };
   }
-}
-
-/**
- * @param {unknown} ref
- * @returns {number}
- */
-function checked(ref) {
-  if (!(ref instanceof ActorRef)) throw poolError('INVALID_ARGUMENT', 'actor: expected a ref, as spawn returns it');
-  return actorOf(ref).number;
 }

@@ -34,7 +34,7 @@ export class Requests {
     const { number } = actor;
     const { incarnation } = letter;
     if (incarnation !== actor.incarnation || !actor.life) return;
-    if (letter.kind === 'left') actor.life.left();
+    if (letter.kind === 'left' || letter.kind === 'failed') actor.life.left();
     if (actor.isMuted) return;
     if (letter.kind === 'send') {
       const { msg, data } = letter;

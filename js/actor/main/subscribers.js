@@ -2,7 +2,7 @@
 import { callback } from '../../base/check.js';
 import { poolError } from '../../base/errors.js';
 import { host } from '../../host/index.js';
-import { callOut } from '../../task/task.js';
+import { callOut, logThrown } from '../../task/task.js';
 
 /** @typedef {(message: any) => unknown} Listener */
 
@@ -31,14 +31,24 @@ export class Subscribers {
   }
 
   /**
-   * Tells all of them, in the order in which they subscribed. What one throws is logged.
+   * Tells all of them, in the order in which they subscribed. What one throws is logged, and so is what the promise of an async one
+   * rejects with.
    * @param {object} message
    */
   tell(message) {
-    for (const { call } of this.#all) callOut(call, message);
+    for (const { call } of this.#all) callOut(tellOne, call, message);
   }
 
   clear() {
     this.#all = [];
   }
+}
+
+/**
+ * @param {Listener} call
+ * @param {object} message
+ */
+function tellOne(call, message) {
+  const result = /** @type {any} */ (call(message));
+  if (typeof result?.then === 'function') result.then(undefined, logThrown);
 }

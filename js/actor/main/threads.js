@@ -1,5 +1,4 @@
 /** The threads of a supervisor's actors: those of a pool, each of which belongs to one incarnation and ends with it. */
-import { describeReason } from '../../base/errors.js';
 import * as S from '../../generated/supervision.js';
 import { host } from '../../host/index.js';
 import { Pool } from '../../api/pool.js';
@@ -18,6 +17,9 @@ const REPLACE_MS = 20;
 
 /** Most threads of a pool (src/thread.h), spares included. */
 const MOST_THREADS = 1024;
+
+/** Codes of errors that tell of too little memory. */
+const MEMORY_CODES = ['NO_MEMORY', 'ERR_WORKER_OUT_OF_MEMORY'];
 
 /** Of one supervisor. */
 export class ActorThreads {
@@ -128,6 +130,7 @@ export class ActorThreads {
  * @returns {number} S.ACTOR_…
  */
 export function reasonOfLoss(error) {
-  if (/memory/i.test(describeReason(error))) return S.ACTOR_NO_MEMORY;
+  const codes = [error.code, error.cause?.code, error.cause?.cause?.code];
+  if (codes.some((code) => MEMORY_CODES.includes(code))) return S.ACTOR_NO_MEMORY;
   return error.code === 'WORKER_LOST' ? S.ACTOR_EXITED : S.ACTOR_NOT_STARTED;
 }

@@ -1,4 +1,5 @@
 /** What an actor's function gets: `self` and `ctx`. */
+import { object } from '../../base/check.js';
 import { describeReason, poolError } from '../../base/errors.js';
 import { err, ok } from '../result.js';
 import { codeOf } from '../source.js';
@@ -40,6 +41,27 @@ export function makeSelf({ start, publish, deliver, leave }) {
 }
 
 /**
+ * A read-only object whose values are made when they are asked for. Its target is not frozen: a frozen one may have no keys but its own.
+ * @param {readonly string[]} keys those that it shows; others can be asked for, too
+ * @param {(name: string) => unknown} get
+ */
+function madeWhenAsked(keys, get) {
+  const known = (/** @type {string | symbol} */ name) => typeof name === 'string' && keys.includes(name);
+  return new Proxy(
+    {},
+    {
+      get: (_, name) => (typeof name !== 'string' || name === 'then' ? undefined : get(name)),
+      has: (_, name) => known(name),
+      ownKeys: () => [...keys],
+      getOwnPropertyDescriptor: (_, name) =>
+        known(name) ? { enumerable: true, configurable: true, value: get(String(name)) } : undefined,
+      defineProperty: () => false,
+      preventExtensions: () => false,
+    },
+  );
+}
+
+/**
  * Functions of main: `ctx.resources.<name>.<method>(argument)`.
  * @param {Life} life
  */
@@ -47,28 +69,15 @@ function makeResources(life) {
   const known = life.setup.resources;
   /** @param {string} name */
   const resource = (name) =>
-    new Proxy(Object.freeze({}), {
-      get: (_, method) =>
-        typeof method !== 'string' || method === 'then'
-          ? undefined
-          : (/** @type {unknown} */ argument) => {
-              life.interact();
-              return ask(life, 'resource', [name, method, argument], `${name}.${method}`);
-            },
-      has: (_, method) => known[name]?.includes(String(method)) ?? false,
+    madeWhenAsked(known[name] ?? [], (method) => (/** @type {unknown} */ argument) => {
+      life.interact();
+      return ask(life, 'resource', [name, method, argument], `${name}.${method}`);
     });
   /** @type {Map<string, object>} */
   const made = new Map();
-  return new Proxy(Object.freeze({}), {
-    get: (_, name) => {
-      if (typeof name !== 'string' || name === 'then') return undefined;
-      if (!made.has(name)) made.set(name, resource(name));
-      return made.get(name);
-    },
-    has: (_, name) => Object.hasOwn(known, name),
-    ownKeys: () => Object.keys(known),
-    getOwnPropertyDescriptor: (_, name) =>
-      Object.hasOwn(known, name) ? { enumerable: true, configurable: true, value: resource(String(name)) } : undefined,
+  return madeWhenAsked(Object.keys(known), (name) => {
+    if (!made.has(name)) made.set(name, resource(name));
+    return made.get(name);
   });
 }
 
@@ -88,10 +97,12 @@ const SHARES = ['owner', 'group', 'linked'];
  * @param {Life} life
  * @param {Writing} writing
  */
-async function writeBox(life, { msg, type, data, share = 'owner' }) {
+async function writeBox(life, writing) {
   const { id, incarnation } = life.start;
   try {
     life.interact();
+    object('writing', writing, '{ msg, type, data }');
+    const { msg, type, data, share = 'owner' } = writing;
     const list = SHARES.includes(/** @type {any} */ (share))
       ? /** @type {'owner'} */ (share)
       : await mailboxesOf(life, /** @type {any} */ (share));
