@@ -19,7 +19,7 @@ const SHORT_KEY = 32;
 const UTF8_NEVER = 0xff;
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true }); // a key may begin with what looks like a byte order mark
 
 /** Of one thread. */
 class RegistryCore {
@@ -40,6 +40,7 @@ class RegistryCore {
     this.#stack = this.exports.wp_shared_stack(this.v);
     this.#scratch = this.exports.wp_shared_scratch(this.v);
     this.exports.__stack_pointer.value = this.#stack;
+    host.watchThreads();
     host.atEnd(() => Atomics.store(host.storeWords(), host.OWNERS + this.v, host.DEAD));
     check(this.exports.wp_shared_begin(this.v, offered.maxBytes), 'the registry');
   }

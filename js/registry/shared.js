@@ -21,19 +21,23 @@ export function shared(key, value) {
   const subject = `shared ${JSON.stringify(key)}`;
   const type = typeOf(subject, value);
   const core = theCore();
-  const known = core.exports.wp_shared_find(core.v, core.writeKey(key)) >>> 0;
+  const knownBytes = core.writeKey(key);
+  core.enter(); // it changes nothing, but uses the stack in shared memory, which an exception must not leave lower
+  const known = core.exports.wp_shared_find(core.v, knownBytes) >>> 0;
+  core.leave();
   if (known) return handle(subject, known, type);
   const ref = type.refOf(value);
   const keyBytes = core.writeKey(key);
   const labelBytes = core.writeKey(type.label, keyBytes);
+  type.published(value); // before it is: an exception in between may keep a state for ever, but never free one that others have
   core.enter();
   const status = core.exports.wp_shared_publish(core.v, keyBytes, labelBytes, type.kind, ref);
   const { found } = core;
   core.leave();
+  const isFirst = status === 0 && core.word(found + VALUE_HEADER) === ref;
+  if (!isFirst) type.notPublished(value);
   check(status, subject);
-  if (core.word(found + VALUE_HEADER) !== ref) return handle(subject, found, type); // another thread was first
-  type.published(value);
-  return value;
+  return isFirst ? value : handle(subject, found, type); // another thread was first
 }
 
 /**

@@ -44,8 +44,7 @@ export class State {
     this._core.leave();
     if (!ref) throw poolError('REGISTRY_FULL', 'the registry has no room for another state');
     this.#ref = ref;
-    const { _drop: drop } = Object.getPrototypeOf(this);
-    unpublished.register(this, () => drop(ref), this);
+    State.notPublished(this);
     return ref;
   }
 
@@ -54,8 +53,15 @@ export class State {
     return state._ref;
   }
 
-  /** @param {State} state that was published: it stays for ever */
+  /** @param {State} state that is being published: it stays for ever */
   static published(state) {
     unpublished.unregister(state);
+  }
+
+  /** @param {State} state that was not: it goes with its handle */
+  static notPublished(state) {
+    const { _drop: drop } = Object.getPrototypeOf(state);
+    const ref = state.#ref;
+    unpublished.register(state, () => drop(ref), state);
   }
 }

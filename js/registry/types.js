@@ -24,7 +24,8 @@ import { State } from './state.js';
  * @property {string} label
  * @property {number} kind src/registry.h
  * @property {(value: any) => number} refOf the state of a value of this type, in shared memory
- * @property {(value: any) => void} published
+ * @property {(value: any) => void} published it is being published, so its state stays
+ * @property {(value: any) => void} notPublished it was not after all
  * @property {(ref: number) => any} open
  */
 
@@ -71,6 +72,7 @@ enter(SharedMap, {
   kind: KIND.MAP,
   refOf: State.refOf,
   published: State.published,
+  notPublished: State.notPublished,
   open: (ref) => new SharedMap(ref),
 });
 enter(Counter, {
@@ -78,6 +80,7 @@ enter(Counter, {
   kind: KIND.COUNTER,
   refOf: State.refOf,
   published: State.published,
+  notPublished: State.notPublished,
   open: (ref) => new Counter(0n, ref),
 });
 
@@ -157,6 +160,9 @@ function rowOf(label, { share, open }) {
     },
     published(value) {
       for (const part of Object.values(partsOf.get(value) ?? {})) State.published(part);
+    },
+    notPublished(value) {
+      for (const part of Object.values(partsOf.get(value) ?? {})) State.notPublished(part);
     },
     open(ref) {
       const rows = JSON.parse(/** @type {string} */ (theCore().read(ref)));

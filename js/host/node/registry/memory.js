@@ -52,6 +52,7 @@ export function offer(maxBytes = DEFAULT_MAX_BYTES) {
   const memory = new WebAssembly.Memory(own({ initial: FIRST_PAGES, maximum, shared: true }));
   const made = { memory, maxBytes: maximum * PAGE };
   setEnvironmentData(KEY, /** @type {any} */ (made));
+  watchThreads();
   const { async, value } = Atomics.waitAsync(storeWords(), WANTED, 0);
   if (async) void value.then(arm);
   return made;
@@ -83,6 +84,18 @@ export function afterThread(threadId) {
   const list = storeWords();
   const tag = tagOf(threadId);
   for (let i = OWNERS; i < list.length; i++) Atomics.compareExchange(list, i, tag, DEAD);
+}
+
+let isWatching = false;
+
+/** Reports the deaths of threads that this one starts from now on, also of those that belong to no pool. Node tells of them. */
+export function watchThreads() {
+  if (isWatching) return;
+  isWatching = true;
+  process.on('worker', (worker) => {
+    const id = worker.threadId; // it is forgotten when the thread has ended
+    worker.once('exit', () => afterThread(id));
+  });
 }
 
 /** Asks main to hear the signals. Any thread. */

@@ -5,7 +5,19 @@ import { isMainThread, threadId } from 'node:worker_threads';
 import { FIRED, storeWords, tagOf } from './memory.js';
 import { registryBytes } from './bytes.js';
 
-export { DEAD, fire, FIRED, offer, offered, OWNERS, STORE_AT, storeWords, VISITORS, want } from './memory.js';
+export {
+  DEAD,
+  fire,
+  FIRED,
+  offer,
+  offered,
+  OWNERS,
+  STORE_AT,
+  storeWords,
+  VISITORS,
+  want,
+  watchThreads,
+} from './memory.js';
 export { createSerializer } from '../serialize.js';
 
 /** Whether this is the process's main thread. */
@@ -16,8 +28,14 @@ export const tag = tagOf(threadId);
 /** The registry's code. */
 export const compile = () => new WebAssembly.Module(registryBytes(readFileSync));
 
-/** @param {() => void} leave what is to be done when this thread ends by itself */
-export const atEnd = (leave) => void process.once('exit', leave);
+/**
+ * On Node the thread that has started this one reports its end (watchThreads). Elsewhere it does that itself: then nothing of the registry
+ * may be used in later listeners of `exit`.
+ * @param {() => void} leave what is to be done when this thread ends by itself
+ */
+export function atEnd(leave) {
+  if (process.versions.bun || /** @type {any} */ (process.versions).deno) process.once('exit', leave);
+}
 
 /** At most so long at a time, since some engines cannot end a thread that waits for ever. */
 const SLICE_MS = 100;
