@@ -5,6 +5,7 @@
 import { poolError } from '../base/errors.js';
 import { TYPE } from '../codec/types.js';
 import { allocate } from '../core/memory.js';
+import { handleOf } from './envelope.js';
 import * as L from '../generated/layout.js';
 import { STATUS } from '../generated/status.js';
 import { BoxReader } from './reader.js';
@@ -130,6 +131,16 @@ export class ActorBoxes {
     const { exports, pool, self } = this.#core;
     const status = this.#guarded(() => exports._wp_js_actor_box_read(pool, self, box.boxIndex, box.epoch));
     return status === STATUS.OK ? new BoxReader(this.#core, box) : null;
+  }
+
+  /**
+   * The box that a message hands on.
+   * @param {unknown} message that this thread sends
+   * @returns {BoxHandle | undefined} undefined: it carries no handle, or that of a box that this thread may not read. main becomes a reader
+   */
+  handedOn(message) {
+    const box = handleOf(message);
+    return box && this.read(box) ? box : undefined;
   }
 
   /**

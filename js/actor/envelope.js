@@ -18,6 +18,15 @@ export function sealed(message, from, handle) {
 }
 
 /**
+ * The handle that a message carries, itself or in its data.
+ * @param {any} message
+ * @returns {import('./mailbox.js').BoxHandle | undefined}
+ */
+export function handleOf(message) {
+  return handleIn(message) ?? handleIn(message?.data);
+}
+
+/**
  * The handle that a message carries in its data, as `self.send('result', { handle })` makes one.
  * @param {any} data
  * @returns {import('./mailbox.js').BoxHandle | undefined}

@@ -217,3 +217,35 @@ test('a pipeline of three stages hands a thousand boxes on, with four in the poo
   assert.equal(await mine.next('sum'), 332_833_500);
   await until(() => inUse(supervisor) === 0);
 });
+
+test('who may read a box hands it on, an actor or main; who may not hands on nothing [NF-85]', async (t) => {
+  const supervisor = supervise(t, { timeouts: { defaultLeaseMs: 60_000 } });
+  const last = supervisor.spawn((self, msg, ctx) => {
+    self.send('read', ctx.read(msg)?.string() ?? null);
+    ctx.release(msg.handle);
+  });
+  const between = supervisor.spawn((self, msg, ctx) => {
+    if (msg.next) ctx.state.next = ctx.actor(msg.next);
+    if (msg.stolen) ctx.state.next.receive({ handle: msg.stolen });
+    if (msg.msg !== 'box') return;
+    ctx.state.next.receive({ data: { handle: msg.handle } }); // main is asked first where that is
+    ctx.state.next.receive({ handle: msg.handle });
+    ctx.release(msg.handle);
+  });
+  const write = supervisor.spawn(writer);
+  const [seen, written] = [heard(last), heard(write)];
+  between.receive({ next: last.id });
+  write.receive({ write: { text: 'by an actor', share: [between.id] } });
+  await seen.next('read', 2);
+  write.receive({ write: { text: 'by main' } });
+  await written.next('box', 2);
+  const { handle } = written.all.filter(({ msg }) => msg === 'box')[1];
+  between.receive({ stolen: handle, msg: 'no box' });
+  assert.equal(await seen.next('read', 3), null);
+  last.receive({ handle });
+  last.receive({ data: { handle } });
+  write.release(handle);
+  await seen.next('read', 5);
+  assert.deepEqual(seen.of('read'), ['by an actor', 'by an actor', null, 'by main', 'by main']);
+  await until(() => inUse(supervisor) === 0);
+});

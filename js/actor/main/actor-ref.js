@@ -44,7 +44,8 @@ export class ActorRef {
   }
 
   /**
-   * Sends the actor a message. It is kept until the actor's thread runs. If the actor has ended, the message is counted as a dead letter.
+   * Sends the actor a message. It is kept until the actor's thread runs. If it carries the handle of a box, as `handle` or in `data`, the
+   * actor may read that, too. If the actor has ended, the message is counted as a dead letter.
    * @param {unknown} message
    * @throws {import('../../base/errors.js').PoolError} NOT_SERIALIZABLE
    */

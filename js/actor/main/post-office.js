@@ -95,7 +95,7 @@ export class PostOffice {
    */
   send(actor, message, from) {
     try {
-      this.#post?.send(actor.mailbox, { message, from });
+      this.#post?.send(actor.mailbox, { message, from }, { box: this.#boxes?.handedOn(message) });
     } catch (error) {
       if (/** @type {any} */ (error).code !== 'STALE_HANDLE') throw error; // the core has counted a dead letter
     }

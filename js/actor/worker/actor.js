@@ -38,6 +38,8 @@ class ActorLife {
   #mailbox;
   /** Mailboxes of actors that have sent something, by id. @type {Map<string, number>} */
   #senders = new Map();
+  /** Settles when all letters are sent whose receivers main was asked for. @type {Promise<unknown> | undefined} */
+  #sending;
 
   /**
    * @param {Start} start
@@ -103,10 +105,26 @@ class ActorLife {
     const { id, mailbox } = this.start;
     this.interact();
     try {
-      this.#post.send(to, { message, from: id }, { from: mailbox });
+      this.#post.send(to, { message, from: id }, { from: mailbox, box: this.boxes.handedOn(message) });
     } catch (error) {
       if (/** @type {any} */ (error).code !== 'STALE_HANDLE') throw error; // the core has counted a dead letter
     }
+  };
+
+  sendLater = (/** @type {Promise<unknown>} */ sent) => {
+    const before = this.#sending;
+    const all = sent
+      .finally(() => before)
+      .finally(() => {
+        if (this.#sending === all) this.#sending = undefined;
+      });
+    this.#sending = all;
+  };
+
+  release = (/** @type {import('../protocol.js').BoxHandle | undefined} */ handle) => {
+    this.interact();
+    if (this.#sending) void this.#sending.finally(() => this.boxes.release(handle));
+    else this.boxes.release(handle);
   };
 
   leave = () => {

@@ -19,6 +19,8 @@ import { idOf, RemoteRef } from './remote-ref.js';
  * @property {() => void} heartbeat
  * @property {() => never} leave ends this thread
  * @property {import('../boxes.js').ActorBoxes} boxes
+ * @property {(handle: import('../protocol.js').BoxHandle | undefined) => void} release gives a box back, once what is to hand it on is sent
+ * @property {(sent: Promise<unknown>) => void} sendLater a letter is sent later; its box is not released before
  * @property {(id: string) => number | undefined} known the mailbox of an actor that this one has heard from
  */
 
@@ -171,10 +173,7 @@ export function makeContext(life) {
       return life.boxes.read(message?.handle);
     },
     /** Gives a box back. @param {import('../protocol.js').BoxHandle | undefined} handle */
-    release: (handle) => {
-      interact();
-      life.boxes.release(handle);
-    },
+    release: (handle) => life.release(handle),
     /**
      * Starts an actor that dies with this one.
      * @param {Function | { module: string | URL, name?: string }} callback

@@ -36,15 +36,15 @@ export class RemoteRef {
   }
 
   /**
-   * Sends the actor a message. One for an actor that has ended is counted as a dead letter.
+   * Sends the actor a message, and with it the box whose handle it carries, if any. One for an actor that has ended is counted as a dead letter.
    * @param {unknown} message plain data
    * @throws {import('../../base/errors.js').PoolError} NOT_SERIALIZABLE, QUEUE_FULL
    */
   receive(message) {
-    const { deliver } = this.#life;
+    const { deliver, sendLater } = this.#life;
     this.#mailbox ??= ask(this.#life, 'mailbox', [this.id]).then((mailbox) => (this.#mailbox = mailbox));
     if (typeof this.#mailbox === 'number') deliver(this.#mailbox, message);
-    else this.#mailbox.then((mailbox) => mailbox && deliver(mailbox, message));
+    else sendLater(this.#mailbox.then((mailbox) => mailbox && deliver(mailbox, message)));
   }
 
   /** Ends the actor; it is not restarted. */
