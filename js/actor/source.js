@@ -14,7 +14,12 @@ const REFUSED = [
   ['Function(', /(?<![\w$.])Function\s*\(/],
 ];
 
-/** @typedef {Function | { module: string | URL, name?: string }} Callback */
+/**
+ * @typedef {ReturnType<typeof import('./worker/context.js').makeSelf>} Self the actor, as its function sees it
+ * @typedef {ReturnType<typeof import('./worker/context.js').makeContext>} ActorContext
+ * @typedef {(self: Self, message: any, ctx: ActorContext) => unknown} ActorFunction called for each message
+ * @typedef {ActorFunction | { module: string | URL, name?: string }} Callback
+ */
 
 /**
  * @param {Callback} callback

@@ -19,6 +19,10 @@ export { PoolError } from '../base/errors.js';
  * @typedef {import('../actor/config/diagnostics.js').DiagnosticsOptions} DiagnosticsOptions
  * @typedef {import('../actor/main/actor.js').ActorDiagnostics} ActorDiagnostics
  * @typedef {import('../actor/source.js').Callback} Callback
+ * @typedef {import('../actor/source.js').ActorFunction} ActorFunction
+ * @typedef {import('../actor/source.js').Self} Self
+ * @typedef {import('../actor/source.js').ActorContext} ActorContext
+ * @typedef {import('../actor/main/actor-ref.js').Down} Down
  */
 /** @template {Record<string, any>} [M=any] @typedef {import('../actor/main/actor-ref.js').Message<M>} Message */
 /** @template T, [E=string] @typedef {import('../actor/result.js').Result<T, E>} Result */

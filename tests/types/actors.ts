@@ -13,12 +13,16 @@ export function typed(): void {
     matchAll(message, {
       progress: (m) => void m.data.percent.toFixed(),
       result: (m) => void m.data.toUpperCase(),
+      DOWN: (m) => void m.data.reason.toUpperCase(),
     });
+    // @ts-expect-error the actor may end, and that is told by DOWN
+    matchAll(message, { progress: () => undefined, result: () => undefined });
     matchAll(message, { result: (m) => void m.from, _: () => undefined });
     // @ts-expect-error 'result' is not handled, and there is no `_`
-    matchAll(message, { progress: () => undefined });
+    matchAll(message, { progress: () => undefined, DOWN: () => undefined });
     matchAll(message, {
       progress: () => undefined,
+      DOWN: () => undefined,
       // @ts-expect-error the data of 'result' is text
       result: (m) => void m.data.percent,
     });
@@ -27,6 +31,19 @@ export function typed(): void {
   });
   const { isOk, value } = actor.getDiagnostics();
   if (isOk) void value.messageCount.toFixed();
+  supervisor.createGroup().spawn(async (self, msg, ctx) => {
+    self.send(msg.key, await ctx.resources.db.query({ id: ctx.state.id }));
+    const { isErr, error, value } = await ctx.write({ msg: 'box', type: 'json', data: [1], share: [msg.from] });
+    if (isErr) self.send('failed', error.toUpperCase());
+    else ctx.release(value);
+    const child = await ctx.spawn((me, { text }, { isCancelled }) => isCancelled || me.send('text', text));
+    child.receive(ctx.read(msg)?.string());
+    // @ts-expect-error there is no such function
+    ctx.beat();
+  });
+  supervisor.spawn(() => undefined);
+  // @ts-expect-error an actor's function gets itself first
+  supervisor.spawn((self: number) => self);
   const untyped = supervisor.spawn((self: { send(msg: string): void }) => self.send('x'));
   untyped.subscribe((message) => void message.data.anything);
   // @ts-expect-error no such strategy

@@ -8,6 +8,12 @@
  */
 
 /**
+ * The message that tells of the end of an actor, or of one that it monitors.
+ * @typedef {{ readonly msg: 'DOWN', readonly data: { readonly id: string, readonly reason: string }, readonly from: string,
+ *   readonly type?: undefined, readonly handle?: undefined }} Down
+ */
+
+/**
  * The supervisor's side of a ref: users cannot reach it.
  * @type {(ref: ActorRef) => import('./actor.js').Actor}
  */
@@ -55,7 +61,7 @@ export class ActorRef {
 
   /**
    * Hears what the actor sends, and of its end.
-   * @param {(message: Message<Messages>) => unknown} listener
+   * @param {(message: Message<Messages> | Down) => unknown} listener
    * @returns {() => void} ends the subscription; idempotent
    */
   subscribe(listener) {

@@ -88,7 +88,7 @@ class ActorLife {
     Atomics.add(this.#control, this.#at + CONTROL.HEARTBEATS, 1);
   };
 
-  /** @param {string} msg @param {unknown} data */
+  /** @param {string} msg @param {unknown} [data] */
   publish = (msg, data) => {
     this.interact();
     this.#toMain({ kind: 'send', msg, data });

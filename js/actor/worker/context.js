@@ -12,7 +12,7 @@ import { idOf, RemoteRef } from './remote-ref.js';
  * @property {import('../protocol.js').Start} start
  * @property {import('../protocol.js').Setup} setup
  * @property {import('../../handlers/context.js').Context} task
- * @property {(msg: string, data: unknown) => void} publish
+ * @property {(msg: string, data?: unknown) => void} publish
  * @property {(mailbox: number, message: unknown) => void} deliver sends another actor a message
  * @property {(what: string, values: readonly unknown[]) => void} tell asks main for something that needs no answer
  * @property {() => void} interact counts as a sign of life
@@ -66,6 +66,7 @@ function madeWhenAsked(keys, get) {
 /**
  * Functions of main: `ctx.resources.<name>.<method>(argument)`.
  * @param {Life} life
+ * @returns {Readonly<Record<string, any>>}
  */
 function makeResources(life) {
   const known = life.setup.resources;
@@ -176,7 +177,7 @@ export function makeContext(life) {
     release: (handle) => life.release(handle),
     /**
      * Starts an actor that dies with this one.
-     * @param {Function | { module: string | URL, name?: string }} callback
+     * @param {import('../source.js').Callback} callback
      * @param {object} [options] as of supervisor.spawn
      * @returns {Promise<RemoteRef>}
      */
