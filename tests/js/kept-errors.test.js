@@ -3,10 +3,13 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { offer } from '../../js/host/node/registry/memory.js';
 import { codeOf, DEADLY, liveness, until } from './helpers.js';
 
 setFlagsFromString('--expose_gc');
 const collect = runInNewContext('gc');
+
+offer(); // the registry's memory, which stays
 
 /** Memories of the pools that were opened. @type {WeakRef<WebAssembly.Memory>[]} */
 const memories = [];
