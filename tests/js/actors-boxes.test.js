@@ -175,6 +175,7 @@ test('what a killed actor wrote and what it held comes back, and waiting writes 
   const seen = heard(holds);
   const mine = heard(write);
   holds.receive({ keep: 100 });
+  await until(() => holds.getDiagnostics().value.messageCount === 1); // before any box: senders are not ordered among each other
   for (let n = 0; n < 3; n++) write.receive({ write: { text: String(n), share: 'group' } });
   await seen.next('read', 2);
   assert.equal(mine.of('written').length, 2, 'the third waits for a box');
