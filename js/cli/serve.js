@@ -1,6 +1,5 @@
 /** `wasmpool serve`: a handler of requests behind an HTTP port, over all processors. */
 
-import { once } from 'node:events';
 import { listener, serve } from '../serve/index.js';
 import { UsageError, describe, oneLine } from './fault.js';
 import { resolveTarget } from './input/module.js';
@@ -18,6 +17,7 @@ import { resolveTarget } from './input/module.js';
 
 /** Exit status after a second signal, as a shell reports it. */
 const STATUS = { SIGINT: 130, SIGTERM: 143 };
+const SIGNALS = /** @type {const} */ (['SIGINT', 'SIGTERM']);
 
 /**
  * Serves until SIGINT or SIGTERM: then it answers what it has, and ends; a second signal ends it at once.
@@ -55,8 +55,10 @@ export async function runServe(spec, flags, io) {
   }
   const host = port.host.includes(':') ? `[${port.host}]` : port.host;
   say(`listening on http://${host}:${port.port}`);
-  const signal = await Promise.race([once(io.signals, 'SIGINT'), once(io.signals, 'SIGTERM')].map(named));
-  for (const name of /** @type {const} */ (['SIGINT', 'SIGTERM'])) io.signals.once(name, () => io.exit(STATUS[name]));
+  const signal = await new Promise((done) => {
+    for (const name of SIGNALS) io.signals.once(name, () => done(name));
+  });
+  for (const name of SIGNALS) io.signals.once(name, () => io.exit(STATUS[name]));
   const { active } = server.stats;
   say(`${signal}: answering ${active} ${active === 1 ? 'request' : 'requests'} more; a second signal ends at once`);
   server.close();
@@ -72,6 +74,3 @@ function openPort({ host, port }) {
     throw new UsageError(oneLine(describe(error)));
   }
 }
-
-/** What `once` of a signal gives on process: its name. @param {Promise<any[]>} event */
-const named = async (event) => String((await event)[0] ?? 'signal');

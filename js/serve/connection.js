@@ -10,6 +10,7 @@ const waiting = new WeakMap();
  * @returns {() => void} it does not need to be told any more
  */
 export function whenClosed(socket, tell) {
+  if (socket.destroyed) queueMicrotask(tell); // while its request waited to be served
   let all = waiting.get(socket);
   if (!all) {
     const told = new Set();

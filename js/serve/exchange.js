@@ -93,8 +93,9 @@ export class Exchange {
     const forget = whenClosed(this.#request.socket, () => this.#leave());
     try {
       const refused = new Promise((done) => (this.#refuse = () => done(undefined)));
-      const head = await Promise.race([this.#readHead(), refused]);
-      if (head && !this.#isGone && !this.#isOver) await this.#runHandler(head, await this.#rules.loaded);
+      const arrived = Promise.all([this.#readHead(), this.#rules.loaded]);
+      const begins = await Promise.race([arrived, refused]);
+      if (begins && !this.#isGone && !this.#isOver) await this.#runHandler(begins[0], begins[1]);
     } catch (error) {
       this.#fail(error);
     }

@@ -203,7 +203,9 @@ async function sendStream(start, stream, head, context) {
     }
   };
   const giveUp = () => reader.cancel().catch(() => {}); // a stream that has ended or failed is left as it is
-  context.signal.addEventListener('abort', giveUp); // the client has left: nobody wants the rest
+  const { signal } = context;
+  signal.addEventListener('abort', giveUp); // the client has left: nobody wants the rest
+  if (signal.aborted) await giveUp(); // already
   try {
     await send(whole.first);
     for (let next = await whole.next; !next.done && !context.isCancelled; next = await reader.read())

@@ -167,7 +167,7 @@ export class Server {
 
   /** Resolves when the server was closed, all requests are answered, and its workers have ended. @returns {Promise<void>} */
   async wait() {
-    while (!this.#ended) await this.#listener.closed.then(() => this.close());
+    if (!this.#ended) await this.#listener.closed.then(() => this.close());
     await this.#ended;
   }
 

@@ -157,6 +157,22 @@ test('a request that comes before the server is ready is refused by close(), not
   await server.destroy();
 });
 
+test('a client that left before serve() began is forgotten', async (t) => {
+  const port = listener(0);
+  await port.ready;
+  const socket = sending(port.port, 'GET /text HTTP/1.1\r\nHost: x\r\n\r\n');
+  // Another request has come, so the first one has, too.
+  const second = asked(`http://127.0.0.1:${port.port}`, '/text', new http.Agent());
+  await once(socket, 'connect');
+  const server = await new Promise((done) => {
+    socket.once('close', () => setImmediate(() => done(serve(port, { module: HANDLERS }, { pool: { workers: 1 } }))));
+    socket.destroy();
+  });
+  t.after(() => server.destroy());
+  assert.equal((await second).body, 'GET ');
+  await until(() => server.stats.active === 0);
+});
+
 test('a failure to start that nobody awaits is told', async () => {
   const program = `
     import { listener, serve } from ${JSON.stringify(new URL('../../js/serve/index.js', import.meta.url).href)};
