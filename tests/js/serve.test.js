@@ -2,9 +2,11 @@ import assert from 'node:assert/strict';
 import http from 'node:http';
 import net from 'node:net';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import test from 'node:test';
 import { listener, serve } from '../../js/serve/index.js';
 import { until } from './helpers.js';
+import { checkExample } from './page-example.js';
 import { answerTo, asked, HANDLERS, serving } from './serve-support.js';
 
 test('a handler gets a Request, and answers with a text, a plain object or a Response', async (t) => {
@@ -264,4 +266,17 @@ test('wrong use is told at once: addresses, functions, a listener served twice, 
   const missing = serve(listener(0), { module: HANDLERS, name: 'nobody' }, { pool: { workers: 1 } });
   t.after(() => missing.destroy());
   await assert.rejects(missing.ready, /has no handler 'nobody'/);
+});
+
+test('the example of docs/serve.md runs', () => {
+  const page = readFileSync(new URL('../../docs/serve.md', import.meta.url), 'utf8');
+  const [program, handler] = [...page.matchAll(/```js\n([\s\S]*?)```/g)].map(([, text]) => text);
+  const here = program
+    .replace("'wasmpool/serve'", JSON.stringify(new URL('../../js/serve/index.js', import.meta.url).href))
+    .replace('listener(8080)', 'listener(0)'); // others may have that port
+  const client = `
+    const answer = await fetch('http://127.0.0.1:' + port.port + '/sum', { method: 'POST', body: '[1, 2]' });
+    console.log(await answer.json()); // 3
+    server.close();`;
+  checkExample({ 'app.mjs': handler, 'main.mjs': here + client });
 });
